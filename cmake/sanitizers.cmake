@@ -1,0 +1,5 @@
+set(VBRAIN_SANITIZE "" CACHE STRING "Value of -fsanitize=, e.g. address,undefined or thread")
+if(VBRAIN_SANITIZE)
+  add_compile_options(-fsanitize=${VBRAIN_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${VBRAIN_SANITIZE})
+endif()

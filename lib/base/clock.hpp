@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace vbrain::base {
+
+// Wall-clock time in milliseconds since the Unix epoch, UTC: the resolution of every file and resource we write.
+using TimePoint = std::chrono::sys_time<std::chrono::milliseconds>;
+using SteadyPoint = std::chrono::steady_clock::time_point;
+
+// The two clocks a program may read. Rules are given a time; only the rim asks a Clock for it.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual TimePoint now() const = 0;
+  virtual SteadyPoint steady() const = 0;
+};
+
+// The machine's clocks. Thread-safe.
+class SystemClock final : public Clock {
+ public:
+  TimePoint now() const override;
+  SteadyPoint steady() const override;
+};
+
+// RFC 3339 in UTC with milliseconds: "2026-01-02T03:04:05.678Z".
+std::string format_rfc3339(TimePoint time);
+
+// RFC 3339 in UTC without a fraction, the form of metav1.Time (a fraction is refused by the API server there).
+std::string format_rfc3339_seconds(TimePoint time);
+
+// RFC 3339 in UTC with six digits, the form of metav1.MicroTime.
+std::string format_rfc3339_micro(TimePoint time);
+
+// Reads RFC 3339 section 5.6 with any fraction (cut to milliseconds) and any offset. Nothing if it is not one,
+// or names a day or hour that does not exist. A leap second reads as the second before it.
+std::optional<TimePoint> parse_rfc3339(std::string_view text);
+
+}  // namespace vbrain::base

@@ -1,0 +1,88 @@
+#include "base/json.hpp"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
+
+namespace vbrain::base {
+namespace {
+
+using nlohmann::json;
+
+// Checks before any tree exists: nlohmann's own parser takes any depth and keeps the last of two equal keys.
+class LimitCheck final : public nlohmann::json_sax<json> {
+ public:
+  explicit LimitCheck(const JsonLimits& limits) : limits_(limits) {}
+
+  const std::string& error() const { return error_; }
+
+  bool null() override { return count(); }
+  bool boolean(bool) override { return count(); }
+  bool number_integer(number_integer_t) override { return count(); }
+  bool number_unsigned(number_unsigned_t) override { return count(); }
+  bool number_float(number_float_t value, const string_t&) override {
+    return std::isfinite(value) ? count() : refuse("number out of range");
+  }
+  bool string(string_t&) override { return count(); }
+  bool binary(binary_t&) override { return refuse("binary value"); }
+  bool start_object(std::size_t) override {
+    keys_.emplace_back();
+    return open();
+  }
+  bool key(string_t& name) override {
+    if (name.find('\0') != string_t::npos) return refuse("NUL in a key");
+    if (!keys_.back().insert(name).second) return refuse("duplicate key");
+    return true;
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    --depth_;
+    return true;
+  }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_array() override {
+    --depth_;
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& problem) override {
+    // 406 is nlohmann's out_of_range for numbers; the rest are syntax errors.
+    return refuse(problem.id == 406 ? "number out of range" : "syntax error at byte " + std::to_string(position));
+  }
+
+ private:
+  bool open() {
+    if (++depth_ > limits_.depth) return refuse("nested deeper than " + std::to_string(limits_.depth));
+    return count();
+  }
+  bool count() {
+    if (++elements_ > limits_.elements) return refuse("more than " + std::to_string(limits_.elements) + " values");
+    return true;
+  }
+  bool refuse(std::string why) {
+    if (error_.empty()) error_ = std::move(why);
+    return false;
+  }
+
+  const JsonLimits& limits_;
+  std::size_t depth_ = 0;
+  std::size_t elements_ = 0;
+  std::vector<std::set<std::string>> keys_;
+  std::string error_;
+};
+
+}  // namespace
+
+Result<json, std::string> parse_json(std::string_view text, const JsonLimits& limits) {
+  LimitCheck check(limits);
+  if (!json::sax_parse(text.begin(), text.end(), &check)) {
+    return Unexpected<std::string>(check.error().empty() ? "not JSON" : check.error());
+  }
+  return json::parse(text.begin(), text.end());
+}
+
+std::string quote_json(std::string_view text) {
+  return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace vbrain::base

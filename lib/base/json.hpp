@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace vbrain::base {
+
+struct JsonLimits {
+  std::size_t depth = 64;             // nested arrays and objects
+  std::size_t elements = 1'000'000;   // values in all, keys not counted
+};
+
+// Reads one JSON text (RFC 8259) that a stranger wrote. The error is a short sentence fit for the `detail` of an
+// answer: nothing of the input but a byte position. Refused beyond the RFC: nesting or size over `limits`, a key
+// twice in one object, numbers that do not fit a double, NUL in a key. Memory is bounded by the input's size.
+Result<nlohmann::json, std::string> parse_json(std::string_view text, const JsonLimits& limits = {});
+
+// `text` as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. Never throws but for memory.
+std::string quote_json(std::string_view text);
+
+}  // namespace vbrain::base

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace vbrain::base {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+
+// "debug", "info", "warning" or "error"; nothing otherwise.
+std::optional<LogLevel> parse_log_level(std::string_view text);
+
+// One key and its value in a log line.
+struct LogField {
+  using Value = std::variant<std::string_view, std::int64_t, double, bool>;
+  std::string_view key;
+  Value value;
+
+  LogField(std::string_view k, std::string_view v) : key(k), value(v) {}
+  LogField(std::string_view k, const std::string& v) : key(k), value(std::string_view(v)) {}
+  LogField(std::string_view k, const char* v) : key(k), value(std::string_view(v)) {}
+  LogField(std::string_view k, bool v) : key(k), value(v) {}
+  LogField(std::string_view k, double v) : key(k), value(v) {}
+  template <class T>
+    requires(std::is_integral_v<T> && !std::is_same_v<T, bool>)
+  LogField(std::string_view k, T v) : key(k), value(static_cast<std::int64_t>(v)) {}
+};
+
+// Lines below this level are dropped. Thread-safe; the default is kInfo.
+void set_log_level(LogLevel level);
+
+// Writes one JSON line {"time", "level", "message", <fields>} to stderr in a single write(2), so that lines of
+// several threads never mix. `message` is constant text; what varies goes into fields, where it is escaped (a
+// newline or ANSI sequence of a user can't forge a line). Values are cut at 4 KiB. Thread-safe, never throws.
+void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) noexcept;
+
+inline void log_debug(std::string_view message, std::initializer_list<LogField> fields = {}) noexcept {
+  log(LogLevel::kDebug, message, fields);
+}
+inline void log_info(std::string_view message, std::initializer_list<LogField> fields = {}) noexcept {
+  log(LogLevel::kInfo, message, fields);
+}
+inline void log_warning(std::string_view message, std::initializer_list<LogField> fields = {}) noexcept {
+  log(LogLevel::kWarning, message, fields);
+}
+inline void log_error(std::string_view message, std::initializer_list<LogField> fields = {}) noexcept {
+  log(LogLevel::kError, message, fields);
+}
+
+}  // namespace vbrain::base
