@@ -83,7 +83,9 @@ TimePoint SystemClock::now() const {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
 
-SteadyPoint SystemClock::steady() const { return std::chrono::steady_clock::now(); }
+SteadyPoint SystemClock::steady() const {
+  return std::chrono::steady_clock::now();
+}
 
 std::string format_rfc3339(TimePoint time) {
   const Civil c = split(time);

@@ -10,8 +10,8 @@
 namespace vbrain::base {
 
 struct JsonLimits {
-  std::size_t depth = 64;             // nested arrays and objects
-  std::size_t elements = 1'000'000;   // values in all, keys not counted
+  std::size_t depth = 64;            // nested arrays and objects
+  std::size_t elements = 1'000'000;  // values in all, keys not counted
 };
 
 // Reads one JSON text (RFC 8259) that a stranger wrote. The error is a short sentence fit for the `detail` of an

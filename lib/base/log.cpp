@@ -29,7 +29,9 @@ std::string_view name_of(LogLevel level) {
   return "error";
 }
 
-void append_text(std::string& line, std::string_view text) { line += quote_json(text.substr(0, kMaxValueBytes)); }
+void append_text(std::string& line, std::string_view text) {
+  line += quote_json(text.substr(0, kMaxValueBytes));
+}
 
 void append_value(std::string& line, const LogField::Value& value) {
   if (const auto* text = std::get_if<std::string_view>(&value)) {
@@ -61,7 +63,9 @@ std::optional<LogLevel> parse_log_level(std::string_view text) {
   return std::nullopt;
 }
 
-void set_log_level(LogLevel level) { threshold.store(level, std::memory_order_relaxed); }
+void set_log_level(LogLevel level) {
+  threshold.store(level, std::memory_order_relaxed);
+}
 
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) noexcept try {
   if (level < threshold.load(std::memory_order_relaxed)) return;

@@ -22,8 +22,8 @@ class Metrics {
   prometheus::Counter& counter(const std::string& name, const std::string& help, const Labels& labels = {});
   prometheus::Gauge& gauge(const std::string& name, const std::string& help, const Labels& labels = {});
   // `buckets`: upper bounds, ascending, in the metric's unit.
-  prometheus::Histogram& histogram(const std::string& name, const std::string& help,
-                                   const std::vector<double>& buckets, const Labels& labels = {});
+  prometheus::Histogram& histogram(const std::string& name, const std::string& help, const std::vector<double>& buckets,
+                                   const Labels& labels = {});
 
   // The text exposition format 0.0.4, with the process's own resident memory, CPU seconds, open file descriptors
   // and threads read at the call.

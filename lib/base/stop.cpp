@@ -1,7 +1,7 @@
 #include "base/stop.hpp"
 
-#include <csignal>
 #include <condition_variable>
+#include <csignal>
 #include <ctime>
 #include <mutex>
 

@@ -16,7 +16,9 @@ WorkerPool::WorkerPool(std::string name, std::size_t threads, std::size_t max_qu
   }
 }
 
-WorkerPool::~WorkerPool() { close(); }
+WorkerPool::~WorkerPool() {
+  close();
+}
 
 bool WorkerPool::try_post(std::function<void()> task) {
   {

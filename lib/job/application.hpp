@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kube/object.hpp"
+
+namespace vbrain::job {
+
+// The Application custom resource: what an operator installs. Template and schemas stay compact JSON text: they are
+// large, rarely read, and a text costs a fifth of a tree.
+struct Application {
+  static const kube::ResourceType kType;
+
+  kube::ObjectMeta meta;
+  std::string application_id;
+  std::vector<std::string> organizations;  // "*" stands for all
+  std::string template_json;               // a PodTemplateSpec
+  std::int32_t backoff_limit = 0;
+  std::optional<std::int64_t> active_deadline_seconds;
+  std::int64_t pre_running_deadline_seconds = 3600;
+  std::int64_t ttl_seconds_after_finished = 86400;
+  std::optional<std::int32_t> max_concurrent_jobs;
+  std::string memory_growth_factor;  // a decimal number as text, empty: no growth
+  std::string memory_growth_limit;   // a Kubernetes quantity
+  std::string output_limit;          // a Kubernetes quantity, empty: none
+  std::string params_schema;         // JSON Schema as text, empty: none
+  std::string result_schema;
+
+  bool open_to(std::string_view organization) const;
+
+  // Throws kube::DecodeError for an object that the CRD's schema would not have let in.
+  static Application decode(const nlohmann::json& object);
+};
+
+}  // namespace vbrain::job

@@ -1,0 +1,72 @@
+#include "job/client.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace vbrain::job {
+namespace {
+
+using kube::DecodeError;
+using kube::find_member;
+using kube::get_string;
+using nlohmann::json;
+
+constexpr std::array<std::pair<Role, std::string_view>, 3> kRoles = {{
+    {Role::kLeader, "leader"},
+    {Role::kDeveloper, "developer"},
+    {Role::kStakeholder, "stakeholder"},
+}};
+
+const json& list_of(const json& object, std::string_view key) {
+  static const json kEmpty = json::array();
+  const json* member = find_member(object, key);
+  if (member == nullptr) return kEmpty;
+  if (!member->is_array()) throw DecodeError("field '" + std::string(key) + "' is not a list");
+  return *member;
+}
+
+Member decode_member(const json& source) {
+  Member member;
+  member.username = get_string(source, "username");
+  const auto role = parse_role(get_string(source, "role"));
+  if (!role) throw DecodeError("field 'role' is none of the three");
+  member.role = *role;
+  for (const json& key : list_of(source, "keys")) {
+    member.keys.push_back({get_string(key, "id"), get_string(key, "sha256"), kube::get_time(key, "expiresAt")});
+  }
+  return member;
+}
+
+}  // namespace
+
+const kube::ResourceType Client::kType{"vbrain.visagio.com", "v1", "clients", "Client"};
+
+std::string_view to_string(Role role) {
+  return kRoles[static_cast<std::size_t>(role)].second;
+}
+
+std::optional<Role> parse_role(std::string_view text) {
+  const auto found = std::ranges::find(kRoles, text, &std::pair<Role, std::string_view>::second);
+  if (found == kRoles.end()) return std::nullopt;
+  return found->first;
+}
+
+Client Client::decode(const json& object) {
+  Client client;
+  client.meta = kube::decode_meta(object);
+  const json* found = find_member(object, "spec");
+  if (found == nullptr) throw DecodeError("no spec");
+  const json& spec = *found;
+  client.organization_id = get_string(spec, "organizationId");
+  client.application_id = get_string(spec, "applicationId");
+  client.client_id = get_string(spec, "clientId");
+  if (const auto limit = kube::get_optional_int(spec, "maxConcurrentJobs")) {
+    client.max_concurrent_jobs = static_cast<std::int32_t>(*limit);
+  }
+  for (const json& member : list_of(spec, "members")) client.members.push_back(decode_member(member));
+  return client;
+}
+
+}  // namespace vbrain::job

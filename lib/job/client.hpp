@@ -1,0 +1,47 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kube/object.hpp"
+
+namespace vbrain::job {
+
+enum class Role { kLeader, kDeveloper, kStakeholder };
+
+// "leader", "developer" or "stakeholder".
+std::string_view to_string(Role role);
+std::optional<Role> parse_role(std::string_view text);
+
+// The hash of one API key. The key itself is never stored anywhere.
+struct ApiKey {
+  std::string id;
+  std::string sha256;  // lower-case hex of the secret part
+  std::optional<base::TimePoint> expires_at;
+};
+
+struct Member {
+  std::string username;
+  Role role = Role::kStakeholder;
+  std::vector<ApiKey> keys;
+};
+
+// The Client custom resource: a tenant {organization, application, client} and who may act in it.
+struct Client {
+  static const kube::ResourceType kType;
+
+  kube::ObjectMeta meta;
+  std::string organization_id;
+  std::string application_id;
+  std::string client_id;
+  std::optional<std::int32_t> max_concurrent_jobs;
+  std::vector<Member> members;
+
+  // Throws kube::DecodeError for an object that the CRD's schema would not have let in.
+  static Client decode(const nlohmann::json& object);
+};
+
+}  // namespace vbrain::job

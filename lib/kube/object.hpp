@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+
+namespace vbrain::kube {
+
+// Where a kind of resource lives in the API. All our kinds are namespaced. `group` is empty for the core group.
+struct ResourceType {
+  std::string_view group;
+  std::string_view version;
+  std::string_view plural;
+  std::string_view kind;
+};
+
+// "v1" or "batch/v1".
+std::string api_version(const ResourceType& type);
+
+// An object from the API server that does not have the shape its kind promises.
+class DecodeError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct OwnerReference {
+  std::string api_version;
+  std::string kind;
+  std::string name;
+  std::string uid;
+  bool controller = false;
+
+  bool operator==(const OwnerReference&) const = default;
+};
+
+// The part of metav1.ObjectMeta that rules look at. managedFields and annotations are dropped while decoding: they
+// are most of an object's bytes, and the caches hold every object.
+struct ObjectMeta {
+  std::string name;
+  std::string namespace_name;
+  std::string uid;
+  std::string resource_version;
+  std::int64_t generation = 0;
+  std::map<std::string, std::string> labels;
+  std::vector<std::string> finalizers;
+  std::vector<OwnerReference> owner_references;
+  base::TimePoint creation_timestamp{};
+  std::optional<base::TimePoint> deletion_timestamp;
+
+  bool has_finalizer(std::string_view finalizer) const;
+  // The owner with `controller: true`, or null.
+  const OwnerReference* controller_owner() const;
+};
+
+// metav1.Condition.
+struct Condition {
+  std::string type;
+  std::string status;  // "True", "False" or "Unknown"
+  std::string reason;
+  std::string message;
+  base::TimePoint last_transition_time{};
+  std::int64_t observed_generation = 0;
+
+  bool operator==(const Condition&) const = default;
+};
+
+// Reads `object["metadata"]`. Throws DecodeError when name, uid or resourceVersion is missing or of a wrong type.
+ObjectMeta decode_meta(const nlohmann::json& object);
+
+// Reads one metav1.Condition; throws DecodeError when it has no type or status.
+Condition decode_condition(const nlohmann::json& condition);
+nlohmann::json encode(const Condition& condition);
+nlohmann::json encode(const OwnerReference& owner);
+
+// Field access for decoders: absent and null are "nothing", any other type than the wanted one is a DecodeError that
+// names the key.
+const nlohmann::json* find_member(const nlohmann::json& object, std::string_view key);
+std::string get_string(const nlohmann::json& object, std::string_view key, std::string_view fallback = {});
+std::int64_t get_int(const nlohmann::json& object, std::string_view key, std::int64_t fallback = 0);
+bool get_bool(const nlohmann::json& object, std::string_view key, bool fallback = false);
+std::optional<std::int64_t> get_optional_int(const nlohmann::json& object, std::string_view key);
+std::optional<base::TimePoint> get_time(const nlohmann::json& object, std::string_view key);
+std::vector<std::string> get_strings(const nlohmann::json& object, std::string_view key);
+
+}  // namespace vbrain::kube
