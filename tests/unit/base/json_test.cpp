@@ -1,0 +1,67 @@
+#include "base/json.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace vbrain::base {
+namespace {
+
+using nlohmann::json;
+
+TEST(Json, ReadsWhatTheRfcAllows) {
+  for (const std::string_view text : {"null", "{}", "[1,2.5,-3e2]", R"({"a":{"b":[true,false,"\u00e9"]}})", " 1 ",
+                                      "18446744073709551615", "123456789012345678901234567890"}) {
+    const auto value = parse_json(text);
+    ASSERT_TRUE(value) << text << ": " << value.error();
+    EXPECT_EQ(*value, json::parse(text)) << text;
+  }
+}
+
+TEST(Json, RefusesHostileText) {
+  const struct {
+    std::string text;
+    std::string_view want_error;
+  } cases[] = {
+      {"", "syntax error"},
+      {"{", "syntax error"},
+      {"{} x", "syntax error"},
+      {"NaN", "syntax error"},
+      {R"("\ud800")", "syntax error"},
+      {"\"\xff\"", "syntax error"},
+      {"1e400", "number out of range"},
+      {R"({"a":1,"a":2})", "duplicate key"},
+      {R"({"a\u0000b":1})", "NUL in a key"},
+      {std::string(100'000, '['), "nested deeper than 64"},
+      {std::string(65, '[') + std::string(65, ']'), "nested deeper than 64"},
+  };
+  for (const auto& c : cases) {
+    const auto value = parse_json(c.text);
+    ASSERT_FALSE(value) << c.text.substr(0, 40);
+    EXPECT_NE(value.error().find(c.want_error), std::string::npos) << value.error();
+  }
+}
+
+TEST(Json, TakesNestingUpToTheLimit) {
+  EXPECT_TRUE(parse_json(std::string(64, '[') + std::string(64, ']')));
+  EXPECT_FALSE(parse_json("[[1]]", {.depth = 1}));
+}
+
+TEST(Json, CountsValues) {
+  EXPECT_TRUE(parse_json("[1,2]", {.elements = 3}));
+  EXPECT_FALSE(parse_json("[1,2,3]", {.elements = 3}));
+}
+
+TEST(Json, ErrorsRepeatNothingOfTheInput) {
+  const auto value = parse_json(R"({"secret-token": })");
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().find("secret"), std::string::npos) << value.error();
+}
+
+TEST(Json, QuotesAnyBytes) {
+  EXPECT_EQ(quote_json("a\"b\n\x1b"), R"("a\"b\n\u001b")");
+  EXPECT_EQ(quote_json("\xff"), "\"\xEF\xBF\xBD\"");
+}
+
+}  // namespace
+}  // namespace vbrain::base

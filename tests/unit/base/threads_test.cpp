@@ -1,0 +1,73 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+
+#include "base/gate.hpp"
+#include "base/stop.hpp"
+#include "base/worker_pool.hpp"
+
+namespace vbrain::base {
+namespace {
+
+TEST(WorkerPool, RunsWhatItTook) {
+  std::atomic<int> runs = 0;
+  WorkerPool pool("test", 3, 100);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(pool.try_post([&] { ++runs; }));
+  pool.close();
+  EXPECT_EQ(runs, 100);
+}
+
+TEST(WorkerPool, RefusesBeyondItsQueue) {
+  std::promise<void> release;
+  std::promise<void> busy;
+  WorkerPool pool("test", 1, 1);
+  ASSERT_TRUE(pool.try_post([&] {
+    busy.set_value();
+    release.get_future().wait();
+  }));
+  busy.get_future().wait();
+  EXPECT_TRUE(pool.try_post([] {}));
+  EXPECT_FALSE(pool.try_post([] {}));
+  release.set_value();
+}
+
+TEST(WorkerPool, RefusesWhenClosed) {
+  WorkerPool pool("test", 1, 1);
+  pool.close();
+  EXPECT_FALSE(pool.try_post([] {}));
+}
+
+TEST(Gate, ClosesWhenTheLastHasLeft) {
+  Gate gate;
+  std::optional<Gate::Pass> inside = gate.enter();
+  ASSERT_TRUE(*inside);
+  std::atomic<bool> left = false;
+  std::future<bool> closed = std::async(std::launch::async, [&] {
+    gate.close();
+    return left.load();
+  });
+  // Closing is under way once entering fails.
+  while (gate.enter()) {
+  }
+  left = true;
+  inside.reset();
+  EXPECT_TRUE(closed.get());
+  EXPECT_FALSE(gate.enter());
+  EXPECT_EQ(gate.inside(), 0U);
+}
+
+TEST(Stop, SleepEndsWhenStopIsRequested) {
+  std::stop_source source;
+  std::future<bool> slept =
+      std::async(std::launch::async, [&] { return sleep_for(source.get_token(), std::chrono::hours{1}); });
+  source.request_stop();
+  EXPECT_FALSE(slept.get());
+}
+
+TEST(Stop, SleepLastsItsTime) {
+  EXPECT_TRUE(sleep_for(std::stop_token{}, std::chrono::nanoseconds{1}));
+}
+
+}  // namespace
+}  // namespace vbrain::base
