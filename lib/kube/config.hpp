@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace vbrain::kube {
+
+// How to reach one API server and who we are there. Certificates and keys are PEM texts.
+struct Config {
+  std::string server;       // "https://host:port", no path at the end
+  std::string ca_pem = {};  // empty: the system's roots (a cluster's own CA is the rule)
+  std::string client_cert_pem = {};
+  std::string client_key_pem = {};
+  std::string token = {};
+  std::filesystem::path token_file = {};  // read again when it changes; wins over `token`
+  std::string namespace_name = "default";
+  std::string user_agent = "vbrain";  // becomes the field manager of our writes (up to the first '/')
+};
+
+using ConfigResult = Result<Config, std::string>;
+
+// Where pods find their ServiceAccount (Kubernetes docs, "Accessing the Kubernetes API from a Pod").
+inline constexpr std::string_view kServiceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+using GetEnv = std::function<std::optional<std::string>(const char*)>;
+std::optional<std::string> process_env(const char* name);
+
+// From KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT and the files token, ca.crt and namespace of `folder`.
+ConfigResult load_in_cluster(const std::filesystem::path& folder = kServiceAccountFolder,
+                             const GetEnv& env = process_env);
+
+// From a kubeconfig file (v1 Config), `context` or its current-context. Relative paths in it are relative to the
+// file's folder. Refused with a sentence that says so: insecure-skip-tls-verify, http servers, exec and auth-provider
+// users, user names with passwords, impersonation, tls-server-name, proxy-url.
+ConfigResult load_kubeconfig(const std::filesystem::path& file, std::string_view context = {});
+
+// `kubeconfig` if not empty, else $KUBECONFIG (one file), else the cluster around us, else ~/.kube/config.
+ConfigResult load_config(const std::filesystem::path& kubeconfig = {}, std::string_view context = {},
+                         const GetEnv& env = process_env);
+
+}  // namespace vbrain::kube

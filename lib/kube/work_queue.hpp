@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <queue>
+#include <stop_token>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/clock.hpp"
+
+namespace vbrain::kube {
+
+// Keys to be worked on, with the contract of client-go's workqueue:
+// - fair: keys come out in the order they were added;
+// - collapses: a key waiting is there once, however often it was added;
+// - one key is never with two workers: added while being worked on, it waits until done();
+// - delays: add_after() lets a key in later; a key has one delay at most, the earliest;
+// - drains: after shut_down() nothing enters, what waits is still handed out, then get() returns nothing.
+// All members are thread-safe. Waiting keys: ~100 bytes each.
+class WorkQueue {
+ public:
+  // `clock` must outlive the queue.
+  explicit WorkQueue(const base::Clock& clock);
+
+  void add(const std::string& key);
+  void add_after(const std::string& key, std::chrono::nanoseconds delay);
+
+  // Waits for a key. Nothing once the queue is shut down and empty, or `stop` is requested. Call done() with it.
+  std::optional<std::string> get(std::stop_token stop = {});
+  // The same without waiting.
+  std::optional<std::string> try_get();
+  void done(const std::string& key);
+
+  // Keys with a delay are dropped.
+  void shut_down();
+  // shut_down(), then waits until every key handed out is done.
+  void drain();
+
+  std::size_t size() const;     // keys ready
+  std::size_t delayed() const;  // keys with a delay
+
+ private:
+  struct Delayed {
+    base::SteadyPoint due;
+    std::uint64_t order;  // equal times come out in the order they were added
+    std::string key;
+    bool operator>(const Delayed& other) const { return due != other.due ? due > other.due : order > other.order; }
+  };
+
+  void add_locked(const std::string& key);
+  void release_due();
+  std::optional<std::string> take_locked();
+
+  const base::Clock& clock_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any ready_;
+  std::condition_variable idle_;
+  std::deque<std::string> order_;
+  std::unordered_set<std::string> dirty_;
+  std::unordered_set<std::string> working_;
+  std::priority_queue<Delayed, std::vector<Delayed>, std::greater<>> delays_;
+  std::unordered_map<std::string, base::SteadyPoint> due_;
+  std::uint64_t next_order_ = 0;
+  bool shut_down_ = false;
+};
+
+}  // namespace vbrain::kube
