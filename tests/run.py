@@ -1,0 +1,308 @@
+"""Runs the test suites and counts them: python3 tests/run.py [unit|chart|integration|e2e]...
+
+Every suite gets a state folder, network namespace and ports of its own, so that a run works beside `make up` and
+beside the run of another clone. What a run started ends with it, also when it fails or is interrupted; what a killed
+run left behind is ended by the next one. The last line is `N passed, N failed, N skipped`.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".local" / "test"
+NAME = "vbt" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
+SUITES = ["unit", "chart", "integration", "e2e"]
+MACHINE_LACKS = 3  # exit code of cluster.sh when the machine cannot run a kubelet
+
+
+class Interrupted(Exception):
+    pass
+
+
+class Failed(Exception):
+    """A step that tests need has failed; its log was shown."""
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    failures: list = field(default_factory=list)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.failures += other.failures
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def tail(path, lines=60):
+    text = path.read_text(errors="replace").splitlines()[-lines:] if path.exists() else []
+    return "\n".join("    " + line for line in text)
+
+
+def run(what, command, log_name, env=None, check=True, hint=""):
+    """Runs a command with its output in a log; says every 30 seconds that it still runs. Returns the exit code."""
+    log = STATE / "logs" / f"{log_name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    next_line = 30
+    say(f"• {what}")
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [str(part) for part in command], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})}, start_new_session=True)
+        try:
+            while True:
+                try:
+                    code = process.wait(timeout=1)
+                    break
+                except subprocess.TimeoutExpired:
+                    if time.monotonic() - started > next_line:
+                        say(f"    {next_line:4d} s  {tail(log, 1).strip()[:110]}")
+                        next_line += 30
+        except BaseException:
+            stop_group(process)
+            raise
+    if check and code != 0:
+        say(f"✗ {what} failed (exit code {code}); the end of {log.relative_to(ROOT)}:\n{tail(log)}")
+        if hint:
+            say(f"  What to do: {hint}")
+        raise Failed(what)
+    return code
+
+
+def stop_group(process):
+    """Ends a command and its children: politely, so that traps clean up, then not."""
+    for sign, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, sign)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(timeout=patience)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def count_googletest(report):
+    count = Count()
+    for suite in json.loads(report.read_text())["testsuites"]:
+        for case in suite["testsuite"]:
+            name = f"{suite['name']}.{case['name']}"
+            if case.get("failures"):
+                count.failed += 1
+                count.failures.append(name)
+            elif case.get("result") in ("SKIPPED", "SUPPRESSED"):
+                count.skipped += 1
+            else:
+                count.passed += 1
+    return count
+
+
+def count_junit(report):
+    count = Count()
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        name = f"{case.get('classname')}::{case.get('name')}"
+        if case.find("failure") is not None or case.find("error") is not None:
+            count.failed += 1
+            count.failures.append(name)
+        elif case.find("skipped") is not None:
+            count.skipped += 1
+        else:
+            count.passed += 1
+    return count
+
+
+def count_last_line(log):
+    """Of scripts that close with `N passed, N failed, N skipped`."""
+    for line in reversed(log.read_text(errors="replace").splitlines()):
+        found = re.match(r"^(?:\S+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", line.strip())
+        if found:
+            return Count(*(int(part or 0) for part in found.groups()))
+    return Count(failed=1, failures=[f"{log.stem} (gave no count)"])
+
+
+def build(preset, *targets):
+    run(f"building {preset}" + (" " + " ".join(targets) if targets else ""),
+        ["scripts/build.sh", preset, *targets], f"build-{preset}",
+        hint="read the compiler's first error above; `make packages` installs what the build needs")
+
+
+def show_failures(log):
+    text = log.read_text(errors="replace")
+    say("\n".join("    " + line for line in text.splitlines()[-120:]))
+
+
+def run_googletest(program, env=None):
+    report = STATE / "logs" / f"{program.name}.json"
+    report.unlink(missing_ok=True)
+    code = run(f"running {program.name}", [program, f"--gtest_output=json:{report}", "--gtest_brief=1"], program.name,
+               env=env, check=False)
+    if not report.exists():
+        show_failures(STATE / "logs" / f"{program.name}.log")
+        return Count(failed=1, failures=[f"{program.name} (ended with {code} before its report)"])
+    count = count_googletest(report)
+    if code != 0 and count.failed == 0:
+        count.failed += 1
+        count.failures.append(f"{program.name} (exit code {code})")
+    if count.failed:
+        show_failures(STATE / "logs" / f"{program.name}.log")
+    return count
+
+
+def suite_unit():
+    build("dev")
+    count = Count()
+    for program in sorted((ROOT / "build" / "dev" / "tests").glob("unit_*")):
+        if program.is_file() and os.access(program, os.X_OK):
+            count.add(run_googletest(program))
+    return count
+
+
+def control_plane_env():
+    run("building the API server, etcd, kubectl and helm", ["cluster/build.sh", "control-plane", "helm"], "cluster-build",
+        hint="see the end of the log; the Go module proxy must be reachable for the first build")
+    return {"VBRAIN_TEST_STATE": str(STATE), "VBRAIN_CONTROL_PLANE": str(ROOT / "cluster" / "control-plane.sh"),
+            "VBRAIN_CRDS": str(ROOT / "crds")}
+
+
+def suite_chart():
+    env = control_plane_env()
+    count = Count()
+    for script in sorted((ROOT / "tests" / "chart").glob("*.sh")):
+        name = f"chart-{script.stem}"
+        code = run(f"running tests/chart/{script.name}", ["bash", script], name, env=env, check=False)
+        counted = count_last_line(STATE / "logs" / f"{name}.log")
+        if code != 0 and counted.failed == 0:
+            counted.failed = 1
+        if counted.failed:
+            counted.failures.append(name)
+            show_failures(STATE / "logs" / f"{name}.log")
+        count.add(counted)
+    return count
+
+
+def suite_integration():
+    env = control_plane_env()
+    build("dev", "integration_kube")
+    return run_googletest(ROOT / "build" / "dev" / "tests" / "integration_kube", env=env)
+
+
+def e2e_command(*arguments):
+    return ["python3", "-m", "pytest", "-p", "no:cacheprovider", "tests/e2e", *arguments]
+
+
+def count_e2e_as_skipped():
+    listing = subprocess.run(e2e_command("--collect-only", "-q"), cwd=ROOT, capture_output=True, text=True, check=False)
+    return Count(skipped=sum("::" in line for line in listing.stdout.splitlines()))
+
+
+def suite_e2e():
+    if os.environ.get("E2E", "on") == "off":
+        return count_e2e_as_skipped()
+    build("release")
+    run("building the cluster's programs", ["cluster/build.sh", "all"], "cluster-build-all",
+        hint="the Go module proxy must be reachable for the first build")
+    cluster = STATE / "cluster"
+    end_cluster(cluster)
+    try:
+        code = run("starting a cluster for the tests",
+                   ["cluster/cluster.sh", "up", "--state", cluster, "--name", NAME], "cluster-up", check=False)
+        if code != 0:
+            say(tail(STATE / "logs" / "cluster-up.log", 30))
+            reason = "this machine cannot run a kubelet (see above; E2E=off leaves these tests out)"
+            return Count(failed=1, failures=[reason if code == MACHINE_LACKS else "the test cluster did not start"])
+        env_file = STATE / "e2e.json"
+        run("building images and installing the chart",
+            ["scripts/deploy.sh", "--state", cluster, "--name", NAME, "--out", env_file], "deploy",
+            hint="the log has the events of the namespace at its end")
+        report = STATE / "logs" / "e2e.xml"
+        report.unlink(missing_ok=True)
+        run("running tests/e2e", ["cluster/cluster.sh", "exec", "--state", cluster, "--name", NAME, "--",
+                                  *e2e_command(f"--junitxml={report}")], "e2e", env={"VBRAIN_E2E": str(env_file)}, check=False)
+        if not report.exists():
+            show_failures(STATE / "logs" / "e2e.log")
+            return Count(failed=1, failures=["e2e (no report)"])
+        count = count_junit(report)
+        if count.failed:
+            show_failures(STATE / "logs" / "e2e.log")
+        return count
+    finally:
+        end_cluster(cluster)
+
+
+def end_cluster(cluster):
+    if cluster.exists():
+        run("ending the test cluster", ["cluster/cluster.sh", "down", "--state", cluster, "--name", NAME], "cluster-down",
+            check=False)
+        shutil.rmtree(cluster, ignore_errors=True)
+
+
+def interrupted(*_):
+    raise Interrupted
+
+
+def main(names):
+    unknown = [name for name in names if name not in SUITES]
+    if unknown:
+        say(f"unknown suite {unknown[0]}; there are {', '.join(SUITES)}")
+        return 2
+    STATE.mkdir(parents=True, exist_ok=True)
+    lock = (STATE / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another test run of this clone is under way; run it again when that has ended")
+        return 1
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, interrupted)
+
+    total = Count()
+    lines = []
+    code = 0
+    try:
+        for name in names or SUITES:
+            started = time.monotonic()
+            try:
+                count = {"unit": suite_unit, "chart": suite_chart, "integration": suite_integration,
+                         "e2e": suite_e2e}[name]()
+            except Failed as failure:
+                count = Count(failed=1, failures=[f"{name}: {failure}"])
+            total.add(count)
+            lines.append(f"{name:12} {count} ({time.monotonic() - started:.0f} s)")
+            say(lines[-1])
+    except Interrupted:
+        say("interrupted; what this run started has been ended")
+        code = 130
+    say("")
+    for line in lines:
+        say(line)
+    for failure in total.failures:
+        say(f"failed: {failure}")
+    say(str(total))
+    return code or (1 if total.failed or not total.passed + total.skipped else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
