@@ -1,0 +1,99 @@
+{{- define "vbrain.fullname" -}}
+{{- .Values.fullnameOverride | default .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Labels that select a component's pods; never change for the life of a release. Call with (dict "root" $ "component" "controller"). */}}
+{{- define "vbrain.selectorLabels" -}}
+app.kubernetes.io/name: vbrain
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "vbrain.labels" -}}
+{{ include "vbrain.selectorLabels" . }}
+app.kubernetes.io/part-of: vbrain
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* Full name of an image. Call with (dict "root" $ "image" .Values.controller.image). */}}
+{{- define "vbrain.image" -}}
+{{- $registry := .image.registry | default .root.Values.imageRegistry -}}
+{{- $tag := .image.tag | default .root.Chart.AppVersion -}}
+{{- if $registry }}{{ trimSuffix "/" $registry }}/{{ end }}{{ .image.repository }}:{{ $tag }}
+{{- end -}}
+
+{{- define "vbrain.claimName" -}}
+{{- .Values.volume.existingClaim | default (printf "%s-volume" (include "vbrain.fullname" .)) -}}
+{{- end -}}
+
+{{/* Name of the static PersistentVolume: cluster-wide, so the namespace is part of it. */}}
+{{- define "vbrain.persistentVolumeName" -}}
+{{- printf "%s-%s-volume" .Release.Namespace (include "vbrain.fullname" .) -}}
+{{- end -}}
+
+{{/* What Pod Security "restricted" asks of a pod, and the group of the shared volume. */}}
+{{- define "vbrain.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+supplementalGroups: [{{ .Values.volume.gid }}]
+{{- if .Values.volume.fsGroup }}
+fsGroup: {{ .Values.volume.gid }}
+fsGroupChangePolicy: OnRootMismatch
+{{- end }}
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "vbrain.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{/* Who and where the program is, by the downward API. */}}
+{{- define "vbrain.identityEnv" -}}
+- name: POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: POD_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- {name: VBRAIN_NAMESPACE, value: $(POD_NAMESPACE)}
+{{- end -}}
+
+{{- define "vbrain.probes" -}}
+# Long enough to fill the caches of a large installation; liveness starts after it.
+startupProbe:
+  httpGet: {path: /livez, port: metrics}
+  periodSeconds: 2
+  failureThreshold: 60
+livenessProbe:
+  httpGet: {path: /livez, port: metrics}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+readinessProbe:
+  httpGet: {path: /readyz, port: metrics}
+  periodSeconds: 3
+  timeoutSeconds: 3
+  failureThreshold: 2
+{{- end -}}
+
+{{/* Where a program's pods may run. Call with its values. */}}
+{{- define "vbrain.scheduling" -}}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .topologySpreadConstraints }}
+topologySpreadConstraints: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,300 @@
+#!/usr/bin/env bash
+# The definitions on a real API server: what it fills in, what it refuses whoever asks, what kubectl shows.
+# Runs on the cluster of $KUBECONFIG, else on a control plane of its own. Its namespace goes away with it; so do the definitions,
+# unless the cluster had them before.
+set -euo pipefail
+HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+ROOT="$(cd "$HERE/../.." && pwd)"
+. "$HERE/lib.sh"
+
+NAMESPACE="vbrain-crd-test-$$"
+WORK="$(mktemp -d)"
+HAD_DEFINITIONS=no
+OWN_CONTROL_PLANE=no
+KUBECTL="${KUBECTL:-}"
+
+cleanup() {
+  local status=$?
+  trap - EXIT INT TERM
+  if [[ -n "${KUBECONFIG:-}" ]]; then
+    "$KUBECTL" delete namespace "$NAMESPACE" --ignore-not-found --wait=false >/dev/null 2>&1 || true
+    # Without a controller-manager a namespace does not empty itself, without our controller nobody takes the finalizers away.
+    "$KUBECTL" -n "$NAMESPACE" delete vjob,vapp,vclient --all --wait=false >/dev/null 2>&1 || true
+    local job
+    for job in $("$KUBECTL" -n "$NAMESPACE" get vjob -o name 2>/dev/null); do
+      "$KUBECTL" -n "$NAMESPACE" patch "$job" --type=merge -p '{"metadata":{"finalizers":null}}' >/dev/null 2>&1 || true
+    done
+    if [[ "$HAD_DEFINITIONS" == no ]]; then
+      "$KUBECTL" delete -f "$ROOT/crds" --ignore-not-found --wait=false >/dev/null 2>&1 || true
+    fi
+  fi
+  if [[ "$OWN_CONTROL_PLANE" == yes ]]; then "$ROOT/cluster/control-plane.sh" stop --state "$WORK/state" >/dev/null || true; fi
+  rm -rf "$WORK"
+  exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+if [[ -z "${KUBECONFIG:-}" ]]; then
+  OWN_CONTROL_PLANE=yes
+  "$ROOT/cluster/control-plane.sh" start --state "$WORK/state" >"$WORK/start.log" 2>&1 || { tail -n 20 "$WORK/start.log"; exit 1; }
+  export KUBECONFIG="$WORK/state/admin.kubeconfig"
+fi
+if [[ -z "$KUBECTL" ]]; then
+  KUBECTL="$("$ROOT/cluster/build.sh" --path kubectl 2>/dev/null || true)"
+  [[ -x "$KUBECTL" ]] || KUBECTL=kubectl
+fi
+
+k() { "$KUBECTL" -n "$NAMESPACE" "$@" 2>&1; }
+
+# variant EXAMPLE [FIELD=VALUE…]: a Job, Application or Client on stdout, made from the examples by replacing or (with the value null) removing
+# fields. FIELD is a path with dots, VALUE is JSON.
+variant() {
+  local example="$1"
+  shift
+  k create -f "$ROOT/crds/examples/$example.yaml" --dry-run=client -o json | python3 -c '
+import json, sys
+document = json.load(sys.stdin)
+for assignment in sys.argv[1:]:
+    path, _, value = assignment.partition("=")
+    at, *rest = path.split(".")
+    node = document
+    while rest:
+        node = node[int(at)] if isinstance(node, list) else node.setdefault(at, {})
+        at, *rest = rest
+    value = json.loads(value)
+    if value is None:
+        node.pop(at, None)
+    else:
+        node[at] = value
+json.dump(document, sys.stdout)' "$@"
+}
+
+# accepted NAME EXAMPLE [FIELD=VALUE…] / refused NAME PATTERN EXAMPLE [FIELD=VALUE…]: at create, nothing is kept.
+accepted() {
+  local name="$1" answer
+  shift
+  if answer="$(variant "$@" | k create --dry-run=server -f -)"; then pass "$name"; else fail "$name" "$answer"; fi
+}
+refused() {
+  local name="$1" pattern="$2" answer
+  shift 2
+  if answer="$(variant "$@" | k create --dry-run=server -f -)"; then
+    fail "$name" "was accepted"
+  else
+    expect_match "$name" "$pattern" "$answer"
+  fi
+}
+
+# patch_accepted NAME OBJECT JSON-PATCH [FLAG…] / patch_refused NAME PATTERN OBJECT JSON-PATCH [FLAG…]
+patch_accepted() {
+  local name="$1" object="$2" patch="$3" answer
+  shift 3
+  if answer="$(k patch "$object" --type=json -p "$patch" "$@")"; then pass "$name"; else fail "$name" "$answer"; fi
+}
+patch_refused() {
+  local name="$1" pattern="$2" object="$3" patch="$4" answer
+  shift 4
+  if answer="$(k patch "$object" --type=json -p "$patch" "$@")"; then
+    fail "$name" "was accepted"
+  else
+    expect_match "$name" "$pattern" "$answer"
+  fi
+}
+
+LONG="\"$(printf 'x%.0s' {1..256})\""
+JOB=vjob/01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d
+
+definitions() {
+  "$KUBECTL" get crd jobs.vbrain.visagio.com >/dev/null 2>&1 && HAD_DEFINITIONS=yes
+  local answer
+  if ! answer="$("$KUBECTL" apply --server-side --force-conflicts -f "$ROOT/crds" 2>&1)"; then
+    fail "the API server takes the definitions" "$answer"
+    finish
+    exit 1
+  fi
+  pass "the API server takes the definitions"
+  "$KUBECTL" wait --for=condition=Established --timeout=30s crd/{jobs,applications,clients}.vbrain.visagio.com >/dev/null
+  expect "no structural-schema complaints" "" \
+    "$("$KUBECTL" get crd -o jsonpath='{range .items[?(@.spec.group=="vbrain.visagio.com")]}{.status.conditions[?(@.type=="NonStructuralSchema")].message}{end}')"
+  "$KUBECTL" create namespace "$NAMESPACE" >/dev/null
+  # The new kinds reach the API server's routes a moment after Established.
+  local deadline=$((SECONDS + 30))
+  until k get vjob,vapp,vclient >/dev/null; do
+    ((SECONDS < deadline)) || { fail "the new kinds are served" "$(k get vjob,vapp,vclient)"; finish; exit 1; }
+  done
+  if answer="$(k create -f "$ROOT/crds/examples" -f "$ROOT/examples/tutorial/application.yaml")"; then
+    pass "the examples are accepted"
+  else
+    fail "the examples are accepted" "$answer"
+    finish
+    exit 1
+  fi
+}
+
+defaults() {
+  expect "a new Job is Queued without a write" '{"attempts":0,"disruptions":0,"phase":"Queued"}' "$(k get "$JOB" -o jsonpath='{.status}')"
+  expect "a new Job is neither suspended nor cancelled, priority 0" "false false 0" \
+    "$(k get "$JOB" -o jsonpath='{.spec.suspend} {.spec.cancel} {.spec.priority}')"
+  expect "a status in a create does not count" Queued \
+    "$(variant job 'metadata.name="01939c3e-7a61-7c0e-9f7e-000000000001"' 'status={"phase":"Finished"}' | k create --dry-run=server -o jsonpath='{.status.phase}' -f -)"
+  expect "an Application's limits have defaults" "[\"*\"] 0 3600 86400" \
+    "$(variant application spec.organizations=null spec.backoffLimit=null spec.preRunningDeadlineSeconds=null \
+      spec.ttlSecondsAfterFinished=null 'metadata.name="d"' | k create --dry-run=server -f - -o \
+      jsonpath='{.spec.organizations} {.spec.backoffLimit} {.spec.preRunningDeadlineSeconds} {.spec.ttlSecondsAfterFinished}')"
+  expect "what vBrain does not know of a pod is kept" '{"accelerator":"a100"}' \
+    "$(variant application 'spec.template.spec.nodeSelector={"accelerator":"a100"}' 'metadata.name="d"' |
+      k create --dry-run=server -f - -o jsonpath='{.spec.template.spec.nodeSelector}')"
+  expect "params keep numbers, nesting, nulls and accents" '{"b":null,"á":[1,{"x":1.5}]}' \
+    "$(variant job 'spec.params={"á":[1,{"x":1.5}],"b":null}' 'metadata.name="01939c3e-7a61-7c0e-9f7e-000000000001"' |
+      k create --dry-run=server -f - -o jsonpath='{.spec.params}')"
+}
+
+job_creation() {
+  local id='metadata.name="01939c3e-7a61-7c0e-9f7e-000000000001"'
+  accepted "a Job in a repository" job "$id" 'spec.repositoryId="202009231629398695"'
+  accepted "names with accents, blanks and slashes" job "$id" 'spec.organizationId="Operações / Norte"'
+  accepted "a name of 255 characters" job "$id" "spec.clientId=${LONG/x/}"
+  refused "a Job's name that is no UUID" "lowercase UUID" job 'metadata.name="my-job"'
+  refused "a Job's name that is too long" "metadata.name" job 'metadata.name="01939c3e-7a61-7c0e-9f7e-0000000000012"'
+  refused "an uppercase UUID" "lowercase RFC 1123|lowercase UUID" job 'metadata.name="01939C3E-7A61-7C0E-9F7E-000000000001"'
+  refused "no spec" "spec: Required" job "$id" spec=null
+  local field
+  for field in organizationId applicationId clientId username; do
+    refused "no $field" "spec.$field: Required" job "$id" "spec.$field=null"
+    refused "an empty $field" "spec.$field" job "$id" "spec.$field=\"\""
+    refused "a $field of 256 characters" "spec.$field: Too long" job "$id" "spec.$field=$LONG"
+    refused "a line break in $field" "spec.$field" job "$id" "spec.$field=\"a\\nb\""
+  done
+  refused "a repositoryId that is a path" "spec.repositoryId" job "$id" 'spec.repositoryId="../../../../etc/sh"'
+  refused "a priority out of range" "spec.priority" job "$id" spec.priority=1001
+  refused "params that are a list" "spec.params" job "$id" 'spec.params=[1]'
+  refused "an image in a Job" "unknown field \"spec.image\"" job "$id" 'spec.image="evil"'
+}
+
+job_changes() {
+  patch_accepted "priority can be changed" "$JOB" '[{"op":"replace","path":"/spec/priority","value":5}]'
+  patch_accepted "a Job can be suspended" "$JOB" '[{"op":"replace","path":"/spec/suspend","value":true}]'
+  patch_accepted "and resumed" "$JOB" '[{"op":"replace","path":"/spec/suspend","value":false}]'
+  local field
+  for field in organizationId applicationId clientId username; do
+    patch_refused "$field cannot be changed" "$field cannot be changed" "$JOB" "[{\"op\":\"replace\",\"path\":\"/spec/$field\",\"value\":\"other\"}]"
+  done
+  patch_refused "repositoryId cannot be added" "cannot be added or removed" "$JOB" '[{"op":"add","path":"/spec/repositoryId","value":"202009231629398695"}]'
+  patch_refused "metadata cannot be added" "cannot be added or removed" "$JOB" '[{"op":"add","path":"/spec/metadata","value":{"name":"x"}}]'
+  patch_refused "params cannot be removed" "cannot be added or removed" "$JOB" '[{"op":"remove","path":"/spec/params"}]'
+  patch_refused "a param cannot be changed" "params cannot be changed" "$JOB" '[{"op":"replace","path":"/spec/params/a","value":11}]'
+  patch_refused "a param cannot be added" "params cannot be changed" "$JOB" '[{"op":"add","path":"/spec/params/c","value":1}]'
+  patch_accepted "a Job can be cancelled" "$JOB" '[{"op":"replace","path":"/spec/cancel","value":true}]'
+  patch_refused "a cancelled Job stays cancelled" "stays cancelled" "$JOB" '[{"op":"replace","path":"/spec/cancel","value":false}]'
+  patch_refused "also when the field is removed" "stays cancelled" "$JOB" '[{"op":"remove","path":"/spec/cancel"}]'
+}
+
+job_status() {
+  local started='{"phase":"Started","reason":"Running","attempts":1,"disruptions":0,"podName":"01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d-1","nodeName":"node1","startTime":"2026-01-01T00:00:00.123Z","nextAttemptTime":null,"applicationGeneration":3,"observedGeneration":1}'
+  local ended='{"observedGeneration":1,"phase":"Finished","reason":"Completed","message":"exit code 0 after 1.2 s","conditions":[{"type":"Complete","status":"True","reason":"Completed","message":"","lastTransitionTime":"2026-01-01T00:00:01.000Z","observedGeneration":1}],"attempts":1,"acceptedAttempt":1,"disruptions":0,"applicationGeneration":3,"startTime":"2026-01-01T00:00:00.000Z","completionTime":"2026-01-01T00:00:01.200Z","duration":"1.2s","podName":"01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d-1","nodeName":"node1","exitCode":0,"artifacts":{"outputBytes":12,"outputSha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","logBytes":34,"resultBytes":9},"attemptHistory":[{"attempt":1,"podUid":"0b2f0d4c-8c57-4c5d-9d5a-3a3f0f3e3c55","nodeName":"node1","startTime":"2026-01-01T00:00:00.000Z","completionTime":"2026-01-01T00:00:01.200Z","exitCode":0,"reason":"Completed","message":"","memoryLimit":"64Mi"}]}'
+  patch_accepted "a status of a started job" "$JOB" "[{\"op\":\"replace\",\"path\":\"/status\",\"value\":$started}]" --subresource=status
+  patch_refused "attempts never goes back" "never goes back" "$JOB" '[{"op":"replace","path":"/status/attempts","value":0}]' --subresource=status
+  patch_refused "an unknown phase" "status.phase" "$JOB" '[{"op":"replace","path":"/status/phase","value":"Done"}]' --subresource=status
+  patch_refused "two conditions of one type" "Duplicate value" "$JOB" '[{"op":"add","path":"/status/conditions","value":[
+    {"type":"Failed","status":"True","reason":"A","message":"","lastTransitionTime":"2026-01-01T00:00:01Z"},
+    {"type":"Failed","status":"False","reason":"A","message":"","lastTransitionTime":"2026-01-01T00:00:01Z"}]}]' --subresource=status
+  patch_refused "eleven attempts in the history" "attemptHistory: Too many" "$JOB" "[{\"op\":\"add\",\"path\":\"/status/attemptHistory\",\"value\":[$(
+    printf '{"attempt":%d},' {1..10}){\"attempt\":11}]}]" --subresource=status
+  # kubectl wait believes a condition only if it answers the newest spec.
+  ended="${ended//\"observedGeneration\":1/\"observedGeneration\":$(k get "$JOB" -o jsonpath='{.metadata.generation}')}"
+  patch_accepted "the status of the formats page" "$JOB" "[{\"op\":\"replace\",\"path\":\"/status\",\"value\":$ended}]" --subresource=status
+  expect_match "it is kept field by field" '"acceptedAttempt":1.*"outputBytes":12.*"memoryLimit":"64Mi".*"duration":"1.2s".*"phase":"Finished"' \
+    "$(k get "$JOB" -o json | python3 -c '
+import json, sys
+status = json.load(sys.stdin)["status"]
+order = ["acceptedAttempt", "artifacts", "attemptHistory", "duration", "phase"]
+print(json.dumps({key: status[key] for key in order}, separators=(",", ":")))')"
+  patch_refused "a job that has ended stays as it ended" "stays as it ended" "$JOB" '[{"op":"replace","path":"/status/phase","value":"Started"}]' --subresource=status
+  patch_refused "an accepted attempt cannot be removed" "stays accepted" "$JOB" '[{"op":"remove","path":"/status/acceptedAttempt"}]' --subresource=status
+  patch_refused "or changed" "stays accepted" "$JOB" '[{"op":"replace","path":"/status/acceptedAttempt","value":2}]' --subresource=status
+  expect "kubectl wait sees the condition" "job.vbrain.visagio.com/${JOB#vjob/} condition met" \
+    "$(k wait --for=condition=Complete --timeout=5s "$JOB")"
+}
+
+applications_and_clients() {
+  local name='metadata.name="other"' main=spec.template.spec.containers
+  accepted "a pod with a helper container beside main" application "$name" \
+    "$main=[{\"name\":\"proxy\",\"image\":\"p\"},{\"name\":\"main\",\"image\":\"i\",\"command\":[\"x\"]}]"
+  refused "no container called main" "must be called main" application "$name" "$main.0.name=\"app\""
+  refused "two containers called main" "Duplicate value" application "$name" \
+    "$main=[{\"name\":\"main\",\"image\":\"i\",\"command\":[\"x\"]},{\"name\":\"main\",\"image\":\"i\",\"command\":[\"x\"]}]"
+  refused "main without a command" "must name its command" application "$name" "$main.0.command=null"
+  refused "main with an empty command" "must name its command" application "$name" "$main.0.command=[]"
+  refused "main without an image" "image: Required" application "$name" "$main.0.image=null"
+  refused "no containers" "containers" application "$name" "$main=[]"
+  local field
+  for field in hostNetwork hostPID hostIPC shareProcessNamespace automountServiceAccountToken; do
+    refused "$field in a template" "$field: Unsupported value" application "$name" "spec.template.spec.$field=true"
+  done
+  refused "another restartPolicy" "restartPolicy: Unsupported value" application "$name" 'spec.template.spec.restartPolicy="Always"'
+  refused "another service account" "serviceAccountName: Unsupported value" application "$name" 'spec.template.spec.serviceAccountName="default"'
+  refused "a backoffLimit below 0" "backoffLimit" application "$name" spec.backoffLimit=-1
+  refused "a deadline of 0" "activeDeadlineSeconds" application "$name" spec.activeDeadlineSeconds=0
+  refused "memory that does not grow" "above 1" application "$name" 'spec.memoryGrowth={"factor":"1.0","limit":"1Gi"}'
+  refused "an output limit that is no quantity" "outputLimit" application "$name" 'spec.outputLimit="10 GB"'
+  refused "a typo" 'unknown field "spec.backofLimit"' application "$name" spec.backofLimit=1
+  patch_refused "an Application keeps its id" "applicationId cannot be changed" vapp/tutorial '[{"op":"replace","path":"/spec/applicationId","value":"x"}]'
+
+  local client=vclient/acme-tutorial-north member=spec.members.0
+  accepted "a Client without members" client "$name" spec.members=null
+  refused "an unknown role" "role: Unsupported value" client "$name" "$member.role=\"admin\""
+  refused "a member without a role" "role: Required" client "$name" "$member.role=null"
+  refused "one username twice" "Duplicate value" client "$name" 'spec.members=[{"username":"ana","role":"leader"},{"username":"ana","role":"developer"}]'
+  refused "a key's id in capitals" "keys\[0\].id" client "$name" "$member.keys.0.id=\"K3V9\""
+  refused "a key's id of 17" "keys\[0\].id" client "$name" "$member.keys.0.id=\"abcdefghijklmnopq\""
+  refused "a hash that is too short" "keys\[0\].sha256" client "$name" "$member.keys.0.sha256=\"00ff\""
+  refused "a secret in place of its hash" 'unknown field "spec.members\[0\].keys\[0\].secret"' client "$name" "$member.keys.0.secret=\"s\""
+  refused "an expiry that is no time" "keys\[0\].expiresAt" client "$name" "$member.keys.0.expiresAt=\"next year\""
+  for field in organizationId applicationId clientId; do
+    patch_refused "a Client keeps its $field" "$field cannot be changed" "$client" "[{\"op\":\"replace\",\"path\":\"/spec/$field\",\"value\":\"x\"}]"
+  done
+  patch_accepted "a key is revoked by removing it" "$client" '[{"op":"remove","path":"/spec/members/0/keys/0"}]'
+}
+
+what_kubectl_shows() {
+  local columns="STATE +REASON +APPLICATION +ORGANIZATION +CLIENT +ATTEMPTS +DURATION +AGE"
+  expect_match "columns of a Job" "^NAME +$columns\$" "$(k get vjob | sed 's/ *$//')"
+  expect_match "more with -o wide" "^NAME +$columns +POD +NODE +EXIT\$" "$(k get vjob -o wide | sed 's/ *$//')"
+  expect_match "and their values" "Finished +Completed +Tutorial +acme +north +1 +1\.2s +[0-9a-z]+ +${JOB#vjob/}-1 +node1 +0\$" \
+    "$(k get vjob -o wide | sed 's/ *$//')"
+  expect_match "columns of an Application" "tutorial +Tutorial +vbrain/tutorial" "$(k get vapp)"
+  expect_match "columns of a Client" "acme +Tutorial +north +10 +100Gi" "$(k get vclient)"
+  expect_match "one word lists them all" "job.vbrain.visagio.com/.*" "$(k get vbrain -o name)"
+  expect "jobs are found by their fields" "job.vbrain.visagio.com/${JOB#vjob/}" \
+    "$(k get vjob --field-selector spec.clientId=north,status.phase=Finished -o name)"
+  local kind
+  for kind in vjob vapp vclient; do
+    local explained
+    explained="$(k explain "$kind" --recursive)"
+    expect_match "kubectl explain $kind" "spec" "$explained"
+    expect "every field of $kind is described" "" "$("$KUBECTL" get --raw /openapi/v3/apis/vbrain.visagio.com/v1 | python3 -c '
+import json, sys
+schemas = json.load(sys.stdin)["components"]["schemas"]
+kind = {"vjob": "Job", "vapp": "Application", "vclient": "Client"}[sys.argv[1]]
+def walk(path, schema):
+    for name, child in schema.get("properties", {}).items():
+        if path == kind and name == "metadata":
+            continue
+        if not child.get("description"):
+            print(path + "." + name)
+        walk(path + "." + name, child)
+    if isinstance(schema.get("items"), dict):
+        walk(path + "[]", schema["items"])
+walk(kind, schemas["com.visagio.vbrain.v1." + kind])' "$kind")"
+  done
+}
+
+definitions
+defaults
+job_creation
+job_changes
+job_status
+applications_and_clients
+what_kubectl_shows
+finish
