@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "artifacts/safe_open.hpp"
+#include "base/clock.hpp"
+
+namespace vbrain::artifacts {
+
+// Who may start (runner) or has closed (controller) an attempt: the fence between two runners of one attempt, and
+// between a late pod and the next attempt.
+struct Claim {
+  enum class By { kRunner, kController, kUnknown };
+  By by = By::kUnknown;  // kUnknown: the file is there but can't be read as a claim; the attempt is taken all the same
+  std::string pod_uid;   // the runner's pod; may be empty for a controller
+  base::TimePoint time;
+};
+
+struct ClaimResult {
+  bool won = false;
+  Claim owner;  // `mine` when won; else what the file says
+};
+
+// Creates `claim` in the attempt's folder with O_EXCL, writes it and fsyncs file and folder before return. Among any
+// number of callers on any number of machines one wins, once: also the winner loses when it asks again. Throws
+// VolumeError; then nobody may start the application.
+ClaimResult take_claim(const Dir& attempt, const Claim& mine);
+
+// Nothing if nobody has claimed.
+std::optional<Claim> read_claim(const Dir& attempt);
+
+}  // namespace vbrain::artifacts

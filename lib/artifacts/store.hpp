@@ -1,0 +1,152 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/archive_writer.hpp"
+#include "artifacts/claim.hpp"
+#include "artifacts/job_file.hpp"
+#include "artifacts/layout.hpp"
+#include "artifacts/manifest.hpp"
+#include "artifacts/safe_open.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+
+namespace vbrain::artifacts {
+
+// A folder in a tenant's `.staging`, removed with all in it unless it was published. Movable, for one thread.
+class Staging {
+ public:
+  Staging(Staging&&) noexcept = default;
+  Staging& operator=(Staging&&) noexcept;
+  ~Staging();
+
+  // The folder itself. What is put in `input/` becomes the input of what is published.
+  const Dir& folder() const { return folder_; }
+  // `input/` in it, made at the first call.
+  const Dir& input();
+
+ private:
+  friend class Store;
+  Staging(Tenant tenant, std::shared_ptr<const Dir> parent, std::string name, Dir folder);
+  void discard() noexcept;
+
+  Tenant tenant_;
+  std::shared_ptr<const Dir> parent_;  // .staging; null once published
+  std::string name_;
+  Dir folder_;
+  std::optional<Dir> input_;
+};
+
+enum class PublishError {
+  kNoRepository,  // the job's repository does not exist (any more)
+  kTaken,         // a job with this id exists
+};
+
+// The shared volume as its servers see it. All members may be called from any thread and block on the volume: call
+// them on the volume's pool. They throw VolumeError when the volume fails; absence is an empty optional. Files that
+// can't be decoded throw CorruptFile.
+class Store {
+ public:
+  // Opens the volume's root folder, which must exist.
+  explicit Store(const std::string& root);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // --- Publishing. Order: stage → fsync files and folders → rename into place → fsync both parents. After a crash at
+  // any moment a job or repository is there as a whole or not at all; `.staging` may hold rubbish.
+
+  Staging stage(const Tenant& tenant) const;
+
+  // Publishes `file` with the staged input as a new repository and returns its id, chosen here from `now` and four
+  // digits: ids of a tenant are unique by exclusive creation. `file.repository_id` is ignored.
+  std::string publish_repository(Staging staging, RepositoryFile file, base::TimePoint now) const;
+
+  // Publishes a job; `staging` holds its own input if file.input_from is kJob, else it is not given. The marker in the
+  // repository becomes durable first, the folder last: every visible job is in its repository's index.
+  Result<void, PublishError> publish_job(const JobFile& file) const;
+  Result<void, PublishError> publish_job(Staging staging, const JobFile& file) const;
+
+  // Adds to the staged input what the repository has and it lacks (reflink where possible, else copy) and returns the
+  // list of all files: `own` overlaid on the repository's. Nothing if the repository is absent.
+  std::optional<std::vector<InputFile>> overlay_repository_input(Staging& staging, std::string_view repository_id,
+                                                                 std::vector<InputFile> own) const;
+
+  // --- Reading.
+
+  std::optional<RepositoryFile> read_repository(const Tenant& tenant, std::string_view repository_id) const;
+  bool has_repository(const Tenant& tenant, std::string_view repository_id) const;
+  // Also for a job marked deleted: see is_deleted.
+  std::optional<JobFile> read_job(const Tenant& tenant, std::string_view job_id) const;
+  bool has_job(const Tenant& tenant, std::string_view job_id) const;
+  // Ids of a repository's jobs, ascending, for which `wanted` (if any) is true and a folder not marked deleted exists.
+  // Nothing if the repository is absent.
+  std::optional<std::vector<std::string>> jobs_of(const Tenant& tenant, std::string_view repository_id,
+                                                  const std::function<bool(std::string_view)>& wanted = {}) const;
+  // Ids of all repositories, ascending, for which `wanted` is true.
+  std::vector<std::string> repositories(const Tenant& tenant,
+                                        const std::function<bool(std::string_view)>& wanted = {}) const;
+  std::optional<OpenFile> open_input(const Tenant& tenant, std::string_view repository_id, std::string_view name) const;
+
+  // --- The record of a terminal job: {"metadata": {name, uid, creationTimestamp}, "status": {…}}.
+
+  void write_status(const Tenant& tenant, std::string_view job_id, const nlohmann::json& record) const;
+  std::optional<nlohmann::json> read_status(const Tenant& tenant, std::string_view job_id) const;
+
+  // --- Attempts. Numbers from 1.
+
+  // Makes the attempt's folder, durable; does nothing if it exists. VolumeError (ENOENT) if the job has no folder.
+  void create_attempt(const Tenant& tenant, std::string_view job_id, int number) const;
+  // Ascending numbers of the attempts' folders.
+  std::vector<int> attempts(const Tenant& tenant, std::string_view job_id) const;
+  // Claims for the controller, so that the attempt never starts: see take_claim. Makes the folder if it lacks.
+  ClaimResult close_attempt(const Tenant& tenant, std::string_view job_id, int number, base::TimePoint now) const;
+  std::optional<Claim> read_claim(const Tenant& tenant, std::string_view job_id, int number) const;
+  // Nothing: no manifest yet. An error: a manifest that is none, a short reason.
+  std::optional<Result<Manifest, std::string>> read_manifest(const Tenant& tenant, std::string_view job_id,
+                                                             int number) const;
+  std::optional<OpenFile> open_result(const Tenant& tenant, std::string_view job_id, int number) const;
+  std::optional<OpenFile> open_output(const Tenant& tenant, std::string_view job_id, int number) const;
+  // The log files of all attempts at this moment, sizes fixed, for write_zip: names at the root ("stdout.log"), with
+  // "attempt-<n>-" in front only if there are several attempts. Unsafe files are left out. At most 2,000 files.
+  std::vector<ZipSource> open_logs(const Tenant& tenant, std::string_view job_id) const;
+
+  // --- Removal. Durable: the marker or the new place survives a crash.
+
+  void mark_deleted(const Tenant& tenant, std::string_view job_id) const;
+  bool is_deleted(const Tenant& tenant, std::string_view job_id) const;
+  // Moves the job's folder to `.trash`, removes its marker, and purges. True if there was a folder. Repeatable.
+  bool remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id) const;
+  // Removes what lies in `.staging` and `.trash` of all tenants and was last changed before `before`; the number.
+  std::size_t sweep(base::TimePoint before) const;
+
+  // --- The runner for the pods.
+
+  // Copies the folder `source` (runner, lib/) to bin/<version>, all or nothing; a folder with other content is
+  // replaced, one with the same is left alone. Readable and executable by the volume's group.
+  void install_runner(const std::string& source, std::string_view version) const;
+
+  // Whether the volume answers and takes a durable write, for a readiness probe. Throws VolumeError.
+  void probe() const;
+
+  const Dir& root() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// A file of ours that can't be decoded; what() names the file below the root and the reason.
+class CorruptFile : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace vbrain::artifacts
