@@ -1,0 +1,282 @@
+#include "controller/pod_builder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "unit/controller/builders.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using nlohmann::json;
+using testing::a_job;
+using testing::a_template;
+using testing::an_application;
+
+PodSettings settings() {
+  PodSettings settings;
+  settings.limits.volume_claim = "vbrain-data";
+  settings.limits.allowed_secrets = {"license"};
+  return settings;
+}
+
+PodPaths paths() {
+  return {.runner = "bin/0.1.0",
+          .job_file = "tenants/acme/Tutorial/north/jobs/j/job.json",
+          .input = "tenants/acme/Tutorial/north/repositories/r/input",
+          .attempt = "tenants/acme/Tutorial/north/jobs/j/attempts/2"};
+}
+
+json built(const json& pod_template = a_template(), const PodPaths& where = paths()) {
+  const auto pod = build_pod(an_application(pod_template), a_job(), 2, where, settings());
+  EXPECT_TRUE(pod.has_value()) << pod.error();
+  return pod.value_or(json{});
+}
+
+json named(const json& list, const std::string& name, const char* key = "name") {
+  const auto found = std::ranges::find_if(list, [&](const json& item) { return item.value(key, "") == name; });
+  return found == list.end() ? json{} : *found;
+}
+
+json main_of(const json& pod) {
+  return named(pod["spec"]["containers"], "main");
+}
+
+TEST(PodBuilder, NamesThePodAfterTheAttemptAndGivesItToTheJob) {
+  const json meta = built()["metadata"];
+  EXPECT_EQ(meta["name"], std::string(testing::kJobId) + "-2");
+  EXPECT_EQ(meta["namespace"], "vbrain");
+  EXPECT_FALSE(meta.contains("generateName"));
+  const json want_owner = {{"apiVersion", "vbrain.visagio.com/v1"},
+                           {"kind", "Job"},
+                           {"name", testing::kJobId},
+                           {"uid", testing::kJobUid},
+                           {"controller", true},
+                           {"blockOwnerDeletion", false}};
+  EXPECT_EQ(meta["ownerReferences"], json::array({want_owner}));
+}
+
+TEST(PodBuilder, LabelsSelectAndNeverHoldTenantsNames) {
+  const json labels = built()["metadata"]["labels"];
+  EXPECT_EQ(labels["app.kubernetes.io/name"], "vbrain-job");
+  EXPECT_EQ(labels["app.kubernetes.io/managed-by"], "vbrain");
+  EXPECT_EQ(labels["app.kubernetes.io/component"], "job");
+  EXPECT_EQ(labels["vbrain.visagio.com/job"], testing::kJobId);
+  EXPECT_EQ(labels["vbrain.visagio.com/attempt"], "2");
+  // sha256("acme") begins so; names may hold what label values can't.
+  EXPECT_EQ(labels["vbrain.visagio.com/organization"], "822b33ad87c148a0");
+  EXPECT_EQ(labels["vbrain.visagio.com/client"].get<std::string>().size(), 16u);
+}
+
+TEST(PodBuilder, TemplatesLabelsJoinButOursWin) {
+  json pod_template = a_template();
+  pod_template["metadata"] = {
+      {"labels", {{"team", "x"}, {"vbrain.visagio.com/job", "forged"}, {"app.kubernetes.io/name", "y"}}},
+      {"annotations", {{"note", "n"}, {"vbrain.visagio.com/z", "forged"}}}};
+  const json meta = built(pod_template)["metadata"];
+  EXPECT_EQ(meta["labels"]["team"], "x");
+  EXPECT_EQ(meta["labels"]["vbrain.visagio.com/job"], testing::kJobId);
+  EXPECT_EQ(meta["labels"]["app.kubernetes.io/name"], "vbrain-job");
+  EXPECT_EQ(meta["annotations"]["note"], "n");
+  EXPECT_FALSE(meta["annotations"].contains("vbrain.visagio.com/z"));
+}
+
+TEST(PodBuilder, RunnerStartsTheCommand) {
+  const json want = {"/vbrain/bin/runner", "--", "python3", "/app/main.py"};
+  EXPECT_EQ(main_of(built())["command"], want);
+  EXPECT_EQ(main_of(built())["args"], json::array({"--fast"}));
+}
+
+TEST(PodBuilder, OwnsWhatMakesAPodAJob) {
+  json pod_template = a_template();
+  pod_template["spec"]["restartPolicy"] = "Always";
+  pod_template["spec"]["serviceAccountName"] = "cluster-admin";
+  pod_template["spec"]["serviceAccount"] = "cluster-admin";
+  pod_template["spec"]["automountServiceAccountToken"] = true;
+  pod_template["spec"]["hostPID"] = false;
+  pod_template["spec"]["nodeSelector"] = {{"gpu", "yes"}};
+  pod_template["spec"]["containers"][0]["terminationMessagePath"] = "/tmp/x";
+  pod_template["spec"]["containers"][0]["restartPolicy"] = "Always";
+  const json spec = built(pod_template)["spec"];
+  EXPECT_EQ(spec["restartPolicy"], "Never");
+  EXPECT_EQ(spec["serviceAccountName"], "vbrain-job");
+  EXPECT_FALSE(spec.contains("serviceAccount"));
+  EXPECT_EQ(spec["automountServiceAccountToken"], false);
+  EXPECT_EQ(spec["enableServiceLinks"], false);
+  EXPECT_FALSE(spec.contains("hostPID"));
+  EXPECT_EQ(spec["terminationGracePeriodSeconds"], 30);
+  EXPECT_EQ(spec["nodeSelector"]["gpu"], "yes");
+  EXPECT_EQ(spec["containers"][0]["terminationMessagePath"], "/dev/termination-log");
+  EXPECT_FALSE(spec["containers"][0].contains("restartPolicy"));
+}
+
+TEST(PodBuilder, MountsOnlyThisJobsPlacesOfTheClaim) {
+  const json pod = built();
+  const json volume = named(pod["spec"]["volumes"], "vbrain-shared");
+  EXPECT_EQ(volume["persistentVolumeClaim"]["claimName"], "vbrain-data");
+  EXPECT_EQ(named(pod["spec"]["volumes"], "vbrain-work")["emptyDir"]["sizeLimit"], "10Gi");
+  const json mounts = main_of(pod)["volumeMounts"];
+  struct Want {
+    const char* at;
+    std::string sub_path;
+    bool read_only;
+  };
+  const Want wants[] = {{"/vbrain/bin", paths().runner, true},
+                        {"/vbrain/job.json", paths().job_file, true},
+                        {"/vbrain/input", paths().input, true},
+                        {"/vbrain/attempt", paths().attempt, false}};
+  for (const Want& want : wants) {
+    const json mount = named(mounts, want.at, "mountPath");
+    EXPECT_EQ(mount["name"], "vbrain-shared") << want.at;
+    EXPECT_EQ(mount["subPath"], want.sub_path) << want.at;
+    EXPECT_EQ(mount["readOnly"], want.read_only) << want.at;
+  }
+  EXPECT_EQ(named(mounts, "/vbrain/work", "mountPath")["name"], "vbrain-work");
+  EXPECT_EQ(mounts.size(), 5u) << "every mount of the shared volume has a subPath";
+}
+
+TEST(PodBuilder, JobWithoutInputSeesAnEmptyFolder) {
+  PodPaths where = paths();
+  where.input.clear();
+  const json pod = built(a_template(), where);
+  const json mount = named(main_of(pod)["volumeMounts"], "/vbrain/input", "mountPath");
+  EXPECT_EQ(mount["name"], "vbrain-no-input");
+  EXPECT_TRUE(named(pod["spec"]["volumes"], "vbrain-no-input").contains("emptyDir"));
+}
+
+TEST(PodBuilder, EnvironmentIsTheContractsAndTheTemplatesCantForgeIt) {
+  json pod_template = a_template();
+  pod_template["spec"]["containers"][0]["env"] = {{{"name", "VBRAIN_JOB_ID"}, {"value", "forged"}},
+                                                  {{"name", "MODE"}, {"value", "$(VBRAIN_OUTPUT_DIR)"}}};
+  const json environment = main_of(built(pod_template))["env"];
+  const std::pair<const char*, const char*> wants[] = {{"VBRAIN_INPUT_DIR", "/vbrain/input"},
+                                                       {"VBRAIN_PARAMS_FILE", "/vbrain/work/params.json"},
+                                                       {"VBRAIN_METADATA_FILE", "/vbrain/work/metadata.json"},
+                                                       {"VBRAIN_OUTPUT_DIR", "/vbrain/work/output"},
+                                                       {"VBRAIN_RESULT_FILE", "/vbrain/work/result.json"},
+                                                       {"VBRAIN_LOG_DIR", "/vbrain/work/logs"},
+                                                       {"VBRAIN_JOB_ID", testing::kJobId},
+                                                       {"VBRAIN_JOB_ATTEMPT", "2"},
+                                                       {"VBRAIN_REPOSITORY_ID", "202009231629398695"},
+                                                       {"MODE", "$(VBRAIN_OUTPUT_DIR)"}};
+  for (const auto& [name, value] : wants) EXPECT_EQ(named(environment, name)["value"], value) << name;
+  EXPECT_EQ(named(environment, "VBRAIN_POD_UID")["valueFrom"]["fieldRef"]["fieldPath"], "metadata.uid");
+  EXPECT_EQ(environment.size(), 11u);
+}
+
+TEST(PodBuilder, MeetsPodSecurityRestrictedByDefault) {
+  json pod_template = a_template();
+  pod_template["spec"]["initContainers"] = {{{"name", "fetch"}, {"image", "x"}}};
+  const json spec = built(pod_template)["spec"];
+  EXPECT_EQ(spec["securityContext"]["runAsNonRoot"], true);
+  EXPECT_EQ(spec["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+  EXPECT_EQ(spec["securityContext"]["supplementalGroups"], json::array({2000}));
+  for (const json& container : {spec["containers"][0], spec["initContainers"][0]}) {
+    EXPECT_EQ(container["securityContext"]["allowPrivilegeEscalation"], false);
+    EXPECT_EQ(container["securityContext"]["capabilities"]["drop"], json::array({"ALL"}));
+  }
+  EXPECT_FALSE(spec["initContainers"][0].contains("volumeMounts")) << "only main sees the shared volume";
+}
+
+TEST(PodBuilder, KeepsTheTemplatesUserAndGroups) {
+  json pod_template = a_template();
+  pod_template["spec"]["securityContext"] = {{"runAsUser", 1000}, {"supplementalGroups", {7}}};
+  const json context = built(pod_template)["spec"]["securityContext"];
+  EXPECT_EQ(context["runAsUser"], 1000);
+  EXPECT_EQ(context["supplementalGroups"], json::array({7, 2000}));
+}
+
+TEST(PodBuilder, OutputLimitSizesTheWorkFolder) {
+  job::Application application = an_application();
+  application.output_limit = "3Gi";
+  const auto pod = build_pod(application, a_job(), 1, paths(), settings());
+  EXPECT_EQ(named((*pod)["spec"]["volumes"], "vbrain-work")["emptyDir"]["sizeLimit"], "3Gi");
+}
+
+TEST(PodBuilder, RefusesTemplatesThatReachTooFar) {
+  struct Case {
+    const char* patch;  // a JSON merge patch on the pod's spec
+    const char* want_part;
+  };
+  const Case cases[] = {
+      {R"({"containers": null})", "no containers"},
+      {R"({"containers": [{"name": "other", "command": ["x"]}]})", "called 'main'"},
+      {R"({"containers": [{"name": "main", "command": ["x"]}, {"name": "main", "command": ["x"]}]})", "called 'main'"},
+      {R"({"containers": [{"name": "main"}]})", "must name its command"},
+      {R"({"containers": [{"name": "main", "command": []}]})", "must name its command"},
+      {R"({"containers": [{"name": "main", "command": "sh"}]})", "must name its command"},
+      {R"({"containers": [{"name": "main", "command": ["x", 7]}]})", "must name its command"},
+      {R"({"containers": [{"name": "main", "command": ["x"], "args": [7]}]})", "args"},
+      {R"({"containers": ["main"]})", "not an object"},
+      {R"({"containers": {"name": "main"}})", "not a list"},
+      {R"({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "vbrain-data"}}]})", "shared claim"},
+      {R"({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]})", "hostPath is not allowed"},
+      {R"({"volumes": [{"name": "v", "nfs": {"server": "x", "path": "/"}}]})", "nfs is not allowed"},
+      {R"({"volumes": [{"name": "vbrain-shared", "emptyDir": {}}]})", "taken"},
+      {R"({"volumes": [{"name": "v", "secret": {"secretName": "tls"}}]})", "Secret 'tls'"},
+      {R"({"volumes": [{"name": "v", "projected": {"sources": [{"secret": {"name": "tls"}}]}}]})", "Secret 'tls'"},
+      {R"({"volumes": [{"name": "v", "projected": {"sources": [{"serviceAccountToken": {}}]}}]})", "token"},
+      {R"({"volumes": [{"name": "v", "csi": {"driver": "d", "nodePublishSecretRef": {"name": "tls"}}}]})", "Secret"},
+      {R"({"containers": [{"name": "main", "command": ["x"], "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "tls"}}}]}]})",
+       "Secret 'tls'"},
+      {R"({"containers": [{"name": "main", "command": ["x"], "envFrom": [{"secretRef": {"name": "tls"}}]}]})",
+       "Secret 'tls'"},
+      {R"({"containers": [{"name": "main", "command": ["x"], "volumeMounts": [{"name": "v", "mountPath": "/vbrain/attempt"}]}]})",
+       "/vbrain"},
+      {R"({"containers": [{"name": "main", "command": ["x"], "volumeMounts": [{"name": "v", "mountPath": "//vbrain/./bin"}]}]})",
+       "/vbrain"},
+      {R"({"containers": [{"name": "main", "command": ["x"], "volumeMounts": [{"name": "v", "mountPath": "/a/../vbrain"}]}]})",
+       "/vbrain"},
+      {R"({"containers": [{"name": "main", "command": ["x"], "securityContext": {"privileged": true}}]})",
+       "privileged"},
+      {R"({"initContainers": [{"name": "i", "envFrom": [{"secretRef": {"name": "tls"}}]}]})", "container 'i'"},
+      {R"({"hostNetwork": true})", "hostNetwork"},
+      {R"({"hostPID": true})", "hostPID"},
+      {R"({"hostIPC": true})", "hostIPC"},
+      {R"({"shareProcessNamespace": true})", "shareProcessNamespace"},
+      {R"({"securityContext": {"fsGroup": 2000}})", "fsGroup"},
+  };
+  for (const Case& refused : cases) {
+    json pod_template = a_template();
+    pod_template["spec"].merge_patch(json::parse(refused.patch));
+    const auto pod = build_pod(an_application(pod_template), a_job(), 1, paths(), settings());
+    ASSERT_FALSE(pod.has_value()) << refused.patch;
+    EXPECT_NE(pod.error().find(refused.want_part), std::string::npos) << refused.patch << " -> " << pod.error();
+  }
+}
+
+TEST(PodBuilder, RefusesWhatIsNoTemplateAtAll) {
+  for (const char* text : {"", "[]", "7", "{}", R"({"spec": []})", "{"}) {
+    job::Application application = an_application();
+    application.template_json = text;
+    EXPECT_FALSE(build_pod(application, a_job(), 1, paths(), settings()).has_value()) << text;
+  }
+}
+
+TEST(PodBuilder, LetsThroughWhatOperatorsNeed) {
+  const char* patches[] = {
+      R"({"volumes": [{"name": "v", "secret": {"secretName": "license"}}]})",
+      R"({"volumes": [{"name": "v", "configMap": {"name": "c"}}, {"name": "w", "persistentVolumeClaim": {"claimName": "models"}}]})",
+      R"({"volumes": [{"name": "v", "emptyDir": {}, "hostPath": null}]})",
+      R"({"volumes": null, "tolerations": [{"key": "gpu", "operator": "Exists"}]})",
+      R"({"containers": [{"name": "main", "command": ["x"], "volumeMounts": [{"name": "v", "mountPath": "/vbrainless"}]}]})",
+  };
+  for (const char* patch : patches) {
+    json pod_template = a_template();
+    pod_template["spec"].merge_patch(json::parse(patch));
+    const auto pod = build_pod(an_application(pod_template), a_job(), 1, paths(), settings());
+    EXPECT_TRUE(pod.has_value()) << patch << " -> " << pod.error();
+  }
+}
+
+TEST(PodBuilder, MemoryLimitOfMain) {
+  EXPECT_EQ(memory_limit_of_main(a_template()), "64Mi");
+  EXPECT_EQ(memory_limit_of_main(json::parse(R"({"spec":{"containers":[{"name":"main"}]}})")), "");
+  EXPECT_EQ(memory_limit_of_main(json::parse(R"({"spec":{"containers":[{"name":7},"x"]}})")), "");
+  EXPECT_EQ(memory_limit_of_main(json::parse("[]")), "");
+}
+
+}  // namespace
+}  // namespace vbrain::controller
