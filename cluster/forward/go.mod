@@ -1,0 +1,3 @@
+module vbrain/cluster/forward
+
+go 1.24.0

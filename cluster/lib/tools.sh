@@ -1,0 +1,58 @@
+# The binaries of the local cluster: what they are built from, how, and where they lie. Source common.sh first.
+# shellcheck shell=bash
+
+# NAME -> folder of the Go module, main package.
+declare -A TOOL_PACKAGE=(
+  [etcd]="tools/etcd go.etcd.io/etcd/server/v3"
+  [kube-apiserver]="tools/kubernetes k8s.io/kubernetes/cmd/kube-apiserver"
+  [kubectl]="tools/kubernetes k8s.io/kubernetes/cmd/kubectl"
+  [kube-controller-manager]="tools/kubernetes k8s.io/kubernetes/cmd/kube-controller-manager"
+  [kube-scheduler]="tools/kubernetes k8s.io/kubernetes/cmd/kube-scheduler"
+  [kubelet]="tools/kubernetes k8s.io/kubernetes/cmd/kubelet"
+  [kube-proxy]="tools/kubernetes k8s.io/kubernetes/cmd/kube-proxy"
+  [forward]="forward ."
+  [helm]="tools/helm helm.sh/helm/v3/cmd/helm"
+)
+TOOLS_CONTROL_PLANE=(etcd kube-apiserver kubectl)
+TOOLS_ALL=(etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kubelet kube-proxy forward helm)
+
+# Without the -X the API server says v0.0.0, which the kubeVersion checks of Helm charts refuse.
+tool_ldflags() {
+  local minor="${KUBERNETES_VERSION#v1.}" package flags="-s -w"
+  case "$1" in
+    kube*)
+      for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+        flags+=" -X $package.gitVersion=$KUBERNETES_VERSION -X $package.gitMajor=1 -X $package.gitMinor=${minor%%.*}"
+        flags+=" -X $package.gitCommit=$KUBERNETES_VERSION -X $package.gitTreeState=clean"
+      done ;;
+    helm) flags+=" -X helm.sh/helm/v3/internal/version.version=$HELM_VERSION" ;;
+  esac
+  printf '%s\n' "$flags"
+}
+
+# The folder of the binaries. Its name is a hash of everything that decides their content, so a change of versions,
+# flags or our own sources never runs old binaries.
+bin_dir() {
+  local key
+  key="$(cd "$CLUSTER_DIR" && {
+    cat tools/*/go.mod tools/*/go.sum forward/go.mod forward/main.go
+    tool_ldflags kube
+    tool_ldflags helm
+    uname -m
+  } | sha256sum | cut -c1-16)"
+  printf '%s\n' "$VBRAIN_CACHE/cluster/$key/bin"
+}
+
+# tool NAME: path of a binary. KUBEBUILDER_ASSETS (the ecosystem's name for a folder with etcd, kube-apiserver and
+# kubectl) wins over our own build for these three.
+tool() {
+  case "$1" in
+    etcd | kube-apiserver | kubectl)
+      if [[ -n "${KUBEBUILDER_ASSETS:-}" && -x "$KUBEBUILDER_ASSETS/$1" ]]; then
+        printf '%s\n' "$KUBEBUILDER_ASSETS/$1"
+        return
+      fi ;;
+  esac
+  [[ -n "${VBRAIN_BIN_DIR:-}" ]] || VBRAIN_BIN_DIR="$(bin_dir)"
+  printf '%s\n' "$VBRAIN_BIN_DIR/$1"
+}
