@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# `make down`: ends what `make up` started; etcd's data and the volume stay for the next `make up`. With --purge
+# (`make purge`) the release, the resource definitions, the claim and all data go too.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$ROOT/scripts/local.sh"
+
+if [[ ! -d "$CLUSTER_STATE" ]]; then
+  say "nothing is installed by this clone"
+  exit 0
+fi
+exec 8>"$LOCAL/up.lock"
+flock -n 8 || fail "another make up or make down of this clone is under way"
+
+purge_release() {
+  local kubectl helm
+  kubectl="$(deployment kubectl)" helm="$(deployment helm)"
+  export KUBECONFIG="$CLUSTER_STATE/host.kubeconfig"
+  "$kubectl" --request-timeout=5s get --raw /readyz >/dev/null 2>&1 || return 0
+  # The controller must still run while Jobs are deleted: it removes their folders and finalizers.
+  "$kubectl" -n "$NAMESPACE" delete jobs.vbrain.visagio.com --all --ignore-not-found --timeout=90s || true
+  "$helm" -n "$NAMESPACE" uninstall vbrain --ignore-not-found --wait --timeout 2m || true
+  "$kubectl" delete crd {jobs,applications,clients}.vbrain.visagio.com --ignore-not-found --timeout=60s || true
+  "$kubectl" -n "$NAMESPACE" delete pvc -l app.kubernetes.io/instance=vbrain --ignore-not-found --timeout=60s || true
+  "$kubectl" delete pv -l app.kubernetes.io/instance=vbrain --ignore-not-found --timeout=60s || true
+}
+
+if [[ "${1:-}" == --purge ]]; then
+  [[ -f "$DEPLOYMENT" ]] && step "Removing the release, its resource definitions and its claim" "kubectl get vjob" purge_release
+fi
+step "Ending the local cluster" "make status; then run make down again" \
+  "$ROOT/cluster/cluster.sh" down --state "$CLUSTER_STATE" --name "$CLUSTER_NAME"
+rm -f "$LOCAL/rest.address" "$LOCAL/rest.target"
+if [[ "${1:-}" == --purge ]]; then
+  rm -rf --one-file-system "$CLUSTER_STATE" "$LOCAL/logs" "$LOCAL/bin" "$DEPLOYMENT" "$DEMO_ENV"
+  say "all data of the local installation is gone"
+else
+  say "the data lies in .local/cluster; make up goes on with it, make purge removes it"
+fi

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# `make up`: from a fresh clone to a finished job on a real one-node Kubernetes, which goes on running. A second run
+# changes only what differs.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$ROOT/scripts/local.sh"
+
+mkdir -p "$LOCAL"
+exec 8>"$LOCAL/up.lock"
+flock -n 8 || fail "another make up or make down of this clone is under way"
+
+step "Installing system packages" "run as root on Debian 12, with its package archive reachable" \
+  "$ROOT/scripts/install-packages.sh"
+step "Building the cluster's programs (first time about 6 minutes)" \
+  "the Go module proxy must be reachable; run make up again, it goes on where it stopped" "$ROOT/cluster/build.sh" all
+step "Building vBrain (first time a few minutes)" "read the compiler's first error in the log" \
+  "$ROOT/scripts/build.sh" release
+step "Starting the local cluster" "make status shows which component is missing; its log is named above" \
+  "$ROOT/cluster/cluster.sh" up --state "$CLUSTER_STATE" --name "$CLUSTER_NAME"
+step "Loading the images and installing the chart" "make status; the end of the log has pods, events and logs" \
+  "$ROOT/scripts/deploy.sh" --state "$CLUSTER_STATE" --name "$CLUSTER_NAME" --out "$DEPLOYMENT"
+step "Opening the way in" "another program may hold the port: set VBRAIN_PORT and run make up again" open_the_way_in
+step "Creating the demo client" "kubectl -n $NAMESPACE get vclient demo -o yaml" create_demo_client
+
+"$ROOT/scripts/demo.sh"
+
+cat <<TEXT
+
+vBrain runs. What to try next (paste as it is):
+
+  . .local/demo.env
+  curl -s "\$VBRAIN_URL/api/v1/job/execute" -H "username: \$VBRAIN_USERNAME" -H "organization_id: \$VBRAIN_ORGANIZATION_ID" \\
+    -H "application_id: \$VBRAIN_APPLICATION_ID" -H "client_id: \$VBRAIN_CLIENT_ID" -H "x-api-key: \$VBRAIN_API_KEY" \\
+    -H 'content-type: application/json' -d '{"params": {"a": 6, "b": 7}}'
+  kubectl -n \$VBRAIN_NAMESPACE get vjob
+  kubectl -n \$VBRAIN_NAMESPACE get events
+  kubectl explain vjob.status
+
+  make demo      the same job again, step by step        make status    what runs
+  make down      end it; the data stays                  make purge     end it and remove all data
+TEXT

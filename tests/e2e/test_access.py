@@ -1,0 +1,60 @@
+"""Who may see what; the answers' words are the contract's."""
+
+import pytest
+import requests
+
+HEADERS = ["username", "organization_id", "application_id", "client_id", "x-api-key"]
+ABSENT = "00000000-0000-7000-8000-000000000000"
+
+
+def test_each_missing_header_is_named(tutorial):
+    for name in HEADERS:
+        headers = tutorial.identity.headers()
+        del headers[name]
+        answer = requests.get(f"{tutorial.base}/job/{ABSENT}", headers=headers, timeout=30)
+        assert (answer.status_code, answer.json()) == (400, {"error": f"Missing {name}"})
+
+
+def test_hyphens_serve_as_well(tutorial):
+    headers = {name.replace("_", "-"): value for name, value in tutorial.identity.headers().items()}
+    answer = requests.get(f"{tutorial.base}/job/{ABSENT}", headers=headers, timeout=30)
+    assert (answer.status_code, answer.json()) == (404, {"error": "Invalid job_id"})
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_another_identity_than_the_keys(tutorial, header):
+    headers = {**tutorial.identity.headers(), header: "somebody-else"}
+    answer = requests.get(f"{tutorial.base}/job/{ABSENT}", headers=headers, timeout=30)
+    assert answer.status_code == 401
+    assert answer.json()["error"] == "Invalid x-api-key"
+
+
+def test_a_foreign_job_is_an_absent_one(probe, tutorial):
+    job = tutorial.start(params={"a": 1, "b": 1})
+    for path in ("", "/result", "/params", "/output", "/logs"):
+        foreign = probe.get(f"/job/{job}{path}")
+        absent = probe.get(f"/job/{ABSENT}{path}")
+        assert (foreign.status_code, foreign.content) == (absent.status_code, absent.content)
+        assert foreign.json() == {"error": "Invalid job_id"}
+
+
+def test_a_foreign_repository_is_an_absent_one(probe, tutorial):
+    repository = tutorial.create_repository().json()["repository_id"]
+    answer = probe.execute(params={}, repository_id=repository)
+    assert (answer.status_code, answer.json()) == (404, {"error": "Invalid repository_id"})
+
+
+def test_a_stakeholder_may_create_jobs_but_not_read_them(tenants):
+    rest = tenants.make("Tutorial", role="stakeholder")
+    answer = rest.execute(params={"a": 1, "b": 2})
+    assert answer.status_code == 201
+    denied = rest.get(f"/job/{answer.json()['job_id']}")
+    assert (denied.status_code, denied.json()) == (403, {"error": "Permission denied"})
+    denied = rest.create_repository()
+    assert (denied.status_code, denied.json()) == (403, {"error": "Permission denied"})
+
+
+def test_health_and_metrics_have_a_port_of_their_own(platform):
+    for path in ("/livez", "/readyz", "/metrics"):
+        assert requests.get(f"http://{platform.metrics_address}{path}", timeout=30).status_code == 200
+        assert requests.get(f"http://{platform.address}{path}", timeout=30).status_code == 404
