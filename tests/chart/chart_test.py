@@ -1,0 +1,346 @@
+"""What the chart renders: Pod Security, rights, volume modes, names that the programs rely on. Needs $HELM, no cluster."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "helm" / "vbrain"
+HELM = os.environ["HELM"]
+KUBE_VERSION = "1.34.0"
+
+MODES = {
+    "existing claim": ["volume.existingClaim=shared"],
+    "host path": ["volume.hostPath.path=/srv/vbrain"],
+    "storage class": ["volume.storageClass=nfs"],
+}
+# Volumes that Pod Security "restricted" admits.
+RESTRICTED_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+
+passed = failed = skipped = 0
+
+
+def check(name, problem):
+    """`problem` is empty or None when all is well, else what is wrong."""
+    global passed, failed
+    if problem:
+        failed += 1
+        print(f"FAIL  {name}\n      {problem}")
+    else:
+        passed += 1
+        print(f"ok    {name}")
+
+
+def skip(name):
+    global skipped
+    skipped += 1
+    print(f"skip  {name}")
+
+
+def expect(name, want, got):
+    check(name, None if want == got else f"want {want!r}\n      got  {got!r}")
+
+
+def helm(*arguments):
+    return subprocess.run([HELM, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def render(*settings, release="vbrain", namespace="vbrain"):
+    flags = [flag for setting in settings for flag in ("--set-json" if "={" in setting or "=[" in setting else "--set", setting)]
+    answer = helm("template", release, CHART, "--namespace", namespace, "--kube-version", KUBE_VERSION, *flags)
+    if answer.returncode:
+        raise RuntimeError(answer.stderr)
+    return [document for document in yaml.safe_load_all(answer.stdout) if document]
+
+
+def of_kind(objects, kind):
+    return [item for item in objects if item["kind"] == kind]
+
+
+def named(objects, kind, name):
+    found = [item for item in of_kind(objects, kind) if item["metadata"]["name"] == name]
+    if len(found) != 1:
+        raise LookupError(f"{len(found)} objects {kind}/{name}")
+    return found[0]
+
+
+def pod_of(objects, deployment):
+    return named(objects, "Deployment", deployment)["spec"]["template"]["spec"]
+
+
+def environment(pod):
+    return {item["name"]: item.get("value", item.get("valueFrom")) for item in pod["containers"][0]["env"]}
+
+
+def restricted_violations(pod):
+    """Pod Security Standards, level restricted, and what we ask beyond it."""
+    wrong = [field for field in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace") if pod.get(field)]
+    context = pod.get("securityContext", {})
+    wrong += [] if context.get("runAsNonRoot") is True and context.get("runAsUser", 0) > 0 else ["runAsNonRoot"]
+    wrong += [] if context.get("seccompProfile", {}).get("type") == "RuntimeDefault" else ["seccompProfile"]
+    for volume in pod.get("volumes", []):
+        wrong += [f"volume {volume['name']}"] if set(volume) - {"name"} - RESTRICTED_VOLUMES else []
+    for container in pod["containers"] + pod.get("initContainers", []):
+        own = container.get("securityContext", {})
+        wrong += [] if own.get("allowPrivilegeEscalation") is False else ["allowPrivilegeEscalation"]
+        wrong += [] if own.get("capabilities") == {"drop": ["ALL"]} else ["capabilities"]
+        wrong += [] if own.get("readOnlyRootFilesystem") is True else ["readOnlyRootFilesystem"]
+        wrong += ["privileged"] if own.get("privileged") else []
+        wrong += ["hostPort"] if any(port.get("hostPort") for port in container.get("ports", [])) else []
+        resources = container.get("resources", {})
+        wrong += [] if {"cpu", "memory"} <= set(resources.get("requests", {})) else ["requests"]
+        wrong += [] if "memory" in resources.get("limits", {}) else ["memory limit"]
+        wrong += [] if re.search(r":(?!latest$)[\w.-]+$", container["image"]) else ["image without a version"]
+    return ", ".join(wrong)
+
+
+def test_lint():
+    for mode, settings in MODES.items():
+        flags = [flag for setting in settings for flag in ("--set", setting)]
+        answer = helm("lint", "--strict", CHART, "--set", "tutorial.enabled=true", *flags)
+        check(f"helm lint --strict, {mode}", answer.returncode and answer.stdout)
+
+
+def test_values():
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    schema = json.loads((CHART / "values.schema.json").read_text())
+
+    def differences(value, part, path):
+        part = schema["definitions"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
+        if "properties" not in part or not isinstance(value, dict):
+            return []
+        known = set(part["properties"]) - {"global"}
+        # resources has optional parts, everything else is spelled out in values.yaml.
+        different = [f"{path}.{key}" for key in (set(value) - known if "claims" in known else set(value) ^ known)]
+        return different + [d for key in set(value) & known for d in differences(value[key], part["properties"][key], f"{path}.{key}")]
+
+    expect("values.yaml and its schema name the same values", [], sorted(differences(values, schema, "")))
+    refusals = {
+        "an unknown value": "apiServer.replica=2",
+        "a path that is not absolute": "volume.hostPath.path=srv",
+        "root's group for the volume": "volume.gid=0",
+        "an unknown type of Service": "apiServer.service.type=Ingress",
+        "a tag that is a number": "apiServer.image.tag=2",
+        "an unknown log level": "controller.logLevel=loud",
+    }
+    for what, setting in refusals.items():
+        answer = helm("template", "vbrain", CHART, "--kube-version", KUBE_VERSION, "--set", setting)
+        check(f"{what} is refused", None if "schema" in answer.stderr else answer.stderr or "was accepted")
+    answer = helm("template", "vbrain", CHART, "--kube-version", "1.30.0")
+    check("a Kubernetes that is too old is refused", None if "kubeVersion" in answer.stderr else "was accepted")
+
+
+def test_copies():
+    sync = ROOT / "scripts" / "sync-chart.sh"
+    check("the chart's copies are those of their sources", subprocess.run([sync, "--check"], capture_output=True, check=False).returncode)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "files"
+        shutil.copytree(CHART / "files", copy)
+        with (copy / "crds" / "job.yaml").open("a") as file:
+            file.write("# edited\n")
+        answer = subprocess.run([sync, "--check"], capture_output=True, check=False, env={**os.environ, "CHART_FILES": str(copy)})
+        check("an edited copy is seen", None if answer.returncode else "was not")
+        (copy / "crds" / "job.yaml").unlink()
+        answer = subprocess.run([sync, "--check"], capture_output=True, check=False, env={**os.environ, "CHART_FILES": str(copy)})
+        check("a missing copy is seen", None if answer.returncode else "was not")
+
+
+def test_definitions(objects):
+    definitions = of_kind(objects, "CustomResourceDefinition")
+    expect("the three definitions are installed", 3, len(definitions))
+    for definition in definitions:
+        source = ROOT / "crds" / f"{definition['spec']['names']['singular']}.yaml"
+        expect(f"{definition['metadata']['name']} is that of crds/", yaml.safe_load(source.read_text()), definition)
+    expect("and can be left out", [], of_kind(render("crds.install=false"), "CustomResourceDefinition"))
+
+
+def test_mode(mode, objects):
+    claim = "shared" if mode == "existing claim" else "vbrain-volume"
+    for name in ("vbrain-api-server", "vbrain-controller"):
+        pod = pod_of(objects, name)
+        check(f"{mode}: {name} is restricted", restricted_violations(pod))
+        expect(f"{mode}: {name} may write the volume by its group", [2000], pod["securityContext"]["supplementalGroups"])
+        expect(f"{mode}: {name} mounts the claim", [claim],
+               [v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "persistentVolumeClaim" in v])
+    expect(f"{mode}: jobs get the same claim", claim, environment(pod_of(objects, "vbrain-controller"))["VBRAIN_VOLUME_CLAIM"])
+    for item in of_kind(objects, "CustomResourceDefinition") + of_kind(objects, "PersistentVolumeClaim") + of_kind(objects, "PersistentVolume"):
+        expect(f"{mode}: an uninstall keeps {item['kind']} {item['metadata']['name']}", "keep",
+               item["metadata"].get("annotations", {}).get("helm.sh/resource-policy"))
+    check(f"{mode}: nothing outside the namespace but definitions and the volume",
+          sorted({o["kind"] for o in objects} & {"ClusterRole", "ClusterRoleBinding", "Namespace", "Secret", "StorageClass"}))
+
+
+def test_volumes():
+    existing = render(*MODES["existing claim"])
+    expect("existing claim: no claim is made", [], of_kind(existing, "PersistentVolumeClaim") + of_kind(existing, "PersistentVolume"))
+
+    static = render(*MODES["host path"], "volume.hostPath.nodeName=node1")
+    claim, volume = of_kind(static, "PersistentVolumeClaim")[0], of_kind(static, "PersistentVolume")[0]
+    expect("host path: claim and volume name each other", (claim["metadata"]["name"], "vbrain", volume["metadata"]["name"]),
+           (volume["spec"]["claimRef"]["name"], volume["spec"]["claimRef"]["namespace"], claim["spec"]["volumeName"]))
+    expect("host path: no class provisions anything", ("", ""), (claim["spec"]["storageClassName"], volume["spec"]["storageClassName"]))
+    expect("host path: the data outlives the claim", "Retain", volume["spec"]["persistentVolumeReclaimPolicy"])
+    expect("host path: a missing directory is an error, not a new one of root's", {"path": "/srv/vbrain", "type": "Directory"},
+           volume["spec"]["hostPath"])
+    expect("host path: the node can be named", ["node1"],
+           volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"][0]["matchExpressions"][0]["values"])
+    check("host path: two namespaces do not share a volume's name",
+          None if of_kind(render(*MODES["host path"], namespace="two"), "PersistentVolume")[0]["metadata"]["name"] != volume["metadata"]["name"]
+          else "they do")
+
+    dynamic = of_kind(render(*MODES["storage class"]), "PersistentVolumeClaim")[0]
+    expect("storage class: the claim asks for it, for many nodes", ("nfs", ["ReadWriteMany"], "20Gi"),
+           (dynamic["spec"]["storageClassName"], dynamic["spec"]["accessModes"], dynamic["spec"]["resources"]["requests"]["storage"]))
+    check("storage class: empty means the cluster's default", "storageClassName" in of_kind(render(), "PersistentVolumeClaim")[0]["spec"] and "is set")
+    expect("without fsGroup the pods have none", None, pod_of(render("volume.fsGroup=false"), "vbrain-controller")["securityContext"].get("fsGroup"))
+
+
+def test_rights(objects):
+    roles = {role["metadata"]["name"]: role for role in of_kind(objects, "Role")}
+    rules = [(name, group, resource, verb) for name, role in roles.items() for rule in role["rules"]
+             for group in rule["apiGroups"] for resource in rule["resources"] for verb in rule["verbs"]]
+    check("no right is a wildcard", [rule for rule in rules if "*" in rule])
+    check("no right to read Secrets, run commands in pods or hand out rights",
+          [rule for rule in rules if rule[2] in ("secrets", "pods/exec", "pods/attach", "roles", "rolebindings", "serviceaccounts/token")])
+    check("the REST server touches no pods", [rule for rule in rules if rule[0] == "vbrain-api-server" and rule[1] != "vbrain.visagio.com"])
+    accounts = {account["metadata"]["name"] for account in of_kind(objects, "ServiceAccount")}
+    bound = {}
+    for binding in of_kind(objects, "RoleBinding"):
+        for subject in binding["subjects"]:
+            bound[subject["name"]] = binding["roleRef"]["name"]
+            expect(f"{binding['metadata']['name']} binds in its namespace", "vbrain", subject["namespace"])
+    expect("each program has a Role of its own, jobs have none", {"vbrain-api-server": "vbrain-api-server", "vbrain-controller": "vbrain-controller"}, bound)
+    expect("accounts", {"vbrain-api-server", "vbrain-controller", "vbrain-job"}, accounts)
+    expect("no account hands its token to a pod by itself", [False] * 3,
+           [account.get("automountServiceAccountToken") for account in of_kind(objects, "ServiceAccount")])
+    for name in ("vbrain-api-server", "vbrain-controller"):
+        pod = pod_of(objects, name)
+        expect(f"{name} runs under its account, with a token", (name, True), (pod["serviceAccountName"], pod["automountServiceAccountToken"]))
+    lease = environment(pod_of(objects, "vbrain-controller"))["VBRAIN_LEASE_NAME"]
+    check("the controller may write its own Lease only",
+          [rule for rule in roles["vbrain-controller"]["rules"] if "leases" in rule["resources"]
+           and rule["verbs"] != ["create"] and rule.get("resourceNames") != [lease]])
+
+
+def test_programs(objects):
+    api, controller = pod_of(objects, "vbrain-api-server"), pod_of(objects, "vbrain-controller")
+    for name, pod in (("api-server", api), ("controller", controller)):
+        expect(f"{name}: variables of Services, called VBRAIN_… too, stay away", False, pod["enableServiceLinks"])
+        container = pod["containers"][0]
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        expect(f"{name}: probes ask the second port", {"metrics"},
+               {container[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe", "startupProbe")})
+        expect(f"{name}: that is 9090", 9090, ports["metrics"])
+        expect(f"{name}: the image is of the chart's version", f"vbrain/{name}:{chart_version()}", container["image"])
+        test_options(name, environment(pod))
+    expect("large numbers are written out", "10737418240", environment(api)["VBRAIN_MAX_UPLOAD_BYTES"])
+    for service in of_kind(objects, "Service"):
+        selector = service["spec"]["selector"]
+        targets = [d for d in of_kind(objects, "Deployment") if selector.items() <= d["spec"]["template"]["metadata"]["labels"].items()]
+        expect(f"Service {service['metadata']['name']} has one Deployment behind it", 1, len(targets))
+        names = {port["name"] for port in targets[0]["spec"]["template"]["spec"]["containers"][0]["ports"]}
+        check(f"Service {service['metadata']['name']} leads to its ports", {port["targetPort"] for port in service["spec"]["ports"]} - names)
+    rest = render("apiServer.service.type=NodePort", "apiServer.service.nodePort=30080")
+    expect("REST on a node port", [{"name": "http", "port": 8080, "targetPort": "http", "nodePort": 30080}],
+           named(rest, "Service", "vbrain-api-server")["spec"]["ports"])
+    expect("metrics are not exposed by it", "ClusterIP", named(rest, "Service", "vbrain-api-server-metrics")["spec"]["type"])
+
+
+def chart_version():
+    return yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+
+
+def test_options(program, variables):
+    """Every variable that the chart sets is an option of the program: an unknown one would be ignored without a word."""
+    sources = [path for path in (ROOT / program).glob("*.cpp") if "config" in path.name]
+    if not sources:
+        skip(f"{program}: the chart sets options that exist")
+        return
+    code = "".join(path.read_text() for path in sources) + (ROOT / "lib" / "base" / "options.cpp").read_text()
+    unknown = [name for name in variables if name.startswith("VBRAIN_") and f"--{name[7:].lower().replace('_', '-')}" not in code]
+    expect(f"{program}: the chart sets options that exist", [], unknown)
+
+
+def test_network(objects):
+    policies = of_kind(objects, "NetworkPolicy")
+    expect("one NetworkPolicy, for jobs", [{"matchLabels": {"app.kubernetes.io/component": "job"}}], [p["spec"]["podSelector"] for p in policies])
+    expect("jobs reach nothing and are reached by nobody", (["Ingress", "Egress"], [], []),
+           (policies[0]["spec"]["policyTypes"], policies[0]["spec"]["ingress"], policies[0]["spec"]["egress"]))
+    check("it selects no server", [d["metadata"]["name"] for d in of_kind(objects, "Deployment")
+                                   if d["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"] == "job"])
+    rule = {"to": [{"ipBlock": {"cidr": "192.0.2.10/32"}}]}
+    expect("exceptions are passed on", [rule],
+           of_kind(render(f"networkPolicy.jobEgress=[{json.dumps(rule)}]"), "NetworkPolicy")[0]["spec"]["egress"])
+    expect("it can be left out", [], of_kind(render("networkPolicy.enabled=false"), "NetworkPolicy"))
+
+
+def test_settings():
+    for program, name in (("apiServer", "vbrain-api-server"), ("controller", "vbrain-controller")):
+        one, two = render(), render(f"{program}.replicas=2")
+        expect(f"{program}: no disruption budget for one replica", 0, len(of_kind(one, "PodDisruptionBudget")))
+        expect(f"{program}: one for two", [name], [b["metadata"]["name"] for b in of_kind(two, "PodDisruptionBudget")])
+        objects = render(
+            f'{program}.extraArgs=["--log-level=debug"]', f'{program}.extraEnv=[{{"name":"TZ","value":"UTC"}}]', f"{program}.priorityClassName=high",
+            f'{program}.nodeSelector={{"disk":"ssd"}}', f'{program}.tolerations=[{{"key":"k","operator":"Exists"}}]',
+            f'{program}.affinity={{"nodeAffinity":{{}}}}', f'{program}.podLabels={{"team":"x"}}', f'{program}.podAnnotations={{"note":"y"}}',
+            'imagePullSecrets=["registry"]', "imageRegistry=registry.example.com/team/", f"{program}.image.tag=edge")
+        template = named(objects, "Deployment", name)["spec"]["template"]
+        pod, container = template["spec"], template["spec"]["containers"][0]
+        expect(f"{program}: settings arrive", {
+            "args": ["--log-level=debug"], "env": {"name": "TZ", "value": "UTC"}, "priority": "high", "node": {"disk": "ssd"},
+            "tolerations": [{"key": "k", "operator": "Exists"}], "affinity": {"nodeAffinity": {}}, "label": "x", "note": {"note": "y"},
+            "secrets": [{"name": "registry"}],
+            "image": f"registry.example.com/team/vbrain/{name.removeprefix('vbrain-')}:edge",
+        }, {
+            "args": container.get("args"), "env": container["env"][-1], "priority": pod.get("priorityClassName"), "node": pod.get("nodeSelector"),
+            "tolerations": pod.get("tolerations"), "affinity": pod.get("affinity"), "label": template["metadata"]["labels"].get("team"),
+            "note": template["metadata"].get("annotations"), "secrets": pod.get("imagePullSecrets"), "image": container["image"],
+        })
+        selector = named(objects, "Deployment", name)["spec"]["selector"]["matchLabels"]
+        check(f"{program}: the selector holds nothing that changes", set(selector) - {f"app.kubernetes.io/{x}" for x in ("name", "instance", "component")})
+    expect("jobs get the registry's credentials", [{"name": "registry"}],
+           named(render('imagePullSecrets=["registry"]'), "ServiceAccount", "vbrain-job").get("imagePullSecrets"))
+    other = render(release="north")
+    expect("another release's names", {"north-api-server", "north-controller"}, {d["metadata"]["name"] for d in of_kind(other, "Deployment")})
+    check("the account of jobs has a fixed name", None if named(other, "ServiceAccount", "vbrain-job") else "")
+
+
+def test_tutorial():
+    source = yaml.safe_load((ROOT / "examples" / "tutorial" / "application.yaml").read_text())
+    expect("no tutorial unless asked for", [], of_kind(render(), "Application"))
+    application = of_kind(render("tutorial.enabled=true", "tutorial.image.tag=edge"), "Application")[0]
+    container = application["spec"]["template"]["spec"]["containers"][0]
+    expect("the tutorial's image is the chart's", ("vbrain/tutorial:edge", "IfNotPresent"), (container["image"], container.pop("imagePullPolicy")))
+    container["image"] = source["spec"]["template"]["spec"]["containers"][0]["image"]
+    expect("the rest is examples/tutorial/application.yaml", source["spec"], application["spec"])
+    expect("which names the chart's version", f"vbrain/tutorial:{chart_version()}", container["image"])
+    expect("it comes after its definition", "post-install,post-upgrade", application["metadata"]["annotations"]["helm.sh/hook"])
+
+
+def main():
+    test_lint()
+    test_values()
+    test_copies()
+    for mode, settings in MODES.items():
+        test_mode(mode, render(*settings, "tutorial.enabled=true"))
+    objects = render("tutorial.enabled=true")
+    test_definitions(objects)
+    test_volumes()
+    test_rights(objects)
+    test_programs(objects)
+    test_network(objects)
+    test_settings()
+    test_tutorial()
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
