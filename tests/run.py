@@ -5,6 +5,7 @@ beside the run of another clone. What a run started ends with it, also when it f
 run left behind is ended by the next one. The last line is `N passed, N failed, N skipped`.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -22,6 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local" / "test"
 NAME = "vbt" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
+CLUSTER_STATE = STATE / "cluster"
+CLUSTER = ["--state", CLUSTER_STATE, "--name", NAME]
 SUITES = ["unit", "chart", "integration", "e2e"]
 MACHINE_LACKS = 3  # exit code of cluster.sh when the machine cannot run a kubelet
 
@@ -218,29 +221,36 @@ def count_e2e_as_skipped():
     return Count(skipped=sum("::" in line for line in listing.stdout.splitlines()))
 
 
-def suite_e2e():
-    if os.environ.get("E2E", "on") == "off":
-        return count_e2e_as_skipped()
+@contextlib.contextmanager
+def installed_platform():
+    """The chart on a cluster of this run's own; gives the file that says where things are."""
     build("release")
     run("building the cluster's programs", ["cluster/build.sh", "all"], "cluster-build-all",
         hint="the Go module proxy must be reachable for the first build")
-    cluster = STATE / "cluster"
-    end_cluster(cluster)
+    end_cluster()
     try:
-        code = run("starting a cluster for the tests",
-                   ["cluster/cluster.sh", "up", "--state", cluster, "--name", NAME], "cluster-up", check=False)
+        code = run("starting a cluster for the tests", ["cluster/cluster.sh", "up", *CLUSTER, "--audit"], "cluster-up",
+                   check=False)
         if code != 0:
             say(tail(STATE / "logs" / "cluster-up.log", 30))
-            reason = "this machine cannot run a kubelet (see above; E2E=off leaves these tests out)"
-            return Count(failed=1, failures=[reason if code == MACHINE_LACKS else "the test cluster did not start"])
-        env_file = STATE / "e2e.json"
-        run("building images and installing the chart",
-            ["scripts/deploy.sh", "--state", cluster, "--name", NAME, "--out", env_file], "deploy",
+            raise Failed("this machine cannot run a kubelet (see above; E2E=off leaves these tests out)"
+                         if code == MACHINE_LACKS else "the test cluster did not start")
+        description = STATE / "e2e.json"
+        run("building images and installing the chart", ["scripts/deploy.sh", *CLUSTER, "--out", description], "deploy",
             hint="the log has the events of the namespace at its end")
+        yield description
+    finally:
+        end_cluster()
+
+
+def suite_e2e():
+    if os.environ.get("E2E", "on") == "off":
+        return count_e2e_as_skipped()
+    with installed_platform() as description:
         report = STATE / "logs" / "e2e.xml"
         report.unlink(missing_ok=True)
-        run("running tests/e2e", ["cluster/cluster.sh", "exec", "--state", cluster, "--name", NAME, "--",
-                                  *e2e_command(f"--junitxml={report}")], "e2e", env={"VBRAIN_E2E": str(env_file)}, check=False)
+        run("running tests/e2e", ["cluster/cluster.sh", "exec", *CLUSTER, "--", *e2e_command(f"--junitxml={report}")], "e2e",
+            env={"VBRAIN_E2E": str(description)}, check=False)
         if not report.exists():
             show_failures(STATE / "logs" / "e2e.log")
             return Count(failed=1, failures=["e2e (no report)"])
@@ -248,15 +258,22 @@ def suite_e2e():
         if count.failed:
             show_failures(STATE / "logs" / "e2e.log")
         return count
-    finally:
-        end_cluster(cluster)
 
 
-def end_cluster(cluster):
-    if cluster.exists():
-        run("ending the test cluster", ["cluster/cluster.sh", "down", "--state", cluster, "--name", NAME], "cluster-down",
-            check=False)
-        shutil.rmtree(cluster, ignore_errors=True)
+def suite_bench():
+    """Not a test: prints figures."""
+    with installed_platform() as description:
+        run("measuring (20 jobs, one after the other)",
+            ["cluster/cluster.sh", "exec", *CLUSTER, "--", "python3", "tests/bench/one_job.py"], "bench",
+            env={"VBRAIN_E2E": str(description)})
+        say((STATE / "logs" / "bench.log").read_text())
+    return Count()
+
+
+def end_cluster():
+    if CLUSTER_STATE.exists():
+        run("ending the test cluster", ["cluster/cluster.sh", "down", *CLUSTER], "cluster-down", check=False)
+        shutil.rmtree(CLUSTER_STATE, ignore_errors=True)
 
 
 def interrupted(*_):
@@ -264,7 +281,7 @@ def interrupted(*_):
 
 
 def main(names):
-    unknown = [name for name in names if name not in SUITES]
+    unknown = [name for name in names if name not in [*SUITES, "bench"]]
     if unknown:
         say(f"unknown suite {unknown[0]}; there are {', '.join(SUITES)}")
         return 2
@@ -286,7 +303,7 @@ def main(names):
             started = time.monotonic()
             try:
                 count = {"unit": suite_unit, "chart": suite_chart, "integration": suite_integration,
-                         "e2e": suite_e2e}[name]()
+                         "e2e": suite_e2e, "bench": suite_bench}[name]()
             except Failed as failure:
                 count = Count(failed=1, failures=[f"{name}: {failure}"])
             total.add(count)
@@ -300,6 +317,8 @@ def main(names):
         say(line)
     for failure in total.failures:
         say(f"failed: {failure}")
+    if names == ["bench"]:
+        return code or min(total.failed, 1)
     say(str(total))
     return code or (1 if total.failed or not total.passed + total.skipped else 0)
 

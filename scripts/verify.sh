@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Checks that need no test run: formatting, includes between folders, copies, scripts. Says all that is wrong, not
+# only the first.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$ROOT"
+wrong=0
+complain() {
+  printf 'verify: %s\n' "$1" >&2
+  wrong=1
+}
+
+unformatted="$(git ls-files -z '*.cpp' '*.hpp' | xargs -0 clang-format --dry-run -Werror 2>&1 | grep -oE '^[^:]+:[0-9]+' |
+  cut -d: -f1 | sort -u || true)"
+[[ -z "$unformatted" ]] || complain "not formatted (make format): $(tr '\n' ' ' <<<"$unformatted")"
+
+# Folder, and what its files must not include. The reasons stand in docs/architecture.md.
+rules='
+lib/base (kube|job|artifacts|api-server|controller|runner)/
+lib/kube (job|artifacts|api-server|controller|runner)/
+lib/job (artifacts|api-server|controller|runner)/
+lib/artifacts (kube|job|api-server|controller|runner)/
+api-server (controller|runner)/
+controller (api-server|runner)/
+runner (kube|job|api-server|controller)/
+'
+while read -r folder forbidden; do
+  [[ -n "$folder" ]] || continue
+  hits="$(git grep -nE "#include *\"$forbidden" -- "$folder" || true)"
+  [[ -z "$hits" ]] || complain "$folder must not include this: $hits"
+done <<<"$rules"
+[[ "$(git grep -lE '#include *[<"](cpprest|pplx)' -- '*.cpp' '*.hpp' | grep -v '^lib/kube/rest_transport' | wc -l)" == 0 ]] ||
+  complain "cpprest is included outside lib/kube/rest_transport.cpp"
+hits="$(git grep -nE '(system_clock|steady_clock)::now|gettimeofday' -- 'controller/plan*.cpp' controller/outcome.cpp \
+  controller/pod_builder.cpp lib/kube/lease.cpp lib/artifacts/layout.cpp || true)"
+[[ -z "$hits" ]] || complain "a pure file reads a clock: $hits"
+
+long="$(git ls-files '*.cpp' '*.hpp' '*.py' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 450 {print $2 " (" $1 " lines)"}')"
+[[ -z "$long" ]] || complain "too long to read at once: $long"
+while read -r script; do bash -n "$script" || complain "$script is no valid bash"; done < <(git ls-files '*.sh' .ci/run)
+if [[ -x scripts/verify-chart.sh ]]; then scripts/verify-chart.sh || complain "the chart (see above)"; fi
+
+((wrong == 0)) && say "verify: all well"
+exit "$wrong"

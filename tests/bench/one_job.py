@@ -1,0 +1,148 @@
+"""Figures of one job at a time on the installed platform: the median of 20 runs. Run by `make bench`.
+
+What is watched is watched from outside: pods and Jobs through watches of the API server's own, requests through its
+audit log, memory through /proc, sizes through the image archives.
+"""
+
+import json
+import os
+import ssl
+import statistics
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import urllib.request
+from base64 import b64decode
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
+from conftest import Tenants, application  # noqa: E402
+from platform_client import Platform, wait_until  # noqa: E402
+
+RUNS = 20
+CONTROLLER = "system:serviceaccount:vbrain:vbrain-controller"
+WRITES = {"create", "update", "patch", "delete"}
+
+
+class Watch(threading.Thread):
+    """Notes when the first event of each name that `wanted` accepts has arrived."""
+
+    def __init__(self, platform, path, wanted):
+        super().__init__(daemon=True)
+        config = json.loads(platform.kubectl("config", "view", "--raw", "-o", "json"))
+        user = config["users"][0]["user"]
+        cluster = config["clusters"][0]["cluster"]
+        self.context = ssl.create_default_context(cadata=self.text(cluster, "certificate-authority"))
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as pem:
+            pem.write(self.text(user, "client-certificate") + self.text(user, "client-key"))
+            pem.flush()
+            self.context.load_cert_chain(pem.name)
+        self.url = f"{cluster['server']}{path}?watch=true"
+        self.wanted = wanted
+        self.seen = {}
+        self.ready = threading.Event()
+        self.start()
+        self.ready.wait()
+
+    @staticmethod
+    def text(section, key):
+        if f"{key}-data" in section:
+            return b64decode(section[f"{key}-data"]).decode()
+        return Path(section[key]).read_text()
+
+    def run(self):
+        with urllib.request.urlopen(self.url, context=self.context) as stream:
+            self.ready.set()
+            for line in stream:
+                now = time.monotonic()
+                event = json.loads(line)
+                name = self.wanted(event)
+                if name:
+                    self.seen.setdefault(name, now)
+
+
+def spread(values, unit="ms"):
+    values = sorted(values)
+    return (f"median {statistics.median(values):.1f} {unit}, min {values[0]:.1f}, "
+            f"p90 {values[int(len(values) * 0.9)]:.1f}, max {values[-1]:.1f} ({len(values)} runs)")
+
+
+def resident_kib(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
+
+
+def writes_by_the_controller(platform, audit, jobs):
+    """Requests in the audit log that changed something, by kind; the lease is not part of any job."""
+    found = {}
+    for line in audit.read_text().splitlines():
+        entry = json.loads(line)
+        target = entry.get("objectRef", {})
+        if entry.get("stage") != "ResponseComplete" or entry["user"]["username"] != CONTROLLER:
+            continue
+        if entry["verb"] in WRITES and target.get("resource") != "leases":
+            name = f"{entry['verb']} {target.get('resource')}" + (f"/{target['subresource']}" if "subresource" in target else "")
+            found[name] = found.get(name, 0) + 1
+    return found
+
+
+def image_bytes(path):
+    """Uncompressed bytes of an image's layers."""
+    with tarfile.open(path) as archive:
+        index = json.load(archive.extractfile("index.json"))
+        digest = index["manifests"][0]["digest"].split(":")[1]
+        manifest = json.load(archive.extractfile(f"blobs/sha256/{digest}"))
+        total = 0
+        for layer in manifest["layers"]:
+            with tarfile.open(fileobj=archive.extractfile(f"blobs/sha256/{layer['digest'].split(':')[1]}")) as tar:
+                total += sum(member.size for member in tar)
+        return total
+
+
+def main():
+    description = json.loads(Path(os.environ["VBRAIN_E2E"]).read_text())
+    platform = Platform(description)
+    state = Path(description["state"])
+    print("| figure | seen |\n|---|---|")
+    for program in ("api-server", "controller"):
+        for pid in platform.processes_of(program):
+            print(f"| RSS of {program}, idle | {resident_kib(pid) / 1024:.1f} MiB |")
+
+    platform.apply(application("Bench", platform.tutorial_image, ["python3", "-c", "pass"]))
+    rest = Tenants(platform).make("Bench")
+    label = "vbrain.visagio.com/job"
+    pods = Watch(platform, f"/api/v1/namespaces/{platform.namespace}/pods",
+                 lambda event: event["object"]["metadata"].get("labels", {}).get(label))
+    rest.wait(rest.start(params={}))  # the first one pays for page faults and connections
+    audit = next(state.glob("**/audit.log"), None)
+    before = writes_by_the_controller(platform, audit, 0) if audit else {}
+
+    accepted, to_pod, to_end = [], [], []
+    for _ in range(RUNS):
+        begin = time.monotonic()
+        job = rest.start(params={})
+        accepted.append((time.monotonic() - begin) * 1000)
+        while rest.state(job) not in ("finished", "failed"):
+            time.sleep(0.01)
+        to_end.append(time.monotonic() - begin)
+        to_pod.append((wait_until("the pod was seen", lambda: pods.seen.get(job)) - begin) * 1000)
+
+    print(f"| REST execute → 201 | {spread(accepted)} |")
+    print(f"| REST execute → pod created | {spread(to_pod)} |")
+    print(f"| REST execute → finished | {spread(to_end, 's')} |")
+    if audit:
+        after = writes_by_the_controller(platform, audit, RUNS)
+        for name in sorted(after):
+            print(f"| controller, {name} per job | {(after[name] - before.get(name, 0)) / RUNS:.2f} |")
+    for program in ("api-server", "controller"):
+        for pid in platform.processes_of(program):
+            print(f"| RSS of {program}, after {RUNS + 1} jobs | {resident_kib(pid) / 1024:.1f} MiB |")
+    for image in ("api-server", "controller", "tutorial"):
+        print(f"| image {image}, uncompressed | {image_bytes(Path(description['images']) / f'{image}.tar') / 1e6:.1f} MB |")
+
+
+main()
