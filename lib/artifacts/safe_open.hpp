@@ -93,7 +93,7 @@ class Dir {
 
   struct Entry {
     std::string name;
-    unsigned char type;  // DT_REG, DT_DIR, …; DT_UNKNOWN where the file system does not say
+    unsigned char type;  // DT_REG, DT_DIR, …
   };
   // What lies directly in it, without "." and "..", sorted by name.
   std::vector<Entry> list() const;
