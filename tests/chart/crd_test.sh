@@ -7,45 +7,7 @@ HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 ROOT="$(cd "$HERE/../.." && pwd)"
 . "$HERE/lib.sh"
 
-NAMESPACE="vbrain-crd-test-$$"
-WORK="$(mktemp -d)"
-HAD_DEFINITIONS=no
-OWN_CONTROL_PLANE=no
-KUBECTL="${KUBECTL:-}"
-
-cleanup() {
-  local status=$?
-  trap - EXIT INT TERM
-  if [[ -n "${KUBECONFIG:-}" ]]; then
-    "$KUBECTL" delete namespace "$NAMESPACE" --ignore-not-found --wait=false >/dev/null 2>&1 || true
-    # Without a controller-manager a namespace does not empty itself, without our controller nobody takes the finalizers away.
-    "$KUBECTL" -n "$NAMESPACE" delete vjob,vapp,vclient --all --wait=false >/dev/null 2>&1 || true
-    local job
-    for job in $("$KUBECTL" -n "$NAMESPACE" get vjob -o name 2>/dev/null); do
-      "$KUBECTL" -n "$NAMESPACE" patch "$job" --type=merge -p '{"metadata":{"finalizers":null}}' >/dev/null 2>&1 || true
-    done
-    if [[ "$HAD_DEFINITIONS" == no ]]; then
-      "$KUBECTL" delete -f "$ROOT/crds" --ignore-not-found --wait=false >/dev/null 2>&1 || true
-    fi
-  fi
-  if [[ "$OWN_CONTROL_PLANE" == yes ]]; then "$ROOT/cluster/control-plane.sh" stop --state "$WORK/state" >/dev/null || true; fi
-  rm -rf "$WORK"
-  exit "$status"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
-
-if [[ -z "${KUBECONFIG:-}" ]]; then
-  OWN_CONTROL_PLANE=yes
-  "$ROOT/cluster/control-plane.sh" start --state "$WORK/state" >"$WORK/start.log" 2>&1 || { tail -n 20 "$WORK/start.log"; exit 1; }
-  export KUBECONFIG="$WORK/state/admin.kubeconfig"
-fi
-if [[ -z "$KUBECTL" ]]; then
-  KUBECTL="$("$ROOT/cluster/build.sh" --path kubectl 2>/dev/null || true)"
-  [[ -x "$KUBECTL" ]] || KUBECTL=kubectl
-fi
-
-k() { "$KUBECTL" -n "$NAMESPACE" "$@" 2>&1; }
+use_cluster crd
 
 # variant EXAMPLE [FIELD=VALUE…]: a Job, Application or Client on stdout, made from the examples by replacing or (with the value null) removing
 # fields. FIELD is a path with dots, VALUE is JSON.
@@ -106,7 +68,6 @@ LONG="\"$(printf 'x%.0s' {1..256})\""
 JOB=vjob/01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d
 
 definitions() {
-  "$KUBECTL" get crd jobs.vbrain.visagio.com >/dev/null 2>&1 && HAD_DEFINITIONS=yes
   local answer
   if ! answer="$("$KUBECTL" apply --server-side --force-conflicts -f "$ROOT/crds" 2>&1)"; then
     fail "the API server takes the definitions" "$answer"
@@ -114,15 +75,10 @@ definitions() {
     exit 1
   fi
   pass "the API server takes the definitions"
-  "$KUBECTL" wait --for=condition=Established --timeout=30s crd/{jobs,applications,clients}.vbrain.visagio.com >/dev/null
+  "$KUBECTL" create namespace "$NAMESPACE" >/dev/null
+  kinds_are_served || { fail "the new kinds are served"; finish; exit 1; }
   expect "no structural-schema complaints" "" \
     "$("$KUBECTL" get crd -o jsonpath='{range .items[?(@.spec.group=="vbrain.visagio.com")]}{.status.conditions[?(@.type=="NonStructuralSchema")].message}{end}')"
-  "$KUBECTL" create namespace "$NAMESPACE" >/dev/null
-  # The new kinds reach the API server's routes a moment after Established.
-  local deadline=$((SECONDS + 30))
-  until k get vjob,vapp,vclient >/dev/null; do
-    ((SECONDS < deadline)) || { fail "the new kinds are served" "$(k get vjob,vapp,vclient)"; finish; exit 1; }
-  done
   if answer="$(k create -f "$ROOT/crds/examples" -f "$ROOT/examples/tutorial/application.yaml")"; then
     pass "the examples are accepted"
   else

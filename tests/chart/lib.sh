@@ -35,3 +35,54 @@ finish() {
   printf '%d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED"
   ((FAILED == 0))
 }
+
+# use_cluster NAME: sets KUBECTL, NAMESPACE (not made yet), WORK (a temporary folder) and k(). Uses the cluster of $KUBECONFIG, else
+# a control plane of its own. At exit the namespace goes away; so do the definitions, unless the cluster had them before.
+use_cluster() {
+  NAMESPACE="vbrain-$1-test-$$"
+  WORK="$(mktemp -d)"
+  HAD_DEFINITIONS=no
+  OWN_CONTROL_PLANE=no
+  KUBECTL="${KUBECTL:-$("$ROOT/cluster/build.sh" --path kubectl)}"
+  trap leave_cluster EXIT
+  trap 'exit 130' INT TERM
+  if [[ -z "${KUBECONFIG:-}" ]]; then
+    OWN_CONTROL_PLANE=yes
+    "$ROOT/cluster/build.sh" control-plane >"$WORK/build.log" 2>&1 || { tail -n 20 "$WORK/build.log"; exit 1; }
+    "$ROOT/cluster/control-plane.sh" start --state "$WORK/state" >"$WORK/start.log" 2>&1 || { tail -n 20 "$WORK/start.log"; exit 1; }
+    export KUBECONFIG="$WORK/state/admin.kubeconfig"
+  fi
+  [[ -x "$KUBECTL" ]] || KUBECTL=kubectl
+  if "$KUBECTL" get crd jobs.vbrain.visagio.com >/dev/null 2>&1; then HAD_DEFINITIONS=yes; fi
+}
+
+leave_cluster() {
+  local status=$? job
+  trap - EXIT INT TERM
+  if [[ "$OWN_CONTROL_PLANE" == yes ]]; then
+    "$ROOT/cluster/control-plane.sh" stop --state "$WORK/state" >/dev/null 2>&1 || true
+  else
+    "$KUBECTL" delete namespace "$NAMESPACE" --ignore-not-found --wait=false >/dev/null 2>&1 || true
+    # Without a controller-manager a namespace does not empty itself, without our controller nobody takes the finalizers away.
+    k delete vjob,vapp,vclient --all --wait=false >/dev/null || true
+    for job in $(k get vjob -o name 2>/dev/null); do
+      k patch "$job" --type=merge -p '{"metadata":{"finalizers":null}}' >/dev/null || true
+    done
+    if [[ "$HAD_DEFINITIONS" == no ]]; then
+      "$KUBECTL" delete -f "$ROOT/crds" --ignore-not-found --wait=false >/dev/null 2>&1 || true
+    fi
+  fi
+  rm -rf "$WORK"
+  exit "$status"
+}
+
+k() { "$KUBECTL" -n "$NAMESPACE" "$@" 2>&1; }
+
+# New kinds reach the API server's routes a moment after their definitions were taken.
+kinds_are_served() {
+  local deadline=$((SECONDS + 30))
+  until k get vjob,vapp,vclient >/dev/null; do
+    ((SECONDS < deadline)) || return 1
+    sleep 0.2
+  done
+}

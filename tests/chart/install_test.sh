@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# The chart's life on a real API server: install, upgrade, uninstall, install again; what stays, what changes, who may do what.
+# No nodes: the pods' templates are judged by the admission of Pod Security, they do not run.
+set -euo pipefail
+HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+ROOT="$(cd "$HERE/../.." && pwd)"
+. "$HERE/lib.sh"
+HELM="$("$ROOT/scripts/find-helm.sh")"
+use_cluster install
+CHART="$ROOT/helm/vbrain"
+VALUES=(--set "volume.hostPath.path=/srv/$NAMESPACE" --set tutorial.enabled=true --set apiServer.replicas=2)
+
+helm() { "$HELM" --namespace "$NAMESPACE" "$@" 2>&1; }
+
+# works NAME COMMAND…: passes when the command does; ends the test when it does not, since the rest builds on it.
+works() {
+  local name="$1" answer
+  shift
+  if answer="$("$@")"; then
+    pass "$name"
+  else
+    fail "$name" "$answer"
+    finish
+    exit 1
+  fi
+}
+
+tutorial() { k get vapp tutorial -o jsonpath='{.metadata.uid} {.spec.template.spec.containers[0].image}'; }
+live_definition() { "$KUBECTL" get crd jobs.vbrain.visagio.com -o jsonpath='{.metadata.uid}'; }
+
+# allowed ACCOUNT VERB RESOURCE[/NAME] [SUBRESOURCE]: yes or no.
+allowed() { k auth can-i "$2" "$3" --subresource="${4:-}" --as "system:serviceaccount:$NAMESPACE:$1" | tail -n 1; }
+
+installation() {
+  "$KUBECTL" create namespace "$NAMESPACE" >/dev/null
+  "$KUBECTL" label namespace "$NAMESPACE" pod-security.kubernetes.io/{enforce,warn}=restricted >/dev/null
+  local answer
+  if ! answer="$(helm install vbrain "$CHART" "${VALUES[@]}")"; then
+    fail "the chart installs" "$answer"
+    finish
+    exit 1
+  fi
+  pass "the chart installs"
+  expect "Pod Security has nothing to say" "" "$(grep -i "would violate" <<<"$answer" || true)"
+  kinds_are_served || fail "the new kinds are served"
+  expect_match "the tutorial came with its definition" " vbrain/tutorial:[0-9.]+$" "$(tutorial)"
+  expect_match "a Job can be made right away" created "$(k create -f "$ROOT/crds/examples/job.yaml")"
+  expect "claim and volume chose each other" "$NAMESPACE-vbrain-volume vbrain-volume" "$(
+    k get pvc vbrain-volume -o jsonpath='{.spec.volumeName} ')$(
+    "$KUBECTL" get pv "$NAMESPACE-vbrain-volume" -o jsonpath='{.spec.claimRef.name}')"
+  local deployment
+  for deployment in vbrain-api-server vbrain-controller; do
+    works "a pod of $deployment passes Pod Security restricted" as_pod "$deployment"
+  done
+}
+
+as_pod() {
+  k get deployment "$1" -o json | python3 -c '
+import json, sys
+template = json.load(sys.stdin)["spec"]["template"]
+template["metadata"] = {"name": "probe", "labels": template["metadata"]["labels"]}
+json.dump({"apiVersion": "v1", "kind": "Pod", **template}, sys.stdout)' | k create --dry-run=server -f -
+}
+
+rights() {
+  expect "the REST server creates Jobs" yes "$(allowed vbrain-api-server create jobs.vbrain.visagio.com)"
+  expect "it writes no status" no "$(allowed vbrain-api-server update jobs.vbrain.visagio.com status)"
+  expect "it makes no pods" no "$(allowed vbrain-api-server create pods)"
+  expect "the controller makes pods" yes "$(allowed vbrain-controller create pods)"
+  expect "it writes the status" yes "$(allowed vbrain-controller update jobs.vbrain.visagio.com status)"
+  expect "it does not change a Job's spec in one piece" no "$(allowed vbrain-controller update jobs.vbrain.visagio.com)"
+  expect "it cannot touch another Lease" no "$(allowed vbrain-controller update leases.coordination.k8s.io/other)"
+  expect "it can touch its own" yes "$(allowed vbrain-controller update leases.coordination.k8s.io/vbrain-controller)"
+  local account
+  for account in vbrain-api-server vbrain-controller vbrain-job; do
+    expect "$account reads no Secrets" no "$(allowed "$account" get secrets)"
+    expect "$account runs no commands in pods" no "$(allowed "$account" create pods exec)"
+  done
+  expect "a job's account may not even list Jobs" no "$(allowed vbrain-job list jobs.vbrain.visagio.com)"
+}
+
+upgrades() {
+  local before
+  before="$(tutorial)"
+  works "an upgrade" helm upgrade vbrain "$CHART" "${VALUES[@]}"
+  expect "leaves an unchanged Application alone" "$before" "$(tutorial)"
+  works "an upgrade to another image" helm upgrade vbrain "$CHART" "${VALUES[@]}" --set-string tutorial.image.tag=2
+  expect_match "arrives in the Application" " vbrain/tutorial:2$" "$(tutorial)"
+}
+
+uninstall_and_return() {
+  local definition application
+  definition="$(live_definition)"
+  application="$(tutorial)"
+  works "the chart uninstalls" helm uninstall vbrain
+  expect "the Deployments are gone" "" "$(k get deployment -o name)"
+  expect "definitions stay" "$definition" "$(live_definition)"
+  expect "Jobs stay" job.vbrain.visagio.com/01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d "$(k get vjob -o name)"
+  expect "Applications stay" "$application" "$(tutorial)"
+  expect "the claim stays" persistentvolumeclaim/vbrain-volume "$(k get pvc -o name)"
+  works "the chart comes back over them" helm install vbrain "$CHART" "${VALUES[@]}" --set-string tutorial.image.tag=2
+  expect "and takes them over" "$definition $application" "$(live_definition) $(tutorial)"
+
+  helm uninstall vbrain >/dev/null
+  "$KUBECTL" patch crd jobs.vbrain.visagio.com --type=json \
+    -p '[{"op":"replace","path":"/spec/versions/0/schema/openAPIV3Schema/description","value":"an older one"}]' >/dev/null
+  expect_match "older definitions are not taken over in silence" "jobs.vbrain.visagio.com is in the cluster already" \
+    "$(helm install vbrain "$CHART" "${VALUES[@]}" || true)"
+  "$KUBECTL" apply --server-side --force-conflicts -f "$CHART/files/crds" >/dev/null
+  works "brought up to date as the message says, they are" helm install vbrain "$CHART" "${VALUES[@]}"
+}
+
+# On a cluster of somebody else the test must not change definitions that are in use.
+if [[ "$HAD_DEFINITIONS" == yes ]]; then
+  skip "the cluster has the definitions already"
+else
+  installation
+  rights
+  upgrades
+  uninstall_and_return
+  helm uninstall vbrain >/dev/null
+  "$KUBECTL" delete pv "$NAMESPACE-vbrain-volume" --wait=false >/dev/null
+fi
+finish
