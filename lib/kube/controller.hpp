@@ -21,7 +21,7 @@ namespace vbrain::kube {
 struct ReconcileResult {
   enum class Kind { kOk, kAfter, kRetryable, kTerminal };
   Kind kind = Kind::kOk;
-  std::chrono::milliseconds delay{0};  // kAfter: the time; kRetryable: at least so long
+  std::chrono::milliseconds delay{0};  // kAfter: the time; kRetryable: at least so long (max_backoff at most)
   std::string message = {};            // kRetryable, kTerminal: why
 
   // Nothing more to do until the next change.

@@ -39,9 +39,9 @@ struct ErrorCause {
 
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  int http_status = 0;  // 0 if no answer came
-  std::string reason;   // metav1.Status.reason, "" if there was none
-  std::string message;
+  int http_status = 0;      // 0 if no answer came
+  std::string reason = {};  // metav1.Status.reason, "" if there was none
+  std::string message = {};
   std::optional<std::chrono::milliseconds> retry_after = {};  // Retry-After or Status.details.retryAfterSeconds
   std::vector<ErrorCause> causes = {};
 };

@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <mutex>
 #include <stop_token>
@@ -79,7 +78,7 @@ class EventRecorder {
   std::mutex mutex_;
   std::condition_variable_any queued_;
   std::condition_variable idle_;
-  std::deque<Event> queue_;
+  std::list<Event> queue_;
   bool writing_ = false;
   std::list<Remembered> order_;  // most recent first; the worker's own
   std::unordered_map<std::string, std::list<Remembered>::iterator> known_;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <random>
 #include <stop_token>
 #include <string>
@@ -80,8 +81,9 @@ class Reflector {
   void watch(std::stop_token stop);
   KubeResult<void> list_pages(std::stop_token stop);
   KubeResult<bool> went_back(std::stop_token stop);
-  KubeResult<bool> take_event(const WatchEvent& event);
-  void take_object(std::string_view text, bool listing);
+  void after_watch(const KubeResult<void>& ended, bool lived, std::stop_token stop);
+  std::optional<Error> take_event(const WatchEvent& event);
+  std::string take_object(std::string_view text, bool listing);
   void fail(const char* what, const Error& error, std::stop_token stop);
   void pause(std::chrono::milliseconds time, std::stop_token stop);
 
@@ -97,7 +99,9 @@ class Reflector {
   std::atomic<State> state_{State::kEmpty};
   std::string resource_version_;
   std::uint32_t page_size_;
+  bool first_watch_ = true;  // since the list
   bool event_seen_ = false;
+  unsigned failures_ = 0;  // in a row
   std::string scratch_;
 };
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <stop_token>
 #include <string>
@@ -47,21 +48,24 @@ class LeaderElector {
   enum class Attempt { kHeld, kNotOurs, kFailed };
 
   bool acquire(std::stop_token stop);
-  Attempt try_once(std::stop_token stop);
-  bool refresh_view(std::stop_token stop);
-  Attempt write(LeaseMove move, std::stop_token stop);
   End lead(std::stop_token stop, const Work& on_started, const std::function<void()>& on_stopped);
-  bool keep(const std::function<bool()>& working);
+  bool keep(std::stop_token finished);
+  Attempt try_once(std::stop_token stop);
+  std::optional<Error> read_lease(std::stop_token stop);
   void give_up();
-  void set_holder(std::string holder);
-  bool held_long_ago() const;
+  KubeResult<Lease> call(Request request, std::stop_token stop);
+  std::chrono::milliseconds call_timeout() const;
+  bool overdue() const;
+  void note_holder();
+  void note_renewed(base::SteadyPoint when);
+  void note_lost();
 
   Client& client_;
   const LeaseConfig config_;
   const base::Clock& clock_;
   Sleep sleep_;
   LeaseView view_;
-  std::atomic<base::SteadyPoint::rep> renewed_{0};  // 0: not held
+  std::atomic<base::SteadyPoint::rep> renewed_;  // when the last successful write was sent; kNotHeld otherwise
   mutable std::mutex mutex_;
   std::string holder_;
   std::minstd_rand random_;

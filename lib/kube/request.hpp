@@ -17,6 +17,7 @@ struct Request {
   std::string target;  // path and query, percent-encoded
   std::string content_type = {};
   std::string body = {};
+  std::chrono::milliseconds timeout{0};  // for the whole call; 0: the transport's default
 };
 
 struct ListOptions {
