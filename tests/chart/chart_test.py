@@ -247,6 +247,8 @@ def test_programs(objects):
         expect(f"Service {service['metadata']['name']} has one Deployment behind it", 1, len(targets))
         names = {port["name"] for port in targets[0]["spec"]["template"]["spec"]["containers"][0]["ports"]}
         check(f"Service {service['metadata']['name']} leads to its ports", {port["targetPort"] for port in service["spec"]["ports"]} - names)
+    expect("REST and metrics on one Service inside the cluster", {"http": 8080, "metrics": 9090},
+           {port["name"]: port["port"] for port in named(objects, "Service", "vbrain-api-server")["spec"]["ports"]})
     rest = render("apiServer.service.type=NodePort", "apiServer.service.nodePort=30080")
     expect("REST on a node port", [{"name": "http", "port": 8080, "targetPort": "http", "nodePort": 30080}],
            named(rest, "Service", "vbrain-api-server")["spec"]["ports"])
