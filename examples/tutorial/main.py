@@ -98,10 +98,10 @@ def main():
     print(f"job {job}, attempt {environment.get('VBRAIN_JOB_ATTEMPT', '-')}", flush=True)
     try:
         a, b = read_factors(Path(environment["VBRAIN_PARAMS_FILE"]), Path(environment["VBRAIN_INPUT_DIR"]))
+        product = number("the product", a * b)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    product = a * b
     print(f"{a} * {b} = {product}", flush=True)
     (Path(environment["VBRAIN_OUTPUT_DIR"]) / "product.txt").write_text(f"{product}\n", encoding="utf-8")
     Path(environment["VBRAIN_RESULT_FILE"]).write_text(json.dumps(product), encoding="utf-8")

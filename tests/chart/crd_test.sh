@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # The definitions on a real API server: what it fills in, what it refuses whoever asks, what kubectl shows.
-# Runs on the cluster of $KUBECONFIG, else on a control plane of its own. Its namespace goes away with it; so do the definitions,
-# unless the cluster had them before.
+# On a control plane of its own, or on the cluster of $VBRAIN_CHART_TEST_KUBECONFIG.
 set -euo pipefail
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 ROOT="$(cd "$HERE/../.." && pwd)"
-. "$HERE/lib.sh"
+. "$HERE/lib.bash"
 
 use_cluster crd
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The chart's life on a real API server: install, upgrade, uninstall, install again; what stays, what changes, who may do what.
 # No nodes: the pods' templates are judged by the admission of Pod Security, they do not run.
+# On a control plane of its own, or on the cluster of $VBRAIN_CHART_TEST_KUBECONFIG.
 set -euo pipefail
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 ROOT="$(cd "$HERE/../.." && pwd)"
-. "$HERE/lib.sh"
+. "$HERE/lib.bash"
 HELM="$("$ROOT/scripts/find-helm.sh")"
 use_cluster install
 CHART="$ROOT/helm/vbrain"

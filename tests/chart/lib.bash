@@ -36,21 +36,23 @@ finish() {
   ((FAILED == 0))
 }
 
-# use_cluster NAME: sets KUBECTL, NAMESPACE (not made yet), WORK (a temporary folder) and k(). Uses the cluster of $KUBECONFIG, else
-# a control plane of its own. At exit the namespace goes away; so do the definitions, unless the cluster had them before.
+# use_cluster NAME: sets KUBECTL, NAMESPACE (not made yet) and WORK (a temporary folder). Starts a control plane of its own, unless
+# $VBRAIN_CHART_TEST_KUBECONFIG names a cluster to use; not $KUBECONFIG, which may well be that of a cluster in use. At exit the
+# namespace goes away; so do the definitions, unless the cluster had them before.
 use_cluster() {
   NAMESPACE="vbrain-$1-test-$$"
-  WORK="$(mktemp -d)"
+  WORK="$(mktemp -d "${VBRAIN_TEST_STATE:-${TMPDIR:-/tmp}}/chart-$1.XXXXXX")"
   HAD_DEFINITIONS=no
   OWN_CONTROL_PLANE=no
   KUBECTL="${KUBECTL:-$("$ROOT/cluster/build.sh" --path kubectl)}"
   trap leave_cluster EXIT
   trap 'exit 130' INT TERM
-  if [[ -z "${KUBECONFIG:-}" ]]; then
+  export KUBECONFIG="${VBRAIN_CHART_TEST_KUBECONFIG:-}"
+  if [[ -z "$KUBECONFIG" ]]; then
     OWN_CONTROL_PLANE=yes
     "$ROOT/cluster/build.sh" control-plane >"$WORK/build.log" 2>&1 || { tail -n 20 "$WORK/build.log"; exit 1; }
     "$ROOT/cluster/control-plane.sh" start --state "$WORK/state" >"$WORK/start.log" 2>&1 || { tail -n 20 "$WORK/start.log"; exit 1; }
-    export KUBECONFIG="$WORK/state/admin.kubeconfig"
+    KUBECONFIG="$WORK/state/admin.kubeconfig"
   fi
   [[ -x "$KUBECTL" ]] || KUBECTL=kubectl
   if "$KUBECTL" get crd jobs.vbrain.visagio.com >/dev/null 2>&1; then HAD_DEFINITIONS=yes; fi
