@@ -73,6 +73,7 @@ ObjectMeta decode_meta(const json& object) {
   }
   meta.creation_timestamp = get_time(source, "creationTimestamp").value_or(base::TimePoint{});
   meta.deletion_timestamp = get_time(source, "deletionTimestamp");
+  meta.deletion_grace_seconds = get_int(source, "deletionGracePeriodSeconds");
   return meta;
 }
 

@@ -53,6 +53,7 @@ struct ObjectMeta {
   std::vector<OwnerReference> owner_references;
   base::TimePoint creation_timestamp{};
   std::optional<base::TimePoint> deletion_timestamp;
+  std::int64_t deletion_grace_seconds = 0;  // part of deletion_timestamp; 0 without one
 
   bool has_finalizer(std::string_view finalizer) const;
   // The owner with `controller: true`, or null.
