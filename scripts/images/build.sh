@@ -3,9 +3,15 @@
 set -euo pipefail
 PROGRAM=scripts/images/build.sh
 IMAGES="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+EXAMPLES="$(cd "$IMAGES/../../examples" && pwd)"
+VBRAIN_CACHE="${VBRAIN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/vbrain}"
+umask 022
 
 say() { printf '%s: %s\n' "$PROGRAM" "$*" >&2; }
 fail() { say "$*"; exit 1; }
+
+# shellcheck source=root_tree.sh
+. "$IMAGES/root_tree.sh"
 
 usage() {
   cat <<USAGE
@@ -41,10 +47,58 @@ build_pause() {
   "$IMAGES/oci_image.py" --name vbrain/pause:1 --out "$OUT/pause.tar" --layer "$WORK/pause" --entrypoint '["/pause"]'
 }
 
+oci_image() { # oci_image NAME LIMIT-MB ENTRYPOINT LAYER...
+  local name="$1" limit="$2" entrypoint="$3" layer layers=()
+  shift 3
+  for layer in "$@"; do layers+=(--layer "$layer"); done
+  "$IMAGES/oci_image.py" --name "vbrain/$name:$VERSION" --out "$OUT/$name.tar" "${layers[@]}" --entrypoint "$entrypoint" \
+    --limit-mb "$limit" --label "org.opencontainers.image.title=vbrain/$name" \
+    --label "org.opencontainers.image.version=$VERSION"
+}
+
+build_api_server() {
+  new_root "$WORK/api-server"
+  add_program "$WORK/api-server" "$BIN/api-server" /usr/local/bin/api-server
+  oci_image api-server 40 '["/usr/local/bin/api-server"]' "$WORK/api-server"
+}
+
+build_controller() {
+  new_root "$WORK/controller"
+  add_program "$WORK/controller" "$BIN/controller" /usr/local/bin/controller
+  add_bundle "$WORK/controller" "$BUNDLE" /opt/vbrain/bin
+  oci_image controller 55 '["/usr/local/bin/controller"]' "$WORK/controller"
+}
+
+# The recipe in examples/tutorial starts from Docker Hub's Python; here the base is made of Debian's packages and kept.
+build_tutorial() {
+  local packages base
+  packages="$(basename "$(realpath /usr/bin/python3)")"
+  base="$VBRAIN_CACHE/images/python-$({
+    dpkg-query -W "lib$packages-minimal" "lib$packages-stdlib" "$packages-minimal" libc6 zlib1g libexpat1
+    cat "$IMAGES/root_tree.sh"
+  } | sha256sum | cut -c1-16)"
+  if [[ ! -d "$base" ]]; then
+    say "making the base of Python images (once)"
+    mkdir -p "$(dirname "$base")"
+    make_python_root "$WORK/python"
+    rm -rf "$base.$$"
+    cp -r --preserve=mode,links "$WORK/python" "$base.$$"
+    mv -T "$base.$$" "$base" 2>/dev/null || rm -rf "$base.$$" # somebody else was quicker
+  fi
+  install -D -m 644 "$EXAMPLES/tutorial/main.py" "$WORK/tutorial/app/main.py"
+  oci_image tutorial 40 '["python3", "/app/main.py"]' "$base" "$WORK/tutorial"
+}
+
 IFS=, read -ra NAMES <<<"$ONLY"
 for name in "${NAMES[@]}"; do
+  if [[ "$name" != pause ]]; then [[ -n "$VERSION" ]] || { usage >&2; exit 2; }; fi
   case "$name" in
     pause) build_pause ;;
+    tutorial) build_tutorial ;;
+    api-server | controller)
+      [[ -n "$BIN" ]] || { usage >&2; exit 2; }
+      BUNDLE="${BUNDLE:-$BIN}"
+      "build_${name//-/_}" ;;
     *) fail "unknown image $name" ;;
   esac
 done

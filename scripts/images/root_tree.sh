@@ -1,0 +1,99 @@
+# Root file systems made of a program and what it needs to run, taken from this machine's Debian packages. Sourced.
+# shellcheck shell=bash
+
+# new_root DIR: the skeleton. `vbrain` is the user that our pods run as.
+new_root() {
+  local root="$1"
+  rm -rf "$root"
+  mkdir -p "$root"/{etc,tmp,usr/bin,usr/lib,usr/lib64,usr/sbin,usr/local/bin}
+  chmod 1777 "$root/tmp"
+  ln -s usr/bin "$root/bin"
+  ln -s usr/lib "$root/lib"
+  ln -s usr/lib64 "$root/lib64"
+  ln -s usr/sbin "$root/sbin"
+  printf '%s\n' root:x:0:0:root:/root:/sbin/nologin vbrain:x:65532:65532:vBrain:/:/sbin/nologin \
+    nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin >"$root/etc/passwd"
+  printf '%s\n' root:x:0: vbrain:x:65532: nogroup:x:65534: >"$root/etc/group"
+  printf '%s\n' 'passwd: files' 'group: files' 'hosts: files dns' >"$root/etc/nsswitch.conf"
+}
+
+# libraries FILE...: the shared libraries (loader included) that the files need, one path per line. (A program whose
+# loader is not of this machine, as the runner's, is traced by this machine's loader.)
+libraries() {
+  local output file
+  for file in "$@"; do
+    output="$(ldd "$file" 2>&1)" || {
+      [[ "$output" == *"not a dynamic executable"* || "$output" == *"statically linked"* ]] && continue
+      fail "ldd $file: $output"
+    }
+    [[ "$output" != *"not found"* ]] || fail "$file needs libraries that are not installed:
+$output"
+    awk '$2 == "=>" && $3 ~ /^\// {print $3} $1 ~ /^\// && $2 != "=>" {print $1}' <<<"$output"
+  done | sort -u
+}
+
+# add_libraries ROOT FILE...: at the same paths as on this machine.
+add_libraries() {
+  local root="$1" library folder
+  shift
+  while read -r library; do
+    folder="$root$(realpath "$(dirname "$library")")"
+    mkdir -p "$folder"
+    [[ -e "$folder/$(basename "$library")" ]] || install -m 755 "$(realpath "$library")" "$folder/$(basename "$library")"
+  done < <(libraries "$@")
+}
+
+# add_program ROOT FILE DESTINATION: stripped, with its libraries.
+add_program() {
+  local root="$1" file="$2" destination="$3"
+  [[ -x "$file" ]] || fail "$file is missing: build it first (scripts/build.sh release)"
+  install -D -m 755 "$file" "$root$destination"
+  strip --strip-all "$root$destination"
+  add_libraries "$root" "$file"
+}
+
+# add_bundle ROOT FOLDER DESTINATION: the runner with its libraries beside it; it runs in images of any kind. A folder
+# that has lib/ is taken as it is, else lib/ is filled here.
+add_bundle() {
+  local root="$1" folder="$2" destination="$1$3" library
+  [[ -x "$folder/runner" ]] || fail "$folder/runner is missing: build it first (scripts/build.sh release)"
+  install -D -m 755 "$folder/runner" "$destination/runner"
+  strip --strip-all "$destination/runner"
+  mkdir -p "$destination/lib"
+  if [[ -d "$folder/lib" ]]; then
+    cp -rL "$folder/lib/." "$destination/lib/"
+    return
+  fi
+  while read -r library; do
+    install -m 755 "$(realpath "$library")" "$destination/lib/$(basename "$library")"
+  done < <(libraries "$folder/runner")
+}
+
+# make_python_root ROOT: Debian's Python with the standard library, but for what needs large libraries (TLS, databases,
+# terminals) or is for development. Compiled in advance, because the root is read-only where it runs; the compiled
+# files are marked to be used without looking at the sources' dates.
+make_python_root() {
+  local root="$1" python version file needed modules=()
+  python="$(realpath /usr/bin/python3)"
+  version="$(basename "$python")" # python3.11
+  new_root "$root"
+  install -m 755 "$python" "$root/usr/bin/$version"
+  ln -s "$version" "$root/usr/bin/python3"
+  add_libraries "$root" "$python"
+  while read -r file; do
+    [[ -f "$file" && "$file" == "/usr/lib/$version/"* ]] || continue
+    case "${file#"/usr/lib/$version/"}" in
+      distutils/* | lib2to3/* | ensurepip/* | pydoc_data/* | idlelib/* | tkinter/* | turtle* | test/* | unittest/* | \
+        config-*/* | curses/* | dbm/* | sqlite3/* | __pycache__/* | */__pycache__/* | pydoc.py | *.txt) continue ;;
+      lib-dynload/_codecs_* | lib-dynload/*test* | lib-dynload/xx* | lib-dynload/_xx*) continue ;;
+      lib-dynload/*.so)
+        needed="$(libraries "$file")"
+        ! grep -qvE '^$|/(ld-linux[^/]*|libc|libm|libz|libbz2|liblzma|libffi|libexpat|libuuid)\.so[^/]*$' <<<"$needed" || continue
+        modules+=("$file") ;;
+    esac
+    install -D -m 644 "$file" "$root$file"
+  done < <(dpkg-query -L "lib$version-minimal" "lib$version-stdlib")
+  add_libraries "$root" "${modules[@]}"
+  /usr/bin/python3 -I -m compileall -q --invalidation-mode unchecked-hash -s "$root" -p / "$root/usr/lib/$version" ||
+    fail "compiling the standard library failed"
+}
