@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that building, testing and running need; does nothing when all are there.
+#   install-packages.sh [--e2e=off]     --e2e=off leaves out what only the local cluster needs
+set -euo pipefail
+PROGRAM=scripts/install-packages.sh
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+
+say() { printf '%s: %s\n' "$PROGRAM" "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+BUILD=(make g++ cmake ninja-build ccache clang-format binutils libcpprest-dev libboost1.74-dev libyaml-cpp-dev
+  nlohmann-json3-dev libzip-dev libssl-dev zlib1g-dev libgtest-dev libgmock-dev)
+# python3-venv is for the Go toolchain from PyPI and the Python tools of the tests; curl, jq and openssl start the API
+# server that integration tests use.
+TOOLS=(git ca-certificates openssl curl jq python3 python3-venv python3-yaml procps util-linux)
+# The end-to-end tests are Python programs.
+CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2 python3-pytest python3-requests)
+
+wanted=("${BUILD[@]}" "${TOOLS[@]}")
+case "${1:-}" in
+  "") wanted+=("${CLUSTER[@]}") ;;
+  --e2e=off) ;;
+  *) say "usage: install-packages.sh [--e2e=off]"; exit 2 ;;
+esac
+
+missing_packages() {
+  local installed
+  installed=" $(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' "${wanted[@]}" 2>/dev/null | sed -n 's/^ii //p' | tr '\n' ' ')"
+  local package
+  for package in "${wanted[@]}"; do
+    [[ "$installed" == *" $package "* ]] || printf '%s\n' "$package"
+  done
+}
+
+install_missing() {
+  local log policy=/usr/sbin/policy-rc.d made=0 status=0 pid waited=0
+  log="$(mktemp)"
+  # The machine's own containerd service is not wanted: the cluster starts one of its own. (Where the file exists
+  # already, somebody has decided about services.)
+  if [[ ! -e "$policy" ]]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    made=1
+    # shellcheck disable=SC2064
+    trap "rm -f '$policy'" EXIT
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  (
+    apt-get update -q -o Acquire::Retries=3 &&
+      apt-get install -q -y --no-install-recommends -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 "$@"
+  ) >"$log" 2>&1 </dev/null &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 1
+    waited=$((waited + 1))
+    ((waited % 20)) || say "  ${waited} s: $(tail -n 1 "$log" | cut -c1-100)"
+  done
+  wait "$pid" || status=$?
+  if ((made)); then rm -f "$policy"; fi
+  if ((status)); then
+    tail -n 20 "$log" | sed 's/^/    /' >&2
+    say "apt-get failed (log: $log). No network or no such package: check /etc/apt/sources.list (Debian 12 bookworm, main);" \
+      "an interrupted installation: dpkg --configure -a. Then run it again."
+    exit 1
+  fi
+  rm -f "$log"
+}
+
+if ! command -v dpkg-query >/dev/null; then
+  say "this is not Debian: install the counterparts of these packages yourself: ${wanted[*]}"
+  exit 3
+fi
+mapfile -t missing < <(missing_packages)
+if ((${#missing[@]})); then
+  if ((EUID != 0)); then
+    say "these packages are missing and only root can install them. Run:"
+    printf '    sudo apt-get update && sudo apt-get install --no-install-recommends %s\n' "${missing[*]}" >&2
+    exit 3
+  fi
+  say "installing ${#missing[@]} packages: ${missing[*]}"
+  install_missing "${missing[@]}"
+  mapfile -t missing < <(missing_packages)
+  ((${#missing[@]} == 0)) || fail "still missing after the installation: ${missing[*]}"
+  say "packages are installed"
+fi
+
+# The local control plane and cluster are Go programs.
+"$ROOT/cluster/go.sh" >/dev/null
