@@ -1,0 +1,62 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "job/job.hpp"
+
+namespace vbrain::controller {
+
+// What a plan may ask for. Each action says what makes it safe to do twice, and by two controllers at once.
+
+// Puts our finalizer on a Job that was made without it. Precondition: resourceVersion.
+struct AddFinalizer {};
+
+// Reads claim and manifest of an attempt, and asks the API server for its pod if the caches have none. Changes nothing.
+struct InspectAttempt {
+  int attempt = 0;
+};
+
+// Takes the attempt's claim, if nobody has it, so that its application can never start. O_EXCL decides.
+struct CloseAttempt {
+  int attempt = 0;
+};
+
+struct Notice {
+  bool warning = false;
+  std::string reason;
+  std::string note;
+  std::string action;
+};
+
+// Replaces the status, precondition resourceVersion; then, only if that succeeded, records the event.
+struct WriteStatus {
+  job::JobStatus status;
+  std::optional<Notice> notice;
+};
+
+// Makes the attempt's folder, then its pod of a deterministic name. The claim is the fence.
+struct CreatePod {
+  int attempt = 0;
+};
+
+// Deletes a pod with its own grace period. Precondition: UID.
+struct StopPod {
+  std::string name;
+  std::string uid;
+};
+
+// Writes status.json from the terminal status. Derived from the resource alone, so any writer writes the same.
+struct ArchiveStatus {};
+
+// Moves the job's folder away and purges it, unless the whole installation is being deleted.
+struct PurgeFolder {};
+
+// Takes our finalizer off. Precondition: resourceVersion.
+struct RemoveFinalizer {};
+
+using Action = std::variant<AddFinalizer, InspectAttempt, CloseAttempt, WriteStatus, CreatePod, StopPod, ArchiveStatus,
+                            PurgeFolder, RemoveFinalizer>;
+
+}  // namespace vbrain::controller

@@ -1,0 +1,216 @@
+#include "controller/app.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+
+#include "artifacts/store.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "controller/executor.hpp"
+#include "controller/health_server.hpp"
+#include "controller/job_reconciler.hpp"
+#include "controller/runner_install.hpp"
+#include "controller/volume.hpp"
+#include "kube/client.hpp"
+#include "kube/config.hpp"
+#include "kube/controller.hpp"
+#include "kube/events.hpp"
+#include "kube/informer.hpp"
+#include "kube/leader_elector.hpp"
+#include "kube/rest_transport.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+kube::Config load_kube_config(const Config& config) {
+  auto loaded = kube::load_config(config.kubeconfig);
+  if (!loaded) throw std::runtime_error(loaded.error());
+  loaded->user_agent = "vbrain-controller/" VBRAIN_VERSION;
+  return *std::move(loaded);
+}
+
+std::unique_ptr<kube::Transport> connect(const kube::Config& config) {
+  auto transport = kube::make_rest_transport(config);
+  if (!transport) throw std::runtime_error(transport.error());
+  return *std::move(transport);
+}
+
+// A reader never sees half an address.
+void write_address_file(const std::string& path, const std::string& address) {
+  const std::string temporary = path + ".tmp";
+  if (std::ofstream file(temporary); !(file << address << '\n').flush()) {
+    throw std::runtime_error("can't write " + temporary);
+  }
+  std::filesystem::rename(temporary, path);
+}
+
+// The queue of the present term of leadership, if there is one: between terms changes are not collected, since a
+// term begins with all Jobs.
+class CurrentQueue {
+ public:
+  void set(kube::WorkQueue* queue) {
+    const std::lock_guard lock(mutex_);
+    queue_ = queue;
+  }
+  void add(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    if (queue_ != nullptr) queue_->add(key);
+  }
+
+ private:
+  std::mutex mutex_;
+  kube::WorkQueue* queue_ = nullptr;
+};
+
+class App {
+ public:
+  App(const Config& config, std::stop_token stop)
+      : config_(config),
+        stop_(stop),
+        kube_(load_kube_config(config)),
+        namespace_(config.namespace_name.empty() ? kube_.namespace_name : config.namespace_name),
+        transport_(connect(kube_)),
+        client_(*transport_),
+        health_(config.metrics_listen, {[this] { return why_not_ready(); }, [this] { return metrics_.render(); }}) {}
+
+  int run() {
+    if (!config_.address_file.empty()) write_address_file(config_.address_file, health_.address());
+    base::log_info("controller starts", {{"version", VBRAIN_VERSION},
+                                         {"namespace", namespace_},
+                                         {"server", kube_.server},
+                                         {"identity", config_.identity},
+                                         {"metrics", health_.address()}});
+    const artifacts::Store store(config_.volume);
+    const std::string runner_path = install_runner(store, config_.runner_source);
+    StoreVolume volume(store, runner_path);
+
+    kube::EventRecorder events(client_, {.instance = config_.identity}, metrics_, clock_);
+    kube::LeaderElector elector(client_, lease_config(), clock_, metrics_);
+    Executor executor({.client = client_,
+                       .volume = volume,
+                       .events = events,
+                       .clock = clock_,
+                       .pod = pod_settings(),
+                       .may_write = [&] { return !config_.leader_elect || elector.leading(); }});
+    kube::Informer<job::Job> jobs(*transport_, namespace_, "", metrics_);
+    kube::Informer<job::Application> applications(*transport_, namespace_, "", metrics_);
+    kube::Informer<kube::Pod> pods(*transport_, namespace_, std::string(kPodSelector), metrics_);
+    JobReconciler reconciler({jobs.store(), applications.store(), pods.store()}, executor, clock_,
+                             {.node_loss_timeout = config_.node_loss_timeout, .retry_backoff = config_.retry_backoff});
+    connect_handlers(jobs, applications, pods, reconciler);
+    jobs.start();
+    applications.start();
+    pods.start();
+
+    const auto lead = [&](std::stop_token leading) {
+      if (!jobs.wait_synced(leading) || !applications.wait_synced(leading) || !pods.wait_synced(leading)) return;
+      kube::Controller controller(
+          {.name = "job", .workers = config_.workers},
+          [&](const std::string& key, std::stop_token token) { return reconciler.reconcile(key, token); }, metrics_,
+          clock_);
+      queue_.set(&controller.queue());
+      for (const std::string& name : jobs.store().names()) controller.queue().add(name);
+      controller.run(leading);
+      queue_.set(nullptr);
+    };
+    const ReadyWhile ready(*this, [&] { return jobs.synced() && applications.synced() && pods.synced(); });
+    if (config_.leader_elect) {
+      // A lost lease is not the end of the program: caches are warm, and the next term begins where it can.
+      while (!stop_.stop_requested()) elector.run(stop_, lead);
+    } else {
+      lead(stop_);
+    }
+    base::log_info("controller ends");
+    return 0;
+  }
+
+ private:
+  kube::LeaseConfig lease_config() const {
+    return {.namespace_name = namespace_,
+            .name = config_.lease_name,
+            .identity = config_.identity,
+            .lease_duration = config_.lease_duration,
+            .renew_deadline = config_.renew_deadline,
+            .retry_period = config_.retry_period};
+  }
+
+  PodSettings pod_settings() const {
+    return {.limits = {.volume_claim = config_.volume_claim, .allowed_secrets = config_.template_secrets},
+            .volume_gid = config_.volume_gid,
+            .work_size_limit = config_.work_size_limit};
+  }
+
+  void connect_handlers(kube::Informer<job::Job>& jobs, kube::Informer<job::Application>& applications,
+                        kube::Informer<kube::Pod>& pods, JobReconciler& reconciler) {
+    jobs.add_index(kJobsByApplication, [](const job::Job& job) { return std::vector{job.spec.application_id}; });
+    applications.add_index(kApplicationsById,
+                           [](const job::Application& application) { return std::vector{application.application_id}; });
+    pods.add_index(kPodsByJob, [](const kube::Pod& pod) { return std::vector{controlling_job(pod)}; });
+
+    jobs.add_handler([this](const kube::Change<job::Job>& change) {
+      queue_.add((change.now ? change.now : change.old)->meta.name);
+    });
+    pods.add_handler([this, &reconciler](const kube::Change<kube::Pod>& change) {
+      reconciler.on_pod_change(change);
+      for (const auto& pod : {change.old, change.now}) {
+        if (!pod) continue;
+        if (const std::string job = controlling_job(*pod); !job.empty()) queue_.add(job);
+      }
+    });
+    applications.add_handler([this, &jobs](const kube::Change<job::Application>& change) {
+      for (const auto& application : {change.old, change.now}) {
+        if (!application) continue;
+        for (const auto& job : jobs.store().by_index(kJobsByApplication, application->application_id)) {
+          if (!job::is_terminal(job->status.phase)) queue_.add(job->meta.name);
+        }
+      }
+    });
+  }
+
+  // Lets /readyz ask something that does not live as long as the listener.
+  class ReadyWhile {
+   public:
+    ReadyWhile(App& app, std::function<bool()> synced) : app_(app) { set(std::move(synced)); }
+    ~ReadyWhile() { set(nullptr); }
+
+   private:
+    void set(std::function<bool()> synced) {
+      const std::lock_guard lock(app_.ready_mutex_);
+      app_.synced_ = std::move(synced);
+    }
+    App& app_;
+  };
+
+  std::string why_not_ready() {
+    if (stop_.stop_requested()) return "stopping";
+    const std::lock_guard lock(ready_mutex_);
+    if (!synced_) return "starting";
+    return synced_() ? std::string{} : "waiting for the first list of Jobs, Applications and pods";
+  }
+
+  const Config& config_;
+  const std::stop_token stop_;
+  const kube::Config kube_;
+  const std::string namespace_;
+  base::SystemClock clock_;
+  base::Metrics metrics_;
+  std::unique_ptr<kube::Transport> transport_;
+  kube::Client client_;
+  CurrentQueue queue_;
+  std::mutex ready_mutex_;
+  std::function<bool()> synced_;
+  // Last: its thread asks all of the above.
+  HealthServer health_;
+};
+
+}  // namespace
+
+int run(const Config& config, std::stop_token stop) {
+  return App(config, stop).run();
+}
+
+}  // namespace vbrain::controller

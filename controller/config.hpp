@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/options.hpp"
+
+namespace vbrain::controller {
+
+// All that can be set, with its default. Filled from flags, environment and file (base/options.hpp).
+struct Config {
+  std::string metrics_listen = "0.0.0.0:9090";
+  std::string address_file;
+  std::string volume = "/var/lib/vbrain";
+  std::string volume_claim = "vbrain";
+  int volume_gid = 2000;
+  std::string work_size_limit = "10Gi";
+  std::vector<std::string> template_secrets;
+  std::string runner_source = "/opt/vbrain/bin";
+  std::string namespace_name;  // empty: the kubeconfig's or the pod's own
+  std::string kubeconfig;      // empty: $KUBECONFIG, the cluster around us, ~/.kube/config
+  std::string identity;        // empty: host name and process id
+  std::size_t workers = 8;
+  bool leader_elect = true;
+  std::string lease_name = "vbrain-controller";
+  std::chrono::milliseconds lease_duration{15'000};
+  std::chrono::milliseconds renew_deadline{10'000};
+  std::chrono::milliseconds retry_period{2'000};
+  std::chrono::milliseconds node_loss_timeout{300'000};
+  std::chrono::milliseconds retry_backoff{10'000};
+  std::string log_level = "info";
+};
+
+// "300s", "500ms", "5m", "1h30m"; a number alone is seconds. Nothing for anything else, negative ones, and more
+// than 10,000 days.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+// Reads the command line, the environment and the file into `config`; prints what is wrong (base/options.hpp).
+base::OptionsOutcome read_config(int argc, const char* const* argv, Config& config);
+
+// What does not fit together, as a sentence; "" if all does.
+std::string check(const Config& config);
+
+}  // namespace vbrain::controller

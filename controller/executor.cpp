@@ -1,0 +1,258 @@
+#include "controller/executor.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/log.hpp"
+#include "controller/wording.hpp"
+#include "job/names.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using kube::Error;
+using kube::ErrorCode;
+using kube::ReconcileResult;
+using nlohmann::json;
+
+constexpr kube::ResourceType kNamespaceType{"", "v1", "namespaces", "Namespace"};
+
+// What a write that failed means for the pass: a conflict is answered by the next look at the caches.
+ReconcileResult give_up_on(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kNotFound:
+      return ReconcileResult::ok();
+    case ErrorCode::kInvalid:
+    case ErrorCode::kBadRequest:
+    case ErrorCode::kTooLarge:
+      return ReconcileResult::terminal(error.message);
+    default:
+      return ReconcileResult::retryable(error);
+  }
+}
+
+bool is_owned_by(const kube::Pod& pod, const job::Job& job) {
+  const kube::OwnerReference* owner = pod.meta.controller_owner();
+  return owner != nullptr && owner->uid == job.meta.uid;
+}
+
+// Whether an APIResourceList says that Jobs can be created.
+bool offers_create(const std::string& body) {
+  const json list = json::parse(body, nullptr, false);
+  if (!list.is_object() || !list.contains("resources") || !list["resources"].is_array()) return false;
+  return std::ranges::any_of(list["resources"], [](const json& resource) {
+    if (!resource.is_object() || resource.value("name", "") != job::Job::kType.plural) return false;
+    const json verbs = resource.value("verbs", json::array());
+    return std::ranges::find(verbs, json("create")) != verbs.end();
+  });
+}
+
+// Why the API server did not take a pod; nothing if it may take it later without anybody's doing.
+std::optional<PodRefusal> refusal_of(const Error& error) {
+  const std::string message = clean_message(error.message);
+  switch (error.code) {
+    case ErrorCode::kInvalid:
+    case ErrorCode::kBadRequest:
+    case ErrorCode::kTooLarge:
+      return PodRefusal{.reason = "InvalidTemplate", .message = "the pod was refused: " + message, .hopeless = true};
+    case ErrorCode::kForbidden:
+      if (error.message.find("exceeded quota") != std::string::npos) {
+        return PodRefusal{.reason = "QuotaExceeded", .message = "waiting: " + message};
+      }
+      if (error.message.find("violates PodSecurity") != std::string::npos) {
+        return PodRefusal{.reason = "InvalidTemplate", .message = "the pod was refused: " + message, .hopeless = true};
+      }
+      return PodRefusal{.reason = "PodForbidden", .message = "the pod was refused: " + message};
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+Executor::Executor(Parts parts) : parts_(std::move(parts)) {}
+
+std::optional<ReconcileResult> Executor::execute(const Action& action, Snapshot& snapshot, std::stop_token stop) {
+  if (stop.stop_requested() || !parts_.may_write()) return ReconcileResult::retryable("not leading");
+  return std::visit([&](const auto& wanted) { return run(wanted, snapshot, stop); }, action);
+}
+
+Executor::Outcome Executor::take_written(kube::KubeResult<job::Job> written, Snapshot& snapshot) {
+  if (!written) return give_up_on(written.error());
+  snapshot.job = std::move(*written);
+  return std::nullopt;
+}
+
+Executor::Outcome Executor::patch_finalizers(const std::vector<std::string>& finalizers, Snapshot& snapshot,
+                                             std::stop_token stop) {
+  const kube::ObjectMeta& meta = snapshot.job.meta;
+  const json patch = {
+      {"metadata", {{"uid", meta.uid}, {"resourceVersion", meta.resource_version}, {"finalizers", json(finalizers)}}}};
+  return take_written(
+      parts_.client.patch<job::Job>(meta.namespace_name, meta.name, kube::PatchKind::kMerge, patch, {}, stop),
+      snapshot);
+}
+
+Executor::Outcome Executor::run(const AddFinalizer&, Snapshot& snapshot, std::stop_token stop) {
+  std::vector<std::string> finalizers = snapshot.job.meta.finalizers;
+  finalizers.emplace_back(job::kFinalizer);
+  return patch_finalizers(finalizers, snapshot, stop);
+}
+
+Executor::Outcome Executor::run(const RemoveFinalizer&, Snapshot& snapshot, std::stop_token stop) {
+  std::vector<std::string> finalizers = snapshot.job.meta.finalizers;
+  std::erase(finalizers, std::string(job::kFinalizer));
+  return patch_finalizers(finalizers, snapshot, stop);
+}
+
+// Asks the API server itself: a pod that our caches do not have may exist all the same.
+Executor::Outcome Executor::find_pod(int attempt, Snapshot& snapshot, std::stop_token stop) {
+  const kube::ObjectMeta& meta = snapshot.job.meta;
+  auto pod = parts_.client.get<kube::Pod>(meta.namespace_name, job::pod_name(meta.name, attempt), stop);
+  if (!pod && pod.error().code != ErrorCode::kNotFound) return give_up_on(pod.error());
+  snapshot.pod_asked_for = true;
+  if (pod && is_owned_by(*pod, snapshot.job)) {
+    snapshot.pods.push_back({.pod = std::make_shared<const kube::Pod>(std::move(*pod))});
+  }
+  return std::nullopt;
+}
+
+Executor::Outcome Executor::run(const InspectAttempt& action, Snapshot& snapshot, std::stop_token stop) {
+  snapshot.files = parts_.volume.read_attempt(snapshot.job, action.attempt);
+  const PodSighting* known = snapshot.pod_of(action.attempt);
+  if (known != nullptr && !known->gone) return std::nullopt;
+  return find_pod(action.attempt, snapshot, stop);
+}
+
+Executor::Outcome Executor::run(const CloseAttempt& action, Snapshot& snapshot, std::stop_token) {
+  if (!snapshot.files) snapshot.files.emplace();
+  snapshot.files->claim = parts_.volume.close_attempt(snapshot.job, action.attempt, snapshot.now);
+  return std::nullopt;
+}
+
+Executor::Outcome Executor::run(const WriteStatus& action, Snapshot& snapshot, std::stop_token stop) {
+  const kube::ObjectMeta meta = snapshot.job.meta;
+  const int attempts_before = snapshot.job.status.attempts;
+  const json body = {{"apiVersion", kube::api_version(job::Job::kType)},
+                     {"kind", std::string(job::Job::kType.kind)},
+                     {"metadata",
+                      {{"name", meta.name},
+                       {"namespace", meta.namespace_name},
+                       {"uid", meta.uid},
+                       {"resourceVersion", meta.resource_version}}},
+                     {"status", job::encode(action.status)}};
+  if (auto end = take_written(parts_.client.replace_status<job::Job>(meta.namespace_name, body, stop), snapshot)) {
+    return end;
+  }
+  if (snapshot.job.status.attempts != attempts_before) {
+    // All that was known of the attempt before is past.
+    snapshot.files.reset();
+    snapshot.refusal.reset();
+    snapshot.pod_asked_for = false;
+    snapshot.lost_for = {};
+  }
+  if (action.notice) {
+    parts_.events.record(kube::reference_to(job::Job::kType, meta),
+                         action.notice->warning ? kube::EventKind::kWarning : kube::EventKind::kNormal,
+                         action.notice->reason, action.notice->note, action.notice->action);
+    base::log_info("job ended", {{"job", meta.name}, {"reason", action.notice->reason}});
+  }
+  return std::nullopt;
+}
+
+Executor::Outcome Executor::run(const CreatePod& action, Snapshot& snapshot, std::stop_token stop) {
+  auto prepared = parts_.volume.prepare_attempt(snapshot.job, action.attempt);
+  if (!prepared) {
+    snapshot.refusal = std::move(prepared.error());
+    return std::nullopt;
+  }
+  if (prepared->files.claim) {
+    // Somebody was here before: what came of it is to be found out, not done again.
+    snapshot.files = std::move(prepared->files);
+    return find_pod(action.attempt, snapshot, stop);
+  }
+  const auto body = build_pod(*snapshot.application, snapshot.job, action.attempt, prepared->paths, parts_.pod);
+  if (!body) {
+    snapshot.refusal = PodRefusal{.reason = "InvalidTemplate",
+                                  .message = "the template of Application '" + snapshot.application->meta.name +
+                                             "' can't be run: " + body.error(),
+                                  .hopeless = true};
+    return std::nullopt;
+  }
+  auto created = parts_.client.create<kube::Pod>(snapshot.job.meta.namespace_name, *body, stop);
+  if (created) {
+    snapshot.pods.push_back({.pod = std::make_shared<const kube::Pod>(std::move(*created))});
+    return std::nullopt;
+  }
+  if (created.error().code == ErrorCode::kAlreadyExists) {
+    // Ours from a request that was sent twice or whose answer was lost, or somebody else's pod of this name.
+    if (auto end = find_pod(action.attempt, snapshot, stop)) return end;
+    if (snapshot.pod_of(action.attempt) == nullptr) {
+      snapshot.refusal = PodRefusal{.reason = "AlienPod",
+                                    .message = "waiting: a pod of this name exists that does not belong to this job"};
+    }
+    return std::nullopt;
+  }
+  snapshot.refusal = refusal_of(created.error());
+  if (snapshot.refusal) return std::nullopt;
+  return ReconcileResult::retryable(created.error());
+}
+
+Executor::Outcome Executor::run(const StopPod& action, Snapshot& snapshot, std::stop_token stop) {
+  const kube::DeleteOptions options{.preconditions = {.uid = action.uid}};
+  const auto removed =
+      parts_.client.remove(kube::Pod::kType, snapshot.job.meta.namespace_name, action.name, options, stop);
+  // Not there, or another pod of this name: the one that was meant is gone.
+  const bool gone =
+      !removed && (removed.error().code == ErrorCode::kNotFound || removed.error().code == ErrorCode::kConflict);
+  if (!removed && !gone) return give_up_on(removed.error());
+  for (PodSighting& sighting : snapshot.pods) {
+    if (sighting.pod->meta.uid != action.uid) continue;
+    auto marked = std::make_shared<kube::Pod>(*sighting.pod);
+    marked->meta.deletion_timestamp = snapshot.now;
+    sighting.pod = std::move(marked);
+    sighting.gone = gone;
+  }
+  return std::nullopt;
+}
+
+Executor::Outcome Executor::run(const ArchiveStatus&, Snapshot& snapshot, std::stop_token) {
+  parts_.volume.archive(snapshot.job);
+  snapshot.archived = true;
+  return std::nullopt;
+}
+
+// When the namespace or the definition goes, every Job is marked for deletion though nobody asked for its files to go:
+// artifacts outlive an uninstall. The mark on namespace or definition is older than the one on the Job.
+kube::KubeResult<bool> Executor::is_being_uninstalled(const std::string& ns, std::stop_token stop) {
+  const auto space = parts_.client.get(kNamespaceType, "", ns, stop);
+  if (!space && space.error().code == ErrorCode::kForbidden) {
+    base::log_warning("may not look whether the namespace is being deleted", {{"namespace", ns}});
+  } else if (!space) {
+    return space.error().code == ErrorCode::kNotFound ? kube::KubeResult<bool>(true) : tl::unexpected(space.error());
+  } else if (space->at("metadata").contains("deletionTimestamp")) {
+    return true;
+  }
+  // Everybody may ask what can be done with Jobs: of a definition that is going, "create" is not offered any more.
+  const auto offered = parts_.client.call({.method = "GET", .target = "/apis/vbrain.visagio.com/v1"}, stop);
+  if (!offered) {
+    return offered.error().code == ErrorCode::kNotFound ? kube::KubeResult<bool>(true)
+                                                        : tl::unexpected(offered.error());
+  }
+  return !offers_create(offered->body);
+}
+
+Executor::Outcome Executor::run(const PurgeFolder&, Snapshot& snapshot, std::stop_token stop) {
+  const kube::ObjectMeta& meta = snapshot.job.meta;
+  auto leaving = is_being_uninstalled(meta.namespace_name, stop);
+  if (!leaving) return give_up_on(leaving.error());
+  if (*leaving) {
+    base::log_info("keeping the files of a job, since the installation is being deleted", {{"job", meta.name}});
+    return std::nullopt;
+  }
+  parts_.volume.purge(snapshot.job);
+  base::log_info("job deleted", {{"job", meta.name}});
+  return std::nullopt;
+}
+
+}  // namespace vbrain::controller

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/clock.hpp"
+#include "controller/action.hpp"
+#include "controller/pod_builder.hpp"
+#include "controller/snapshot.hpp"
+#include "controller/volume.hpp"
+#include "kube/client.hpp"
+#include "kube/controller.hpp"
+#include "kube/events.hpp"
+
+namespace vbrain::controller {
+
+// Carries out actions: the only place where the controller writes. Thread-safe; blocks.
+//
+// The order of an attempt, each step durable before the next:
+//   1. status: attempts = n, phase Started (compare-and-swap on resourceVersion)
+//   2. the folder attempts/<n>
+//   3. the pod <job>-<n>
+//   4. (the runner) the claim, the outputs, the manifest
+//   5. status: the end, or the claim of attempt n+1
+//   6. status.json, again and again until it is there
+// and the event last, since nobody waits for it.
+class Executor {
+ public:
+  struct Parts {
+    kube::Client& client;
+    Volume& volume;
+    kube::EventRecorder& events;
+    const base::Clock& clock;
+    PodSettings pod;
+    // False once the lease may be another's. Asked before every write: it narrows the time in which two believe to
+    // lead; preconditions and the claim are what makes that time harmless.
+    std::function<bool()> may_write = [] { return true; };
+  };
+
+  explicit Executor(Parts parts);
+
+  // Does `action` and notes in `snapshot` what is known afterwards, so that it can be planned anew. A result means
+  // that this pass ends with it. Throws artifacts::VolumeError.
+  std::optional<kube::ReconcileResult> execute(const Action& action, Snapshot& snapshot, std::stop_token stop);
+
+ private:
+  using Outcome = std::optional<kube::ReconcileResult>;
+
+  Outcome run(const AddFinalizer& action, Snapshot& snapshot, std::stop_token stop);
+  Outcome run(const InspectAttempt& action, Snapshot& snapshot, std::stop_token stop);
+  Outcome run(const CloseAttempt& action, Snapshot& snapshot, std::stop_token stop);
+  Outcome run(const WriteStatus& action, Snapshot& snapshot, std::stop_token stop);
+  Outcome run(const CreatePod& action, Snapshot& snapshot, std::stop_token stop);
+  Outcome run(const StopPod& action, Snapshot& snapshot, std::stop_token stop);
+  Outcome run(const ArchiveStatus& action, Snapshot& snapshot, std::stop_token stop);
+  Outcome run(const PurgeFolder& action, Snapshot& snapshot, std::stop_token stop);
+  Outcome run(const RemoveFinalizer& action, Snapshot& snapshot, std::stop_token stop);
+
+  Outcome find_pod(int attempt, Snapshot& snapshot, std::stop_token stop);
+  Outcome patch_finalizers(const std::vector<std::string>& finalizers, Snapshot& snapshot, std::stop_token stop);
+  kube::KubeResult<bool> is_being_uninstalled(const std::string& ns, std::stop_token stop);
+  Outcome take_written(kube::KubeResult<job::Job> written, Snapshot& snapshot);
+
+  Parts parts_;
+};
+
+}  // namespace vbrain::controller

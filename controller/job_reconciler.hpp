@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "base/clock.hpp"
+#include "controller/executor.hpp"
+#include "controller/job_memory.hpp"
+#include "controller/snapshot.hpp"
+#include "job/application.hpp"
+#include "job/job.hpp"
+#include "kube/controller.hpp"
+#include "kube/pod.hpp"
+#include "kube/store.hpp"
+
+namespace vbrain::controller {
+
+// Names of the indexes that the informers' stores must have.
+inline constexpr const char* kPodsByJob = "job";          // Pod: name of the controlling Job
+inline constexpr const char* kApplicationsById = "id";    // Application: spec.applicationId
+inline constexpr const char* kJobsByApplication = "app";  // Job: spec.applicationId
+
+// The Job that controls a pod; empty if none does.
+std::string controlling_job(const kube::Pod& pod);
+
+// Observe, plan, execute, until nothing is left to do for one Job. The queue never gives one key to two workers.
+class JobReconciler {
+ public:
+  struct Caches {
+    const kube::Store<job::Job>& jobs;
+    const kube::Store<job::Application>& applications;
+    const kube::Store<kube::Pod>& pods;
+  };
+
+  JobReconciler(Caches caches, Executor& executor, const base::Clock& clock, Rules rules);
+
+  kube::ReconcileResult reconcile(const std::string& key, std::stop_token stop);
+
+  // To be told by the informer, before the key is put into the queue.
+  void on_pod_change(const kube::Change<kube::Pod>& change);
+
+ private:
+  Snapshot observe(const job::Job& cached);
+  std::shared_ptr<const job::Application> find_application(const std::string& id) const;
+  void remember(const Snapshot& snapshot, const std::string& version_before);
+
+  const Caches caches_;
+  Executor& executor_;
+  const base::Clock& clock_;
+  const Rules rules_;
+  JobMemory memory_;
+};
+
+}  // namespace vbrain::controller

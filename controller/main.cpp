@@ -1,0 +1,30 @@
+#include <exception>
+#include <stop_token>
+#include <thread>
+
+#include "base/log.hpp"
+#include "base/stop.hpp"
+#include "controller/app.hpp"
+#include "controller/config.hpp"
+
+int main(int argc, char** argv) {
+  using namespace vbrain;
+  base::block_termination_signals();
+  controller::Config config;
+  const base::OptionsOutcome options = controller::read_config(argc, argv, config);
+  if (!options.proceed) return options.exit_code;
+  base::set_log_level(*base::parse_log_level(config.log_level));
+  std::stop_source stop;
+  std::jthread signals([&stop](std::stop_token ended) {
+    if (const int signal = base::wait_for_termination(ended); signal != 0) {
+      base::log_info("stopping", {{"signal", signal}});
+      stop.request_stop();
+    }
+  });
+  try {
+    return controller::run(config, stop.get_token());
+  } catch (const std::exception& error) {
+    base::log_error("cannot go on", {{"error", error.what()}});
+    return 1;
+  }
+}

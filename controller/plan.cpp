@@ -1,0 +1,102 @@
+#include "controller/plan.hpp"
+
+#include "controller/status_edit.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+// Files are purged only after a look at whether the whole installation goes, and the API server needs a moment until
+// all its parts know that.
+constexpr std::chrono::milliseconds kBeforePurge{1'000};
+
+bool has_recorded_end(const job::JobStatus& status) {
+  return std::ranges::any_of(status.attempt_history,
+                             [&](const job::AttemptRecord& record) { return record.attempt == status.attempts; });
+}
+
+bool is_alive(const PodSighting& sighting) {
+  return !sighting.gone && look_at(*sighting.pod).stage != PodView::Stage::kEnded;
+}
+
+StopPod stop(const PodSighting& sighting) {
+  return {.name = sighting.pod->meta.name, .uid = sighting.pod->meta.uid};
+}
+
+bool is_stopping(const PodSighting& sighting) {
+  return sighting.pod->meta.deletion_timestamp.has_value();
+}
+
+}  // namespace
+
+Plan plan(const Snapshot& snapshot) {
+  const job::Job& job = snapshot.job;
+  if (job.meta.deletion_timestamp) return plan_deletion(snapshot);
+  if (job::is_terminal(job.status.phase)) return plan_ended(snapshot);
+  // Before anything is made that a deletion would have to clean up.
+  if (!job.meta.has_finalizer(job::kFinalizer)) return Plan::of(AddFinalizer{});
+  // A status whose last attempt is over without the job being so was not written by us: there is no such write.
+  if (job.status.attempts == 0 || has_recorded_end(job.status)) return plan_queued(snapshot);
+  return plan_attempt(snapshot);
+}
+
+Plan plan_deletion(const Snapshot& snapshot) {
+  Plan plan;
+  const job::Job& job = snapshot.job;
+  if (!job.meta.has_finalizer(job::kFinalizer)) return plan;  // others' finalizers are others' business
+  bool waiting = false;
+  for (const PodSighting& sighting : snapshot.pods) {
+    if (sighting.gone) continue;
+    if (!is_stopping(sighting)) plan.actions.push_back(stop(sighting));
+    if (!is_alive(sighting)) continue;
+    if (sighting.stopping_for < snapshot.rules.node_loss_timeout) {
+      waiting = true;
+      plan.wake_after(snapshot.rules.node_loss_timeout - sighting.stopping_for);
+    }
+  }
+  if (!plan.actions.empty() || waiting) return plan;
+  if (snapshot.deleting_for < kBeforePurge) {
+    plan.wake_after(kBeforePurge - snapshot.deleting_for);
+    return plan;
+  }
+  // A pod that was just made may not be in our caches.
+  const int attempt = job.status.attempts;
+  if (attempt > 0 && !job::is_terminal(job.status.phase) && snapshot.pod_of(attempt) == nullptr &&
+      !snapshot.pod_asked_for) {
+    return Plan::of(InspectAttempt{attempt});
+  }
+  plan.actions = {PurgeFolder{}, RemoveFinalizer{}};
+  return plan;
+}
+
+Plan plan_ended(const Snapshot& snapshot) {
+  Plan plan;
+  for (const PodSighting& sighting : snapshot.pods) {
+    if (sighting.gone || is_stopping(sighting)) continue;
+    const PodView view = look_at(*sighting.pod);
+    if (view.stage != PodView::Stage::kEnded || view.others_running) plan.actions.push_back(stop(sighting));
+  }
+  if (!snapshot.archived) plan.actions.push_back(ArchiveStatus{});
+  return plan;
+}
+
+Plan plan_queued(const Snapshot& snapshot) {
+  const job::Job& job = snapshot.job;
+  if (job.spec.cancel) return Plan::of(with_end_unstarted(snapshot, "Cancelled", "cancelled before it started"));
+
+  const auto wait_because = [&](std::string_view reason, const std::string& message) {
+    return job.status.reason == reason ? Plan{} : Plan::of(WriteStatus{with_reason(snapshot, reason, message), {}});
+  };
+  if (job.spec.suspend) return wait_because("Suspended", "held until spec.suspend is false");
+  if (!snapshot.application) {
+    return wait_because("UnknownApplication",
+                        "waiting: there is no Application with applicationId '" + job.spec.application_id + "'");
+  }
+  if (!snapshot.application->open_to(job.spec.organization_id)) {
+    return wait_because("ApplicationNotAllowed", "waiting: Application '" + snapshot.application->meta.name +
+                                                     "' is not open to organization '" + job.spec.organization_id +
+                                                     "'");
+  }
+  return Plan::of(WriteStatus{with_first_attempt(snapshot), {}});
+}
+
+}  // namespace vbrain::controller

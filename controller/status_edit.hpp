@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "controller/action.hpp"
+#include "controller/snapshot.hpp"
+
+namespace vbrain::controller {
+
+// The next status of a job, made from the present one. Pure; each becomes one write.
+
+// Another reason for staying as it is, for people who wait. `node` is kept when empty.
+job::JobStatus with_reason(const Snapshot& snapshot, std::string_view reason, std::string_view message,
+                           std::string_view node = {});
+
+// The first attempt is claimed.
+job::JobStatus with_first_attempt(const Snapshot& snapshot);
+
+// What is known of an attempt that ended.
+struct AttemptEnd {
+  Verdict verdict;
+  std::string pod_uid;
+  std::string node_name;
+};
+
+// The current attempt ended in vain and the next is claimed in the same write; its pod is made after
+// `nextAttemptTime`.
+job::JobStatus with_next_attempt(const Snapshot& snapshot, const AttemptEnd& end);
+
+// The job ended with its current attempt.
+WriteStatus with_end(const Snapshot& snapshot, const AttemptEnd& end);
+
+// The job ended before it had an attempt.
+WriteStatus with_end_unstarted(const Snapshot& snapshot, std::string_view reason, std::string_view message);
+
+// When the current attempt was claimed.
+base::TimePoint attempt_start(const Snapshot& snapshot);
+
+}  // namespace vbrain::controller

@@ -1,0 +1,130 @@
+#include "controller/volume.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "artifacts/raw_json.hpp"
+#include "artifacts/store.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+namespace layout = artifacts::layout;
+
+// What the Job definition promises for inline params and metadata.
+constexpr std::size_t kInlineLimit = 64U << 10;
+
+Unexpected<PodRefusal> refused(std::string reason, std::string message) {
+  return Unexpected<PodRefusal>({.reason = std::move(reason), .message = std::move(message), .hopeless = true});
+}
+
+// Whether a path can be made of the job's names at all. The definition's schema says so too.
+bool has_sound_names(const job::Job& job) {
+  return artifacts::is_name(job.spec.organization_id) && artifacts::is_name(job.spec.application_id) &&
+         artifacts::is_name(job.spec.client_id) && artifacts::is_job_folder_name(job.meta.name) &&
+         (job.spec.repository_id.empty() || artifacts::is_repository_id(job.spec.repository_id));
+}
+
+std::string object_or_empty(const std::string& text) {
+  return text.empty() ? "{}" : text;
+}
+
+}  // namespace
+
+artifacts::Tenant tenant_of(const job::Job& job) {
+  return {
+      .organization = job.spec.organization_id, .application = job.spec.application_id, .client = job.spec.client_id};
+}
+
+StoreVolume::StoreVolume(const artifacts::Store& store, std::string runner_path)
+    : store_(store), runner_path_(std::move(runner_path)) {}
+
+Result<void, PodRefusal> StoreVolume::publish(const job::Job& job) {
+  if (job.spec.params.size() > kInlineLimit || job.spec.metadata.size() > kInlineLimit) {
+    return refused("InvalidSpec", "params and metadata of a Job made by hand may have 64 KiB each");
+  }
+  artifacts::JobFile file;
+  file.job_id = job.meta.name;
+  file.tenant = tenant_of(job);
+  file.repository_id = job.spec.repository_id;
+  file.created_on = job.meta.creation_timestamp;
+  file.created_by = job.spec.username;
+  file.params = object_or_empty(job.spec.params);
+  file.metadata = object_or_empty(job.spec.metadata);
+  file.priority = job.spec.priority;
+  if (!job.spec.repository_id.empty()) {
+    const auto repository = store_.read_repository(file.tenant, job.spec.repository_id);
+    if (!repository) return refused("UnknownRepository", "there is no repository " + job.spec.repository_id);
+    file.params = artifacts::overlay_object(repository->params, file.params);
+    file.input = repository->input;
+  }
+  const auto published = store_.publish_job(file);
+  // Another controller, or we before a crash, may have been here.
+  if (!published && published.error() == artifacts::PublishError::kNoRepository) {
+    return refused("UnknownRepository", "there is no repository " + job.spec.repository_id);
+  }
+  return {};
+}
+
+Result<PreparedAttempt, PodRefusal> StoreVolume::prepare_attempt(const job::Job& job, int attempt) {
+  const artifacts::Tenant tenant = tenant_of(job);
+  const std::string& id = job.meta.name;
+  if (!has_sound_names(job)) return refused("InvalidSpec", "a name in the spec holds what names may not");
+  // 1. The job's folder is published as a whole, so that job.json in it tells that all of it is there.
+  if (!store_.has_job(tenant, id)) {
+    if (auto published = publish(job); !published) return Unexpected<PodRefusal>(std::move(published.error()));
+  }
+  // 2. The attempt's folder, before its pod: a kubelet that does not find a subPath makes one of its own.
+  store_.create_attempt(tenant, id, attempt);
+  PreparedAttempt prepared;
+  prepared.files = read_attempt(job, attempt);
+  // 3. The job's own input comes before the repository's.
+  prepared.paths.runner = runner_path_;
+  prepared.paths.job_file = layout::job_file(tenant, id);
+  prepared.paths.attempt = layout::attempt(tenant, id, attempt);
+  if (const std::string own = layout::job_input(tenant, id); store_.root().status(own)) {
+    prepared.paths.input = own;
+  } else if (!job.spec.repository_id.empty()) {
+    const std::string shared = layout::repository_input(tenant, job.spec.repository_id);
+    if (store_.root().status(shared)) prepared.paths.input = shared;
+  }
+  return prepared;
+}
+
+bool StoreVolume::has_folder(const job::Job& job) const {
+  return has_sound_names(job) && store_.has_job(tenant_of(job), job.meta.name);
+}
+
+AttemptFiles StoreVolume::read_attempt(const job::Job& job, int attempt) {
+  AttemptFiles files;
+  if (!has_folder(job)) return files;
+  const artifacts::Tenant tenant = tenant_of(job);
+  files.claim = store_.read_claim(tenant, job.meta.name, attempt);
+  if (files.claim) files.manifest = store_.read_manifest(tenant, job.meta.name, attempt);
+  return files;
+}
+
+artifacts::Claim StoreVolume::close_attempt(const job::Job& job, int attempt, base::TimePoint now) {
+  // Without a job.json there is no pod that could start.
+  if (!has_folder(job)) return {.by = artifacts::Claim::By::kController, .pod_uid = {}, .time = now};
+  return store_.close_attempt(tenant_of(job), job.meta.name, attempt, now).owner;
+}
+
+void StoreVolume::archive(const job::Job& job) {
+  const artifacts::Tenant tenant = tenant_of(job);
+  // A job that ended before it had an attempt may have no folder: one refused for its spec, or cancelled by hand.
+  if (!has_folder(job)) return;
+  if (store_.read_status(tenant, job.meta.name)) return;
+  const nlohmann::json record = {{"format", 1},
+                                 {"metadata",
+                                  {{"name", job.meta.name},
+                                   {"uid", job.meta.uid},
+                                   {"creationTimestamp", base::format_rfc3339_seconds(job.meta.creation_timestamp)}}},
+                                 {"status", job::encode(job.status)}};
+  store_.write_status(tenant, job.meta.name, record);
+}
+
+void StoreVolume::purge(const job::Job& job) {
+  if (has_sound_names(job)) store_.remove_job(tenant_of(job), job.meta.name, job.spec.repository_id);
+}
+
+}  // namespace vbrain::controller

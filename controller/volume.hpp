@@ -1,0 +1,66 @@
+#pragma once
+
+#include <string>
+
+#include "artifacts/claim.hpp"
+#include "artifacts/layout.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "controller/outcome.hpp"
+#include "controller/pod_builder.hpp"
+#include "controller/snapshot.hpp"
+#include "job/job.hpp"
+
+namespace vbrain::artifacts {
+class Store;
+}
+
+namespace vbrain::controller {
+
+// An attempt's folder as its pod will find it.
+struct PreparedAttempt {
+  PodPaths paths;      // `runner` included
+  AttemptFiles files;  // empty but for an attempt that was begun before
+};
+
+// What the controller does on the shared volume. All members block, may be called from any thread, can be repeated,
+// and throw artifacts::VolumeError when the volume fails.
+class Volume {
+ public:
+  virtual ~Volume() = default;
+
+  // Makes the attempt's folder, durable. A Job made by hand gets its own folder here, from its inline params. The
+  // error says why no pod can be made for it.
+  virtual Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job& job, int attempt) = 0;
+  virtual AttemptFiles read_attempt(const job::Job& job, int attempt) = 0;
+  // Who owns the attempt afterwards: we, or who was there before.
+  virtual artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) = 0;
+  // status.json of a terminal job; nothing is written when it is there already.
+  virtual void archive(const job::Job& job) = 0;
+  // Moves the job's folder away and purges it; no error if there is none.
+  virtual void purge(const job::Job& job) = 0;
+};
+
+// The Volume on artifacts::Store. `runner_path` is where install_runner() put the runner.
+class StoreVolume final : public Volume {
+ public:
+  // `store` must outlive this.
+  StoreVolume(const artifacts::Store& store, std::string runner_path);
+
+  Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job& job, int attempt) override;
+  AttemptFiles read_attempt(const job::Job& job, int attempt) override;
+  artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) override;
+  void archive(const job::Job& job) override;
+  void purge(const job::Job& job) override;
+
+ private:
+  Result<void, PodRefusal> publish(const job::Job& job);
+  bool has_folder(const job::Job& job) const;
+
+  const artifacts::Store& store_;
+  const std::string runner_path_;
+};
+
+artifacts::Tenant tenant_of(const job::Job& job);
+
+}  // namespace vbrain::controller
