@@ -27,6 +27,7 @@ forward_names() {
 # The API server on 127.0.0.1 of the host, on the port of the last time if it is free, so that kubeconfigs stay valid.
 open_host_kubeconfig() {
   local file="$STATE/host-api.address" last
+  if process_lives forward-api && [[ -s "$file" && -s "$STATE/host.kubeconfig" ]]; then return 0; fi
   last="$(sed -n 's/^  cluster: {server: "https:\/\/\([0-9.:]*\)".*/\1/p' "$STATE/host.kubeconfig" 2>/dev/null || true)"
   ensure_forward api "${last:-127.0.0.1:0}" "127.0.0.1:$API_PORT" "$file" ||
     ensure_forward api 127.0.0.1:0 "127.0.0.1:$API_PORT" "$file" || {
