@@ -48,8 +48,8 @@ struct ZipSource {
   OpenFile file;
 };
 
-// Writes the archive to `out` at its position. Sizes are those of the OpenFiles: what was appended since is left out,
-// so that a log that grows does not matter. Returns bytes and digest of the archive.
+// Writes an archive of files that are open to `out` at its position. Sizes are those of the OpenFiles: what was
+// appended since is left out. Returns bytes and digest of the archive.
 ArchiveWriter::Added write_zip(int out, const std::vector<ZipSource>& sources, Compression compression);
 
 // An unlinked temporary file in `folder` (O_TMPFILE, or created and removed at once where the file system can't).

@@ -12,14 +12,14 @@ namespace vbrain::artifacts {
 // between a late pod and the next attempt.
 struct Claim {
   enum class By { kRunner, kController, kUnknown };
-  By by = By::kUnknown;  // kUnknown: the file is there but can't be read as a claim; the attempt is taken all the same
-  std::string pod_uid;   // the runner's pod; may be empty for a controller
-  base::TimePoint time;
+  By by = By::kUnknown;   // kUnknown: the file is there but can't be read as a claim; the attempt is taken all the same
+  std::string pod_uid{};  // the runner's pod; may be empty for a controller
+  base::TimePoint time{};
 };
 
 struct ClaimResult {
   bool won = false;
-  Claim owner;  // `mine` when won; else what the file says
+  Claim owner{};  // `mine` when won; else what the file says
 };
 
 // Creates `claim` in the attempt's folder with O_EXCL, writes it and fsyncs file and folder before return. Among any

@@ -119,7 +119,10 @@ JobFile read_job(std::string_view text) {
   file.job_id = id(reader, "job_id", is_job_folder_name);
   file.tenant = {id(reader, "organization_id", is_name), id(reader, "application_id", is_name),
                  id(reader, "client_id", is_name)};
-  file.repository_id = id(reader, "repository_id", is_repository_id);
+  file.repository_id = reader.text("repository_id", 255);
+  if (!file.repository_id.empty() && !is_repository_id(file.repository_id)) {
+    fields::refuse("repository_id", "is not legal");
+  }
   file.created_on = fields::time(reader.tree("created_on"), "created_on");
   file.created_by = reader.text("created_by", 255);
   file.params = reader.object("params");

@@ -15,9 +15,9 @@ namespace vbrain::artifacts {
 
 // One input file as published.
 struct InputFile {
-  std::string name;  // path below the input folder, '/' between components, UTF-8
+  std::string name{};  // path below the input folder, '/' between components, UTF-8
   std::uint64_t bytes = 0;
-  std::string sha256;  // lower-case hex
+  std::string sha256{};  // lower-case hex
 
   friend bool operator==(const InputFile&, const InputFile&) = default;
 };
@@ -25,13 +25,13 @@ struct InputFile {
 // repository.json. `params`, `metadata` and `unknown` are the text of a JSON object, kept byte by byte as it was
 // given, so that a number keeps its digits.
 struct RepositoryFile {
-  std::string repository_id;
-  base::TimePoint created_on;
-  std::string created_by;
-  std::string name;  // metadata.name, may be empty
+  std::string repository_id{};
+  base::TimePoint created_on{};
+  std::string created_by{};
+  std::string name{};  // metadata.name, may be empty
   std::string params = "{}";
   std::string metadata = "{}";
-  std::vector<InputFile> input;
+  std::vector<InputFile> input{};
   std::string unknown = "{}";  // members this version does not know, written back as they were
 
   friend bool operator==(const RepositoryFile&, const RepositoryFile&) = default;
@@ -41,19 +41,19 @@ struct RepositoryFile {
 struct JobFile {
   enum class InputFrom { kRepository, kJob };
 
-  std::string job_id;
-  Tenant tenant;
-  std::string repository_id;
-  base::TimePoint created_on;
-  std::string created_by;
+  std::string job_id{};
+  Tenant tenant{};
+  std::string repository_id{};  // empty: a Job made by hand without one
+  base::TimePoint created_on{};
+  std::string created_by{};
   std::string params = "{}";  // effective: the repository's overlaid by the job's
   std::string metadata = "{}";
   InputFrom input_from = InputFrom::kRepository;
-  std::vector<InputFile> input;
+  std::vector<InputFile> input{};
   std::int32_t priority = 0;
-  std::optional<std::string> idempotency_key_hash;
-  std::optional<std::string> callback_url;
-  std::optional<std::string> traceparent;
+  std::optional<std::string> idempotency_key_hash{};
+  std::optional<std::string> callback_url{};
+  std::optional<std::string> traceparent{};
   std::string unknown = "{}";
 
   friend bool operator==(const JobFile&, const JobFile&) = default;

@@ -18,11 +18,11 @@ struct Outcome {
   int exit_code = 0;               // the application's, 0 to 255; 128 + signal when killed
   int signal = 0;                  // 0 or the signal that killed it
   std::uint64_t output_bytes = 0;  // of output.zip
-  std::string output_sha256;       // hex; empty without an output
+  std::string output_sha256{};     // hex; empty without an output
   std::uint64_t log_bytes = 0;     // all of logs/
   std::uint64_t result_bytes = 0;  // of result.json
   std::uint64_t duration_ms = 0;   // of the application
-  std::string message;             // for people, UTF-8; may be cut
+  std::string message{};           // for people, UTF-8; may be cut
 
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };

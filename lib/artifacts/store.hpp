@@ -70,7 +70,8 @@ class Store {
   std::string publish_repository(Staging staging, RepositoryFile file, base::TimePoint now) const;
 
   // Publishes a job; `staging` holds its own input if file.input_from is kJob, else it is not given. The marker in the
-  // repository becomes durable first, the folder last: every visible job is in its repository's index.
+  // repository becomes durable first, the folder last: every visible job is in its repository's index. A job made by
+  // hand may have no repository (empty id), then there is no marker.
   Result<void, PublishError> publish_job(const JobFile& file) const;
   Result<void, PublishError> publish_job(Staging staging, const JobFile& file) const;
 
@@ -93,7 +94,9 @@ class Store {
   // Ids of all repositories, ascending, for which `wanted` is true.
   std::vector<std::string> repositories(const Tenant& tenant,
                                         const std::function<bool(std::string_view)>& wanted = {}) const;
-  std::optional<OpenFile> open_input(const Tenant& tenant, std::string_view repository_id, std::string_view name) const;
+  // The input of a repository as a ZIP, written to `out` at its position, one file open at a time. Nothing if absent.
+  std::optional<ArchiveWriter::Added> write_input_zip(const Tenant& tenant, std::string_view repository_id,
+                                                      int out) const;
 
   // --- The record of a terminal job: {"metadata": {name, uid, creationTimestamp}, "status": {…}}.
 
@@ -114,17 +117,23 @@ class Store {
                                                              int number) const;
   std::optional<OpenFile> open_result(const Tenant& tenant, std::string_view job_id, int number) const;
   std::optional<OpenFile> open_output(const Tenant& tenant, std::string_view job_id, int number) const;
-  // The log files of all attempts at this moment, sizes fixed, for write_zip: names at the root ("stdout.log"), with
-  // "attempt-<n>-" in front only if there are several attempts. Unsafe files are left out. At most 2,000 files.
-  std::vector<ZipSource> open_logs(const Tenant& tenant, std::string_view job_id) const;
+  // The log files of all attempts as a ZIP, written to `out` at its position, at any moment: a file that grows is taken
+  // as long as it is when its turn comes. Names at the root ("stdout.log"), with "attempt-<n>-" in front only if there
+  // are several attempts. Unsafe files are left out; at most kLogFiles files and kLogBytes bytes are taken. An archive
+  // without entries if nothing ran yet; nothing if the job has no folder.
+  static constexpr std::size_t kLogFiles = 2'000;
+  static constexpr std::uint64_t kLogBytes = 4ULL << 30;
+  std::optional<ArchiveWriter::Added> write_logs_zip(const Tenant& tenant, std::string_view job_id, int out) const;
 
   // --- Removal. Durable: the marker or the new place survives a crash.
 
   void mark_deleted(const Tenant& tenant, std::string_view job_id) const;
   bool is_deleted(const Tenant& tenant, std::string_view job_id) const;
   // Moves the job's folder to `.trash`, removes its marker, and purges. True if there was a folder. Repeatable.
+  // `repository_id` may be empty.
   bool remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id) const;
-  // Removes what lies in `.staging` and `.trash` of all tenants and was last changed before `before`; the number.
+  // Removes what lies in `.staging` and `.trash` of all tenants (and half-copied runners) and was last changed before
+  // `before`; how many.
   std::size_t sweep(base::TimePoint before) const;
 
   // --- The runner for the pods.
