@@ -26,7 +26,8 @@ esac
 
 missing_packages() {
   local installed
-  installed=" $(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' "${wanted[@]}" 2>/dev/null | sed -n 's/^ii //p' | tr '\n' ' ')"
+  # dpkg-query fails when it does not know one of the names: that is the very question.
+  installed=" $( (dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' "${wanted[@]}" 2>/dev/null || true) | sed -n 's/^ii //p' | tr '\n' ' ')"
   local package
   for package in "${wanted[@]}"; do
     [[ "$installed" == *" $package "* ]] || printf '%s\n' "$package"
