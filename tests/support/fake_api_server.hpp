@@ -1,0 +1,334 @@
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kube/transport.hpp"
+
+namespace vbrain::testing {
+
+// The part of an API server that clients rely on, in memory and as a Transport: names, UIDs, resourceVersions with
+// their preconditions, status subresource, merge and JSON patches, finalizers, pages, watches with history, compaction.
+// No schemas, no admission. Thread-safe.
+class FakeApiServer final : public kube::Transport {
+ public:
+  using json = nlohmann::json;
+  // Sees every request before it is handled; an error is the answer. Called without a lock.
+  using Before = std::function<std::optional<kube::Error>(const kube::Request&)>;
+
+  void set_before(Before before) {
+    const std::lock_guard lock(mutex_);
+    before_ = std::move(before);
+  }
+
+  kube::KubeResult<kube::Response> call(const kube::Request& request, std::stop_token stop) override {
+    if (stop.stop_requested()) return tl::unexpected(kube::cancelled_error());
+    if (auto error = ask_before(request)) return tl::unexpected(std::move(*error));
+    const std::lock_guard lock(mutex_);
+    requests_.push_back(request);
+    return handle(request);
+  }
+
+  kube::KubeResult<void> stream(const kube::Request& request, const kube::StreamOptions&, const ChunkSink& sink,
+                                std::stop_token stop) override {
+    if (auto error = ask_before(request)) return tl::unexpected(std::move(*error));
+    std::unique_lock lock(mutex_);
+    requests_.push_back(request);
+    const Target target = split(request.target);
+    std::int64_t seen = std::stoll(target.query.at("resourceVersion"));
+    if (seen < compacted_) return tl::unexpected(status_error(410, "Expired", "too old resource version"));
+    const auto generation = watch_generation_;
+    ++open_watches_;
+    changed_.notify_all();
+    while (true) {
+      for (std::size_t i = 0; i < history_.size(); ++i) {
+        const Entry entry = history_[i];
+        if (entry.version <= seen || entry.collection != target.path) continue;
+        seen = entry.version;
+        lock.unlock();
+        const bool more = sink(json{{"type", entry.type}, {"object", entry.object}}.dump() + "\n");
+        lock.lock();
+        if (!more) return close_watch({});
+      }
+      const auto current = [&] { return generation != watch_generation_ || last_version_in(target.path) > seen; };
+      if (!changed_.wait(lock, stop, current)) return close_watch(tl::unexpected(kube::cancelled_error()));
+      if (generation != watch_generation_) return close_watch(watch_end_);
+    }
+  }
+
+  // Ends all open watches, cleanly or with an error.
+  void end_watches(kube::KubeResult<void> how = {}) {
+    const std::lock_guard lock(mutex_);
+    ++watch_generation_;
+    watch_end_ = std::move(how);
+    changed_.notify_all();
+  }
+  // Waits until a watch is open.
+  void wait_for_watch() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return open_watches_ > 0; });
+  }
+  // History up to now is forgotten: watches from before are 410.
+  void compact() {
+    const std::lock_guard lock(mutex_);
+    compacted_ = version_;
+    history_.clear();
+  }
+
+  std::vector<kube::Request> requests() const {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
+  std::size_t count(std::string_view method, std::string_view part_of_target = {}) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(std::ranges::count_if(requests_, [&](const kube::Request& request) {
+      return request.method == method && request.target.find(part_of_target) != std::string::npos;
+    }));
+  }
+  // The object at a path such as "/api/v1/namespaces/a/pods/b"; null if there is none.
+  json object(const std::string& path) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = objects_.find(path);
+    return found == objects_.end() ? json() : found->second;
+  }
+  // Writes an object as if another client did; creates or replaces.
+  void put(const std::string& collection, json object) {
+    const std::lock_guard lock(mutex_);
+    const std::string path = collection + "/" + object["metadata"]["name"].get<std::string>();
+    const bool known = objects_.contains(path);
+    if (!object["metadata"].contains("uid")) {
+      object["metadata"]["uid"] = known ? objects_[path]["metadata"]["uid"].get<std::string>() : next_uid();
+    }
+    store(collection, path, std::move(object), known ? "MODIFIED" : "ADDED");
+  }
+  void erase(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    if (objects_.contains(path)) erase_locked(path);
+  }
+
+ private:
+  struct Entry {
+    std::int64_t version;
+    std::string collection;
+    std::string type;
+    json object;
+  };
+  struct Target {
+    std::string path;
+    std::map<std::string, std::string> query;
+  };
+  using Answer = kube::KubeResult<kube::Response>;
+
+  std::optional<kube::Error> ask_before(const kube::Request& request) {
+    Before before;
+    {
+      const std::lock_guard lock(mutex_);
+      before = before_;
+    }
+    return before ? before(request) : std::nullopt;
+  }
+
+  static kube::Error status_error(int code, const std::string& reason, const std::string& message) {
+    return kube::error_from_response(
+        code, json{{"kind", "Status"}, {"code", code}, {"reason", reason}, {"message", message}}.dump());
+  }
+  static Answer fail(int code, const std::string& reason, const std::string& message) {
+    return tl::unexpected(status_error(code, reason, message));
+  }
+  static Answer give(int status, const json& body) { return kube::Response{.status = status, .body = body.dump()}; }
+
+  static std::string decode(std::string_view text) {
+    std::string decoded;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == '%' && i + 2 < text.size()) {
+        decoded += static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16));
+        i += 2;
+      } else {
+        decoded += text[i];
+      }
+    }
+    return decoded;
+  }
+  static Target split(const std::string& target) {
+    Target parts;
+    const std::size_t mark = target.find('?');
+    parts.path = decode(target.substr(0, mark));
+    std::size_t at = mark == std::string::npos ? target.size() : mark + 1;
+    while (at < target.size()) {
+      const std::size_t end = std::min(target.find('&', at), target.size());
+      const std::string pair = target.substr(at, end - at);
+      const std::size_t equal = pair.find('=');
+      parts.query[pair.substr(0, equal)] = equal == std::string::npos ? "" : decode(pair.substr(equal + 1));
+      at = end + 1;
+    }
+    return parts;
+  }
+
+  // "/api/v1/namespaces/ns/pods" has 5 parts, "/apis/g/v/namespaces/ns/kind" 6; one more is an object, two more a
+  // subresource.
+  static std::size_t collection_parts(const std::string& path) { return path.starts_with("/apis/") ? 6 : 5; }
+  static std::string first_parts(const std::string& path, std::size_t count) {
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < count && at != std::string::npos; ++i) at = path.find('/', at + 1);
+    return path.substr(0, at);
+  }
+
+  Answer handle(const kube::Request& request) {
+    const Target target = split(request.target);
+    const std::string collection = first_parts(target.path, collection_parts(target.path));
+    const std::string path = first_parts(target.path, collection_parts(target.path) + 1);
+    const std::string subresource = path.size() < target.path.size() ? target.path.substr(path.size() + 1) : "";
+    const json body = request.body.empty() ? json::object() : json::parse(request.body);
+    if (request.method == "POST") return create(collection, body);
+    if (request.method == "GET" && path == collection) return list(collection, target);
+    const auto found = objects_.find(path);
+    if (found == objects_.end()) return fail(404, "NotFound", "not found");
+    if (request.method == "GET") return give(200, found->second);
+    if (request.method == "DELETE") return remove(path, found->second, body);
+    json wanted = body;
+    if (request.method == "PATCH") {
+      wanted = found->second;
+      if (request.content_type == "application/merge-patch+json") {
+        wanted.merge_patch(body);
+      } else {
+        try {
+          wanted = wanted.patch(body);
+        } catch (const json::exception& error) {
+          return fail(422, "Invalid", error.what());
+        }
+      }
+    }
+    return update(collection, path, found->second, std::move(wanted), subresource);
+  }
+
+  Answer create(const std::string& collection, json object) {
+    json& meta = object["metadata"];
+    const std::string path = collection + "/" + meta.value("name", "");
+    if (objects_.contains(path)) return fail(409, "AlreadyExists", path + " already exists");
+    meta["uid"] = next_uid();
+    meta["generation"] = 1;
+    meta["creationTimestamp"] = "2026-01-01T00:00:00Z";
+    return give(201, store(collection, path, std::move(object), "ADDED"));
+  }
+
+  Answer update(const std::string& collection, const std::string& path, const json& old, json wanted,
+                const std::string& subresource) {
+    const json& old_meta = old["metadata"];
+    const std::string version = wanted["metadata"].value("resourceVersion", "");
+    if (!version.empty() && version != old_meta["resourceVersion"]) return fail(409, "Conflict", "modified meanwhile");
+    const std::string uid = wanted["metadata"].value("uid", "");
+    if (!uid.empty() && uid != old_meta["uid"]) return fail(409, "Conflict", "another UID");
+    if (subresource == "status") {
+      json next = old;
+      next["status"] = wanted["status"];
+      wanted = std::move(next);
+    }
+    json& meta = wanted["metadata"];
+    for (const char* key : {"uid", "creationTimestamp", "deletionTimestamp", "generation"}) {
+      if (old_meta.contains(key)) meta[key] = old_meta[key];
+    }
+    if (meta.contains("deletionTimestamp") && meta.value("finalizers", json::array()).empty()) {
+      erase_locked(path);
+      return give(200, wanted);
+    }
+    return give(200, store(collection, path, std::move(wanted), "MODIFIED"));
+  }
+
+  Answer remove(const std::string& path, const json& old, const json& options) {
+    const json preconditions = options.value("preconditions", json::object());
+    for (const auto& [key, value] : preconditions.items()) {
+      if (old["metadata"].value(key, "") != value) return fail(409, "Conflict", key + " differs");
+    }
+    if (old["metadata"].value("finalizers", json::array()).empty()) {
+      erase_locked(path);
+    } else if (!old["metadata"].contains("deletionTimestamp")) {
+      json next = old;
+      next["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:01Z";
+      store(first_parts(path, collection_parts(path)), path, std::move(next), "MODIFIED");
+    }
+    return give(200, {{"kind", "Status"}, {"status", "Success"}});
+  }
+
+  static bool selected(const json& object, const std::string& selector) {
+    std::size_t at = 0;
+    while (at < selector.size()) {
+      const std::size_t end = std::min(selector.find(',', at), selector.size());
+      const std::string pair = selector.substr(at, end - at);
+      const std::size_t equal = pair.find('=');
+      const json labels = object["metadata"].value("labels", json::object());
+      if (labels.value(pair.substr(0, equal), "") != pair.substr(equal + 1)) return false;
+      at = end + 1;
+    }
+    return true;
+  }
+
+  Answer list(const std::string& collection, const Target& target) {
+    const auto query = [&](const char* key) { return target.query.contains(key) ? target.query.at(key) : ""; };
+    const std::string limit = query("limit");
+    const std::size_t page = limit.empty() ? objects_.size() + 1 : std::stoul(limit);
+    json items = json::array();
+    std::string token;
+    for (auto at = objects_.upper_bound(collection + "/" + query("continue"));
+         at != objects_.end() && at->first.starts_with(collection + "/"); ++at) {
+      if (!selected(at->second, query("labelSelector"))) continue;
+      if (items.size() == page) {
+        token = items.back()["metadata"]["name"];
+        break;
+      }
+      items.push_back(at->second);
+    }
+    json meta = {{"resourceVersion", std::to_string(version_)}};
+    if (!token.empty()) meta["continue"] = token;
+    return give(200, {{"items", items}, {"metadata", meta}});
+  }
+
+  json store(const std::string& collection, const std::string& path, json object, const std::string& type) {
+    object["metadata"]["resourceVersion"] = std::to_string(++version_);
+    objects_[path] = object;
+    history_.push_back({version_, collection, type, object});
+    changed_.notify_all();
+    return object;
+  }
+  void erase_locked(const std::string& path) {
+    json object = std::move(objects_.at(path));
+    objects_.erase(path);
+    object["metadata"]["resourceVersion"] = std::to_string(++version_);
+    history_.push_back({version_, first_parts(path, collection_parts(path)), "DELETED", std::move(object)});
+    changed_.notify_all();
+  }
+  std::int64_t last_version_in(const std::string& collection) const {
+    const auto last = std::find_if(history_.rbegin(), history_.rend(),
+                                   [&](const Entry& entry) { return entry.collection == collection; });
+    return last == history_.rend() ? 0 : last->version;
+  }
+  kube::KubeResult<void> close_watch(kube::KubeResult<void> how) {
+    --open_watches_;
+    return how;
+  }
+  std::string next_uid() { return "uid-" + std::to_string(++uids_); }
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  Before before_;
+  std::map<std::string, json> objects_;
+  std::vector<Entry> history_;
+  std::vector<kube::Request> requests_;
+  std::int64_t version_ = 100;
+  std::int64_t compacted_ = 0;
+  std::int64_t uids_ = 0;
+  std::uint64_t watch_generation_ = 0;
+  std::size_t open_watches_ = 0;
+  kube::KubeResult<void> watch_end_;
+};
+
+}  // namespace vbrain::testing

@@ -1,0 +1,102 @@
+#include "kube/json_cut.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace vbrain::kube {
+namespace {
+
+std::vector<std::string> items_of(std::string_view list) {
+  std::vector<std::string> items;
+  const auto meta = for_each_item(list, [&](std::string_view item) { items.emplace_back(item); });
+  EXPECT_TRUE(meta) << meta.error();
+  return items;
+}
+
+TEST(JsonCut, FindsItemsWhateverTheyHold) {
+  const struct {
+    const char* name;
+    const char* list;
+    std::vector<std::string> want;
+  } cases[] = {
+      {"none", R"({"metadata":{"resourceVersion":"7"},"items":[]})", {}},
+      {"null", R"({"metadata":{"resourceVersion":"7"},"items":null})", {}},
+      {"one", R"({"metadata":{"resourceVersion":"7"},"items":[{"a":1}]})", {R"({"a":1})"}},
+      {"metadata last",
+       R"({"items":[{"a":1},{"b":[2,{}]}],"metadata":{"resourceVersion":"7"}})",
+       {R"({"a":1})", R"({"b":[2,{}]})"}},
+      {"brackets and quotes in texts",
+       R"({"items":[{"a":"}]\"\\"},{"b":"{["}],"metadata":{"resourceVersion":"7"}})",
+       {R"({"a":"}]\"\\"})", R"({"b":"{["})"}},
+      {"white space",
+       "{ \"items\" : [ {\"a\":1} , {\"b\":2} ] , \"metadata\" : {\"resourceVersion\":\"7\"} }\n",
+       {R"({"a":1})", R"({"b":2})"}},
+  };
+  for (const auto& c : cases) EXPECT_EQ(items_of(c.list), c.want) << c.name;
+}
+
+TEST(JsonCut, ReadsTheListsVersionAndContinueToken) {
+  const auto meta = for_each_item(R"({"items":[],"metadata":{"continue":"abc","resourceVersion":"42","x":{}}})",
+                                  [](std::string_view) {});
+  ASSERT_TRUE(meta);
+  EXPECT_EQ(meta->resource_version, "42");
+  EXPECT_EQ(meta->continue_token, "abc");
+}
+
+TEST(JsonCut, RefusesWhatIsNoList) {
+  for (const char* text : {"", "null", "[]", "{", "{}", R"({"items":[]})", R"({"metadata":{"resourceVersion":"7"}})",
+                           R"({"items":[{"a":1],"metadata":{}})", R"({"items":[{"a":"x)", R"({"items":3})",
+                           R"({"items":[],"metadata":{"resourceVersion":7}})"}) {
+    EXPECT_FALSE(for_each_item(text, [](std::string_view) {})) << text;
+  }
+}
+
+TEST(JsonCut, TakesAnEventApart) {
+  const auto event = cut_event(R"({"type":"ADDED","object":{"kind":"A","x":"\"}"}})");
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->type, "ADDED");
+  EXPECT_EQ(event->object, R"({"kind":"A","x":"\"}"})");
+  for (const char* line : {"", "{}", "nonsense", R"({"type":"ADDED"})", R"({"type":"ADDED","object":null})",
+                           R"({"type":"ADDED","object":{)", R"({"object":{}})"}) {
+    EXPECT_FALSE(cut_event(line)) << line;
+  }
+}
+
+TEST(JsonCut, DropsManagedFieldsOfTheMetadataOnly) {
+  const struct {
+    const char* name;
+    const char* object;
+    const char* want;
+  } cases[] = {
+      {"in the middle", R"({"metadata":{"name":"a","managedFields":[{"f":{"x":"]"}}],"uid":"u"},"spec":1})",
+       R"({"metadata":{"name":"a","uid":"u"},"spec":1})"},
+      {"first", R"({"metadata":{"managedFields":[],"name":"a"}})", R"({"metadata":{"name":"a"}})"},
+      {"last", R"({"metadata":{"name":"a","managedFields":[1,2]}})", R"({"metadata":{"name":"a"}})"},
+      {"alone", R"({"metadata":{"managedFields":[1]},"x":2})", R"({"metadata":{},"x":2})"},
+      {"absent", R"({"metadata":{"name":"a"}})", R"({"metadata":{"name":"a"}})"},
+      {"a user's field of that name", R"({"spec":{"params":{"managedFields":[1]}},"metadata":{"name":"a"}})",
+       R"({"spec":{"params":{"managedFields":[1]}},"metadata":{"name":"a"}})"},
+      {"a text that looks so", R"({"metadata":{"name":"a","annotations":{"x":"\"managedFields\":[1],"}}})",
+       R"({"metadata":{"name":"a","annotations":{"x":"\"managedFields\":[1],"}}})"},
+      {"a label of that name", R"({"metadata":{"labels":{"managedFields":"x"},"name":"a"}})",
+       R"({"metadata":{"labels":{"managedFields":"x"},"name":"a"}})"},
+  };
+  for (const auto& c : cases) {
+    std::string scratch;
+    const std::string_view cut = without_managed_fields(c.object, scratch);
+    EXPECT_EQ(cut, c.want) << c.name;
+    EXPECT_TRUE(nlohmann::json::accept(cut)) << c.name;
+  }
+}
+
+TEST(JsonCut, LeavesWhatItCannotReadToTheParser) {
+  std::string scratch;
+  for (const char* text : {"", "{", R"({"metadata":{"managedFields":[)", "[1]", R"({"metadata":7})"}) {
+    EXPECT_EQ(without_managed_fields(text, scratch), text);
+  }
+}
+
+}  // namespace
+}  // namespace vbrain::kube
