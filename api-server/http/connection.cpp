@@ -1,0 +1,389 @@
+#include "api-server/http/connection.hpp"
+
+#include <prometheus/counter.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "api-server/http/date.hpp"
+#include "base/log.hpp"
+
+namespace vbrain::api {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kBodyBuffer = 64 * 1024;
+constexpr std::size_t kFileBuffer = 128 * 1024;
+// An unread body of at most this size is read and dropped, so that the connection can go on.
+constexpr std::uint64_t kMaxSkip = 256 * 1024;
+constexpr std::size_t kFirstRead = 4096;
+constexpr milliseconds kLinger{2000};
+constexpr HeadProblem kHeadTooLarge{431, "the head is larger than allowed"};
+constexpr HeadProblem kBadLine{400, "malformed line ending"};
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// Reads up to `size` bytes at `offset`; throws std::runtime_error on an error or at an early end of the file.
+std::size_t read_at(int fd, char* to, std::size_t size, std::uint64_t offset) {
+  for (;;) {
+    const ssize_t got = ::pread(fd, to, size, static_cast<off_t>(offset));
+    if (got > 0) return static_cast<std::size_t>(got);
+    if (got == 0) throw std::runtime_error("file is shorter than it was");
+    if (errno != EINTR) throw std::runtime_error(std::string("reading a file to send: ") + std::strerror(errno));
+  }
+}
+
+}  // namespace
+
+Connection::Connection(Socket socket, ConnectionContext& context) : socket_(std::move(socket)), context_(context) {
+  error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
+  const auto remote = socket_.remote_endpoint(ignored);
+  if (!ignored) peer_ = remote.address().to_string();
+}
+
+Task<void> Connection::run() {
+  for (;;) {
+    const HeadResult result = co_await read_head();
+    if (result != HeadResult::kRequest) break;
+    const bool go_on = co_await answer_request();
+    if (!go_on) break;
+  }
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+void Connection::check_deadline(SteadyTime now) {
+  if (now < deadline_ || cut_) return;
+  context_.cut->Increment();
+  cut();
+}
+
+void Connection::close_if_idle() {
+  if (idle_) cut();
+}
+
+void Connection::cut() {
+  cut_ = true;
+  deadline_ = SteadyTime::max();
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+// Zero bytes: the peer is done, or its time was over.
+Task<std::size_t> Connection::read_some(char* to, std::size_t size, milliseconds patience) {
+  error_code error;
+  if (cut_) co_return 0;
+  deadline_ = steady_clock::now() + patience;
+  const std::size_t got = co_await socket_.async_read_some(asio::buffer(to, size), asio::redirect_error(kAwait, error));
+  deadline_ = SteadyTime::max();
+  co_return error ? 0 : got;
+}
+
+Task<Connection::HeadResult> Connection::read_head() {
+  const HttpOptions& options = context_.options;
+  std::size_t line = 0;       // start of the line being looked at
+  bool leading_line = false;  // one empty line before a request is forgiven (RFC 9112 section 2.2)
+  const SteadyTime begun = steady_clock::now();
+  SteadyTime first_byte = begun;
+  for (;;) {
+    for (;;) {
+      const auto end = input_.find('\n', line);
+      if (end == std::string::npos) break;
+      if (end == line || input_[end - 1] != '\r') {
+        co_await send_refusal(kBadLine);
+        co_return HeadResult::kRefused;
+      }
+      if (end == line + 1 && line == 0 && !leading_line) {
+        leading_line = true;
+        input_.erase(0, 2);
+        continue;
+      }
+      line = end + 1;
+      if (end >= 3 && input_[end - 2] == '\n') {
+        const auto problem = line > options.max_header_bytes ? std::optional(kHeadTooLarge) : parse_head(line);
+        if (problem) {
+          co_await send_refusal(*problem);
+          co_return HeadResult::kRefused;
+        }
+        idle_ = false;
+        co_return HeadResult::kRequest;
+      }
+    }
+    const std::size_t have = input_.size();
+    if (have >= options.max_header_bytes) {
+      co_await send_refusal(kHeadTooLarge);
+      co_return HeadResult::kRefused;
+    }
+    if (have == 0 && context_.draining) co_return HeadResult::kClosed;
+    // The first request of a connection has to come at once; later ones may wait for the idle time.
+    const bool waiting = have == 0 && parser_.has_value();
+    idle_ = have == 0;
+    const auto patience =
+        waiting ? options.idle_timeout
+                : std::chrono::ceil<milliseconds>(options.header_timeout - (steady_clock::now() - first_byte));
+    input_.resize(std::min(options.max_header_bytes, std::max(kFirstRead, have * 2)));
+    const std::size_t got = co_await read_some(input_.data() + have, input_.size() - have, patience);
+    input_.resize(have + got);
+    if (got == 0) co_return HeadResult::kClosed;
+    if (have == 0) first_byte = steady_clock::now();
+  }
+}
+
+std::optional<HeadProblem> Connection::parse_head(std::size_t length) {
+  head_bytes_.assign(input_, 0, length);
+  input_.erase(0, length);
+  if (auto problem = check_head(head_bytes_, context_.options.max_header_fields)) return problem;
+  request_ = RequestHead{};
+  parser_.emplace(request_);
+  error_code error;
+  parser_->put(asio::buffer(head_bytes_), error);
+  if (error || !parser_->is_header_done()) return HeadProblem{400, "malformed request"};
+  if (const auto expect = request_.find("expect"); expect && !request_.expect_continue) {
+    return HeadProblem{417, "only 100-continue can be expected"};
+  }
+  body_limit_ = 0;
+  body_total_ = 0;
+  body_received_ = 0;
+  body_patience_ = context_.options.body_timeout;
+  body_begin_ = body_end_ = 0;
+  continue_sent_ = false;
+  return std::nullopt;
+}
+
+Reply Connection::refuse(int status, std::string_view detail) {
+  context_.refused->Increment();
+  Reply reply = context_.refuse(status, detail, peer_);
+  reply.close = true;
+  return reply;
+}
+
+Task<void> Connection::send_refusal(HeadProblem problem) {
+  Reply reply = refuse(problem.status, problem.detail);
+  co_await send(reply, false, false);
+  co_await linger();
+}
+
+// The handler's answer, or the server's own if it could not give one. Nothing: there is nobody left to answer.
+Task<std::optional<Reply>> Connection::call_handler() {
+  Exchange exchange{request_, *this, peer_};
+  try {
+    co_return co_await context_.handler(exchange);
+  } catch (const BodyError& problem) {
+    switch (problem.kind()) {
+      case BodyError::Kind::kMalformed:
+        co_return refuse(400, problem.what());
+      case BodyError::Kind::kTooLarge:
+        co_return refuse(413, problem.what());
+      case BodyError::Kind::kTimeout:
+      case BodyError::Kind::kGone:
+        break;
+    }
+    co_return std::nullopt;
+  } catch (const Overloaded&) {
+    co_return refuse(503, "too much to do");
+  } catch (const std::exception& problem) {
+    base::log_error("request failed", {{"method", to_string(request_.method)}, {"problem", problem.what()}});
+    co_return refuse(500, "");
+  }
+}
+
+// True if the connection can take another request.
+Task<bool> Connection::answer_request() {
+  std::optional<Reply> reply = co_await call_handler();
+  if (!reply) co_return false;
+  const bool skippable = body_can_be_skipped();
+  const bool keep_alive = request_.keep_alive && !reply->close && skippable && !context_.draining;
+  const bool head_only = request_.method == Method::kHead;
+  const bool sent = co_await send(*reply, keep_alive, head_only);
+  if (!sent) co_return false;
+  if (!keep_alive) {
+    co_await linger();
+    co_return false;
+  }
+  if (!parser_->is_done()) {
+    const bool skipped = co_await skip_body();
+    if (!skipped) co_return false;
+  }
+  // What follows the body is the next request.
+  if (body_begin_ < body_end_) input_.insert(0, body_buffer_, body_begin_, body_end_ - body_begin_);
+  body_begin_ = body_end_ = 0;
+  // Idle connections keep little.
+  body_buffer_ = {};
+  body_joined_ = {};
+  if (input_.empty() && input_.capacity() > kFirstRead) input_ = {};
+  co_return true;
+}
+
+bool Connection::body_can_be_skipped() const {
+  if (parser_->is_done()) return true;
+  // A client that was never told to continue may or may not send its body now.
+  if (request_.expect_continue && !continue_sent_) return false;
+  return request_.content_length && *request_.content_length - body_total_ <= kMaxSkip;
+}
+
+Task<bool> Connection::skip_body() {
+  body_limit_ = body_total_ + kMaxSkip;
+  try {
+    for (;;) {
+      const std::string_view piece = co_await read_body_piece();
+      if (piece.empty()) co_return true;
+    }
+  } catch (const BodyError&) {
+    co_return false;
+  }
+}
+
+Task<std::string_view> Connection::read_body() {
+  if (request_.content_length.value_or(0) > body_limit_) {
+    throw BodyError(BodyError::Kind::kTooLarge, "the body is larger than allowed");
+  }
+  if (request_.expect_continue && !continue_sent_ && !parser_->is_done() && input_.empty()) {
+    const bool sent = co_await write(kContinue);
+    if (!sent) throw BodyError(BodyError::Kind::kGone, "client is gone");
+  }
+  continue_sent_ = true;
+  co_return co_await read_body_piece();
+}
+
+Task<std::string_view> Connection::read_body_piece() {
+  body_joined_.clear();
+  for (;;) {
+    if (body_buffer_.empty() && !parser_->is_done()) {
+      // The first bytes of the body came with the head.
+      body_buffer_.resize(kBodyBuffer);
+      body_end_ = std::min(input_.size(), kBodyBuffer);
+      std::memcpy(body_buffer_.data(), input_.data(), body_end_);
+      input_.erase(0, body_end_);
+    }
+    const std::string_view piece = next_body_piece();
+    body_total_ += piece.size();
+    if (body_total_ > body_limit_) throw BodyError(BodyError::Kind::kTooLarge, "the body is larger than allowed");
+    if (!piece.empty() || parser_->is_done()) co_return piece;
+    co_await fill_body_buffer();
+  }
+}
+
+// What can be had from the received bytes. Chunks are joined: a body of one-byte chunks would otherwise cost a
+// handler's step for each byte.
+std::string_view Connection::next_body_piece() {
+  while (body_begin_ < body_end_ && !parser_->is_done()) {
+    error_code error;
+    const std::size_t used =
+        parser_->put(asio::buffer(body_buffer_.data() + body_begin_, body_end_ - body_begin_), error);
+    body_begin_ += used;
+    const std::string_view piece = parser_->take_piece();
+    if (error == boost::beast::http::error::need_more) break;
+    if (error) throw BodyError(BodyError::Kind::kMalformed, "malformed chunked body");
+    if (!request_.chunked) return piece;
+    body_joined_.append(piece);
+  }
+  return body_joined_;
+}
+
+Task<void> Connection::fill_body_buffer() {
+  const std::size_t left = body_end_ - body_begin_;
+  if (left == body_buffer_.size()) throw BodyError(BodyError::Kind::kMalformed, "malformed chunked body");
+  std::memmove(body_buffer_.data(), body_buffer_.data() + body_begin_, left);
+  body_begin_ = 0;
+  body_end_ = left;
+  if (body_received_ >= kBodyBuffer) {
+    body_received_ = 0;
+    body_patience_ = context_.options.body_timeout;
+  }
+  const SteadyTime before = steady_clock::now();
+  const std::size_t got = co_await read_some(body_buffer_.data() + left, body_buffer_.size() - left, body_patience_);
+  // Only the time spent waiting for the client counts, not the handler's.
+  body_patience_ -= std::chrono::duration_cast<milliseconds>(steady_clock::now() - before);
+  body_received_ += got;
+  body_end_ += got;
+  if (got == 0) {
+    throw BodyError(cut_ ? BodyError::Kind::kTimeout : BodyError::Kind::kGone, "the body did not come to its end");
+  }
+}
+
+Task<bool> Connection::send(Reply& reply, bool keep_alive, bool head_only) {
+  std::string head = render_head(reply, http_date_now(), keep_alive);
+  if (head_only || reply.status == 304 || reply.status == 204) co_return co_await write(head);
+  if (auto* file = std::get_if<FileBody>(&reply.body)) co_return co_await send_file(*file, head);
+  head += std::get<std::string>(reply.body);
+  co_return co_await write(head);
+}
+
+Task<bool> Connection::send_file(FileBody& body, std::string& head) {
+  head += body.before;
+  bool taken = co_await write(head);
+  if (!taken) co_return false;
+  std::string buffer(std::min<std::uint64_t>(kFileBuffer, body.length), '\0');
+  std::uint64_t sent = 0;
+  while (sent < body.length) {
+    const std::size_t want = std::min<std::uint64_t>(buffer.size(), body.length - sent);
+    std::size_t got = 0;
+    bool busy = false;
+    try {
+      got =
+          co_await run_on(*context_.file_pool, [fd = body.file.get(), to = buffer.data(), want,
+                                                offset = body.offset + sent] { return read_at(fd, to, want, offset); });
+    } catch (const Overloaded&) {
+      busy = true;
+    } catch (const std::exception& problem) {
+      // The length is announced: ending early is the only way left to say that the bytes are not whole.
+      base::log_error("download broken off", {{"problem", problem.what()}});
+      co_return false;
+    }
+    if (busy) {
+      asio::basic_waitable_timer<steady_clock, asio::wait_traits<steady_clock>, Executor> pause(socket_.get_executor(),
+                                                                                                milliseconds(20));
+      error_code ignored;
+      co_await pause.async_wait(asio::redirect_error(kAwait, ignored));
+      if (cut_) co_return false;
+      continue;
+    }
+    const std::string_view bytes(buffer.data(), got);
+    taken = co_await write(bytes);
+    if (!taken) co_return false;
+    sent += got;
+  }
+  if (body.after.empty()) co_return true;
+  co_return co_await write(body.after);
+}
+
+Task<bool> Connection::write(std::string_view bytes) {
+  error_code error;
+  if (cut_) co_return false;
+  // Most answers fit into the socket's buffer: no need to wait for anything.
+  std::size_t done = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), error);
+  if (error && error != asio::error::would_block && error != asio::error::try_again) co_return false;
+  deadline_ = steady_clock::now() + context_.options.body_timeout;
+  while (done < bytes.size()) {
+    done += co_await socket_.async_write_some(asio::buffer(bytes.data() + done, bytes.size() - done),
+                                              asio::redirect_error(kAwait, error));
+    if (error) co_return false;
+  }
+  deadline_ = SteadyTime::max();
+  co_return true;
+}
+
+// Closing with unread bytes in the socket resets the connection and may take the answer with it.
+Task<void> Connection::linger() {
+  error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  const SteadyTime end = steady_clock::now() + kLinger;
+  if (body_buffer_.empty()) body_buffer_.resize(kFirstRead);
+  while (steady_clock::now() < end) {
+    const auto patience = std::chrono::ceil<milliseconds>(end - steady_clock::now());
+    const std::size_t got = co_await read_some(body_buffer_.data(), body_buffer_.size(), patience);
+    if (got == 0) break;
+  }
+}
+
+}  // namespace vbrain::api
