@@ -20,8 +20,6 @@ constexpr std::size_t kBlock = 256U << 10;
 // Files up to here are compressed in memory first, so that their local header holds the sizes and any reader can
 // skip or stream them; larger ones carry a data descriptor.
 constexpr std::uint64_t kWholeLimit = 512U << 10;
-// Above this a file could pass 4 GiB with DEFLATE's overhead, so its sizes get 8 bytes.
-constexpr std::uint64_t kZip64From = 0xFF000000;
 
 // MS-DOS date and time (UTC, since a ZIP names no zone); 1980 to 2107.
 std::uint32_t dos_time(base::TimePoint time) {
@@ -74,6 +72,7 @@ struct Central {
   std::uint64_t compressed = 0;
   std::uint64_t size = 0;
   std::uint64_t offset = 0;
+  bool wide = false;
   bool folder = false;
 };
 
@@ -82,6 +81,7 @@ struct Central {
 struct ArchiveWriter::State {
   Sink sink;
   Compression compression;
+  std::uint64_t wide_from;
   Deflater deflater;
   base::Sha256 digest;
   std::uint64_t position = 0;
@@ -141,9 +141,11 @@ struct ArchiveWriter::State {
   }
 };
 
-ArchiveWriter::ArchiveWriter(Sink sink, Compression compression) : state_(std::make_unique<State>()) {
+ArchiveWriter::ArchiveWriter(Sink sink, Compression compression, std::uint64_t wide_from)
+    : state_(std::make_unique<State>()) {
   state_->sink = std::move(sink);
   state_->compression = compression;
+  state_->wide_from = wide_from;
 }
 ArchiveWriter::~ArchiveWriter() = default;
 
@@ -154,12 +156,13 @@ ArchiveWriter::Added ArchiveWriter::add(std::string_view name, int fd, std::uint
   // What is compressed while it passes has its sizes and CRC behind it; the rest in front, where every reader is
   // content to find them.
   const bool descriptor = deflated && size > kWholeLimit;
-  const bool wide = size >= kZip64From;
+  const bool wide = size >= s.wide_from;
   Central entry{.name = std::string(name),
                 .time = dos_time(modified),
                 .flags = static_cast<std::uint16_t>(zip::kUtf8Flag | (descriptor ? zip::kDescriptorFlag : 0)),
                 .method = deflated ? zip::kDeflated : zip::kStored,
-                .offset = s.position};
+                .offset = s.position,
+                .wide = wide};
   base::Sha256 digest;
   std::string content;  // of a small file, compressed
   const auto emit = [&](std::string_view bytes) {
@@ -213,9 +216,8 @@ ArchiveWriter::Added ArchiveWriter::finish() {
   const std::uint64_t start = s.position;
   for (const Central& entry : s.entries) {
     zip::Record extra;
-    const bool wide_sizes = entry.size >= 0xFFFFFFFF || entry.compressed >= 0xFFFFFFFF;
-    const bool wide_offset = entry.offset >= 0xFFFFFFFF;
-    if (wide_sizes) extra.u64(entry.size).u64(entry.compressed);
+    const bool wide_offset = entry.offset >= s.wide_from;
+    if (entry.wide) extra.u64(entry.size).u64(entry.compressed);
     if (wide_offset) extra.u64(entry.offset);
     const std::size_t extra_size = extra.text().size();
     const std::uint32_t mode = entry.folder ? 0040755 : 0100644;
@@ -227,8 +229,8 @@ ArchiveWriter::Added ArchiveWriter::finish() {
         .u16(entry.method)
         .u32(entry.time)
         .u32(entry.crc)
-        .u32(wide_sizes ? 0xFFFFFFFF : static_cast<std::uint32_t>(entry.compressed))
-        .u32(wide_sizes ? 0xFFFFFFFF : static_cast<std::uint32_t>(entry.size))
+        .u32(entry.wide ? 0xFFFFFFFF : static_cast<std::uint32_t>(entry.compressed))
+        .u32(entry.wide ? 0xFFFFFFFF : static_cast<std::uint32_t>(entry.size))
         .u16(static_cast<std::uint16_t>(entry.name.size()))
         .u16(static_cast<std::uint16_t>(extra_size > 0 ? extra_size + 4 : 0))
         .u16(0)
@@ -243,7 +245,7 @@ ArchiveWriter::Added ArchiveWriter::finish() {
   const std::uint64_t size = s.position - start;
   const std::uint64_t count = s.entries.size();
   zip::Record record;
-  if (count >= 0xFFFF || start >= 0xFFFFFFFF || size >= 0xFFFFFFFF) {
+  if (count >= 0xFFFF || start >= s.wide_from || size >= s.wide_from) {
     const std::uint64_t end64 = s.position;
     record.u32(zip::kEnd64).u64(44).u16(45).u16(45).u32(0).u32(0).u64(count).u64(count).u64(size).u64(start);
     record.u32(zip::kEnd64Locator).u32(0).u64(end64).u32(1);
@@ -254,8 +256,8 @@ ArchiveWriter::Added ArchiveWriter::finish() {
       .u16(0)
       .u16(count16)
       .u16(count16)
-      .u32(static_cast<std::uint32_t>(std::min<std::uint64_t>(size, 0xFFFFFFFF)))
-      .u32(static_cast<std::uint32_t>(std::min<std::uint64_t>(start, 0xFFFFFFFF)))
+      .u32(static_cast<std::uint32_t>(size >= s.wide_from ? 0xFFFFFFFF : size))
+      .u32(static_cast<std::uint32_t>(start >= s.wide_from ? 0xFFFFFFFF : start))
       .u16(0);
   s.put(record.text());
   return {s.position, s.digest.hex()};

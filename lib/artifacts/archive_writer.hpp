@@ -21,7 +21,9 @@ class ArchiveWriter {
  public:
   // `sink` takes all bytes of the archive in order.
   using Sink = std::function<void(std::string_view)>;
-  ArchiveWriter(Sink sink, Compression compression);
+  // Sizes and offsets from `wide_from` on are written in their Zip64 form: a little below 4 GiB, since DEFLATE may add
+  // to a file; a test takes less.
+  ArchiveWriter(Sink sink, Compression compression, std::uint64_t wide_from = 0xFF000000);
   ~ArchiveWriter();
   ArchiveWriter(const ArchiveWriter&) = delete;
   ArchiveWriter& operator=(const ArchiveWriter&) = delete;
