@@ -35,8 +35,9 @@ class AttemptRules {
     if (!plan_.actions.empty()) return plan_;
     wake_at_deadline();
     if (sighting != nullptr && !sighting->gone) return with_pod(*sighting);
-    if (sighting != nullptr || (s_.files && s_.files->claim)) return without_pod(sighting);
-    return before_pod();
+    // A refusal tells that there is no pod, whoever holds the claim.
+    const bool claimed = s_.files && s_.files->claim && !s_.refusal;
+    return sighting != nullptr || claimed ? without_pod(sighting) : before_pod();
   }
 
  private:
@@ -139,6 +140,10 @@ class AttemptRules {
     auto verdict = ended ? judge_pod(*last_seen->pod, &*s_.files) : judge_files(*s_.files);
     if (verdict) {
       if (last_seen != nullptr && !verdict->succeeded && was_disrupted(*last_seen)) verdict->disrupted = true;
+      if (last_seen != nullptr && verdict->reason == kClosedReason) {
+        verdict->reason = "PodDeleted";
+        verdict->message = "the pod was deleted before its application started";
+      }
       return finish(*verdict, last_seen);
     }
     if (!s_.files->claim) return Plan::of(CloseAttempt{attempt_});

@@ -54,7 +54,7 @@ Verdict failure_of(const Outcome& outcome) {
     case Outcome::Kind::kExecFailed:
       return failure("CommandNotStarted", with_detail("the command could not be started", outcome.message));
     case Outcome::Kind::kClaimLost:
-      return failure("ClaimLost", "the attempt had been closed before its application could start");
+      return failure(std::string(kClosedReason), "the attempt was closed before its application could start");
     case Outcome::Kind::kExit:
     case Outcome::Kind::kOk:
       break;
@@ -219,7 +219,7 @@ std::optional<Verdict> judge_files(const AttemptFiles& files) {
     if (const Manifest* manifest = manifest_of(files, files.claim->pod_uid)) return verdict_of(manifest->outcome);
     return std::nullopt;
   }
-  return failure("PodDeleted", "the pod was deleted before its application started");
+  return failure(std::string(kClosedReason), "the attempt was closed before its application could start");
 }
 
 }  // namespace vbrain::controller

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "artifacts/claim.hpp"
 #include "artifacts/manifest.hpp"
@@ -30,6 +31,9 @@ struct Verdict {
   bool hopeless = false;   // another attempt would end the same way
   bool claimed = false;    // the attempt's own runner reported, so that it holds the claim and nobody else can start
 };
+
+// The reason of an attempt that the controller closed before a runner claimed it.
+inline constexpr std::string_view kClosedReason = "NotStarted";
 
 // What a pod tells about its attempt, reduced to what rules ask.
 struct PodView {

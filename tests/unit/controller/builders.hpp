@@ -1,15 +1,21 @@
 #pragma once
 
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
+#include "controller/snapshot.hpp"
 #include "job/application.hpp"
 #include "job/job.hpp"
+#include "job/names.hpp"
+#include "kube/pod.hpp"
 
 namespace vbrain::controller::testing {
 
 inline constexpr const char* kJobId = "01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d";
 inline constexpr const char* kJobUid = "11111111-2222-3333-4444-555555555555";
+inline constexpr const char* kPodUid = "aaaaaaaa-2222-3333-4444-555555555555";
 
 inline base::TimePoint at(std::int64_t seconds) {
   return base::TimePoint{std::chrono::seconds(1'700'000'000 + seconds)};
@@ -53,5 +59,251 @@ inline job::Application an_application(const nlohmann::json& pod_template = a_te
   application.template_json = pod_template.dump();
   return application;
 }
+
+inline artifacts::Outcome an_outcome(artifacts::Outcome::Kind kind = artifacts::Outcome::Kind::kOk, int exit_code = 0) {
+  artifacts::Outcome outcome;
+  outcome.kind = kind;
+  outcome.exit_code = exit_code;
+  outcome.duration_ms = 1'200;
+  if (kind == artifacts::Outcome::Kind::kOk) {
+    outcome.output_bytes = 12;
+    outcome.output_sha256 = std::string(64, 'a');
+    outcome.log_bytes = 34;
+    outcome.result_bytes = 9;
+  }
+  return outcome;
+}
+
+// A pod, in the words of its life.
+class PodOf {
+ public:
+  explicit PodOf(int attempt = 1) {
+    pod_.meta.name = job::pod_name(kJobId, attempt);
+    pod_.meta.namespace_name = "vbrain";
+    pod_.meta.uid = kPodUid;
+    pod_.meta.resource_version = "200";
+    pod_.meta.creation_timestamp = at(0);
+    pod_.meta.owner_references = {{"vbrain.visagio.com/v1", "Job", kJobId, kJobUid, true}};
+    pod_.phase = "Pending";
+  }
+  PodOf& uid(std::string value) {
+    return edit([&] { pod_.meta.uid = std::move(value); });
+  }
+  PodOf& on_node(std::string node = "node1") {
+    return edit([&] { pod_.node_name = std::move(node); });
+  }
+  PodOf& waiting(std::string reason, std::string message = "because") {
+    on_node();
+    return edit([&] {
+      main().waiting = true;
+      main().waiting_reason = std::move(reason);
+      main().waiting_message = std::move(message);
+    });
+  }
+  PodOf& unschedulable() {
+    return edit([&] { pod_.conditions.push_back({"PodScheduled", "False", "Unschedulable", "0/1 nodes available"}); });
+  }
+  PodOf& running() {
+    on_node();
+    return edit([&] {
+      pod_.phase = "Running";
+      main().running_since = at(1);
+    });
+  }
+  PodOf& ended(int exit_code, std::string message, std::string reason = {}) {
+    on_node();
+    return edit([&] {
+      main().running_since.reset();
+      kube::ContainerTerminated end;
+      end.exit_code = exit_code;
+      end.reason = !reason.empty() ? std::move(reason) : exit_code == 0 ? "Completed" : "Error";
+      end.message = std::move(message);
+      main().terminated = std::move(end);
+      pod_.phase = exit_code == 0 ? "Succeeded" : "Failed";
+    });
+  }
+  PodOf& succeeded() { return ended(0, artifacts::encode_outcome(an_outcome())); }
+  PodOf& exited(int code) {
+    return ended(code, artifacts::encode_outcome(an_outcome(artifacts::Outcome::Kind::kExit, code)));
+  }
+  PodOf& failed(std::string reason, std::string message = {}) {
+    return edit([&] {
+      pod_.phase = "Failed";
+      pod_.reason = std::move(reason);
+      pod_.message = std::move(message);
+    });
+  }
+  PodOf& disrupted() {
+    return edit([&] { pod_.conditions.push_back({"DisruptionTarget", "True", "EvictionByEvictionAPI", ""}); });
+  }
+  PodOf& stopping() {
+    return edit([&] { pod_.meta.deletion_timestamp = at(10); });
+  }
+  PodOf& with_sidecar_running() {
+    return edit([&] {
+      kube::ContainerStatus sidecar;
+      sidecar.name = "proxy";
+      sidecar.running_since = at(1);
+      pod_.containers.push_back(sidecar);
+      pod_.phase = "Running";
+    });
+  }
+  const kube::Pod& get() const { return pod_; }
+
+ private:
+  template <class Change>
+  PodOf& edit(Change change) {
+    change();
+    return *this;
+  }
+  kube::ContainerStatus& main() {
+    for (auto& container : pod_.containers) {
+      if (container.name == "main") return container;
+    }
+    pod_.containers.emplace_back().name = "main";
+    return pod_.containers.back();
+  }
+  kube::Pod pod_;
+};
+
+inline AttemptFiles unclaimed() {
+  return {};
+}
+inline AttemptFiles claimed_by(artifacts::Claim::By by, std::string uid = kPodUid) {
+  AttemptFiles files;
+  files.claim = artifacts::Claim{.by = by, .pod_uid = std::move(uid), .time = at(1)};
+  return files;
+}
+inline AttemptFiles claimed_by_runner() {
+  return claimed_by(artifacts::Claim::By::kRunner);
+}
+inline AttemptFiles closed() {
+  return claimed_by(artifacts::Claim::By::kController, "");
+}
+inline AttemptFiles sealed(artifacts::Outcome outcome = an_outcome(), std::string uid = kPodUid) {
+  AttemptFiles files = claimed_by(artifacts::Claim::By::kRunner, uid);
+  artifacts::Manifest manifest;
+  manifest.outcome = std::move(outcome);
+  manifest.pod_uid = std::move(uid);
+  files.manifest.emplace(std::move(manifest));
+  return files;
+}
+
+// What plan() sees, in the words of a job's life.
+class Scene {
+ public:
+  Scene() {
+    s_.now = at(100);
+    s_.job = a_job();
+    application_ = an_application();
+    s_.job.status.phase = job::Phase::kQueued;
+  }
+  // Attempt `n` was claimed at second 100.
+  Scene& attempt(int n) {
+    s_.job.status.phase = job::Phase::kStarted;
+    s_.job.status.attempts = n;
+    s_.job.status.start_time = at(100);
+    s_.job.status.reason = "Starting";
+    s_.job.status.pod_name = job::pod_name(kJobId, n);
+    for (int i = 1; i < n; ++i) {
+      job::AttemptRecord record;
+      record.attempt = i;
+      record.completion_time = at(100);
+      s_.job.status.attempt_history.push_back(record);
+    }
+    return *this;
+  }
+  Scene& pod(const PodOf& pod, std::int64_t since_ms = 0) { return sight(pod, since_ms, false); }
+  Scene& gone(const PodOf& pod) { return sight(pod, 0, true); }
+  Scene& files(AttemptFiles files) {
+    s_.files = std::move(files);
+    s_.pod_asked_for = true;
+    return *this;
+  }
+  Scene& after(std::int64_t seconds) {
+    s_.now = at(100 + seconds);
+    return *this;
+  }
+  Scene& backoff_limit(int limit) {
+    application_->backoff_limit = limit;
+    return *this;
+  }
+  Scene& deadline(std::int64_t seconds) {
+    application_->active_deadline_seconds = seconds;
+    return *this;
+  }
+  Scene& pre_running_deadline(std::int64_t seconds) {
+    application_->pre_running_deadline_seconds = seconds;
+    return *this;
+  }
+  Scene& without_application() {
+    application_.reset();
+    return *this;
+  }
+  Scene& only_for(std::string organization) {
+    application_->organizations = {std::move(organization)};
+    return *this;
+  }
+  Scene& reason(std::string reason) {
+    s_.job.status.reason = std::move(reason);
+    return *this;
+  }
+  Scene& refused(PodRefusal refusal) {
+    s_.refusal = std::move(refusal);
+    return *this;
+  }
+  Scene& lost_for(std::int64_t seconds) {
+    s_.lost_for = std::chrono::seconds(seconds);
+    return *this;
+  }
+  Scene& disruptions(int count) {
+    s_.job.status.disruptions = count;
+    return *this;
+  }
+  Scene& cancelled() {
+    s_.job.spec.cancel = true;
+    return *this;
+  }
+  Scene& suspended() {
+    s_.job.spec.suspend = true;
+    return *this;
+  }
+  Scene& without_finalizer() {
+    s_.job.meta.finalizers.clear();
+    return *this;
+  }
+  Scene& deleted(std::int64_t since_ms = 5'000) {
+    s_.job.meta.deletion_timestamp = at(100);
+    s_.deleting_for = std::chrono::milliseconds(since_ms);
+    return *this;
+  }
+  Scene& finished(bool archived = false) {
+    s_.job.status.phase = job::Phase::kFinished;
+    s_.archived = archived;
+    return *this;
+  }
+  Scene& next_attempt_at(std::int64_t seconds) {
+    s_.job.status.next_attempt_time = at(100 + seconds);
+    return *this;
+  }
+  Snapshot build() const {
+    Snapshot snapshot = s_;
+    if (application_) snapshot.application = std::make_shared<const job::Application>(*application_);
+    return snapshot;
+  }
+
+ private:
+  Scene& sight(const PodOf& pod, std::int64_t since_ms, bool gone) {
+    const std::chrono::milliseconds since(since_ms);
+    s_.pods.push_back({.pod = std::make_shared<const kube::Pod>(pod.get()),
+                       .gone = gone,
+                       .stopping_for = since,
+                       .running_for = since,
+                       .waiting_for = since});
+    return *this;
+  }
+  Snapshot s_;
+  std::optional<job::Application> application_;
+};
 
 }  // namespace vbrain::controller::testing

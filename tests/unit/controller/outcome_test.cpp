@@ -1,0 +1,175 @@
+#include "controller/outcome.hpp"
+
+#include <gtest/gtest.h>
+
+#include "controller/wording.hpp"
+#include "unit/controller/builders.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using artifacts::Outcome;
+using testing::an_outcome;
+using testing::claimed_by;
+using testing::claimed_by_runner;
+using testing::closed;
+using testing::PodOf;
+using testing::sealed;
+using testing::unclaimed;
+using Kind = Outcome::Kind;
+
+std::string report(Kind kind, int exit_code = 0, int signal = 0, std::string message = {}) {
+  Outcome outcome = an_outcome(kind, exit_code);
+  outcome.signal = signal;
+  outcome.message = std::move(message);
+  return artifacts::encode_outcome(outcome);
+}
+
+// "" stands for "look at the volume first".
+std::string reason_of(const std::optional<Verdict>& verdict) {
+  if (!verdict) return "";
+  return (verdict->succeeded ? "+" : "-") + verdict->reason + (verdict->disrupted ? "!" : "");
+}
+
+TEST(Outcome, OfAPodsEnd) {
+  struct Case {
+    const char* when;
+    PodOf pod;
+    std::optional<AttemptFiles> files;
+    const char* want;
+    std::optional<int> want_exit = {};
+  };
+  const Case cases[] = {
+      {"all well", PodOf().succeeded(), {}, "+Completed", 0},
+      {"exit code", PodOf().exited(3), {}, "-NonZeroExit", 3},
+      {"the application's own 121 is no lost claim", PodOf().exited(121), {}, "-NonZeroExit", 121},
+      {"signal", PodOf().ended(139, report(Kind::kSignal, 139, 11)), {}, "-Killed", 139},
+      {"out of memory by the runner", PodOf().ended(137, report(Kind::kOom, 137, 9)), {}, "-OOMKilled", 137},
+      {"out of memory by the kubelet", PodOf().ended(137, "", "OOMKilled"), {}, "-OOMKilled", 137},
+      {"out of memory by the kubelet, the runner saw a signal",
+       PodOf().ended(137, report(Kind::kSignal, 137, 9), "OOMKilled"),
+       {},
+       "-OOMKilled",
+       137},
+      {"invalid result", PodOf().ended(124, report(Kind::kInvalidResult, 0)), {}, "-InvalidResult", 0},
+      {"not sealed", PodOf().ended(122, report(Kind::kSealFailed, 0)), {}, "-NotSealed", 0},
+      {"no such command", PodOf().ended(123, report(Kind::kExecFailed)), {}, "-CommandNotStarted"},
+      {"success claimed, exit code not 0", PodOf().ended(1, report(Kind::kOk)), {}, "-RunnerFailed", 1},
+      {"failure claimed, exit code 0", PodOf().ended(0, report(Kind::kExit, 3)), {}, "-NonZeroExit", 3},
+      {"exit 0 without a word", PodOf().ended(0, ""), {}, ""},
+      {"exit 0 without a word, sealed", PodOf().ended(0, ""), sealed(), "+Completed", 0},
+      {"exit 0, a failure's manifest", PodOf().ended(0, ""), sealed(an_outcome(Kind::kExit, 3)), "-NonZeroExit", 3},
+      {"exit 0, no manifest", PodOf().ended(0, ""), claimed_by_runner(), "-NotSealed", 0},
+      {"exit 0, another pod's manifest", PodOf().ended(0, ""), sealed(an_outcome(), "other"), "-NotSealed", 0},
+      {"killed without a word", PodOf().ended(137, ""), {}, "-Killed", 137},
+      {"runner failed without a word", PodOf().ended(125, ""), {}, "-RunnerFailed", 125},
+      {"no seal, no word", PodOf().ended(122, ""), {}, "-NotSealed", 122},
+      {"container could not start", PodOf().ended(128, "exec: no such file", "StartError"), {}, "-StartError"},
+      {"lost claim", PodOf().ended(121, report(Kind::kClaimLost)), {}, ""},
+      {"lost claim, closed by us", PodOf().ended(121, report(Kind::kClaimLost)), closed(), "-NotStarted"},
+      {"lost claim without a word", PodOf().ended(121, ""), closed(), "-NotStarted"},
+      {"lost claim to another pod that did it", PodOf().ended(121, report(Kind::kClaimLost)),
+       sealed(an_outcome(), "other"), "+Completed", 0},
+      {"lost claim to another pod that may still run", PodOf().ended(121, report(Kind::kClaimLost)),
+       claimed_by(artifacts::Claim::By::kRunner, "other"), ""},
+      {"evicted, not known how far it came", PodOf().failed("Evicted"), {}, ""},
+      {"evicted", PodOf().failed("Evicted", "low on disk"), claimed_by_runner(), "-Evicted"},
+      {"evicted by the cluster", PodOf().failed("Evicted").disrupted(), claimed_by_runner(), "-Evicted!"},
+      {"evicted after it had sealed", PodOf().failed("Evicted").disrupted(), sealed(), "+Completed", 0},
+      {"node back after a crash", PodOf().ended(137, "", "ContainerStatusUnknown"), claimed_by_runner(), "-PodFailed"},
+      {"node back after a crash, but sealed", PodOf().ended(137, "", "ContainerStatusUnknown"), sealed(), "+Completed",
+       0},
+      {"refused by the kubelet", PodOf().failed("OutOfcpu", "node had no cpu"), closed(), "-OutOfcpu"},
+      {"a failure during a disruption is the disruption's", PodOf().exited(143).disrupted(), {}, "-NonZeroExit!", 143},
+  };
+  for (const Case& c : cases) {
+    const auto verdict = judge_pod(c.pod.get(), c.files ? &*c.files : nullptr);
+    EXPECT_EQ(reason_of(verdict), c.want) << c.when;
+    if (verdict) {
+      EXPECT_EQ(verdict->exit_code, c.want_exit) << c.when;
+      EXPECT_FALSE(verdict->message.empty()) << c.when;
+      EXPECT_EQ(verdict->artifacts.has_value(), verdict->succeeded) << c.when;
+    }
+  }
+}
+
+TEST(Outcome, HostileTerminationMessagesAreNoReports) {
+  const std::string messages[] = {
+      "rubbish",
+      "{}",
+      "[]",
+      "null",
+      std::string(4096, '{'),
+      R"({"format":1,"outcome":"ok"})" + std::string(3000, ' ') + "x",
+      R"({"format":1,"outcome":"better than ok","exitCode":0})",
+      R"({"format":1,"outcome":"ok","exitCode":0,"outputBytes":-1})",
+      R"({"format":1,"outcome":"ok","exitCode":0,"outputBytes":1e300})",
+      R"({"format":1,"outcome":"ok","exitCode":99999999999})",
+      R"({"format":1,"outcome":"ok","exitCode":0,"outputSha256":"../../etc/passwd"})",
+      R"({"format":1,"outcome":["ok"],"exitCode":0})",
+      std::string("{\"format\":1,\"outcome\":\"ok\0\"}", 28),
+  };
+  for (const std::string& message : messages) {
+    EXPECT_EQ(reason_of(judge_pod(PodOf().ended(0, message).get(), nullptr)), "") << message;
+    const AttemptFiles none = claimed_by_runner();
+    EXPECT_EQ(reason_of(judge_pod(PodOf().ended(0, message).get(), &none)), "-NotSealed") << message;
+    EXPECT_EQ(reason_of(judge_pod(PodOf().ended(7, message).get(), nullptr)), "-NonZeroExit") << message;
+  }
+}
+
+TEST(Outcome, AManifestThatIsNoneCountsAsAbsent) {
+  AttemptFiles files = claimed_by_runner();
+  files.manifest.emplace(tl::unexpected<std::string>("no JSON"));
+  EXPECT_EQ(reason_of(judge_pod(PodOf().ended(0, "").get(), &files)), "-NotSealed");
+  EXPECT_EQ(reason_of(judge_files(files)), "");
+}
+
+TEST(Outcome, OfFilesAlone) {
+  EXPECT_EQ(reason_of(judge_files(unclaimed())), "");
+  EXPECT_EQ(reason_of(judge_files(closed())), "-NotStarted");
+  EXPECT_EQ(reason_of(judge_files(claimed_by_runner())), "");
+  EXPECT_EQ(reason_of(judge_files(sealed())), "+Completed");
+  EXPECT_EQ(reason_of(judge_files(sealed(an_outcome(Kind::kExit, 3)))), "-NonZeroExit");
+  AttemptFiles unreadable = claimed_by(artifacts::Claim::By::kUnknown, "");
+  EXPECT_EQ(reason_of(judge_files(unreadable)), "") << "taken by somebody, nobody knows whom";
+}
+
+TEST(Outcome, MessagesOfContainersAreMadeFitForAStatus) {
+  const auto verdict =
+      judge_pod(PodOf().ended(128, "line\nred \x1b[31m" + std::string(5000, 'x'), "StartError").get(), nullptr);
+  ASSERT_TRUE(verdict);
+  EXPECT_LE(verdict->message.size(), 1100u);
+  for (const char c : verdict->message) EXPECT_GE(static_cast<unsigned char>(c), 0x20) << verdict->message;
+}
+
+TEST(Outcome, StagesOfAPod) {
+  using Stage = PodView::Stage;
+  EXPECT_EQ(look_at(PodOf().get()).stage, Stage::kPending);
+  EXPECT_EQ(look_at(PodOf().waiting("ErrImagePull").get()).waiting_reason, "ErrImagePull");
+  EXPECT_EQ(look_at(PodOf().waiting("ContainerCreating").get()).waiting_reason, "");
+  EXPECT_EQ(look_at(PodOf().waiting("odd reason\n").get()).waiting_reason, "Waiting");
+  EXPECT_EQ(look_at(PodOf().unschedulable().get()).waiting_reason, "Unschedulable");
+  EXPECT_EQ(look_at(PodOf().running().get()).stage, Stage::kRunning);
+  EXPECT_EQ(look_at(PodOf().succeeded().get()).stage, Stage::kEnded);
+  EXPECT_FALSE(look_at(PodOf().succeeded().get()).others_running);
+  EXPECT_TRUE(look_at(PodOf().succeeded().with_sidecar_running().get()).others_running);
+  EXPECT_EQ(look_at(PodOf().failed("Evicted").get()).stage, Stage::kEnded);
+  EXPECT_TRUE(look_at(PodOf().stopping().get()).stopping);
+}
+
+TEST(Wording, CleanMessageCutsAtACharactersBorder) {
+  const std::string accents = std::string(1023, 'a') + "é";
+  EXPECT_EQ(clean_message(accents), std::string(1023, 'a'));
+  EXPECT_EQ(clean_message("a\tb\nc\x7f"), "a b c ");
+  EXPECT_EQ(clean_message(""), "");
+}
+
+TEST(Wording, CleanReasonIsWhatTheSchemaTakes) {
+  const std::pair<std::string, std::string> wants[] = {
+      {"OutOfcpu", "OutOfcpu"}, {"", "Odd"},  {"two words", "Odd"},           {"7up", "Odd"}, {"a:", "Odd"},
+      {"A:b,c_1", "A:b,c_1"},   {"é", "Odd"}, {std::string(2000, 'a'), "Odd"}};
+  for (const auto& [reason, want] : wants) EXPECT_EQ(clean_reason(reason, "Odd"), want) << reason;
+}
+
+}  // namespace
+}  // namespace vbrain::controller

@@ -1,0 +1,458 @@
+#include "controller/plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <random>
+#include <sstream>
+
+#include "unit/controller/builders.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::at;
+using testing::claimed_by_runner;
+using testing::closed;
+using testing::kPodUid;
+using testing::PodOf;
+using testing::Scene;
+using testing::sealed;
+using testing::unclaimed;
+
+// A plan as one line of text, so that a table says what is wanted and a failure says what came.
+std::string text_of(const Action& action) {
+  struct Text {
+    std::string operator()(const AddFinalizer&) const { return "add-finalizer"; }
+    std::string operator()(const InspectAttempt& a) const { return "inspect " + std::to_string(a.attempt); }
+    std::string operator()(const CloseAttempt& a) const { return "close " + std::to_string(a.attempt); }
+    std::string operator()(const WriteStatus& a) const {
+      return "status " + std::string(job::to_string(a.status.phase)) + " " + a.status.reason + " " +
+             std::to_string(a.status.attempts) + (a.notice ? a.notice->warning ? " warning" : " event" : "");
+    }
+    std::string operator()(const CreatePod& a) const { return "create-pod " + std::to_string(a.attempt); }
+    std::string operator()(const StopPod& a) const { return "stop-pod " + a.name.substr(a.name.rfind('-') + 1); }
+    std::string operator()(const ArchiveStatus&) const { return "archive"; }
+    std::string operator()(const PurgeFolder&) const { return "purge"; }
+    std::string operator()(const RemoveFinalizer&) const { return "remove-finalizer"; }
+  };
+  return std::visit(Text{}, action);
+}
+
+std::string text_of(const Plan& plan) {
+  std::string text;
+  for (const Action& action : plan.actions) text += (text.empty() ? "" : ", ") + text_of(action);
+  return text;
+}
+
+constexpr auto kExit = artifacts::Outcome::Kind::kExit;
+
+struct Case {
+  const char* when;
+  Scene scene;
+  const char* want;
+  std::optional<milliseconds> want_wake = {};
+};
+
+void expect_all(const std::vector<Case>& cases) {
+  for (const Case& c : cases) {
+    const Plan got = plan(c.scene.build());
+    EXPECT_EQ(text_of(got), c.want) << c.when;
+    if (c.want_wake) {
+      EXPECT_EQ(got.requeue_after, c.want_wake) << c.when;
+    }
+  }
+}
+
+TEST(Plan, QueuedJobs) {
+  expect_all({
+      {"a fresh job", Scene(), "status Started Starting 1"},
+      {"made by hand without finalizer", Scene().without_finalizer(), "add-finalizer"},
+      {"no Application of that id", Scene().without_application(), "status Queued UnknownApplication 0"},
+      {"that has been said", Scene().without_application().reason("UnknownApplication"), ""},
+      {"the Application came", Scene().reason("UnknownApplication"), "status Started Starting 1"},
+      {"another organization's", Scene().only_for("other"), "status Queued ApplicationNotAllowed 0"},
+      {"suspended", Scene().suspended(), "status Queued Suspended 0"},
+      {"suspended, said", Scene().suspended().reason("Suspended"), ""},
+      {"cancelled", Scene().cancelled(), "status Failed Cancelled 0 warning"},
+      {"cancelled, unknown Application", Scene().cancelled().without_application(),
+       "status Failed Cancelled 0 warning"},
+  });
+}
+
+TEST(Plan, ClaimOfTheFirstAttemptSaysAllThatIsKnown) {
+  const Plan got = plan(Scene().build());
+  const job::JobStatus status = std::get<WriteStatus>(got.actions.at(0)).status;
+  EXPECT_EQ(status.pod_name, std::string(testing::kJobId) + "-1");
+  EXPECT_EQ(status.start_time, at(100));
+  EXPECT_EQ(status.application_generation, 3);
+  EXPECT_EQ(status.observed_generation, 1);
+  EXPECT_FALSE(status.completion_time);
+}
+
+TEST(Plan, BeforeThePodIsMade) {
+  const PodRefusal quota{.reason = "QuotaExceeded", .message = "waiting"};
+  const PodRefusal invalid{.reason = "InvalidTemplate", .message = "no", .hopeless = true};
+  expect_all({
+      {"claimed", Scene().attempt(1), "create-pod 1"},
+      {"second attempt", Scene().attempt(2), "create-pod 2"},
+      {"not before its time", Scene().attempt(2).next_attempt_at(7), "", seconds(7)},
+      {"at its time", Scene().attempt(2).next_attempt_at(0), "create-pod 2"},
+      {"the clock was set back by years", Scene().attempt(2).next_attempt_at(300'000'000), "create-pod 2"},
+      {"suspended meanwhile", Scene().attempt(2).suspended(), "status Started Suspended 2"},
+      {"the Application went away", Scene().attempt(2).without_application(), "status Started UnknownApplication 2"},
+      {"quota", Scene().attempt(1).refused(quota), "status Started QuotaExceeded 1"},
+      {"quota, said", Scene().attempt(1).refused(quota).reason("QuotaExceeded"), "", seconds(10)},
+      {"quota for too long", Scene().attempt(1).refused(quota).pre_running_deadline(60).after(60), "close 1"},
+      {"quota for too long, closed",
+       Scene().attempt(1).refused(quota).pre_running_deadline(60).after(60).files(closed()),
+       "status Failed QuotaExceeded 1 warning"},
+      {"refused for good, closed", Scene().attempt(1).refused(invalid).files(closed()).backoff_limit(9),
+       "status Failed InvalidTemplate 1 warning"},
+      {"refused for good, but another's pod has begun", Scene().attempt(1).refused(invalid).files(claimed_by_runner()),
+       "status Started PodLost 1"},
+      {"refused for good", Scene().attempt(1).refused(invalid), "close 1"},
+      {"cancelled", Scene().attempt(1).cancelled(), "close 1"},
+      {"deadline over while waiting", Scene().attempt(2).deadline(60).after(61), "close 2"},
+  });
+}
+
+TEST(Plan, PendingPods) {
+  const PodOf pull = PodOf().waiting("ErrImagePull", "not found");
+  const PodOf back_off = PodOf().waiting("ImagePullBackOff");
+  expect_all({
+      {"just made", Scene().attempt(1).pod(PodOf()), "", seconds(3600)},
+      {"on its way", Scene().attempt(1).pod(PodOf().waiting("ContainerCreating"), 60'000), ""},
+      {"odd for a moment", Scene().attempt(1).pod(pull, 300), "", milliseconds(700)},
+      {"image can't be had", Scene().attempt(1).pod(pull, 1'000), "status Started ErrImagePull 1"},
+      {"the kubelet's other word for it", Scene().attempt(1).pod(back_off, 5'000).reason("ErrImagePull"), ""},
+      {"unschedulable", Scene().attempt(1).pod(PodOf().unschedulable(), 1'000), "status Started Unschedulable 1"},
+      {"config error", Scene().attempt(1).pod(PodOf().waiting("CreateContainerConfigError"), 1'000),
+       "status Started CreateContainerConfigError 1"},
+      {"too late", Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600), "close 1"},
+      {"too late, closed", Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600).files(closed()),
+       "status Failed ImagePullBackOff 1 warning"},
+      {"too late, may retry",
+       Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600).files(closed()).backoff_limit(1),
+       "status Started Retrying 2"},
+      {"too late, but the runner was quicker",
+       Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600).files(claimed_by_runner()), ""},
+      {"no such image name", Scene().attempt(1).pod(PodOf().waiting("InvalidImageName")), "close 1"},
+      {"no such image name, closed: no retry can help",
+       Scene().attempt(1).pod(PodOf().waiting("InvalidImageName")).files(closed()).backoff_limit(5),
+       "status Failed InvalidImageName 1 warning"},
+      {"never pull", Scene().attempt(1).pod(PodOf().waiting("ErrImageNeverPull")).files(closed()),
+       "status Failed ErrImageNeverPull 1 warning"},
+  });
+}
+
+TEST(Plan, RunningPods) {
+  expect_all({
+      {"just now: not worth a write", Scene().attempt(1).pod(PodOf().running(), 0), "", seconds(1)},
+      {"for a second", Scene().attempt(1).pod(PodOf().running(), 1'000), "status Started Running 1"},
+      {"cancelled", Scene().attempt(1).pod(PodOf().running()).cancelled(), "stop-pod 1"},
+      {"deadline over", Scene().attempt(1).pod(PodOf().running()).deadline(60).after(60), "stop-pod 1"},
+      {"suspend does not stop it", Scene().attempt(1).pod(PodOf().running(), 0).suspended(), ""},
+      {"pod of attempt 1 lives on", Scene().attempt(2).pod(PodOf(1).running()).pod(PodOf(2)), "stop-pod 1"},
+      {"pod of attempt 1 is being stopped", Scene().attempt(2).pod(PodOf(1).running().stopping()), "create-pod 2"},
+  });
+  Snapshot said = Scene().attempt(1).pod(PodOf().running(), 60'000).reason("Running").deadline(600).build();
+  said.job.status.node_name = "node1";
+  EXPECT_EQ(text_of(plan(said)), "");
+  EXPECT_EQ(plan(said).requeue_after, seconds(600)) << "wakes at the deadline";
+}
+
+TEST(Plan, EndedPods) {
+  expect_all({
+      {"success", Scene().attempt(1).pod(PodOf().succeeded()), "status Finished Completed 1 event"},
+      {"failure", Scene().attempt(1).pod(PodOf().exited(3)), "status Failed NonZeroExit 1 warning"},
+      {"failure, one more try", Scene().attempt(1).pod(PodOf().exited(3)).backoff_limit(1),
+       "status Started Retrying 2"},
+      {"second failure", Scene().attempt(2).pod(PodOf(2).exited(3)).backoff_limit(1),
+       "status Failed NonZeroExit 2 warning"},
+      {"failures do not count disruptions", Scene().attempt(2).pod(PodOf(2).exited(3)).backoff_limit(1).disruptions(1),
+       "status Started Retrying 3"},
+      {"cancelled: no more tries", Scene().attempt(1).pod(PodOf().exited(143)).backoff_limit(5).cancelled(),
+       "status Failed Cancelled 1 warning"},
+      {"ended well before it was told to stop", Scene().attempt(1).pod(PodOf().succeeded()).cancelled(),
+       "status Finished Completed 1 event"},
+      {"ended well because it was told to stop", Scene().attempt(1).pod(PodOf().succeeded().stopping()).cancelled(),
+       "status Failed Cancelled 1 warning"},
+      {"deadline", Scene().attempt(1).pod(PodOf().exited(143).stopping()).deadline(60).after(99),
+       "status Failed DeadlineExceeded 1 warning"},
+      {"exit 0 without a word: look at the volume", Scene().attempt(1).pod(PodOf().ended(0, "")), "inspect 1"},
+      {"exit 0, manifest", Scene().attempt(1).pod(PodOf().ended(0, "")).files(sealed()),
+       "status Finished Completed 1 event"},
+      {"exit 0, no manifest", Scene().attempt(1).pod(PodOf().ended(0, "")).files(claimed_by_runner()),
+       "status Failed NotSealed 1 warning"},
+      {"evicted before it started", Scene().attempt(1).pod(PodOf().failed("Evicted").disrupted()).files(unclaimed()),
+       "close 1"},
+      {"evicted: not counted", Scene().attempt(1).pod(PodOf().failed("Evicted").disrupted()).files(closed()),
+       "status Started Retrying 2"},
+      {"evicted too often",
+       Scene().attempt(11).disruptions(10).pod(PodOf(11).failed("Evicted").disrupted()).files(closed()),
+       "status Failed Evicted 11 warning"},
+      {"out of disk, counted", Scene().attempt(1).pod(PodOf().failed("Evicted")).files(claimed_by_runner()),
+       "status Failed Evicted 1 warning"},
+      {"sidecars go on: main's end counts", Scene().attempt(1).pod(PodOf().succeeded().with_sidecar_running()),
+       "status Finished Completed 1 event"},
+  });
+}
+
+TEST(Plan, PodsThatWereDeleted) {
+  expect_all({
+      {"unknown how", Scene().attempt(1).gone(PodOf().running()), "inspect 1"},
+      {"before its application started", Scene().attempt(1).gone(PodOf()).files(unclaimed()), "close 1"},
+      {"and closed", Scene().attempt(1).gone(PodOf()).files(closed()), "status Failed PodDeleted 1 warning"},
+      {"and closed, may retry", Scene().attempt(1).gone(PodOf()).files(closed()).backoff_limit(1),
+       "status Started Retrying 2"},
+      {"drained", Scene().attempt(1).gone(PodOf().disrupted()).files(closed()), "status Started Retrying 2"},
+      {"cancelled", Scene().attempt(1).gone(PodOf()).files(closed()).cancelled(), "status Failed Cancelled 1 warning"},
+      {"left a manifest", Scene().attempt(1).gone(PodOf().running()).files(sealed()),
+       "status Finished Completed 1 event"},
+      {"left a manifest of failure",
+       Scene().attempt(1).gone(PodOf().running()).files(sealed(testing::an_outcome(kExit, 3))),
+       "status Failed NonZeroExit 1 warning"},
+      {"another pod's manifest is none", Scene().attempt(1).gone(PodOf().running()).files([] {
+         AttemptFiles files = sealed();
+         (*files.manifest)->pod_uid = "other";
+         return files;
+       }()),
+       "status Started PodLost 1"},
+      {"last seen ended", Scene().attempt(1).gone(PodOf().exited(3)).files(claimed_by_runner()),
+       "status Failed NonZeroExit 1 warning"},
+      {"claimed, no word", Scene().attempt(1).gone(PodOf().running()).files(claimed_by_runner()),
+       "status Started PodLost 1"},
+      {"claimed, no word, said",
+       Scene().attempt(1).gone(PodOf().running()).files(claimed_by_runner()).reason("PodLost"), "", seconds(10)},
+      {"claimed, no word for too long",
+       Scene().attempt(1).gone(PodOf().running()).files(claimed_by_runner()).lost_for(300),
+       "status Failed PodLost 1 warning"},
+      {"after a restart nobody remembers the pod", Scene().attempt(1).files(sealed()),
+       "status Finished Completed 1 event"},
+      {"after a restart, closed", Scene().attempt(1).files(closed()), "status Failed NotStarted 1 warning"},
+      {"made anew under its name, and seen", Scene().attempt(1).gone(PodOf()).pod(PodOf().uid("new").running(), 0), ""},
+  });
+}
+
+TEST(Plan, NodesThatDoNotAnswer) {
+  const PodOf stopping = PodOf().running().stopping();
+  expect_all({
+      {"within grace", Scene().attempt(1).pod(stopping, 1'000), "", seconds(299)},
+      {"too long", Scene().attempt(1).pod(stopping, 300'000), "inspect 1"},
+      {"too long, never claimed", Scene().attempt(1).pod(stopping, 300'000).files(unclaimed()), "close 1"},
+      {"too long, running for all we know: not counted",
+       Scene().attempt(1).pod(stopping, 300'000).files(claimed_by_runner()), "status Started Retrying 2"},
+      {"too long, but it was done", Scene().attempt(1).pod(stopping, 300'000).files(sealed()),
+       "status Finished Completed 1 event"},
+      {"too long, cancelled", Scene().attempt(1).pod(stopping, 300'000).files(claimed_by_runner()).cancelled(),
+       "status Failed Cancelled 1 warning"},
+  });
+}
+
+TEST(Plan, EndedJobs) {
+  expect_all({
+      {"not archived", Scene().attempt(1).finished(), "archive"},
+      {"archived", Scene().attempt(1).finished(true), ""},
+      {"its pod stays for its logs", Scene().attempt(1).finished(true).pod(PodOf().succeeded()), ""},
+      {"sidecars are stopped", Scene().attempt(1).finished(true).pod(PodOf().succeeded().with_sidecar_running()),
+       "stop-pod 1"},
+      {"a pod that never started is stopped",
+       Scene().attempt(1).finished(true).pod(PodOf().waiting("InvalidImageName")), "stop-pod 1"},
+      {"that is under way", Scene().attempt(1).finished(true).pod(PodOf().running().stopping()), ""},
+      {"cancel and suspend change nothing", Scene().attempt(1).finished(true).cancelled().suspended(), ""},
+      {"an Application that went away changes nothing", Scene().attempt(1).finished(true).without_application(), ""},
+      {"nor does a missing finalizer", Scene().attempt(1).finished(true).without_finalizer(), ""},
+  });
+}
+
+TEST(Plan, DeletedJobs) {
+  expect_all({
+      {"with a pod", Scene().attempt(1).deleted().pod(PodOf().running()), "stop-pod 1"},
+      {"its pod is being stopped", Scene().attempt(1).deleted().pod(PodOf().running().stopping(), 1'000), "",
+       seconds(299)},
+      {"its pod's node is lost", Scene().attempt(1).deleted().pod(PodOf().running().stopping(), 300'000),
+       "purge, remove-finalizer"},
+      {"its pod has gone", Scene().attempt(1).deleted().gone(PodOf().running()), "purge, remove-finalizer"},
+      {"its pod was not seen yet", Scene().attempt(1).deleted(), "inspect 1"},
+      {"there is none", Scene().attempt(1).deleted().files(unclaimed()), "purge, remove-finalizer"},
+      {"an ended pod is removed, too", Scene().attempt(1).finished(true).deleted().pod(PodOf().succeeded()),
+       "stop-pod 1"},
+      {"and not waited for", Scene().attempt(1).finished(true).deleted().pod(PodOf().succeeded().stopping()),
+       "purge, remove-finalizer"},
+      {"queued", Scene().deleted(), "purge, remove-finalizer"},
+      {"a moment ago", Scene().deleted(400), "", milliseconds(600)},
+      {"others' finalizers are theirs", Scene().deleted().without_finalizer(), ""},
+      {"deletion comes before everything", Scene().attempt(1).deleted().files(unclaimed()).cancelled(),
+       "purge, remove-finalizer"},
+  });
+}
+
+TEST(Plan, RecordOfTheEnd) {
+  const Plan got = plan(Scene().attempt(1).pod(PodOf().succeeded()).after(2).build());
+  const job::JobStatus status = std::get<WriteStatus>(got.actions.at(0)).status;
+  EXPECT_EQ(status.accepted_attempt, 1);
+  EXPECT_EQ(status.exit_code, 0);
+  EXPECT_EQ(status.node_name, "node1");
+  EXPECT_EQ(status.completion_time, at(102));
+  EXPECT_EQ(status.duration, "2.0s");
+  EXPECT_EQ(status.message, "exit code 0 after 1.2 s");
+  ASSERT_TRUE(status.artifacts);
+  EXPECT_EQ(status.artifacts->output_bytes, 12);
+  EXPECT_EQ(status.artifacts->log_bytes, 34);
+  ASSERT_NE(status.condition("Complete"), nullptr);
+  EXPECT_EQ(status.condition("Complete")->status, "True");
+  EXPECT_EQ(status.condition("Failed"), nullptr);
+  ASSERT_EQ(status.attempt_history.size(), 1u);
+  EXPECT_EQ(status.attempt_history[0].pod_uid, kPodUid);
+  EXPECT_EQ(status.attempt_history[0].memory_limit, "64Mi");
+  EXPECT_EQ(status.attempt_history[0].start_time, at(100));
+}
+
+TEST(Plan, RecordOfAFailedAttemptAndTheNext) {
+  const Plan got = plan(Scene().attempt(1).pod(PodOf().exited(3)).backoff_limit(3).after(2).build());
+  const job::JobStatus status = std::get<WriteStatus>(got.actions.at(0)).status;
+  EXPECT_EQ(status.attempts, 2);
+  EXPECT_EQ(status.next_attempt_time, at(112)) << "10 s later, as batch/v1 Jobs";
+  EXPECT_EQ(status.pod_name, std::string(testing::kJobId) + "-2");
+  EXPECT_FALSE(status.exit_code);
+  EXPECT_FALSE(status.completion_time);
+  EXPECT_EQ(status.attempt_history.at(0).exit_code, 3);
+  EXPECT_NE(status.message.find("exit code 3"), std::string::npos) << status.message;
+}
+
+TEST(Plan, BackoffDoublesUpToItsLimit) {
+  const std::pair<int, int> wants[] = {{1, 10}, {2, 20}, {3, 40}, {6, 320}, {7, 360}, {500, 360}};
+  for (const auto& [attempt, want_seconds] : wants) {
+    const Plan got = plan(Scene().attempt(attempt).pod(PodOf(attempt).exited(3)).backoff_limit(1000).build());
+    const job::JobStatus status = std::get<WriteStatus>(got.actions.at(0)).status;
+    EXPECT_EQ(status.next_attempt_time, at(100 + want_seconds)) << "after attempt " << attempt;
+    EXPECT_LE(status.attempt_history.size(), 10u);
+  }
+}
+
+TEST(Plan, EndOfAFailedJobHasTheConditionForKubectlWait) {
+  const Plan got = plan(Scene().attempt(1).pod(PodOf().exited(3)).build());
+  const job::JobStatus status = std::get<WriteStatus>(got.actions.at(0)).status;
+  ASSERT_NE(status.condition("Failed"), nullptr);
+  EXPECT_EQ(status.condition("Failed")->status, "True");
+  EXPECT_EQ(status.condition("Failed")->reason, "NonZeroExit");
+  EXPECT_EQ(status.exit_code, 3);
+  EXPECT_FALSE(status.accepted_attempt);
+}
+
+TEST(Plan, SuspendedConditionComesAndGoes) {
+  Scene scene = Scene().suspended();
+  const job::JobStatus held = std::get<WriteStatus>(plan(scene.build()).actions.at(0)).status;
+  ASSERT_NE(held.condition("Suspended"), nullptr);
+  EXPECT_EQ(held.condition("Suspended")->status, "True");
+  Snapshot resumed = Scene().build();
+  resumed.job.status = held;
+  const job::JobStatus started = std::get<WriteStatus>(plan(resumed).actions.at(0)).status;
+  EXPECT_EQ(started.condition("Suspended")->status, "False");
+}
+
+// Whatever the world looks like: these never happen.
+TEST(Plan, NeverDoublesAndNeverGoesBack) {
+  std::mt19937 random(7);
+  const auto pick = [&](int count) { return static_cast<int>(random() % static_cast<unsigned>(count)); };
+  const auto some_pod = [&](int attempt) {
+    PodOf pod(attempt);
+    switch (pick(8)) {
+      case 0:
+        break;
+      case 1:
+        pod.waiting("ErrImagePull");
+        break;
+      case 2:
+        pod.waiting("InvalidImageName");
+        break;
+      case 3:
+        pod.running();
+        break;
+      case 4:
+        pod.succeeded();
+        break;
+      case 5:
+        pod.exited(pick(256));
+        break;
+      case 6:
+        pod.ended(pick(2) * 137, pick(2) ? "rubbish" : "");
+        break;
+      case 7:
+        pod.failed("Evicted");
+        break;
+    }
+    if (pick(4) == 0) pod.stopping();
+    if (pick(6) == 0) pod.disrupted();
+    return pod;
+  };
+  const auto some_files = [&] {
+    switch (pick(5)) {
+      case 0:
+        return unclaimed();
+      case 1:
+        return claimed_by_runner();
+      case 2:
+        return closed();
+      case 3:
+        return sealed(testing::an_outcome(kExit, 3));
+      default:
+        return sealed();
+    }
+  };
+  for (int round = 0; round < 50'000; ++round) {
+    Scene scene;
+    const int attempt = pick(4);
+    if (attempt > 0) scene.attempt(attempt);
+    const bool with_pod = attempt > 0 && pick(3) != 0;
+    const bool gone = pick(4) == 0;
+    if (with_pod) gone ? scene.gone(some_pod(attempt)) : scene.pod(some_pod(attempt), pick(2) * 400'000);
+    if (attempt > 1 && pick(4) == 0) scene.pod(some_pod(attempt - 1).uid("older"), 0);
+    if (attempt > 0 && pick(2)) scene.files(some_files());
+    if (pick(8) == 0) scene.cancelled();
+    if (pick(8) == 0) scene.suspended();
+    if (pick(8) == 0)
+      scene.without_application();
+    else
+      scene.backoff_limit(pick(3));
+    if (pick(8) == 0 && attempt > 0) scene.finished(pick(2) == 0);
+    if (pick(8) == 0) scene.deleted();
+    scene.after(pick(2) * 4'000).lost_for(pick(2) * 300);
+    const Snapshot snapshot = scene.build();
+    const Plan got = plan(snapshot);
+    SCOPED_TRACE(text_of(got) + " in round " + std::to_string(round));
+    const bool terminal = job::is_terminal(snapshot.job.status.phase);
+    const bool claim_known = snapshot.files && snapshot.files->claim;
+    for (const Action& action : got.actions) {
+      if (const auto* write = std::get_if<WriteStatus>(&action)) {
+        ASSERT_FALSE(terminal) << "a terminal status is never written again";
+        ASSERT_FALSE(snapshot.job.meta.deletion_timestamp);
+        ASSERT_GE(write->status.attempts, snapshot.job.status.attempts);
+        ASSERT_LE(write->status.attempts, snapshot.job.status.attempts + 1);
+        ASSERT_GE(write->status.phase, snapshot.job.status.phase) << "never goes back";
+        if (attempt > 0 && write->status.attempts > attempt) {
+          const PodSighting* sighting = snapshot.pod_of(attempt);
+          const bool ended_by_kubelet = sighting != nullptr && look_at(*sighting->pod).stage == PodView::Stage::kEnded;
+          ASSERT_TRUE(ended_by_kubelet || claim_known) << "a next attempt only after the last is over or closed";
+        }
+        if (write->status.phase == job::Phase::kFinished) {
+          ASSERT_TRUE(write->status.accepted_attempt);
+        }
+      }
+      if (std::holds_alternative<CreatePod>(action)) {
+        ASSERT_FALSE(terminal || snapshot.job.spec.cancel || snapshot.job.meta.deletion_timestamp);
+        ASSERT_FALSE(with_pod) << "one pod per attempt";
+        ASSERT_FALSE(claim_known) << "what was claimed is not begun again";
+      }
+      if (std::holds_alternative<PurgeFolder>(action)) {
+        ASSERT_TRUE(snapshot.job.meta.deletion_timestamp);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vbrain::controller
