@@ -1,0 +1,137 @@
+#include "kube/client.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+#include <thread>
+
+#include "support/fake_api_server.hpp"
+#include "unit/kube/things.hpp"
+
+namespace vbrain::kube {
+namespace {
+
+class ClientTest : public ::testing::Test {
+ protected:
+  testing::FakeApiServer server_;
+  Client client_{server_};
+};
+
+TEST_F(ClientTest, CreatesReadsReplacesAndRemoves) {
+  const auto created = client_.create<Thing>("ns", thing_json("a", "1"));
+  ASSERT_TRUE(created);
+  EXPECT_EQ(created->value, "1");
+  auto read = client_.get<Thing>("ns", "a");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->meta.uid, created->meta.uid);
+
+  auto next = thing_json("a", "2");
+  next["metadata"]["resourceVersion"] = read->meta.resource_version;
+  const auto replaced = client_.replace<Thing>("ns", next);
+  ASSERT_TRUE(replaced);
+  EXPECT_NE(replaced->meta.resource_version, read->meta.resource_version);
+  const auto stale = client_.replace<Thing>("ns", next);
+  ASSERT_FALSE(stale);
+  EXPECT_EQ(stale.error().code, ErrorCode::kConflict);
+
+  const auto refused = client_.remove(Thing::kType, "ns", "a", {.preconditions = {.uid = "another"}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_TRUE(client_.remove(Thing::kType, "ns", "a", {.preconditions = {.uid = read->meta.uid}}));
+  const auto absent = client_.get<Thing>("ns", "a");
+  ASSERT_FALSE(absent);
+  EXPECT_EQ(absent.error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(ClientTest, TheStatusIsWrittenAlone) {
+  const auto created = client_.create(Thing::kType, "ns", thing_json("a", "1"));
+  auto body = *created;
+  body["spec"]["value"] = "changed";
+  body["status"] = {{"phase", "Started"}};
+  const auto written = client_.replace_status(Thing::kType, "ns", body);
+  ASSERT_TRUE(written);
+  EXPECT_EQ((*written)["status"]["phase"], "Started");
+  EXPECT_EQ((*written)["spec"]["value"], "1");
+}
+
+TEST_F(ClientTest, Patches) {
+  ASSERT_TRUE(client_.create(Thing::kType, "ns", thing_json("a", "1")));
+  const auto merged = client_.patch<Thing>("ns", "a", PatchKind::kMerge, {{"spec", {{"value", "2"}}}});
+  ASSERT_TRUE(merged);
+  EXPECT_EQ(merged->value, "2");
+  const auto refused = client_.patch<Thing>("ns", "a", PatchKind::kJson,
+                                            {{{"op", "test"}, {"path", "/metadata/uid"}, {"value", "x"}},
+                                             {{"op", "replace"}, {"path", "/spec/value"}, {"value", "3"}}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalid);
+}
+
+TEST_F(ClientTest, ListsAllPages) {
+  for (int i = 0; i < 12; ++i) server_.put(kThings, thing_json("t" + std::to_string(i), "1"));
+  const auto things = client_.list<Thing>("ns", {.limit = 5});
+  ASSERT_TRUE(things);
+  EXPECT_EQ(things->size(), 12u);
+  EXPECT_EQ(server_.count("GET", "limit=5"), 3u);
+}
+
+TEST_F(ClientTest, AnObjectThatCannotBeDecodedIsAnError) {
+  server_.put(kThings, thing_json("bad", 7));
+  const auto read = client_.get<Thing>("ns", "bad");
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kInternal);
+  EXPECT_EQ(read.error().reason, "Malformed");
+  EXPECT_FALSE(client_.list<Thing>("ns"));
+}
+
+// Lets calls in only when told so, and counts how many are inside.
+class Turnstile final : public Transport {
+ public:
+  KubeResult<Response> call(const Request&, std::stop_token) override {
+    const int inside = ++inside_;
+    if (inside == 2 && !opened_.exchange(true)) both_inside_.count_down();
+    int seen = most_;
+    while (seen < inside && !most_.compare_exchange_weak(seen, inside)) {
+    }
+    both_inside_.wait();
+    --inside_;
+    return Response{.status = 200, .body = "{}"};
+  }
+  KubeResult<void> stream(const Request&, const StreamOptions&, const ChunkSink&, std::stop_token) override {
+    return {};
+  }
+  int most() const { return most_; }
+
+ private:
+  std::latch both_inside_{1};
+  std::atomic<bool> opened_{false};
+  std::atomic<int> inside_{0};
+  std::atomic<int> most_{0};
+};
+
+TEST(Client, LimitsWhatIsUnderWay) {
+  Turnstile transport;
+  Client client(transport, 2);
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&] {
+        for (int n = 0; n < 20; ++n) EXPECT_TRUE(client.get(Thing::kType, "ns", "a"));
+      });
+    }
+  }
+  EXPECT_EQ(transport.most(), 2);
+}
+
+TEST(Client, AWaiterIsCancelledByItsStopToken) {
+  Turnstile transport;
+  Client client(transport, 0);
+  std::stop_source stop;
+  std::jthread stopper([&] { stop.request_stop(); });
+  const auto result = client.get(Thing::kType, "ns", "a", stop.get_token());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace vbrain::kube

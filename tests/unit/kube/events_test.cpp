@@ -1,0 +1,171 @@
+#include "kube/events.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <latch>
+
+#include "support/fake_api_server.hpp"
+#include "support/manual_clock.hpp"
+
+namespace vbrain::kube {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+ObjectReference job(const std::string& name) {
+  return {"vbrain.visagio.com/v1", "Job", "ns", name, "uid-" + name, "7"};
+}
+
+class EventsTest : public ::testing::Test {
+ protected:
+  EventOptions options() {
+    EventOptions made;
+    made.instance = "controller-0";
+    made.max_queued = 3;
+    return made;
+  }
+  std::vector<json> written() const {
+    std::vector<json> bodies;
+    for (const auto& request : server_.requests()) {
+      if (request.method == "POST") bodies.push_back(json::parse(request.body));
+    }
+    return bodies;
+  }
+  std::vector<json> patches() const {
+    std::vector<json> bodies;
+    for (const auto& request : server_.requests()) {
+      if (request.method == "PATCH") bodies.push_back(json::parse(request.body));
+    }
+    return bodies;
+  }
+
+  testing::FakeApiServer server_;
+  testing::ManualClock clock_;
+  base::Metrics metrics_;
+  Client client_{server_};
+};
+
+TEST_F(EventsTest, WritesWhatAPersonNeeds) {
+  EventRecorder recorder(client_, options(), metrics_, clock_);
+  recorder.record(job("a"), EventKind::kWarning, "Failed", "exit code 3", "Finish");
+  recorder.flush();
+  ASSERT_EQ(written().size(), 1u);
+  const json event = written()[0];
+  EXPECT_EQ(event["apiVersion"], "events.k8s.io/v1");
+  EXPECT_EQ(event["regarding"]["kind"], "Job");
+  EXPECT_EQ(event["regarding"]["name"], "a");
+  EXPECT_EQ(event["regarding"]["uid"], "uid-a");
+  EXPECT_EQ(event["regarding"]["apiVersion"], "vbrain.visagio.com/v1");
+  EXPECT_EQ(event["type"], "Warning");
+  EXPECT_EQ(event["reason"], "Failed");
+  EXPECT_EQ(event["note"], "exit code 3");
+  EXPECT_EQ(event["action"], "Finish");
+  EXPECT_EQ(event["reportingController"], "vbrain.visagio.com/controller");
+  EXPECT_EQ(event["reportingInstance"], "controller-0");
+  EXPECT_THAT(event["metadata"]["name"].get<std::string>(), ::testing::MatchesRegex("a\\.[0-9a-f]+"));
+  EXPECT_EQ(event["metadata"]["namespace"], "ns");
+}
+
+TEST_F(EventsTest, TheSameAgainIsCountedInASeries) {
+  EventRecorder recorder(client_, options(), metrics_, clock_);
+  const auto record = [&](int times, const char* note) {
+    for (int i = 0; i < times; ++i) {
+      recorder.record(job("a"), EventKind::kNormal, "Pulling", note, "Start");
+      recorder.flush();
+    }
+  };
+  record(50, "image x");
+  EXPECT_EQ(written().size(), 1u);
+  ASSERT_EQ(patches().size(), 1u) << "the first repetition at once, the others later";
+  EXPECT_EQ(patches()[0]["series"]["count"], 2);
+  clock_.advance(60s);
+  record(1, "image x");
+  ASSERT_EQ(patches().size(), 2u);
+  EXPECT_EQ(patches()[1]["series"]["count"], 51);
+  record(1, "image y");
+  EXPECT_EQ(written().size(), 2u);
+}
+
+TEST_F(EventsTest, AnEventThatTheServerForgotBeginsAnew) {
+  EventRecorder recorder(client_, options(), metrics_, clock_);
+  const auto record = [&] {
+    recorder.record(job("a"), EventKind::kNormal, "Pulling", "x", "Start");
+    recorder.flush();
+  };
+  record();
+  server_.erase("/apis/events.k8s.io/v1/namespaces/ns/events/" + written()[0]["metadata"]["name"].get<std::string>());
+  clock_.advance(2h);
+  record();
+  EXPECT_EQ(written().size(), 2u);
+  record();
+  EXPECT_EQ(written().size(), 2u);
+}
+
+TEST_F(EventsTest, DropsRatherThanBlocks) {
+  std::latch entered(1);
+  std::latch release(1);
+  server_.set_before([&](const Request&) {
+    entered.count_down();
+    release.wait();
+    return std::optional<Error>();
+  });
+  EventRecorder recorder(client_, options(), metrics_, clock_);
+  recorder.record(job("a"), EventKind::kNormal, "R", "0", "A");
+  entered.wait();
+  server_.set_before({});
+  for (int i = 1; i <= 5; ++i) recorder.record(job("a"), EventKind::kNormal, "R", std::to_string(i), "A");
+  release.count_down();
+  recorder.flush();
+  EXPECT_EQ(written().size(), 4u) << "one under way and three that waited";
+  EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_events_dropped_total 2"));
+}
+
+TEST_F(EventsTest, ARefusedEventIsCountedAndForgotten) {
+  server_.set_before(
+      [](const Request&) { return std::optional(Error{.code = ErrorCode::kForbidden, .message = "no"}); });
+  EventRecorder recorder(client_, options(), metrics_, clock_);
+  recorder.record(job("a"), EventKind::kNormal, "R", "n", "A");
+  recorder.flush();
+  EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_events_refused_total 1"));
+  server_.set_before({});
+  recorder.record(job("a"), EventKind::kNormal, "R", "n", "A");
+  recorder.flush();
+  EXPECT_EQ(written().size(), 1u);
+}
+
+TEST_F(EventsTest, LongTextsAreCutBetweenCharacters) {
+  EventRecorder recorder(client_, options(), metrics_, clock_);
+  std::string note = "x";
+  while (note.size() < 3'000) note += "\xC3\xA9";
+  recorder.record(job(std::string(250, 'n')), EventKind::kNormal, "R", note, "A");
+  recorder.flush();
+  const json event = written().at(0);
+  EXPECT_EQ(event["note"].get<std::string>().size(), 1'023u);
+  EXPECT_LE(event["metadata"]["name"].get<std::string>().size(), 253u);
+}
+
+TEST_F(EventsTest, RemembersABoundedNumber) {
+  EventOptions few = options();
+  few.max_remembered = 2;
+  EventRecorder recorder(client_, few, metrics_, clock_);
+  for (const char* name : {"a", "b", "c", "a"}) {
+    recorder.record(job(name), EventKind::kNormal, "R", "n", "A");
+    recorder.flush();
+    clock_.advance(1s);
+  }
+  EXPECT_EQ(written().size(), 4u);
+}
+
+TEST_F(EventsTest, WhatIsQueuedIsWrittenAtTheEnd) {
+  {
+    EventRecorder recorder(client_, options(), metrics_, clock_);
+    recorder.record(job("a"), EventKind::kNormal, "R", "n", "A");
+  }
+  EXPECT_EQ(written().size(), 1u);
+}
+
+}  // namespace
+}  // namespace vbrain::kube

@@ -1,0 +1,275 @@
+#include "kube/leader_elector.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <latch>
+#include <thread>
+
+#include "support/fake_api_server.hpp"
+#include "support/manual_clock.hpp"
+
+namespace vbrain::kube {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+const std::string kLeases = "/apis/coordination.k8s.io/v1/namespaces/ns/leases";
+
+// An elector whose waiting moves the clock on instead of taking time. What happens meanwhile is a function of how
+// often it has waited.
+class ElectorTest : public ::testing::Test {
+ protected:
+  using Script = std::function<void(int wait)>;
+
+  LeaderElector elector(const std::string& identity, Script script = {}) {
+    return LeaderElector(
+        client_, {.namespace_name = "ns", .name = "leader", .identity = identity}, clock_, metrics_,
+        [this, script, waits = std::make_shared<int>(0)](std::stop_token stop, std::chrono::nanoseconds time) {
+          if (stop.stop_requested()) return false;
+          clock_.advance(time);
+          if (script) script((*waits)++);
+          return !stop.stop_requested();
+        });
+  }
+
+  json lease() const { return server_.object(kLeases + "/leader"); }
+  std::string holder() const {
+    const json found = lease();
+    return found.is_null() ? "(none)" : found["spec"].value("holderIdentity", "");
+  }
+  void put_lease(const std::string& holder, int renewal = 0) {
+    server_.put(kLeases, {{"metadata", {{"name", "leader"}, {"namespace", "ns"}}},
+                          {"spec",
+                           {{"holderIdentity", holder},
+                            {"leaseDurationSeconds", 15},
+                            {"leaseTransitions", 1},
+                            {"renewTime", "2026-01-01T00:00:" + std::to_string(10 + renewal) + ".000000Z"}}}});
+  }
+  // Filled with the clock's time when the first such request comes.
+  std::shared_ptr<base::SteadyPoint> time_of_first(const std::string& method) {
+    auto time = std::make_shared<base::SteadyPoint>();
+    server_.set_before([this, method, time](const Request& request) {
+      if (request.method == method && *time == base::SteadyPoint{}) *time = clock_.steady();
+      return std::optional<Error>();
+    });
+    return time;
+  }
+  static void until_stopped(std::stop_token leading) {
+    std::latch stopped(1);
+    const std::stop_callback wake(leading, [&] { stopped.count_down(); });
+    stopped.wait();
+  }
+
+  testing::FakeApiServer server_;
+  testing::ManualClock clock_;
+  base::Metrics metrics_;
+  Client client_{server_};
+};
+
+TEST_F(ElectorTest, TakesAFreeLeaseLeadsAndGivesItUp) {
+  auto elector = this->elector("me");
+  std::stop_source stop;
+  std::string holder_at_end;
+  const auto end = elector.run(
+      stop.get_token(),
+      [&](std::stop_token leading) {
+        EXPECT_TRUE(elector.leading());
+        EXPECT_EQ(elector.holder(), "me");
+        EXPECT_EQ(holder(), "me");
+        stop.request_stop();
+        until_stopped(leading);
+      },
+      [&] { holder_at_end = holder(); });
+  EXPECT_EQ(end, LeaderElector::End::kStopped);
+  EXPECT_EQ(holder_at_end, "me") << "given up only after the work has ended";
+  EXPECT_EQ(holder(), "");
+  EXPECT_FALSE(elector.leading());
+}
+
+TEST_F(ElectorTest, WorkThatEndsByItselfGivesTheLeaseUp) {
+  auto elector = this->elector("me");
+  EXPECT_EQ(elector.run({}, [](std::stop_token) {}), LeaderElector::End::kFinished);
+  EXPECT_EQ(holder(), "");
+}
+
+TEST_F(ElectorTest, AReleasedLeaseIsTakenAtOnce) {
+  auto first = elector("first");
+  first.run({}, [](std::stop_token) {});
+  auto second = elector("second");
+  const auto before = clock_.steady();
+  const auto taken_at = time_of_first("PUT");
+  second.run({}, [](std::stop_token) {});
+  EXPECT_EQ(*taken_at, before);
+  EXPECT_EQ(lease()["spec"]["leaseTransitions"], 1);
+}
+
+TEST_F(ElectorTest, ADeadHoldersLeaseIsTakenWhenItWasSeenUnchangedForItsDuration) {
+  put_lease("dead");
+  const auto begin = clock_.steady();
+  const auto taken_at = time_of_first("PUT");
+  auto elector = this->elector("me");
+  elector.run({}, [](std::stop_token) {});
+  EXPECT_GE(*taken_at - begin, 15s);
+  EXPECT_LE(*taken_at - begin, 15s + 2400ms);
+  EXPECT_EQ(lease()["spec"]["leaseTransitions"], 2);
+}
+
+TEST_F(ElectorTest, ALivingHolderKeepsItsLease) {
+  put_lease("living");
+  std::stop_source stop;
+  auto elector = this->elector("me", [&](int wait) {
+    put_lease("living", wait % 40);
+    if (wait == 60) stop.request_stop();
+  });
+  EXPECT_EQ(elector.run(stop.get_token(), [](std::stop_token) { FAIL(); }), LeaderElector::End::kStopped);
+  EXPECT_EQ(elector.holder(), "living");
+  EXPECT_EQ(server_.count("PUT"), 0u);
+}
+
+TEST_F(ElectorTest, RenewsEveryPeriodWithOneWriteAndNoRead) {
+  std::stop_source stop;
+  auto elector = this->elector("me", [&](int wait) {
+    if (wait != 9) return;
+    EXPECT_EQ(server_.count("GET"), 1u);
+    EXPECT_EQ(server_.count("POST"), 1u);
+    EXPECT_EQ(server_.count("PUT"), 9u);
+    stop.request_stop();
+  });
+  elector.run(stop.get_token(), &until_stopped);
+}
+
+TEST_F(ElectorTest, GoesOnRenewingWhileTheWorkDrains) {
+  std::stop_source stop;
+  std::latch drained(1);
+  std::size_t writes_at_stop = 0;
+  auto elector = this->elector("me", [&](int wait) {
+    if (wait == 2) {
+      stop.request_stop();
+      writes_at_stop = server_.count("PUT");
+    }
+    if (wait == 30) drained.count_down();
+  });
+  const auto end = elector.run(stop.get_token(), [&](std::stop_token leading) {
+    until_stopped(leading);
+    drained.wait();
+    EXPECT_TRUE(elector.leading());
+  });
+  EXPECT_EQ(end, LeaderElector::End::kStopped);
+  EXPECT_GE(server_.count("PUT"), writes_at_stop + 27);
+}
+
+TEST_F(ElectorTest, LosesTheLeaseWhenItCannotRenewInTime) {
+  auto elector = this->elector("me", [&](int wait) {
+    if (wait != 3) return;
+    server_.set_before(
+        [](const Request&) { return std::optional(Error{.code = ErrorCode::kUnavailable, .message = "away"}); });
+  });
+  base::SteadyPoint stopped_at{};
+  const auto begin = clock_.steady();
+  const auto end = elector.run({}, [&](std::stop_token leading) {
+    until_stopped(leading);
+    stopped_at = clock_.steady();
+  });
+  EXPECT_EQ(end, LeaderElector::End::kLost);
+  EXPECT_FALSE(elector.leading());
+  // Three good renewals, then the deadline of 10 s, well before the others' 15 s.
+  EXPECT_GE(stopped_at - begin, 6s + 10s);
+  EXPECT_LT(stopped_at - begin, 6s + 15s);
+}
+
+TEST_F(ElectorTest, SurvivesAShortOutage) {
+  std::stop_source stop;
+  auto elector = this->elector("me", [&](int wait) {
+    if (wait == 2) {
+      server_.set_before(
+          [](const Request&) { return std::optional(Error{.code = ErrorCode::kUnavailable, .message = "away"}); });
+    }
+    if (wait == 5) server_.set_before({});
+    if (wait == 12) stop.request_stop();
+  });
+  EXPECT_EQ(elector.run(stop.get_token(), &until_stopped), LeaderElector::End::kStopped);
+}
+
+TEST_F(ElectorTest, AStolenLeaseEndsTheWorkAtOnceAndIsNotGivenUp) {
+  auto elector = this->elector("me", [&](int wait) {
+    if (wait == 2) put_lease("thief");
+  });
+  bool told = false;
+  EXPECT_EQ(elector.run({}, &until_stopped, [&] { told = true; }), LeaderElector::End::kLost);
+  EXPECT_TRUE(told);
+  EXPECT_EQ(holder(), "thief");
+  EXPECT_EQ(elector.holder(), "thief");
+}
+
+TEST_F(ElectorTest, ADeletedLeaseIsMadeAgain) {
+  std::stop_source stop;
+  auto elector = this->elector("me", [&](int wait) {
+    if (wait == 2) server_.erase(kLeases + "/leader");
+    if (wait == 4) {
+      EXPECT_EQ(holder(), "me");
+      stop.request_stop();
+    }
+  });
+  EXPECT_EQ(elector.run(stop.get_token(), &until_stopped), LeaderElector::End::kStopped);
+}
+
+TEST_F(ElectorTest, AProcessThatSleptTooLongDoesNotRenew) {
+  std::size_t writes = 0;
+  auto elector = this->elector("me", [&](int wait) {
+    if (wait == 2) {
+      clock_.advance(60s);  // SIGSTOP, SIGCONT
+      writes = server_.count("PUT");
+    }
+  });
+  EXPECT_EQ(elector.run({}, &until_stopped), LeaderElector::End::kLost);
+  EXPECT_EQ(server_.count("PUT"), writes);
+}
+
+TEST_F(ElectorTest, ALeaseEditedByHandIsReadAgainAndKept) {
+  std::stop_source stop;
+  auto elector = this->elector("me", [&](int wait) {
+    if (wait == 2) put_lease("me");
+    if (wait == 4) stop.request_stop();
+  });
+  EXPECT_EQ(elector.run(stop.get_token(), &until_stopped), LeaderElector::End::kStopped);
+}
+
+TEST_F(ElectorTest, WorkThatThrowsGivesTheLeaseUpAndIsPassedOn) {
+  auto elector = this->elector("me");
+  EXPECT_THROW(elector.run({}, [](std::stop_token) { throw std::runtime_error("work"); }), std::runtime_error);
+  EXPECT_EQ(holder(), "");
+}
+
+TEST_F(ElectorTest, OfManyCandidatesOneLeadsAtATime) {
+  std::atomic<int> leading{0};
+  std::atomic<int> led{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&, i] {
+        auto candidate =
+            LeaderElector(client_, {.namespace_name = "ns", .name = "leader", .identity = "c" + std::to_string(i)},
+                          clock_, metrics_, [](std::stop_token stop, std::chrono::nanoseconds) {
+                            std::this_thread::yield();
+                            return !stop.stop_requested();
+                          });
+        candidate.run({}, [&](std::stop_token) {
+          EXPECT_EQ(++leading, 1);
+          ++led;
+          --leading;
+        });
+      });
+    }
+  }
+  EXPECT_EQ(led, 4);
+}
+
+TEST_F(ElectorTest, RefusesABadConfiguration) {
+  EXPECT_THROW(LeaderElector(client_, {.namespace_name = "ns", .name = "l", .identity = ""}, clock_, metrics_),
+               std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace vbrain::kube
