@@ -27,14 +27,13 @@ helm helm.sh/helm/v3 $HELM_VERSION
 PINS
 }
 
-build_one() { # build_one NAME DIRECTORY
-  local name="$1" into="$2" folder package log started pid waited=0
+build_one() { # build_one NAME FILE: from the module of NAME into FILE
+  local name="$1" file="$2" folder package log started=$SECONDS pid waited=0
   read -r folder package <<<"${TOOL_PACKAGE[$name]}"
-  log="$into/../$name.log"
-  started=$SECONDS
+  log="$file.log"
   (cd "$CLUSTER_DIR/$folder" &&
     CGO_ENABLED=0 GOTOOLCHAIN=local GOWORK=off GOFLAGS="-mod=readonly -buildvcs=false" exec nice "$GO" build -trimpath \
-      -ldflags "$(tool_ldflags "$name")" -o "$into/.$name.$$" "$package") >"$log" 2>&1 &
+      -ldflags "$(tool_ldflags "$name")" -o "$file.new" "$package") >"$log" 2>&1 &
   pid=$!
   while kill -0 "$pid" 2>/dev/null; do
     sleep 1
@@ -42,17 +41,18 @@ build_one() { # build_one NAME DIRECTORY
     ((waited % 30)) || say "  $name: ${waited} s so far"
   done
   if ! wait "$pid"; then
-    rm -f "$into/.$name.$$"
+    rm -f "$file.new"
     tail_log "$log" 20
     fail "building $name failed. A 403 or a timeout above: the Go module proxy can't be reached (see \`$GO env GOPROXY\`);" \
       "no space: free some under $VBRAIN_CACHE and \`$GO env GOCACHE\`. Then run it again, it goes on where it stopped."
   fi
-  mv "$into/.$name.$$" "$into/$name"
+  rm -f "$log"
+  mv "$file.new" "$file"
   say "  $name: built in $((SECONDS - started)) s"
 }
 
 main() {
-  local names=() missing=() name into count=0
+  local names=() missing=() name into store file count=0
   case "${1:-all}" in
     -h | --help) usage; exit 0 ;;
     --path) [[ -n "${2:-}" ]] || usage_error "--path needs a name"; tool "$2"; exit 0 ;;
@@ -71,17 +71,22 @@ main() {
   for name in "${names[@]}"; do [[ -x "$(tool "$name")" ]] || missing+=("$name"); done
   if ((${#missing[@]})); then
     check_pins
-    mkdir -p "$into"
+    store="$VBRAIN_CACHE/cluster/store"
+    mkdir -p "$into" "$store"
     # One build at a time per cache; the second one finds everything done.
-    exec 9>"$into/../lock"
+    exec 9>"$store/lock"
     flock -n 9 || { say "waiting for another build of the same binaries"; flock 9; }
     GO="$("$CLUSTER_DIR/go.sh")"
-    say "building ${#missing[@]} binaries into $into (kept for next time; about 6 minutes for all of them with an empty cache)"
+    say "building into $into (kept for next time; about 6 minutes for everything with an empty cache)"
     for name in "${missing[@]}"; do
       count=$((count + 1))
       [[ -x "$into/$name" ]] && continue
-      say "($count/${#missing[@]}) $name"
-      build_one "$name" "$into"
+      file="$store/$name-$(tool_key "$name")"
+      if [[ ! -x "$file" ]]; then
+        say "($count/${#missing[@]}) $name"
+        build_one "$name" "$file"
+      fi
+      ln -f "$file" "$into/$name"
     done
   fi
   printf '%s\n' "$into"

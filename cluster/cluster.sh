@@ -9,7 +9,9 @@ done
 usage() {
   cat <<USAGE
 usage: cluster.sh COMMAND --state DIR --name NAME ...
-  up                          start what does not run; returns when pods can run (--audit: requests go to DIR/audit.log)
+  up                          start what does not run; returns when pods can run
+                              --audit: every request goes to DIR/audit.log; --no-fsync: for tests, etcd does not wait
+                              for the disk. Both are remembered for this DIR.
   down                        end everything that up started; the data (etcd, volume, images) stays in DIR
   status                      table of the components; status 0 if all run, else 1
   load IMAGE.tar...           load images (OCI layout tars)
@@ -26,12 +28,13 @@ parse_arguments() {
   [[ "$COMMAND" != -h && "$COMMAND" != --help ]] || { usage; exit 0; }
   [[ -n "$COMMAND" ]] || { usage >&2; exit "$EXIT_USAGE"; }
   shift
-  STATE="" NAME="" AUDIT=0 ADDRESS_FILE="" REST=()
+  STATE="" NAME="" AUDIT=0 FSYNC=1 ADDRESS_FILE="" REST=()
   while (($#)); do
     case "$1" in
       --state) STATE="${2:?--state needs a folder}"; shift 2 ;;
       --name) NAME="${2:?--name needs a name}"; shift 2 ;;
       --audit) AUDIT=1; shift ;;
+      --no-fsync) FSYNC=0; shift ;;
       --address-file) ADDRESS_FILE="${2:?--address-file needs a file}"; shift 2 ;;
       --) shift; REST+=("$@"); break ;;
       -*) usage >&2; usage_error "unknown option $1" ;;
@@ -56,11 +59,33 @@ need_running() {
   NODE_ENTER=(nsenter "--net=/run/netns/$NAME" "--mount=/proc/$(process_pid anchor)/ns/mnt")
 }
 
+# --audit and --no-fsync hold for the state folder, so that an up without them does not start everything anew.
+remember_options() {
+  local audit="$AUDIT" fsync="$FSYNC"
+  # shellcheck disable=SC1091
+  if [[ -s "$STATE/options.env" ]]; then . "$STATE/options.env"; fi
+  AUDIT=$((AUDIT | audit)) FSYNC=$((FSYNC & fsync))
+  printf 'AUDIT=%s FSYNC=%s\n' "$AUDIT" "$FSYNC" >"$STATE/options.env"
+}
+
+# A name is machine-wide: two state folders must not share one, and a network namespace that somebody else made is not
+# ours to use or remove. The owner is written down before anything is made.
+check_owner() {
+  local owner=""
+  if [[ -s "$SOCKETS/owner" ]]; then owner="$(cat "$SOCKETS/owner")"; fi
+  if [[ -n "$owner" && "$owner" != "$STATE" && -d "$owner" ]] && ! cgroup_is_empty; then
+    fail "the name $NAME is used by the cluster in $owner; choose another one"
+  fi
+  if [[ -z "$owner" && -e "/run/netns/$NAME" ]] && cgroup_is_empty; then
+    fail "there is a network namespace $NAME that no cluster has made; choose another name"
+  fi
+}
+
 # What decides how the components run. If it differs from the last start they are started anew; the data stays.
 specification() {
   {
     bin_dir
-    printf '%s\n' "$NAME" "$AUDIT" "${KUBEBUILDER_ASSETS:-}"
+    printf '%s\n' "$NAME" "$AUDIT" "$FSYNC" "${KUBEBUILDER_ASSETS:-}"
     cat "$CLUSTER_DIR"/lib/{pki,control-plane,namespaces,node}.sh
   } | sha256sum | cut -c1-16
 }
@@ -68,7 +93,7 @@ specification() {
 up() {
   local began since wanted
   began="$(now_ms)"
-  if [[ -s "$STATE/audit" ]]; then AUDIT="$(cat "$STATE/audit")"; fi
+  remember_options
   wanted="$(specification)"
   if all_components_live && [[ "$(cat "$RUN/specification" 2>/dev/null)" == "$wanted" && -e "/run/netns/$NAME" ]]; then
     if api_is_ready; then
@@ -78,6 +103,8 @@ up() {
     fi
   fi
   check_machine
+  check_owner
+  trap 'say "interrupted; \`cluster.sh down\` ends what has been started"; exit 130' INT TERM
   "$CLUSTER_DIR/build.sh" all >/dev/null
   if process_lives anchor && [[ "$(cat "$RUN/specification" 2>/dev/null)" != "$wanted" ]]; then
     say "versions or flags have changed: starting the components anew, the data stays"
@@ -87,6 +114,7 @@ up() {
   fi
   say "starting cluster $NAME (Kubernetes $KUBERNETES_VERSION) in $STATE"
   mkdir -p "$SOCKETS" "$STATE"/{config,volume,images,kubelet,containerd,logs/containers,logs/pods}
+  printf '%s\n' "$STATE" >"$SOCKETS/owner"
   printf '%s\n' "$NAME" >"$STATE/name"
   printf '%s\n' "$wanted" >"$RUN/specification"
   make_cgroups
@@ -146,6 +174,7 @@ stop_everything() {
 down() {
   local began left
   began="$(now_ms)"
+  check_owner
   say "ending cluster $NAME"
   stop_everything
   left="$(grep -c "$SOCKETS" /proc/self/mounts || true)"
@@ -205,7 +234,7 @@ forward() {
 
 parse_arguments "$@"
 case "$COMMAND" in
-  up) make_state_folder; take_lock "$STATE/lock"; ((AUDIT == 0)) || echo 1 >"$STATE/audit"; up ;;
+  up) make_state_folder; take_lock "$STATE/lock"; up ;;
   down) if [[ -d "$STATE" ]]; then take_lock "$STATE/lock"; fi; down ;;
   status) show_status ;;
   load)

@@ -20,7 +20,7 @@ COMMAND="${1:-}"
 [[ "$COMMAND" != -h && "$COMMAND" != --help ]] || { usage; exit 0; }
 [[ -n "$COMMAND" ]] || { usage >&2; exit "$EXIT_USAGE"; }
 shift
-STATE="" NETNS="" AUDIT=0 FULL_CLUSTER=0 ENTER=()
+STATE="" NETNS="" AUDIT=0 FSYNC=0 FULL_CLUSTER=0 ENTER=()
 while (($#)); do
   case "$1" in
     --state) STATE="${2:?--state needs a folder}"; shift 2 ;;

@@ -26,7 +26,7 @@ import (
 )
 
 const (
-	maxConnections = 512
+	maxConnections = 2048
 	dialTimeout    = 10 * time.Second
 	// A connection of which one half is closed and on which nothing moves is ended after this time.
 	halfClosedTimeout = 5 * time.Minute

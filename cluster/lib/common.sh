@@ -6,6 +6,8 @@ CLUSTER_DIR="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 . "$CLUSTER_DIR/versions.env"
 VBRAIN_CACHE="${VBRAIN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/vbrain}"
 
+PATH="$PATH:/usr/sbin:/sbin" # iptables, ip and the CNI plugins; not everybody's path has them
+
 # Exit codes that callers tell apart: wrong arguments; this machine lacks something that we can't add.
 readonly EXIT_USAGE=2 EXIT_MACHINE=3
 

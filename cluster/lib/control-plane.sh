@@ -6,15 +6,13 @@
 #   ENTER            array: prefix that enters the network namespace; empty for the present one
 #   FULL_CLUSTER     1 in a cluster with controllers and a kubelet, else 0
 #   AUDIT            1 to write audit.log (metadata of every request)
+#   FSYNC            0: etcd's data survives the end of the process (kill -9 too), but not a power cut; quicker
 # shellcheck shell=bash
 
 readonly ADVERTISE_ADDRESS=10.254.0.1 SERVICE_CIDR=10.96.0.0/16 SERVICE_ADDRESS=10.96.0.1
 
 use_state_folder() { # use_state_folder DIRECTORY
-  local parent
-  parent="$(dirname "$1")"
-  mkdir -p "$parent"
-  STATE="$(cd "$parent" && pwd)/$(basename "$1")"
+  STATE="$(realpath -m "$1")"
   RUN="$STATE/run" LOGS="$STATE/logs" PKI="$STATE/pki"
 }
 
@@ -58,15 +56,15 @@ DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local,IP:127.0.0.1
 }
 
 start_etcd() {
-  # No fsync: the state survives the end of the process (kill -9 too), not a power cut of the machine. A member started
-  # again with another peer port is fine: it is alone and nobody calls it.
+  local fast=(--unsafe-no-fsync)
+  if ((FSYNC)); then fast=(); fi
+  # A member started again with another peer port is fine: it is alone and nobody calls it.
   start_process etcd "${ENTER[@]}" "$(tool etcd)" --name=vbrain --data-dir="$STATE/etcd" \
     --listen-client-urls="http://127.0.0.1:$ETCD_PORT" --advertise-client-urls="http://127.0.0.1:$ETCD_PORT" \
     --listen-peer-urls="http://127.0.0.1:$ETCD_PEER_PORT" \
     --initial-advertise-peer-urls="http://127.0.0.1:$ETCD_PEER_PORT" \
     --initial-cluster="vbrain=http://127.0.0.1:$ETCD_PEER_PORT" \
-    --unsafe-no-fsync --log-level=warn --quota-backend-bytes=4294967296 \
-    --auto-compaction-mode=periodic --auto-compaction-retention=10m
+    --log-level=warn --quota-backend-bytes=4294967296 "${fast[@]}"
 }
 
 write_audit_policy() {

@@ -41,9 +41,7 @@ check_machine() {
     [[ " $controllers " == *" $controller "* ]] || missing+=("$controller")
   done
   ((${#missing[@]} == 0)) || lacks+=("cgroup controllers not available below /sys/fs/cgroup: ${missing[*]}")
-  if ! (mkdir -p "$(cgroup_hierarchies | head -1)/$KEY" 2>/dev/null); then
-    lacks+=("/sys/fs/cgroup is not writable")
-  fi
+  [[ -w "$(cgroup_hierarchies | head -1)" ]] || lacks+=("/sys/fs/cgroup is not writable (in a container: it must be privileged)")
 
   if ((${#lacks[@]})); then
     say "this machine can't run the kubelet:"

@@ -30,15 +30,24 @@ tool_ldflags() {
   printf '%s\n' "$flags"
 }
 
-# The folder of the binaries. Its name is a hash of everything that decides their content, so a change of versions,
-# flags or our own sources never runs old binaries.
+# tool_key NAME: a hash of everything that decides the content of a binary.
+tool_key() {
+  local folder package
+  read -r folder package <<<"${TOOL_PACKAGE[$1]}"
+  {
+    cat "$CLUSTER_DIR/$folder/go.mod"
+    cat "$CLUSTER_DIR/$folder/go.sum" "$CLUSTER_DIR/$folder/main.go" 2>/dev/null || true
+    printf '%s %s %s\n' "$package" "$(tool_ldflags "$1")" "$HOSTTYPE"
+  } | sha256sum | cut -c1-16
+}
+
+# The folder of the binaries, named by the keys of them all: old binaries are never run after a change of versions,
+# flags or our own sources. What did not change is linked from the store beside it, not built again.
 bin_dir() {
   local key
   key="$(cd "$CLUSTER_DIR" && {
     cat tools/*/go.mod tools/*/go.sum forward/go.mod forward/main.go
-    tool_ldflags kube
-    tool_ldflags helm
-    uname -m
+    printf '%s\n' "$(tool_ldflags kube)" "$(tool_ldflags helm)" "$HOSTTYPE"
   } | sha256sum | cut -c1-16)"
   printf '%s\n' "$VBRAIN_CACHE/cluster/$key/bin"
 }

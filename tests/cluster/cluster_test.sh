@@ -171,6 +171,15 @@ check "down" b down
 check "nothing is left of it" nothing_left "$B" "$BASE/b"
 check "the first one still works" kubectl_a -n work exec web -- python3 -c ''
 
+echo "# names are machine-wide"
+check_output "a name in use is refused" "is used by the cluster in" "$CLUSTER" up --state "$BASE/c" --name "$A"
+check_output "nobody else ends it" "is used by the cluster in" "$CLUSTER" down --state "$BASE/c" --name "$A"
+ip netns add "t$$c"
+check_output "a network namespace of somebody else is refused" "no cluster has made" "$CLUSTER" up --state "$BASE/c" --name "t$$c"
+check "and left alone" ip netns delete "t$$c"
+check "a refused start leaves nothing" nothing_left "t$$c" "$BASE/c"
+check "the first one still works" kubectl_a -n work exec web -- python3 -c ''
+
 echo "# down and up keep the data"
 check "down" a down
 check "nothing is left" nothing_left "$A" "$DEEP/a"
@@ -197,6 +206,13 @@ check "down" a down
 check "nothing is left" nothing_left "$A" "$DEEP/a"
 check "process 1 of the machine was not taken for ours" kill -0 1
 
+echo "# the state folder is removed under a running cluster"
+check "up with an audit log and without fsync" b up --audit --no-fsync
+check_output "requests are logged" '"kind":"Event"' cat "$BASE/b/audit.log"
+rm -rf --one-file-system "$BASE/b" 2>/dev/null || true # the kubelet goes on writing meanwhile
+check "down" b down
+check "nothing is left" nothing_left "$B" "$BASE/b"
+
 echo "# up interrupted (kill -9) at several moments"
 for moment in 0.1 0.4 0.8 1.2 1.8 2.5 3.2; do
   setsid "$CLUSTER" up --state "$DEEP/a" --name "$A" >/dev/null 2>&1 &
@@ -207,6 +223,9 @@ for moment in 0.1 0.4 0.8 1.2 1.8 2.5 3.2; do
   check "down after $moment s" a down
   check "nothing is left after $moment s" nothing_left "$A" "$DEEP/a"
 done
+
+echo "# the forwarder alone"
+check "its unit tests" bash -c 'cd "$1/cluster/forward" && GOTOOLCHAIN=local "$("$1/cluster/go.sh")" test .' check "$ROOT"
 
 echo "# what the machine lacks"
 check_output "without root: exit 3 and why" "needs root.*rc=3" bash -c \
