@@ -101,8 +101,7 @@ std::size_t IoThreads::size() const {
   return loops_.size();
 }
 
-// Lives until the last coroutine that uses it has ended.
-struct HttpServer::State : std::enable_shared_from_this<State> {
+struct HttpServer::State {
   // The connections of one I/O thread; touched by that thread only.
   struct Group {
     explicit Group(asio::io_context& context) : io(context), tick(context.get_executor()) {}
@@ -121,11 +120,20 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   Task<void> watch_deadlines(Group& group);
   void turn_away(Socket& socket);
 
-  // Runs `action` on every group's own thread.
+  // Runs `action` on every group's own thread, some time soon.
   template <class F>
   void on_groups(F action) {
-    for (auto& group : groups)
-      asio::post(group->io, [self = shared_from_this(), &group = *group, action] { action(group); });
+    for (auto& group : groups) post(group->io, [&group = *group, action] { action(group); });
+  }
+
+  // Counted, so that nothing of ours is left in the queues of threads that outlive us.
+  template <class F>
+  void post(asio::io_context& io, F action) {
+    enter();
+    asio::post(io, [this, action] {
+      action();
+      leave();
+    });
   }
 
   bool wait_until_empty(milliseconds patience) {
@@ -151,7 +159,7 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
   std::atomic<std::size_t> open{0};
   std::mutex mutex;
   std::condition_variable empty;
-  std::size_t running = 0;  // coroutines: connections, the acceptor, the watchers
+  std::size_t running = 0;  // connections, the acceptor, the watchers, posted actions
 };
 
 namespace {
@@ -168,7 +176,6 @@ struct Membership {
 }  // namespace
 
 Task<void> HttpServer::State::accept_loop() {
-  const auto self = shared_from_this();
   const Membership<State> membership(*this);
   for (std::size_t turn = 0; !context.draining; ++turn) {
     Group& group = *groups[turn % groups.size()];
@@ -196,7 +203,6 @@ Task<void> HttpServer::State::accept_loop() {
 }
 
 Task<void> HttpServer::State::serve(Group& group, Socket socket) {
-  const auto self = shared_from_this();
   const Membership<State> membership(*this);
   Connection connection(std::move(socket), context);
   group.members.insert(&connection);
@@ -212,7 +218,6 @@ Task<void> HttpServer::State::serve(Group& group, Socket socket) {
 
 // One timer per thread looks at all connections, which is cheaper than arming and disarming one per step of each.
 Task<void> HttpServer::State::watch_deadlines(Group& group) {
-  const auto self = shared_from_this();
   const Membership<State> membership(*this);
   const HttpOptions& options = context.options;
   const milliseconds shortest = std::min({options.header_timeout, options.body_timeout, options.idle_timeout});
@@ -239,7 +244,7 @@ void HttpServer::State::turn_away(Socket& socket) {
 
 HttpServer::HttpServer(std::string name, const std::string& address, const HttpOptions& options, Handler handler,
                        RefusalWriter refuse, IoThreads& io, base::WorkerPool& file_pool, base::Metrics& metrics)
-    : state_(std::make_shared<State>(address, io)) {
+    : state_(std::make_unique<State>(address, io)) {
   ConnectionContext& context = state_->context;
   context.options = options;
   context.handler = std::move(handler);
@@ -276,7 +281,7 @@ std::size_t HttpServer::connections() const {
 
 bool HttpServer::drain(milliseconds grace) {
   state_->context.draining = true;
-  asio::post(state_->home, [state = state_] {
+  state_->post(state_->home, [state = state_.get()] {
     error_code ignored;
     state->acceptor.close(ignored);
   });

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <future>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -261,7 +262,7 @@ TEST_P(MalformedTest, IsRefusedAndClosed) {
   const std::string reply = client.read_to_end(&closed);
   EXPECT_EQ(status_of(reply), GetParam().want_status) << reply;
   EXPECT_TRUE(closed);
-  EXPECT_EQ(reply.find("HTTP/1.1 ", 1), std::string::npos) << "more than one answer: " << reply;
+  EXPECT_EQ(reply.find("\nHTTP/1.", 1), std::string::npos) << "more than one answer: " << reply;
   RawClient other(address());
   ASSERT_TRUE(other.send(get("/")));
   EXPECT_EQ(status_of(other.read_reply()), 200);
@@ -442,27 +443,24 @@ TEST_F(HttpServerTest, TurnsAwayMoreConnectionsThanAllowed) {
   EXPECT_EQ(status_of(again.read_reply()), 200);
 }
 
-TEST_F(HttpServerTest, AFullPoolIs503AndTheConnectionIsClosed) {
-  // Two threads wait at the gate, 64 tasks are queued behind them.
-  std::vector<std::unique_ptr<RawClient>> waiting;
-  for (int i = 0; i < 66; ++i) {
-    waiting.push_back(std::make_unique<RawClient>(address()));
-    ASSERT_TRUE(waiting.back()->send(get("/wait")));
+TEST_F(HttpServerTest, AFullPoolIs503AndTheRestIsServed) {
+  // Two threads wait at the gate, 64 tasks are queued behind them: four find no room, or up to six if the threads
+  // took theirs late.
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 70; ++i) {
+    clients.push_back(std::make_unique<RawClient>(address()));
+    ASSERT_TRUE(clients.back()->send(get("/wait")));
   }
-  ASSERT_TRUE(seen_.wait([this] { return seen_.requests == 66; }));
-  // Each request is counted before its task is queued: the last may still be on its way.
-  int status = 0;
-  for (int i = 0; i < 100 && status != 503; ++i) {
-    RawClient client(address());
-    ASSERT_TRUE(client.send(get("/wait")));
-    client.shutdown_write();
-    pollfd unused{};
-    ::poll(&unused, 0, 0);
-    status = status_of(client.read_reply());
-  }
-  EXPECT_EQ(status, 503);
+  const auto answered = [&] {
+    return std::ranges::count_if(clients, [](const auto& client) { return client->is_readable(); });
+  };
+  const auto deadline = steady_clock::now() + std::chrono::seconds(10);
+  while (answered() < 4 && steady_clock::now() < deadline) std::this_thread::yield();
   seen_.change([this] { seen_.gate_open = true; });
-  for (auto& client : waiting) EXPECT_EQ(body_of(client->read_reply()), "waited");
+  std::map<int, int> statuses;
+  for (auto& client : clients) ++statuses[status_of(client->read_reply())];
+  EXPECT_EQ(statuses[200] + statuses[503], 70);
+  EXPECT_THAT(statuses[503], ::testing::AllOf(::testing::Ge(4), ::testing::Le(6)));
 }
 
 TEST_F(HttpServerTest, DrainAnswersWhatIsUnderWayAndClosesTheRest) {

@@ -76,6 +76,12 @@ class RawClient {
     return std::move(received_);
   }
 
+  // True if something to read is there now.
+  bool is_readable() const {
+    pollfd waiting{fd_, POLLIN, 0};
+    return ::poll(&waiting, 1, 0) > 0;
+  }
+
   // True if nothing more can be read because the peer ended the connection.
   bool is_closed_by_peer() {
     bool closed = false;
