@@ -329,9 +329,10 @@ class Mirror {
     }
     changed_.notify_all();
   }
-  void wait_for(const std::string& name) {
+  // True as soon as the mirror shows `want`; false if it does not within 30 s.
+  bool becomes(const std::map<std::string, std::string>& want) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return things_.contains(name); });
+    return changed_.wait_for(lock, std::chrono::seconds(30), [&] { return things_ == want; });
   }
   std::map<std::string, std::string> things() const {
     const std::lock_guard lock(mutex_);
@@ -373,8 +374,6 @@ TEST(Informer, FollowsAServerThroughBrokenWatchesAndCompaction) {
       server.end_watches();
     }
   }
-  server.put(kThings, thing_json("last", "x"));
-  mirror.wait_for("last");
   std::map<std::string, std::string> want;
   std::size_t want_threes = 0;
   const auto list = server.call(list_request(Thing::kType, "ns", {}), {});
@@ -383,6 +382,7 @@ TEST(Informer, FollowsAServerThroughBrokenWatchesAndCompaction) {
     want[item["metadata"]["name"]] = item["metadata"]["resourceVersion"];
     if (item["spec"]["value"] == "3") ++want_threes;
   }
+  EXPECT_TRUE(mirror.becomes(want));
   EXPECT_EQ(mirror.things(), want);
   EXPECT_EQ(informer.store().size(), want.size());
   EXPECT_EQ(informer.store().by_index("value", "3").size(), want_threes);
