@@ -2,4 +2,4 @@
 # Prints the figures of one job on a cluster of its own; nothing is asserted.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 "$ROOT/scripts/install-packages.sh"
-exec python3 "$ROOT/tests/run.py" bench
+exec /usr/bin/python3 "$ROOT/tests/run.py" bench

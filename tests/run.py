@@ -213,7 +213,7 @@ def suite_integration():
 
 
 def e2e_command(*arguments):
-    return ["python3", "-m", "pytest", "-p", "no:cacheprovider", "tests/e2e", *arguments]
+    return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/e2e", *arguments]
 
 
 def count_e2e_as_skipped():
@@ -229,7 +229,7 @@ def installed_platform():
         hint="the Go module proxy must be reachable for the first build")
     end_cluster()
     try:
-        code = run("starting a cluster for the tests", ["cluster/cluster.sh", "up", *CLUSTER, "--audit"], "cluster-up",
+        code = run("starting a cluster for the tests", ["cluster/cluster.sh", "up", *CLUSTER, "--audit", "--no-fsync"], "cluster-up",
                    check=False)
         if code != 0:
             say(tail(STATE / "logs" / "cluster-up.log", 30))
@@ -264,7 +264,7 @@ def suite_bench():
     """Not a test: prints figures."""
     with installed_platform() as description:
         run("measuring (20 jobs, one after the other)",
-            ["cluster/cluster.sh", "exec", *CLUSTER, "--", "python3", "tests/bench/one_job.py"], "bench",
+            ["cluster/cluster.sh", "exec", *CLUSTER, "--", sys.executable, "tests/bench/one_job.py"], "bench",
             env={"VBRAIN_E2E": str(description)})
         say((STATE / "logs" / "bench.log").read_text())
     return Count()
