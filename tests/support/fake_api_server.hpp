@@ -51,18 +51,16 @@ class FakeApiServer final : public kube::Transport {
     ++open_watches_;
     changed_.notify_all();
     while (true) {
-      for (std::size_t i = 0; i < history_.size(); ++i) {
-        const Entry entry = history_[i];
-        if (entry.version <= seen || entry.collection != target.path) continue;
-        seen = entry.version;
-        lock.unlock();
-        const bool more = sink(json{{"type", entry.type}, {"object", entry.object}}.dump() + "\n");
-        lock.lock();
-        if (!more) return close_watch({});
-      }
-      const auto current = [&] { return generation != watch_generation_ || last_version_in(target.path) > seen; };
-      if (!changed_.wait(lock, stop, current)) return close_watch(tl::unexpected(kube::cancelled_error()));
+      const auto pending = [&] { return generation != watch_generation_ || next_entry(target.path, seen) != nullptr; };
+      if (!changed_.wait(lock, stop, pending)) return close_watch(tl::unexpected(kube::cancelled_error()));
+      // First: what an ended watch has not delivered may be gone from the history.
       if (generation != watch_generation_) return close_watch(watch_end_);
+      const Entry entry = *next_entry(target.path, seen);
+      seen = entry.version;
+      lock.unlock();
+      const bool more = sink(json{{"type", entry.type}, {"object", entry.object}}.dump() + "\n");
+      lock.lock();
+      if (!more) return close_watch({});
     }
   }
 
@@ -78,11 +76,14 @@ class FakeApiServer final : public kube::Transport {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return open_watches_ > 0; });
   }
-  // History up to now is forgotten: watches from before are 410.
+  // History up to now is forgotten and all watches end: whoever had not seen all of it is answered 410.
   void compact() {
     const std::lock_guard lock(mutex_);
     compacted_ = version_;
     history_.clear();
+    ++watch_generation_;
+    watch_end_ = {};
+    changed_.notify_all();
   }
 
   std::vector<kube::Request> requests() const {
@@ -306,10 +307,10 @@ class FakeApiServer final : public kube::Transport {
     history_.push_back({version_, first_parts(path, collection_parts(path)), "DELETED", std::move(object)});
     changed_.notify_all();
   }
-  std::int64_t last_version_in(const std::string& collection) const {
-    const auto last = std::find_if(history_.rbegin(), history_.rend(),
-                                   [&](const Entry& entry) { return entry.collection == collection; });
-    return last == history_.rend() ? 0 : last->version;
+  const Entry* next_entry(const std::string& collection, std::int64_t seen) const {
+    const auto found = std::ranges::find_if(
+        history_, [&](const Entry& entry) { return entry.version > seen && entry.collection == collection; });
+    return found == history_.end() ? nullptr : &*found;
   }
   kube::KubeResult<void> close_watch(kube::KubeResult<void> how) {
     --open_watches_;
