@@ -301,25 +301,13 @@ std::optional<Fd> Dir::create_file(std::string_view path) const {
 void Dir::write_file_durably(std::string_view path, std::string_view bytes) const {
   const Split name = split(path);
   const Dir parent = at(name.parent.empty() ? "." : name.parent);
-  std::optional<Fd> fd;
-  std::string temporary;
-  do {
-    temporary = ".vbrain-" + base::sha256_hex(base::random_bytes(16)).substr(0, 16);
-    fd = parent.create_file(temporary);
-  } while (!fd);
-  try {
-    write_all(fd->get(), bytes);
-    sync_and_close(std::move(*fd));
-    if (renameat(parent.fd(), temporary.c_str(), parent.fd(), name.name.c_str()) != 0) fail("rename to", path);
-  } catch (...) {
-    unlinkat(parent.fd(), temporary.c_str(), 0);
-    throw;
-  }
-  parent.sync();
+  DurableFile file(parent);
+  write_all(file.fd(), bytes);
+  file.commit(name.name);
 }
 
-std::vector<Dir::Entry> Dir::list() const {
-  auto entries = read_entries(fd_.get(), "folder", SIZE_MAX);
+std::vector<Dir::Entry> Dir::list(std::size_t limit) const {
+  auto entries = read_entries(fd_.get(), "folder", limit);
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
   return entries;
 }
@@ -392,6 +380,28 @@ void Dir::sync_tree() const {
   std::size_t budget = 256;
   if (!sync_below(fd_.get(), "folder", budget) && syncfs(fd_.get()) != 0) fail("syncfs", "folder");
   sync();
+}
+
+DurableFile::DurableFile(const Dir& folder) : folder_(folder) {
+  std::optional<Fd> fd;
+  do {
+    temporary_ = ".vbrain-" + base::sha256_hex(base::random_bytes(16)).substr(0, 16);
+    fd = folder.create_file(temporary_);
+  } while (!fd);
+  fd_ = std::move(*fd);
+}
+
+DurableFile::~DurableFile() {
+  if (!temporary_.empty()) unlinkat(folder_.fd(), temporary_.c_str(), 0);
+}
+
+void DurableFile::commit(std::string_view name, bool sync_folder) {
+  const Split target = split(name);
+  if (!target.parent.empty()) fail("commit", name, EINVAL);
+  sync_and_close(std::move(fd_));
+  if (renameat(folder_.fd(), temporary_.c_str(), folder_.fd(), target.name.c_str()) != 0) fail("rename to", name);
+  temporary_.clear();
+  if (sync_folder) folder_.sync();
 }
 
 void write_all(int fd, std::string_view bytes) {

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -95,8 +96,8 @@ class Dir {
     std::string name;
     unsigned char type;  // DT_REG, DT_DIR, …
   };
-  // What lies directly in it, without "." and "..", sorted by name.
-  std::vector<Entry> list() const;
+  // What lies directly in it, without "." and "..", sorted by name; any `limit` of them if there are more.
+  std::vector<Entry> list(std::size_t limit = SIZE_MAX) const;
   // lstat below the folder; nothing if absent.
   std::optional<struct stat> status(std::string_view path) const;
 
@@ -115,6 +116,27 @@ class Dir {
 
  private:
   explicit Dir(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
+};
+
+// A file that appears under its name only when it is complete and durable. Not thread-safe.
+class DurableFile {
+ public:
+  // Creates a temporary file (".vbrain-…") in `folder`, which must outlive this.
+  explicit DurableFile(const Dir& folder);
+  // Removes the temporary file unless committed.
+  ~DurableFile();
+  DurableFile(const DurableFile&) = delete;
+  DurableFile& operator=(const DurableFile&) = delete;
+
+  int fd() const { return fd_.get(); }
+  // fsync → close → rename to `name` (one component), replacing a file there → fsync of the folder, unless the caller
+  // does that once for several.
+  void commit(std::string_view name, bool sync_folder = true);
+
+ private:
+  const Dir& folder_;
+  std::string temporary_;
   Fd fd_;
 };
 

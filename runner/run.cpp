@@ -1,0 +1,303 @@
+#include "runner/run.hpp"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "artifacts/claim.hpp"
+#include "artifacts/job_file.hpp"
+#include "artifacts/layout.hpp"
+#include "artifacts/manifest.hpp"
+#include "artifacts/utf8.hpp"
+#include "base/clock.hpp"
+#include "runner/child.hpp"
+#include "runner/landlock.hpp"
+#include "runner/log_copy.hpp"
+#include "runner/memory.hpp"
+#include "runner/processes.hpp"
+#include "runner/seal.hpp"
+
+namespace vbrain::runner {
+namespace {
+
+using artifacts::Claim;
+using artifacts::Dir;
+using artifacts::Fd;
+using artifacts::Manifest;
+using artifacts::Outcome;
+using Kind = Outcome::Kind;
+
+namespace layout = artifacts::layout;
+
+constexpr std::chrono::seconds kKillPatience{30};
+
+// What can't go on before the application was started.
+struct Failure {
+  Kind kind;
+  int exit_code;
+  std::string message;
+};
+
+std::string error_text(int error) {
+  return std::generic_category().message(error);
+}
+
+// The termination message. The kubelet reads the file when the container ends, so it may be written again and again.
+void report(const Settings& settings, const Outcome& outcome) {
+  const Fd fd(open(settings.termination_log().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!fd) return;
+  const std::string text = encode_outcome(outcome);
+  static_cast<void>(!write(fd.get(), text.data(), text.size()));
+}
+
+void write_plain(const Dir& folder, const char* name, std::string_view text) {
+  folder.remove_file(name);
+  auto file = folder.create_file(name);
+  if (!file) throw artifacts::VolumeError(EEXIST, std::string("create ") + name);
+  artifacts::write_all(file->get(), text);
+  fchmod(file->get(), 0444);
+}
+
+// Open to whatever user the application changes to.
+void make_open_folder(const Dir& folder, const char* name) {
+  folder.make_new(name);
+  fchmod(folder.at(name).fd(), 0777);
+}
+
+class Attempt {
+ public:
+  explicit Attempt(const Settings& settings) : settings_(settings) {}
+
+  int run() {
+    try {
+      // 1. The claim, durable. Who loses starts nothing and touches nothing.
+      claim();
+      // 2. What the application reads, and where it writes.
+      prepare_work();
+      // 3. The application.
+      start();
+    } catch (const Failure& failure) {
+      return give_up(failure);
+    } catch (const artifacts::VolumeError& error) {
+      return give_up({Kind::kExecFailed, kOwnFailure, error.what()});
+    }
+    // 4. Until it ends: its streams go to the volume and to ours, signals to it.
+    const int status = processes_.wait_for(child_.pid);
+    note_end(status);
+    // 5. Nobody is left who could change what is sealed next.
+    processes_.kill_rest(kKillPatience);
+    // 6. From here on only the volume can hold us up. Should it do so until the kubelet kills us, the message tells
+    //    how the application ended.
+    report_provisionally();
+    // 7. All files, then the manifest that vouches for them, then the report.
+    seal();
+    report(settings_, manifest_.outcome);
+    return manifest_.outcome.exit_code;
+  }
+
+ private:
+  Outcome& outcome() { return manifest_.outcome; }
+
+  int give_up(const Failure& failure) {
+    outcome().kind = failure.kind;
+    outcome().exit_code = failure.exit_code;
+    outcome().message = failure.message;
+    manifest_.pod_uid = settings_.pod_uid;
+    manifest_.start_time = manifest_.completion_time = base::SystemClock().now();
+    if (claimed_) write_manifest();
+    report(settings_, outcome());
+    const std::string line = "vbrain: " + artifacts::printable(failure.message, 1'000) + "\n";
+    static_cast<void>(!write(STDERR_FILENO, line.data(), line.size()));
+    return failure.exit_code;
+  }
+
+  void claim() {
+    attempt_ = std::make_unique<Dir>(Dir::open(settings_.attempt()));
+    const auto result = take_claim(
+        *attempt_, {.by = Claim::By::kRunner, .pod_uid = settings_.pod_uid, .time = base::SystemClock().now()});
+    claimed_ = result.won;
+    if (claimed_) return;
+    const bool closed = result.owner.by == Claim::By::kController;
+    throw Failure{Kind::kClaimLost, kClaimLost,
+                  closed ? "the attempt was closed" : "the attempt was claimed by pod " + result.owner.pod_uid};
+  }
+
+  void prepare_work() {
+    work_ = std::make_unique<Dir>(Dir::open(settings_.work()));
+    attempt_->make_new(layout::kLogs);
+    logs_ = std::make_unique<Dir>(attempt_->at(layout::kLogs));
+    make_open_folder(*work_, "output");
+    make_open_folder(*work_, "logs");
+    // A mount of its own, made by the kubelet: the path is trusted.
+    const Fd fd(open(settings_.job_file().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd) throw artifacts::VolumeError(errno, "open job.json");
+    const auto job = artifacts::decode_job_file(read_all(fd.get()));
+    if (!job) throw Failure{Kind::kExecFailed, kOwnFailure, "job.json: " + job.error()};
+    write_plain(*work_, "params.json", job->params);
+    write_plain(*work_, "metadata.json", job->metadata);
+  }
+
+  static std::string read_all(int fd) {
+    std::string text;
+    std::string block(64U << 10, '\0');
+    for (;;) {
+      const ssize_t got = read(fd, block.data(), block.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw artifacts::VolumeError(errno, "read job.json");
+      if (got == 0) return text;
+      text.append(block, 0, static_cast<std::size_t>(got));
+      if (text.size() > artifacts::kJobFileLimit) throw artifacts::VolumeError(EFBIG, "read job.json");
+    }
+  }
+
+  void start() {
+    Fd out = new_log("stdout.log");
+    Fd err = new_log("stderr.log");
+    const bool fenced = !restricts_more(settings_.attempt());
+    const Fd ruleset = fenced ? make_ruleset_without(settings_.attempt()) : Fd();
+    const mode_t inherited = umask(0007);
+    export_contract(settings_);
+    oom_kills_before_ = count_oom_kills(settings_.cgroup);
+    manifest_.pod_uid = settings_.pod_uid;
+    manifest_.start_time = base::SystemClock().now();
+    started_ = std::chrono::steady_clock::now();
+    auto child = start_child({.command = settings_.command, .umask = inherited, .ruleset = ruleset.get()});
+    if (!child) {
+      const std::string command = artifacts::printable(settings_.command[0], 200);
+      throw Failure{
+          Kind::kExecFailed, kExecFailed,
+          child.error() == ENOENT ? "command not found: " + command : command + ": " + error_text(child.error())};
+    }
+    child_.pid = child->pid;
+    const auto options = [&](int console) {
+      return LogCopy::Options{.limit_bytes = settings_.log_limit_bytes, .console = console};
+    };
+    out_ = std::make_unique<LogCopy>(std::move(child->out), std::move(out), options(STDOUT_FILENO));
+    err_ = std::make_unique<LogCopy>(std::move(child->err), std::move(err), options(STDERR_FILENO));
+  }
+
+  Fd new_log(const char* name) {
+    auto file = logs_->create_file(name);
+    if (!file) throw artifacts::VolumeError(EEXIST, std::string("create ") + name);
+    return std::move(*file);
+  }
+
+  void note_end(int status) {
+    manifest_.completion_time = base::SystemClock().now();
+    const auto took = std::chrono::steady_clock::now() - started_;
+    outcome().duration_ms =
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
+    if (WIFSIGNALED(status)) {
+      outcome().kind = Kind::kSignal;
+      outcome().signal = WTERMSIG(status);
+      outcome().exit_code = 128 + outcome().signal;
+    } else {
+      outcome().exit_code = WEXITSTATUS(status);
+      outcome().kind = outcome().exit_code == 0 ? Kind::kOk : Kind::kExit;
+    }
+    // Also when a process below the main one was killed and that one gave up in its own way.
+    if (outcome().kind != Kind::kOk && count_oom_kills(settings_.cgroup) > oom_kills_before_) {
+      outcome().kind = Kind::kOom;
+    }
+  }
+
+  void report_provisionally() {
+    Outcome so_far = outcome();
+    if (so_far.kind == Kind::kOk) {
+      so_far.kind = Kind::kSealFailed;
+      so_far.exit_code = kSealFailed;
+      so_far.message = "stopped while the outputs were being sealed";
+    }
+    report(settings_, so_far);
+  }
+
+  void fail_seal(const std::string& message) {
+    // How the application itself failed matters more.
+    if (outcome().kind != Kind::kOk) return;
+    outcome().kind = Kind::kSealFailed;
+    outcome().exit_code = kSealFailed;
+    outcome().message = message;
+  }
+
+  void seal() {
+    try {
+      seal_all_logs();
+      if (outcome().kind == Kind::kOk) seal_outputs();
+    } catch (const artifacts::VolumeError& error) {
+      fail_seal(error.what());
+    }
+    // Children are reaped, so this holds all of them: the largest one's memory, everybody's time.
+    rusage usage{};
+    getrusage(RUSAGE_CHILDREN, &usage);
+    manifest_.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+    const auto milliseconds = [](const timeval& time) {
+      return static_cast<std::uint64_t>(time.tv_sec) * 1000 + static_cast<std::uint64_t>(time.tv_usec) / 1000;
+    };
+    manifest_.cpu_ms = milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime);
+    write_manifest();
+  }
+
+  // The names of all before, durable, then the manifest: last of the attempt's files.
+  void write_manifest() {
+    try {
+      attempt_->sync();
+      attempt_->write_file_durably(layout::kManifest, encode_manifest(manifest_));
+    } catch (const artifacts::VolumeError& error) {
+      fail_seal(error.what());
+    }
+  }
+
+  void seal_all_logs() {
+    const LogCopy::End out = out_->finish();
+    const LogCopy::End err = err_->finish();
+    outcome().log_bytes = out.bytes + err.bytes;
+    if (out.error != 0) fail_seal("stdout.log is not complete: " + error_text(out.error));
+    if (err.error != 0) fail_seal("stderr.log is not complete: " + error_text(err.error));
+    outcome().log_bytes += seal_logs(*work_, *logs_, settings_.log_limit_bytes);
+    logs_->sync();
+  }
+
+  void seal_outputs() {
+    const auto result = seal_result(*work_, *attempt_);
+    if (!result) {
+      outcome().kind = Kind::kInvalidResult;
+      outcome().exit_code = kInvalidResult;
+      outcome().message = result.error();
+      return;
+    }
+    outcome().result_bytes = *result;
+    auto output = seal_output(*work_, *attempt_, settings_.output_limit_bytes);
+    if (!output) return fail_seal(output.error());
+    outcome().output_bytes = output->archive_bytes;
+    outcome().output_sha256 = output->archive_sha256;
+    manifest_.files = std::move(output->files);
+    manifest_.files_total = output->files_total;
+  }
+
+  const Settings& settings_;
+  Processes processes_;
+  std::unique_ptr<Dir> attempt_;
+  std::unique_ptr<Dir> work_;
+  std::unique_ptr<Dir> logs_;
+  Child child_;
+  std::unique_ptr<LogCopy> out_;
+  std::unique_ptr<LogCopy> err_;
+  bool claimed_ = false;
+  std::uint64_t oom_kills_before_ = 0;
+  std::chrono::steady_clock::time_point started_;
+  Manifest manifest_;
+};
+
+}  // namespace
+
+int run(const Settings& settings) {
+  return Attempt(settings).run();
+}
+
+}  // namespace vbrain::runner

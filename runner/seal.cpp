@@ -1,0 +1,232 @@
+#include "runner/seal.hpp"
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "artifacts/archive_writer.hpp"
+#include "artifacts/json_check.hpp"
+#include "artifacts/layout.hpp"
+#include "artifacts/utf8.hpp"
+#include "base/digest.hpp"
+
+namespace vbrain::runner {
+namespace {
+
+using artifacts::Dir;
+using artifacts::OpenFile;
+
+struct Refused {
+  std::string reason;
+};
+
+// A name for a message: readable, and short.
+std::string shown(std::string_view name) {
+  std::string text = artifacts::printable(name, 120);
+  return text.size() < name.size() ? text + "…" : text;
+}
+
+const char* kind_of(unsigned char type) {
+  switch (type) {
+    case DT_LNK:
+      return "a symbolic link";
+    case DT_FIFO:
+      return "a FIFO";
+    case DT_SOCK:
+      return "a socket";
+    default:
+      return "a device";
+  }
+}
+
+// Names that every reader of the archive takes alike; what only some systems dislike is the application's business.
+bool is_portable(std::string_view name) {
+  if (name.find('\\') != name.npos) return false;
+  while (!name.empty()) {
+    const auto point = artifacts::take_code_point(name);
+    if (!point || artifacts::is_control(*point)) return false;
+  }
+  return true;
+}
+
+// Calls `piece` with the file's bytes in order.
+template <class Piece>
+void read_blocks(const OpenFile& file, const Piece& piece) {
+  std::array<char, 64U << 10> block;
+  for (;;) {
+    const ssize_t got = read(file.fd.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw artifacts::VolumeError(errno, "read a file of the application");
+    if (got == 0) return;
+    piece(std::string_view(block.data(), static_cast<std::size_t>(got)));
+  }
+}
+
+// Looks at all of the output before a byte is written, so that what can't be sealed costs nothing.
+class OutputScan {
+ public:
+  explicit OutputScan(std::uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}
+
+  void run(const Dir& folder, const std::string& prefix, std::size_t depth) {
+    const auto entries = folder.list(kOutputFiles + 1 - entries_);
+    entries_ += entries.size();
+    if (entries_ > kOutputFiles) throw Refused{"the output has more than 65535 files and folders"};
+    for (const Dir::Entry& entry : entries) {
+      const std::string name = prefix + entry.name;
+      if (!is_portable(entry.name)) throw Refused{"the output has a name that can't be in an archive: " + shown(name)};
+      if (depth > kOutputDepth) throw Refused{"the output has more than 32 levels of folders"};
+      if (entry.type == DT_DIR) {
+        run(folder.at(entry.name), name + "/", depth + 1);
+        continue;
+      }
+      if (entry.type != DT_REG)
+        throw Refused{"the output has " + std::string(kind_of(entry.type)) + ": " + shown(name)};
+      const auto status = folder.status(entry.name);
+      if (!status) continue;
+      if (status->st_nlink > 1) throw Refused{"the output has a hard link: " + shown(name)};
+      bytes_ += static_cast<std::uint64_t>(status->st_size);
+      if (bytes_ > limit_bytes_) {
+        throw Refused{"the output is larger than " + std::to_string(limit_bytes_) + " bytes"};
+      }
+      name_bytes_ += name.size();
+      if (name_bytes_ > kOutputNameBytes) throw Refused{"the names of the output are longer than 8 MiB together"};
+      names_.push_back(name);
+    }
+  }
+
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  std::uint64_t limit_bytes_;
+  std::uint64_t bytes_ = 0;
+  std::size_t entries_ = 0;
+  std::size_t name_bytes_ = 0;
+  std::vector<std::string> names_;
+};
+
+SealedOutput write_archive(const Dir* folder, const std::vector<std::string>& names, const Dir& attempt) {
+  SealedOutput sealed;
+  artifacts::DurableFile file(attempt);
+  artifacts::ArchiveWriter writer([&](std::string_view bytes) { artifacts::write_all(file.fd(), bytes); },
+                                  artifacts::Compression::kFast);
+  for (const std::string& name : names) {
+    const auto content = folder->open_file(name);
+    if (!content) throw Refused{"an output file went away: " + shown(name)};
+    const auto added = writer.add(name, content->fd.get(), content->size, content->modified);
+    ++sealed.files_total;
+    if (sealed.files.size() < artifacts::kManifestFiles) {
+      sealed.files.push_back({name, added.bytes, added.sha256, content->modified});
+    }
+  }
+  const auto whole = writer.finish();
+  file.commit(artifacts::layout::kOutput, false);
+  sealed.archive_bytes = whole.bytes;
+  sealed.archive_sha256 = whole.sha256;
+  return sealed;
+}
+
+class LogSeal {
+ public:
+  explicit LogSeal(std::uint64_t limit_bytes) : left_(limit_bytes) {}
+
+  void run(const Dir& from, const Dir& to, int depth) {
+    for (const Dir::Entry& entry : from.list(kLogFiles)) {
+      if (files_ == kLogFiles || left_ == 0) return;
+      if (!is_portable(entry.name) || entry.name.starts_with(".vbrain-")) continue;
+      try {
+        if (entry.type == DT_DIR && depth < kDepth) {
+          run(from.at(entry.name), to.make(free_name(to, entry.name)), depth + 1);
+        } else if (entry.type == DT_REG) {
+          if (const auto file = from.open_file(entry.name)) copy(*file, to, entry.name);
+        }
+      } catch (const artifacts::UnsafeFile&) {
+        continue;
+      }
+    }
+  }
+
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  static constexpr int kDepth = 16;
+
+  static std::string free_name(const Dir& to, const std::string& name) {
+    std::string candidate = name;
+    for (int i = 1; to.status(candidate); ++i) candidate = name + "." + std::to_string(i);
+    return candidate;
+  }
+
+  void copy(const OpenFile& file, const Dir& to, const std::string& name) {
+    artifacts::DurableFile copy(to);
+    read_blocks(file, [&](std::string_view bytes) {
+      bytes = bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), left_)));
+      artifacts::write_all(copy.fd(), bytes);
+      left_ -= bytes.size();
+      bytes_ += bytes.size();
+    });
+    copy.commit(free_name(to, name));
+    ++files_;
+  }
+
+  std::uint64_t left_;
+  std::uint64_t bytes_ = 0;
+  std::size_t files_ = 0;
+};
+
+}  // namespace
+
+Result<SealedOutput, std::string> seal_output(const Dir& work, const Dir& attempt, std::uint64_t limit_bytes) {
+  try {
+    const auto folder = work.sub("output");
+    OutputScan scan(limit_bytes);
+    if (folder) scan.run(*folder, "", 1);
+    return write_archive(folder ? &*folder : nullptr, scan.names(), attempt);
+  } catch (const Refused& refused) {
+    return Unexpected<std::string>(refused.reason);
+  } catch (const artifacts::UnsafeFile&) {
+    return Unexpected<std::string>("the output has something else than files and folders");
+  }
+}
+
+Result<std::uint64_t, std::string> seal_result(const Dir& work, const Dir& attempt) {
+  try {
+    const auto file = work.open_file("result.json");
+    artifacts::DurableFile sealed(attempt);
+    std::uint64_t size = 0;
+    if (!file) {
+      artifacts::write_all(sealed.fd(), "null");
+      size = 4;
+    } else {
+      if (file->size > kResultLimit) return Unexpected<std::string>("it is larger than 16 MiB");
+      artifacts::JsonCheck check;
+      read_blocks(*file, [&](std::string_view bytes) {
+        if (!check.feed(bytes)) throw Refused{"it is not JSON: wrong near byte " + std::to_string(size)};
+        artifacts::write_all(sealed.fd(), bytes);
+        size += bytes.size();
+      });
+      if (!check.finish()) return Unexpected<std::string>(size == 0 ? "it is empty" : "it is not JSON: it ends early");
+    }
+    sealed.commit(artifacts::layout::kResult, false);
+    return size;
+  } catch (const Refused& refused) {
+    return Unexpected<std::string>(refused.reason);
+  } catch (const artifacts::UnsafeFile&) {
+    return Unexpected<std::string>("it is not a regular file");
+  }
+}
+
+std::uint64_t seal_logs(const Dir& work, const Dir& logs, std::uint64_t limit_bytes) {
+  LogSeal seal(limit_bytes);
+  try {
+    if (const auto folder = work.sub("logs")) seal.run(*folder, logs, 1);
+  } catch (const artifacts::UnsafeFile&) {
+    // Not a folder any more: nothing to copy.
+    return seal.bytes();
+  }
+  return seal.bytes();
+}
+
+}  // namespace vbrain::runner

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "artifacts/manifest.hpp"
+#include "artifacts/safe_open.hpp"
+#include "base/result.hpp"
+
+namespace vbrain::runner {
+
+inline constexpr std::uint64_t kResultLimit = 16ULL << 20;
+inline constexpr std::size_t kOutputFiles = 65'535;        // and folders
+inline constexpr std::size_t kOutputDepth = 32;            // components of a name
+inline constexpr std::size_t kOutputNameBytes = 8U << 20;  // of all names together: they are held in memory
+inline constexpr std::size_t kLogFiles = 1'000;
+
+struct SealedOutput {
+  std::uint64_t archive_bytes = 0;
+  std::string archive_sha256;
+  std::vector<artifacts::OutputFile> files;  // the first kManifestFiles
+  std::uint64_t files_total = 0;
+};
+
+// Called when all processes of the application are dead. An application may still have left anything in its folders:
+// all is opened by artifacts::Dir, nothing but regular files with one link is read, nothing blocks on a FIFO. Errors
+// are sentences for the job's message; VolumeError means that a disk failed.
+
+// work/output becomes `attempt`/output.zip. An empty or absent folder becomes an archive without entries. The file's
+// bytes are durable; its name is once the caller syncs `attempt`.
+Result<SealedOutput, std::string> seal_output(const artifacts::Dir& work, const artifacts::Dir& attempt,
+                                              std::uint64_t limit_bytes);
+
+// work/result.json becomes `attempt`/result.json as it is, durable as the output, if it is JSON of at most
+// kResultLimit; absent, it becomes `null`. Its size. Constant memory: the container's limit is the application's.
+Result<std::uint64_t, std::string> seal_result(const artifacts::Dir& work, const artifacts::Dir& attempt);
+
+// Copies the files of work/logs to `logs`, durable, with their folders; a name that is taken gets a number behind. What
+// is unsafe, too deep or beyond the limits is left out: logs never fail a job. The bytes copied.
+std::uint64_t seal_logs(const artifacts::Dir& work, const artifacts::Dir& logs, std::uint64_t limit_bytes);
+
+}  // namespace vbrain::runner

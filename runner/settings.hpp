@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace vbrain::runner {
+
+// How the runner was called: interfaces.md, "Runner". Paths are those of a job's container; `root` is put in front of
+// them where it runs elsewhere.
+struct Settings {
+  std::string root;
+  std::string cgroup = "/sys/fs/cgroup";           // root of the mounted control groups
+  std::string pod_uid;                             // VBRAIN_POD_UID
+  std::uint64_t output_limit_bytes = 50ULL << 30;  // VBRAIN_OUTPUT_LIMIT_BYTES: all output files together
+  std::uint64_t log_limit_bytes = 1ULL << 30;      // VBRAIN_LOG_LIMIT_BYTES: of stdout, of stderr, of the log folder
+  std::vector<std::string> command;
+
+  std::string attempt() const { return root + "/vbrain/attempt"; }
+  std::string job_file() const { return root + "/vbrain/job.json"; }
+  std::string input() const { return root + "/vbrain/input"; }
+  std::string work() const { return root + "/vbrain/work"; }
+  std::string termination_log() const { return root + "/dev/termination-log"; }
+};
+
+// Exit codes besides the application's own.
+inline constexpr int kClaimLost = 121;
+inline constexpr int kSealFailed = 122;
+inline constexpr int kExecFailed = 123;
+inline constexpr int kInvalidResult = 124;
+inline constexpr int kOwnFailure = 125;
+
+// `[--root DIR] [--cgroup DIR] -- command args…` and the environment. The error is a line for people.
+Result<Settings, std::string> read_settings(int argc, const char* const* argv);
+
+// The application's environment: the container contract's names, set over whatever was there.
+void export_contract(const Settings& settings);
+
+}  // namespace vbrain::runner
