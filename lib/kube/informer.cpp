@@ -218,7 +218,7 @@ std::optional<Error> Reflector::take_event(const WatchEvent& event) {
   std::string version = object.is_object() ? meta_text(object, "resourceVersion") : std::string();
   if (version.empty()) return malformed("a watch event without resourceVersion");
   if (!bookmark) {
-    sink_.erase(meta_text(object, "name"));
+    sink_.erase(meta_text(object, "name"), version);
     event_seen_ = true;
   }
   resource_version_ = std::move(version);

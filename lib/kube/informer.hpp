@@ -61,7 +61,8 @@ class Reflector {
     virtual void put(const nlohmann::json& object, bool listing) = 0;
     // An object of the list that could not be decoded: it exists all the same.
     virtual void saw(const std::string& name) = 0;
-    virtual void erase(const std::string& name) = 0;
+    // The watch says that it was deleted at `version`.
+    virtual void erase(const std::string& name, const std::string& version) = 0;
     // The list is complete: what was not seen is gone.
     virtual void list_finished() = 0;
   };
@@ -163,9 +164,9 @@ class Informer final : private Reflector::Sink {
     const std::string& name = now->meta.name;
     if (listing) seen_.insert(name);
     const auto old = store_.get(name);
-    if (old != nullptr && old->meta.uid == now->meta.uid) {
-      if (old->meta.resource_version == now->meta.resource_version) return;
-      if (!listing && is_older(now->meta.resource_version, old->meta.resource_version)) return;
+    if (old != nullptr) {
+      const bool same = old->meta.resource_version == now->meta.resource_version && old->meta.uid == now->meta.uid;
+      if (same || (!listing && is_older(now->meta.resource_version, old->meta.resource_version))) return;
     }
     store_.put(name, now);
     tell({old, now});
@@ -173,13 +174,18 @@ class Informer final : private Reflector::Sink {
 
   void saw(const std::string& name) override { seen_.insert(name); }
 
-  void erase(const std::string& name) override {
+  void erase(const std::string& name, const std::string& version) override {
+    const auto old = store_.get(name);
+    if (old != nullptr && !is_older(version, old->meta.resource_version)) remove(name);
+  }
+
+  void remove(const std::string& name) {
     if (auto old = store_.erase(name)) tell({std::move(old), nullptr});
   }
 
   void list_finished() override {
     for (const auto& name : store_.names()) {
-      if (!seen_.contains(name)) erase(name);
+      if (!seen_.contains(name)) remove(name);
     }
     seen_ = {};
     {

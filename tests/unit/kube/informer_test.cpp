@@ -243,9 +243,9 @@ TEST_F(InformerScript, EventsThatComeAgainAreNotTold) {
   transport_->answer(list_json(10, {stored_thing("a", "1", 9)}));
   transport_->watch(
       {event_json("ADDED", stored_thing("a", "1", 9)), event_json("MODIFIED", stored_thing("a", "3", 101)),
-       event_json("MODIFIED", stored_thing("a", "2", 99)), event_json("ADDED", stored_thing("a", "3", 101)),
-       event_json("DELETED", stored_thing("b", "1", 102)), event_json("DELETED", stored_thing("a", "3", 103)),
-       event_json("DELETED", stored_thing("a", "3", 103))});
+       event_json("MODIFIED", stored_thing("a", "2", 99)), event_json("DELETED", stored_thing("a", "2", 100)),
+       event_json("ADDED", stored_thing("a", "3", 101)), event_json("DELETED", stored_thing("b", "1", 102)),
+       event_json("DELETED", stored_thing("a", "3", 103)), event_json("DELETED", stored_thing("a", "3", 103))});
   run();
   EXPECT_THAT(changes_, ElementsAre("->a=1", "a=1>a=3", "a=3>-"));
 }
