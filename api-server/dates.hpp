@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+
+namespace vbrain::api {
+
+// A minute given as AAAAMMDDHHMM (year to minute, UTC): its first millisecond. Nothing for anything else, or for a
+// day or hour that does not exist.
+std::optional<base::TimePoint> parse_query_minute(std::string_view text);
+
+// Both ends of a date filter, inclusive: `to` reaches to the end of its minute.
+struct DateRange {
+  std::optional<base::TimePoint> from;
+  std::optional<base::TimePoint> to;
+
+  bool contains(base::TimePoint time) const;
+};
+
+// "2020-09-23_16:29:39", the contract's `created_on`, UTC.
+std::string format_created_on(base::TimePoint time);
+
+}  // namespace vbrain::api

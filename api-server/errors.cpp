@@ -1,0 +1,109 @@
+#include "api-server/errors.hpp"
+
+#include <array>
+
+#include "artifacts/archive_reader.hpp"
+#include "artifacts/safe_open.hpp"
+#include "base/json.hpp"
+#include "kube/error.hpp"
+
+namespace vbrain::api {
+namespace {
+
+struct Row {
+  Problem problem;
+  int status;
+  std::string_view words;  // ends in a space: the subject follows
+};
+
+constexpr std::array<Row, 22> kTable{{
+    {Problem::kBadRequest, 400, "Bad request"},
+    {Problem::kMissing, 400, "Missing "},
+    {Problem::kInvalid, 400, "Invalid "},
+    {Problem::kUnknownKey, 401, "Invalid x-api-key"},
+    {Problem::kNotPermitted, 403, "Permission denied"},
+    {Problem::kNoSuchRoute, 404, "Not found"},
+    {Problem::kWrongMethod, 405, "Method not allowed"},
+    {Problem::kNoRepository, 404, "Invalid repository_id"},
+    {Problem::kNoJob, 404, "Invalid job_id"},
+    {Problem::kTooLarge, 413, "Payload too large"},
+    {Problem::kMediaType, 415, "Unsupported media type"},
+    {Problem::kExpectation, 417, "Invalid expect"},
+    {Problem::kTooMany, 429, "Too many requests"},
+    {Problem::kHeadersTooLarge, 431, "Headers too large"},
+    {Problem::kJobFailed, 500, "Job failed"},
+    {Problem::kRepositoryNotDeleted, 500, "Error deleting repository folder"},
+    {Problem::kJobNotDeleted, 500, "Error deleting job folder"},
+    {Problem::kRangeUnsatisfiable, 416, "Invalid range"},
+    {Problem::kInternal, 500, "Internal error"},
+    {Problem::kUnavailable, 503, "Service unavailable"},
+    {Problem::kVersion, 505, "Invalid HTTP version"},
+    {Problem::kNoSpace, 507, "Insufficient storage"},
+}};
+
+const Row& row_of(Problem problem) {
+  for (const Row& row : kTable) {
+    if (row.problem == problem) return row;
+  }
+  return row_of(Problem::kInternal);
+}
+
+constexpr std::chrono::seconds kRetrySoon{1};
+
+}  // namespace
+
+int status_of(Problem problem) {
+  return row_of(problem).status;
+}
+
+std::string message_of(const Refusal& refusal) {
+  std::string text(row_of(refusal.problem).words);
+  if (text.ends_with(' ')) text += refusal.subject;
+  return text;
+}
+
+Reply to_reply(const Refusal& refusal) {
+  std::string json = R"({"error":)" + base::quote_json(message_of(refusal));
+  const bool is_allow = refusal.problem == Problem::kWrongMethod;
+  if (!refusal.detail.empty() && !is_allow) json += R"(,"detail":)" + base::quote_json(refusal.detail);
+  Reply reply = json_reply(status_of(refusal.problem), json + "}");
+  if (is_allow) reply.headers.emplace_back("Allow", refusal.detail);
+  if (refusal.retry_after || reply.status == 503 || reply.status == 429) {
+    reply.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after.value_or(kRetrySoon).count()));
+  }
+  return reply;
+}
+
+Problem problem_of_status(int status) {
+  for (const Row& row : kTable) {
+    if (row.status == status) return row.problem;
+  }
+  return Problem::kInternal;
+}
+
+Refusal refusal_of(const kube::Error& error) {
+  Refusal refusal{.problem = Problem::kUnavailable, .detail = "the Kubernetes API did not take the job"};
+  if (error.retry_after) refusal.retry_after = std::chrono::ceil<std::chrono::seconds>(*error.retry_after);
+  return refusal;
+}
+
+Refusal refusal_of(const artifacts::ArchiveError& error) {
+  if (error.kind == artifacts::ArchiveError::Kind::kTooLarge) {
+    return {.problem = Problem::kTooLarge, .detail = error.reason};
+  }
+  return {.problem = Problem::kInvalid, .subject = "file", .detail = error.reason};
+}
+
+Refusal refusal_of(const artifacts::VolumeError& error) {
+  if (error.is_full()) return {.problem = Problem::kNoSpace};
+  return {.problem = Problem::kUnavailable, .detail = "the storage did not answer as it should"};
+}
+
+Reply json_reply(int status, std::string json) {
+  Reply reply;
+  reply.status = status;
+  reply.body = std::move(json);
+  return reply;
+}
+
+}  // namespace vbrain::api

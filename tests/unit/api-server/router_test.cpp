@@ -1,0 +1,113 @@
+#include "api-server/router.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "api-server/dates.hpp"
+
+namespace vbrain::api {
+namespace {
+
+constexpr std::array<RoutePattern, 6> kRoutes{{{Method::kGet, "/api/v1/job"},
+                                               {Method::kPost, "/api/v1/job/execute"},
+                                               {Method::kGet, "/api/v1/job/:id"},
+                                               {Method::kDelete, "/api/v1/job/:id"},
+                                               {Method::kGet, "/api/v1/job/:id/result"},
+                                               {Method::kPost, "/api/v1/repository"}}};
+
+TEST(MatchRoute, FindsRouteAndId) {
+  const struct {
+    Method method;
+    std::string_view path;
+    std::size_t index;
+    std::string_view id;
+  } cases[] = {
+      {Method::kGet, "/api/v1/job", 0, ""},
+      {Method::kHead, "/api/v1/job", 0, ""},
+      {Method::kPost, "/api/v1/job/execute", 1, ""},
+      {Method::kGet, "/api/v1/job/abc", 2, "abc"},
+      {Method::kDelete, "/api/v1/job/..", 3, ".."},
+      {Method::kGet, "/api/v1/job/%2e%2e/result", 4, "%2e%2e"},
+      {Method::kHead, "/api/v1/job/a/result", 4, "a"},
+  };
+  for (const auto& c : cases) {
+    const auto match = match_route(kRoutes, c.method, c.path);
+    ASSERT_TRUE(match) << c.path;
+    EXPECT_EQ(match->index, c.index) << c.path;
+    EXPECT_EQ(match->id, c.id) << c.path;
+  }
+}
+
+TEST(MatchRoute, Is404ForUnknownPaths) {
+  for (const std::string_view path :
+       {"/", "", "*", "/api/v1", "/api/v1/", "/api/v1/job/", "/api/v1/job//result", "/job", "/api/v1/job/a/b",
+        "/api/v1/job/a/result/", "/api/v1/job/a/../result", "//api/v1/job", "/API/v1/job", "/api/v1/job/a/result/x"}) {
+    const auto match = match_route(kRoutes, Method::kGet, path);
+    ASSERT_FALSE(match) << path;
+    EXPECT_EQ(to_reply(match.error()).status, 404) << path;
+  }
+}
+
+TEST(MatchRoute, Is405WithTheMethodsOfThePath) {
+  const struct {
+    Method method;
+    std::string_view path, want_allow;
+  } cases[] = {
+      {Method::kPost, "/api/v1/job", "GET, HEAD"},
+      {Method::kOther, "/api/v1/job", "GET, HEAD"},
+      {Method::kGet, "/api/v1/job/execute", "POST"},
+      {Method::kDelete, "/api/v1/job/execute", "POST"},
+      {Method::kPut, "/api/v1/job/abc", "GET, HEAD, DELETE"},
+      {Method::kGet, "/api/v1/repository", "POST"},
+      {Method::kOptions, "/api/v1/repository", "POST"},
+  };
+  for (const auto& c : cases) {
+    const auto match = match_route(kRoutes, c.method, c.path);
+    ASSERT_FALSE(match) << c.path;
+    const Reply reply = to_reply(match.error());
+    EXPECT_EQ(reply.status, 405);
+    EXPECT_EQ(std::get<std::string>(reply.body), R"({"error":"Method not allowed"})");
+    ASSERT_EQ(reply.headers.size(), 1u);
+    EXPECT_EQ(reply.headers[0], (std::pair<std::string, std::string>("Allow", c.want_allow)));
+  }
+}
+
+TEST(QueryParameter, DecodesOne) {
+  EXPECT_EQ(query_parameter("a=1&from_date=2020%31&b", "from_date").value(), "20201");
+  EXPECT_EQ(query_parameter("from_date", "from_date").value(), "");
+  EXPECT_EQ(query_parameter("from_date=a+b", "from_date").value(), "a b");
+  EXPECT_EQ(query_parameter("", "from_date").value(), std::nullopt);
+  EXPECT_EQ(query_parameter("xfrom_date=1&from_dat=2", "from_date").value(), std::nullopt);
+  for (const std::string_view bad : {"from_date=1&from_date=1", "from_date=%", "from_date=%4", "from_date=%zz"}) {
+    const auto value = query_parameter(bad, "from_date");
+    ASSERT_FALSE(value) << bad;
+    EXPECT_EQ(message_of(value.error()), "Invalid from_date");
+  }
+}
+
+TEST(Dates, ReadMinutes) {
+  EXPECT_EQ(parse_query_minute("202009231629"), base::parse_rfc3339("2020-09-23T16:29:00Z"));
+  EXPECT_EQ(parse_query_minute("202402290000"), base::parse_rfc3339("2024-02-29T00:00:00Z"));
+  for (const std::string_view bad : {"", "20200923", "20200923162", "2020092316290", "202013231629", "202302290000",
+                                     "202009232460", "202009231660", "2020-9-23 16", "20200923162x", "+20200923162"}) {
+    EXPECT_EQ(parse_query_minute(bad), std::nullopt) << bad;
+  }
+}
+
+TEST(Dates, RangeIncludesBothMinutes) {
+  const auto minute = *parse_query_minute("202009231629");
+  const DateRange range{minute, minute};
+  EXPECT_FALSE(range.contains(minute - std::chrono::milliseconds(1)));
+  EXPECT_TRUE(range.contains(minute));
+  EXPECT_TRUE(range.contains(minute + std::chrono::milliseconds(59'999)));
+  EXPECT_FALSE(range.contains(minute + std::chrono::milliseconds(60'000)));
+  EXPECT_TRUE(DateRange{}.contains(minute));
+}
+
+TEST(Dates, CreatedOnHasTheContractsForm) {
+  EXPECT_EQ(format_created_on(*base::parse_rfc3339("2020-09-23T16:29:39.869Z")), "2020-09-23_16:29:39");
+}
+
+}  // namespace
+}  // namespace vbrain::api
