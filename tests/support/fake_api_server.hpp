@@ -76,11 +76,13 @@ class FakeApiServer final : public kube::Transport {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return open_watches_ > 0; });
   }
-  // History up to now is forgotten and all watches end: whoever had not seen all of it is answered 410.
+  // History up to now is forgotten and all watches end: whoever had not seen all of it, and lists half read, are
+  // answered 410.
   void compact() {
     const std::lock_guard lock(mutex_);
     compacted_ = version_;
     history_.clear();
+    snapshots_.clear();
     ++watch_generation_;
     watch_end_ = {};
     changed_.notify_all();
@@ -273,23 +275,33 @@ class FakeApiServer final : public kube::Transport {
     return true;
   }
 
+  // All pages are of the moment of the first one; its objects are kept until compaction.
   Answer list(const std::string& collection, const Target& target) {
     const auto query = [&](const char* key) { return target.query.contains(key) ? target.query.at(key) : ""; };
     const std::string limit = query("limit");
     const std::size_t page = limit.empty() ? objects_.size() + 1 : std::stoul(limit);
+    const std::string token = query("continue");
+    const auto slash = token.find('/');
+    const std::int64_t version = token.empty() ? version_ : std::stoll(token.substr(0, slash));
+    const std::string after = token.empty() ? "" : token.substr(slash + 1);
+    if (!token.empty() && !snapshots_.contains(version)) return fail(410, "Expired", "the continue token is too old");
+    const auto& objects = token.empty() ? objects_ : snapshots_.at(version);
     json items = json::array();
-    std::string token;
-    for (auto at = objects_.upper_bound(collection + "/" + query("continue"));
-         at != objects_.end() && at->first.starts_with(collection + "/"); ++at) {
+    std::string next;
+    for (auto at = objects.upper_bound(collection + "/" + after);
+         at != objects.end() && at->first.starts_with(collection + "/"); ++at) {
       if (!selected(at->second, query("labelSelector"))) continue;
       if (items.size() == page) {
-        token = items.back()["metadata"]["name"];
+        next = std::to_string(version) + "/" + items.back()["metadata"]["name"].get<std::string>();
         break;
       }
       items.push_back(at->second);
     }
-    json meta = {{"resourceVersion", std::to_string(version_)}};
-    if (!token.empty()) meta["continue"] = token;
+    json meta = {{"resourceVersion", std::to_string(version)}};
+    if (!next.empty()) {
+      meta["continue"] = next;
+      if (token.empty()) snapshots_[version] = objects_;
+    }
     return give(200, {{"items", items}, {"metadata", meta}});
   }
 
@@ -322,6 +334,7 @@ class FakeApiServer final : public kube::Transport {
   std::condition_variable_any changed_;
   Before before_;
   std::map<std::string, json> objects_;
+  std::map<std::int64_t, std::map<std::string, json>> snapshots_;
   std::vector<Entry> history_;
   std::vector<kube::Request> requests_;
   std::int64_t version_ = 100;
