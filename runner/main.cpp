@@ -1,3 +1,5 @@
+#include <openssl/crypto.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -13,6 +15,8 @@ int main(int argc, char** argv) {
     return 0;
   }
   std::signal(SIGPIPE, SIG_IGN);
+  // Whatever openssl.cnf the application's image has is not for us: it could name providers to load.
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
   try {
     const auto settings = read_settings(argc, argv);
     if (settings) return run(*settings);
