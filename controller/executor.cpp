@@ -166,6 +166,15 @@ Executor::Outcome Executor::run(const CreatePod& action, Snapshot& snapshot, std
     snapshot.refusal = std::move(prepared.error());
     return std::nullopt;
   }
+  if (prepared->published) {
+    // A leader that stood still for long may have made anew what was deleted meanwhile.
+    const auto live = parts_.client.get<job::Job>(snapshot.job.meta.namespace_name, snapshot.job.meta.name, stop);
+    const bool gone = live ? live->meta.uid != snapshot.job.meta.uid || live->meta.deletion_timestamp
+                           : live.error().code == ErrorCode::kNotFound;
+    if (gone) parts_.volume.purge(snapshot.job);
+    if (gone) return ReconcileResult::ok();
+    if (!live) return give_up_on(live.error());
+  }
   if (prepared->files.claim) {
     // Somebody was here before: what came of it is to be found out, not done again.
     snapshot.files = std::move(prepared->files);

@@ -69,13 +69,14 @@ Result<PreparedAttempt, PodRefusal> StoreVolume::prepare_attempt(const job::Job&
   const artifacts::Tenant tenant = tenant_of(job);
   const std::string& id = job.meta.name;
   if (!has_sound_names(job)) return refused("InvalidSpec", "a name in the spec holds what names may not");
+  PreparedAttempt prepared;
   // 1. The job's folder is published as a whole, so that job.json in it tells that all of it is there.
   if (!store_.has_job(tenant, id)) {
+    prepared.published = true;
     if (auto published = publish(job); !published) return Unexpected<PodRefusal>(std::move(published.error()));
   }
   // 2. The attempt's folder, before its pod: a kubelet that does not find a subPath makes one of its own.
   store_.create_attempt(tenant, id, attempt);
-  PreparedAttempt prepared;
   prepared.files = read_attempt(job, attempt);
   // 3. The job's own input comes before the repository's.
   prepared.paths.runner = runner_path_;

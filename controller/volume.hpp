@@ -19,8 +19,9 @@ namespace vbrain::controller {
 
 // An attempt's folder as its pod will find it.
 struct PreparedAttempt {
-  PodPaths paths;      // `runner` included
-  AttemptFiles files;  // empty but for an attempt that was begun before
+  PodPaths paths;          // `runner` included
+  AttemptFiles files;      // empty but for an attempt that was begun before
+  bool published = false;  // the job's own folder was made just now
 };
 
 // What the controller does on the shared volume. All members block, may be called from any thread, can be repeated,
