@@ -1,0 +1,255 @@
+#include <dirent.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include "artifacts/archive_reader.hpp"
+#include "runner/child.hpp"
+#include "runner/landlock.hpp"
+#include "runner/log_copy.hpp"
+#include "runner/seal.hpp"
+#include "runner/settings.hpp"
+#include "unit/runner/sandbox.hpp"
+
+namespace vbrain::runner {
+namespace {
+
+namespace fs = std::filesystem;
+using artifacts::Dir;
+using artifacts::Fd;
+using ::testing::HasSubstr;
+using vbrain::testing::eventually;
+using vbrain::testing::read_fd;
+using vbrain::testing::read_file;
+using vbrain::testing::TempDir;
+using vbrain::testing::write_file;
+
+struct Pipe {
+  Pipe() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
+    read = Fd(ends[0]);
+    write = Fd(ends[1]);
+  }
+  Fd read, write;
+};
+
+Fd new_file(const std::string& path) {
+  return Fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
+TEST(LogCopy, TakesWhatIsLeftThoughSomebodyHoldsThePipe) {
+  const TempDir temp;
+  Pipe pipe;
+  artifacts::write_all(pipe.write.get(), "before");
+  LogCopy copy(std::move(pipe.read), new_file(temp / "log"), {});
+  artifacts::write_all(pipe.write.get(), " after");
+  const auto end = copy.finish();  // the write end is open
+  EXPECT_EQ(end.bytes, 12U);
+  EXPECT_EQ(end.error, 0);
+  EXPECT_EQ(read_file(temp / "log"), "before after");
+}
+
+TEST(LogCopy, GoesOnWhenTheDiskIsFull) {
+  Pipe pipe, console;
+  LogCopy copy(std::move(pipe.read), Fd(open("/dev/full", O_WRONLY)), {.console = console.write.get()});
+  const std::string line(10'000, 'x');
+  for (int i = 0; i < 5; ++i) artifacts::write_all(pipe.write.get(), line);
+  pipe.write = Fd();
+  EXPECT_EQ(copy.finish().error, ENOSPC);
+  std::string shown(60'000, '\0');
+  EXPECT_EQ(read(console.read.get(), shown.data(), shown.size()), 50'000) << "the console has it all";
+}
+
+TEST(LogCopy, AConsoleThatHangsHoldsNobody) {
+  const TempDir temp;
+  Pipe pipe, console;  // nobody reads the console
+  LogCopy copy(std::move(pipe.read), new_file(temp / "log"),
+               {.console = console.write.get(), .console_patience = std::chrono::milliseconds(0)});
+  const std::string block(1U << 20, 'x');
+  for (int i = 0; i < 4; ++i) artifacts::write_all(pipe.write.get(), block);
+  pipe.write = Fd();
+  EXPECT_EQ(copy.finish().bytes, 4U << 20);
+}
+
+TEST(LogCopy, AConsoleThatIsClosedHoldsNobody) {
+  const TempDir temp;
+  signal(SIGPIPE, SIG_IGN);
+  Pipe pipe, console;
+  console.read = Fd();
+  LogCopy copy(std::move(pipe.read), new_file(temp / "log"), {.console = console.write.get()});
+  artifacts::write_all(pipe.write.get(), "one");
+  pipe.write = Fd();
+  EXPECT_EQ(copy.finish().bytes, 3U);
+}
+
+TEST(Child, SaysWhyACommandCannotBeHad) {
+  EXPECT_EQ(start_child({.command = {"/no/such"}}).error(), ENOENT);
+  EXPECT_EQ(start_child({.command = {"/etc/passwd"}}).error(), EACCES);
+  auto child = start_child({.command = {"sh", "-c", "echo $0; echo e >&2; cat; exit 3", "word with spaces"}});
+  ASSERT_TRUE(child);
+  EXPECT_EQ(getpgid(child->pid), child->pid);
+  int status = 0;
+  waitpid(child->pid, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 3);
+  std::string out(100, '\0');
+  out.resize(static_cast<std::size_t>(read(child->out.get(), out.data(), out.size())));
+  EXPECT_EQ(out, "word with spaces\n");
+}
+
+class SealTest : public ::testing::Test {
+ protected:
+  SealTest() {
+    fs::create_directories(temp / "work/output");
+    fs::create_directories(temp / "work/logs");
+    fs::create_directories(temp / "attempt/logs");
+  }
+  Result<SealedOutput, std::string> seal(std::uint64_t limit = 1U << 30) {
+    return seal_output(Dir::open(temp / "work"), Dir::open(temp / "attempt"), limit);
+  }
+  std::string out(const std::string& name) const { return temp / ("work/output/" + name); }
+  TempDir temp;
+};
+
+TEST_F(SealTest, RefusesWhatCannotBeInAnArchive) {
+  struct Case {
+    const char* what;
+    std::function<void()> make;
+    const char* want;
+  };
+  write_file(temp / "secret", "s");
+  const std::vector<Case> cases = {
+      {"link", [&] { fs::create_symlink("/etc/passwd", out("x")); }, "a symbolic link: x"},
+      {"link to a folder", [&] { fs::create_directory_symlink("/etc", out("x")); }, "a symbolic link: x"},
+      {"dangling link", [&] { fs::create_symlink("/none", out("x")); }, "a symbolic link: x"},
+      {"hard link", [&] { fs::create_hard_link(temp / "secret", out("x")); }, "a hard link: x"},
+      {"fifo", [&] { mkfifo(out("x").c_str(), 0600); }, "a FIFO: x"},
+      {"newline", [&] { write_file(out("a\nb"), "x"); }, "can't be in an archive: a b"},
+      {"not utf-8", [&] { write_file(out("a\xff"), "x"); }, "can't be in an archive"},
+      {"backslash", [&] { write_file(out("a\\b"), "x"); }, "can't be in an archive: a\\b"},
+      {"control in a folder", [&] { write_file(out("d\x1b/x"), "x"); }, "can't be in an archive"},
+      {"deep",
+       [&] {
+         std::string path = out("d");
+         for (int i = 0; i < 40; ++i) path += "/d";
+         fs::create_directories(path);
+       },
+       "more than 32 levels"},
+      {"large", [&] { write_file(out("x"), std::string(2'000, 'x')); }, "larger than 1000 bytes"},
+  };
+  for (const Case& c : cases) {
+    fs::remove_all(temp / "work/output");
+    fs::create_directories(temp / "work/output");
+    c.make();
+    const auto sealed = seal(1000);
+    ASSERT_FALSE(sealed) << c.what;
+    EXPECT_THAT(sealed.error(), HasSubstr(c.want)) << c.what;
+    EXPECT_EQ(vbrain::testing::count_below(temp / "attempt"), 1U) << c.what << " leaves nothing";
+  }
+}
+
+TEST_F(SealTest, RefusesTooManyFiles) {
+  const int folder = open((temp / "work/output").c_str(), O_RDONLY | O_DIRECTORY);
+  for (int i = 0; i <= 65'535; ++i) {
+    const std::string name = std::to_string(i);
+    ASSERT_EQ(mknodat(folder, name.c_str(), S_IFREG | 0600, 0), 0);
+  }
+  EXPECT_THAT(seal().error(), HasSubstr("more than 65535"));
+  unlinkat(folder, "0", 0);
+  close(folder);
+  EXPECT_EQ(seal()->files_total, 65'535U);
+}
+
+TEST_F(SealTest, LogsNeverFail) {
+  write_file(temp / "work/logs/a.log", "aaaa");
+  write_file(temp / "work/logs/sub/b.log", "bb");
+  write_file(temp / "attempt/logs/stdout.log", "ours");
+  write_file(temp / "work/logs/stdout.log", "theirs");
+  fs::create_symlink("/etc/passwd", temp / "work/logs/link");
+  fs::create_hard_link(temp / "work/logs/a.log", temp / "hard");
+  mkfifo((temp / "work/logs/fifo").c_str(), 0600);
+  const Dir work = Dir::open(temp / "work");
+  const Dir logs = Dir::open(temp / "attempt/logs");
+  EXPECT_EQ(seal_logs(work, logs, 1'000), 8U);
+  EXPECT_EQ(read_file(temp / "attempt/logs/stdout.log"), "ours");
+  EXPECT_EQ(read_file(temp / "attempt/logs/stdout.log.1"), "theirs");
+  EXPECT_EQ(read_file(temp / "attempt/logs/sub/b.log"), "bb");
+  EXPECT_FALSE(fs::exists(temp / "attempt/logs/a.log")) << "it has a second link";
+  EXPECT_FALSE(fs::exists(temp / "attempt/logs/link"));
+  fs::remove_all(temp / "work/logs");
+  EXPECT_EQ(seal_logs(work, logs, 1'000), 0U);
+  fs::create_directory_symlink("/etc", temp / "work/logs");
+  EXPECT_EQ(seal_logs(work, logs, 1'000), 0U);
+}
+
+TEST_F(SealTest, LogsAreCapped) {
+  write_file(temp / "work/logs/a.log", std::string(600, 'a'));
+  write_file(temp / "work/logs/b.log", std::string(600, 'b'));
+  EXPECT_EQ(seal_logs(Dir::open(temp / "work"), Dir::open(temp / "attempt/logs"), 1'000), 1'000U);
+  EXPECT_EQ(fs::file_size(temp / "attempt/logs/b.log"), 400U);
+}
+
+// Runs `action` in a child inside the ruleset; its exit code.
+int inside(int ruleset, const std::function<int()>& action) {
+  const pid_t pid = fork();
+  if (pid == 0) _exit(enter_ruleset(ruleset) ? action() : 99);
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return WEXITSTATUS(status);
+}
+
+TEST(Landlock, TakesTheAttemptAndNothingElse) {
+  const TempDir temp;
+  for (const char* name : {"vbrain/attempt/logs", "vbrain/work/d"}) fs::create_directories(temp / name);
+  write_file(temp / "vbrain/attempt/claim", "x");
+  write_file(temp / "other", "x");
+  const Fd ruleset = make_ruleset_without(temp / "vbrain/attempt");
+  if (!ruleset) GTEST_SKIP() << "this kernel has no Landlock";
+  const auto denied = [&](const std::function<int()>& call) {
+    return inside(ruleset.get(), [&] { return call() < 0 ? errno : 0; }) == EACCES;
+  };
+  const auto allowed = [&](const std::function<int()>& call) {
+    return inside(ruleset.get(), [&] { return call() < 0 ? errno : 0; }) == 0;
+  };
+  const std::string attempt = temp / "vbrain/attempt", work = temp / "vbrain/work";
+  EXPECT_TRUE(denied([&] { return open((attempt + "/manifest.json").c_str(), O_WRONLY | O_CREAT, 0600); }));
+  EXPECT_TRUE(denied([&] { return open((attempt + "/claim").c_str(), O_WRONLY); }));
+  EXPECT_TRUE(denied([&] { return open((attempt + "/claim").c_str(), O_RDWR | O_TRUNC); }));
+  EXPECT_TRUE(denied([&] { return unlink((attempt + "/claim").c_str()); }));
+  EXPECT_TRUE(denied([&] { return mkdir((attempt + "/d").c_str(), 0700); }));
+  EXPECT_TRUE(denied([&] { return rmdir((attempt + "/logs").c_str()); }));
+  EXPECT_TRUE(denied([&] { return symlink("/etc", (attempt + "/l").c_str()); }));
+  EXPECT_TRUE(denied([&] { return rename((attempt + "/claim").c_str(), (attempt + "/x").c_str()); }));
+  EXPECT_TRUE(allowed([&] { return open((attempt + "/claim").c_str(), O_RDONLY); }));
+  EXPECT_TRUE(allowed([&] { return open((work + "/f").c_str(), O_WRONLY | O_CREAT, 0600); }));
+  EXPECT_TRUE(allowed([&] { return rename((work + "/f").c_str(), (work + "/d/f").c_str()); })) << "folder to folder";
+  EXPECT_TRUE(allowed([&] { return unlink((work + "/d/f").c_str()); }));
+  EXPECT_TRUE(allowed([&] { return open((temp / "other").c_str(), O_RDWR | O_TRUNC); }));
+  EXPECT_TRUE(allowed([&] { return open("/dev/null", O_WRONLY); }));
+  EXPECT_EQ(inside(ruleset.get(), [] { return std::system("exit 3") == 3 << 8 ? 0 : 1; }), 0);
+}
+
+TEST(Landlock, IsLeftOutWhereItWouldTakeMore) {
+  const TempDir temp;
+  fs::create_directories(temp / "vbrain/attempt");
+  EXPECT_TRUE(restricts_more(temp / "vbrain/attempt")) << "its owner may make names beside it";
+}
+
+TEST(Settings, AreReadStrictly) {
+  const auto read = [](std::vector<const char*> words) {
+    return read_settings(static_cast<int>(words.size()), words.data());
+  };
+  const auto good = read({"runner", "--root", "/r", "--", "cmd", "--", "--root"});
+  ASSERT_TRUE(good);
+  EXPECT_EQ(good->root, "/r");
+  EXPECT_EQ(good->command, (std::vector<std::string>{"cmd", "--", "--root"}));
+  EXPECT_EQ(read({"runner", "--", "x"})->attempt(), "/vbrain/attempt");
+  EXPECT_FALSE(read({"runner"}));
+  EXPECT_FALSE(read({"runner", "--"}));
+  EXPECT_FALSE(read({"runner", "cmd"}));
+  EXPECT_FALSE(read({"runner", "--root"}));
+  EXPECT_FALSE(read({"runner", "--rot", "x", "--", "cmd"}));
+}
+
+}  // namespace
+}  // namespace vbrain::runner

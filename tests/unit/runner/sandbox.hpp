@@ -1,0 +1,135 @@
+#pragma once
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "artifacts/outcome.hpp"
+#include "unit/artifacts/temp_dir.hpp"
+
+namespace vbrain::testing {
+
+// Asks again and again until it is so, for at most 20 s.
+inline bool eventually(const std::function<bool()>& is_so) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!is_so()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+// What a file holds so far; nothing if it is not there yet.
+inline std::string text_so_far(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (file) text << file.rdbuf();
+  return text.str();
+}
+
+// The folder of this test program's build.
+inline std::filesystem::path build_folder() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path();
+}
+
+// What a job's container looks like to the runner, below a temporary folder, and the built program run in it.
+class Sandbox {
+ public:
+  Sandbox() {
+    for (const char* name : {"vbrain/attempt", "vbrain/work", "vbrain/input", "dev", "cgroup"}) {
+      std::filesystem::create_directories(temp / name);
+    }
+    write_file(
+        temp / "vbrain/job.json",
+        R"({"format":1,"job_id":"job-1","organization_id":"acme","application_id":"Tutorial","client_id":"north",)"
+        R"("repository_id":"202009231629398695","created_on":"2026-01-02T03:04:05.678Z","created_by":"ana",)"
+        R"("params":{"a":10,"exact":20.50},"metadata":{"name":"x"},"inputFrom":"repository","input":[],"priority":0})");
+  }
+
+  std::string attempt(const std::string& name) const { return temp / ("vbrain/attempt/" + name); }
+  std::string work(const std::string& name) const { return temp / ("vbrain/work/" + name); }
+  bool sealed(const std::string& name) const { return std::filesystem::exists(attempt(name)); }
+
+  // A runner under way. Ends with the object.
+  class Process {
+   public:
+    explicit Process(pid_t pid) : pid_(pid) {}
+    Process(Process&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+    ~Process() {
+      if (pid_ > 0) {
+        kill(pid_, SIGKILL);
+        waitpid(pid_, nullptr, 0);
+      }
+    }
+    pid_t pid() const { return pid_; }
+    // The exit code, 128 + signal if killed.
+    int wait() {
+      int status = 0;
+      rusage usage{};
+      wait4(std::exchange(pid_, -1), &status, 0, &usage);
+      max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+      return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    }
+    std::uint64_t max_rss_bytes = 0;
+
+   private:
+    pid_t pid_;
+  };
+
+  // `before` goes in front of the runner's own words, as {"unshare", …}.
+  Process start(const std::vector<std::string>& command, const std::map<std::string, std::string>& environment = {},
+                const std::vector<std::string>& before = {}) const {
+    std::vector<std::string> words = before;
+    for (const std::string& word : {(build_folder() / "bin/runner").string(), std::string("--root"), temp.path(),
+                                    std::string("--cgroup"), temp / "cgroup", std::string("--")}) {
+      words.push_back(word);
+    }
+    words.insert(words.end(), command.begin(), command.end());
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    const pid_t pid = fork();
+    if (pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      setenv("VBRAIN_POD_UID", "pod-1", 1);
+      setenv("CGROUP", (temp / "cgroup").c_str(), 1);
+      for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
+      const int out = open((temp / "stdout").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      const int err = open((temp / "stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      dup2(out, STDOUT_FILENO);
+      dup2(err, STDERR_FILENO);
+      close_range(3, ~0U, 0);  // what this test program was given is nothing a container has
+      execvp(arguments[0], arguments.data());
+      _exit(99);
+    }
+    return Process(pid);
+  }
+
+  int run(const std::vector<std::string>& command, const std::map<std::string, std::string>& environment = {}) const {
+    return start(command, environment).wait();
+  }
+  int run_shell(const std::string& script, const std::map<std::string, std::string>& environment = {}) const {
+    return run({"/bin/sh", "-c", script}, environment);
+  }
+
+  artifacts::Outcome reported() const {
+    const auto outcome = artifacts::decode_outcome(read_file(temp / "dev/termination-log"));
+    if (!outcome) throw std::runtime_error("no outcome: " + outcome.error());
+    return *outcome;
+  }
+
+  TempDir temp;
+};
+
+}  // namespace vbrain::testing
