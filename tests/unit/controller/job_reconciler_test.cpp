@@ -175,6 +175,49 @@ TEST(JobReconciler, SomebodyElsesPodOfOurNameIsLeftAlone) {
   EXPECT_EQ(world.count("DELETE pods"), 0);
 }
 
+TEST(JobReconciler, OwnWritesNotYetSeenAreNotMadeAgain) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.step();
+  const int writes = world.writes();
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(world.step_with_old_caches().kind, kube::ReconcileResult::Kind::kAfter);
+  }
+  EXPECT_EQ(world.writes(), writes) << "not even one that the API server would refuse";
+}
+
+TEST(JobReconciler, WhatHadBegunIsNotBegunAgain) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.step();
+  world.let_kubelet_work();  // starts
+  world.let_kubelet_work();  // ends, and leaves a manifest
+  const std::string name = world.pod(1)["metadata"]["name"];
+  world.api.erase("/api/v1/namespaces/vbrain/pods/" + name);
+  world.restart();
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Finished") << "by its manifest";
+  EXPECT_EQ(world.count("POST pods"), 1);
+}
+
+TEST(JobReconciler, APodOfTheSameNameButAnotherUidIsNotStopped) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.step();
+  world.patch_spec({{"cancel", true}});
+  world.sync();
+  json other = world.pod(1);
+  world.api.erase("/api/v1/namespaces/vbrain/pods/" + other["metadata"]["name"].get<std::string>());
+  other["metadata"]["uid"] = "somebody-elses";
+  world.api.put("/api/v1/namespaces/vbrain/pods", other);
+  world.step_with_old_caches();
+  EXPECT_EQ(world.count("DELETE pods"), 1);
+  EXPECT_FALSE(world.pod(1)["metadata"].contains("deletionTimestamp"));
+}
+
 TEST(JobReconciler, AtRestNothingIsWritten) {
   World world;
   world.add_application();

@@ -281,6 +281,10 @@ void World::sync() {
 
 kube::ReconcileResult World::step() {
   sync();
+  return step_with_old_caches();
+}
+
+kube::ReconcileResult World::step_with_old_caches() {
   try {
     return process_->reconciler.reconcile(kJobId, {});
   } catch (const Crash&) {

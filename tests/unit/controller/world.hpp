@@ -84,6 +84,7 @@ class World {
   bool run();
   // One reconcile with up-to-date caches.
   kube::ReconcileResult step();
+  kube::ReconcileResult step_with_old_caches();
   void sync();
   void let_kubelet_work();
   void restart();
