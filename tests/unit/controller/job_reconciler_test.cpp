@@ -212,6 +212,7 @@ TEST(JobReconciler, APodOfTheSameNameButAnotherUidIsNotStopped) {
   json other = world.pod(1);
   world.api.erase("/api/v1/namespaces/vbrain/pods/" + other["metadata"]["name"].get<std::string>());
   other["metadata"]["uid"] = "somebody-elses";
+  other["metadata"].erase("ownerReferences");
   world.api.put("/api/v1/namespaces/vbrain/pods", other);
   world.step_with_old_caches();
   EXPECT_EQ(world.count("DELETE pods"), 1);
