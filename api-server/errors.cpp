@@ -17,7 +17,7 @@ struct Row {
 };
 
 constexpr std::array<Row, 22> kTable{{
-    {Problem::kBadRequest, 400, "Bad request"},
+    {Problem::kBadRequest, 400, "Invalid request"},
     {Problem::kMissing, 400, "Missing "},
     {Problem::kInvalid, 400, "Invalid "},
     {Problem::kUnknownKey, 401, "Invalid x-api-key"},

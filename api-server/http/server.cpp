@@ -279,6 +279,11 @@ std::size_t HttpServer::connections() const {
   return state_->open.load();
 }
 
+bool HttpServer::idle() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->running == 0;
+}
+
 bool HttpServer::drain(milliseconds grace) {
   state_->context.draining = true;
   state_->post(state_->home, [state = state_.get()] {

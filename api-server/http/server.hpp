@@ -66,6 +66,8 @@ class HttpServer {
 
   // Connections open now.
   std::size_t connections() const;
+  // Nothing of the server runs any more: drained to the end.
+  bool idle() const;
 
  private:
   struct State;

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "api-server/http/handler.hpp"
+#include "api-server/routes/call.hpp"
+#include "api-server/services.hpp"
+
+namespace prometheus {
+class Counter;
+class Histogram;
+}  // namespace prometheus
+namespace vbrain::base {
+class Metrics;
+}
+
+namespace vbrain::api {
+
+// The REST API as one handler: checks in the contract's order (route, HTTP limits, identity headers, key, role, then
+// the route's own), calls the route, turns refusals and exceptions into answers in one place, counts, and writes one
+// audit line per refusal. Thread-safe.
+class Api {
+ public:
+  // `synced`: whether the caches hold what the Kubernetes API has. Before that nobody can be told from a stranger.
+  Api(const Services& services, base::Metrics& metrics, std::function<bool()> synced);
+  ~Api();
+
+  Task<Reply> handle(Exchange& exchange);
+
+  // An answer of the listener itself, audited.
+  Reply refuse_request(int status, std::string_view detail, std::string_view peer);
+
+ private:
+  struct RouteMetrics;
+  // What is known of a request so far, for the audit line.
+  struct Progress {
+    std::size_t route = 0;  // routes().size(): none
+    Identity identity = {};
+    Caller caller = {};
+  };
+
+  Task<Answer> answer(Exchange& exchange, Progress& progress);
+  Result<RouteMatch, Refusal> admit(const Exchange& exchange, Progress& progress) const;
+  void audit(const Exchange& exchange, const Progress& progress, const Refusal& refusal) const;
+
+  const Services& services_;
+  const std::function<bool()> synced_;
+  std::vector<RoutePattern> patterns_;
+  std::vector<std::unique_ptr<RouteMetrics>> metrics_;  // per route, then one for all that has no route
+};
+
+}  // namespace vbrain::api

@@ -1,0 +1,190 @@
+#include "api-server/app.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <thread>
+
+#include "api-server/api.hpp"
+#include "api-server/health.hpp"
+#include "api-server/http/server.hpp"
+#include "artifacts/store.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/stop.hpp"
+#include "base/worker_pool.hpp"
+#include "kube/client.hpp"
+#include "kube/config.hpp"
+#include "kube/informer.hpp"
+#include "kube/rest_transport.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds kProbePeriod{5};
+constexpr seconds kProbePatience{20};
+
+template <class T>
+T value_or_throw(Result<T, std::string> result, const char* what) {
+  if (!result) throw std::runtime_error(std::string(what) + ": " + result.error());
+  return std::move(*result);
+}
+
+// The caches of what the Kubernetes API has, each kept by a watch of its own.
+struct Caches {
+  Caches(kube::Transport& transport, const std::string& ns, base::Metrics& metrics)
+      : jobs(transport, ns, "", metrics),
+        applications(transport, ns, "", metrics),
+        clients(transport, ns, "", metrics) {
+    applications.add_index(kApplicationIndex,
+                           [](const job::Application& it) { return std::vector<std::string>{it.application_id}; });
+    clients.add_index(kKeyIndex, key_ids);
+  }
+
+  void start() {
+    jobs.start();
+    applications.start();
+    clients.start();
+  }
+  void stop() {
+    jobs.stop();
+    applications.stop();
+    clients.stop();
+  }
+  bool synced() const { return jobs.synced() && applications.synced() && clients.synced(); }
+
+  kube::Informer<job::Job> jobs;
+  kube::Informer<job::Application> applications;
+  kube::Informer<job::Client> clients;
+};
+
+// Asks the volume for a sign of life again and again, on the volume's own pool: when that is stuck, so is the sign.
+void probe_volume(const artifacts::Store& volume, base::WorkerPool& pool, VolumeHealth& health, std::stop_token stop) {
+  const auto waiting = std::make_shared<std::atomic<bool>>(false);
+  do {
+    if (waiting->exchange(true)) continue;
+    const bool posted = pool.try_post([&volume, &health, waiting] {
+      try {
+        volume.probe();
+        health.report_good();
+      } catch (const std::exception& problem) {
+        base::log_warning("volume not usable", {{"problem", problem.what()}});
+      }
+      *waiting = false;
+    });
+    if (!posted) *waiting = false;
+  } while (base::sleep_for(stop, kProbePeriod));
+}
+
+// Written whole before it has its name: a reader finds both addresses or no file.
+void write_addresses(const std::string& path, const std::string& listen, const std::string& metrics_listen) {
+  const std::string temporary = path + ".new";
+  {
+    std::ofstream file(temporary);
+    file << listen << "\n" << metrics_listen << "\n";
+    file.flush();
+    if (!file) throw std::runtime_error("cannot write " + temporary);
+  }
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) throw std::runtime_error("cannot write " + path);
+}
+
+HttpOptions http_options(const Config& config) {
+  HttpOptions options;
+  options.max_header_bytes = config.max_header_bytes;
+  options.max_connections = config.max_connections;
+  options.header_timeout = config.header_timeout;
+  options.body_timeout = config.body_timeout;
+  options.idle_timeout = config.idle_timeout;
+  return options;
+}
+
+}  // namespace
+
+int run(const Config& given, std::stop_token stop) {
+  Config config = given;
+  kube::Config cluster = value_or_throw(kube::load_config(config.kubeconfig), "Kubernetes configuration");
+  cluster.user_agent = "vbrain-api-server/" VBRAIN_VERSION;
+  if (config.namespace_name.empty()) config.namespace_name = cluster.namespace_name;
+  log_config(config);
+
+  // Order of construction is the reverse of the order in which things may still be used.
+  const base::SystemClock clock;
+  base::Metrics metrics;
+  const artifacts::Store volume(config.volume);
+  const auto transport =
+      value_or_throw(kube::make_rest_transport(cluster, {.call_timeout = config.kube_timeout}), "Kubernetes client");
+  kube::Client client(*transport);
+  Caches caches(*transport, config.namespace_name, metrics);
+  VolumeHealth volume_health(clock, kProbePatience);
+  base::WorkerPool workers("worker", config.workers, config.max_queued);
+  base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued);
+  std::stop_source calls;
+  const Services services{config.limits,
+                          clock,
+                          config.namespace_name,
+                          workers,
+                          volume_workers,
+                          volume,
+                          client,
+                          caches.jobs.store(),
+                          caches.applications.store(),
+                          caches.clients.store(),
+                          calls.get_token()};
+  std::atomic<bool> draining{false};
+  const auto readiness = [&]() -> std::string_view {
+    if (draining) return "draining";
+    if (!caches.synced()) return "the caches of the Kubernetes API are not filled yet";
+    if (!volume_health.good()) return "the volume does not answer";
+    return "";
+  };
+  Api api(services, metrics, [&] { return caches.synced(); });
+
+  IoThreads io(config.io_threads);
+  const HttpOptions options = http_options(config);
+  const auto refuse_anonymous = [](int status, std::string_view detail, std::string_view) {
+    return to_reply({.problem = problem_of_status(status), .detail = std::string(detail)});
+  };
+  HttpServer health("health", config.metrics_listen, options, make_health_handler(readiness, metrics), refuse_anonymous,
+                    io, volume_workers, metrics);
+  HttpServer rest(
+      "rest", config.listen, options, [&](Exchange& exchange) { return api.handle(exchange); },
+      [&](int status, std::string_view detail, std::string_view peer) {
+        return api.refuse_request(status, detail, peer);
+      },
+      io, volume_workers, metrics);
+  caches.start();
+  std::jthread prober([&](std::stop_token ended) { probe_volume(volume, volume_workers, volume_health, ended); });
+  base::log_info("listening", {{"rest", rest.address()}, {"metrics", health.address()}});
+  if (!config.address_file.empty()) write_addresses(config.address_file, rest.address(), health.address());
+
+  while (base::sleep_for(stop, std::chrono::hours(1))) {
+  }
+
+  draining = true;
+  base::log_info("draining", {{"connections", rest.connections()}});
+  // Those who route to us need a moment to learn it; until then we go on.
+  std::this_thread::sleep_for(config.drain_delay);
+  const bool whole = rest.drain(config.drain_timeout);
+  calls.request_stop();
+  prober.request_stop();
+  prober.join();
+  caches.stop();
+  if (!whole) base::log_warning("some requests were cut");
+  if (!rest.idle()) {
+    // A handler hangs in the volume. Nothing can be waited for any more, and everything durable already is.
+    base::log_error("ending with requests under way");
+    std::_Exit(1);
+  }
+  health.drain(milliseconds(500));
+  workers.close();
+  volume_workers.close();
+  base::log_info("stopped");
+  return 0;
+}
+
+}  // namespace vbrain::api

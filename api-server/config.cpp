@@ -1,0 +1,104 @@
+#include "api-server/config.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include "base/log.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using std::chrono::milliseconds;
+
+// "15s", "500ms", "2m"; a number alone counts seconds.
+void add_duration(CLI::App& app, const std::string& name, milliseconds& value, const std::string& help) {
+  static const std::map<std::string, std::int64_t> kUnits{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
+  app.add_option_function<std::string>(
+         name,
+         [&value, name](const std::string& text) {
+           const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
+           const std::string unit = text.substr(digits);
+           const auto factor = kUnits.find(unit.empty() ? "s" : unit);
+           if (digits == 0 || digits > 9 || factor == kUnits.end()) {
+             throw CLI::ValidationError(name, "'" + text + "' is no time such as 500ms, 15s or 2m");
+           }
+           value = milliseconds(std::stoll(text.substr(0, digits)) * factor->second);
+         },
+         help)
+      ->type_name("TIME")
+      ->default_str(std::to_string(value.count()) + "ms");
+}
+
+template <class T>
+void add_number(CLI::App& app, const std::string& name, T& value, std::uint64_t low, std::uint64_t high,
+                const std::string& help) {
+  app.add_option(name, value, help)->capture_default_str()->check(CLI::Range(low, high));
+}
+
+}  // namespace
+
+base::OptionsOutcome read_config(int argc, const char* const* argv, Config& config) {
+  CLI::App app(
+      "Serves vBrain's REST API: keeps what clients send on the shared volume and makes Job resources of it. "
+      "'api-server keygen --help' tells how to make API keys.",
+      "api-server");
+  app.set_version_flag("--version", VBRAIN_VERSION);
+  app.add_option("--listen", config.listen, "Address of the REST API; port 0: any")->capture_default_str();
+  app.add_option("--metrics-listen", config.metrics_listen, "Address of /livez, /readyz and /metrics; port 0: any")
+      ->capture_default_str();
+  app.add_option("--address-file", config.address_file,
+                 "File to write both addresses to, one a line, once they are bound");
+  app.add_option("--volume", config.volume, "Folder of the shared volume")->capture_default_str();
+  app.add_option("--namespace", config.namespace_name,
+                 "Namespace of Jobs, Applications and Clients (default: the kubeconfig's or our pod's)");
+  app.add_option("--kubeconfig", config.kubeconfig, "Kubeconfig file (default: $KUBECONFIG, else in-cluster)");
+  app.add_option("--log-level", config.log_level, "debug, info, warning or error")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  add_number(app, "--io-threads", config.io_threads, 1, 64, "Threads that move bytes");
+  add_number(app, "--workers", config.workers, 1, 1024, "Threads that talk to the Kubernetes API");
+  add_number(app, "--volume-workers", config.volume_workers, 1, 1024, "Threads that work on the volume");
+  add_number(app, "--max-queued", config.max_queued, 1, 1'000'000, "Requests that may wait for such a thread");
+  add_number(app, "--max-connections", config.max_connections, 1, 1'000'000, "Open connections of clients");
+  add_number(app, "--max-header-bytes", config.max_header_bytes, 1024, 1 << 20, "Largest head of a request");
+  add_number(app, "--max-json-bytes", config.limits.max_json_bytes, 1024, 1 << 26,
+             "Largest JSON body, and params or metadata field");
+  add_number(app, "--max-upload-bytes", config.limits.max_upload_bytes, 1024, 1ULL << 50, "Largest multipart body");
+  add_number(app, "--max-archive-entries", config.limits.max_archive_entries, 1, 1ULL << 24, "Entries of an archive");
+  add_number(app, "--max-inflated-bytes", config.limits.max_inflated_bytes, 1024, 1ULL << 50,
+             "Bytes of an unpacked archive");
+  add_duration(app, "--header-timeout", config.header_timeout, "From a request's first byte to the end of its head");
+  add_duration(app, "--body-timeout", config.body_timeout, "For each next 64 KiB of a body, in either direction");
+  add_duration(app, "--idle-timeout", config.idle_timeout, "Between two requests of a connection");
+  add_duration(app, "--kube-timeout", config.kube_timeout, "One call to the Kubernetes API");
+  add_duration(app, "--drain-delay", config.drain_delay, "After SIGTERM: not ready, but still serving");
+  add_duration(app, "--drain-timeout", config.drain_timeout, "Then: time to answer what is under way");
+  base::add_environment_and_config(app);
+  return base::read_options(app, argc, argv);
+}
+
+void log_config(const Config& config) {
+  base::log_info("configuration", {{"version", VBRAIN_VERSION},
+                                   {"listen", config.listen},
+                                   {"metrics_listen", config.metrics_listen},
+                                   {"volume", config.volume},
+                                   {"namespace", config.namespace_name},
+                                   {"kubeconfig", config.kubeconfig},
+                                   {"io_threads", config.io_threads},
+                                   {"workers", config.workers},
+                                   {"volume_workers", config.volume_workers},
+                                   {"max_queued", config.max_queued},
+                                   {"max_connections", config.max_connections},
+                                   {"max_header_bytes", config.max_header_bytes},
+                                   {"max_json_bytes", config.limits.max_json_bytes},
+                                   {"max_upload_bytes", config.limits.max_upload_bytes},
+                                   {"max_archive_entries", config.limits.max_archive_entries},
+                                   {"max_inflated_bytes", config.limits.max_inflated_bytes},
+                                   {"header_timeout_ms", config.header_timeout.count()},
+                                   {"body_timeout_ms", config.body_timeout.count()},
+                                   {"idle_timeout_ms", config.idle_timeout.count()},
+                                   {"kube_timeout_ms", config.kube_timeout.count()},
+                                   {"drain_delay_ms", config.drain_delay.count()},
+                                   {"drain_timeout_ms", config.drain_timeout.count()}});
+}
+
+}  // namespace vbrain::api

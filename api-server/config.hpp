@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/options.hpp"
+
+namespace vbrain::api {
+
+// What strangers may send, in bytes and pieces. The values are those of docs/interfaces.md.
+struct Limits {
+  std::uint64_t max_json_bytes = 1ULL << 20;
+  std::uint64_t max_upload_bytes = 10ULL << 30;
+  std::uint64_t max_archive_entries = 65'535;
+  std::uint64_t max_inflated_bytes = 50ULL << 30;
+};
+
+struct Config {
+  std::string listen = "0.0.0.0:8080";
+  std::string metrics_listen = "0.0.0.0:9090";
+  std::string address_file;  // empty: none
+  std::string volume = "/var/lib/vbrain";
+  std::string namespace_name;  // empty: the one of the kubeconfig or of our pod
+  std::string kubeconfig;      // empty: $KUBECONFIG, else in-cluster
+  std::string log_level = "info";
+  std::size_t io_threads = 2;
+  std::size_t workers = 16;
+  std::size_t volume_workers = 16;
+  std::size_t max_queued = 1024;  // requests waiting for a thread of a pool, of each
+  std::size_t max_connections = 10'000;
+  std::size_t max_header_bytes = 32 * 1024;
+  Limits limits;
+  std::chrono::milliseconds header_timeout{15'000};
+  std::chrono::milliseconds body_timeout{15'000};
+  std::chrono::milliseconds idle_timeout{75'000};
+  std::chrono::milliseconds kube_timeout{10'000};  // one call to the Kubernetes API
+  std::chrono::milliseconds drain_delay{2'000};    // not ready but still serving, so that routes to us go first
+  std::chrono::milliseconds drain_timeout{20'000};
+};
+
+// Fills `config` from argv, environment and --config file; see base::read_options.
+base::OptionsOutcome read_config(int argc, const char* const* argv, Config& config);
+
+// Logs every value at start.
+void log_config(const Config& config);
+
+}  // namespace vbrain::api

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api-server/services.hpp"
+#include "artifacts/job_file.hpp"
+#include "job/job.hpp"
+
+namespace vbrain::api {
+
+// What is known of one job: its folder's job.json, and the status of the resource or, once that is gone, of the record
+// on the volume.
+struct JobRecord {
+  artifacts::JobFile file;
+  job::JobStatus status;
+  bool on_volume = true;  // false: a Job made with kubectl whose folder is not there (yet)
+};
+
+// The tenant's job, or nothing if it does not exist for that tenant: never made, another tenant's, deleted or being
+// deleted. The resource in the cache gives the status; what the cache lacks (another replica made it a moment ago, or
+// it was archived) is looked up on the volume. Blocks on the volume; throws VolumeError and CorruptFile.
+std::optional<JobRecord> load_job(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id);
+
+// {"job_id", "job_status", …}: the contract's object. `jobs` are the ids of the repository's jobs. Pure.
+std::string render_job(const JobRecord& record, const std::vector<std::string>& jobs);
+
+// metadata.name, "" if it is absent or no text. `metadata` is the text of a JSON object.
+std::string name_in(std::string_view metadata);
+
+}  // namespace vbrain::api

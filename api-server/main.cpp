@@ -1,0 +1,33 @@
+#include <exception>
+#include <stop_token>
+#include <string_view>
+#include <thread>
+
+#include "api-server/app.hpp"
+#include "api-server/config.hpp"
+#include "api-server/keygen.hpp"
+#include "base/log.hpp"
+#include "base/stop.hpp"
+
+int main(int argc, char** argv) {
+  using namespace vbrain;
+  if (argc > 1 && std::string_view(argv[1]) == "keygen") return api::run_keygen(argc - 1, argv + 1);
+  base::block_termination_signals();
+  api::Config config;
+  const base::OptionsOutcome options = api::read_config(argc, argv, config);
+  if (!options.proceed) return options.exit_code;
+  base::set_log_level(*base::parse_log_level(config.log_level));
+  std::stop_source stop;
+  std::jthread signals([&stop](std::stop_token ended) {
+    if (const int signal = base::wait_for_termination(ended); signal != 0) {
+      base::log_info("stopping", {{"signal", signal}});
+      stop.request_stop();
+    }
+  });
+  try {
+    return api::run(config, stop.get_token());
+  } catch (const std::exception& problem) {
+    base::log_error("cannot go on", {{"problem", problem.what()}});
+    return 1;
+  }
+}

@@ -1,0 +1,140 @@
+#include <unistd.h>
+
+#include "api-server/download.hpp"
+#include "api-server/job_service.hpp"
+#include "api-server/routes/call.hpp"
+#include "artifacts/archive_writer.hpp"
+#include "artifacts/store.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using artifacts::OpenFile;
+using artifacts::VolumeError;
+
+// Up to here a file is read at once; beyond, it is sent piece by piece.
+constexpr std::uint64_t kSmallFile = 64 * 1024;
+// The runner takes no larger result (container contract).
+constexpr std::uint64_t kMaxResult = 16ULL << 20;
+// An archive without entries: its end record (PKWARE APPNOTE 4.3.16).
+constexpr std::string_view kEmptyArchive{"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22};
+
+Reply not_yet_finished() {
+  Reply reply = json_reply(202, R"({"message":"Job not yet finished"})");
+  reply.headers.emplace_back("Retry-After", "1");
+  return reply;
+}
+
+// A network file system may show a file later than the API server its status. Absence then is no answer.
+Unexpected<Refusal> not_visible_yet() {
+  return refuse(Problem::kUnavailable, {}, "the file is not visible on the storage yet");
+}
+
+struct Finished {
+  int attempt = 0;
+  job::Artifacts sizes;
+};
+
+// What `answer` says of a finished job, or what there is to say of another. Blocks on the volume.
+template <class F>
+Answer when_finished(const Call& call, F answer) {
+  const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
+  if (!record) return Unexpected<Refusal>(record.error());
+  const job::JobStatus& status = record->status;
+  if (status.phase == job::Phase::kFailed) return refuse(Problem::kJobFailed);
+  if (status.phase != job::Phase::kFinished) return not_yet_finished();
+  if (!record->on_volume || !status.accepted_attempt) return not_visible_yet();
+  return answer(Finished{*status.accepted_attempt, status.artifacts.value_or(job::Artifacts{})});
+}
+
+std::string read_small(const OpenFile& file) {
+  std::string text(file.size, '\0');
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t got = ::pread(file.fd.get(), text.data() + done, text.size() - done, static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw VolumeError(errno, "read a file to send");
+    if (got == 0) throw VolumeError(EIO, "read a file to send: shorter than it was");
+    done += static_cast<std::size_t>(got);
+  }
+  return text;
+}
+
+std::variant<std::string, FileBody> body_of(OpenFile file) {
+  if (file.size <= kSmallFile) return read_small(file);
+  FileBody body;
+  body.length = file.size;
+  body.file = std::move(file.fd);
+  return body;
+}
+
+Answer result_of(const Call& call, const Finished& job) {
+  constexpr std::string_view kBefore = R"({"output":)";
+  auto file = call.services.volume.open_result(call.caller.tenant, call.id, job.attempt);
+  const auto expected = static_cast<std::uint64_t>(job.sizes.result_bytes);
+  if (expected == 0) return json_reply(200, R"({"output":null})");
+  if (!file || file->size != expected || expected > kMaxResult) return not_visible_yet();
+  auto body = body_of(std::move(*file));
+  Reply reply;
+  if (auto* text = std::get_if<std::string>(&body)) {
+    reply.body = std::string(kBefore) + *text + "}";
+  } else {
+    auto& whole = std::get<FileBody>(body);
+    whole.before = kBefore;
+    whole.after = "}";
+    reply.body = std::move(whole);
+  }
+  return reply;
+}
+
+Answer output_of(const Call& call, const Finished& job) {
+  Download what;
+  what.filename = std::string(call.id) + "-output.zip";
+  what.etag = job.sizes.output_sha256;
+  auto file = call.services.volume.open_output(call.caller.tenant, call.id, job.attempt);
+  const auto expected = static_cast<std::uint64_t>(job.sizes.output_bytes);
+  if (expected == 0) {
+    what.body = std::string(kEmptyArchive);
+  } else {
+    if (!file || file->size != expected) return not_visible_yet();
+    what.body = body_of(std::move(*file));
+  }
+  return download(call.exchange.head, std::move(what));
+}
+
+Answer logs_of(const Call& call) {
+  const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
+  if (!record) return Unexpected<Refusal>(record.error());
+  Download what;
+  what.filename = std::string(call.id) + "-logs.zip";
+  // Unlinked from the start: gone with its last reader, whatever happens to us.
+  artifacts::Staging staging = call.services.volume.stage(call.caller.tenant);
+  artifacts::Fd spool = artifacts::make_unnamed_file(staging.folder());
+  const auto written = call.services.volume.write_logs_zip(call.caller.tenant, call.id, spool.get());
+  if (!written) {
+    what.body = std::string(kEmptyArchive);
+  } else {
+    what.etag = written->sha256;
+    what.body = body_of(OpenFile{std::move(spool), written->bytes, {}});
+  }
+  return download(call.exchange.head, std::move(what));
+}
+
+}  // namespace
+
+Task<Answer> get_job_result(Call& call) {
+  const auto work = [&] { return when_finished(call, [&](const Finished& job) { return result_of(call, job); }); };
+  co_return co_await run_on(call.services.volume_workers, work);
+}
+
+Task<Answer> get_job_output(Call& call) {
+  const auto work = [&] { return when_finished(call, [&](const Finished& job) { return output_of(call, job); }); };
+  co_return co_await run_on(call.services.volume_workers, work);
+}
+
+Task<Answer> get_job_logs(Call& call) {
+  const auto work = [&] { return logs_of(call); };
+  co_return co_await run_on(call.services.volume_workers, work);
+}
+
+}  // namespace vbrain::api

@@ -1,0 +1,72 @@
+#include "api-server/job_service.hpp"
+#include "api-server/routes/call.hpp"
+#include "artifacts/store.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+
+namespace vbrain::api {
+namespace {
+
+std::string render_created(const NewJob& created) {
+  std::string json = R"({"message":"Job created","job_id":)" + base::quote_json(created.job_id);
+  if (created.new_repository) json += R"(,"repository_id":)" + base::quote_json(created.repository_id);
+  return json + "}";
+}
+
+// The answer of GET /job/:job_id. Blocks on the volume.
+Answer describe(const Call& call) {
+  const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
+  if (!record) return Unexpected<Refusal>(record.error());
+  std::vector<std::string> siblings;
+  if (artifacts::is_repository_id(record->file.repository_id)) {
+    auto ids = call.services.volume.jobs_of(call.caller.tenant, record->file.repository_id);
+    if (ids) siblings = std::move(*ids);
+  }
+  Reply reply = json_reply(is_terminal(record->status.phase) ? 200 : 202, render_job(*record, siblings));
+  if (reply.status == 202) reply.headers.emplace_back("Retry-After", "1");
+  return reply;
+}
+
+}  // namespace
+
+Task<Answer> post_job_execute(Call& call) {
+  const Services& services = call.services;
+  if (!is_application_open(services, call.caller.tenant)) co_return refuse(Problem::kUnknownKey);
+  if (!call.repository_id.empty()) {
+    // Before the body, which may be large.
+    const auto look = [&] {
+      return artifacts::is_repository_id(call.repository_id) &&
+             services.volume.has_repository(call.caller.tenant, call.repository_id);
+    };
+    const bool exists = co_await run_on(services.volume_workers, look);
+    if (!exists) co_return refuse(Problem::kNoRepository);
+  }
+  auto submission = co_await read_submission(services, call.caller.tenant, call.exchange);
+  if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
+  auto created = co_await execute_job(services, call.caller, call.repository_id, std::move(*submission));
+  if (!created) co_return Unexpected<Refusal>(std::move(created.error()));
+  base::log_info("job created", {{"job", created->job_id},
+                                 {"repository", created->repository_id},
+                                 {"username", call.caller.username},
+                                 {"organization", call.caller.tenant.organization},
+                                 {"application", call.caller.tenant.application},
+                                 {"client", call.caller.tenant.client},
+                                 {"peer", call.exchange.peer}});
+  co_return json_reply(201, render_created(*created));
+}
+
+Task<Answer> get_job(Call& call) {
+  const auto work = [&] { return describe(call); };
+  co_return co_await run_on(call.services.volume_workers, work);
+}
+
+Task<Answer> get_job_params(Call& call) {
+  const auto work = [&]() -> Answer {
+    auto record = find_job(call.services, call.caller, call.id, call.repository_id);
+    if (!record) return Unexpected<Refusal>(std::move(record.error()));
+    return json_reply(200, std::move(record->file.params));
+  };
+  co_return co_await run_on(call.services.volume_workers, work);
+}
+
+}  // namespace vbrain::api

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <atomic>
+#include <stop_token>
+#include <string>
+
+#include "api-server/config.hpp"
+#include "base/clock.hpp"
+#include "base/worker_pool.hpp"
+#include "job/application.hpp"
+#include "job/client.hpp"
+#include "job/job.hpp"
+#include "kube/store.hpp"
+
+namespace vbrain::artifacts {
+class Store;
+}
+namespace vbrain::kube {
+class Client;
+}
+
+namespace vbrain::api {
+
+// Name of the index of Applications by spec.applicationId.
+inline constexpr const char* kApplicationIndex = "applicationId";
+
+// What handlers work with. Everything referenced is thread-safe and outlives the listeners.
+struct Services {
+  const Limits& limits;
+  const base::Clock& clock;
+  std::string namespace_name;
+  // The two places where a handler may block, see run_on(). Apart, so that a hung volume leaves the Kubernetes side
+  // going, and the reverse.
+  base::WorkerPool& workers;
+  base::WorkerPool& volume_workers;
+  const artifacts::Store& volume;
+  kube::Client& kube;
+  const kube::Store<job::Job>& jobs;
+  const kube::Store<job::Application>& applications;
+  const kube::Store<job::Client>& clients;
+  std::stop_token stop;  // calls to the Kubernetes API end early after it
+};
+
+}  // namespace vbrain::api
