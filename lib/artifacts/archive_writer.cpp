@@ -279,7 +279,7 @@ Fd make_unnamed_file(const Dir& folder) {
     throw VolumeError(errno, "make a temporary file");
   }
   for (;;) {
-    const std::string name = ".vbrain-" + base::sha256_hex(base::random_bytes(16)).substr(0, 16);
+    const std::string name = ".vbrain-" + random_name();
     fd = Fd(openat(folder.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode));
     if (!fd && errno == EEXIST) continue;
     if (!fd) throw VolumeError(errno, "make a temporary file");

@@ -382,10 +382,19 @@ void Dir::sync_tree() const {
   sync();
 }
 
+std::string random_name() {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string name;
+  for (const char byte : base::random_bytes(16)) {
+    name += {kDigits[(byte >> 4) & 15], kDigits[byte & 15]};
+  }
+  return name;
+}
+
 DurableFile::DurableFile(const Dir& folder) : folder_(folder) {
   std::optional<Fd> fd;
   do {
-    temporary_ = ".vbrain-" + base::sha256_hex(base::random_bytes(16)).substr(0, 16);
+    temporary_ = ".vbrain-" + random_name();
     fd = folder.create_file(temporary_);
   } while (!fd);
   fd_ = std::move(*fd);

@@ -140,6 +140,9 @@ class DurableFile {
   Fd fd_;
 };
 
+// A name that nobody else has: 128 random bits in hex.
+std::string random_name();
+
 // Writes all bytes at the descriptor's position. Throws VolumeError.
 void write_all(int fd, std::string_view bytes);
 // fsync, then close with the result checked. Throws VolumeError.

@@ -7,7 +7,6 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "artifacts/store_state.hpp"
 #include "base/json.hpp"
 
 namespace vbrain::artifacts {
@@ -75,12 +74,7 @@ class LogCollector {
 
 }  // namespace
 
-Store::Store(const std::string& root) : state_(std::make_unique<State>(Dir::open(root))) {}
-Store::~Store() = default;
-
-const Dir& Store::root() const {
-  return state_->root;
-}
+Store::Store(const std::string& root) : root_(Dir::open(root)) {}
 
 std::optional<RepositoryFile> Store::read_repository(const Tenant& tenant, std::string_view repository_id) const {
   return read_decoded(root(), layout::repository_file(tenant, repository_id), decode_repository_file);

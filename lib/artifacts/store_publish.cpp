@@ -11,7 +11,6 @@
 #include <unordered_set>
 
 #include "artifacts/store.hpp"
-#include "artifacts/store_state.hpp"
 #include "base/digest.hpp"
 #include "base/log.hpp"
 
@@ -63,15 +62,6 @@ void copy_file(const OpenFile& from, int to) {
 }
 
 }  // namespace
-
-std::string random_name() {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string name;
-  for (const char byte : base::random_bytes(16)) {
-    name += {kDigits[(byte >> 4) & 15], kDigits[byte & 15]};
-  }
-  return name;
-}
 
 Staging::Staging(Tenant tenant, std::shared_ptr<const Dir> parent, std::string name, Dir folder)
     : tenant_(std::move(tenant)), parent_(std::move(parent)), name_(std::move(name)), folder_(std::move(folder)) {}
@@ -139,8 +129,8 @@ std::string Store::publish_repository(Staging staging, RepositoryFile file, base
     if (!staging.parent_->move(staging.name_, repositories, file.repository_id)) continue;
     const auto parent = std::exchange(staging.parent_, nullptr);
     // 4. Both parents.
-    state_->syncs.sync(repositories);
-    state_->syncs.sync(*parent);
+    repositories.sync();
+    parent->sync();
     return file.repository_id;
   }
   throw VolumeError(EEXIST, "choose a repository id");
@@ -167,7 +157,7 @@ Result<void, PublishError> Store::publish_job(Staging staging, const JobFile& fi
   // 2. The marker in the repository's index.
   if (indexed) {
     markers->create_file(file.job_id);
-    state_->syncs.sync(*markers);
+    markers->sync();
   }
   // 3. Into place: from here on the job exists.
   if (!staging.parent_->move(staging.name_, jobs, file.job_id)) {
@@ -175,8 +165,8 @@ Result<void, PublishError> Store::publish_job(Staging staging, const JobFile& fi
   }
   const auto parent = std::exchange(staging.parent_, nullptr);
   // 4. Both parents.
-  state_->syncs.sync(jobs);
-  state_->syncs.sync(*parent);
+  jobs.sync();
+  parent->sync();
   // 5. A repository that was removed meanwhile takes its jobs along: whoever removed it after our marker was there has
   // seen the marker; before, we see it now.
   if (indexed && !has_repository(file.tenant, file.repository_id)) {

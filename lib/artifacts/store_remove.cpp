@@ -5,7 +5,6 @@
 #include <chrono>
 
 #include "artifacts/store.hpp"
-#include "artifacts/store_state.hpp"
 
 namespace vbrain::artifacts {
 namespace {
@@ -48,8 +47,8 @@ bool Store::remove_job(const Tenant& tenant, std::string_view job_id, std::strin
     try {
       // 1. Out of sight at once and for good, however long the purge takes.
       found = jobs.move(job_id, trash, name);
-      state_->syncs.sync(trash);
-      state_->syncs.sync(jobs);
+      trash.sync();
+      jobs.sync();
       // 2. The bytes.
       trash.remove_tree(name);
     } catch (const VolumeError& error) {
@@ -60,7 +59,7 @@ bool Store::remove_job(const Tenant& tenant, std::string_view job_id, std::strin
   // 3. The index, last: until then the job's absence hides the marker.
   if (!repository_id.empty()) {
     if (const auto markers = root().sub(layout::markers(tenant, repository_id))) {
-      if (markers->remove_file(job_id)) state_->syncs.sync(*markers);
+      if (markers->remove_file(job_id)) markers->sync();
     }
   }
   return found;

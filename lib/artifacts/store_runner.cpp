@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "artifacts/store.hpp"
-#include "artifacts/store_state.hpp"
 #include "base/digest.hpp"
 
 namespace vbrain::artifacts {
