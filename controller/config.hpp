@@ -24,7 +24,7 @@ struct Config {
   std::string namespace_name;  // empty: the kubeconfig's or the pod's own
   std::string kubeconfig;      // empty: $KUBECONFIG, the cluster around us, ~/.kube/config
   std::string identity;        // empty: host name and process id
-  std::size_t workers = 8;
+  std::size_t workers = 16;
   bool leader_elect = true;
   std::string lease_name = "vbrain-controller";
   std::chrono::milliseconds lease_duration{15'000};
