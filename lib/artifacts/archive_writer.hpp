@@ -12,7 +12,7 @@
 
 namespace vbrain::artifacts {
 
-enum class Compression { kStore, kFast };  // kFast: DEFLATE level 1
+enum class Compression { kStore, kFast };  // kFast: DEFLATE level 1, but for large files that do not become smaller
 
 // Writes a ZIP front to back: no seeking, so `out` may be a pipe, a socket or a file, each byte is hashed as it
 // passes, and memory is bounded (under 2 MiB). Entries over 4 GiB and archives over 65,535 entries use Zip64. Not

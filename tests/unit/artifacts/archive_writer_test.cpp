@@ -89,6 +89,21 @@ TEST(ArchiveWriter, OthersReadWhatItWrites) {
   }
 }
 
+TEST(ArchiveWriter, DeflatesOnlyWhatBecomesSmaller) {
+  const TempDir temp;
+  write_file(temp / "text", std::string(1U << 20, 'x'));
+  write_file(temp / "noise", noise(1U << 20));
+  const Dir dir = Dir::open(temp.path());
+  std::vector<ZipSource> sources;
+  for (const char* name : {"text", "noise"}) sources.push_back({name, *dir.open_file(name)});
+  const Fd out(memfd_create("zip", 0));
+  write_zip(out.get(), sources, Compression::kFast);
+  const auto listing = inspect(out.get(), {.ratio = 2'000});
+  ASSERT_TRUE(listing) << listing.error().reason;
+  EXPECT_TRUE(listing->entries[0].deflated);
+  EXPECT_FALSE(listing->entries[1].deflated);
+}
+
 TEST(ArchiveWriter, WritesToAPipe) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
@@ -153,8 +168,10 @@ TEST(ArchiveWriter, ManyEntriesAndFolders) {
 }
 
 TEST(ArchiveWriter, WideEntriesAndOffsets) {
+  std::string text;
+  while (text.size() < 2'000'000) text += std::to_string(text.size() * 7919) + "\n";
   const std::map<std::string, std::string> contents = {
-      {"a-large", noise(900'000)}, {"b-small", "x"}, {"c-large", noise(700'000)}};
+      {"a-large", noise(900'000)}, {"b-small", "x"}, {"c-text", text}, {"d-large", noise(700'000)}};
   for (const Compression compression : {Compression::kStore, Compression::kFast}) {
     const TempDir temp;
     const Dir dir = Dir::open(temp.path());
@@ -169,7 +186,7 @@ TEST(ArchiveWriter, WideEntriesAndOffsets) {
     EXPECT_EQ(read_with_libzip(temp / "a.zip"), contents);
     const auto listing = inspect(out.get());
     ASSERT_TRUE(listing) << listing.error().reason;
-    EXPECT_EQ(listing->entries[2].size, 700'000U);
+    EXPECT_EQ(listing->entries[3].size, 700'000U);
     EXPECT_TRUE(extract(*listing, out.get(), dir.make("out")));
   }
 }
