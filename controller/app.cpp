@@ -93,6 +93,7 @@ class App {
     Executor executor({.client = client_,
                        .volume = volume,
                        .events = events,
+                       .metrics = metrics_,
                        .clock = clock_,
                        .pod = pod_settings(),
                        .may_write = [&] { return !config_.leader_elect || elector.leading(); }});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "artifacts/store.hpp"
 #include "base/log.hpp"
 #include "controller/wording.hpp"
 #include "job/names.hpp"
@@ -70,7 +71,11 @@ std::optional<PodRefusal> refusal_of(const Error& error) {
 
 }  // namespace
 
-Executor::Executor(Parts parts) : parts_(std::move(parts)) {}
+Executor::Executor(Parts parts)
+    : parts_(std::move(parts)),
+      pods_created_(parts_.metrics.counter("vbrain_job_pods_created_total", "Pods made for attempts of jobs.")),
+      jobs_finished_(parts_.metrics.counter("vbrain_jobs_ended_total", "Jobs that ended.", {{"phase", "Finished"}})),
+      jobs_failed_(parts_.metrics.counter("vbrain_jobs_ended_total", "Jobs that ended.", {{"phase", "Failed"}})) {}
 
 std::optional<ReconcileResult> Executor::execute(const Action& action, Snapshot& snapshot, std::stop_token stop) {
   if (stop.stop_requested() || !parts_.may_write()) return ReconcileResult::retryable("not leading");
@@ -151,6 +156,9 @@ Executor::Outcome Executor::run(const WriteStatus& action, Snapshot& snapshot, s
     snapshot.pod_asked_for = false;
     snapshot.lost_for = {};
   }
+  if (job::is_terminal(action.status.phase)) {
+    (action.status.phase == job::Phase::kFinished ? jobs_finished_ : jobs_failed_).Increment();
+  }
   if (action.notice) {
     parts_.events.record(kube::reference_to(job::Job::kType, meta),
                          action.notice->warning ? kube::EventKind::kWarning : kube::EventKind::kNormal,
@@ -160,8 +168,21 @@ Executor::Outcome Executor::run(const WriteStatus& action, Snapshot& snapshot, s
   return std::nullopt;
 }
 
+// A volume that fails shows in the job's reason: who waits for it should know.
+Result<PreparedAttempt, PodRefusal> Executor::prepare(const job::Job& job, int attempt) {
+  try {
+    return parts_.volume.prepare_attempt(job, attempt);
+  } catch (const artifacts::VolumeError& error) {
+    base::log_warning("no folder for an attempt", {{"job", job.meta.name}, {"error", error.what()}});
+    return Unexpected<PodRefusal>({.reason = error.is_full() ? "VolumeFull" : "VolumeFailing",
+                                   .message = "waiting: " + clean_message(error.what())});
+  } catch (const artifacts::CorruptFile& error) {
+    return Unexpected<PodRefusal>({.reason = "CorruptFile", .message = clean_message(error.what()), .hopeless = true});
+  }
+}
+
 Executor::Outcome Executor::run(const CreatePod& action, Snapshot& snapshot, std::stop_token stop) {
-  auto prepared = parts_.volume.prepare_attempt(snapshot.job, action.attempt);
+  auto prepared = prepare(snapshot.job, action.attempt);
   if (!prepared) {
     snapshot.refusal = std::move(prepared.error());
     return std::nullopt;
@@ -190,6 +211,7 @@ Executor::Outcome Executor::run(const CreatePod& action, Snapshot& snapshot, std
   }
   auto created = parts_.client.create<kube::Pod>(snapshot.job.meta.namespace_name, *body, stop);
   if (created) {
+    pods_created_.Increment();
     snapshot.pods.push_back({.pod = std::make_shared<const kube::Pod>(std::move(*created))});
     return std::nullopt;
   }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/clock.hpp"
+#include "base/metrics.hpp"
 #include "controller/action.hpp"
 #include "controller/pod_builder.hpp"
 #include "controller/snapshot.hpp"
@@ -32,6 +33,7 @@ class Executor {
     kube::Client& client;
     Volume& volume;
     kube::EventRecorder& events;
+    base::Metrics& metrics;
     const base::Clock& clock;
     PodSettings pod;
     // False once the lease may be another's. Asked before every write: it narrows the time in which two believe to
@@ -58,12 +60,16 @@ class Executor {
   Outcome run(const PurgeFolder& action, Snapshot& snapshot, std::stop_token stop);
   Outcome run(const RemoveFinalizer& action, Snapshot& snapshot, std::stop_token stop);
 
+  Result<PreparedAttempt, PodRefusal> prepare(const job::Job& job, int attempt);
   Outcome find_pod(int attempt, Snapshot& snapshot, std::stop_token stop);
   Outcome patch_finalizers(const std::vector<std::string>& finalizers, Snapshot& snapshot, std::stop_token stop);
   kube::KubeResult<bool> is_being_uninstalled(const std::string& ns, std::stop_token stop);
   Outcome take_written(kube::KubeResult<job::Job> written, Snapshot& snapshot);
 
   Parts parts_;
+  prometheus::Counter& pods_created_;
+  prometheus::Counter& jobs_finished_;
+  prometheus::Counter& jobs_failed_;
 };
 
 }  // namespace vbrain::controller

@@ -4,6 +4,7 @@
 
 #include "artifacts/raw_json.hpp"
 #include "artifacts/store.hpp"
+#include "base/log.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -114,7 +115,11 @@ void StoreVolume::archive(const job::Job& job) {
   const artifacts::Tenant tenant = tenant_of(job);
   // A job that ended before it had an attempt may have no folder: one refused for its spec, or cancelled by hand.
   if (!has_folder(job)) return;
-  if (store_.read_status(tenant, job.meta.name)) return;
+  try {
+    if (store_.read_status(tenant, job.meta.name)) return;
+  } catch (const artifacts::CorruptFile& error) {
+    base::log_warning("writing the record of a job again", {{"job", job.meta.name}, {"error", error.what()}});
+  }
   const nlohmann::json record = {{"format", 1},
                                  {"metadata",
                                   {{"name", job.meta.name},

@@ -184,6 +184,7 @@ struct World::Process {
         executor({.client = client,
                   .volume = volume,
                   .events = events,
+                  .metrics = world.metrics_,
                   .clock = world.clock,
                   .pod = {.limits = {.volume_claim = "data", .allowed_secrets = {}}}}),
         reconciler({jobs, applications, pods}, executor, world.clock, {}) {

@@ -1,0 +1,72 @@
+#include "controller/config.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace vbrain::controller {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(Config, Durations) {
+  const std::pair<const char*, std::int64_t> wants[] = {
+      {"300s", 300'000}, {"500ms", 500}, {"5m", 300'000},    {"1h30m", 5'400'000},
+      {"2", 2'000},      {"0", 0},       {"1s500ms", 1'500},
+  };
+  for (const auto& [text, want] : wants) EXPECT_EQ(parse_duration(text), milliseconds(want)) << text;
+  for (const char* text : {"", "s", "-1s", "+1s", "1.5s", "1d", "1s2", "10 s", "99999999999999999999s", "9999999h"}) {
+    EXPECT_FALSE(parse_duration(text)) << text;
+  }
+}
+
+base::OptionsOutcome read(std::vector<const char*> arguments, Config& config) {
+  arguments.insert(arguments.begin(), "controller");
+  return read_config(static_cast<int>(arguments.size()), arguments.data(), config);
+}
+
+TEST(Config, FlagsReachTheirFields) {
+  Config config;
+  ASSERT_TRUE(read({"--metrics-listen", "127.0.0.1:0", "--volume",           "/v",    "--volume-claim",      "data",
+                    "--volume-gid",     "3000",        "--namespace",        "ns",    "--identity",          "me",
+                    "--workers",        "3",           "--leader-elect",     "false", "--node-loss-timeout", "5m",
+                    "--lease-duration", "3s",          "--template-secrets", "a,b",   "--log-level",         "debug"},
+                   config)
+                  .proceed);
+  EXPECT_EQ(config.metrics_listen, "127.0.0.1:0");
+  EXPECT_EQ(config.volume, "/v");
+  EXPECT_EQ(config.volume_claim, "data");
+  EXPECT_EQ(config.volume_gid, 3000);
+  EXPECT_EQ(config.namespace_name, "ns");
+  EXPECT_EQ(config.identity, "me");
+  EXPECT_EQ(config.workers, 3u);
+  EXPECT_FALSE(config.leader_elect);
+  EXPECT_EQ(config.node_loss_timeout, milliseconds(300'000));
+  EXPECT_EQ(config.lease_duration, milliseconds(3'000));
+  EXPECT_EQ(config.template_secrets, (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(Config, EveryProcessHasAnIdentityOfItsOwn) {
+  Config one;
+  Config other;
+  ASSERT_TRUE(read({}, one).proceed);
+  ASSERT_TRUE(read({}, other).proceed);
+  EXPECT_FALSE(one.identity.empty());
+  EXPECT_NE(one.identity, other.identity);
+}
+
+TEST(Config, MistakesEndWithTwo) {
+  const std::vector<std::vector<const char*>> mistakes = {
+      {"--no-such-flag"},        {"--node-loss-timeout", "soon"}, {"--workers", "0"},     {"--workers", "many"},
+      {"--log-level", "chatty"}, {"--volume-gid", "-1"},          {"--volume-claim", ""}, {"--leader-elect", "maybe"},
+  };
+  for (const auto& arguments : mistakes) {
+    Config config;
+    const base::OptionsOutcome outcome = read(arguments, config);
+    EXPECT_FALSE(outcome.proceed) << arguments[0];
+    EXPECT_EQ(outcome.exit_code, 2) << arguments[0];
+  }
+}
+
+}  // namespace
+}  // namespace vbrain::controller
