@@ -8,12 +8,13 @@
 
 BOOT_ID="$(cat /proc/sys/kernel/random/boot_id)"
 
-# process_start_time PID: in clock ticks since boot; status 1 if there is no such process or only its zombie.
+# process_start_time PID: in clock ticks since boot; status 1 if there is no such process or only its zombie. A zombie
+# whose other threads are still ending (field 17 counts them) lives: it still holds its ports.
 process_start_time() {
   local line fields
   { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
   read -ra fields <<<"${line##*) }"
-  [[ "${fields[0]}" != [ZX] ]] || return 1
+  [[ "${fields[0]}" != [ZX] ]] || ((fields[17] > 1)) || return 1
   printf '%s\n' "${fields[19]}"
 }
 
