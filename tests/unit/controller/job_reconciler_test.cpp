@@ -159,6 +159,67 @@ TEST(JobReconciler, AnUninstallKeepsTheFiles) {
   EXPECT_TRUE(world.has_status_file());
 }
 
+// The API server refuses the first `times` pods with this answer.
+void refuse_pods(World& world, int times, int status, const char* reason, const char* message) {
+  const auto left = std::make_shared<int>(times);
+  const std::string body = json{{"kind", "Status"}, {"code", status}, {"reason", reason}, {"message", message}}.dump();
+  world.api.set_before([=](const kube::Request& request) -> std::optional<kube::Error> {
+    if (request.method != "POST" || request.target.find("/pods") == std::string::npos || (*left)-- <= 0) return {};
+    return kube::error_from_response(status, body);
+  });
+}
+
+TEST(JobReconciler, AFullQuotaIsWaitedForAndSeen) {
+  World world;
+  world.add_application();
+  world.add_job();
+  refuse_pods(world, 3, 403, "Forbidden", "pods \"x\" is forbidden: exceeded quota: compute");
+  EXPECT_EQ(world.step().kind, kube::ReconcileResult::Kind::kAfter);
+  EXPECT_EQ(world.status()["reason"], "QuotaExceeded");
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Finished");
+  EXPECT_EQ(world.count("PUT jobs/status"), 3) << "said once";
+}
+
+TEST(JobReconciler, WhatTheApiServerSaysOfAPodIsTheReason) {
+  struct Case {
+    int status;
+    const char* reason;
+    const char* message;
+    const char* want_reason;
+  };
+  const Case cases[] = {
+      {422, "Invalid", "spec.containers[0].image: Required value", "InvalidTemplate"},
+      {400, "BadRequest", "unknown field", "InvalidTemplate"},
+      {403, "Forbidden", "violates PodSecurity \"restricted:latest\": runAsNonRoot", "InvalidTemplate"},
+      {403, "Forbidden", "serviceaccount \"vbrain-job\" not found", "PodForbidden"},
+  };
+  for (const Case& c : cases) {
+    World world;
+    world.add_application([](json& spec) { spec["preRunningDeadlineSeconds"] = 60; });
+    world.add_job();
+    refuse_pods(world, 1000, c.status, c.reason, c.message);
+    ASSERT_TRUE(world.run()) << c.message;
+    EXPECT_EQ(world.status()["phase"], "Failed") << c.message;
+    EXPECT_EQ(world.status()["reason"], c.want_reason) << c.message;
+    EXPECT_NE(world.status()["message"].get<std::string>().find(c.message), std::string::npos)
+        << world.status()["message"];
+    EXPECT_EQ(world.pods(), 0u);
+  }
+}
+
+TEST(JobReconciler, ABusyApiServerIsAskedAgain) {
+  for (const int status : {429, 500, 503, 504}) {
+    World world;
+    world.add_application();
+    world.add_job();
+    refuse_pods(world, 5, status, "Busy", "busy");
+    ASSERT_TRUE(world.run()) << status;
+    EXPECT_EQ(world.status()["phase"], "Finished") << status;
+    EXPECT_EQ(world.starts_in_all(), 1);
+  }
+}
+
 TEST(JobReconciler, SomebodyElsesPodOfOurNameIsLeftAlone) {
   World world;
   world.add_application([](json& spec) { spec["preRunningDeadlineSeconds"] = 60; });

@@ -1,0 +1,124 @@
+#include "controller/job_memory.hpp"
+
+#include <gtest/gtest.h>
+
+#include "unit/controller/builders.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::a_job;
+using testing::kJobId;
+using testing::PodOf;
+
+base::SteadyPoint at_second(int second) {
+  return base::SteadyPoint(seconds(second));
+}
+
+std::shared_ptr<const kube::Pod> shared(const PodOf& pod) {
+  return std::make_shared<const kube::Pod>(pod.get());
+}
+
+job::Job a_job_of_version(const char* version) {
+  job::Job job = a_job();
+  job.meta.resource_version = version;
+  return job;
+}
+
+TEST(JobMemory, AnswersWithOwnWritesUntilTheCacheHasThem) {
+  JobMemory memory;
+  EXPECT_EQ(memory.newest(a_job_of_version("1")).meta.resource_version, "1");
+  memory.note_write("1", a_job_of_version("2"));
+  memory.note_write("2", a_job_of_version("3"));
+  EXPECT_EQ(memory.newest(a_job_of_version("1")).meta.resource_version, "3");
+  EXPECT_EQ(memory.newest(a_job_of_version("2")).meta.resource_version, "3") << "our first write arrived";
+  EXPECT_EQ(memory.newest(a_job_of_version("4")).meta.resource_version, "4")
+      << "somebody else's write, newer than ours";
+  EXPECT_EQ(memory.newest(a_job_of_version("4")).meta.resource_version, "4");
+}
+
+TEST(JobMemory, AnotherJobOfTheSameNameBeginsAnew) {
+  JobMemory memory;
+  memory.newest(a_job_of_version("1"));
+  memory.note_write("1", a_job_of_version("2"));
+  memory.note_archived(kJobId);
+  job::Job other = a_job_of_version("1");
+  other.meta.uid = "another";
+  EXPECT_EQ(memory.newest(other).meta.uid, "another");
+  EXPECT_FALSE(memory.archived(kJobId));
+}
+
+class JobMemoryPods : public ::testing::Test {
+ protected:
+  JobMemoryPods() {
+    job_.status.attempts = 1;
+    job_.status.phase = job::Phase::kStarted;
+    memory_.newest(job_);
+  }
+  std::vector<PodSighting> look(const std::vector<std::shared_ptr<const kube::Pod>>& cached, int second) {
+    return memory_.sightings(job_, cached, at_second(second));
+  }
+  job::Job job_ = a_job();
+  JobMemory memory_;
+};
+
+TEST_F(JobMemoryPods, AMadePodIsKnownBeforeTheCacheHasIt) {
+  memory_.note_pods(kJobId, {{.pod = shared(PodOf())}}, at_second(0));
+  EXPECT_EQ(look({}, 1).size(), 1u);
+  EXPECT_EQ(look({shared(PodOf())}, 2).size(), 1u) << "the same, not two";
+  EXPECT_EQ(look({}, 3).size(), 1u);
+  EXPECT_EQ(look({}, 40).size(), 0u) << "made and deleted unseen: look at the world again";
+}
+
+TEST_F(JobMemoryPods, ADeletedPodIsRememberedUntilItsAttemptIsOver) {
+  look({shared(PodOf().running())}, 1);
+  memory_.note_deleted(kJobId, shared(PodOf().running()));
+  const auto gone = look({}, 100);
+  ASSERT_EQ(gone.size(), 1u);
+  EXPECT_TRUE(gone[0].gone);
+  job_.status.attempts = 2;
+  EXPECT_TRUE(look({}, 101).empty());
+}
+
+TEST_F(JobMemoryPods, ADeletedPodOfAnUnknownJobIsNotKept) {
+  memory_.forget(kJobId);
+  memory_.note_deleted(kJobId, shared(PodOf()));
+  memory_.newest(job_);
+  EXPECT_TRUE(look({}, 1).empty());
+}
+
+TEST_F(JobMemoryPods, APodToldToStopIsNotToldTwice) {
+  memory_.note_pods(kJobId, {{.pod = shared(PodOf().stopping())}}, at_second(0));
+  const auto seen = look({shared(PodOf())}, 1);  // the cache has not heard
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_TRUE(seen[0].pod->meta.deletion_timestamp);
+}
+
+TEST_F(JobMemoryPods, TimesAreCountedFromTheFirstLook) {
+  look({shared(PodOf().running())}, 10);
+  EXPECT_EQ(look({shared(PodOf().running())}, 12)[0].running_for, milliseconds(2'000));
+  look({shared(PodOf().waiting("ErrImagePull"))}, 20);
+  EXPECT_EQ(look({shared(PodOf().waiting("ErrImagePull"))}, 25)[0].waiting_for, milliseconds(5'000));
+  EXPECT_EQ(look({shared(PodOf().waiting("CreateContainerError"))}, 30)[0].waiting_for, milliseconds(0))
+      << "a new reason";
+}
+
+TEST_F(JobMemoryPods, TheGracePeriodIsNotCountedAsSilence) {
+  kube::Pod pod = PodOf().running().stopping().get();
+  pod.meta.deletion_grace_seconds = 30;
+  const auto stopping = std::make_shared<const kube::Pod>(pod);
+  look({stopping}, 100);
+  EXPECT_EQ(look({stopping}, 120)[0].stopping_for, milliseconds(0));
+  EXPECT_EQ(look({stopping}, 150)[0].stopping_for, milliseconds(20'000));
+}
+
+TEST_F(JobMemoryPods, ALossIsCountedPerAttempt) {
+  EXPECT_EQ(memory_.lost_for(kJobId, 1, at_second(10)), milliseconds(0));
+  EXPECT_EQ(memory_.lost_for(kJobId, 1, at_second(15)), milliseconds(5'000));
+  EXPECT_EQ(memory_.lost_for(kJobId, 2, at_second(20)), milliseconds(0));
+}
+
+}  // namespace
+}  // namespace vbrain::controller
