@@ -1,0 +1,125 @@
+// When a job is promised, and what is left when it can't be.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "unit/api-server/world.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using kube::ErrorCode;
+using testing::HttpReply;
+using ::testing::IsEmpty;
+using testing::RawClient;
+using ::testing::SizeIs;
+using testing::World;
+
+kube::KubeResult<kube::Response> fail(ErrorCode code) {
+  return Unexpected<kube::Error>(kube::Error{.code = code});
+}
+
+std::vector<std::string> job_folders(const World& world) {
+  std::vector<std::string> found;
+  for (const std::string& path : world.files("jobs")) {
+    if (path.find('/') == std::string::npos) found.push_back(path);
+  }
+  return found;
+}
+
+TEST(Durability, TheFolderIsWholeBeforeTheResourceExists) {
+  World world;
+  std::vector<std::string> seen;
+  world.kube.answer = [&](const kube::Request& request) -> kube::KubeResult<kube::Response> {
+    const std::string name = nlohmann::json::parse(request.body)["metadata"]["name"];
+    seen = world.files("jobs/" + name);
+    return kube::Response{201, "{}"};
+  };
+  const HttpReply reply = world.post("/api/v1/job/execute", testing::kMultipartType,
+                                     testing::multipart({{"name=file; filename=d.csv", "a,b\n"}}));
+  EXPECT_EQ(reply.status, 201) << reply.body;
+  EXPECT_THAT(seen, ::testing::Contains("job.json"));
+  EXPECT_THAT(world.files(".staging"), IsEmpty());
+}
+
+TEST(Durability, ATryThatWasDoneAfterAllIsASuccess) {
+  World world;
+  int calls = 0;
+  world.kube.answer = [&](const kube::Request&) {
+    return fail(++calls == 1 ? ErrorCode::kUnavailable : ErrorCode::kAlreadyExists);
+  };
+  EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}").status, 201);
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(Durability, ARefusedCreateLeavesNoJob) {
+  for (const ErrorCode code : {ErrorCode::kInvalid, ErrorCode::kForbidden, ErrorCode::kUnauthorized,
+                               ErrorCode::kNotFound, ErrorCode::kBadRequest, ErrorCode::kTooManyRequests}) {
+    World world;
+    world.kube.answer = [&](const kube::Request&) { return fail(code); };
+    const HttpReply reply = world.post_json("/api/v1/job/execute", "{}");
+    EXPECT_EQ(reply.status, 503);
+    EXPECT_EQ(reply.json()["error"], "Service unavailable");
+    EXPECT_NE(reply.header("Retry-After"), "");
+    EXPECT_THAT(job_folders(world), IsEmpty()) << to_string(code);
+  }
+}
+
+// The create may have been done, or be done later: the marker makes sure that it comes to nothing.
+TEST(Durability, AnUnknownCreateLeavesADeletedJob) {
+  for (const ErrorCode code : {ErrorCode::kTimeout, ErrorCode::kUnavailable, ErrorCode::kInternal}) {
+    World world;
+    world.kube.answer = [&](const kube::Request&) { return fail(code); };
+    EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}").status, 503);
+    const auto folders = job_folders(world);
+    ASSERT_THAT(folders, SizeIs(1)) << to_string(code);
+    EXPECT_TRUE(world.volume->is_deleted(World::tenant(), folders[0]));
+    EXPECT_EQ(world.get("/api/v1/job/" + folders[0]).status, 404);
+  }
+}
+
+TEST(Durability, ARetryAfterOfTheApiServerIsPassedOn) {
+  World world;
+  int calls = 0;
+  world.kube.answer = [&](const kube::Request&) -> kube::KubeResult<kube::Response> {
+    ++calls;
+    return Unexpected<kube::Error>(
+        kube::Error{.code = ErrorCode::kTooManyRequests, .retry_after = std::chrono::milliseconds(6500)});
+  };
+  EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}").header("Retry-After"), "7");
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(Durability, AClientThatLeavesInItsUploadLeavesNothing) {
+  const std::string body =
+      testing::multipart({{"name=file; filename=big.csv", std::string(3 << 20, 'x')}, {"name=params", "{\"a\":1}"}});
+  for (const int percent : {1, 50, 99}) {
+    World world;
+    std::string head = "POST /api/v1/job/execute HTTP/1.1\r\nHost: x\r\nContent-Type: " + testing::kMultipartType +
+                       "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+    for (const auto& [name, value] : World::identity("ana")) head += name + ": " + value + "\r\n";
+    RawClient client(world.server->address());
+    ASSERT_TRUE(client.send(head + "\r\n" + body.substr(0, body.size() * static_cast<std::size_t>(percent) / 100)));
+    client.close();
+    // The server notices at its next read; draining waits for that.
+    EXPECT_TRUE(world.server->drain(std::chrono::seconds(10)));
+    world.volume_workers->close();
+    EXPECT_THAT(world.files("jobs"), IsEmpty()) << percent;
+    EXPECT_THAT(world.files("repositories"), IsEmpty()) << percent;
+    EXPECT_THAT(world.files(".staging"), IsEmpty()) << percent;
+    EXPECT_THAT(world.kube.requests(), IsEmpty()) << percent;
+  }
+}
+
+TEST(Durability, AFailingVolumeIs503AndAFullOneMakesNoResource) {
+  World world;
+  std::filesystem::remove_all(world.root);
+  const HttpReply reply = world.post_json("/api/v1/job/execute", "{}");
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.body.find(world.root), std::string::npos);
+  EXPECT_THAT(world.kube.requests(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace vbrain::api

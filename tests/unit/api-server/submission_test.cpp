@@ -1,0 +1,192 @@
+// What may be sent as the body of POST /repository and POST /job/execute. Rows of the hostile inputs in brackets.
+#include "api-server/submission.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/api-server/world.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using testing::HttpReply;
+using ::testing::IsEmpty;
+using testing::kMultipartType;
+using testing::multipart;
+using testing::World;
+
+std::string nested(int depth) {
+  return "{\"params\":" + std::string(static_cast<std::size_t>(depth), '[');
+}
+
+TEST(Submission, RefusesJsonThatIsHostile) {
+  std::string many_keys = "{\"params\":{";
+  for (int i = 0; i < 120'000; ++i) many_keys += "\"" + std::to_string(i) + "\":1,";
+  many_keys += "\"z\":1}}";
+  const struct {
+    const char* name;
+    std::string body;
+    int want_status;
+  } cases[] = {
+      {"[16] deep", nested(100'000), 400},
+      {"[16] duplicate", R"({"params":{"a":1,"a":2}})", 400},
+      {"[16] duplicate field", R"({"params":{},"params":{}})", 400},
+      {"[16] 1e400", R"({"params":{"a":1e400}})", 400},
+      {"[16] NaN", R"({"params":{"a":NaN}})", 400},
+      {"[16] lone surrogate", R"({"params":{"a":"\ud800"}})", 400},
+      {"[16] trailing junk", R"({"params":{}} x)", 400},
+      {"[16] NUL in a key", R"({"params":{"a\u0000b":1}})", 400},
+      {"[16] invalid UTF-8", "{\"params\":{\"a\":\"\xff\"}}", 400},
+      {"[16] many keys", many_keys, 413},
+      {"not an object", "[]", 400},
+      {"params null", R"({"params":null})", 400},
+      {"params list", R"({"params":[1]})", 400},
+      {"metadata text", R"({"metadata":"x"})", 400},
+      {"[6] unknown field", R"({"hostPath":"/"})", 400},
+      {"[6] unknown field", R"({"params":{},"serviceAccountName":"x"})", 400},
+      {"empty object in blanks", " {} ", 201},
+      {"byte order mark", "\xef\xbb\xbf{\"params\":{\"a\":1}}", 201},
+  };
+  World world;
+  for (const auto& c : cases) {
+    const HttpReply reply = world.post_json("/api/v1/job/execute", c.body);
+    EXPECT_EQ(reply.status, c.want_status) << c.name << reply.body.substr(0, 200);
+    EXPECT_TRUE(reply.json().is_object()) << c.name;
+  }
+}
+
+TEST(Submission, KeepsParamsByteForByte) {
+  World world;
+  const std::string params =
+      R"({"a":"$(rm -rf /) {{ .Values }}\n- yaml: [\"","n":1.10,"e":1E2,"big":12345678901234567890123})";
+  const HttpReply made = world.post_json("/api/v1/job/execute", "{\"params\":" + params + "}");
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(world.get("/api/v1/job/" + made.json()["job_id"].get<std::string>() + "/params").body, params);
+}
+
+TEST(Submission, RefusesFormsThatAreHostileAndKeepsNothing) {
+  const std::string csv = "name=file; filename=d.csv";
+  const struct {
+    const char* name;
+    std::string type, body;
+    int want_status;
+    const char* want_error;
+  } cases[] = {
+      {"[17] no boundary", "multipart/form-data", "x", 400, "Invalid content-type"},
+      {"[17] empty boundary", "multipart/form-data; boundary=\"\"", "x", 400, "Invalid content-type"},
+      {"[17] long boundary", "multipart/form-data; boundary=" + std::string(71, 'x'), "x", 400, "Invalid content-type"},
+      {"[17] repeated boundary", "multipart/form-data; boundary=a; boundary=a", "x", 415, "Unsupported media type"},
+      {"[17] no final boundary", kMultipartType, "--BOUND\r\nContent-Disposition: form-data; " + csv + "\r\n\r\nabc",
+       400, "Invalid body"},
+      {"[17] many parts", kMultipartType,
+       [] {
+         std::vector<std::pair<std::string, std::string>> parts;
+         for (int i = 0; i < 10'000; ++i) parts.emplace_back("name=params", "{}");
+         return multipart(parts);
+       }(),
+       400, "Invalid params"},
+      {"[17] large part head", kMultipartType, multipart({{"name=file; x=" + std::string(1 << 20, 'x'), "x"}}), 400,
+       "Invalid body"},
+      {"[17] two files", kMultipartType, multipart({{csv, "a"}, {csv, "b"}}), 400, "Invalid file"},
+      {"[17] unknown part", kMultipartType, multipart({{"name=image", "x"}}), 400, "Invalid image"},
+      {"[17] odd part", kMultipartType, multipart({{"name=\"<b>\"", "x"}}), 400, "Invalid field"},
+      {"[17] unknown after the file", kMultipartType, multipart({{csv, "a"}, {"name=status", "x"}}), 400,
+       "Invalid status"},
+      {"large field", kMultipartType, multipart({{"name=params", "\"" + std::string(2 << 20, 'x') + "\""}}), 413,
+       "Payload too large"},
+      {"params no JSON", kMultipartType, multipart({{csv, "a"}, {"name=params", "a=1"}}), 400, "Invalid params"},
+      {"metadata list", kMultipartType, multipart({{"name=metadata", "[]"}}), 400, "Invalid metadata"},
+      {"no filename", kMultipartType, multipart({{"name=file", "x"}}), 400, "Invalid file"},
+      {"[18] path", kMultipartType, multipart({{"name=file; filename=\"../../x.csv\"", "x"}}), 400, "Invalid file"},
+      {"[18] drive", kMultipartType, multipart({{"name=file; filename=\"C:\\x.csv\"", "x"}}), 400, "Invalid file"},
+      {"[18] NUL", kMultipartType, multipart({{std::string("name=file; filename=\"a\0.zip\"", 28), "x"}}), 400,
+       "Invalid body"},
+      {"[18] differing names", kMultipartType, multipart({{csv + "; filename*=UTF-8''e.csv", "x"}}), 400,
+       "Invalid body"},
+      {"[18] CRLF", kMultipartType, multipart({{"name=file; filename=\"a\r\nX: .csv\"", "x"}}), 400, "Invalid body"},
+      {"[18] 300 bytes", kMultipartType, multipart({{"name=file; filename=" + std::string(296, 'a') + ".csv", "x"}}),
+       400, "Invalid file"},
+      {"[18] encoded control", kMultipartType, multipart({{"name=file; filename*=UTF-8''a%00.csv", "x"}}), 400,
+       "Invalid file"},
+      {"extension", kMultipartType, multipart({{"name=file; filename=x.exe", "x"}}), 400, "Invalid file"},
+      {"extension only", kMultipartType, multipart({{"name=file; filename=.csv", "x"}}), 400, "Invalid file"},
+      {"[19] traversal", kMultipartType,
+       multipart({{"name=file; filename=a.zip", testing::zip_of({{"ok.txt", "x"}, {"../evil.txt", "x"}})}}), 400,
+       "Invalid file"},
+      {"[20] ratio", kMultipartType,
+       multipart({{"name=file; filename=a.zip", testing::zip_of({{"zeros", std::string(20 << 20, '\0')}})}}), 413,
+       "Payload too large"},
+      {"[23] zip that is none", kMultipartType, multipart({{"name=file; filename=a.zip", "x"}}), 400, "Invalid file"},
+      {"[23] xlsx that is no zip", kMultipartType, multipart({{"name=file; filename=a.xlsx", "x"}}), 400,
+       "Invalid file"},
+      {"[23] csv with NUL", kMultipartType, multipart({{csv, std::string("a\0b", 3)}}), 400, "Invalid file"},
+      {"[23] json that is none", kMultipartType, multipart({{"name=file; filename=a.json", "{"}}), 400, "Invalid file"},
+      {"media type", "application/x-www-form-urlencoded", "params=%7B%7D", 415, "Unsupported media type"},
+      {"no media type", "", "{}", 415, "Unsupported media type"},
+  };
+  World world;
+  for (const auto& c : cases) {
+    const HttpReply reply = world.post("/api/v1/job/execute", c.type, c.body);
+    EXPECT_EQ(reply.status, c.want_status) << c.name << ": " << reply.body;
+    EXPECT_EQ(reply.json()["error"], c.want_error) << c.name << ": " << reply.body;
+  }
+  EXPECT_TRUE(world.server->drain(std::chrono::seconds(10)));
+  world.volume_workers->close();
+  EXPECT_THAT(world.files("jobs"), IsEmpty());
+  EXPECT_THAT(world.files("repositories"), IsEmpty());
+  EXPECT_THAT(world.files(".staging"), IsEmpty());
+  EXPECT_THAT(world.kube.requests(), IsEmpty());
+}
+
+// [13]
+TEST(Submission, LimitsHoldForBothTransferCodings) {
+  Limits limits;
+  limits.max_upload_bytes = 1 << 20;
+  limits.max_json_bytes = 4096;
+  limits.max_archive_entries = 2;
+  limits.max_inflated_bytes = 100'000;
+  World world(limits);
+  const std::string large = multipart({{"name=file; filename=d.csv", std::string(2 << 20, 'x')}});
+  EXPECT_EQ(world.post("/api/v1/repository", kMultipartType, large).status, 413);
+  EXPECT_EQ(world.post_json("/api/v1/repository", "{\"params\":{\"a\":\"" + std::string(5000, 'x') + "\"}}").status,
+            413);
+
+  std::string chunked =
+      "POST /api/v1/repository HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: " + kMultipartType +
+      "\r\n";
+  for (const auto& [name, value] : World::identity("ana")) chunked += name + ": " + value + "\r\n";
+  chunked += "\r\n";
+  for (std::size_t at = 0; at < large.size(); at += 0x8000) {
+    const std::string piece = large.substr(at, 0x8000);
+    char size[16];
+    std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
+    chunked += size + piece + "\r\n";
+  }
+  testing::RawClient client(world.server->address());
+  client.send(chunked + "0\r\n\r\n");
+  EXPECT_EQ(testing::status_of(client.read_reply()), 413);
+
+  const auto three = testing::zip_of({{"a", "x"}, {"b", "x"}, {"c", "x"}});
+  EXPECT_EQ(world.post("/api/v1/repository", kMultipartType, multipart({{"name=file; filename=a.zip", three}})).status,
+            413);
+  const auto inflated = testing::zip_of({{"a", std::string(200'000, 'x')}});
+  EXPECT_EQ(
+      world.post("/api/v1/repository", kMultipartType, multipart({{"name=file; filename=a.zip", inflated}})).status,
+      413);
+  EXPECT_TRUE(world.server->drain(std::chrono::seconds(10)));
+  world.volume_workers->close();
+  EXPECT_THAT(world.files("repositories"), IsEmpty());
+  EXPECT_THAT(world.files(".staging"), IsEmpty());
+}
+
+TEST(FileKind, GoesByTheExtension) {
+  EXPECT_EQ(file_kind("a.zip"), FileKind::kZip);
+  EXPECT_EQ(file_kind("a.b.CSV"), FileKind::kCsv);
+  EXPECT_EQ(file_kind("a.Xlsx"), FileKind::kXlsx);
+  EXPECT_EQ(file_kind("a.json"), FileKind::kJson);
+  for (const char* name : {"", "zip", ".zip", "a.zip.exe", "a.", "a.xls"})
+    EXPECT_EQ(file_kind(name), std::nullopt) << name;
+}
+
+}  // namespace
+}  // namespace vbrain::api

@@ -1,0 +1,232 @@
+#include "unit/api-server/world.hpp"
+
+#include <fcntl.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "artifacts/archive_writer.hpp"
+#include "base/digest.hpp"
+#include "job/names.hpp"
+
+namespace vbrain::api::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string secret_of(const std::string& username) {
+  std::string secret = username;
+  secret.resize(43, 'S');
+  return secret;
+}
+
+std::string organization_of(const std::string& username) {
+  return username == "eve" ? "globex" : "acme";
+}
+
+job::Member member(const std::string& username, job::Role role) {
+  return {username, role, {{username.substr(0, 3) + "1", base::sha256_hex(secret_of(username)), std::nullopt}}};
+}
+
+std::string make_folder() {
+  std::string path = (fs::path(::testing::TempDir()) / "api-XXXXXX").string();
+  if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
+  return path;
+}
+
+}  // namespace
+
+kube::KubeResult<kube::Response> FakeKube::call(const kube::Request& request, std::stop_token) {
+  {
+    const std::lock_guard lock(mutex_);
+    requests_.push_back(request);
+  }
+  if (answer) return answer(request);
+  auto object = nlohmann::json::parse(request.body);
+  object["metadata"]["uid"] = "uid-1";
+  object["metadata"]["resourceVersion"] = "1";
+  return kube::Response{201, object.dump()};
+}
+
+std::string HttpReply::header(const std::string& name) const {
+  const auto found = head.find("\r\n" + name + ": ");
+  if (found == std::string::npos) return "";
+  const auto from = found + name.size() + 4;
+  return head.substr(from, head.find("\r\n", from) - from);
+}
+
+World::World(Limits given, HttpOptions options) : limits(given), root(make_folder()) {
+  volume = std::make_unique<artifacts::Store>(root);
+  applications.add_index(kApplicationIndex,
+                         [](const job::Application& it) { return std::vector<std::string>{it.application_id}; });
+  clients.add_index(kKeyIndex, key_ids);
+  auto application = std::make_shared<job::Application>();
+  application->meta.name = "tutorial";
+  application->application_id = "Tutorial";
+  application->organizations = {"acme", "globex"};
+  applications.put("tutorial", application);
+  for (const std::string organization : {"acme", "globex"}) {
+    auto it = std::make_shared<job::Client>();
+    it->meta.name = organization;
+    it->organization_id = organization;
+    it->application_id = "Tutorial";
+    it->client_id = "north";
+    if (organization == "acme") {
+      it->members = {member("ana", job::Role::kLeader), member("dora", job::Role::kDeveloper),
+                     member("stan", job::Role::kStakeholder)};
+    } else {
+      it->members = {member("eve", job::Role::kLeader)};
+    }
+    clients.put(organization, it);
+  }
+  client = std::make_unique<kube::Client>(kube);
+  workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
+  volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
+  services = std::make_unique<Services>(
+      Services{limits, clock, "vbrain", *workers, *volume_workers, *volume, *client, jobs, applications, clients, {}});
+  api = std::make_unique<Api>(*services, metrics, [this] { return synced.load(); });
+  io = std::make_unique<IoThreads>(1);
+  server = std::make_unique<HttpServer>(
+      "rest", "127.0.0.1:0", options, [this](Exchange& exchange) { return api->handle(exchange); },
+      [this](int status, std::string_view detail, std::string_view peer) {
+        return api->refuse_request(status, detail, peer);
+      },
+      *io, *volume_workers, metrics);
+}
+
+World::~World() {
+  server.reset();
+  io.reset();
+  workers.reset();
+  volume_workers.reset();
+  std::error_code ignored;
+  fs::remove_all(root, ignored);
+}
+
+std::string World::key(const std::string& username) {
+  return "vb_" + username.substr(0, 3) + "1_" + secret_of(username);
+}
+
+Headers World::identity(const std::string& username) {
+  return {{"username", username},
+          {"organization_id", organization_of(username)},
+          {"application_id", "Tutorial"},
+          {"client_id", "north"},
+          {"x-api-key", key(username)}};
+}
+
+HttpReply World::call(const std::string& method, const std::string& path, const Headers& headers,
+                      const std::string& body) {
+  std::string request = method + " " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+  for (const auto& [name, value] : headers) request.append(name).append(": ").append(value).append("\r\n");
+  if (!body.empty()) request += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+  RawClient connection(server->address());
+  // A refusal may come before all was sent.
+  connection.send(request + "\r\n" + body);
+  const std::string text = connection.read_reply(method == "HEAD");
+  const auto end = text.find("\r\n\r\n");
+  return {status_of(text), text.substr(0, end + 2), body_of(text)};
+}
+
+HttpReply World::get(const std::string& path, const Headers& more) {
+  Headers headers = identity("ana");
+  headers.insert(headers.end(), more.begin(), more.end());
+  return call("GET", path, headers);
+}
+
+HttpReply World::post(const std::string& path, const std::string& content_type, const std::string& body,
+                      const Headers& more) {
+  Headers headers = identity("ana");
+  headers.insert(headers.end(), more.begin(), more.end());
+  if (!content_type.empty()) headers.emplace_back("Content-Type", content_type);
+  return call("POST", path, headers, body);
+}
+
+HttpReply World::post_json(const std::string& path, const std::string& body, const Headers& more) {
+  return post(path, "application/json", body, more);
+}
+
+std::string World::make_job(job::Phase phase, const std::string& username) {
+  const HttpReply made = call(
+      "POST", "/api/v1/job/execute",
+      [&] {
+        Headers headers = identity(username);
+        headers.emplace_back("Content-Type", "application/json");
+        return headers;
+      }(),
+      R"({"params":{"a":10,"b":20},"metadata":{"name":"Test"}})");
+  if (made.status != 201) throw std::runtime_error("make_job: " + made.body);
+  const std::string id = made.json()["job_id"];
+  auto resource = std::make_shared<job::Job>();
+  resource->meta.name = id;
+  resource->spec.organization_id = organization_of(username);
+  resource->spec.application_id = "Tutorial";
+  resource->spec.client_id = "north";
+  resource->spec.repository_id = made.json()["repository_id"];
+  resource->spec.username = username;
+  jobs.put(id, resource);
+  job::JobStatus status;
+  status.phase = phase;
+  if (phase != job::Phase::kQueued) status.attempts = 1;
+  if (phase == job::Phase::kFinished) {
+    status.accepted_attempt = 1;
+    status.artifacts = job::Artifacts{4, base::sha256_hex("PK.."), 3, 3};
+    write_attempt(id, 1, "result.json", "200");
+    write_attempt(id, 1, "output.zip", "PK..");
+    write_attempt(id, 1, "logs/stdout.log", "out");
+  }
+  set_status(id, status);
+  return id;
+}
+
+void World::set_status(const std::string& job_id, const job::JobStatus& status) {
+  auto changed = std::make_shared<job::Job>(*jobs.get(job_id));
+  changed->status = status;
+  jobs.put(job_id, changed);
+}
+
+std::string World::job_folder(const std::string& job_id) const {
+  return root + "/" + artifacts::layout::job(tenant(), job_id);
+}
+
+void World::write_attempt(const std::string& job_id, int attempt, const std::string& name, const std::string& bytes) {
+  const auto spec = jobs.get(job_id)->spec;
+  const artifacts::Tenant owner{spec.organization_id, spec.application_id, spec.client_id};
+  const fs::path path =
+      fs::path(root) / artifacts::layout::job(owner, job_id) / "attempts" / std::to_string(attempt) / name;
+  fs::create_directories(path.parent_path());
+  std::ofstream(path) << bytes;
+}
+
+std::vector<std::string> World::files(const std::string& part) const {
+  std::vector<std::string> found;
+  const fs::path folder = fs::path(root) / "tenants/acme/Tutorial/north" / part;
+  if (!fs::exists(folder)) return found;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    found.push_back(fs::relative(entry.path(), folder).string());
+  }
+  return found;
+}
+
+std::string multipart(const std::vector<std::pair<std::string, std::string>>& parts) {
+  std::string body;
+  for (const auto& [disposition, content] : parts) {
+    body += "--BOUND\r\nContent-Disposition: form-data; " + disposition + "\r\n\r\n" + content + "\r\n";
+  }
+  return body + "--BOUND--\r\n";
+}
+
+std::string zip_of(const std::vector<std::pair<std::string, std::string>>& files) {
+  std::string archive;
+  artifacts::ArchiveWriter writer([&](std::string_view bytes) { archive += bytes; }, artifacts::Compression::kFast);
+  for (const auto& [name, content] : files) {
+    const int fd = ::open(::testing::TempDir().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 || ::write(fd, content.data(), content.size()) < 0) throw std::runtime_error("zip_of");
+    writer.add(name, fd, content.size(), base::TimePoint{});
+    ::close(fd);
+  }
+  writer.finish();
+  return archive;
+}
+
+}  // namespace vbrain::api::testing

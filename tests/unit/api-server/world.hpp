@@ -1,0 +1,112 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api-server/api.hpp"
+#include "api-server/http/server.hpp"
+#include "artifacts/store.hpp"
+#include "base/metrics.hpp"
+#include "kube/client.hpp"
+#include "kube/transport.hpp"
+#include "support/manual_clock.hpp"
+#include "unit/api-server/raw_client.hpp"
+
+namespace vbrain::api::testing {
+
+// A Kubernetes API that stores nothing and says what it is told to.
+class FakeKube final : public kube::Transport {
+ public:
+  // What happens at the next calls; without it every create succeeds.
+  std::function<kube::KubeResult<kube::Response>(const kube::Request&)> answer;
+
+  std::vector<kube::Request> requests() const {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
+  kube::KubeResult<kube::Response> call(const kube::Request& request, std::stop_token) override;
+  kube::KubeResult<void> stream(const kube::Request&, const kube::StreamOptions&, const ChunkSink&,
+                                std::stop_token) override {
+    return {};
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<kube::Request> requests_;
+};
+
+struct HttpReply {
+  int status = 0;
+  std::string head;
+  std::string body;
+
+  nlohmann::json json() const { return nlohmann::json::parse(body, nullptr, false); }
+  // Value of a header, "" without.
+  std::string header(const std::string& name) const;
+};
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+// The whole server but for informers and main: a real listener on a free loopback port, a real volume in a temporary
+// folder, caches filled by hand, a fake Kubernetes API. The tenant acme/Tutorial/north has ana (leader), dora
+// (developer) and stan (stakeholder); globex/Tutorial/north has eve (leader).
+class World {
+ public:
+  explicit World(Limits limits = {}, HttpOptions options = {});
+  ~World();
+
+  // The identity headers of `username` (of "ana" and so on).
+  static Headers identity(const std::string& username);
+  static std::string key(const std::string& username);
+
+  HttpReply call(const std::string& method, const std::string& path, const Headers& headers,
+                 const std::string& body = "");
+  // As ana.
+  HttpReply get(const std::string& path, const Headers& more = {});
+  HttpReply post(const std::string& path, const std::string& content_type, const std::string& body,
+                 const Headers& more = {});
+  HttpReply post_json(const std::string& path, const std::string& body, const Headers& more = {});
+
+  // A finished, failed, started or queued job of ana's as the controller leaves it; its id.
+  std::string make_job(job::Phase phase, const std::string& username = "ana");
+  void set_status(const std::string& job_id, const job::JobStatus& status);
+  // Writes a file of an attempt.
+  void write_attempt(const std::string& job_id, int attempt, const std::string& name, const std::string& bytes);
+
+  static artifacts::Tenant tenant() { return {"acme", "Tutorial", "north"}; }
+  std::string job_folder(const std::string& job_id) const;
+  // Paths of all files and folders on the volume below `part` of a tenant of acme's.
+  std::vector<std::string> files(const std::string& part) const;
+
+  Limits limits;
+  std::string root;
+  vbrain::testing::ManualClock clock;
+  base::Metrics metrics;
+  FakeKube kube;
+  std::unique_ptr<artifacts::Store> volume;
+  kube::Store<job::Job> jobs;
+  kube::Store<job::Application> applications;
+  kube::Store<job::Client> clients;
+  std::atomic<bool> synced{true};
+  std::unique_ptr<kube::Client> client;
+  std::unique_ptr<base::WorkerPool> workers;
+  std::unique_ptr<base::WorkerPool> volume_workers;
+  std::unique_ptr<Services> services;
+  std::unique_ptr<Api> api;
+  std::unique_ptr<IoThreads> io;
+  std::unique_ptr<HttpServer> server;
+};
+
+// A multipart body with boundary "BOUND"; parts are (disposition parameters, content).
+std::string multipart(const std::vector<std::pair<std::string, std::string>>& parts);
+inline const std::string kMultipartType = "multipart/form-data; boundary=BOUND";
+
+// A ZIP archive of the given files.
+std::string zip_of(const std::vector<std::pair<std::string, std::string>>& files);
+
+}  // namespace vbrain::api::testing
