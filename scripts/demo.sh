@@ -16,7 +16,7 @@ call() {
   shift 2
   status="$(curl -s -o "$body" -w '%{http_code}' --max-time 30 -X "$method" "${headers[@]}" "$@" "$VBRAIN_URL/api/v1$path")" ||
     fail "no answer from $VBRAIN_URL (make status says what runs)"
-  answer="$(cat "$body")"
+  answer="$(tr -d "\000" <"$body")"  # bash variables hold no NUL, and archives do
 }
 field() { python3 -c 'import json, sys; print(json.loads(sys.argv[1]).get(sys.argv[2], ""))' "$answer" "$1"; }
 show() { printf '  %s\n' "$@"; }

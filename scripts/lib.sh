@@ -23,7 +23,8 @@ step() {
   mkdir -p "${STEP_LOGS:=$LOCAL/logs}"
   log="$STEP_LOGS/$(printf '%s' "$what" | tr -cs 'A-Za-z0-9' '-' | cut -c1-60 | sed 's/^-//; s/-$//').log"
   printf '• %s\n' "$what"
-  "$@" >"$log" 2>&1 </dev/null &
+  # 8 is the lock of up and down: what a step leaves running must not hold it.
+  "$@" >"$log" 2>&1 </dev/null 8>&- &
   pid=$!
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.2

@@ -7,7 +7,7 @@ DEMO_ENV="$LOCAL/demo.env"
 
 deployment() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$DEPLOYMENT" "$1"; }
 cluster() { "$ROOT/cluster/cluster.sh" "$1" --state "$CLUSTER_STATE" --name "$CLUSTER_NAME" "${@:2}"; }
-demo_value() { sed -n "s/^export $1=//p" "$DEMO_ENV" 2>/dev/null; }
+demo_value() { sed -n "s/^export $1=//p" "$DEMO_ENV" 2>/dev/null || true; }
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
