@@ -34,7 +34,7 @@ class Tenants:
             f"  organizationId: {organization}", f"  applicationId: {application}", f"  clientId: {client}",
             "  members:", textwrap.indent(textwrap.dedent(entry), "    ")]))
         rest = Rest(self.platform.address, Identity(username, organization, application, client, key))
-        wait_until("the new key works", lambda: rest.get("/job/00000000-0000-7000-8000-000000000000").status_code == 404)
+        wait_until("the new key works", lambda: rest.get("/job/00000000-0000-7000-8000-000000000000").status_code != 401)
         return rest
 
 
