@@ -237,7 +237,8 @@ class RestTransport final : public Transport {
         user_agent_(config.user_agent),
         tls_(std::move(tls)),
         token_(config, clock_),
-        client_(config.server, client_config()) {}
+        server_(config.server),
+        pool_(new_pool()) {}
 
   KubeResult<Response> call(const Request& request, std::stop_token stop) override {
     const auto deadline = Steady::now() + (request.timeout.count() > 0 ? request.timeout : options_.call_timeout);
@@ -265,18 +266,32 @@ class RestTransport final : public Transport {
   // The first, one for a kept connection that had dropped, one for a token that was replaced.
   static constexpr int kAttempts = 3;
 
-  http::client::http_client_config client_config() {
+  // A client of the library is a pool of connections.
+  using Pool = std::shared_ptr<http::client::http_client>;
+
+  Pool new_pool() const {
     http::client::http_client_config config;
     config.set_timeout(std::chrono::duration_cast<std::chrono::seconds>(kLibraryTimeout));
     config.set_validate_certificates(true);
     config.set_max_redirects(0);
     config.set_ssl_context_callback(
         [tls = tls_](boost::asio::ssl::context& context) { tls->apply(context.native_handle()); });
-    return config;
+    return std::make_shared<http::client::http_client>(server_, config);
+  }
+
+  Pool pool() {
+    const std::lock_guard lock(mutex_);
+    return pool_;
+  }
+  // Where one kept connection had dropped, the others have too: a repetition gets a new one for certain.
+  void leave(const Pool& used) {
+    const std::lock_guard lock(mutex_);
+    if (pool_ == used) pool_ = new_pool();
   }
 
   // Never throws: what the library throws becomes the exchange's failure.
-  Sent send(const Request& request, const std::string& token, std::size_t limit, Exchange::Fill fill) {
+  Sent send(const Pool& pool, const Request& request, const std::string& token, std::size_t limit,
+            Exchange::Fill fill) {
     const auto exchange = std::make_shared<Exchange>(limit, fill);
     const pplx::cancellation_token_source cancel;
     try {
@@ -287,7 +302,7 @@ class RestTransport final : public Transport {
       if (!token.empty()) message.headers().add(http::header_names::authorization, "Bearer " + token);
       if (!request.body.empty()) message.set_body(request.body, request.content_type);
       message.set_response_stream(streams::ostream(streams::streambuf<std::uint8_t>(std::make_shared<Sink>(exchange))));
-      client_.request(message, cancel.get_token())
+      pool->request(message, cancel.get_token())
           .then([exchange](const http::http_response& response) {
             std::string retry_after;
             const auto& headers = response.headers();
@@ -317,7 +332,7 @@ class RestTransport final : public Transport {
 
   // Why an exchange ended without a complete answer. `again`: a kept connection had been closed by the server before
   // it read the request, as far as anybody can know; the request goes out once more.
-  Error failure_of(const Exchange& exchange, bool& again) {
+  Error failure_of(const Exchange& exchange, const Pool& used, bool& again) {
     const std::string message = exchange.failure().value_or("no answer");
     const std::error_code code = exchange.failure_code();
     Error error{.code = ErrorCode::kUnavailable, .reason = "Connection", .message = message};
@@ -330,6 +345,7 @@ class RestTransport final : public Transport {
         error.message = "the API server's certificate was refused: " + refusal;
       }
     } else if (is_dropped_connection(message) && exchange.status() == 0) {
+      leave(used);
       again = true;
     }
     return error;
@@ -338,7 +354,8 @@ class RestTransport final : public Transport {
   KubeResult<Response> call_once(const Request& request, std::stop_token stop, Steady::time_point deadline,
                                  bool& again) {
     const std::string token = token_.token();
-    Sent sent = send(request, token, options_.max_answer_bytes, Exchange::Fill::kStop);
+    const Pool used = pool();
+    Sent sent = send(used, request, token, options_.max_answer_bytes, Exchange::Fill::kStop);
     auto view = sent->wait(stop, deadline, std::nullopt);
     if (view.stopped) return tl::unexpected(cancelled_error());
     if (view.timed_out) return tl::unexpected(timeout_error("no answer in time"));
@@ -348,7 +365,7 @@ class RestTransport final : public Transport {
                                   .message = "the answer is larger than the transport's limit"});
     }
     sent.complete();
-    if (sent->failure()) return tl::unexpected(failure_of(*sent, again));
+    if (sent->failure()) return tl::unexpected(failure_of(*sent, used, again));
     const int status = sent->status();
     if (status >= 300) {
       again = status == 401 && token_.refresh(token);
@@ -360,7 +377,8 @@ class RestTransport final : public Transport {
   KubeResult<void> stream_once(const Request& request, const StreamOptions& options, const ChunkSink& sink,
                                std::stop_token stop, bool& again) {
     const std::string token = token_.token();
-    Sent sent = send(request, token, kStreamBuffer, Exchange::Fill::kHold);
+    const Pool used = pool();
+    Sent sent = send(used, request, token, kStreamBuffer, Exchange::Fill::kHold);
     std::string error_body;
     while (true) {
       const auto view = sent->wait(stop, {}, options.idle_timeout);
@@ -374,7 +392,7 @@ class RestTransport final : public Transport {
       }
       if (!view.finished) continue;
       sent.complete();
-      if (sent->failure()) return tl::unexpected(failure_of(*sent, again));
+      if (sent->failure()) return tl::unexpected(failure_of(*sent, used, again));
       if (status < 300) return {};
       again = status == 401 && token_.refresh(token);
       return tl::unexpected(error_from_response(status, error_body, sent->retry_after()));
@@ -386,7 +404,9 @@ class RestTransport final : public Transport {
   const base::SystemClock clock_;
   const std::shared_ptr<TlsMaterial> tls_;
   TokenSource token_;
-  http::client::http_client client_;
+  const std::string server_;
+  std::mutex mutex_;
+  Pool pool_;
 };
 
 void prepare_process(bool own_authority) {

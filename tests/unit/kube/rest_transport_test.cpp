@@ -1,0 +1,448 @@
+#include "kube/rest_transport.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <latch>
+#include <mutex>
+
+#include "support/tls_server.hpp"
+
+namespace vbrain::kube {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using testing::TlsConnection;
+using testing::TlsServer;
+
+const Request kGet{.method = "GET", .target = "/api/v1/namespaces/ns/pods/a%2Fb?x=%20y"};
+const Request kPost{.method = "POST", .target = "/x", .content_type = "application/json", .body = R"({"a":1})"};
+
+class RestTransportTest : public ::testing::Test {
+ protected:
+  RestTransportTest() { std::signal(SIGPIPE, SIG_IGN); }
+
+  std::unique_ptr<Transport> connect(const TlsServer& server, RestOptions options = {}) {
+    config_.server = server.url();
+    config_.ca_pem = server.authority_pem();
+    auto transport = make_rest_transport(config_, options);
+    if (!transport) throw std::runtime_error(transport.error());
+    return std::move(*transport);
+  }
+
+  Config config_{.server = ""};
+};
+
+TEST_F(RestTransportTest, SendsTheRequestAsItIs) {
+  std::mutex mutex;
+  std::vector<std::string> got;
+  TlsServer server([&](TlsConnection& connection, int) {
+    while (true) {
+      const std::string request = connection.read_request();
+      if (request.empty()) return;
+      {
+        const std::lock_guard lock(mutex);
+        got.push_back(request);
+      }
+      connection.answer(200, R"({"kind":"Pod"})");
+    }
+  });
+  config_.token = "secret";
+  config_.user_agent = "tester/1";
+  const auto transport = connect(server);
+  const auto read = transport->call(kGet, {});
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->body, R"({"kind":"Pod"})");
+  ASSERT_TRUE(transport->call(kPost, {}));
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_THAT(got[0], HasSubstr("GET /api/v1/namespaces/ns/pods/a%2Fb?x=%20y HTTP/1.1\r\n"));
+  EXPECT_THAT(got[0], HasSubstr("Authorization:Bearer secret\r\n"));
+  EXPECT_THAT(got[0], HasSubstr("User-Agent:tester/1\r\n"));
+  EXPECT_THAT(got[1], HasSubstr("Content-Type:application/json\r\n"));
+  EXPECT_THAT(got[1], HasSubstr("\r\n\r\n{\"a\":1}"));
+}
+
+TEST_F(RestTransportTest, ConnectionsAreKept) {
+  TlsServer server([&](TlsConnection& connection, int) {
+    while (!connection.read_request().empty()) connection.answer(200, "{}");
+  });
+  const auto transport = connect(server);
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(transport->call(kGet, {}));
+  // An answer is told a moment before its connection is free again.
+  EXPECT_LE(server.connections(), 4);
+}
+
+TEST_F(RestTransportTest, AnAnswerOf300OrMoreIsAnError) {
+  TlsServer server([](TlsConnection& connection, int) {
+    while (true) {
+      const std::string request = connection.read_request();
+      if (request.empty()) return;
+      if (request.starts_with("GET")) {
+        connection.answer(429, R"({"kind":"Status","reason":"TooManyRequests","message":"slow down"})",
+                          "Retry-After: 7\r\n");
+      } else {
+        connection.answer(302, "", "Location: https://127.0.0.1:1/\r\n");
+      }
+    }
+  });
+  const auto transport = connect(server);
+  const auto busy = transport->call(kGet, {});
+  ASSERT_FALSE(busy);
+  EXPECT_EQ(busy.error().code, ErrorCode::kTooManyRequests);
+  EXPECT_EQ(busy.error().retry_after, 7s);
+  EXPECT_EQ(busy.error().message, "slow down");
+  const auto moved = transport->call(kPost, {});
+  ASSERT_FALSE(moved);
+  EXPECT_EQ(moved.error().http_status, 302) << "redirects are not followed";
+}
+
+TEST_F(RestTransportTest, OnlyTheConfiguredAuthorityIsTrusted) {
+  TlsServer server([](TlsConnection& connection, int) {
+    connection.read_request();
+    connection.answer(200, "{}");
+  });
+  config_.server = server.url();
+  config_.ca_pem = testing::make_certificate({.common_name = "authority", .authority = true}).certificate_pem;
+  const auto transport = make_rest_transport(config_);
+  ASSERT_TRUE(transport);
+  const auto read = (*transport)->call(kGet, {});
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().reason, "CertificateRefused");
+  EXPECT_EQ(read.error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(RestTransportTest, TheCertificateMustNameTheHost) {
+  TlsServer server(
+      [](TlsConnection& connection, int) {
+        connection.read_request();
+        connection.answer(200, "{}");
+      },
+      "IP:127.0.0.2,DNS:elsewhere");
+  const auto transport = connect(server);
+  const auto read = transport->call(kGet, {});
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().reason, "CertificateRefused");
+}
+
+TEST_F(RestTransportTest, ADroppedKeptConnectionIsReplaced) {
+  // Each connection answers once and is then closed by the server, as after its idle time.
+  TlsServer server([](TlsConnection& connection, int) {
+    connection.read_request();
+    connection.answer(200, "{}");
+  });
+  const auto transport = connect(server);
+  for (int i = 0; i < 20; ++i) {
+    const auto read = transport->call(i % 2 == 0 ? kGet : kPost, {});
+    EXPECT_TRUE(read) << i << " " << read.error().message;
+  }
+}
+
+TEST_F(RestTransportTest, AConnectionThatNeverAnswersIsUnavailableAfterOneRepetition) {
+  TlsServer server([](TlsConnection& connection, int) { connection.read_request(); });
+  const auto transport = connect(server);
+  const auto read = transport->call(kGet, {});
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kUnavailable);
+  EXPECT_LE(server.connections(), 3);
+  EXPECT_GE(server.connections(), 2);
+}
+
+TEST_F(RestTransportTest, NobodyListensIsUnavailable) {
+  config_.server = "https://127.0.0.1:1";
+  const auto transport = make_rest_transport(config_);
+  ASSERT_TRUE(transport);
+  for (const Request& request : {kGet, kPost}) {
+    const auto read = (*transport)->call(request, {});
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().code, ErrorCode::kUnavailable);
+    const auto streamed = (*transport)->stream(request, {}, [](std::string_view) { return true; }, {});
+    ASSERT_FALSE(streamed);
+    EXPECT_EQ(streamed.error().code, ErrorCode::kUnavailable);
+  }
+}
+
+TEST_F(RestTransportTest, ACallEndsAtItsTimeAlsoWhenBytesDripIn) {
+  TlsServer server([](TlsConnection& connection, int number) {
+    connection.read_request();
+    if (number == 0) return connection.wait_for_end();
+    connection.begin_chunks();
+    while (connection.chunk(" ")) std::this_thread::sleep_for(5ms);
+  });
+  const auto transport = connect(server, {.call_timeout = 100ms});
+  for (int i = 0; i < 2; ++i) {
+    const auto read = transport->call(kGet, {});
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().code, ErrorCode::kTimeout);
+  }
+  Request quick = kGet;
+  quick.timeout = 20ms;
+  EXPECT_EQ(transport->call(quick, {}).error().code, ErrorCode::kTimeout);
+}
+
+TEST_F(RestTransportTest, StopEndsACallAndAStream) {
+  std::latch arrived(2);
+  TlsServer server([&](TlsConnection& connection, int number) {
+    connection.read_request();
+    if (number == 1) connection.begin_chunks();
+    arrived.count_down();
+    connection.wait_for_end();
+  });
+  const auto transport = connect(server);
+  std::stop_source stop;
+  std::jthread caller([&] {
+    const auto read = transport->call(kGet, stop.get_token());
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().code, ErrorCode::kCancelled);
+  });
+  std::jthread streamer([&] {
+    const auto streamed = transport->stream(
+        kGet, {}, [](std::string_view) { return true; }, stop.get_token());
+    ASSERT_FALSE(streamed);
+    EXPECT_EQ(streamed.error().code, ErrorCode::kCancelled);
+  });
+  arrived.wait();
+  stop.request_stop();
+}
+
+TEST_F(RestTransportTest, AnAnswerAboveTheLimitIsTooLarge) {
+  TlsServer server([](TlsConnection& connection, int number) {
+    connection.read_request();
+    if (number == 0) {
+      connection.answer(200, std::string(100'000, 'x'));
+    } else {
+      connection.begin_chunks();
+      while (connection.chunk(std::string(10'000, 'x'))) {
+      }
+    }
+  });
+  const auto transport = connect(server, {.max_answer_bytes = 50'000});
+  for (int i = 0; i < 2; ++i) {
+    const auto read = transport->call(kGet, {});
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().code, ErrorCode::kTooLarge);
+  }
+}
+
+TEST_F(RestTransportTest, AnAnswerCutOffIsNoAnswer) {
+  TlsServer server([](TlsConnection& connection, int) {
+    connection.read_request();
+    connection.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"half\":");
+  });
+  const auto transport = connect(server);
+  const auto read = transport->call(kGet, {});
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(server.connections(), 1) << "the server had begun to answer: not sent again";
+}
+
+TEST_F(RestTransportTest, StreamsChunksUntilTheServerEnds) {
+  TlsServer server([](TlsConnection& connection, int) {
+    connection.read_request();
+    connection.begin_chunks();
+    connection.chunk("one\ntw");
+    connection.chunk("o\nthree\n");
+    connection.end_chunks();
+    connection.wait_for_end();
+  });
+  const auto transport = connect(server);
+  std::string all;
+  const auto ended = transport->stream(kGet, {},
+                                       [&](std::string_view chunk) {
+                                         all += chunk;
+                                         return true;
+                                       },
+                                       {});
+  EXPECT_TRUE(ended) << ended.error().message;
+  EXPECT_EQ(all, "one\ntwo\nthree\n");
+}
+
+TEST_F(RestTransportTest, AStreamEndsWhenItsReaderHasEnough) {
+  TlsServer server([](TlsConnection& connection, int) {
+    connection.read_request();
+    connection.begin_chunks();
+    while (connection.chunk("more\n")) {
+    }
+  });
+  const auto transport = connect(server);
+  EXPECT_TRUE(transport->stream(kGet, {}, [](std::string_view) { return false; }, {}));
+}
+
+TEST_F(RestTransportTest, AReaderThatThrowsEndsItsStream) {
+  TlsServer server([](TlsConnection& connection, int) {
+    connection.read_request();
+    connection.begin_chunks();
+    while (connection.chunk("more\n")) {
+    }
+  });
+  const auto transport = connect(server);
+  const auto throwing = [](std::string_view) -> bool { throw std::runtime_error("reader"); };
+  EXPECT_THROW((void)transport->stream(kGet, {}, throwing, {}), std::runtime_error);
+}
+
+TEST_F(RestTransportTest, ABrokenStreamGivesWhatCameAndAnError) {
+  TlsServer server([](TlsConnection& connection, int) {
+    connection.read_request();
+    connection.begin_chunks();
+    connection.chunk("half a li");
+  });
+  const auto transport = connect(server);
+  std::string all;
+  const auto ended = transport->stream(kGet, {},
+                                       [&](std::string_view chunk) {
+                                         all += chunk;
+                                         return true;
+                                       },
+                                       {});
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(ended.error().http_status, 0);
+  EXPECT_EQ(all, "half a li");
+}
+
+TEST_F(RestTransportTest, ASilentStreamTimesOutAndAnActiveOneDoesNot) {
+  TlsServer server([](TlsConnection& connection, int number) {
+    connection.read_request();
+    if (number > 0) connection.begin_chunks();
+    if (number > 1) {
+      // Longer than the idle time in all, never in one piece.
+      for (int i = 0; i < 30; ++i) {
+        std::this_thread::sleep_for(10ms);
+        connection.chunk("x");
+      }
+    }
+    connection.wait_for_end();
+  });
+  const auto transport = connect(server);
+  for (int i = 0; i < 3; ++i) {
+    std::size_t seen = 0;
+    const auto ended = transport->stream(kGet, {.idle_timeout = 150ms},
+                                         [&](std::string_view chunk) {
+                                           seen += chunk.size();
+                                           return true;
+                                         },
+                                         {});
+    ASSERT_FALSE(ended);
+    EXPECT_EQ(ended.error().code, ErrorCode::kTimeout);
+    EXPECT_EQ(seen, i == 2 ? 30u : 0u);
+  }
+}
+
+TEST_F(RestTransportTest, ASlowReaderHoldsTheServerBack) {
+  std::atomic<std::size_t> written{0};
+  TlsServer server([&](TlsConnection& connection, int) {
+    connection.read_request();
+    connection.begin_chunks();
+    const std::string bytes(64 << 10, 'x');
+    while (connection.chunk(bytes)) written += bytes.size();
+  });
+  const auto transport = connect(server);
+  const auto ended = transport->stream(kGet, {},
+                                       [&](std::string_view) {
+                                         // Until the server can write no more: nobody reads.
+                                         std::size_t before = 0;
+                                         do {
+                                           before = written;
+                                           std::this_thread::sleep_for(100ms);
+                                         } while (written != before);
+                                         return false;
+                                       },
+                                       {});
+  EXPECT_TRUE(ended);
+  EXPECT_LT(written, 32u << 20) << "buffers of the kernel and ours, no more";
+}
+
+TEST_F(RestTransportTest, TheStatusOfARefusedStreamIsItsError) {
+  TlsServer server([](TlsConnection& connection, int) {
+    connection.read_request();
+    connection.answer(410, R"({"kind":"Status","reason":"Expired","message":"too old"})");
+    connection.wait_for_end();
+  });
+  const auto transport = connect(server);
+  bool seen = false;
+  const auto ended = transport->stream(kGet, {},
+                                       [&](std::string_view) {
+                                         seen = true;
+                                         return true;
+                                       },
+                                       {});
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, ErrorCode::kGone);
+  EXPECT_EQ(ended.error().message, "too old");
+  EXPECT_FALSE(seen);
+}
+
+TEST_F(RestTransportTest, ARefusedTokenIsReadAgainOnce) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "vbrain-token-XXXXXX").string();
+  const std::filesystem::path folder = mkdtemp(pattern.data());
+  const auto file = folder / "token";
+  std::ofstream(file) << "old";
+  std::atomic<int> requests{0};
+  TlsServer server([&](TlsConnection& connection, int) {
+    while (true) {
+      const std::string request = connection.read_request();
+      if (request.empty()) return;
+      ++requests;
+      const bool good = request.find("Bearer new\r\n") != std::string::npos;
+      connection.answer(good ? 200 : 401, good ? "{}" : R"({"kind":"Status","reason":"Unauthorized"})");
+    }
+  });
+  config_.token_file = file;
+  const auto transport = connect(server);
+  EXPECT_EQ(transport->call(kGet, {}).error().code, ErrorCode::kUnauthorized);
+  EXPECT_EQ(requests, 1) << "the same token is not tried again";
+  std::ofstream(file) << "new";
+  EXPECT_TRUE(transport->call(kGet, {}));
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(RestTransportTest, RefusesWhatItCannotUse) {
+  const auto own = testing::make_certificate({.common_name = "me"});
+  const auto other = testing::make_certificate({.common_name = "other"});
+  const struct {
+    Config config;
+    const char* want;
+  } cases[] = {
+      {{.server = "http://127.0.0.1:1"}, "not https"},
+      {{.server = "https://h", .ca_pem = "nonsense"}, "certificate-authority"},
+      {{.server = "https://h", .client_cert_pem = "nonsense", .client_key_pem = own.key_pem}, "client-certificate"},
+      {{.server = "https://h", .client_cert_pem = own.certificate_pem, .client_key_pem = "nonsense"}, "client-key"},
+      {{.server = "https://h", .client_cert_pem = own.certificate_pem, .client_key_pem = other.key_pem},
+       "does not belong"},
+  };
+  for (const auto& c : cases) {
+    const auto transport = make_rest_transport(c.config);
+    ASSERT_FALSE(transport) << c.want;
+    EXPECT_THAT(transport.error(), HasSubstr(c.want));
+  }
+}
+
+TEST_F(RestTransportTest, ManyCallsAtOnce) {
+  TlsServer server([](TlsConnection& connection, int) {
+    while (true) {
+      const std::string request = connection.read_request();
+      if (request.empty()) return;
+      connection.answer(200, R"({"path":")" + request.substr(4, request.find(' ', 4) - 4) + "\"}");
+    }
+  });
+  const auto transport = connect(server);
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 25; ++i) {
+        const std::string path = "/t" + std::to_string(t) + "/" + std::to_string(i);
+        const auto read = transport->call({.method = "GET", .target = path}, {});
+        ASSERT_TRUE(read) << read.error().message;
+        EXPECT_EQ(read->body, R"({"path":")" + path + "\"}");
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_LE(server.connections(), 24);
+}
+
+}  // namespace
+}  // namespace vbrain::kube
