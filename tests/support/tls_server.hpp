@@ -24,7 +24,11 @@ namespace vbrain::testing {
 // One TLS connection of a TlsServer, blocking.
 class TlsConnection {
  public:
-  TlsConnection(SSL_CTX* context, int socket) : socket_(socket), ssl_(SSL_new(context)) { SSL_set_fd(ssl_, socket_); }
+  TlsConnection(SSL_CTX* context, int socket) : socket_(socket), ssl_(SSL_new(context)) {
+    const int on = 1;
+    setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    SSL_set_fd(ssl_, socket_);
+  }
   ~TlsConnection() {
     SSL_free(ssl_);
     close(socket_);
