@@ -106,6 +106,20 @@ TEST_F(StoreTest, PublishesAJobAsOneFileAndAMarker) {
   EXPECT_EQ(count_below(below(layout::staging(kTenant))), 0U);
 }
 
+TEST_F(StoreTest, OneOfManyPublishersOfAnIdWins) {
+  const std::string id = repository();
+  for (int round = 0; round < 10; ++round) {
+    std::atomic<int> published = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&] { published += store.publish_job(job(id, "job-" + std::to_string(round))) ? 1 : 0; });
+    }
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(published, 1);
+  }
+  EXPECT_EQ(count_below(below(layout::staging(kTenant))), 0U);
+}
+
 TEST_F(StoreTest, AJobNeedsItsRepository) {
   EXPECT_EQ(store.publish_job(job("202601020304050000")).error(), PublishError::kNoRepository);
   EXPECT_FALSE(store.has_job(kTenant, "job-1"));
