@@ -1,5 +1,7 @@
 #include "kube/informer.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -92,6 +94,8 @@ void Reflector::list(std::stop_token stop) {
   counters_->lists.Increment();
   const auto done = list_pages(stop);
   if (done) {
+    // Pages of some megabytes went through the heap of this thread, which would keep them.
+    malloc_trim(0);
     first_watch_ = true;
     state_ = State::kWatching;
     return;
