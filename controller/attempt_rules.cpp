@@ -70,7 +70,7 @@ class AttemptRules {
       if (sighting.gone || sighting.pod->meta.deletion_timestamp || &sighting == s_.pod_of(attempt_)) continue;
       const PodView view = look_at(*sighting.pod);
       if (view.stage != Stage::kEnded || view.others_running) {
-        plan_.actions.push_back(StopPod{sighting.pod->meta.name, sighting.pod->meta.uid});
+        plan_.actions.emplace_back(StopPod{sighting.pod->meta.name, sighting.pod->meta.uid});
       }
     }
   }

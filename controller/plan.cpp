@@ -46,7 +46,7 @@ Plan plan_deletion(const Snapshot& snapshot) {
   bool waiting = false;
   for (const PodSighting& sighting : snapshot.pods) {
     if (sighting.gone) continue;
-    if (!is_stopping(sighting)) plan.actions.push_back(stop(sighting));
+    if (!is_stopping(sighting)) plan.actions.emplace_back(stop(sighting));
     if (!is_alive(sighting)) continue;
     if (sighting.stopping_for < snapshot.rules.node_loss_timeout) {
       waiting = true;
@@ -73,9 +73,9 @@ Plan plan_ended(const Snapshot& snapshot) {
   for (const PodSighting& sighting : snapshot.pods) {
     if (sighting.gone || is_stopping(sighting)) continue;
     const PodView view = look_at(*sighting.pod);
-    if (view.stage != PodView::Stage::kEnded || view.others_running) plan.actions.push_back(stop(sighting));
+    if (view.stage != PodView::Stage::kEnded || view.others_running) plan.actions.emplace_back(stop(sighting));
   }
-  if (!snapshot.archived) plan.actions.push_back(ArchiveStatus{});
+  if (!snapshot.archived) plan.actions.emplace_back(ArchiveStatus{});
   return plan;
 }
 

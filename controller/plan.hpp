@@ -19,7 +19,7 @@ struct Plan {
 
   static Plan of(Action action) {
     Plan plan;
-    plan.actions.push_back(std::move(action));
+    plan.actions.emplace_back(std::move(action));
     return plan;
   }
   // Look again after `delay` at the latest.

@@ -88,6 +88,12 @@ Fault check_volume(const json& volume, const TemplateLimits& limits) {
   if (text(member(volume, "persistentVolumeClaim"), "claimName") == limits.volume_claim) {
     return sentence({where, " mounts the shared claim '", limits.volume_claim, "'"});
   }
+  const json& claim_spec = member(member(member(volume, "ephemeral"), "volumeClaimTemplate"), "spec");
+  for (const char* key : {"dataSource", "dataSourceRef"}) {
+    if (text(member(claim_spec, key), "name") == limits.volume_claim) {
+      return sentence({where, " copies the shared claim '", limits.volume_claim, "'"});
+    }
+  }
   if (const json& secret = member(volume, "secret"); !secret.is_null()) {
     if (Fault fault = check_secret(text(secret, "secretName"), where, limits)) return fault;
   }
@@ -114,8 +120,17 @@ Fault check_container(const json& container, const TemplateLimits& limits) {
   const std::string where = sentence({"container '", text(container, "name"), "'"});
   if (is_true(member(member(container, "securityContext"), "privileged"))) return sentence({where, " is privileged"});
   if (Fault fault = each(container, "volumeMounts", [&](const json& mount) -> Fault {
-        if (lies_below_mount_root(text(mount, "mountPath")))
+        // Ours are in the pod too, the shared one with everybody's files.
+        if (const std::string volume = text(mount, "name"); volume.starts_with(kVolumePrefix)) {
+          return sentence({where, " mounts '", volume, "': volumes beginning with vbrain- are not the template's"});
+        }
+        if (lies_below_mount_root(text(mount, "mountPath"))) {
           return sentence({where, " mounts something at or below /vbrain"});
+        }
+        // We add the shared volume to the pod: mounted by its name it would show all tenants.
+        if (const std::string name = text(mount, "name"); name.starts_with(kVolumePrefix)) {
+          return sentence({where, " mounts '", name, "', which is vBrain's own"});
+        }
         return {};
       })) {
     return fault;

@@ -75,7 +75,11 @@ Result<PreparedAttempt, PodRefusal> StoreVolume::prepare_attempt(const job::Job&
   if (!store_.has_job(tenant, id)) {
     prepared.published = true;
     if (auto published = publish(job); !published) return Unexpected<PodRefusal>(std::move(published.error()));
+  } else if (store_.is_deleted(tenant, id)) {
+    return refused("Deleted", "the job was deleted before it started");
   }
+  // A create that its client was told had failed: nobody waits for this job, and who asked may have asked again.
+  if (store_.is_deleted(tenant, id)) return refused("Deleted", "deleted before it was acknowledged");
   // 2. The attempt's folder, before its pod: a kubelet that does not find a subPath makes one of its own.
   store_.create_attempt(tenant, id, attempt);
   prepared.files = read_attempt(job, attempt);

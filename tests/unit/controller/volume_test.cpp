@@ -115,6 +115,22 @@ TEST_F(StoreVolumeTest, RefusesWhatCanNeverRun) {
   }
 }
 
+// Its client was told that there is no job: the create was not confirmed, and came to be all the same.
+TEST_F(StoreVolumeTest, AJobMarkedDeletedIsNeverRun) {
+  job::Job job = a_job();
+  job.spec.repository_id.clear();
+  artifacts::JobFile file;
+  file.job_id = job.meta.name;
+  file.tenant = tenant_of(job);
+  ASSERT_TRUE(store_.publish_job(file));
+  store_.mark_deleted(tenant_of(job), job.meta.name);
+  const auto prepared = volume_.prepare_attempt(job, 1);
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error().reason, "Deleted");
+  EXPECT_TRUE(prepared.error().hopeless);
+  EXPECT_FALSE(std::filesystem::exists(folder(job) + "/attempts")) << "there is nothing for a pod to mount";
+}
+
 TEST_F(StoreVolumeTest, TellsOfAnAttemptThatWasBegunBefore) {
   job::Job job = a_job();
   job.spec.repository_id.clear();
