@@ -210,6 +210,15 @@ def test_rights(objects):
     check("no right to read Secrets, run commands in pods or hand out rights",
           [rule for rule in rules if rule[2] in ("secrets", "pods/exec", "pods/attach", "roles", "rolebindings", "serviceaccounts/token")])
     check("the REST server touches no pods", [rule for rule in rules if rule[0] == "vbrain-api-server" and rule[1] != "vbrain.visagio.com"])
+    # Each was seen in the API server's audit log, or stands in the code for what happens rarely (get, events' patch).
+    used = {("vbrain-api-server", "jobs", "create list watch"), ("vbrain-api-server", "applications", "list watch"),
+            ("vbrain-api-server", "clients", "list watch"), ("vbrain-controller", "jobs", "get list patch watch"),
+            ("vbrain-controller", "jobs/status", "update"), ("vbrain-controller", "applications", "list watch"),
+            ("vbrain-controller", "pods", "create delete get list watch"), ("vbrain-controller", "namespaces", "get"),
+            ("vbrain-controller", "events", "create patch"), ("vbrain-controller", "leases", "create"),
+            ("vbrain-controller", "leases", "get update")}
+    expect("the programs may do what they do, and nothing else", used,
+           {(name, resource, " ".join(sorted(rule["verbs"]))) for name, role in roles.items() for rule in role["rules"] for resource in rule["resources"]})
     accounts = {account["metadata"]["name"] for account in of_kind(objects, "ServiceAccount")}
     bound = {}
     for binding in of_kind(objects, "RoleBinding"):
