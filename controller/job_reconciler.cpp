@@ -14,9 +14,15 @@ using kube::ReconcileResult;
 // A plan leads to the next one at most this often in one pass; more means a rule that contradicts another.
 constexpr int kMaxSteps = 16;
 
+// Nobody can tell how the current attempt's pod ended, unless its runner did in the manifest. A manifest that is there
+// makes no difference: one that could be used would have ended the attempt.
 bool is_lost(const Snapshot& snapshot) {
-  return snapshot.files && snapshot.files->claim && snapshot.files->claim->by != artifacts::Claim::By::kController &&
-         !snapshot.files->manifest;
+  if (!snapshot.files) return false;
+  const PodSighting* pod = snapshot.pod_of(snapshot.job.status.attempts);
+  const bool ended = pod != nullptr && !pod->gone && look_at(*pod->pod).stage == PodView::Stage::kEnded;
+  const bool there = pod != nullptr && !pod->gone && !ended;
+  const auto& claim = snapshot.files->claim;
+  return !there && (claim ? claim->by != artifacts::Claim::By::kController : ended);
 }
 
 }  // namespace

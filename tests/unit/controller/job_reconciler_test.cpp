@@ -263,6 +263,21 @@ TEST(JobReconciler, WhatHadBegunIsNotBegunAgain) {
   EXPECT_EQ(world.count("POST pods"), 1);
 }
 
+TEST(JobReconciler, AManifestThatIsNoneIsNotWaitedForForEver) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.step();
+  world.let_kubelet_work();
+  world.let_kubelet_work();
+  world.attempt_folder(1).write_file_durably("manifest.json", "{half");
+  world.api.erase("/api/v1/namespaces/vbrain/pods/" + world.pod(1)["metadata"]["name"].get<std::string>());
+  world.restart();
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Failed");
+  EXPECT_EQ(world.status()["reason"], "PodLost");
+}
+
 TEST(JobReconciler, APodOfTheSameNameButAnotherUidIsNotStopped) {
   World world;
   world.add_application();

@@ -102,6 +102,7 @@ class World {
   int starts_in_all() const;
   bool has_status_file() const;
   bool has_folder() const;
+  artifacts::Dir attempt_folder(int attempt) const;
   // What was never to happen, in words; empty if it never did.
   std::vector<std::string> violations() const { return violations_; }
 
@@ -119,7 +120,6 @@ class World {
   void run_pod(nlohmann::json pod);
   void end_pod(nlohmann::json& pod, int exit_code, const std::string& message);
   int behaviour_exit_code(int attempt) const;
-  artifacts::Dir attempt_folder(int attempt) const;
 
   MemoryFolder folder_;
   artifacts::Store store_;
