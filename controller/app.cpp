@@ -52,16 +52,29 @@ void write_address_file(const std::string& path, const std::string& address) {
 // term begins with all Jobs.
 class CurrentQueue {
  public:
-  void set(kube::WorkQueue* queue) {
-    const std::lock_guard lock(mutex_);
-    queue_ = queue;
-  }
+  // While it lives, keys go to `queue`.
+  class Term {
+   public:
+    Term(CurrentQueue& current, kube::WorkQueue& queue) : current_(current) { current_.set(&queue); }
+    ~Term() { current_.set(nullptr); }
+    Term(const Term&) = delete;
+    Term& operator=(const Term&) = delete;
+
+   private:
+    CurrentQueue& current_;
+  };
+
   void add(const std::string& key) {
     const std::lock_guard lock(mutex_);
     if (queue_ != nullptr) queue_->add(key);
   }
 
  private:
+  void set(kube::WorkQueue* queue) {
+    const std::lock_guard lock(mutex_);
+    queue_ = queue;
+  }
+
   std::mutex mutex_;
   kube::WorkQueue* queue_ = nullptr;
 };
@@ -113,10 +126,9 @@ class App {
           {.name = "job", .workers = config_.workers},
           [&](const std::string& key, std::stop_token token) { return reconciler.reconcile(key, token); }, metrics_,
           clock_);
-      queue_.set(&controller.queue());
+      const CurrentQueue::Term term(queue_, controller.queue());
       for (const std::string& name : jobs.store().names()) controller.queue().add(name);
       controller.run(leading);
-      queue_.set(nullptr);
     };
     const ReadyWhile ready(*this, [&] { return jobs.synced() && applications.synced() && pods.synced(); });
     if (config_.leader_elect) {
