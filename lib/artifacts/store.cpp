@@ -210,14 +210,22 @@ std::optional<ArchiveWriter::Added> Store::write_logs_zip(const Tenant& tenant, 
 
 void Store::probe() const {
   const std::string name = ".probe-" + random_name();
-  auto file = root().create_file(name);
-  if (!file) throw VolumeError(EEXIST, "probe the volume");
+  const auto takes_no_more = [](const VolumeError& error) { return error.is_full() || error.code().value() == EROFS; };
+  std::optional<Fd> file;
+  try {
+    file = root().create_file(name);
+    if (!file) throw VolumeError(EEXIST, "probe the volume");
+  } catch (const VolumeError& error) {
+    if (!takes_no_more(error)) throw;
+    return;
+  }
   try {
     write_all(file->get(), "vbrain\n");
     sync_and_close(std::move(*file));
-  } catch (...) {
+  } catch (const VolumeError& error) {
     root().remove_file(name);
-    throw;
+    if (!takes_no_more(error)) throw;
+    return;
   }
   root().remove_file(name);
 }

@@ -143,7 +143,8 @@ class Store {
   // replaced, one with the same is left alone. Readable and executable by the volume's group.
   void install_runner(const std::string& source, std::string_view version) const;
 
-  // Whether the volume answers and takes a durable write, for a readiness probe. Throws VolumeError.
+  // Whether the volume answers, tried with a durable write, for a readiness probe. A full or read-only one does: what
+  // is there can be read and removed, and each write is told what is wrong. Throws VolumeError.
   void probe() const;
 
   const Dir& root() const { return root_; }

@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -326,6 +329,42 @@ TEST_F(StoreTest, Probes) {
   EXPECT_NO_THROW(store.probe());
   EXPECT_EQ(count_below(temp.path()), 0U);
   EXPECT_THROW(Store("/nonexistent"), VolumeError);
+}
+
+// Out of rotation a full volume could not even be emptied.
+TEST(Probe, AFullOrReadOnlyVolumeAnswers) {
+  const TempDir temp;
+  // A mount of its own needs a process of its own: 0 as it should be, 77 not allowed here.
+  const auto probe_on_small_disk = [&] {
+    const char* path = temp.path().c_str();
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(77);
+    if (mount("tmpfs", path, "tmpfs", 0, "size=4k") != 0) _exit(77);
+    try {
+      const Store store(path);
+      store.probe();
+      auto filler = store.root().create_file("filler");
+      try {
+        for (;;) write_all(filler->get(), std::string(4096, 'x'));
+      } catch (const VolumeError& error) {
+        if (!error.is_full()) _exit(2);
+      }
+      store.probe();
+      filler.reset();  // a file open for writing would keep the mount writable
+      if (mount(nullptr, path, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0) _exit(3);
+      const Store read_only(path);
+      read_only.probe();
+    } catch (const VolumeError&) {
+      _exit(1);
+    }
+    _exit(0);
+  };
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) probe_on_small_disk();
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "mounting is not allowed here";
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
