@@ -22,7 +22,7 @@ field() { python3 -c 'import json, sys; print(json.loads(sys.argv[1]).get(sys.ar
 show() { printf '  %s\n' "$@"; }
 
 a="${1:-10}" b="${2:-20}"
-say "" "The Tutorial application through the REST API:"
+printf '\nThe Tutorial application through the REST API:\n'
 call POST /job/execute -H 'content-type: application/json' -d "{\"params\": {\"a\": $a, \"b\": $b}}"
 show "POST /api/v1/job/execute  {\"params\": {\"a\": $a, \"b\": $b}}" "  → $status $answer"
 [[ "$status" == 201 ]] || fail "the job was not accepted"
