@@ -1,0 +1,166 @@
+#include <gtest/gtest.h>
+
+#include "unit/controller/world.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using nlohmann::json;
+using testing::Behaviour;
+using testing::Fault;
+using testing::World;
+
+// --- Whatever breaks, and wherever: the same end, once.
+
+struct Workload {
+  const char* name;
+  void (*arrange)(World&);
+  const char* want_phase;  // "": the job is gone
+  const char* want_reason;
+  int want_starts;  // -1: none or one
+};
+
+const Workload kWorkloads[] = {
+    {"success",
+     [](World& w) {
+       w.add_application();
+       w.add_job();
+     },
+     "Finished", "Completed", 1},
+    {"by hand",
+     [](World& w) {
+       w.add_application();
+       w.add_job(true);
+     },
+     "Finished", "Completed", 1},
+    {"failure, then success",
+     [](World& w) {
+       w.add_application([](json& spec) { spec["backoffLimit"] = 1; });
+       w.add_job();
+       w.behave(1, {.exit_code = 3});
+     },
+     "Finished", "Completed", 2},
+    {"failures",
+     [](World& w) {
+       w.add_application([](json& spec) { spec["backoffLimit"] = 1; });
+       w.add_job();
+       w.behave(1, {.exit_code = 3});
+       w.behave(2, {.exit_code = 4});
+     },
+     "Failed", "NonZeroExit", 2},
+    {"cancel",
+     [](World& w) {
+       w.add_application([](json& spec) { spec["backoffLimit"] = 3; });
+       w.add_job();
+       w.behave(1, {.kind = Behaviour::Kind::kRunsUntilStopped});
+       w.when_running(1, [](World& x) { x.patch_spec({{"cancel", true}}); });
+     },
+     "Failed", "Cancelled", 1},
+    {"image",
+     [](World& w) {
+       w.add_application();
+       w.add_job();
+       w.behave(1, {.kind = Behaviour::Kind::kImageMissing});
+     },
+     "Failed", "InvalidImageName", 0},
+    {"delete",
+     [](World& w) {
+       w.add_application();
+       w.add_job();
+       w.behave(1, {.kind = Behaviour::Kind::kRunsUntilStopped});
+       w.when_running(1, [](World& x) { x.delete_job(); });
+     },
+     "", "", 1},
+};
+
+void expect_end(const World& world, const Workload& workload) {
+  EXPECT_TRUE(world.violations().empty()) << world.violations().front();
+  if (*workload.want_phase == '\0') {
+    EXPECT_TRUE(world.job().is_null());
+    EXPECT_EQ(world.pods(), 0u);
+    EXPECT_FALSE(world.has_folder());
+  } else {
+    EXPECT_EQ(world.status().value("phase", ""), workload.want_phase);
+    EXPECT_EQ(world.status().value("reason", ""), workload.want_reason);
+    EXPECT_TRUE(world.has_status_file());
+  }
+  EXPECT_EQ(world.starts_in_all(), workload.want_starts);
+}
+
+constexpr Fault::Kind kKinds[] = {Fault::Kind::kCrashBefore, Fault::Kind::kCrashAfter, Fault::Kind::kErrorBefore,
+                                  Fault::Kind::kErrorAfter};
+
+int writes_without_faults(const Workload& workload) {
+  World world;
+  workload.arrange(world);
+  EXPECT_TRUE(world.run()) << workload.name;
+  expect_end(world, workload);
+  return world.writes();
+}
+
+TEST(JobReconcilerFaults, EveryWriteMayFailOnce) {
+  for (const Workload& workload : kWorkloads) {
+    const int writes = writes_without_faults(workload);
+    ASSERT_GE(writes, 4) << workload.name;
+    for (int at = 0; at < writes; ++at) {
+      for (const Fault::Kind kind : kKinds) {
+        World world;
+        workload.arrange(world);
+        world.add_fault({at, kind});
+        SCOPED_TRACE(std::string(workload.name) + ", " + testing::text_of({at, kind}));
+        ASSERT_TRUE(world.run()) << world.job().dump();
+        expect_end(world, workload);
+      }
+    }
+  }
+}
+
+TEST(JobReconcilerFaults, ASecondCrashMayHitTheRecovery) {
+  for (const Workload& workload : kWorkloads) {
+    const int writes = writes_without_faults(workload);
+    for (int first = 0; first < writes; ++first) {
+      for (int second = first + 1; second < writes + 2; ++second) {
+        World world;
+        workload.arrange(world);
+        world.add_fault({first, Fault::Kind::kCrashAfter});
+        world.add_fault({second, second % 2 == 0 ? Fault::Kind::kCrashBefore : Fault::Kind::kCrashAfter});
+        SCOPED_TRACE(std::string(workload.name) + ", crashes at " + std::to_string(first) + " and " +
+                     std::to_string(second));
+        ASSERT_TRUE(world.run()) << world.job().dump();
+        expect_end(world, workload);
+      }
+    }
+  }
+}
+
+// A leader that was stopped longer than its lease, and goes on where it was.
+TEST(JobReconcilerFaults, ADeposedLeaderChangesNothing) {
+  for (const Workload& workload : kWorkloads) {
+    const int writes = writes_without_faults(workload);
+    for (int at = 0; at < writes; ++at) {
+      World world;
+      workload.arrange(world);
+      world.add_fault({at, Fault::Kind::kPause});
+      SCOPED_TRACE(std::string(workload.name) + ", " + testing::text_of({at, Fault::Kind::kPause}));
+      ASSERT_TRUE(world.run()) << world.job().dump();
+      expect_end(world, workload);
+    }
+  }
+}
+
+TEST(JobReconcilerFaults, CachesMayLag) {
+  for (const Workload& workload : kWorkloads) {
+    for (unsigned seed = 1; seed <= 12; ++seed) {
+      World world;
+      workload.arrange(world);
+      world.make_caches_lag(seed);
+      world.add_fault({static_cast<int>(seed % 7), kKinds[seed % 4]});
+      SCOPED_TRACE(std::string(workload.name) + ", seed " + std::to_string(seed));
+      ASSERT_TRUE(world.run()) << world.job().dump();
+      expect_end(world, workload);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vbrain::controller
