@@ -75,7 +75,8 @@ Result<void, Refusal> publish_with_repository(const Services& services, JobFile&
 void take_back(const Store& volume, const JobFile& file, bool may_have_resource) noexcept {
   try {
     volume.mark_deleted(file.tenant, file.job_id);
-    // With the marker the controller deletes a resource that shows up late; without one the folder can go.
+    // The controller makes no pod for a resource that shows up late and finds the marker; where none can show up, the
+    // folder can go.
     if (!may_have_resource) volume.remove_job(file.tenant, file.job_id, file.repository_id);
   } catch (const std::exception& problem) {
     base::log_error("an unacknowledged job could not be taken back",
@@ -84,23 +85,6 @@ void take_back(const Store& volume, const JobFile& file, bool may_have_resource)
 }
 
 // --- On the workers' pool.
-
-// The error is the API server's; success includes that an earlier try of ours was done after all.
-kube::KubeResult<void> create_resource(const Services& services, const JobFile& file) {
-  const nlohmann::json body = job::encode_new_job(services.namespace_name, file.job_id, spec_of(file));
-  for (int turn = 1;; ++turn) {
-    auto created = services.kube.create(job::Job::kType, services.namespace_name, body, services.stop);
-    // Nobody else can have chosen this id: 74 of its bits are random.
-    if (created || created.error().code == kube::ErrorCode::kAlreadyExists) return {};
-    const kube::Error& error = created.error();
-    // A server that says when to come back is busy for longer than our client should wait.
-    const bool again =
-        turn < kCreateTries && is_retryable(error) && !error.retry_after && error.code != kube::ErrorCode::kTimeout;
-    if (!again || !base::sleep_for(services.stop, kCreatePause * turn)) {
-      return Unexpected<kube::Error>(std::move(created.error()));
-    }
-  }
-}
 
 // Whether the API server may have stored what it did not confirm.
 bool may_have_stored(const kube::Error& error) {
@@ -113,6 +97,30 @@ bool may_have_stored(const kube::Error& error) {
       return true;
     default:
       return false;
+  }
+}
+
+struct NotCreated {
+  kube::Error error;       // the last try's
+  bool may_exist = false;  // one of the tries may have been done all the same
+};
+
+// Success includes that an earlier try of ours was done after all.
+Result<void, NotCreated> create_resource(const Services& services, const JobFile& file) {
+  const nlohmann::json body = job::encode_new_job(services.namespace_name, file.job_id, spec_of(file));
+  bool may_exist = false;
+  for (int turn = 1;; ++turn) {
+    auto created = services.kube.create(job::Job::kType, services.namespace_name, body, services.stop);
+    // Nobody else can have chosen this id: 74 of its bits are random.
+    if (created || created.error().code == kube::ErrorCode::kAlreadyExists) return {};
+    kube::Error& error = created.error();
+    may_exist = may_exist || may_have_stored(error);
+    // A server that says when to come back is busy for longer than our client should wait.
+    const bool again =
+        turn < kCreateTries && is_retryable(error) && !error.retry_after && error.code != kube::ErrorCode::kTimeout;
+    if (!again || !base::sleep_for(services.stop, kCreatePause * turn)) {
+      return Unexpected<NotCreated>(NotCreated{std::move(error), may_exist});
+    }
   }
 }
 
@@ -142,7 +150,7 @@ Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller
   const auto published = co_await run_on(services.volume_workers, publish);
   if (!published) co_return Unexpected<Refusal>(published.error());
 
-  std::optional<kube::KubeResult<void>> created;
+  std::optional<Result<void, NotCreated>> created;
   bool overloaded = false;
   try {
     const auto create = [&] { return create_resource(services, file); };
@@ -152,7 +160,7 @@ Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller
   }
   if (!overloaded && *created) co_return NewJob{file.job_id, file.repository_id, new_repository};
 
-  const bool may_have_resource = !overloaded && may_have_stored(created->error());
+  const bool may_have_resource = !overloaded && created->error().may_exist;
   const auto undo = [&] { take_back(services.volume, file, may_have_resource); };
   bool undone = false;
   try {
@@ -163,7 +171,7 @@ Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller
   }
   if (!undone) co_await run_on(services.workers, undo);
   if (overloaded) throw Overloaded();
-  const kube::Error& error = created->error();
+  const kube::Error& error = created->error().error;
   base::log_error("Job not created", {{"job", file.job_id},
                                       {"code", to_string(error.code)},
                                       {"http_status", error.http_status},

@@ -79,6 +79,20 @@ TEST(Durability, AnUnknownCreateLeavesADeletedJob) {
   }
 }
 
+// A refusal says what became of its own try only: the one before it may have been done.
+TEST(Durability, ARefusalAfterAnUnknownTryLeavesADeletedJob) {
+  World world;
+  int calls = 0;
+  world.kube.answer = [&](const kube::Request&) {
+    return fail(++calls == 1 ? ErrorCode::kUnavailable : ErrorCode::kForbidden);
+  };
+  EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}").status, 503);
+  EXPECT_EQ(calls, 2);
+  const auto folders = job_folders(world);
+  ASSERT_THAT(folders, SizeIs(1));
+  EXPECT_TRUE(world.volume->is_deleted(World::tenant(), folders[0]));
+}
+
 TEST(Durability, ARetryAfterOfTheApiServerIsPassedOn) {
   World world;
   int calls = 0;
