@@ -10,6 +10,7 @@
 #include "api-server/api.hpp"
 #include "api-server/health.hpp"
 #include "api-server/http/server.hpp"
+#include "api-server/volume_view.hpp"
 #include "artifacts/store.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
@@ -120,6 +121,10 @@ int run(const Config& given, std::stop_token stop) {
       value_or_throw(kube::make_rest_transport(cluster, {.call_timeout = config.kube_timeout}), "Kubernetes client");
   kube::Client client(*transport);
   Caches caches(*transport, config.namespace_name, metrics);
+  VolumeView view(volume, caches.jobs.store(), clock);
+  caches.jobs.add_handler([&view](const kube::Change<job::Job>& change) {
+    if (change.now != nullptr && change.now->meta.deletion_timestamp) view.forget_lists();
+  });
   VolumeHealth volume_health(clock, kProbePatience);
   base::WorkerPool workers("worker", config.workers, config.max_queued);
   base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued);
@@ -130,6 +135,7 @@ int run(const Config& given, std::stop_token stop) {
                           workers,
                           volume_workers,
                           volume,
+                          view,
                           client,
                           caches.jobs.store(),
                           caches.applications.store(),

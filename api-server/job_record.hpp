@@ -4,10 +4,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "api-server/services.hpp"
-#include "artifacts/job_file.hpp"
+#include "api-server/volume_view.hpp"
 #include "job/job.hpp"
 
 namespace vbrain::api {
@@ -15,8 +14,8 @@ namespace vbrain::api {
 // What is known of one job: its folder's job.json, and the status of the resource or, once that is gone, of the record
 // on the volume.
 struct JobRecord {
-  artifacts::JobFile file;
-  job::JobStatus status;
+  std::shared_ptr<const StoredJob> stored;
+  std::shared_ptr<const job::JobStatus> status;
   bool on_volume = true;  // false: a Job made with kubectl whose folder is not there (yet)
 };
 
@@ -25,10 +24,7 @@ struct JobRecord {
 // it was archived) is looked up on the volume. Blocks on the volume; throws VolumeError and CorruptFile.
 std::optional<JobRecord> load_job(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id);
 
-// {"job_id", "job_status", …}: the contract's object. `jobs` are the ids of the repository's jobs. Pure.
-std::string render_job(const JobRecord& record, const std::vector<std::string>& jobs);
-
-// metadata.name, "" if it is absent or no text. `metadata` is the text of a JSON object.
-std::string name_in(std::string_view metadata);
+// {"job_id", "job_status", …}: the contract's object. `jobs` is the JSON list of the repository's jobs. Pure.
+std::string render_job(const JobRecord& record, std::string_view jobs);
 
 }  // namespace vbrain::api

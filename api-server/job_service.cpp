@@ -186,7 +186,8 @@ Result<JobRecord, Refusal> find_job(const Services& services, const Caller& call
   if (!repository_id.empty()) {
     const bool exists =
         artifacts::is_repository_id(repository_id) && services.volume.has_repository(caller.tenant, repository_id);
-    if (!exists || (record && record->file.repository_id != repository_id)) return refuse(Problem::kNoRepository);
+    if (!exists || (record && record->stored->file.repository_id != repository_id))
+      return refuse(Problem::kNoRepository);
   }
   if (!record) return refuse(Problem::kNoJob);
   return std::move(*record);

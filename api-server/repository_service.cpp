@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "api-server/job_record.hpp"
+#include "api-server/volume_view.hpp"
 #include "artifacts/store.hpp"
 
 namespace vbrain::api {

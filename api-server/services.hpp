@@ -21,6 +21,8 @@ class Client;
 
 namespace vbrain::api {
 
+class VolumeView;
+
 // Name of the index of Applications by spec.applicationId.
 inline constexpr const char* kApplicationIndex = "applicationId";
 
@@ -34,6 +36,7 @@ struct Services {
   base::WorkerPool& workers;
   base::WorkerPool& volume_workers;
   const artifacts::Store& volume;
+  VolumeView& view;
   kube::Client& kube;
   const kube::Store<job::Job>& jobs;
   const kube::Store<job::Application>& applications;

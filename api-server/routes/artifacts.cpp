@@ -40,7 +40,7 @@ template <class F>
 Answer when_finished(const Call& call, F answer) {
   const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
   if (!record) return Unexpected<Refusal>(record.error());
-  const job::JobStatus& status = record->status;
+  const job::JobStatus& status = *record->status;
   if (status.phase == job::Phase::kFailed) return refuse(Problem::kJobFailed);
   if (status.phase != job::Phase::kFinished) return not_yet_finished();
   if (!record->on_volume || !status.accepted_attempt) return not_visible_yet();

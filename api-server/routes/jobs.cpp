@@ -17,12 +17,8 @@ std::string render_created(const NewJob& created) {
 Answer describe(const Call& call) {
   const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
   if (!record) return Unexpected<Refusal>(record.error());
-  std::vector<std::string> siblings;
-  if (artifacts::is_repository_id(record->file.repository_id)) {
-    auto ids = call.services.volume.jobs_of(call.caller.tenant, record->file.repository_id);
-    if (ids) siblings = std::move(*ids);
-  }
-  Reply reply = json_reply(is_terminal(record->status.phase) ? 200 : 202, render_job(*record, siblings));
+  const auto jobs = call.services.view.job_list(call.caller.tenant, record->stored->file.repository_id);
+  Reply reply = json_reply(is_terminal(record->status->phase) ? 200 : 202, render_job(*record, *jobs));
   if (reply.status == 202) reply.headers.emplace_back("Retry-After", "1");
   return reply;
 }
@@ -62,9 +58,9 @@ Task<Answer> get_job(Call& call) {
 
 Task<Answer> get_job_params(Call& call) {
   const auto work = [&]() -> Answer {
-    auto record = find_job(call.services, call.caller, call.id, call.repository_id);
-    if (!record) return Unexpected<Refusal>(std::move(record.error()));
-    return json_reply(200, std::move(record->file.params));
+    const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
+    if (!record) return Unexpected<Refusal>(record.error());
+    return json_reply(200, record->stored->file.params);
   };
   co_return co_await run_on(call.services.volume_workers, work);
 }

@@ -62,6 +62,7 @@ TEST(Contract, ExecuteInARepositoryOverlaysInputAndParams) {
   ASSERT_EQ(plain.status, 201) << plain.body;
   EXPECT_EQ(plain.json().size(), 2u) << "repository_id is answered only if it is new";
 
+  world.clock.advance(std::chrono::milliseconds(1));
   const HttpReply overlaid = world.post(
       "/api/v1/job/execute", testing::kMultipartType,
       testing::multipart({{"name=file; filename=\"three.csv\"", "3"}, {"name=params", R"({"a":2,"c":"x"})"}}),

@@ -388,11 +388,7 @@ TEST_F(HttpServerTest, CutsSlowHeads) {
   RawClient begun(address());
   begun.send("GET / HT");
   RawClient dripping(address());
-  const auto start = steady_clock::now();
-  while (steady_clock::now() - start < std::chrono::seconds(10) && dripping.send("G")) {
-    std::this_thread::yield();
-    if (server_->connections() == 0) break;
-  }
+  for (int i = 0; i < 100; ++i) dripping.send("G");
   EXPECT_TRUE(silent.is_closed_by_peer());
   EXPECT_TRUE(begun.is_closed_by_peer());
   EXPECT_TRUE(dripping.is_closed_by_peer());

@@ -79,11 +79,12 @@ World::World(Limits given, HttpOptions options) : limits(given), root(make_folde
     }
     clients.put(organization, it);
   }
+  view = std::make_unique<VolumeView>(*volume, jobs, clock);
   client = std::make_unique<kube::Client>(kube);
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
-  services = std::make_unique<Services>(
-      Services{limits, clock, "vbrain", *workers, *volume_workers, *volume, *client, jobs, applications, clients, {}});
+  services = std::make_unique<Services>(Services{
+      limits, clock, "vbrain", *workers, *volume_workers, *volume, *view, *client, jobs, applications, clients, {}});
   api = std::make_unique<Api>(*services, metrics, [this] { return synced.load(); });
   io = std::make_unique<IoThreads>(1);
   server = std::make_unique<HttpServer>(

@@ -10,6 +10,7 @@
 
 #include "api-server/api.hpp"
 #include "api-server/http/server.hpp"
+#include "api-server/volume_view.hpp"
 #include "artifacts/store.hpp"
 #include "base/metrics.hpp"
 #include "kube/client.hpp"
@@ -93,6 +94,7 @@ class World {
   kube::Store<job::Application> applications;
   kube::Store<job::Client> clients;
   std::atomic<bool> synced{true};
+  std::unique_ptr<VolumeView> view;
   std::unique_ptr<kube::Client> client;
   std::unique_ptr<base::WorkerPool> workers;
   std::unique_ptr<base::WorkerPool> volume_workers;

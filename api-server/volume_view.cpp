@@ -1,0 +1,178 @@
+#include "api-server/volume_view.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "api-server/dates.hpp"
+#include "artifacts/raw_json.hpp"
+#include "artifacts/store.hpp"
+#include "base/json.hpp"
+
+namespace vbrain::api {
+namespace {
+
+// Coarser than the times of any file system in use, and than the clocks of servers may differ.
+constexpr std::chrono::seconds kQuietAfter{2};
+
+std::string list_json(const auto& items, auto text_of) {
+  std::string text = "[";
+  for (const auto& item : items) {
+    if (text.size() > 1) text += ',';
+    text += base::quote_json(text_of(item));
+  }
+  return text + "]";
+}
+
+}  // namespace
+
+std::string name_in(std::string_view metadata) {
+  const auto members = artifacts::split_object(metadata);
+  if (!members) return "";
+  for (const auto& [key, value] : *members) {
+    if (key == "name" && value.starts_with('"')) return nlohmann::json::parse(value).get<std::string>();
+  }
+  return "";
+}
+
+std::string render_fixed(const artifacts::JobFile& file) {
+  const auto params = artifacts::split_object(file.params);
+  std::string text = ",\"repository_id\":" + base::quote_json(file.repository_id);
+  text += ",\"name\":" + base::quote_json(name_in(file.metadata));
+  text += ",\"input\":" + list_json(file.input, [](const artifacts::InputFile& input) { return input.name; });
+  text += ",\"created_on\":\"" + format_created_on(file.created_on) + "\"";
+  text += ",\"created_by\":" + base::quote_json(file.created_by);
+  text += params && !params->empty() ? ",\"params\":true" : ",\"params\":false";
+  text += ",\"metadata\":" + file.metadata;
+  return text;
+}
+
+std::size_t VolumeView::JobEntry::weight() const {
+  const artifacts::JobFile& file = job->file;
+  return 512 + job->shown.size() + file.params.size() + file.metadata.size() + file.input.size() * 160;
+}
+
+std::size_t VolumeView::ListEntry::weight() const {
+  return 256 + json->size();
+}
+
+template <class Entry>
+std::shared_ptr<const Entry> VolumeView::Memory<Entry>::find(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return nullptr;
+  order_.splice(order_.begin(), order_, found->second);
+  return found->second->second;
+}
+
+template <class Entry>
+void VolumeView::Memory<Entry>::put(const std::string& key, std::shared_ptr<const Entry> entry) {
+  erase(key);
+  const std::size_t weight = entry->weight() + key.size();
+  // What would push out everything else is not worth remembering.
+  if (weight > max_bytes_ / 4) return;
+  const std::lock_guard lock(mutex_);
+  if (entries_.contains(key)) return;
+  order_.emplace_front(key, std::move(entry));
+  entries_.emplace(order_.front().first, order_.begin());
+  bytes_ += weight;
+  while (bytes_ > max_bytes_) {
+    const auto& [last_key, last] = order_.back();
+    bytes_ -= last->weight() + last_key.size();
+    entries_.erase(last_key);
+    order_.pop_back();
+  }
+}
+
+template <class Entry>
+void VolumeView::Memory<Entry>::erase(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return;
+  const auto position = found->second;
+  bytes_ -= position->second->weight() + key.size();
+  entries_.erase(found);
+  order_.erase(position);
+}
+
+VolumeView::VolumeView(const artifacts::Store& volume, const kube::Store<job::Job>& resources, const base::Clock& clock,
+                       std::size_t max_bytes)
+    : volume_(volume), resources_(resources), clock_(clock), jobs_(max_bytes), lists_(max_bytes) {}
+
+std::optional<VolumeView::Stamp> VolumeView::look(const std::string& path) const {
+  const auto found = volume_.root().status(path);
+  if (!found) return std::nullopt;
+  return Stamp{found->st_ino, found->st_mtim.tv_sec, found->st_mtim.tv_nsec};
+}
+
+bool VolumeView::is_quiet(const Stamp& stamp) const {
+  const auto changed = std::chrono::seconds(stamp.seconds);
+  return clock_.now().time_since_epoch() - changed > kQuietAfter;
+}
+
+std::shared_ptr<const StoredJob> VolumeView::job(const artifacts::Tenant& tenant, std::string_view job_id) {
+  const std::string path = artifacts::layout::job(tenant, job_id);
+  // The stamp first: what changes after it makes the next look differ.
+  const auto stamp = look(path);
+  const auto known = jobs_.find(path);
+  if (!stamp) {
+    if (known != nullptr) jobs_.erase(path);
+    return nullptr;
+  }
+  const bool same = known != nullptr && known->stamp.inode == stamp->inode;
+  if (same && known->quiet && known->stamp == *stamp) return known->job;
+  if (volume_.is_deleted(tenant, job_id)) {
+    jobs_.erase(path);
+    return nullptr;
+  }
+  auto entry = std::make_shared<JobEntry>();
+  entry->stamp = *stamp;
+  entry->quiet = is_quiet(*stamp);
+  if (same) {
+    // job.json is written once, before its folder has this name.
+    entry->job = known->job;
+  } else {
+    auto file = volume_.read_job(tenant, job_id);
+    if (!file) return nullptr;
+    auto job = std::make_shared<StoredJob>();
+    job->shown = render_fixed(*file);
+    job->file = std::move(*file);
+    entry->job = std::move(job);
+  }
+  if (!same || entry->quiet) jobs_.put(path, entry);
+  return entry->job;
+}
+
+std::shared_ptr<const std::string> VolumeView::job_list(const artifacts::Tenant& tenant,
+                                                        std::string_view repository_id) {
+  static const auto kNone = std::make_shared<const std::string>("[]");
+  if (!artifacts::is_repository_id(repository_id)) return kNone;
+  const std::string path = artifacts::layout::markers(tenant, repository_id);
+  const std::uint64_t epoch = epoch_.load(std::memory_order_relaxed);
+  const auto stamp = look(path);
+  if (!stamp) return kNone;
+  const auto known = lists_.find(path);
+  if (known != nullptr && known->quiet && known->stamp == *stamp && known->epoch == epoch) return known->json;
+
+  std::size_t markers = 0;
+  const auto count = [&](std::string_view) {
+    ++markers;
+    return true;
+  };
+  auto ids = volume_.jobs_of(tenant, repository_id, count);
+  if (!ids) return kNone;
+  // A marker is there before its job: the list changes once more without the folder of markers showing it.
+  const bool complete = ids->size() == markers;
+  std::erase_if(*ids, [&](const std::string& id) {
+    const auto resource = resources_.get(id);
+    return resource != nullptr && resource->meta.deletion_timestamp;
+  });
+  auto entry = std::make_shared<ListEntry>();
+  entry->stamp = *stamp;
+  entry->quiet = is_quiet(*stamp);
+  entry->epoch = epoch;
+  entry->json = std::make_shared<const std::string>(list_json(*ids, [](const std::string& id) { return id; }));
+  if (entry->quiet && complete) lists_.put(path, entry);
+  return entry->json;
+}
+
+}  // namespace vbrain::api

@@ -1,0 +1,142 @@
+#include "api-server/volume_view.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "unit/api-server/world.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using testing::World;
+
+class VolumeViewTest : public ::testing::Test {
+ protected:
+  // Publishes a job of `repository` and returns its id.
+  std::string publish(const std::string& repository) {
+    artifacts::JobFile file;
+    char id[48];
+    std::snprintf(id, sizeof id, "01939c3e-7a61-7c0e-9f7e-%012d", ++count_);
+    file.job_id = id;
+    file.tenant = World::tenant();
+    file.repository_id = repository;
+    file.metadata = R"({"name":"n"})";
+    EXPECT_TRUE(world_.volume->publish_job(file));
+    return file.job_id;
+  }
+  std::string make_repository() {
+    return world_.volume->publish_repository(world_.volume->stage(World::tenant()), {}, world_.clock.now());
+  }
+  // Makes a folder look as if nothing had happened in it for years: from here on the view believes its times.
+  void age(const std::string& path) {
+    const timespec old[2] = {{1'000'000'000, ++age_}, {1'000'000'000, age_}};
+    ASSERT_EQ(::utimensat(AT_FDCWD, (world_.root + "/" + path).c_str(), old, 0), 0) << path;
+  }
+  void age_job(const std::string& id) { age(artifacts::layout::job(World::tenant(), id)); }
+  void age_list(const std::string& repository) { age(artifacts::layout::markers(World::tenant(), repository)); }
+
+  std::shared_ptr<const StoredJob> job(const std::string& id) { return world_.view->job(World::tenant(), id); }
+  std::string list(const std::string& repository) { return *world_.view->job_list(World::tenant(), repository); }
+
+  World world_;
+  int count_ = 0;
+  long age_ = 0;
+};
+
+TEST_F(VolumeViewTest, RemembersAJobAndForgetsItWhenSomebodyElseDeletesIt) {
+  const std::string repository = make_repository();
+  for (const bool old : {false, true}) {
+    const std::string id = publish(repository);
+    if (old) age_job(id);
+    const auto first = job(id);
+    ASSERT_NE(first, nullptr);
+    EXPECT_EQ(job(id), first) << "read once";
+    artifacts::Store other(world_.root);
+    other.mark_deleted(World::tenant(), id);
+    EXPECT_EQ(job(id), nullptr);
+    other.remove_job(World::tenant(), id, repository);
+    EXPECT_EQ(job(id), nullptr);
+  }
+}
+
+TEST_F(VolumeViewTest, ANewJobOfTheSameNameIsAnother) {
+  const std::string repository = make_repository();
+  const std::string id = publish(repository);
+  age_job(id);
+  const auto first = job(id);
+  world_.volume->remove_job(World::tenant(), id, repository);
+  artifacts::JobFile file;
+  file.job_id = id;
+  file.tenant = World::tenant();
+  file.repository_id = repository;
+  file.params = R"({"a":1})";
+  // Keeps the old folder's inode from being used again.
+  const std::string other = publish(repository);
+  ASSERT_TRUE(world_.volume->publish_job(file));
+  ASSERT_NE(job(id), nullptr);
+  EXPECT_EQ(job(id)->file.params, R"({"a":1})");
+}
+
+TEST_F(VolumeViewTest, ListsFollowTheFolder) {
+  const std::string repository = make_repository();
+  EXPECT_EQ(list(repository), "[]");
+  age_list(repository);
+  EXPECT_EQ(list(repository), "[]");
+  const std::string first = publish(repository);
+  EXPECT_EQ(list(repository), "[\"" + first + "\"]");
+  age_list(repository);
+  EXPECT_EQ(list(repository), "[\"" + first + "\"]");
+  const std::string second = publish(repository);
+  EXPECT_EQ(list(repository), "[\"" + first + "\",\"" + second + "\"]");
+  age_list(repository);
+  list(repository);
+  artifacts::Store(world_.root).remove_job(World::tenant(), first, repository);
+  EXPECT_EQ(list(repository), "[\"" + second + "\"]");
+  EXPECT_EQ(list("202009231629398695"), "[]");
+  EXPECT_EQ(list("../x"), "[]");
+}
+
+TEST_F(VolumeViewTest, AListWithAJobOnItsWayIsNotRemembered) {
+  const std::string repository = make_repository();
+  const std::string id = "01939c3e-7a61-7c0e-9f7e-000000000001";
+  ASSERT_TRUE(world_.volume->root().create_file(artifacts::layout::marker(World::tenant(), repository, id)));
+  age_list(repository);
+  EXPECT_EQ(list(repository), "[]");
+  ASSERT_EQ(publish(repository), id);
+  // As if the marker had been there long before the job.
+  age_list(repository);
+  --age_;
+  age_list(repository);
+  EXPECT_EQ(list(repository), "[\"" + id + "\"]");
+}
+
+TEST_F(VolumeViewTest, JobsBeingDeletedLeaveTheListsAtOnce) {
+  const std::string repository = make_repository();
+  const std::string id = publish(repository);
+  age_list(repository);
+  EXPECT_EQ(list(repository), "[\"" + id + "\"]");
+  auto resource = std::make_shared<job::Job>();
+  resource->meta.name = id;
+  resource->meta.deletion_timestamp = world_.clock.now();
+  world_.jobs.put(id, resource);
+  world_.view->forget_lists();
+  EXPECT_EQ(list(repository), "[]");
+}
+
+TEST_F(VolumeViewTest, MemoryIsBounded) {
+  const std::string repository = make_repository();
+  VolumeView small(*world_.volume, world_.jobs, world_.clock, 8192);
+  std::vector<std::string> ids;
+  std::weak_ptr<const StoredJob> first;
+  for (int i = 0; i < 20; ++i) {
+    ids.push_back(publish(repository));
+    const auto stored = small.job(World::tenant(), ids.back());
+    if (i == 0) first = stored;
+  }
+  EXPECT_TRUE(first.expired());
+  for (const std::string& id : ids) EXPECT_NE(small.job(World::tenant(), id), nullptr);
+}
+
+}  // namespace
+}  // namespace vbrain::api
