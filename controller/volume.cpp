@@ -73,6 +73,11 @@ Result<PreparedAttempt, PodRefusal> StoreVolume::prepare_attempt(const job::Job&
   PreparedAttempt prepared;
   // 1. The job's folder is published as a whole, so that job.json in it tells that all of it is there.
   if (!store_.has_job(tenant, id)) {
+    // Params and input of such a job are what is missing: to run it without them would be another job.
+    if (job.made_by_rest()) {
+      return Unexpected<PodRefusal>(
+          {.reason = "FolderMissing", .message = "waiting: the job's folder is not on the volume", .hopeless = false});
+    }
     prepared.published = true;
     if (auto published = publish(job); !published) return Unexpected<PodRefusal>(std::move(published.error()));
   } else if (store_.is_deleted(tenant, id)) {

@@ -27,7 +27,7 @@ Claim decode(std::string_view text) {
     fields::require_format(*object);
     const std::string by = fields::text(*object, "by", 32);
     Claim claim;
-    claim.pod_uid = fields::text(*object, "podUid", 128);
+    claim.pod_uid = fields::text(*object, "podUid", 64);
     claim.time = fields::time(*object, "time");
     if (by == "runner") claim.by = Claim::By::kRunner;
     if (by == "controller") claim.by = Claim::By::kController;

@@ -43,7 +43,7 @@ Result<Manifest, std::string> decode_manifest(std::string_view text) {
   try {
     Manifest manifest;
     manifest.outcome = outcome_from_json(*object);
-    manifest.pod_uid = fields::text(*object, "podUid", 128);
+    manifest.pod_uid = fields::text(*object, "podUid", 64);
     manifest.start_time = fields::time(*object, "startTime");
     manifest.completion_time = fields::time(*object, "completionTime");
     manifest.max_rss_bytes = fields::size(*object, "maxRssBytes");

@@ -180,6 +180,11 @@ void JobStatus::set_condition(kube::Condition condition) {
   *found = std::move(condition);
 }
 
+bool Job::made_by_rest() const {
+  const auto found = meta.labels.find(std::string(kOriginLabel));
+  return found != meta.labels.end() && found->second == kOriginRest;
+}
+
 Job Job::decode(const json& object) {
   return {kube::decode_meta(object), decode_spec(object), decode_status(object)};
 }
@@ -223,7 +228,11 @@ json encode_new_job(std::string_view namespace_name, std::string_view name, cons
   if (!spec.metadata.empty()) target["metadata"] = json::parse(spec.metadata);
   return {{"apiVersion", kube::api_version(Job::kType)},
           {"kind", Job::kType.kind},
-          {"metadata", {{"name", name}, {"namespace", namespace_name}, {"finalizers", {kFinalizer}}}},
+          {"metadata",
+           {{"name", name},
+            {"namespace", namespace_name},
+            {"labels", {{kOriginLabel, kOriginRest}}},
+            {"finalizers", {kFinalizer}}}},
           {"spec", std::move(target)}};
 }
 

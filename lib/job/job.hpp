@@ -14,6 +14,10 @@ namespace vbrain::job {
 // Set at create, so that a deleted Job stays visible until its folder on the volume is gone.
 inline constexpr std::string_view kFinalizer = "vbrain.visagio.com/artifacts";
 
+// Set at create by the REST server, which published the job's folder first. A Job without it was made by hand.
+inline constexpr std::string_view kOriginLabel = "vbrain.visagio.com/origin";
+inline constexpr std::string_view kOriginRest = "rest";
+
 enum class Phase { kQueued, kStarted, kFinished, kFailed };
 
 // The word of the resource: "Queued", "Started", "Finished" or "Failed".
@@ -94,6 +98,9 @@ struct Job {
   JobSpec spec;
   JobStatus status;
 
+  // Its folder was on the volume before the Job was: nobody else may make one for it.
+  bool made_by_rest() const;
+
   // Throws kube::DecodeError for an object that the CRD's schema would not have let in.
   static Job decode(const nlohmann::json& object);
 };
@@ -102,7 +109,8 @@ struct Job {
 // conditions, RFC 3339 with milliseconds elsewhere.
 nlohmann::json encode(const JobStatus& status);
 
-// The body of a create: apiVersion, kind, metadata (name, namespace, finalizer) and spec; no status.
+// The body of the REST server's create: apiVersion, kind, metadata (name, namespace, origin label, finalizer) and spec;
+// no status.
 nlohmann::json encode_new_job(std::string_view namespace_name, std::string_view name, const JobSpec& spec);
 
 // "0.4s", "59.9s", "3m5s", "2h3m0s": what printer column Duration shows. Negative counts as zero.

@@ -56,6 +56,16 @@ TEST_F(StoreVolumeTest, AJobMadeByHandGetsItsFolderFromItsSpec) {
   EXPECT_FALSE(again->published);
 }
 
+TEST_F(StoreVolumeTest, AJobMadeByRestIsNeverRunFromAFolderOfOurs) {
+  job::Job job = a_job();
+  job.meta.labels.emplace(job::kOriginLabel, job::kOriginRest);
+  const auto prepared = volume_.prepare_attempt(job, 1);
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error().reason, "FolderMissing");
+  EXPECT_FALSE(prepared.error().hopeless) << "a volume that lags shows it later";
+  EXPECT_FALSE(std::filesystem::exists(folder(job)));
+}
+
 TEST_F(StoreVolumeTest, ItsParamsLieOverThoseOfItsRepository) {
   job::Job job = a_job();
   job.spec.repository_id = publish_repository(true);

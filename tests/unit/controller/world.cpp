@@ -236,6 +236,7 @@ void World::add_job(bool by_hand) {
   job["status"] = {{"phase", "Queued"}};
   if (by_hand) {
     job["metadata"].erase("finalizers");
+    job["metadata"].erase("labels");
     job["spec"]["params"] = {{"a", 10}, {"b", 20}};
   } else {
     artifacts::JobFile file;

@@ -43,6 +43,13 @@ TEST(Job, DecodesWhatTheApiServerSends) {
   EXPECT_EQ(job.status.attempt_history.at(0).pod_uid, "p1");
 }
 
+TEST(Job, TellsWhoMadeIt) {
+  json object = job_object();
+  EXPECT_FALSE(Job::decode(object).made_by_rest());
+  object["metadata"]["labels"] = {{kOriginLabel, kOriginRest}};
+  EXPECT_TRUE(Job::decode(object).made_by_rest());
+}
+
 TEST(Job, StatusSurvivesARoundTrip) {
   json object = job_object();
   const JobStatus status = Job::decode(object).status;
@@ -109,6 +116,7 @@ TEST(Job, ANewJobCarriesTheFinalizerAndOnlyWhatIsSet) {
   const json body = encode_new_job("vbrain", kName, spec);
   EXPECT_EQ(body["apiVersion"], "vbrain.visagio.com/v1");
   EXPECT_EQ(body["metadata"]["finalizers"], json::array({kFinalizer}));
+  EXPECT_EQ(body["metadata"]["labels"][kOriginLabel], kOriginRest);
   EXPECT_EQ(body["spec"], json::parse(R"({"organizationId":"acme","applicationId":"Tutorial","clientId":"north",
                                           "username":"ana"})"));
   EXPECT_FALSE(body.contains("status"));
