@@ -2,5 +2,7 @@
 // deletions. Only frames of the library itself are silenced.
 #if defined(__SANITIZE_THREAD__)
 extern "C" const char* __tsan_default_suppressions();
-extern "C" const char* __tsan_default_suppressions() { return "race:pplx::details::\nrace:libcpprest.so\n"; }
+extern "C" const char* __tsan_default_suppressions() {
+  return "race:pplx::details::\nrace:libcpprest.so\n";
+}
 #endif

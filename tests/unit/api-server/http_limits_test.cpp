@@ -1,0 +1,139 @@
+// Limits on time, connections and work, and the drain.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <future>
+#include <map>
+#include <thread>
+#include <vector>
+
+#include "unit/api-server/http_server_fixture.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using testing::body_of;
+using testing::get;
+using ::testing::HasSubstr;
+using testing::HttpServerTest;
+using testing::post;
+using testing::RawClient;
+using testing::status_of;
+
+TEST_F(HttpServerTest, CutsSlowHeads) {
+  options_.header_timeout = milliseconds(200);
+  RawClient silent(address());
+  RawClient begun(address());
+  begun.send("GET / HT");
+  RawClient dripping(address());
+  for (int i = 0; i < 100; ++i) dripping.send("G");
+  EXPECT_TRUE(silent.is_closed_by_peer());
+  EXPECT_TRUE(begun.is_closed_by_peer());
+  EXPECT_TRUE(dripping.is_closed_by_peer());
+}
+
+TEST_F(HttpServerTest, CutsSlowBodies) {
+  options_.body_timeout = milliseconds(200);
+  RawClient client(address());
+  ASSERT_TRUE(client.send(post("/echo", "Content-Length: 100\r\n", "half")));
+  EXPECT_TRUE(client.is_closed_by_peer());
+  EXPECT_TRUE(seen_.wait([this] { return seen_.broken_bodies == 1; }));
+}
+
+TEST_F(HttpServerTest, CutsIdleConnections) {
+  options_.idle_timeout = milliseconds(200);
+  RawClient client(address());
+  ASSERT_TRUE(client.send(get("/")));
+  EXPECT_EQ(status_of(client.read_reply()), 200);
+  EXPECT_TRUE(client.is_closed_by_peer());
+}
+
+TEST_F(HttpServerTest, CutsSlowReaders) {
+  options_.body_timeout = milliseconds(200);
+  make_file(20 << 20);
+  RawClient client(address(), 4096);
+  ASSERT_TRUE(client.send(get("/file")));
+  ASSERT_TRUE(seen_.wait([this] { return seen_.requests == 1; }));
+  const auto deadline = steady_clock::now() + std::chrono::seconds(10);
+  while (server_->connections() > 0 && steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(server_->connections(), 0u);
+}
+
+TEST_F(HttpServerTest, TurnsAwayMoreConnectionsThanAllowed) {
+  options_.max_connections = 3;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<RawClient>(address()));
+    ASSERT_TRUE(clients.back()->send(get("/")));
+    EXPECT_EQ(status_of(clients.back()->read_reply()), 200);
+  }
+  RawClient one_too_many(address());
+  EXPECT_EQ(status_of(one_too_many.read_to_end()), 503);
+  clients.pop_back();
+  const auto deadline = steady_clock::now() + std::chrono::seconds(10);
+  while (server_->connections() == 3 && steady_clock::now() < deadline) std::this_thread::yield();
+  RawClient again(address());
+  ASSERT_TRUE(again.send(get("/")));
+  EXPECT_EQ(status_of(again.read_reply()), 200);
+}
+
+TEST_F(HttpServerTest, AFullPoolIs503AndTheRestIsServed) {
+  // Two threads wait at the gate, 64 tasks are queued behind them: four find no room, or up to six if the threads
+  // took theirs late.
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 70; ++i) {
+    clients.push_back(std::make_unique<RawClient>(address()));
+    ASSERT_TRUE(clients.back()->send(get("/wait")));
+  }
+  const auto answered = [&] {
+    return std::ranges::count_if(clients, [](const auto& client) { return client->is_readable(); });
+  };
+  const auto deadline = steady_clock::now() + std::chrono::seconds(10);
+  while (answered() < 4 && steady_clock::now() < deadline) std::this_thread::yield();
+  seen_.change([this] { seen_.gate_open = true; });
+  std::map<int, int> statuses;
+  for (auto& client : clients) ++statuses[status_of(client->read_reply())];
+  EXPECT_EQ(statuses[200] + statuses[503], 70);
+  EXPECT_THAT(statuses[503], ::testing::AllOf(::testing::Ge(4), ::testing::Le(6)));
+}
+
+TEST_F(HttpServerTest, DrainAnswersWhatIsUnderWayAndClosesTheRest) {
+  RawClient idle(address());
+  ASSERT_TRUE(idle.send(get("/")));
+  EXPECT_EQ(status_of(idle.read_reply()), 200);
+  RawClient busy(address());
+  ASSERT_TRUE(busy.send(get("/wait")));
+  ASSERT_TRUE(seen_.wait([this] { return seen_.requests == 2; }));
+  auto drained = std::async(std::launch::async, [this] { return server_->drain(std::chrono::seconds(10)); });
+  EXPECT_TRUE(idle.is_closed_by_peer());
+  seen_.change([this] { seen_.gate_open = true; });
+  const std::string reply = busy.read_reply();
+  EXPECT_EQ(body_of(reply), "waited");
+  EXPECT_THAT(reply, HasSubstr("Connection: close"));
+  busy.close();
+  EXPECT_TRUE(drained.get());
+  EXPECT_THROW(RawClient{address_}, std::runtime_error);
+}
+
+TEST_F(HttpServerTest, DrainCutsWhatDoesNotEnd) {
+  RawClient stuck(address());
+  ASSERT_TRUE(stuck.send(post("/echo", "Content-Length: 10\r\n", "")));
+  ASSERT_TRUE(seen_.wait([this] { return seen_.requests == 1; }));
+  EXPECT_FALSE(server_->drain(milliseconds(50)));
+  EXPECT_TRUE(stuck.is_closed_by_peer());
+}
+
+TEST(HttpServerAddressTest, RefusesWhatIsNoAddress) {
+  base::Metrics metrics;
+  base::WorkerPool pool("test", 1, 1);
+  IoThreads io(1);
+  for (const char* address : {"", "8080", "localhost:8080", "1.2.3.4:", "1.2.3.4:70000", "1.2.3.4:x", "1.2.3.4:-1"}) {
+    EXPECT_THROW(HttpServer("t", address, {}, {}, {}, io, pool, metrics), std::runtime_error) << address;
+  }
+}
+
+}  // namespace
+}  // namespace vbrain::api
