@@ -21,12 +21,22 @@ WorkerPool::~WorkerPool() {
 }
 
 bool WorkerPool::try_post(std::function<void()> task) {
+  bool wake = false;
   {
     const std::lock_guard lock(mutex_);
     if (closed_ || tasks_.size() >= max_queued_) return false;
     tasks_.push_back(std::move(task));
+    wake = begin_waking();
   }
-  ready_.notify_one();
+  if (wake) ready_.notify_one();
+  return true;
+}
+
+// One thread is woken at a time, and it wakes the next if work is left when it arrives. A burst of small tasks is then
+// done by the few threads that are awake instead of paying for the waking of all.
+bool WorkerPool::begin_waking() {
+  if (tasks_.empty() || idle_ == 0 || waking_) return false;
+  waking_ = true;
   return true;
 }
 
@@ -42,16 +52,23 @@ void WorkerPool::close() {
 }
 
 void WorkerPool::work() {
+  std::unique_lock lock(mutex_);
   for (;;) {
-    std::function<void()> task;
-    {
-      std::unique_lock lock(mutex_);
-      ready_.wait(lock, [this] { return closed_ || !tasks_.empty(); });
-      if (tasks_.empty()) return;
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
+    while (tasks_.empty() && !closed_) {
+      ++idle_;
+      ready_.wait(lock);
+      --idle_;
+      waking_ = false;
     }
+    if (tasks_.empty()) return;
+    std::function<void()> task = std::move(tasks_.front());
+    tasks_.pop_front();
+    const bool wake = begin_waking();
+    lock.unlock();
+    if (wake) ready_.notify_one();
     task();
+    task = nullptr;
+    lock.lock();
   }
 }
 

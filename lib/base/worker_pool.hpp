@@ -30,11 +30,14 @@ class WorkerPool {
 
  private:
   void work();
+  bool begin_waking();
 
   std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<std::function<void()>> tasks_;
   const std::size_t max_queued_;
+  std::size_t idle_ = 0;  // threads that wait for work
+  bool waking_ = false;   // one of them was told of some and has not come yet
   bool closed_ = false;
   std::vector<std::thread> threads_;
 };

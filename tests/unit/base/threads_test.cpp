@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <future>
+#include <latch>
 
 #include "base/gate.hpp"
 #include "base/stop.hpp"
@@ -36,6 +37,16 @@ TEST(WorkerPool, RefusesWhenClosed) {
   WorkerPool pool("test", 1, 1);
   pool.close();
   EXPECT_FALSE(pool.try_post([] {}));
+}
+
+// Threads wake each other one by one; none may be left asleep while tasks wait behind one that blocks.
+TEST(WorkerPool, UsesAllItsThreads) {
+  WorkerPool pool("test", 8, 100);
+  for (int round = 0; round < 200; ++round) {
+    std::latch together(9);
+    for (int i = 0; i < 8; ++i) ASSERT_TRUE(pool.try_post([&] { together.arrive_and_wait(); }));
+    together.arrive_and_wait();
+  }
 }
 
 TEST(Gate, ClosesWhenTheLastHasLeft) {
