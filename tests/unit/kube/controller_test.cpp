@@ -90,6 +90,22 @@ TEST_F(ControllerTest, RetryableBacksOffPerKeyAndOkForgets) {
   EXPECT_EQ(time_until_next(10ms), 5ms);
 }
 
+TEST_F(ControllerTest, AfterAndTerminalForgetTheFailures) {
+  for (const auto& good : {ReconcileResult::after(1ms), ReconcileResult::terminal("no use")}) {
+    std::vector<ReconcileResult> results(8, ReconcileResult::retryable("busy"));
+    results.push_back(good);
+    results.push_back(ReconcileResult::retryable("busy"));
+    std::size_t next = 0;
+    reconcile_ = [&](const std::string&) { return next < results.size() ? results[next++] : ReconcileResult::ok(); };
+    controller_.queue().add("a");
+    while (next < results.size()) {
+      if (work() == 0) clock_.advance(1ms);
+      if (next == results.size() - 1 && good.kind == ReconcileResult::Kind::kTerminal) controller_.queue().add("a");
+    }
+    EXPECT_EQ(time_until_next(10ms), 5ms);
+  }
+}
+
 TEST_F(ControllerTest, RetryableNeverWaitsLongerThanTheLimit) {
   reconcile_ = [](const std::string&) { return ReconcileResult::retryable("busy"); };
   controller_.queue().add("a");
