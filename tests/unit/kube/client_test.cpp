@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <latch>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include "support/fake_api_server.hpp"
@@ -84,43 +84,56 @@ TEST_F(ClientTest, AnObjectThatCannotBeDecodedIsAnError) {
   EXPECT_FALSE(client_.list<Thing>("ns"));
 }
 
-// Lets calls in only when told so, and counts how many are inside.
+// Holds every call until told to let them go.
 class Turnstile final : public Transport {
  public:
   KubeResult<Response> call(const Request&, std::stop_token) override {
-    const int inside = ++inside_;
-    if (inside == 2 && !opened_.exchange(true)) both_inside_.count_down();
-    int seen = most_;
-    while (seen < inside && !most_.compare_exchange_weak(seen, inside)) {
-    }
-    both_inside_.wait();
+    std::unique_lock lock(mutex_);
+    ++inside_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
     --inside_;
     return Response{.status = 200, .body = "{}"};
   }
   KubeResult<void> stream(const Request&, const StreamOptions&, const ChunkSink&, std::stop_token) override {
     return {};
   }
-  int most() const { return most_; }
+  void set_open(bool open) {
+    const std::lock_guard lock(mutex_);
+    open_ = open;
+    changed_.notify_all();
+  }
+  void wait_until_inside(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return inside_ == count; });
+  }
 
  private:
-  std::latch both_inside_{1};
-  std::atomic<bool> opened_{false};
-  std::atomic<int> inside_{0};
-  std::atomic<int> most_{0};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+  int inside_ = 0;
 };
 
 TEST(Client, LimitsWhatIsUnderWay) {
   Turnstile transport;
   Client client(transport, 2);
-  {
+  std::stop_source stop;
+  stop.request_stop();
+  for (int round = 0; round < 3; ++round) {
+    transport.set_open(false);
     std::vector<std::jthread> threads;
-    for (int i = 0; i < 8; ++i) {
-      threads.emplace_back([&] {
-        for (int n = 0; n < 20; ++n) EXPECT_TRUE(client.get(Thing::kType, "ns", "a"));
-      });
+    for (int i = 0; i < 2; ++i) {
+      threads.emplace_back([&] { EXPECT_TRUE(client.get(Thing::kType, "ns", "a")); });
     }
+    transport.wait_until_inside(2);
+    // There is no place for a third one, which therefore is cancelled while it waits.
+    const auto third = client.get(Thing::kType, "ns", "a", stop.get_token());
+    ASSERT_FALSE(third);
+    EXPECT_EQ(third.error().code, ErrorCode::kCancelled);
+    threads.emplace_back([&] { EXPECT_TRUE(client.get(Thing::kType, "ns", "a")); });
+    transport.set_open(true);
   }
-  EXPECT_EQ(transport.most(), 2);
 }
 
 TEST(Client, AWaiterIsCancelledByItsStopToken) {
