@@ -43,9 +43,10 @@ TEST(WorkerPool, RefusesWhenClosed) {
 TEST(WorkerPool, UsesAllItsThreads) {
   WorkerPool pool("test", 8, 100);
   for (int round = 0; round < 200; ++round) {
-    std::latch together(9);
-    for (int i = 0; i < 8; ++i) ASSERT_TRUE(pool.try_post([&] { together.arrive_and_wait(); }));
-    together.arrive_and_wait();
+    // Shared: a latch must outlive those who are still leaving it.
+    const auto together = std::make_shared<std::latch>(9);
+    for (int i = 0; i < 8; ++i) ASSERT_TRUE(pool.try_post([together] { together->arrive_and_wait(); }));
+    together->arrive_and_wait();
   }
 }
 
