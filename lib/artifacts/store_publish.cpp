@@ -117,7 +117,8 @@ std::string Store::publish_repository(Staging staging, RepositoryFile file, base
   staging.input();
   folder.make_new("jobs");
   folder.sync_tree();
-  const auto random = static_cast<unsigned char>(base::random_bytes(1)[0]) * 37U;
+  const std::string bytes = base::random_bytes(2);
+  const unsigned random = static_cast<unsigned char>(bytes[0]) * 256U + static_cast<unsigned char>(bytes[1]);
   for (unsigned turn = 0; turn < 10'000; ++turn) {
     std::array<char, 8> digits{};
     std::snprintf(digits.data(), digits.size(), "%04u", (random + turn) % 10'000);

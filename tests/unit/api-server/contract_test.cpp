@@ -232,7 +232,10 @@ TEST(Contract, HeadAnswersAsGetWithoutTheBody) {
 TEST(Contract, UnknownIdsAre404InTheContractsWords) {
   World world;
   const std::string mine = world.make_job(Phase::kQueued);
-  const std::string foreign = world.make_job(Phase::kFinished, "eve");
+  const auto repository_of = [&](const std::string& job) { return world.jobs.get(job)->spec.repository_id; };
+  std::string foreign = world.make_job(Phase::kFinished, "eve");
+  // Repository ids are unique within a tenant only.
+  while (repository_of(foreign) == repository_of(mine)) foreign = world.make_job(Phase::kFinished, "eve");
   for (const std::string& id :
        {kNobody, foreign, std::string(".."), std::string("%2e%2e"), std::string("%00"), std::string("%F0%9F%98%80"),
         std::string(6000, 'a'), std::string("2E065D31-B19F-486A-85AB-B69AFAB282B5"), std::string("execute%20")}) {
@@ -250,8 +253,7 @@ TEST(Contract, UnknownIdsAre404InTheContractsWords) {
     EXPECT_EQ(execute.status, 404);
     EXPECT_EQ(execute.body, R"({"error":"Invalid repository_id"})");
   }
-  const std::string foreign_repository = world.jobs.get(foreign)->spec.repository_id;
-  EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}", {{"repository_id", foreign_repository}}).body,
+  EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}", {{"repository_id", repository_of(foreign)}}).body,
             R"({"error":"Invalid repository_id"})");
   EXPECT_EQ(world.get("/api/v1/job/" + mine, {{"repository_id", world.jobs.get(mine)->spec.repository_id}}).status,
             202);
