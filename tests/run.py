@@ -153,8 +153,10 @@ def build(preset, *targets):
 
 
 def show_failures(log):
-    text = log.read_text(errors="replace")
-    say("\n".join("    " + line for line in text.splitlines()[-120:]))
+    """The end of a log without the programs' own log lines: those are in the file."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith('{"time"')]
+    say("\n".join("    " + line for line in lines[-120:]))
+    say(f"  (all of it: {log.relative_to(ROOT)})")
 
 
 def run_googletest(program, env=None):
