@@ -59,15 +59,20 @@ class Writer {
 // A file's members by name; what nobody asked for is left over as unknown.
 class Reader {
  public:
-  explicit Reader(std::string_view text) : tree_(base::parse_json(text, kLimits)) {
-    if (!tree_) throw fields::Malformed{tree_.error()};
-    fields::require_format(*tree_);
-    members_ = *split_object(text, kLimits);
+  explicit Reader(std::string_view text) {
+    auto members = split_object(text, kLimits);
+    if (!members) throw fields::Malformed{members.error()};
+    members_ = std::move(*members);
+    for (const auto& [name, value] : members_) {
+      // Objects are what users sent: kept as text, no tree is made of them.
+      tree_[name] = value.starts_with('{') ? nlohmann::json::object() : nlohmann::json::parse(value);
+    }
+    fields::require_format(tree_);
     known_.insert("format");
   }
   const nlohmann::json& tree(const char* member) {
     known_.insert(member);
-    return *tree_;
+    return tree_;
   }
   std::string text(const char* member, std::size_t limit) { return fields::text(tree(member), member, limit); }
   std::optional<std::string> optional(const char* member, std::size_t limit) {
@@ -102,7 +107,7 @@ class Reader {
   }
 
  private:
-  Result<nlohmann::json, std::string> tree_;
+  nlohmann::json tree_ = nlohmann::json::object();
   RawMembers members_;
   std::set<std::string, std::less<>> known_;
 };

@@ -7,7 +7,9 @@
 namespace vbrain::artifacts {
 namespace {
 
-// Walks over text that parse_json has accepted, so every step is known to succeed.
+using nlohmann::json;
+
+// Walks over text that check_json has accepted, so every step is known to succeed.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : text_(text) {}
@@ -56,14 +58,15 @@ class Scanner {
 }  // namespace
 
 Result<RawMembers, std::string> split_object(std::string_view text, const base::JsonLimits& limits) {
-  const auto parsed = base::parse_json(text, limits);
-  if (!parsed) return Unexpected<std::string>(parsed.error());
-  if (!parsed->is_object()) return Unexpected<std::string>("not a JSON object");
+  if (auto checked = base::check_json(text, limits); !checked) {
+    return Unexpected<std::string>(std::move(checked.error()));
+  }
   // nlohmann skips a byte order mark; it is no part of the object.
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   Scanner scan(text);
-  RawMembers members;
   scan.skip_space();
+  if (scan.peek() != '{') return Unexpected<std::string>("not a JSON object");
+  RawMembers members;
   scan.next();
   for (scan.skip_space(); scan.peek() != '}'; scan.skip_space()) {
     if (scan.peek() == ',') {
@@ -74,7 +77,9 @@ Result<RawMembers, std::string> split_object(std::string_view text, const base::
     scan.skip_space();
     scan.next();  // the colon
     scan.skip_space();
-    members.emplace_back(nlohmann::json::parse(key).get<std::string>(), scan.take_value());
+    const bool plain = key.find('\\') == std::string_view::npos;
+    members.emplace_back(plain ? std::string(key.substr(1, key.size() - 2)) : json::parse(key).get<std::string>(),
+                         scan.take_value());
   }
   return members;
 }
@@ -94,7 +99,8 @@ std::string overlay_object(std::string_view below, std::string_view above) {
   auto result = split_object(below);
   const auto over = split_object(above);
   if (!result || !over) throw std::invalid_argument("not a JSON object");
-  std::unordered_map<std::string, std::size_t> places;
+  result->reserve(result->size() + over->size());  // so that the names stay where the map looks for them
+  std::unordered_map<std::string_view, std::size_t> places;
   for (std::size_t i = 0; i < result->size(); ++i) places.emplace((*result)[i].first, i);
   for (const auto& [key, value] : *over) {
     const auto place = places.find(key);

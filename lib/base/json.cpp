@@ -1,8 +1,8 @@
 #include "base/json.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <vector>
 
 namespace vbrain::base {
@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-// Checks before any tree exists: nlohmann's own parser takes any depth and keeps the last of two equal keys.
+// Checks without a tree: nlohmann's own parser takes any depth and keeps the last of two equal keys.
 class LimitCheck final : public nlohmann::json_sax<json> {
  public:
   explicit LimitCheck(const JsonLimits& limits) : limits_(limits) {}
@@ -27,16 +27,24 @@ class LimitCheck final : public nlohmann::json_sax<json> {
   bool string(string_t&) override { return count(); }
   bool binary(binary_t&) override { return refuse("binary value"); }
   bool start_object(std::size_t) override {
-    keys_.emplace_back();
+    objects_.push_back({keys_.size(), letters_.size()});
     return open();
   }
   bool key(string_t& name) override {
     if (name.find('\0') != string_t::npos) return refuse("NUL in a key");
-    if (!keys_.back().insert(name).second) return refuse("duplicate key");
+    keys_.push_back({letters_.size(), name.size()});
+    letters_ += name;
     return true;
   }
   bool end_object() override {
-    keys_.pop_back();
+    const auto [first_key, first_letter] = objects_.back();
+    objects_.pop_back();
+    const auto text = [this](const Key& key) { return std::string_view(letters_).substr(key.at, key.size); };
+    const auto begin = keys_.begin() + static_cast<std::ptrdiff_t>(first_key);
+    std::ranges::sort(begin, keys_.end(), {}, text);
+    if (std::ranges::adjacent_find(begin, keys_.end(), {}, text) != keys_.end()) return refuse("duplicate key");
+    keys_.erase(begin, keys_.end());
+    letters_.resize(first_letter);
     --depth_;
     return true;
   }
@@ -67,17 +75,31 @@ class LimitCheck final : public nlohmann::json_sax<json> {
   const JsonLimits& limits_;
   std::size_t depth_ = 0;
   std::size_t elements_ = 0;
-  std::vector<std::set<std::string>> keys_;
+  // The keys of all open objects, in little memory: strangers choose how many there are.
+  struct Key {
+    std::size_t at;
+    std::size_t size;
+  };
+  struct Open {
+    std::size_t first_key;
+    std::size_t first_letter;
+  };
+  std::string letters_;
+  std::vector<Key> keys_;
+  std::vector<Open> objects_;
   std::string error_;
 };
 
 }  // namespace
 
-Result<json, std::string> parse_json(std::string_view text, const JsonLimits& limits) {
+Result<void, std::string> check_json(std::string_view text, const JsonLimits& limits) {
   LimitCheck check(limits);
-  if (!json::sax_parse(text.begin(), text.end(), &check)) {
-    return Unexpected<std::string>(check.error().empty() ? "not JSON" : check.error());
-  }
+  if (json::sax_parse(text.begin(), text.end(), &check)) return {};
+  return Unexpected<std::string>(check.error().empty() ? "not JSON" : check.error());
+}
+
+Result<json, std::string> parse_json(std::string_view text, const JsonLimits& limits) {
+  if (auto checked = check_json(text, limits); !checked) return Unexpected<std::string>(std::move(checked.error()));
   return json::parse(text.begin(), text.end());
 }
 

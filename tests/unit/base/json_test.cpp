@@ -31,6 +31,9 @@ TEST(Json, RefusesHostileText) {
       {"\"\xff\"", "syntax error"},
       {"1e400", "number out of range"},
       {R"({"a":1,"a":2})", "duplicate key"},
+      {R"({"a":1,"b":{"a":1},"\u0061":2})", "duplicate key"},
+      {R"([{"a":{"b":1,"c":[{"d":1,"d":1}]}}])", "duplicate key"},
+      {R"({"":1,"":2})", "duplicate key"},
       {R"({"a\u0000b":1})", "NUL in a key"},
       {std::string(100'000, '['), "nested deeper than 64"},
       {std::string(65, '[') + std::string(65, ']'), "nested deeper than 64"},
@@ -39,6 +42,13 @@ TEST(Json, RefusesHostileText) {
     const auto value = parse_json(c.text);
     ASSERT_FALSE(value) << c.text.substr(0, 40);
     EXPECT_NE(value.error().find(c.want_error), std::string::npos) << value.error();
+  }
+}
+
+TEST(Json, KeysCountPerObject) {
+  for (const std::string_view text : {R"({"a":{"a":{"a":1}},"b":{"a":1}})", R"([{"a":1},{"a":1}])",
+                                      R"({"ab":1,"a":{"b":1},"b":{"ab":1},"":0})", R"({"a":{"x":1},"x":2})"}) {
+    EXPECT_TRUE(check_json(text)) << text;
   }
 }
 
