@@ -10,6 +10,7 @@
 #include "api-server/api.hpp"
 #include "api-server/health.hpp"
 #include "api-server/http/server.hpp"
+#include "api-server/json_budget.hpp"
 #include "api-server/volume_view.hpp"
 #include "artifacts/store.hpp"
 #include "base/log.hpp"
@@ -128,12 +129,15 @@ int run(const Config& given, std::stop_token stop) {
   VolumeHealth volume_health(clock, kProbePatience);
   base::WorkerPool workers("worker", config.workers, config.max_queued);
   base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued);
+  // One request with both its fields always finds room.
+  JsonBudget json_budget(std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes));
   std::stop_source calls;
   const Services services{config.limits,
                           clock,
                           config.namespace_name,
                           workers,
                           volume_workers,
+                          json_budget,
                           volume,
                           view,
                           client,

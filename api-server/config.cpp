@@ -62,6 +62,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   add_number(app, "--max-header-bytes", config.max_header_bytes, 1024, 1 << 20, "Largest head of a request");
   add_number(app, "--max-json-bytes", config.limits.max_json_bytes, 1024, 1 << 26,
              "Largest JSON body, and params or metadata field");
+  add_number(app, "--max-json-memory", config.limits.max_json_memory, 1 << 20, 1ULL << 40,
+             "Bytes of JSON of all requests together; working on them takes up to five times this memory");
   add_number(app, "--max-upload-bytes", config.limits.max_upload_bytes, 1024, 1ULL << 50, "Largest multipart body");
   add_number(app, "--max-archive-entries", config.limits.max_archive_entries, 1, 1ULL << 24, "Entries of an archive");
   add_number(app, "--max-inflated-bytes", config.limits.max_inflated_bytes, 1024, 1ULL << 50,
@@ -90,6 +92,7 @@ void log_config(const Config& config) {
                                    {"max_connections", config.max_connections},
                                    {"max_header_bytes", config.max_header_bytes},
                                    {"max_json_bytes", config.limits.max_json_bytes},
+                                   {"max_json_memory", config.limits.max_json_memory},
                                    {"max_upload_bytes", config.limits.max_upload_bytes},
                                    {"max_archive_entries", config.limits.max_archive_entries},
                                    {"max_inflated_bytes", config.limits.max_inflated_bytes},

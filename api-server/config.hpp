@@ -12,6 +12,7 @@ namespace vbrain::api {
 // What strangers may send, in bytes and pieces. The values are those of docs/interfaces.md.
 struct Limits {
   std::uint64_t max_json_bytes = 1ULL << 20;
+  std::uint64_t max_json_memory = 32ULL << 20;  // of all requests together; the rest is told to come back
   std::uint64_t max_upload_bytes = 10ULL << 30;
   std::uint64_t max_archive_entries = 65'535;
   std::uint64_t max_inflated_bytes = 50ULL << 30;

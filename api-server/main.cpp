@@ -1,3 +1,5 @@
+#include <malloc.h>
+
 #include <exception>
 #include <stop_token>
 #include <string_view>
@@ -12,6 +14,10 @@
 int main(int argc, char** argv) {
   using namespace vbrain;
   if (argc > 1 && std::string_view(argv[1]) == "keygen") return api::run_keygen(argc - 1, argv + 1);
+  // Memory that a burst of requests took goes back: large blocks are mappings of their own, and the threads share a few
+  // arenas instead of each keeping one.
+  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  mallopt(M_ARENA_MAX, 4);
   base::block_termination_signals();
   api::Config config;
   const base::OptionsOutcome options = api::read_config(argc, argv, config);

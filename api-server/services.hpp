@@ -21,6 +21,7 @@ class Client;
 
 namespace vbrain::api {
 
+class JsonBudget;
 class VolumeView;
 
 // Name of the index of Applications by spec.applicationId.
@@ -35,6 +36,7 @@ struct Services {
   // going, and the reverse.
   base::WorkerPool& workers;
   base::WorkerPool& volume_workers;
+  JsonBudget& json_budget;
   const artifacts::Store& volume;
   VolumeView& view;
   kube::Client& kube;

@@ -16,8 +16,8 @@ namespace {
 using artifacts::ArchiveError;
 using artifacts::Staging;
 
-// JSON up to here is parsed where we are; more is a worker's job.
-constexpr std::size_t kSmallJson = 16 * 1024;
+// JSON up to here is checked where we are; more is a worker's job.
+constexpr std::size_t kSmallJson = JsonBudget::kFree;
 
 enum class MediaType { kNone, kJson, kMultipart, kOther };
 
@@ -141,13 +141,15 @@ Result<std::optional<FileKind>, Refusal> begin_part(const PartHead& head, Form& 
 }
 
 Task<Result<Submission, Refusal>> read_json(const Services& services, BodyReader& body) {
+  Submission submission{.params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget)};
   std::string text;
   for (;;) {
     const std::string_view piece = co_await body.read();
     if (piece.empty()) break;
+    submission.memory.cover(text.size() + piece.size());
     text += piece;
   }
-  if (text.empty()) co_return Submission{};
+  if (text.empty()) co_return submission;
   Result<JsonFields, Refusal> fields;
   if (text.size() <= kSmallJson) {
     fields = read_json_fields(text);
@@ -156,7 +158,9 @@ Task<Result<Submission, Refusal>> read_json(const Services& services, BodyReader
     fields = co_await run_on(services.workers, parse);
   }
   if (!fields) co_return Unexpected<Refusal>(std::move(fields.error()));
-  co_return Submission{std::move(fields->params), std::move(fields->metadata), std::nullopt};
+  submission.params = std::move(fields->params);
+  submission.metadata = std::move(fields->metadata);
+  co_return submission;
 }
 
 Task<Result<Submission, Refusal>> read_multipart(const Services& services, const artifacts::Tenant& tenant,
@@ -164,7 +168,8 @@ Task<Result<Submission, Refusal>> read_multipart(const Services& services, const
   using Kind = MultipartReader::Event::Kind;
   MultipartReader reader(boundary);
   Form form;
-  Submission submission;
+  Submission submission{.params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget)};
+  std::size_t fields_size = 0;
   ReceiverHolder file{services.volume_workers, nullptr};
   for (;;) {
     const std::string_view piece = co_await body.read();
@@ -186,6 +191,8 @@ Task<Result<Submission, Refusal>> read_multipart(const Services& services, const
         if (form.field->size() + event.data.size() > services.limits.max_json_bytes) {
           co_return refuse(Problem::kTooLarge, {}, "params or metadata");
         }
+        fields_size += event.data.size();
+        submission.memory.cover(fields_size);
         form.field->append(event.data);
       } else if (event.kind == Kind::kData) {
         const auto write = [&] { file.receiver->write(event.data); };
@@ -260,7 +267,8 @@ Task<Result<Submission, Refusal>> read_submission(const Services& services, cons
   exchange.body.set_limit(submission_limit(services.limits, exchange.head));
   switch (media_type(exchange.head, type)) {
     case MediaType::kNone:
-      co_return Submission{};
+      co_return Submission{
+          .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget)};
     case MediaType::kJson:
       co_return co_await read_json(services, exchange.body);
     case MediaType::kMultipart: {

@@ -7,6 +7,7 @@
 
 #include "api-server/errors.hpp"
 #include "api-server/http/handler.hpp"
+#include "api-server/json_budget.hpp"
 #include "api-server/services.hpp"
 #include "artifacts/job_file.hpp"
 #include "artifacts/store.hpp"
@@ -38,11 +39,12 @@ struct Submission {
   std::string params;                // JSON text of an object as sent; empty: not sent
   std::string metadata;              // the same
   std::optional<StagedInput> input;  // not sent: nothing
+  JsonBudget::Share memory;          // of params and metadata
 };
 
 // Reads the body: JSON {params?, metadata?}, multipart with `file`, `params`, `metadata`, or none. Files go to the
 // volume as they arrive, memory stays constant; an archive is checked and unpacked (hostile inputs, rows 15 to 23).
-// Throws BodyError and artifacts::VolumeError.
+// Throws BodyError, Overloaded and artifacts::VolumeError.
 Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
                                                   Exchange& exchange);
 

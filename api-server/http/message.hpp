@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,6 +65,8 @@ struct Reply {
   std::variant<std::string, FileBody> body;
   // The connection is closed after this answer, whatever the client asked for.
   bool close = false;
+  // Given up once the answer has been sent.
+  std::shared_ptr<void> hold;
 
   std::uint64_t body_size() const;
 };

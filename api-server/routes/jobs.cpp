@@ -1,4 +1,5 @@
 #include "api-server/job_service.hpp"
+#include "api-server/json_budget.hpp"
 #include "api-server/routes/call.hpp"
 #include "artifacts/store.hpp"
 #include "base/json.hpp"
@@ -19,6 +20,7 @@ Answer describe(const Call& call) {
   if (!record) return Unexpected<Refusal>(record.error());
   const auto jobs = call.services.view.job_list(call.caller.tenant, record->stored->file.repository_id);
   Reply reply = json_reply(is_terminal(record->status->phase) ? 200 : 202, render_job(*record, *jobs));
+  reply.hold = call.services.json_budget.share(reply.body_size());
   if (reply.status == 202) reply.headers.emplace_back("Retry-After", "1");
   return reply;
 }
@@ -60,7 +62,10 @@ Task<Answer> get_job_params(Call& call) {
   const auto work = [&]() -> Answer {
     const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
     if (!record) return Unexpected<Refusal>(record.error());
-    return json_reply(200, record->stored->file.params);
+    auto held = call.services.json_budget.share(record->stored->file.params.size());
+    Reply reply = json_reply(200, record->stored->file.params);
+    reply.hold = std::move(held);
+    return reply;
   };
   co_return co_await run_on(call.services.volume_workers, work);
 }

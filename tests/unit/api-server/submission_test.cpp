@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <optional>
+
 #include "unit/api-server/world.hpp"
 
 namespace vbrain::api {
@@ -53,6 +56,51 @@ TEST(Submission, RefusesJsonThatIsHostile) {
     EXPECT_EQ(reply.status, c.want_status) << c.name << reply.body.substr(0, 200);
     EXPECT_TRUE(reply.json().is_object()) << c.name;
   }
+}
+
+TEST(Submission, JsonOfAllRequestsTogetherIsBounded) {
+  World world(Limits{.max_json_memory = 64 * 1024});
+  const auto body = [](const std::string& field, std::size_t size) {
+    return "{\"" + field + "\":{\"a\":\"" + std::string(size, 'x') + "\"}}";
+  };
+  for (int turn = 0; turn < 3; ++turn) {
+    const HttpReply reply = world.post_json("/api/v1/repository", body("params", 70'000));
+    EXPECT_EQ(reply.status, 503) << reply.body;
+    EXPECT_EQ(reply.header("Retry-After"), "1");
+    const std::string object = "{\"a\":\"" + std::string(40'000, 'x') + "\"}";
+    const HttpReply two = world.post("/api/v1/repository", kMultipartType,
+                                     multipart({{"name=\"params\"", object}, {"name=\"metadata\"", object}}));
+    EXPECT_EQ(two.status, 503) << two.body;
+    // What was held is given back.
+    EXPECT_EQ(world.post_json("/api/v1/repository", body("params", 60'000)).status, 201);
+  }
+  EXPECT_THAT(world.files("jobs"), IsEmpty());
+
+  std::string head = "POST /api/v1/repository HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+  for (const auto& [name, value] : World::identity("ana")) head += name + ": " + value + "\r\n";
+  testing::RawClient slow(world.server->address());
+  slow.send(head + "Content-Length: 70000\r\n\r\n" + std::string(50'000, ' '));
+  const auto answer_to = [&](std::size_t size, int unwanted) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    for (;;) {
+      const int status = world.post_json("/api/v1/repository", body("metadata", size)).status;
+      if (status != unwanted || std::chrono::steady_clock::now() > end) return status;
+    }
+  };
+  EXPECT_EQ(answer_to(30'000, 201), 503) << "while another holds most of it";
+  EXPECT_EQ(answer_to(10'000, 503), 201) << "small bodies do not ask";
+  slow.close();
+  EXPECT_EQ(answer_to(30'000, 503), 201);
+}
+
+TEST(Submission, AnswersCountToo) {
+  World world(Limits{.max_json_memory = 64 * 1024});
+  const std::string body = "{\"params\":{\"a\":\"" + std::string(40'000, 'x') + "\"}}";
+  const std::string job = world.post_json("/api/v1/job/execute", body).json()["job_id"];
+  auto held = std::make_optional(world.json_budget->share(30'000));
+  EXPECT_EQ(world.get("/api/v1/job/" + job + "/params").status, 503);
+  held.reset();
+  for (int turn = 0; turn < 5; ++turn) EXPECT_EQ(world.get("/api/v1/job/" + job + "/params").status, 200);
 }
 
 TEST(Submission, KeepsParamsByteForByte) {

@@ -83,8 +83,20 @@ World::World(Limits given, HttpOptions options) : limits(given), root(make_folde
   client = std::make_unique<kube::Client>(kube);
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
-  services = std::make_unique<Services>(Services{
-      limits, clock, "vbrain", *workers, *volume_workers, *volume, *view, *client, jobs, applications, clients, {}});
+  json_budget = std::make_unique<JsonBudget>(limits.max_json_memory);
+  services = std::make_unique<Services>(Services{limits,
+                                                 clock,
+                                                 "vbrain",
+                                                 *workers,
+                                                 *volume_workers,
+                                                 *json_budget,
+                                                 *volume,
+                                                 *view,
+                                                 *client,
+                                                 jobs,
+                                                 applications,
+                                                 clients,
+                                                 {}});
   api = std::make_unique<Api>(*services, metrics, [this] { return synced.load(); });
   io = std::make_unique<IoThreads>(1);
   server = std::make_unique<HttpServer>(
