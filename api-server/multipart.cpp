@@ -207,8 +207,9 @@ Event MultipartReader::fail(std::string_view why) {
 }
 
 std::optional<Event> MultipartReader::read_start() {
-  const std::string_view first = std::string_view(delimiter_).substr(2);
   const std::string_view have = rest();
+  // Some clients write a line end before each boundary, the first one too: an empty preamble (RFC 2046 section 5.1.1).
+  const std::string_view first = std::string_view(delimiter_).substr(have.starts_with('\r') ? 0 : 2);
   if (!first.starts_with(have.substr(0, first.size()))) return fail("the body does not begin with the boundary");
   if (have.size() < first.size()) return Event{};
   begin_ += first.size();

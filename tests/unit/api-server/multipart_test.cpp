@@ -50,6 +50,18 @@ std::string part(std::string_view disposition, std::string_view data) {
   return "--B\r\nContent-Disposition: " + std::string(disposition) + "\r\n\r\n" + std::string(data) + "\r\n";
 }
 
+TEST(Multipart, TakesALineEndBeforeTheFirstBoundary) {
+  const std::string body = "\r\n" + part("form-data; name=\"params\"", "{}") + "--B--\r\n";
+  for (std::size_t size = 1; size <= body.size(); ++size) {
+    const Outcome outcome = read(body, size);
+    EXPECT_THAT(outcome.parts, ElementsAre(Part{"params", std::nullopt, "{}", true})) << size << outcome.error;
+    EXPECT_TRUE(outcome.complete) << size;
+  }
+  for (const std::string_view wrong : {"\r\n\r\n--B--\r\n", "\n--B--\r\n", "\rx--B--\r\n", " --B--\r\n"}) {
+    EXPECT_NE(read(wrong, 3).error, "") << wrong;
+  }
+}
+
 TEST(Multipart, ReadsTheSamePartsFromPiecesOfAnySize) {
   const std::string tricky = "\r\n--A\r\n-\r\n--\r\n--BB\0\xff\r\r\n";
   const std::string body = part("form-data; name=\"params\"", "{\"a\":1}") +
