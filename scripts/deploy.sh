@@ -42,6 +42,13 @@ mkdir -p "$volume"
 chown 65532:2000 "$volume"
 chmod 2770 "$volume"
 
+# A helm that was killed in the middle leaves the release pending, and then every later one refuses to work.
+pending="$(inside "$HELM" -n "$NAMESPACE" list --pending --filter '^vbrain$' --output json 2>/dev/null | jq -r '.[].revision' || true)"
+if [[ -n "$pending" ]]; then
+  say "an earlier installation was cut off: taking back its revision $pending"
+  inside "$KUBECTL" -n "$NAMESPACE" delete secret "sh.helm.release.v1.vbrain.v$pending" --ignore-not-found
+fi
+
 say "installing the chart"
 inside "$KUBECTL" apply -f - <<NAMESPACE
 apiVersion: v1

@@ -58,6 +58,7 @@ CLIENT
   mkdir -p "$LOCAL/bin"
   ln -sfn "$kubectl" "$LOCAL/bin/kubectl"
   ln -sfn "$(deployment helm)" "$LOCAL/bin/helm"
+  ln -sfn "$ROOT/build/release/bin/api-server" "$LOCAL/bin/api-server"
   (
     umask 077
     cat >"$DEMO_ENV.new" <<ENV

@@ -7,7 +7,9 @@ if [[ ! -d "$CLUSTER_STATE" ]]; then
   say "nothing is installed by this clone: run make up"
   exit 0
 fi
-cluster status || true
+if ! cluster status; then
+  say "" "not all of it runs: make up starts what is missing and goes on with the data"
+fi
 if [[ -f "$DEMO_ENV" ]]; then
   . "$DEMO_ENV"
   say ""

@@ -30,7 +30,7 @@ vBrain runs. What to try next (paste as it is):
   . .local/demo.env
   curl -s "\$VBRAIN_URL/api/v1/job/execute" -H "username: \$VBRAIN_USERNAME" -H "organization_id: \$VBRAIN_ORGANIZATION_ID" \\
     -H "application_id: \$VBRAIN_APPLICATION_ID" -H "client_id: \$VBRAIN_CLIENT_ID" -H "x-api-key: \$VBRAIN_API_KEY" \\
-    -H 'content-type: application/json' -d '{"params": {"a": 6, "b": 7}}'
+    -H 'content-type: application/json' -d '{"params": {"a": 6, "b": 7}}' -w '\\n'
   kubectl -n \$VBRAIN_NAMESPACE get vjob
   kubectl -n \$VBRAIN_NAMESPACE get events
   kubectl explain vjob.status
