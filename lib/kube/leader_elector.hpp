@@ -16,6 +16,8 @@
 
 namespace vbrain::kube {
 
+// Give it a Client of its own on the common Transport, so that renewals do not wait behind other calls.
+//
 // One of several processes is the leader, nearly always: between the loss of a lease and its notice two may believe
 // it, which is why every write has a precondition of its own.
 class LeaderElector {

@@ -25,7 +25,10 @@ namespace streams = Concurrency::streams;
 using Milliseconds = std::chrono::milliseconds;
 using Steady = std::chrono::steady_clock;
 
-constexpr std::size_t kPoolThreads = 4;
+// One thread, on which cancellations run too. The library closes the socket of a cancelled request wherever the
+// cancellation is called, and asio's sockets are not made for that: with a second thread inside the connection the
+// process dies in epoll_reactor::start_op. Nothing in the client path blocks a pool thread.
+constexpr std::size_t kPoolThreads = 1;
 // Bytes of a stream that may wait for its reader before the connection is not read any more.
 constexpr std::size_t kStreamBuffer = 256u << 10;
 constexpr std::size_t kMaxErrorBody = 64u << 10;
@@ -203,7 +206,7 @@ class Sent {
   ~Sent() {
     if (complete_) return;
     exchange_->abandon();
-    cancel_.cancel();
+    crossplat::threadpool::shared_instance().service().post([cancel = cancel_] { cancel.cancel(); });
   }
   Sent(const Sent&) = delete;
   Sent& operator=(const Sent&) = delete;
@@ -409,15 +412,10 @@ class RestTransport final : public Transport {
   Pool pool_;
 };
 
+// Throws if somebody else has started the library's threads.
 void prepare_process(bool own_authority) {
   static std::once_flag once;
-  std::call_once(once, [] {
-    try {
-      crossplat::threadpool::initialize_with_threads(kPoolThreads);
-    } catch (const std::exception&) {
-      // Somebody else has started the pool; its size is a matter of memory only.
-    }
-  });
+  std::call_once(once, [] { crossplat::threadpool::initialize_with_threads(kPoolThreads); });
   if (own_authority) {
     setenv("SSL_CERT_FILE", "/nonexistent/roots.pem", 1);
     setenv("SSL_CERT_DIR", "/nonexistent", 1);
@@ -432,8 +430,8 @@ Result<std::unique_ptr<Transport>, std::string> make_rest_transport(const Config
   }
   auto tls = TlsMaterial::load(config);
   if (!tls) return tl::unexpected(tls.error());
-  prepare_process(!config.ca_pem.empty());
   try {
+    prepare_process(!config.ca_pem.empty());
     return std::make_unique<RestTransport>(config, options, std::move(*tls));
   } catch (const std::exception& error) {
     return tl::unexpected("API server " + config.server + ": " + error.what());

@@ -18,8 +18,8 @@ struct RestOptions {
 // A Transport on cpprestsdk: HTTP/1.1 over TLS, kept connections, the server's certificate always verified against
 // Config::ca_pem. Fails with a sentence when certificates or keys cannot be read.
 //
-// Call once, early in main and before other threads read the environment: it sets the size of cpprestsdk's thread
-// pool (4) and, if the Config brings a CA, points SSL_CERT_FILE and SSL_CERT_DIR at nothing, since OpenSSL would
+// Call once, early in main and before other threads read the environment: it starts cpprestsdk's one thread
+// and, if the Config brings a CA, points SSL_CERT_FILE and SSL_CERT_DIR at nothing, since OpenSSL would
 // otherwise load the system's 220 KB of roots for each new connection. More calls (tests) are allowed.
 // All calls must have ended before the Transport is destroyed.
 Result<std::unique_ptr<Transport>, std::string> make_rest_transport(const Config& config,

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <latch>
 #include <mutex>
+#include <random>
 
 #include "support/tls_server.hpp"
 
@@ -417,6 +418,34 @@ TEST_F(RestTransportTest, RefusesWhatItCannotUse) {
     const auto transport = make_rest_transport(c.config);
     ASSERT_FALSE(transport) << c.want;
     EXPECT_THAT(transport.error(), HasSubstr(c.want));
+  }
+}
+
+// Cancelled in the handshake, before the answer or in the middle of it: nothing of that may take the process with it.
+TEST_F(RestTransportTest, ManyRequestsAreCancelledAtAnyTime) {
+  TlsServer server([](TlsConnection& connection, int) {
+    connection.read_request();
+    connection.begin_chunks();
+    while (connection.chunk("some bytes of a watch\n")) {
+    }
+  });
+  const auto transport = connect(server);
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      std::minstd_rand random(static_cast<std::uint32_t>(t + 1));
+      for (int i = 0; i < 100; ++i) {
+        std::stop_source stop;
+        std::jthread stopper([&, time = std::chrono::microseconds(random() % 8'000)] {
+          std::this_thread::sleep_for(time);
+          stop.request_stop();
+        });
+        const auto ended = transport->stream(
+            kGet, {}, [](std::string_view) { return true; }, stop.get_token());
+        ASSERT_FALSE(ended);
+        EXPECT_EQ(ended.error().code, ErrorCode::kCancelled);
+      }
+    });
   }
 }
 
