@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "api-server/submission.hpp"
-#include "artifacts/safe_open.hpp"
+#include "artifacts/store.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 
@@ -97,6 +97,10 @@ Task<Answer> Api::answer(Exchange& exchange, Progress& progress) {
   } catch (const artifacts::VolumeError& problem) {
     base::log_error("volume failed", {{"problem", problem.what()}});
     co_return Unexpected<Refusal>(refusal_of(problem));
+  } catch (const artifacts::CorruptFile& problem) {
+    // A network file system may show a file before all of it.
+    base::log_error("unreadable file on the volume", {{"problem", problem.what()}});
+    co_return refuse(Problem::kUnavailable, {}, "a file on the storage can't be read now");
   } catch (const std::exception& problem) {
     base::log_error("request failed", {{"route", metrics_.at(progress.route)->route}, {"problem", problem.what()}});
     co_return refuse(Problem::kInternal);

@@ -126,6 +126,13 @@ TEST(Durability, AClientThatLeavesInItsUploadLeavesNothing) {
   }
 }
 
+TEST(Durability, AFileThatIsNotWholeYetIs503) {
+  World world;
+  const std::string id = world.make_job(job::Phase::kQueued);
+  std::filesystem::resize_file(world.job_folder(id) + "/job.json", 10);
+  EXPECT_EQ(world.get("/api/v1/job/" + id).status, 503);
+}
+
 TEST(Durability, AFailingVolumeIs503AndAFullOneMakesNoResource) {
   World world;
   std::filesystem::remove_all(world.root);

@@ -60,6 +60,27 @@ TEST_F(VolumeViewTest, RemembersAJobAndForgetsItWhenSomebodyElseDeletesIt) {
   }
 }
 
+// Two changes within one tick of the file system's clock leave the same time.
+TEST_F(VolumeViewTest, DoesNotTrustTheTimesOfYoungFolders) {
+  const std::string repository = make_repository();
+  const std::string id = publish(repository);
+  const auto unchanged_time = [&](const std::string& path, auto change) {
+    struct stat before {};
+    ASSERT_EQ(::stat((world_.root + "/" + path).c_str(), &before), 0);
+    change();
+    const timespec times[2] = {before.st_atim, before.st_mtim};
+    ASSERT_EQ(::utimensat(AT_FDCWD, (world_.root + "/" + path).c_str(), times, 0), 0);
+  };
+  EXPECT_EQ(list(repository), "[\"" + id + "\"]");
+  std::string second;
+  unchanged_time(artifacts::layout::markers(World::tenant(), repository), [&] { second = publish(repository); });
+  EXPECT_EQ(list(repository), "[\"" + id + "\",\"" + second + "\"]");
+  ASSERT_NE(job(id), nullptr);
+  unchanged_time(artifacts::layout::job(World::tenant(), id),
+                 [&] { world_.volume->mark_deleted(World::tenant(), id); });
+  EXPECT_EQ(job(id), nullptr);
+}
+
 TEST_F(VolumeViewTest, ANewJobOfTheSameNameIsAnother) {
   const std::string repository = make_repository();
   const std::string id = publish(repository);
