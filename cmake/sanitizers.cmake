@@ -3,3 +3,9 @@ if(VBRAIN_SANITIZE)
   add_compile_options(-fsanitize=${VBRAIN_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${VBRAIN_SANITIZE})
 endif()
+
+# Every branch calls a function that tests/fuzz/coverage.cpp has.
+option(VBRAIN_COUNT_BRANCHES "Compile for the fuzzer" OFF)
+if(VBRAIN_COUNT_BRANCHES)
+  add_compile_options(-fsanitize-coverage=trace-pc)
+endif()

@@ -10,6 +10,9 @@ namespace {
 
 using nlohmann::json;
 
+// The longest double written out in full, with room. More digits only cost time in every reader that follows.
+constexpr std::size_t kLongestNumber = 1100;
+
 // Checks without a tree: nlohmann's own parser takes any depth and keeps the last of two equal keys.
 class LimitCheck final : public nlohmann::json_sax<json> {
  public:
@@ -21,7 +24,9 @@ class LimitCheck final : public nlohmann::json_sax<json> {
   bool boolean(bool) override { return count(); }
   bool number_integer(number_integer_t) override { return count(); }
   bool number_unsigned(number_unsigned_t) override { return count(); }
-  bool number_float(number_float_t value, const string_t&) override {
+  // A number of more than 20 digits comes here too, whole or not.
+  bool number_float(number_float_t value, const string_t& text) override {
+    if (text.size() > kLongestNumber) return refuse("number too long");
     return std::isfinite(value) ? count() : refuse("number out of range");
   }
   bool string(string_t&) override { return count(); }
@@ -93,6 +98,10 @@ class LimitCheck final : public nlohmann::json_sax<json> {
 }  // namespace
 
 Result<void, std::string> check_json(std::string_view text, const JsonLimits& limits) {
+  // nlohmann's parser takes it for the end of the text, whatever follows.
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
+    return Unexpected<std::string>("syntax error at byte " + std::to_string(nul + 1));
+  }
   LimitCheck check(limits);
   if (json::sax_parse(text.begin(), text.end(), &check)) return {};
   return Unexpected<std::string>(check.error().empty() ? "not JSON" : check.error());

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+namespace vbrain::base {
+
+// Reads "500ms", "15s", "5m", "1h30m"; a number alone counts seconds. Nothing for anything else and for more than
+// 10,000 days. Pure.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+}  // namespace vbrain::base
