@@ -126,6 +126,19 @@ bool is_retryable(const Error& error) {
   }
 }
 
+bool may_have_been_done(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kTimeout:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kInternal:
+    case ErrorCode::kCancelled:
+    case ErrorCode::kTooLarge:
+      return true;
+    default:
+      return error.maybe_done;
+  }
+}
+
 Error error_from_response(int http_status, std::string_view body, std::string_view retry_after) {
   Error error;
   error.http_status = http_status;

@@ -44,6 +44,9 @@ struct Error {
   std::string message = {};
   std::optional<std::chrono::milliseconds> retry_after = {};  // Retry-After or Status.details.retryAfterSeconds
   std::vector<ErrorCause> causes = {};
+  // The transport sent the request more than once, and a try before the last, of which all else here tells, may have
+  // been done.
+  bool maybe_done = false;
 };
 
 template <class T>
@@ -52,6 +55,10 @@ using KubeResult = Result<T, Error>;
 // True if the same request may succeed later without anybody changing it: kTooManyRequests, kTimeout, kUnavailable,
 // kInternal, and kUnauthorized (a token in rotation). A kConflict is not: it needs a new read first.
 bool is_retryable(const Error& error);
+
+// True if the request may have been done although its answer is this error: it was lost on the way, its outcome is not
+// known to the server itself, or `maybe_done`. Only of use for writes.
+bool may_have_been_done(const Error& error);
 
 // The error of an answer with status >= 300, or of an ERROR event (status then is Status.code). `body` is a
 // metav1.Status or anything else; of a body that is no Status the first 200 bytes become the message.

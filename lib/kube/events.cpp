@@ -25,6 +25,13 @@ std::string cut(std::string_view text, std::size_t limit) {
   return std::string(text.substr(0, limit));
 }
 
+std::string version_of(const json& object) {
+  const auto meta = object.find("metadata");
+  if (meta == object.end() || !meta->is_object()) return {};
+  const auto version = meta->find("resourceVersion");
+  return version != meta->end() && version->is_string() ? version->get<std::string>() : std::string();
+}
+
 }  // namespace
 
 struct EventRecorder::Event {
@@ -45,6 +52,7 @@ struct EventRecorder::Remembered {
   std::string key;
   std::string namespace_name;
   std::string event_name;
+  std::string version;  // resourceVersion, as far as we know
   std::int64_t count = 1;
   base::SteadyPoint written_at{};
 };
@@ -88,6 +96,13 @@ void EventRecorder::record(const ObjectReference& about, EventKind kind, std::st
 void EventRecorder::flush() {
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [this] { return queue_.empty() && !writing_; });
+}
+
+void EventRecorder::flush_or_drop(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  if (idle_.wait_for(lock, patience, [this] { return queue_.empty() && !writing_; })) return;
+  dropped_.Increment(static_cast<double>(queue_.size()));
+  queue_.clear();
 }
 
 void EventRecorder::work(std::stop_token stop) {
@@ -143,7 +158,9 @@ void EventRecorder::create(const Event& event, const std::string& key, std::stop
     base::log_warning("event was not written", {{"reason", event.reason}, {"error", written.error().message}});
     return;
   }
-  order_.push_front({key, event.about.namespace_name, name, 1, clock_.steady()});
+  // One that was there already (a POST sent twice) has a version that we do not know: it is not counted in.
+  if (!written) return;
+  order_.push_front({key, event.about.namespace_name, name, version_of(*written), 1, clock_.steady()});
   known_[key] = order_.begin();
   if (order_.size() > options_.max_remembered) {
     known_.erase(order_.back().key);
@@ -155,14 +172,15 @@ void EventRecorder::repeat(const Event& event, Remembered& known, std::stop_toke
   ++known.count;
   // The first repetition is shown at once, later ones now and then.
   if (known.count > 2 && clock_.steady() - known.written_at < options_.series_period) return;
-  const json patch = {
-      {"series", {{"count", known.count}, {"lastObservedTime", base::format_rfc3339_micro(event.time)}}}};
+  json patch = {{"series", {{"count", known.count}, {"lastObservedTime", base::format_rfc3339_micro(event.time)}}}};
+  patch["metadata"]["resourceVersion"] = known.version;
   const auto written =
       client_.patch(kEventType, known.namespace_name, known.event_name, PatchKind::kMerge, patch, {}, stop);
   if (written) {
     known.written_at = clock_.steady();
-  } else if (written.error().code == ErrorCode::kNotFound) {
-    // The server forgets events after an hour: begin a new one.
+    known.version = version_of(*written);
+  } else if (written.error().code == ErrorCode::kNotFound || written.error().code == ErrorCode::kConflict) {
+    // The server forgets events after an hour, or somebody else has counted in this one: begin a new one.
     const std::string key = known.key;
     order_.erase(known_.at(key));
     known_.erase(key);

@@ -43,7 +43,8 @@ struct EventOptions {
 
 // Writes events.k8s.io/v1 Events on a thread of its own. record() never blocks and never fails: when more than
 // `max_queued` wait, the new one is dropped and counted (vbrain_events_dropped_total); one that the server refuses is
-// logged and dropped. The same event again (object, kind, reason, note) becomes a count in the first one's `series`.
+// logged and dropped. The same event again (object, kind, reason, note) becomes a count in the first one's `series`, as
+// long as nobody else has changed that one: else it begins anew.
 class EventRecorder {
  public:
   // References must outlive the recorder.
@@ -58,8 +59,11 @@ class EventRecorder {
   void record(const ObjectReference& about, EventKind kind, std::string_view reason, std::string_view note,
               std::string_view action);
 
-  // Waits until nothing is queued. For tests and the end of a program.
+  // Waits until nothing is queued. For tests.
   void flush();
+  // The same, for at most `patience`; what is left then is dropped and counted. For the end of a leader's term: what it
+  // has seen is written while it leads, or not at all.
+  void flush_or_drop(std::chrono::milliseconds patience);
 
  private:
   struct Event;

@@ -81,6 +81,10 @@ void Reflector::run(std::stop_token stop) {
   }
 }
 
+void Reflector::note_contact() {
+  last_contact_.store(std::chrono::steady_clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+}
+
 void Reflector::step(std::stop_token stop) {
   if (state_ == State::kWatching) {
     watch(stop);
@@ -121,6 +125,7 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
     const auto meta = for_each_item(
         answer->body, [this](std::string_view item) { take_object(without_managed_fields(item, scratch_), true); });
     if (!meta) return tl::unexpected(malformed(meta.error()));
+    note_contact();
     // All pages are of the moment of the first one.
     if (first_version.empty()) first_version = meta->resource_version;
     continue_token = meta->continue_token;
@@ -167,6 +172,7 @@ void Reflector::watch(std::stop_token stop) {
   auto done = transport_.stream(
       request, {.idle_timeout = options_.idle_timeout},
       [&](std::string_view chunk) {
+        note_contact();
         auto more = decoder.feed(chunk, [&](const WatchEvent& event) {
           event_error = take_event(event);
           return !event_error;
@@ -175,11 +181,12 @@ void Reflector::watch(std::stop_token stop) {
         return more && *more;
       },
       stop);
+  if (done) note_contact();
   if (event_error) done = tl::unexpected(std::move(*event_error));
   const bool lived = event_seen_ || std::chrono::steady_clock::now() - begin >= options_.short_watch;
   if (lived) {
     backoff_.reset();
-    failures_ = 0;
+    gone_in_a_row_ = 0;
   }
   after_watch(done, lived, stop);
 }
@@ -195,8 +202,12 @@ void Reflector::after_watch(const KubeResult<void>& ended, bool lived, std::stop
   if (wants_new_list(error)) {
     base::log_info("watch cannot go on, listing again", {{"resource", type_.plural}, {"reason", error.message}});
     state_ = State::kEmpty;
-    // The first time in a row at once, then with backoff.
-    if (failures_++ > 0) pause(backoff_.next(), stop);
+    // The first time in a row at once: a server that says so is back, whatever was before. Then with backoff.
+    if (gone_in_a_row_++ == 0) {
+      backoff_.reset();
+    } else {
+      pause(backoff_.next(), stop);
+    }
     return;
   }
   if (error.code == ErrorCode::kTooLarge || error.reason == "Malformed") state_ = State::kEmpty;
@@ -250,7 +261,6 @@ std::string Reflector::take_object(std::string_view text, bool listing) {
 void Reflector::fail(const char* what, const Error& error, std::stop_token stop) {
   if (stop.stop_requested()) return;
   counters_->failures.Increment();
-  ++failures_;
   const auto asked = std::min(error.retry_after.value_or(std::chrono::milliseconds{0}), options_.max_backoff);
   const auto wait = std::max(backoff_.next(), asked);
   base::log_warning(what, {{"resource", type_.plural},

@@ -73,10 +73,16 @@ class Reflector {
   // Until stop is requested. Never throws: an exception of the sink is logged, and the list starts again.
   void run(std::stop_token stop);
   State state() const { return state_.load(std::memory_order_relaxed); }
+  // When the API server last said something that bears on what we know: a list, an event, a bookmark, the regular end
+  // of a watch. At an open watch this is never older than the idle timeout. The epoch: never.
+  base::SteadyPoint last_contact() const {
+    return base::SteadyPoint(base::SteadyPoint::duration(last_contact_.load(std::memory_order_relaxed)));
+  }
 
  private:
   struct Counters;
 
+  void note_contact();
   void step(std::stop_token stop);
   void list(std::stop_token stop);
   void watch(std::stop_token stop);
@@ -98,11 +104,12 @@ class Reflector {
   Backoff backoff_;
   std::minstd_rand random_;
   std::atomic<State> state_{State::kEmpty};
+  std::atomic<base::SteadyPoint::rep> last_contact_{0};
   std::string resource_version_;
   std::uint32_t page_size_;
   bool first_watch_ = true;  // since the list
   bool event_seen_ = false;
-  unsigned failures_ = 0;  // in a row
+  unsigned gone_in_a_row_ = 0;
   std::string scratch_;
 };
 
@@ -155,6 +162,7 @@ class Informer final : private Reflector::Sink {
     return synced_changed_.wait(lock, stop, [this] { return synced(); });
   }
   Reflector::State state() const { return reflector_.state(); }
+  base::SteadyPoint last_contact() const { return reflector_.last_contact(); }
 
  private:
   void list_started() override { seen_.clear(); }

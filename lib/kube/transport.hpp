@@ -33,7 +33,8 @@ class Transport {
   virtual ~Transport() = default;
 
   // One request, one answer. A request may reach the server twice (a kept connection that dropped), so that a POST
-  // needs a name of its own choosing and kAlreadyExists may mean "done". Ends with kCancelled soon after `stop`.
+  // needs a name of its own choosing and kAlreadyExists may mean "done"; any other error says so by `maybe_done`. Ends
+  // with kCancelled soon after `stop`.
   virtual KubeResult<Response> call(const Request& request, std::stop_token stop) = 0;
 
   // Reads the body of the answer until the server ends it (success), the connection breaks, `sink` says enough or

@@ -51,13 +51,9 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-pid_t start_program(const std::vector<std::string>& command, const std::vector<std::string>& extra_env) {
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
-  environment.insert(environment.end(), extra_env.begin(), extra_env.end());
+pid_t start_program(const std::vector<std::string>& command) {
   pid_t pid = -1;
-  const int failure = posix_spawnp(&pid, command.at(0).c_str(), nullptr, nullptr, pointers(command).data(),
-                                   pointers(environment).data());
+  const int failure = posix_spawnp(&pid, command.at(0).c_str(), nullptr, nullptr, pointers(command).data(), environ);
   if (failure != 0) throw std::runtime_error("cannot start " + command[0] + ": " + std::strerror(failure));
   return pid;
 }

@@ -70,7 +70,7 @@ class Connection {
 
 // Runs a program to its end; its exit code, or 128 + signal.
 int run_program(const std::vector<std::string>& command);
-pid_t start_program(const std::vector<std::string>& command, const std::vector<std::string>& extra_env = {});
+pid_t start_program(const std::vector<std::string>& command);
 int wait_for_program(pid_t pid);
 
 nlohmann::json config_map(const std::string& name, const std::string& value);

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "integration/control_plane.hpp"
+#include "integration/lead_until_killed.hpp"
 #include "kube/leader_elector.hpp"
 
 namespace vbrain::testing {
@@ -89,24 +90,10 @@ TEST(Leader, AReleasedLeaseIsTakenWithoutWaitingForItsEnd) {
   EXPECT_EQ(lease->transitions, 1);
 }
 
-// The part of a process that leads until it is killed. Started by the test below, in a process of its own.
-TEST(Leader, DISABLED_HoldsTheLeaseUntilKilled) {
-  const auto config = kube::load_kubeconfig(std::getenv("LEADER_TEST_KUBECONFIG"));
-  ASSERT_TRUE(config);
-  Connection connection(*config);
-  base::SystemClock clock;
-  base::Metrics metrics;
-  LeaderElector elector(connection.client(), lease_config(std::getenv("LEADER_TEST_NAMESPACE"), "victim"), clock,
-                        metrics);
-  elector.run({}, [](std::stop_token) { std::promise<void>().get_future().wait_for(300s); });
-}
-
 TEST(Leader, AKilledLeadersLeaseIsTakenWhenItHasRunOut) {
   Connection connection;
-  const pid_t victim = start_program({"/proc/self/exe", "--gtest_filter=Leader.DISABLED_HoldsTheLeaseUntilKilled",
-                                      "--gtest_also_run_disabled_tests", "--gtest_output=", "--gtest_brief=1"},
-                                     {"LEADER_TEST_KUBECONFIG=" + ControlPlane::shared().kubeconfig().string(),
-                                      "LEADER_TEST_NAMESPACE=" + connection.ns()});
+  const pid_t victim =
+      start_program({"/proc/self/exe", "lead", ControlPlane::shared().kubeconfig().string(), connection.ns()});
   const auto deadline = std::chrono::steady_clock::now() + 30s;
   while (holder(connection) != "victim" && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(20ms);
@@ -152,4 +139,16 @@ TEST(Leader, ALeaseStolenByHandIsNotedAtTheNextRenewal) {
 }
 
 }  // namespace
+
+int lead_until_killed(const std::string& kubeconfig, const std::string& ns) {
+  const auto config = kube::load_kubeconfig(kubeconfig);
+  if (!config) return 1;
+  Connection connection(*config);
+  base::SystemClock clock;
+  base::Metrics metrics;
+  LeaderElector elector(connection.client(), lease_config(ns, "victim"), clock, metrics);
+  elector.run({}, [](std::stop_token) { std::promise<void>().get_future().wait_for(300s); });
+  return 0;
+}
+
 }  // namespace vbrain::testing

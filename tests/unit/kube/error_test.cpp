@@ -42,6 +42,18 @@ TEST(Error, CodesOfStatusAndReason) {
   }
 }
 
+TEST(Error, SaysWhetherARequestMayHaveBeenDone) {
+  for (const auto code : {ErrorCode::kTimeout, ErrorCode::kUnavailable, ErrorCode::kInternal, ErrorCode::kCancelled,
+                          ErrorCode::kTooLarge}) {
+    EXPECT_TRUE(may_have_been_done({.code = code})) << to_string(code);
+  }
+  for (const auto code : {ErrorCode::kTooManyRequests, ErrorCode::kForbidden, ErrorCode::kUnauthorized,
+                          ErrorCode::kInvalid, ErrorCode::kNotFound}) {
+    EXPECT_FALSE(may_have_been_done({.code = code})) << to_string(code);
+    EXPECT_TRUE(may_have_been_done({.code = code, .maybe_done = true})) << to_string(code);
+  }
+}
+
 TEST(Error, KeepsCauses) {
   const Error error =
       error_from_response(422, R"({"kind":"Status","reason":"Invalid","message":"m","details":{"causes":[

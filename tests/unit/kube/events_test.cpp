@@ -104,6 +104,27 @@ TEST_F(EventsTest, AnEventThatTheServerForgotBeginsAnew) {
   EXPECT_EQ(written().size(), 2u);
 }
 
+TEST_F(EventsTest, AnEventThatSomebodyElseChangedBeginsAnew) {
+  EventRecorder recorder(client_, options(), metrics_, clock_);
+  const auto record = [&] {
+    clock_.advance(2min);
+    recorder.record(job("a"), EventKind::kNormal, "Pulling", "x", "Start");
+    recorder.flush();
+  };
+  record();
+  record();
+  record();
+  ASSERT_EQ(patches().size(), 2u) << "our own changes are no conflict";
+  EXPECT_EQ(written().size(), 1u);
+  const std::string events = "/apis/events.k8s.io/v1/namespaces/ns/events";
+  json other = server_.object(events + "/" + written()[0]["metadata"]["name"].get<std::string>());
+  EXPECT_EQ(other["series"]["count"], 3);
+  server_.put(events, other);
+  record();
+  EXPECT_EQ(written().size(), 2u);
+  EXPECT_EQ(server_.object(events + "/" + written()[0]["metadata"]["name"].get<std::string>())["series"]["count"], 3);
+}
+
 TEST_F(EventsTest, DropsRatherThanBlocks) {
   std::latch entered(1);
   std::latch release(1);
@@ -121,6 +142,31 @@ TEST_F(EventsTest, DropsRatherThanBlocks) {
   recorder.flush();
   EXPECT_EQ(written().size(), 4u) << "one under way and three that waited";
   EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_events_dropped_total 2"));
+}
+
+TEST_F(EventsTest, WhatCannotBeFlushedInTimeIsNeverWritten) {
+  std::latch entered(1);
+  std::latch release(1);
+  server_.set_before([&](const Request&) {
+    entered.count_down();
+    release.wait();
+    return std::optional<Error>();
+  });
+  {
+    EventRecorder recorder(client_, options(), metrics_, clock_);
+    recorder.record(job("a"), EventKind::kNormal, "R", "under way", "A");
+    entered.wait();
+    server_.set_before({});
+    recorder.record(job("a"), EventKind::kNormal, "R", "too late", "A");
+    recorder.flush_or_drop(1ms);
+    release.count_down();
+    recorder.record(job("a"), EventKind::kNormal, "R", "of the next term", "A");
+    recorder.flush_or_drop(10s);
+  }
+  ASSERT_EQ(written().size(), 2u);
+  EXPECT_EQ(written()[0]["note"], "under way");
+  EXPECT_EQ(written()[1]["note"], "of the next term");
+  EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_events_dropped_total 1"));
 }
 
 TEST_F(EventsTest, ARefusedEventIsCountedAndForgotten) {

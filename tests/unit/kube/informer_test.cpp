@@ -50,6 +50,7 @@ class InformerScript : public ::testing::Test {
     over.get_future().wait();
     informer.stop();
     synced_ = informer.synced();
+    contact_ = informer.last_contact();
     for (const auto& thing : informer.store().list()) store_.push_back(thing->meta.name + "=" + thing->value);
     std::ranges::sort(store_);
   }
@@ -67,6 +68,7 @@ class InformerScript : public ::testing::Test {
   std::vector<std::string> store_;
   std::vector<milliseconds> pauses_;
   bool synced_ = false;
+  base::SteadyPoint contact_;
 };
 
 TEST_F(InformerScript, ListsPageByPageThenWatchesFromTheListsVersion) {
@@ -165,6 +167,21 @@ TEST_F(InformerScript, ThreeTimesGoneInARowBacksOff) {
   EXPECT_GE(pauses_[0], milliseconds(800));
 }
 
+TEST_F(InformerScript, TheFirstGoneAfterAnOutageListsAtOnce) {
+  transport_->answer(list_json(10, {}));
+  transport_->watch({bookmark_json(11)}, tl::unexpected(broken()));
+  for (int i = 0; i < 5; ++i) transport_->refuse(broken());
+  transport_->answer(list_json(90, {}));  // is the history still ours?
+  transport_->watch({}, tl::unexpected(gone()));
+  transport_->answer(list_json(90, {stored_thing("a", "1", 80)}));
+  transport_->watch({}, tl::unexpected(gone()));
+  run();
+  EXPECT_THAT(changes_, ElementsAre("->a=1"));
+  // One after the watch that ended at once, five while the server was away, one after the second 410.
+  ASSERT_EQ(pauses_.size(), 7u);
+  EXPECT_EQ(pauses_[6], milliseconds(800)) << "as after a first failure";
+}
+
 TEST_F(InformerScript, AnExpiredContinueTokenStartsTheListAgain) {
   transport_->answer(list_json(10, {stored_thing("a", "1", 3), stored_thing("gone", "1", 4)}, "next"));
   transport_->refuse(gone());
@@ -196,6 +213,18 @@ TEST_F(InformerScript, BacksOffWhileTheServerIsAwayAndStartsAnewAfterAnEvent) {
     EXPECT_GE(pauses_[i], std::max(milliseconds(800), full / 2)) << i;
   }
   EXPECT_EQ(pauses_[8], milliseconds(800));
+}
+
+TEST_F(InformerScript, KnowsWhenTheServerSpokeLast) {
+  transport_->refuse(broken());
+  run();
+  EXPECT_EQ(contact_, base::SteadyPoint()) << "a failure is no word";
+  transport_.emplace();
+  const auto begin = std::chrono::steady_clock::now();
+  transport_->answer(list_json(10, {}));
+  transport_->watch({bookmark_json(20)});
+  run();
+  EXPECT_GE(contact_, begin);
 }
 
 TEST_F(InformerScript, WaitsAsLongAsTheServerAsksButNotForEver) {
