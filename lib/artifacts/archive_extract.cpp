@@ -152,6 +152,22 @@ class Extractor {
   std::unordered_set<std::string> folders_;
 };
 
+// What people take for a table by its name: archives, workbooks, documents, pictures, programs.
+bool is_binary_format(std::string_view first_bytes) {
+  constexpr std::array<std::string_view, 10> kMagics = {"PK\x03\x04",
+                                                        "PK\x05\x06",
+                                                        "\x1f\x8b",
+                                                        "7z\xbc\xaf\x27\x1c",
+                                                        "Rar!\x1a\x07",
+                                                        "\xd0\xcf\x11\xe0",
+                                                        "%PDF-",
+                                                        "\x89PNG\r\n",
+                                                        "\xff\xd8\xff",
+                                                        "\x7f"
+                                                        "ELF"};
+  return std::ranges::any_of(kMagics, [&](std::string_view magic) { return first_bytes.starts_with(magic); });
+}
+
 template <class Piece>
 void for_each_block(int fd, const Piece& piece) {
   std::vector<char> block(kBlock);
@@ -181,10 +197,13 @@ Result<void, ArchiveError> check_xlsx(int fd) {
 
 Result<void, ArchiveError> check_csv(int fd) {
   bool clean = true;
-  for_each_block(fd, [&](std::string_view bytes, std::uint64_t) {
+  bool text = true;
+  for_each_block(fd, [&](std::string_view bytes, std::uint64_t at) {
+    if (at == 0) text = !is_binary_format(bytes);
     clean = bytes.find('\0') == std::string_view::npos;
-    return clean;
+    return clean && text;
   });
+  if (!text) return invalid("not a text file");
   if (!clean) return invalid("a text file with NUL");
   return {};
 }

@@ -62,7 +62,8 @@ Result<ArchiveListing, ArchiveError> inspect(int fd, const ArchiveLimits& limits
 Result<std::vector<InputFile>, ArchiveError> extract(const ArchiveListing& listing, int fd, const Dir& target);
 
 // Whether a spooled upload is what its extension says: an Office Open XML workbook (a ZIP that inspect() takes, but
-// for sizes and ratio, with [Content_Types].xml), text without NUL, or JSON (json_check.hpp; any size, a BOM allowed).
+// for sizes and ratio, with [Content_Types].xml), text without NUL that does not begin as a binary format does, or JSON
+// (json_check.hpp; any size, a BOM allowed).
 Result<void, ArchiveError> check_xlsx(int fd);
 Result<void, ArchiveError> check_csv(int fd);
 Result<void, ArchiveError> check_json(int fd);

@@ -107,7 +107,8 @@ bool JsonCheck::start_value(char c) {
 }
 
 bool JsonCheck::open(char c) {
-  if (objects_.size() == limit_) return false;
+  too_deep_ = objects_.size() == limit_;
+  if (too_deep_) return false;
   objects_.push_back(c == '{');
   state_ = c == '{' ? State::kFirstKey : State::kFirstElement;
   return true;

@@ -18,6 +18,8 @@ class JsonCheck {
   bool feed(std::string_view bytes);
   // True if all was fed and it is one complete value.
   bool finish();
+  // It was refused for its nesting alone.
+  bool too_deep() const { return too_deep_; }
 
  private:
   enum class State {
@@ -46,9 +48,10 @@ class JsonCheck {
   std::size_t limit_;
   State state_ = State::kValue;
   std::vector<bool> objects_;  // one per open bracket: whether it is an object
-  bool done_ = false;          // the outermost value is complete
-  bool key_ = false;           // the string is a key
-  std::string token_;          // of a number or word
+  bool too_deep_ = false;
+  bool done_ = false;  // the outermost value is complete
+  bool key_ = false;   // the string is a key
+  std::string token_;  // of a number or word
   int hex_left_ = 0;
   std::string sequence_;  // a UTF-8 sequence that is not complete yet
   std::size_t sequence_size_ = 0;

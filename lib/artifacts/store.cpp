@@ -121,7 +121,8 @@ std::optional<ArchiveWriter::Added> Store::write_input_zip(const Tenant& tenant,
   for (const InputFile& listed : file->input) {
     const auto content = root().open_file(join(input, listed.name));
     if (!content) throw CorruptFile(input + ": a file that repository.json lists is missing");
-    writer.add(listed.name, content->fd.get(), content->size, content->modified);
+    // A file's own time changes with a copy of the volume; the same input is to give the same bytes.
+    writer.add(listed.name, content->fd.get(), content->size, file->created_on);
   }
   return writer.finish();
 }

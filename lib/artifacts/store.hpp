@@ -95,7 +95,8 @@ class Store {
   // Ids of all repositories, ascending, for which `wanted` is true.
   std::vector<std::string> repositories(const Tenant& tenant,
                                         const std::function<bool(std::string_view)>& wanted = {}) const;
-  // The input of a repository as a ZIP, written to `out` at its position, one file open at a time. Nothing if absent.
+  // The input of a repository as a ZIP, written to `out` at its position, one file open at a time: the same bytes each
+  // time. Nothing if absent.
   std::optional<ArchiveWriter::Added> write_input_zip(const Tenant& tenant, std::string_view repository_id,
                                                       int out) const;
 
@@ -126,10 +127,30 @@ class Store {
   static constexpr std::uint64_t kLogBytes = 4ULL << 30;
   std::optional<ArchiveWriter::Added> write_logs_zip(const Tenant& tenant, std::string_view job_id, int out) const;
 
+  // All that a repository's index names: also jobs that are marked deleted, or whose folder is not there yet or any
+  // more. Ascending. Nothing if the repository is absent.
+  std::optional<std::vector<std::string>> index_of(const Tenant& tenant, std::string_view repository_id) const;
+
   // --- Removal. Durable: the marker or the new place survives a crash.
 
-  void mark_deleted(const Tenant& tenant, std::string_view job_id) const;
+  // Marks a job as deleted, then takes it out of its repository's index (`repository_id` may be empty), so that lists
+  // of it change too. False if the job has no folder. Repeatable.
+  bool mark_deleted(const Tenant& tenant, std::string_view job_id, std::string_view repository_id = {}) const;
+  // Marks several; those without folder are passed over. The index stays.
+  void mark_all_deleted(const Tenant& tenant, const std::vector<std::string>& job_ids) const;
   bool is_deleted(const Tenant& tenant, std::string_view job_id) const;
+  // Moves folders of jobs to `.trash`, and takes them out of the index unless `repository_id` is empty. The names that
+  // purge() wants; absent folders have none.
+  std::vector<std::string> trash_jobs(const Tenant& tenant, const std::vector<std::string>& job_ids,
+                                      std::string_view repository_id) const;
+  // Moves a repository's folder to `.trash` in one step; its jobs' folders stay where they are.
+  struct TrashedRepository {
+    std::string name;               // for purge()
+    std::vector<std::string> jobs;  // as index_of() after the move: no job can come in later
+  };
+  std::optional<TrashedRepository> trash_repository(const Tenant& tenant, std::string_view repository_id) const;
+  // Removes what was moved to `.trash`. Takes as long as there is to remove; what it leaves, sweep() finds.
+  void purge(const Tenant& tenant, std::string_view trash_name) const;
   // Moves the job's folder to `.trash`, removes its marker, and purges. True if there was a folder. Repeatable.
   // `repository_id` may be empty.
   bool remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id) const;
@@ -150,6 +171,8 @@ class Store {
   const Dir& root() const { return root_; }
 
  private:
+  void unindex(const Tenant& tenant, const std::vector<std::string>& job_ids, std::string_view repository_id) const;
+
   Dir root_;
 };
 

@@ -61,6 +61,16 @@ void copy_file(const OpenFile& from, int to) {
   }
 }
 
+// Undoes what can't be finished; a failure of that too is for the log, the first one is told.
+template <class F>
+void take_back(F undo) noexcept {
+  try {
+    undo();
+  } catch (const std::exception& error) {
+    base::log_error("what could not be published whole could not be taken back", {{"error", error.what()}});
+  }
+}
+
 }  // namespace
 
 Staging::Staging(Tenant tenant, std::shared_ptr<const Dir> parent, std::string name, Dir folder)
@@ -129,9 +139,14 @@ std::string Store::publish_repository(Staging staging, RepositoryFile file, base
     // 3. Into place. Taken in the meantime: the next id.
     if (!staging.parent_->move(staging.name_, repositories, file.repository_id)) continue;
     const auto parent = std::exchange(staging.parent_, nullptr);
-    // 4. Both parents.
-    repositories.sync();
-    parent->sync();
+    // 4. Both parents. Without them nobody is told of the repository: then it must not stay either.
+    try {
+      repositories.sync();
+      parent->sync();
+    } catch (const VolumeError&) {
+      take_back([&] { trash_repository(staging.tenant_, file.repository_id); });
+      throw;
+    }
     return file.repository_id;
   }
   throw VolumeError(EEXIST, "choose a repository id");
@@ -157,17 +172,28 @@ Result<void, PublishError> Store::publish_job(Staging staging, const JobFile& fi
   staging.folder().sync();
   // 2. The marker in the repository's index.
   if (indexed) {
-    markers->create_file(file.job_id);
-    markers->sync();
+    try {
+      markers->create_file(file.job_id);
+      markers->sync();
+    } catch (const VolumeError&) {
+      // The folder that we hold open may have been removed.
+      if (!has_repository(file.tenant, file.repository_id)) return absent;
+      throw;
+    }
   }
   // 3. Into place: from here on the job exists.
   if (!staging.parent_->move(staging.name_, jobs, file.job_id)) {
     return Unexpected<PublishError>(PublishError::kTaken);
   }
   const auto parent = std::exchange(staging.parent_, nullptr);
-  // 4. Both parents.
-  jobs.sync();
-  parent->sync();
+  // 4. Both parents. Without them nobody is told of the job: then nobody may find it either and run it.
+  try {
+    jobs.sync();
+    parent->sync();
+  } catch (const VolumeError&) {
+    take_back([&] { trash_jobs(file.tenant, {file.job_id}, file.repository_id); });
+    throw;
+  }
   // 5. A repository that was removed meanwhile takes its jobs along: whoever removed it after our marker was there has
   // seen the marker; before, we see it now.
   if (indexed && !has_repository(file.tenant, file.repository_id)) {
@@ -176,6 +202,19 @@ Result<void, PublishError> Store::publish_job(Staging staging, const JobFile& fi
   }
   return {};
 }
+
+namespace {
+
+// Whether one of `names` is the file itself or one of the folders it lies in.
+bool is_shadowed(const std::string& file, const std::unordered_set<std::string>& names) {
+  if (names.contains(file)) return true;
+  for (auto slash = file.find('/'); slash != std::string::npos; slash = file.find('/', slash + 1)) {
+    if (names.contains(file.substr(0, slash))) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 std::optional<std::vector<InputFile>> Store::overlay_repository_input(Staging& staging, std::string_view repository_id,
                                                                       std::vector<InputFile> own) const {
@@ -188,7 +227,7 @@ std::optional<std::vector<InputFile>> Store::overlay_repository_input(Staging& s
   std::unordered_set<std::string> folders;
   std::vector<InputFile> all;
   for (const InputFile& file : repository->input) {
-    if (names.contains(file.name)) continue;
+    if (is_shadowed(file.name, names)) continue;
     const auto content = source->open_file(file.name);
     if (!content) throw CorruptFile("input of " + std::string(repository_id) + ": a listed file is missing");
     for (auto slash = file.name.find('/'); slash != std::string::npos; slash = file.name.find('/', slash + 1)) {

@@ -1,88 +1,125 @@
-#include <dirent.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 
 #include "artifacts/store.hpp"
 
 namespace vbrain::artifacts {
 namespace {
 
-base::TimePoint changed(const struct stat& found) {
-  using namespace std::chrono;
-  return base::TimePoint(
-      duration_cast<milliseconds>(seconds(found.st_mtim.tv_sec) + nanoseconds(found.st_mtim.tv_nsec)));
+// Where the folder is now: out of sight at once and for good. Nothing if there is none.
+std::optional<std::string> move_to_trash(const Dir& folder, std::string_view from, const Dir& trash) {
+  std::string name = std::string(from) + "-" + random_name();
+  try {
+    if (!folder.status(from) || !folder.move(from, trash, name)) return std::nullopt;
+  } catch (const VolumeError& error) {
+    // Somebody else has moved it since.
+    if (error.code().value() == ENOENT) return std::nullopt;
+    throw;
+  }
+  return name;
 }
 
-// Calls `visit` with each folder `depth` levels below.
-template <class Visit>
-void descend(const Dir& folder, int depth, const Visit& visit) {
-  if (depth == 0) return visit(folder);
-  for (const Dir::Entry& entry : folder.list()) {
-    if (entry.type != DT_DIR) continue;
-    if (const auto below = folder.sub(entry.name)) descend(*below, depth - 1, visit);
+std::vector<std::string> job_names_in(const Dir& markers) {
+  std::vector<std::string> names;
+  for (Dir::Entry& entry : markers.list()) {
+    if (is_job_folder_name(entry.name)) names.push_back(std::move(entry.name));
+  }
+  return names;
+}
+
+}  // namespace
+
+namespace {
+
+void put_marker(const Dir& job, bool durably) {
+  try {
+    job.create_file(layout::kDeleted);
+    if (durably) job.sync();
+  } catch (const VolumeError& error) {
+    // The controller may have purged it already: what shall go has gone.
+    const int code = error.code().value();
+    if (code != ENOENT && code != ESTALE) throw;
   }
 }
 
 }  // namespace
 
-void Store::mark_deleted(const Tenant& tenant, std::string_view job_id) const {
-  const Dir job = root().at(layout::job(tenant, job_id));
-  job.create_file(layout::kDeleted);
-  job.sync();
+bool Store::mark_deleted(const Tenant& tenant, std::string_view job_id, std::string_view repository_id) const {
+  const auto job = root().sub(layout::job(tenant, job_id));
+  if (job) put_marker(*job, true);
+  if (!repository_id.empty()) unindex(tenant, {std::string(job_id)}, repository_id);
+  return job.has_value();
+}
+
+void Store::mark_all_deleted(const Tenant& tenant, const std::vector<std::string>& job_ids) const {
+  // A few are synced one by one; for more, one pass over the file system is cheaper.
+  constexpr std::size_t kFew = 8;
+  for (const std::string& id : job_ids) {
+    const auto job = root().sub(layout::job(tenant, id));
+    if (!job) continue;
+    put_marker(*job, job_ids.size() <= kFew);
+  }
+  if (job_ids.size() > kFew && syncfs(root().fd()) != 0) throw VolumeError(errno, "syncfs");
 }
 
 bool Store::is_deleted(const Tenant& tenant, std::string_view job_id) const {
   return root().status(layout::deleted(tenant, job_id)).has_value();
 }
 
-bool Store::remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id) const {
-  const std::string path = layout::job(tenant, job_id);
-  bool found = false;
-  if (root().status(path)) {
-    const Dir jobs = root().at(layout::jobs(tenant));
+std::vector<std::string> Store::trash_jobs(const Tenant& tenant, const std::vector<std::string>& job_ids,
+                                           std::string_view repository_id) const {
+  std::vector<std::string> moved;
+  if (const auto jobs = root().sub(layout::jobs(tenant))) {
     const Dir trash = root().make(layout::trash(tenant));
-    const std::string name = std::string(job_id) + "-" + random_name();
-    try {
-      // 1. Out of sight at once and for good, however long the purge takes.
-      found = jobs.move(job_id, trash, name);
-      trash.sync();
-      jobs.sync();
-      // 2. The bytes.
-      trash.remove_tree(name);
-    } catch (const VolumeError& error) {
-      // Somebody else has moved it since.
-      if (error.code().value() != ENOENT) throw;
+    for (const std::string& id : job_ids) {
+      if (auto name = move_to_trash(*jobs, id, trash)) moved.push_back(std::move(*name));
     }
+    trash.sync();
+    jobs->sync();
   }
-  // 3. The index, last: until then the job's absence hides the marker.
-  if (!repository_id.empty()) {
-    if (const auto markers = root().sub(layout::markers(tenant, repository_id))) {
-      if (markers->remove_file(job_id)) markers->sync();
-    }
-  }
-  return found;
+  // The index last: until then the folder's absence hides the entry.
+  if (!repository_id.empty()) unindex(tenant, job_ids, repository_id);
+  return moved;
 }
 
-std::size_t Store::sweep(base::TimePoint before) const {
-  std::size_t removed = 0;
-  const auto sweep_folder = [&](const Dir& folder, std::string_view prefix) {
-    for (const Dir::Entry& entry : folder.list()) {
-      if (!entry.name.starts_with(prefix)) continue;
-      const auto found = folder.status(entry.name);
-      if (found && changed(*found) < before && folder.remove_tree(entry.name)) ++removed;
-    }
-  };
-  if (const auto bin = root().sub("bin")) sweep_folder(*bin, ".staging-");
-  const auto tenants = root().sub("tenants");
-  if (!tenants) return removed;
-  descend(*tenants, 3, [&](const Dir& tenant) {
-    for (const char* place : {".staging", ".trash"}) {
-      if (const auto folder = tenant.sub(place)) sweep_folder(*folder, "");
-    }
-  });
-  return removed;
+void Store::unindex(const Tenant& tenant, const std::vector<std::string>& job_ids,
+                    std::string_view repository_id) const {
+  const auto markers = root().sub(layout::markers(tenant, repository_id));
+  if (!markers) return;
+  bool changed = false;
+  for (const std::string& id : job_ids) changed = markers->remove_file(id) || changed;
+  if (changed) markers->sync();
+}
+
+bool Store::remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id) const {
+  const auto moved = trash_jobs(tenant, {std::string(job_id)}, repository_id);
+  for (const std::string& name : moved) purge(tenant, name);
+  return !moved.empty();
+}
+
+std::optional<Store::TrashedRepository> Store::trash_repository(const Tenant& tenant,
+                                                                std::string_view repository_id) const {
+  const auto repositories = root().sub(layout::repositories(tenant));
+  if (!repositories || !is_repository_id(repository_id)) return std::nullopt;
+  const Dir trash = root().make(layout::trash(tenant));
+  auto name = move_to_trash(*repositories, repository_id, trash);
+  if (!name) return std::nullopt;
+  trash.sync();
+  repositories->sync();
+  TrashedRepository trashed{*name, {}};
+  if (const auto markers = trash.sub(*name + "/jobs")) trashed.jobs = job_names_in(*markers);
+  return trashed;
+}
+
+void Store::purge(const Tenant& tenant, std::string_view trash_name) const {
+  if (const auto trash = root().sub(layout::trash(tenant))) trash->remove_tree(trash_name);
+}
+
+std::optional<std::vector<std::string>> Store::index_of(const Tenant& tenant, std::string_view repository_id) const {
+  const auto markers = root().sub(layout::markers(tenant, repository_id));
+  if (!markers) return std::nullopt;
+  return job_names_in(*markers);
 }
 
 }  // namespace vbrain::artifacts

@@ -163,6 +163,26 @@ TEST_F(StoreTest, OverlaysTheRepositorysInput) {
   EXPECT_THAT(names_in_zip(zip.get()), UnorderedElementsAre("both.csv", "old.csv", "d/deep.csv"));
 }
 
+TEST_F(StoreTest, AFileOfTheJobHidesAFolderOfTheRepository) {
+  Staging staging = store.stage(kTenant);
+  staging.input().make_new("d");
+  staging.input().make_new("d/e");
+  const std::string hash(64, 'a');
+  for (const char* name : {"d/one", "d/e/two", "three"}) {
+    write_all(staging.input().create_file(name)->get(), "x");
+  }
+  const std::string id = store.publish_repository(
+      std::move(staging),
+      {.created_by = "ana", .input = {{"d/one", 1, hash}, {"d/e/two", 1, hash}, {"three", 1, hash}}}, kTime);
+  Staging own = store.stage(kTenant);
+  write_all(own.input().create_file("d")->get(), "y");
+  const auto all = store.overlay_repository_input(own, id, {{"d", 1, hash}});
+  ASSERT_TRUE(all);
+  ASSERT_EQ(all->size(), 2U);
+  EXPECT_EQ(all->front().name, "three");
+  EXPECT_EQ(all->back().name, "d");
+}
+
 TEST_F(StoreTest, StagedFoldersGoAwayUnpublished) {
   {
     Staging staging = store.stage(kTenant);

@@ -1,0 +1,155 @@
+#include "artifacts/store_scan.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <memory>
+
+namespace vbrain::artifacts {
+namespace {
+
+// Levels of a tree that is asked for its age; what lies deeper counts as old.
+constexpr int kAgeDepth = 64;
+// tenants/<organization>/<application>/<client>
+constexpr int kTenantDepth = 3;
+
+base::TimePoint time_of(const timespec& time) {
+  using namespace std::chrono;
+  return base::TimePoint(duration_cast<milliseconds>(seconds(time.tv_sec) + nanoseconds(time.tv_nsec)));
+}
+
+// A rename leaves the time of modification as it was and moves only that of the inode.
+base::TimePoint changed_at(const struct stat& found) {
+  return std::max(time_of(found.st_mtim), time_of(found.st_ctim));
+}
+
+// Calls `visit` with one entry after the other until it returns false; false if it did. Nothing is collected, so that
+// a folder of a million jobs takes no more memory than one of ten.
+template <class Visit>
+bool each_entry(const Dir& folder, const Visit& visit) {
+  const int copy = openat(folder.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (copy < 0) throw VolumeError(errno, "list a folder");
+  struct Close {
+    void operator()(DIR* stream) const { closedir(stream); }
+  };
+  const std::unique_ptr<DIR, Close> stream(fdopendir(copy));
+  if (stream == nullptr) {
+    const int error = errno;
+    ::close(copy);
+    throw VolumeError(error, "list a folder");
+  }
+  for (;;) {
+    errno = 0;
+    const dirent* entry = readdir(stream.get());
+    if (entry == nullptr) {
+      if (errno != 0) throw VolumeError(errno, "list a folder");
+      return true;
+    }
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    unsigned char type = entry->d_type;
+    if (type == DT_UNKNOWN) {
+      if (const auto found = folder.status(name)) type = static_cast<unsigned char>(IFTODT(found->st_mode));
+    }
+    if (!visit(Dir::Entry{name, type})) return false;
+  }
+}
+
+// Calls `visit` with each folder `depth` levels below and its path until it returns false.
+template <class Visit>
+bool descend(const Dir& folder, const std::string& path, int depth, const Visit& visit) {
+  if (depth == 0) return visit(folder, path);
+  return each_entry(folder, [&](const Dir::Entry& entry) {
+    if (entry.type != DT_DIR) return true;
+    const auto below = folder.sub(entry.name);
+    return !below || descend(*below, path + "/" + entry.name, depth - 1, visit);
+  });
+}
+
+// Whether nothing in the tree changed since: an upload of a day goes on below a folder that was made a day ago.
+bool is_older(const Dir& folder, const std::string& name, base::TimePoint before, int depth = kAgeDepth) {
+  const auto found = folder.status(name);
+  if (!found) return false;
+  if (changed_at(*found) >= before) return false;
+  if (!S_ISDIR(found->st_mode) || depth == 0) return true;
+  const auto below = folder.sub(name);
+  return below &&
+         each_entry(*below, [&](const Dir::Entry& entry) { return is_older(*below, entry.name, before, depth - 1); });
+}
+
+}  // namespace
+
+bool ScannedJob::has(std::string_view name) const {
+  return jobs_.status(id_ + "/" + std::string(name)).has_value();
+}
+
+bool ScannedJob::is_deleted() const {
+  return has(layout::kDeleted);
+}
+
+bool ScannedJob::has_record() const {
+  return has(layout::kStatusFile);
+}
+
+std::optional<base::TimePoint> ScannedJob::changed() const {
+  const auto found = jobs_.status(id_);
+  if (!found) return std::nullopt;
+  return changed_at(*found);
+}
+
+std::optional<JobFile> ScannedJob::read() const {
+  const auto text = jobs_.read_file(id_ + "/" + std::string(layout::kJobFile), kJobFileLimit);
+  if (!text) return std::nullopt;
+  auto file = decode_job_file(*text);
+  if (!file) throw CorruptFile(path_ + "/job.json: " + file.error());
+  // A folder that was moved or copied by hand: its job is another tenant's, or another job.
+  if (layout::job(file->tenant, file->job_id) != path_) throw CorruptFile(path_ + "/job.json: is of another folder");
+  return std::move(*file);
+}
+
+void scan_jobs(const Store& store, const std::function<bool(const ScannedJob&)>& visit) {
+  const auto tenants = store.root().sub("tenants");
+  if (!tenants) return;
+  descend(*tenants, "tenants", kTenantDepth, [&](const Dir& tenant, const std::string& path) {
+    const auto jobs = tenant.sub("jobs");
+    return !jobs || each_entry(*jobs, [&](const Dir::Entry& entry) {
+      if (entry.type != DT_DIR || !is_job_folder_name(entry.name)) return true;
+      return visit(ScannedJob(*jobs, path + "/jobs/" + entry.name, entry.name));
+    });
+  });
+}
+
+std::size_t sweep_rubbish(const Store& store, base::TimePoint before, std::stop_token stop) {
+  std::size_t removed = 0;
+  const auto sweep_folder = [&](const Dir& folder, std::string_view prefix) {
+    each_entry(folder, [&](const Dir::Entry& entry) {
+      if (!entry.name.starts_with(prefix)) return !stop.stop_requested();
+      try {
+        if (is_older(folder, entry.name, before) && folder.remove_tree(entry.name)) ++removed;
+      } catch (const VolumeError&) {
+        // An application may have left what we may not read; it stays, the rest goes.
+      }
+      return !stop.stop_requested();
+    });
+  };
+  sweep_folder(store.root(), ".probe-");
+  if (const auto bin = store.root().sub("bin")) sweep_folder(*bin, ".staging-");
+  const auto tenants = store.root().sub("tenants");
+  if (!tenants) return removed;
+  descend(*tenants, "tenants", kTenantDepth, [&](const Dir& tenant, const std::string&) {
+    for (const char* place : {".staging", ".trash"}) {
+      if (const auto folder = tenant.sub(place)) sweep_folder(*folder, "");
+    }
+    return !stop.stop_requested();
+  });
+  return removed;
+}
+
+std::size_t Store::sweep(base::TimePoint before) const {
+  return sweep_rubbish(*this, before, {});
+}
+
+}  // namespace vbrain::artifacts

@@ -1,0 +1,139 @@
+#include "artifacts/store_scan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "base/clock.hpp"
+#include "unit/artifacts/temp_dir.hpp"
+
+namespace vbrain::artifacts {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::hours;
+using vbrain::testing::TempDir;
+using vbrain::testing::write_file;
+
+const Tenant kNorth{"acme", "Tutorial", "north"};
+const Tenant kSouth{"a/b", "Tutorial", "..\u00e9"};
+
+class StoreScanTest : public ::testing::Test {
+ protected:
+  void publish(const Tenant& tenant, const std::string& id) {
+    JobFile file;
+    file.job_id = id;
+    file.tenant = tenant;
+    ASSERT_TRUE(store_.publish_job(file));
+  }
+  std::set<std::string> scanned() {
+    std::set<std::string> paths;
+    scan_jobs(store_, [&](const ScannedJob& job) {
+      EXPECT_TRUE(paths.insert(job.path()).second) << job.path() << " twice";
+      return true;
+    });
+    return paths;
+  }
+  base::TimePoint now() { return base::SystemClock().now(); }
+
+  TempDir folder_;
+  Store store_{folder_.path()};
+};
+
+TEST_F(StoreScanTest, FindsTheJobsOfAllTenants) {
+  EXPECT_TRUE(scanned().empty()) << "a new volume";
+  publish(kNorth, "job-1");
+  publish(kNorth, "job-2");
+  publish(kSouth, "job-1");
+  write_file(folder_ / "tenants/acme/Tutorial/north/jobs/README", "somebody's");
+  write_file(folder_ / "tenants/acme/Tutorial/north/jobs/Not an id/job.json", "{}");
+  write_file(folder_ / "tenants/acme/stray", "x");
+  const std::set<std::string> want = {layout::job(kNorth, "job-1"), layout::job(kNorth, "job-2"),
+                                      layout::job(kSouth, "job-1")};
+  EXPECT_EQ(scanned(), want);
+}
+
+TEST_F(StoreScanTest, FindsAThousandAndStopsWhenTold) {
+  for (int i = 0; i < 1000; ++i) fs::create_directories(folder_ / (layout::jobs(kNorth) + "/job-" + std::to_string(i)));
+  EXPECT_EQ(scanned().size(), 1000u);
+  int seen = 0;
+  scan_jobs(store_, [&](const ScannedJob&) { return ++seen < 3; });
+  EXPECT_EQ(seen, 3);
+}
+
+TEST_F(StoreScanTest, TellsWhatIsInAFolder) {
+  publish(kNorth, "job-1");
+  const auto look = [&](const auto& use) {
+    scan_jobs(store_, [&](const ScannedJob& job) {
+      use(job);
+      return true;
+    });
+  };
+  look([&](const ScannedJob& job) {
+    EXPECT_FALSE(job.is_deleted());
+    EXPECT_FALSE(job.has_record());
+    EXPECT_LT(now() - *job.changed(), hours(1));
+    EXPECT_EQ(job.read()->tenant, kNorth);
+  });
+  store_.mark_deleted(kNorth, "job-1");
+  store_.write_status(kNorth, "job-1", {{"status", {{"phase", "Failed"}}}});
+  look([&](const ScannedJob& job) {
+    EXPECT_TRUE(job.is_deleted());
+    EXPECT_TRUE(job.has_record());
+  });
+}
+
+// Copied, moved or written by hand: what it tells of is not what lies here.
+TEST_F(StoreScanTest, AFolderThatTellsOfAnotherIsSpoilt) {
+  publish(kNorth, "job-1");
+  const std::string file = vbrain::testing::read_file(folder_ / layout::job_file(kNorth, "job-1"));
+  fs::remove_all(folder_ / layout::job(kNorth, "job-1"));
+  for (const Tenant& tenant : {kNorth, kSouth}) {
+    write_file(folder_ / layout::job_file(tenant, tenant == kNorth ? "job-2" : "job-1"), file);
+  }
+  write_file(folder_ / layout::job_file(kNorth, "job-3"), "{half");
+  int spoilt = 0;
+  scan_jobs(store_, [&](const ScannedJob& job) {
+    EXPECT_THROW(job.read(), CorruptFile) << job.path();
+    ++spoilt;
+    return true;
+  });
+  EXPECT_EQ(spoilt, 3);
+}
+
+TEST_F(StoreScanTest, AFolderThatGoesAwayIsNoError) {
+  publish(kNorth, "job-1");
+  scan_jobs(store_, [&](const ScannedJob& job) {
+    fs::remove_all(folder_ / job.path());
+    EXPECT_FALSE(job.changed());
+    EXPECT_FALSE(job.read());
+    EXPECT_FALSE(job.is_deleted());
+    return true;
+  });
+}
+
+TEST_F(StoreScanTest, SweepsWhatNobodyWritesToAnyMore) {
+  write_file(folder_ / (layout::staging(kNorth) + "/old/input/f"), "x");
+  write_file(folder_ / (layout::trash(kSouth) + "/old/attempts/1/f"), "x");
+  write_file(folder_ / "bin/.staging-x/runner", "x");
+  write_file(folder_ / ".probe-x", "x");
+  publish(kNorth, "job-1");
+  EXPECT_EQ(store_.sweep(now() - hours(1)), 0U) << "younger than that";
+  EXPECT_EQ(store_.sweep(now() + hours(1)), 4U);
+  EXPECT_FALSE(fs::exists(folder_ / (layout::staging(kNorth) + "/old")));
+  EXPECT_FALSE(fs::exists(folder_ / (layout::trash(kSouth) + "/old")));
+  EXPECT_TRUE(store_.has_job(kNorth, "job-1"));
+}
+
+// An upload of many hours: its folder is old, its file grows.
+TEST_F(StoreScanTest, AFreshFileDeepInsideKeepsTheWhole) {
+  write_file(folder_ / (layout::staging(kNorth) + "/upload/input/a/b/f"), "x");
+  const auto old = fs::file_time_type::clock::now() + hours(3);
+  fs::last_write_time(folder_ / (layout::staging(kNorth) + "/upload/input/a/b/f"), old);
+  EXPECT_EQ(store_.sweep(now() + hours(1)), 0U);
+  EXPECT_EQ(store_.sweep(now() + hours(4)), 1U);
+}
+
+}  // namespace
+}  // namespace vbrain::artifacts
