@@ -1,5 +1,6 @@
 #include "job/names.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
 
@@ -45,6 +46,16 @@ bool is_job_id(std::string_view text) {
     if (is_dash_position(i) ? text[i] != '-' : kHexDigits.find(text[i]) == std::string_view::npos) return false;
   }
   return true;
+}
+
+std::optional<base::TimePoint> time_of_job_id(std::string_view id) {
+  if (!is_job_id(id) || id[14] != '7') return std::nullopt;
+  std::int64_t milliseconds = 0;
+  // Twelve digits and a dash among them.
+  for (const char c : id.substr(0, 13)) {
+    if (c != '-') milliseconds = milliseconds * 16 + static_cast<std::int64_t>(kHexDigits.find(c));
+  }
+  return base::TimePoint(std::chrono::milliseconds(milliseconds));
 }
 
 std::string label_hash(std::string_view name) {

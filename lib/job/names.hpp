@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,9 @@ std::string new_job_id(base::TimePoint now);
 
 // True for any UUID in the canonical lower-case form of RFC 9562 section 4 (kubectl users may bring version 4).
 bool is_job_id(std::string_view text);
+
+// When a job id of version 7 was made; nothing for any other text.
+std::optional<base::TimePoint> time_of_job_id(std::string_view id);
 
 // The first 16 hex digits of the name's SHA-256: names of tenants may hold what label values can't.
 std::string label_hash(std::string_view name);
