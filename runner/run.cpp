@@ -16,6 +16,7 @@
 #include "artifacts/manifest.hpp"
 #include "artifacts/utf8.hpp"
 #include "base/clock.hpp"
+#include "base/failpoint.hpp"
 #include "runner/child.hpp"
 #include "runner/landlock.hpp"
 #include "runner/log_copy.hpp"
@@ -77,7 +78,9 @@ class Attempt {
   int run() {
     try {
       // 1. The claim, durable. Who loses starts nothing and touches nothing.
+      base::failpoint("runner.before-claim");
       claim();
+      base::failpoint("runner.claimed");
       // 2. What the application reads, and where it writes.
       prepare_work();
       // 3. The application.
@@ -87,6 +90,7 @@ class Attempt {
     } catch (const artifacts::VolumeError& error) {
       return give_up({Kind::kExecFailed, kOwnFailure, error.what()});
     }
+    base::failpoint("runner.started");
     // 4. Until it ends: its streams go to the volume and to ours, signals to it.
     const int status = processes_.wait_for(child_.pid);
     note_end(status);
@@ -96,7 +100,9 @@ class Attempt {
     //    how the application ended.
     report_provisionally();
     // 7. All files, then the manifest that vouches for them, then the report.
+    base::failpoint("runner.before-seal");
     seal();
+    base::failpoint("runner.sealed");
     report(settings_, manifest_.outcome);
     return manifest_.outcome.exit_code;
   }
@@ -247,6 +253,7 @@ class Attempt {
   void write_manifest() {
     try {
       attempt_->sync();
+      base::failpoint("runner.before-manifest");
       attempt_->write_file_durably(layout::kManifest, encode_manifest(manifest_));
     } catch (const artifacts::VolumeError& error) {
       fail_seal(error.what());

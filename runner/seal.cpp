@@ -203,7 +203,9 @@ Result<std::uint64_t, std::string> seal_result(const Dir& work, const Dir& attem
       if (file->size > kResultLimit) return Unexpected<std::string>("it is larger than 16 MiB");
       artifacts::JsonCheck check;
       read_blocks(*file, [&](std::string_view bytes) {
-        if (!check.feed(bytes)) throw Refused{"it is not JSON: wrong near byte " + std::to_string(size)};
+        const bool good = check.feed(bytes);
+        if (check.too_deep()) throw Refused{"it is nested deeper than 64"};
+        if (!good) throw Refused{"it is not JSON: wrong near byte " + std::to_string(size)};
         artifacts::write_all(sealed.fd(), bytes);
         size += bytes.size();
       });

@@ -132,6 +132,8 @@ TEST(Runner, ReportsEveryEnd) {
       {"a folder", {"/etc"}, 123, Kind::kExecFailed, "/etc: Permission denied"},
       {"result is no JSON", sh("echo '{' > $VBRAIN_RESULT_FILE"), 124, Kind::kInvalidResult, "it is not JSON"},
       {"result is empty", sh(": > $VBRAIN_RESULT_FILE"), 124, Kind::kInvalidResult, "it is empty"},
+      {"result is nested too deep", sh("printf '%065d' 0 | tr 0 '[' > $VBRAIN_RESULT_FILE"), 124, Kind::kInvalidResult,
+       "nested deeper than 64"},
       {"result is NaN", sh("echo NaN > $VBRAIN_RESULT_FILE"), 124, Kind::kInvalidResult, "it is not JSON"},
       {"result is large", sh("truncate -s 17M $VBRAIN_RESULT_FILE"), 124, Kind::kInvalidResult, "16 MiB"},
       {"result is a link", sh("ln -s /etc/passwd $VBRAIN_RESULT_FILE"), 124, Kind::kInvalidResult, "regular file"},
@@ -225,10 +227,11 @@ TEST(Runner, ShowsLogsWhileTheyHappen) {
 // Both as a subreaper and as PID 1.
 void expect_no_survivors(const std::vector<std::string>& before) {
   const Sandbox box;
-  // One in a session of its own with the streams closed, one that holds them, both writing for ever.
+  // One in a session of its own with the streams closed, one that holds them, both writing for as long as the folder
+  // is there: should the runner leave them, the end of the test does not.
   auto process = box.start({"/bin/sh", "-c", R"(
-    setsid sh -c 'while :; do echo more >> "$VBRAIN_OUTPUT_DIR/f"; done' > /dev/null 2>&1 < /dev/null &
-    (trap "" TERM HUP; while :; do echo more >> "$VBRAIN_OUTPUT_DIR/g"; done) &
+    setsid sh -c 'while echo more >> "$VBRAIN_OUTPUT_DIR/f"; do :; done' > /dev/null 2>&1 < /dev/null &
+    (trap "" TERM HUP; while echo more >> "$VBRAIN_OUTPUT_DIR/g"; do :; done) &
     while [ ! -s "$VBRAIN_OUTPUT_DIR/f" ] || [ ! -s "$VBRAIN_OUTPUT_DIR/g" ]; do :; done
     exit 0)"},
                            {}, before);
