@@ -56,7 +56,13 @@ struct PurgeFolder {};
 // Takes our finalizer off. Precondition: resourceVersion.
 struct RemoveFinalizer {};
 
+// Removes the resource of an ended job; its folder stays, and answers from then on. The record on the volume is made
+// sure of once more, then the finalizer is taken off, so that the removal is no reason to purge (precondition
+// resourceVersion), then the resource goes (preconditions UID and resourceVersion). Done half, the rest is done at the
+// next look.
+struct DeleteJob {};
+
 using Action = std::variant<AddFinalizer, InspectAttempt, CloseAttempt, WriteStatus, CreatePod, StopPod, ArchiveStatus,
-                            PurgeFolder, RemoveFinalizer>;
+                            PurgeFolder, RemoveFinalizer, DeleteJob>;
 
 }  // namespace vbrain::controller

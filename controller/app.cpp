@@ -6,14 +6,17 @@
 #include <memory>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 
 #include "artifacts/store.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "controller/admission.hpp"
 #include "controller/executor.hpp"
 #include "controller/health_server.hpp"
 #include "controller/job_reconciler.hpp"
 #include "controller/runner_install.hpp"
+#include "controller/sweeper.hpp"
 #include "controller/volume.hpp"
 #include "kube/client.hpp"
 #include "kube/config.hpp"
@@ -25,6 +28,9 @@
 
 namespace vbrain::controller {
 namespace {
+
+// For what a leader has still to tell when its term ends.
+constexpr std::chrono::milliseconds kLastEvents{1'000};
 
 kube::Config load_kube_config(const Config& config) {
   auto loaded = kube::load_config(config.kubeconfig);
@@ -103,34 +109,57 @@ class App {
 
     kube::EventRecorder events(client_, {.instance = config_.identity}, metrics_, clock_);
     kube::LeaderElector elector(client_, lease_config(), clock_, metrics_);
+    const auto may_write = [&] { return !config_.leader_elect || elector.leading(); };
     Executor executor({.client = client_,
                        .volume = volume,
                        .events = events,
                        .metrics = metrics_,
                        .clock = clock_,
                        .pod = pod_settings(),
-                       .may_write = [&] { return !config_.leader_elect || elector.leading(); }});
+                       .may_write = may_write});
     kube::Informer<job::Job> jobs(*transport_, namespace_, "", metrics_);
     kube::Informer<job::Application> applications(*transport_, namespace_, "", metrics_);
+    kube::Informer<job::Client> clients(*transport_, namespace_, "", metrics_);
     kube::Informer<kube::Pod> pods(*transport_, namespace_, std::string(kPodSelector), metrics_);
-    JobReconciler reconciler({jobs.store(), applications.store(), pods.store()}, executor, clock_,
+    Admission admission(
+        {jobs.store(), applications.store(), clients.store()}, [this](const std::string& job) { queue_.add(job); },
+        metrics_);
+    JobReconciler reconciler({jobs.store(), applications.store(), pods.store()}, admission, executor, clock_,
                              {.node_loss_timeout = config_.node_loss_timeout, .retry_backoff = config_.retry_backoff});
+    Sweeper sweeper({.store = store,
+                     .client = client_,
+                     .jobs = jobs.store(),
+                     .metrics = metrics_,
+                     .clock = clock_,
+                     .namespace_name = namespace_,
+                     .may_write = may_write},
+                    {.scan_interval = config_.scan_interval, .sweep_age = config_.sweep_age});
+    connect_admission(jobs, applications, clients, admission);
     connect_handlers(jobs, applications, pods, reconciler);
-    jobs.start();
-    applications.start();
-    pods.start();
+    const Running watching([&] { jobs.start(), applications.start(), clients.start(), pods.start(); },
+                           [&] { jobs.stop(), applications.stop(), clients.stop(), pods.stop(); });
 
     const auto lead = [&](std::stop_token leading) {
-      if (!jobs.wait_synced(leading) || !applications.wait_synced(leading) || !pods.wait_synced(leading)) return;
+      if (!jobs.wait_synced(leading) || !applications.wait_synced(leading) || !clients.wait_synced(leading) ||
+          !pods.wait_synced(leading)) {
+        return;
+      }
       kube::Controller controller(
           {.name = "job", .workers = config_.workers},
           [&](const std::string& key, std::stop_token token) { return reconciler.reconcile(key, token); }, metrics_,
           clock_);
       const CurrentQueue::Term term(queue_, controller.queue());
+      const Admission::Term counting(admission);
       for (const std::string& name : jobs.store().names()) controller.queue().add(name);
+      // What it finds comes back as a change of a Job; no worker waits for it.
+      std::jthread sweeping([&](std::stop_token token) { sweeper.run(token); });
+      const std::stop_callback end_of_term(leading, [&] { sweeping.request_stop(); });
       controller.run(leading);
+      // Who was deposed tells nothing any more; who goes in good order has a moment to.
+      events.flush_or_drop(may_write() ? kLastEvents : std::chrono::milliseconds(0));
     };
-    const ReadyWhile ready(*this, [&] { return jobs.synced() && applications.synced() && pods.synced(); });
+    const ReadyWhile ready(*this,
+                           [&] { return jobs.synced() && applications.synced() && clients.synced() && pods.synced(); });
     if (config_.leader_elect) {
       // A lost lease is not the end of the program: caches are warm, and the next term begins where it can.
       while (!stop_.stop_requested()) elector.run(stop_, lead);
@@ -164,7 +193,8 @@ class App {
                            [](const job::Application& application) { return std::vector{application.application_id}; });
     pods.add_index(kPodsByJob, [](const kube::Pod& pod) { return std::vector{controlling_job(pod)}; });
 
-    jobs.add_handler([this](const kube::Change<job::Job>& change) {
+    jobs.add_handler([this, &reconciler](const kube::Change<job::Job>& change) {
+      reconciler.on_job_change(change);
       queue_.add((change.now ? change.now : change.old)->meta.name);
     });
     pods.add_handler([this, &reconciler](const kube::Change<kube::Pod>& change) {
@@ -175,14 +205,38 @@ class App {
       }
     });
     applications.add_handler([this, &jobs](const kube::Change<job::Application>& change) {
+      // Who may go because of another limit is known to the admission.
+      if (change.old && change.now && same_but_for_places(*change.old, *change.now)) return;
       for (const auto& application : {change.old, change.now}) {
         if (!application) continue;
+        const bool new_ttl = !change.old || !change.now ||
+                             change.old->ttl_seconds_after_finished != change.now->ttl_seconds_after_finished;
         for (const auto& job : jobs.store().by_index(kJobsByApplication, application->application_id)) {
-          if (!job::is_terminal(job->status.phase)) queue_.add(job->meta.name);
+          if (new_ttl || !job::is_terminal(job->status.phase)) queue_.add(job->meta.name);
         }
       }
     });
   }
+
+  // Before the other handlers: a job that is put into the queue has its place in the order.
+  static void connect_admission(kube::Informer<job::Job>& jobs, kube::Informer<job::Application>& applications,
+                                kube::Informer<job::Client>& clients, Admission& admission) {
+    clients.add_index(kClientsByTenant, [](const job::Client& client) { return std::vector{tenant_key(client)}; });
+    jobs.add_handler([&](const kube::Change<job::Job>& change) { admission.on_job_change(change); });
+    applications.add_handler(
+        [&](const kube::Change<job::Application>& change) { admission.on_application_change(change); });
+    clients.add_handler([&](const kube::Change<job::Client>& change) { admission.on_client_change(change); });
+  }
+
+  // Ends on every way out, before what its threads use is gone.
+  class Running {
+   public:
+    Running(const std::function<void()>& start, std::function<void()> stop) : stop_(std::move(stop)) { start(); }
+    ~Running() { stop_(); }
+
+   private:
+    const std::function<void()> stop_;
+  };
 
   // Lets /readyz ask something that does not live as long as the listener.
   class ReadyWhile {
@@ -202,7 +256,7 @@ class App {
     if (stop_.stop_requested()) return "stopping";
     const std::lock_guard lock(ready_mutex_);
     if (!synced_) return "starting";
-    return synced_() ? std::string{} : "waiting for the first list of Jobs, Applications and pods";
+    return synced_() ? std::string{} : "waiting for the first list of Jobs, Applications, Clients and pods";
   }
 
   const Config& config_;

@@ -1,6 +1,7 @@
 #include <array>
 #include <string_view>
 
+#include "controller/folder_rules.hpp"
 #include "controller/plan.hpp"
 #include "controller/status_edit.hpp"
 #include "controller/wording.hpp"
@@ -14,7 +15,10 @@ using Stage = PodView::Stage;
 
 // A pod that runs, or waits for an odd reason, for less than this is not worth a write.
 constexpr milliseconds kWorthTelling{1'000};
+// The scheduler says "unschedulable" of many a pod at its first look, and finds a place at the next.
+constexpr milliseconds kSchedulerPatience{5'000};
 constexpr milliseconds kAskAgain{10'000};
+constexpr milliseconds kAskAgainAtMost{120'000};
 
 bool is_pull_trouble(std::string_view reason) {
   return reason == "ErrImagePull" || reason == "ImagePullBackOff";
@@ -33,6 +37,8 @@ class AttemptRules {
     const PodSighting* sighting = s_.pod_of(attempt_);
     stop_earlier_pods();
     if (!plan_.actions.empty()) return plan_;
+    if (s_.record) return Plan::of(WriteStatus{with_recorded_end(s_, *s_.record), {}});
+    if (s_.newest_attempt > attempt_) return Plan::of(WriteStatus{with_attempt_found(s_, s_.newest_attempt), {}});
     wake_at_deadline();
     if (sighting != nullptr && !sighting->gone) return with_pod(*sighting);
     // A refusal tells that there is no pod, whoever holds the claim.
@@ -82,7 +88,10 @@ class AttemptRules {
     if (view.stage == Stage::kEnded) {
       const auto verdict = judge_pod(*sighting.pod, s_.files ? &*s_.files : nullptr);
       if (verdict) return finish(*verdict, &sighting);
-      return s_.files ? wait_for_manifest(&sighting) : Plan::of(InspectAttempt{attempt_});
+      if (!s_.files) return Plan::of(InspectAttempt{attempt_});
+      // It says that it lost the claim, and nobody has it: then nobody shall.
+      if (!s_.files->claim) return Plan::of(CloseAttempt{attempt_});
+      return wait_for_manifest(&sighting);
     }
     if (view.stopping) return with_stopping_pod(sighting);
     if (stop_order()) return Plan::of(StopPod{sighting.pod->meta.name, sighting.pod->meta.uid});
@@ -109,8 +118,9 @@ class AttemptRules {
       return give_up_unstarted(*overdue, &sighting);
     }
     if (view.waiting_reason.empty()) return plan_;
-    if (sighting.waiting_for < kWorthTelling) {
-      plan_.wake_after(kWorthTelling - sighting.waiting_for);
+    const milliseconds patience = view.waiting_reason == "Unschedulable" ? kSchedulerPatience : kWorthTelling;
+    if (sighting.waiting_for < patience) {
+      plan_.wake_after(patience - sighting.waiting_for);
       return plan_;
     }
     return wait_because(view.waiting_reason, view.waiting_message, sighting.pod->node_name);
@@ -155,10 +165,18 @@ class AttemptRules {
     return condition != nullptr && condition->status == "True";
   }
 
+  // The attempt was claimed before the job's resource was made, anew, and the API server has no pod of its claim: that
+  // was another life, in a cluster that is gone or with a resource that is.
+  bool is_of_an_earlier_life() const {
+    const auto& claim = s_.files->claim;
+    return is_recovered(s_.job) && s_.pod_asked_for && claim && claim->by == artifacts::Claim::By::kRunner &&
+           claim->time < s_.job.meta.creation_timestamp && claim->pod_uid != s_.alien_pod_uid;
+  }
+
   // The runner claimed, and nobody can say that its container has ended: it may still compute on a node that is cut
   // off, and its manifest may still come.
   Plan wait_for_manifest(const PodSighting* sighting) {
-    if (s_.lost_for >= s_.rules.node_loss_timeout) {
+    if (s_.lost_for >= s_.rules.node_loss_timeout || (sighting == nullptr && is_of_an_earlier_life())) {
       return finish({.reason = "PodLost",
                      .message = "its pod is gone and has left no outcome",
                      .disrupted = sighting != nullptr && was_disrupted(*sighting),
@@ -199,7 +217,8 @@ class AttemptRules {
     }
     if (const auto overdue = overdue_start(refusal.reason, refusal.message))
       return give_up_unstarted(*overdue, nullptr);
-    plan_.wake_after(kAskAgain);
+    // Nobody tells when a quota has room again. The longer it lasted, the less a moment more matters.
+    plan_.wake_after(std::clamp((s_.now - attempt_start(s_)) / 4, kAskAgain, kAskAgainAtMost));
     return wait_because(refusal.reason, refusal.message, {});
   }
 

@@ -4,10 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <charconv>
 #include <iostream>
 
 #include "base/digest.hpp"
+#include "base/duration.hpp"
 #include "base/log.hpp"
 
 namespace vbrain::controller {
@@ -19,7 +19,7 @@ void add_duration(CLI::App& app, const std::string& name, milliseconds& target, 
   app.add_option_function<std::string>(
          name,
          [&target, name](const std::string& text) {
-           const auto parsed = parse_duration(text);
+           const auto parsed = base::parse_duration(text);
            if (!parsed) throw CLI::ValidationError(name, "'" + text + "' is no duration such as 300s, 5m or 1h30m");
            target = *parsed;
          },
@@ -37,35 +37,11 @@ std::string default_identity() {
 
 }  // namespace
 
-std::optional<milliseconds> parse_duration(std::string_view text) {
-  constexpr std::int64_t kLimit = 10'000LL * 86'400'000;
-  struct Unit {
-    std::string_view name;
-    std::int64_t milliseconds;
-  };
-  constexpr std::array<Unit, 4> kUnits = {{{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}}};
-  if (text.empty()) return std::nullopt;
-  std::int64_t total = 0;
-  while (!text.empty()) {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || number < 0 || number > kLimit) return std::nullopt;
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    const auto unit_length = std::min(text.find_first_of("0123456789"), text.size());
-    const std::string_view name = text.substr(0, unit_length);
-    text.remove_prefix(unit_length);
-    const auto* unit = std::ranges::find(kUnits, name, &Unit::name);
-    if (name.empty() && text.empty() && total == 0) unit = &kUnits[1];
-    if (unit == kUnits.end()) return std::nullopt;
-    total += number * unit->milliseconds;
-    if (total > kLimit) return std::nullopt;
-  }
-  return milliseconds(total);
-}
-
 base::OptionsOutcome read_config(int argc, const char* const* argv, Config& config) {
-  CLI::App app("Runs vBrain's Jobs: watches Job resources, makes their pods and records what comes of them.",
-               "controller");
+  CLI::App app(
+      "Runs vBrain's Jobs: watches Job resources, makes their pods and records what comes of them. 'controller "
+      "release-jobs' takes its finalizer from all Jobs, for an uninstallation that removes their definition.",
+      "controller");
   app.set_version_flag("--version", VBRAIN_VERSION);
   app.add_option("--metrics-listen", config.metrics_listen, "Address of /livez, /readyz and /metrics; port 0: any")
       ->capture_default_str();
@@ -100,6 +76,10 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
                "After which a pod that cannot be reached is given up");
   add_duration(app, "--retry-backoff", config.retry_backoff,
                "Between a failed attempt and the next; doubled from attempt to attempt up to 6 min");
+  add_duration(app, "--scan-interval", config.scan_interval,
+               "Between two walks over the volume for jobs that Kubernetes does not know and for rubbish");
+  add_duration(app, "--sweep-age", config.sweep_age,
+               "Age from which what lies in .staging and .trash of the volume is removed");
   app.add_option("--log-level", config.log_level, "debug, info, warning or error")->capture_default_str();
   base::add_environment_and_config(app);
   base::OptionsOutcome outcome = base::read_options(app, argc, argv);
@@ -117,6 +97,9 @@ std::string check(const Config& config) {
   if (config.volume_claim.empty()) return "--volume-claim: needs a name";
   if (config.node_loss_timeout < std::chrono::seconds(1)) return "--node-loss-timeout: at least 1s";
   if (config.retry_backoff < milliseconds(1)) return "--retry-backoff: at least 1ms";
+  if (config.scan_interval < std::chrono::seconds(1)) return "--scan-interval: at least 1s";
+  // Younger things may be in the middle of being written.
+  if (config.sweep_age < std::chrono::minutes(1)) return "--sweep-age: at least 1m";
   return {};
 }
 

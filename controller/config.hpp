@@ -2,9 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/options.hpp"
@@ -32,12 +30,10 @@ struct Config {
   std::chrono::milliseconds retry_period{2'000};
   std::chrono::milliseconds node_loss_timeout{300'000};
   std::chrono::milliseconds retry_backoff{10'000};
+  std::chrono::milliseconds scan_interval{600'000};
+  std::chrono::milliseconds sweep_age{86'400'000};
   std::string log_level = "info";
 };
-
-// "300s", "500ms", "5m", "1h30m"; a number alone is seconds. Nothing for anything else, negative ones, and more
-// than 10,000 days.
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 // Reads the command line, the environment and the file into `config`; prints what is wrong (base/options.hpp).
 base::OptionsOutcome read_config(int argc, const char* const* argv, Config& config);

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "artifacts/store.hpp"
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
+#include "controller/status_edit.hpp"
 #include "controller/wording.hpp"
 #include "job/names.hpp"
 
@@ -18,18 +20,16 @@ using nlohmann::json;
 
 constexpr kube::ResourceType kNamespaceType{"", "v1", "namespaces", "Namespace"};
 
+// The same request will be refused again.
+bool is_refused(const Error& error) {
+  return error.code == ErrorCode::kInvalid || error.code == ErrorCode::kBadRequest ||
+         error.code == ErrorCode::kTooLarge;
+}
+
 // What a write that failed means for the pass: a conflict is answered by the next look at the caches.
 ReconcileResult give_up_on(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kNotFound:
-      return ReconcileResult::ok();
-    case ErrorCode::kInvalid:
-    case ErrorCode::kBadRequest:
-    case ErrorCode::kTooLarge:
-      return ReconcileResult::terminal(error.message);
-    default:
-      return ReconcileResult::retryable(error);
-  }
+  if (error.code == ErrorCode::kNotFound) return ReconcileResult::ok();
+  return is_refused(error) ? ReconcileResult::terminal(error.message) : ReconcileResult::retryable(error);
 }
 
 bool is_owned_by(const kube::Pod& pod, const job::Job& job) {
@@ -51,22 +51,15 @@ bool offers_create(const std::string& body) {
 // Why the API server did not take a pod; nothing if it may take it later without anybody's doing.
 std::optional<PodRefusal> refusal_of(const Error& error) {
   const std::string message = clean_message(error.message);
-  switch (error.code) {
-    case ErrorCode::kInvalid:
-    case ErrorCode::kBadRequest:
-    case ErrorCode::kTooLarge:
-      return PodRefusal{.reason = "InvalidTemplate", .message = "the pod was refused: " + message, .hopeless = true};
-    case ErrorCode::kForbidden:
-      if (error.message.find("exceeded quota") != std::string::npos) {
-        return PodRefusal{.reason = "QuotaExceeded", .message = "waiting: " + message};
-      }
-      if (error.message.find("violates PodSecurity") != std::string::npos) {
-        return PodRefusal{.reason = "InvalidTemplate", .message = "the pod was refused: " + message, .hopeless = true};
-      }
-      return PodRefusal{.reason = "PodForbidden", .message = "the pod was refused: " + message};
-    default:
-      return std::nullopt;
+  const PodRefusal for_good{
+      .reason = "InvalidTemplate", .message = "the pod was refused: " + message, .hopeless = true};
+  if (is_refused(error)) return for_good;
+  if (error.code != ErrorCode::kForbidden) return std::nullopt;
+  if (error.message.find("exceeded quota") != std::string::npos) {
+    return PodRefusal{.reason = "QuotaExceeded", .message = "waiting: " + message};
   }
+  if (error.message.find("violates PodSecurity") != std::string::npos) return for_good;
+  return PodRefusal{.reason = "PodForbidden", .message = "the pod was refused: " + message};
 }
 
 }  // namespace
@@ -82,8 +75,18 @@ std::optional<ReconcileResult> Executor::execute(const Action& action, Snapshot&
   return std::visit([&](const auto& wanted) { return run(wanted, snapshot, stop); }, action);
 }
 
-Executor::Outcome Executor::take_written(kube::KubeResult<job::Job> written, Snapshot& snapshot) {
-  if (!written) return give_up_on(written.error());
+// An earlier try whose answer was lost may have done what the API server refuses now.
+bool Executor::is_without_effect(const Error& error, const job::Job& before, std::stop_token stop) {
+  if (!is_refused(error) && error.code != ErrorCode::kForbidden) return false;
+  const auto live = parts_.client.get<job::Job>(before.meta.namespace_name, before.meta.name, stop);
+  return live && live->status.attempts == before.status.attempts;
+}
+
+Executor::Outcome Executor::take_written(kube::KubeResult<job::Job> written, Snapshot& snapshot, std::stop_token stop) {
+  if (!written) {
+    snapshot.write_refused = is_without_effect(written.error(), snapshot.job, stop);
+    return give_up_on(written.error());
+  }
   snapshot.job = std::move(*written);
   return std::nullopt;
 }
@@ -94,8 +97,8 @@ Executor::Outcome Executor::patch_finalizers(const std::vector<std::string>& fin
   const json patch = {
       {"metadata", {{"uid", meta.uid}, {"resourceVersion", meta.resource_version}, {"finalizers", json(finalizers)}}}};
   return take_written(
-      parts_.client.patch<job::Job>(meta.namespace_name, meta.name, kube::PatchKind::kMerge, patch, {}, stop),
-      snapshot);
+      parts_.client.patch<job::Job>(meta.namespace_name, meta.name, kube::PatchKind::kMerge, patch, {}, stop), snapshot,
+      stop);
 }
 
 Executor::Outcome Executor::run(const AddFinalizer&, Snapshot& snapshot, std::stop_token stop) {
@@ -118,6 +121,8 @@ Executor::Outcome Executor::find_pod(int attempt, Snapshot& snapshot, std::stop_
   snapshot.pod_asked_for = true;
   if (pod && is_owned_by(*pod, snapshot.job)) {
     snapshot.pods.push_back({.pod = std::make_shared<const kube::Pod>(std::move(*pod))});
+  } else if (pod) {
+    snapshot.alien_pod_uid = pod->meta.uid;
   }
   return std::nullopt;
 }
@@ -135,9 +140,8 @@ Executor::Outcome Executor::run(const CloseAttempt& action, Snapshot& snapshot, 
   return std::nullopt;
 }
 
-Executor::Outcome Executor::run(const WriteStatus& action, Snapshot& snapshot, std::stop_token stop) {
-  const kube::ObjectMeta meta = snapshot.job.meta;
-  const int attempts_before = snapshot.job.status.attempts;
+kube::KubeResult<job::Job> Executor::put_status(const kube::ObjectMeta& meta, const job::JobStatus& status,
+                                                std::stop_token stop) {
   const json body = {{"apiVersion", kube::api_version(job::Job::kType)},
                      {"kind", std::string(job::Job::kType.kind)},
                      {"metadata",
@@ -145,18 +149,35 @@ Executor::Outcome Executor::run(const WriteStatus& action, Snapshot& snapshot, s
                        {"namespace", meta.namespace_name},
                        {"uid", meta.uid},
                        {"resourceVersion", meta.resource_version}}},
-                     {"status", job::encode(action.status)}};
-  if (auto end = take_written(parts_.client.replace_status<job::Job>(meta.namespace_name, body, stop), snapshot)) {
-    return end;
+                     {"status", job::encode(status)}};
+  return parts_.client.replace_status<job::Job>(meta.namespace_name, body, stop);
+}
+
+Executor::Outcome Executor::run(const WriteStatus& action, Snapshot& snapshot, std::stop_token stop) {
+  const kube::ObjectMeta meta = snapshot.job.meta;
+  const int attempts_before = snapshot.job.status.attempts;
+  const bool claims = action.status.attempts != attempts_before;
+  const bool ends = job::is_terminal(action.status.phase);
+  if (claims) base::failpoint("controller.before-claim");
+  if (ends) base::failpoint("controller.before-end");
+  auto written = put_status(meta, action.status, stop);
+  if (!written && is_refused(written.error()) && ends) {
+    base::log_warning("the end of a job was refused, writing only that it ended",
+                      {{"job", meta.name}, {"error", written.error().message}});
+    written = put_status(meta, bare_facts(action.status), stop);
   }
+  if (auto end = take_written(std::move(written), snapshot, stop)) return end;
+  if (claims) base::failpoint("controller.claimed");
+  if (ends) base::failpoint("controller.ended");
   if (snapshot.job.status.attempts != attempts_before) {
     // All that was known of the attempt before is past.
     snapshot.files.reset();
     snapshot.refusal.reset();
     snapshot.pod_asked_for = false;
+    snapshot.alien_pod_uid.clear();
     snapshot.lost_for = {};
   }
-  if (job::is_terminal(action.status.phase)) {
+  if (ends) {
     (action.status.phase == job::Phase::kFinished ? jobs_finished_ : jobs_failed_).Increment();
   }
   if (action.notice) {
@@ -196,6 +217,9 @@ Executor::Outcome Executor::run(const CreatePod& action, Snapshot& snapshot, std
     if (gone) return ReconcileResult::ok();
     if (!live) return give_up_on(live.error());
   }
+  snapshot.record = std::move(prepared->record);
+  snapshot.newest_attempt = prepared->newest;
+  if (snapshot.record || snapshot.newest_attempt > action.attempt) return std::nullopt;
   if (prepared->files.claim) {
     // Somebody was here before: what came of it is to be found out, not done again.
     snapshot.files = std::move(prepared->files);
@@ -209,7 +233,9 @@ Executor::Outcome Executor::run(const CreatePod& action, Snapshot& snapshot, std
                                   .hopeless = true};
     return std::nullopt;
   }
+  base::failpoint("controller.before-pod");
   auto created = parts_.client.create<kube::Pod>(snapshot.job.meta.namespace_name, *body, stop);
+  base::failpoint("controller.pod-created");
   if (created) {
     pods_created_.Increment();
     snapshot.pods.push_back({.pod = std::make_shared<const kube::Pod>(std::move(*created))});
@@ -249,7 +275,27 @@ Executor::Outcome Executor::run(const StopPod& action, Snapshot& snapshot, std::
 
 Executor::Outcome Executor::run(const ArchiveStatus&, Snapshot& snapshot, std::stop_token) {
   parts_.volume.archive(snapshot.job);
+  base::failpoint("controller.archived");
   snapshot.archived = true;
+  return std::nullopt;
+}
+
+Executor::Outcome Executor::run(const DeleteJob&, Snapshot& snapshot, std::stop_token stop) {
+  // 1. The last moment in which the record could be written again, should the volume have lost it.
+  parts_.volume.archive(snapshot.job);
+  // 2. From here on a removal says nothing about the folder.
+  if (snapshot.job.meta.has_finalizer(job::kFinalizer)) {
+    if (auto end = run(RemoveFinalizer{}, snapshot, stop)) return end;
+  }
+  base::failpoint("controller.released");
+  // 3. The resource, if it is still as we judged it.
+  if (!parts_.may_write()) return ReconcileResult::retryable("not leading");
+  const kube::ObjectMeta& meta = snapshot.job.meta;
+  const kube::DeleteOptions options{.preconditions = {.uid = meta.uid, .resource_version = meta.resource_version}};
+  const auto removed = parts_.client.remove(job::Job::kType, meta.namespace_name, meta.name, options, stop);
+  if (!removed && removed.error().code != ErrorCode::kNotFound) return give_up_on(removed.error());
+  snapshot.removed = true;
+  base::log_info("job resource removed after its time, its files stay", {{"job", meta.name}});
   return std::nullopt;
 }
 
@@ -281,7 +327,9 @@ Executor::Outcome Executor::run(const PurgeFolder&, Snapshot& snapshot, std::sto
     base::log_info("keeping the files of a job, since the installation is being deleted", {{"job", meta.name}});
     return std::nullopt;
   }
+  base::failpoint("controller.before-purge");
   parts_.volume.purge(snapshot.job);
+  base::failpoint("controller.purged");
   base::log_info("job deleted", {{"job", meta.name}});
   return std::nullopt;
 }

@@ -59,12 +59,16 @@ class Executor {
   Outcome run(const ArchiveStatus& action, Snapshot& snapshot, std::stop_token stop);
   Outcome run(const PurgeFolder& action, Snapshot& snapshot, std::stop_token stop);
   Outcome run(const RemoveFinalizer& action, Snapshot& snapshot, std::stop_token stop);
+  Outcome run(const DeleteJob& action, Snapshot& snapshot, std::stop_token stop);
 
   Result<PreparedAttempt, PodRefusal> prepare(const job::Job& job, int attempt);
   Outcome find_pod(int attempt, Snapshot& snapshot, std::stop_token stop);
   Outcome patch_finalizers(const std::vector<std::string>& finalizers, Snapshot& snapshot, std::stop_token stop);
+  kube::KubeResult<job::Job> put_status(const kube::ObjectMeta& meta, const job::JobStatus& status,
+                                        std::stop_token stop);
   kube::KubeResult<bool> is_being_uninstalled(const std::string& ns, std::stop_token stop);
-  Outcome take_written(kube::KubeResult<job::Job> written, Snapshot& snapshot);
+  Outcome take_written(kube::KubeResult<job::Job> written, Snapshot& snapshot, std::stop_token stop);
+  bool is_without_effect(const kube::Error& error, const job::Job& before, std::stop_token stop);
 
   Parts parts_;
   prometheus::Counter& pods_created_;

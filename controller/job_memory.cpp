@@ -87,6 +87,17 @@ bool JobMemory::archived(const std::string& job) const {
   return found != entries_.end() && found->second.archived;
 }
 
+void JobMemory::note_removed(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = entries_.find(job); found != entries_.end()) found->second.removed = true;
+}
+
+bool JobMemory::removed(const std::string& job) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(job);
+  return found != entries_.end() && found->second.removed;
+}
+
 PodSighting JobMemory::sight(PodEntry& entry, base::SteadyPoint now) {
   PodSighting sighting{.pod = entry.pod, .gone = entry.gone};
   if (entry.told_to_stop && !entry.pod->meta.deletion_timestamp) {

@@ -33,6 +33,9 @@ class JobMemory {
   void note_deleted(const std::string& job, std::shared_ptr<const kube::Pod> pod);
   void note_archived(const std::string& job);
   bool archived(const std::string& job) const;
+  // The resource was deleted by us, and nothing of ours holds it up.
+  void note_removed(const std::string& job);
+  bool removed(const std::string& job) const;
 
   // The pods of a job: what the caches have, and what they lack. Entries of pods that are of no more use are dropped.
   std::vector<PodSighting> sightings(const job::Job& job, const std::vector<std::shared_ptr<const kube::Pod>>& cached,
@@ -61,6 +64,7 @@ class JobMemory {
     std::set<std::string> superseded;  // resourceVersions older than `written`
     std::unordered_map<std::string, PodEntry> pods;
     bool archived = false;
+    bool removed = false;
     std::optional<base::SteadyPoint> deleting;
     int lost_attempt = 0;
     base::SteadyPoint lost_since{};

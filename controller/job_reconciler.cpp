@@ -22,7 +22,7 @@ bool is_lost(const Snapshot& snapshot) {
   const bool ended = pod != nullptr && !pod->gone && look_at(*pod->pod).stage == PodView::Stage::kEnded;
   const bool there = pod != nullptr && !pod->gone && !ended;
   const auto& claim = snapshot.files->claim;
-  return !there && (claim ? claim->by != artifacts::Claim::By::kController : ended);
+  return !there && claim && claim->by != artifacts::Claim::By::kController;
 }
 
 }  // namespace
@@ -32,8 +32,13 @@ std::string controlling_job(const kube::Pod& pod) {
   return owner != nullptr && owner->kind == job::Job::kType.kind ? owner->name : std::string{};
 }
 
-JobReconciler::JobReconciler(Caches caches, Executor& executor, const base::Clock& clock, Rules rules)
-    : caches_(caches), executor_(executor), clock_(clock), rules_(rules) {}
+JobReconciler::JobReconciler(Caches caches, Admission& admission, Executor& executor, const base::Clock& clock,
+                             Rules rules)
+    : caches_(caches), admission_(admission), executor_(executor), clock_(clock), rules_(rules) {}
+
+void JobReconciler::on_job_change(const kube::Change<job::Job>& change) {
+  if (!change.now) memory_.forget(change.old->meta.name);
+}
 
 void JobReconciler::on_pod_change(const kube::Change<kube::Pod>& change) {
   const bool replaced = change.old && change.now && change.old->meta.uid != change.now->meta.uid;
@@ -41,21 +46,12 @@ void JobReconciler::on_pod_change(const kube::Change<kube::Pod>& change) {
   if (const std::string job = controlling_job(*change.old); !job.empty()) memory_.note_deleted(job, change.old);
 }
 
-std::shared_ptr<const job::Application> JobReconciler::find_application(const std::string& id) const {
-  auto found = caches_.applications.by_index(kApplicationsById, id);
-  if (found.empty()) return nullptr;
-  // The id is meant to be unique; of several the oldest counts, so that a newcomer can't take over.
-  return *std::ranges::min_element(found, {}, [](const auto& application) {
-    return std::pair(application->meta.creation_timestamp, application->meta.name);
-  });
-}
-
 Snapshot JobReconciler::observe(const job::Job& cached) {
   Snapshot snapshot;
   snapshot.rules = rules_;
   snapshot.now = clock_.now();
   snapshot.job = memory_.newest(cached);
-  snapshot.application = find_application(snapshot.job.spec.application_id);
+  snapshot.application = find_application(caches_.applications, snapshot.job.spec.application_id);
   auto pods = caches_.pods.by_index(kPodsByJob, snapshot.job.meta.name);
   std::erase_if(pods, [&](const auto& pod) { return pod->meta.controller_owner()->uid != snapshot.job.meta.uid; });
   snapshot.pods = memory_.sightings(snapshot.job, pods, clock_.steady());
@@ -63,20 +59,29 @@ Snapshot JobReconciler::observe(const job::Job& cached) {
     snapshot.deleting_for = memory_.deleting_for(snapshot.job.meta.name, clock_.steady());
   }
   snapshot.archived = memory_.archived(snapshot.job.meta.name);
+  snapshot.removed = memory_.removed(snapshot.job.meta.name);
+  snapshot.turn = admission_.look(snapshot.job);
   return snapshot;
 }
 
-void JobReconciler::remember(const Snapshot& snapshot, const std::string& version_before) {
+void JobReconciler::remember(Snapshot& snapshot, const std::string& version_before) {
   const std::string& name = snapshot.job.meta.name;
-  if (snapshot.job.meta.resource_version != version_before) memory_.note_write(version_before, snapshot.job);
+  if (snapshot.job.meta.resource_version != version_before) {
+    memory_.note_write(version_before, snapshot.job);
+    // A place that became free is given away at once, not when the watch comes round.
+    snapshot.turn = admission_.look(snapshot.job);
+  }
+  if (snapshot.write_refused) admission_.give_back(name);
   memory_.note_pods(name, snapshot.pods, clock_.steady());
   if (snapshot.archived) memory_.note_archived(name);
+  if (snapshot.removed) memory_.note_removed(name);
 }
 
 ReconcileResult JobReconciler::reconcile(const std::string& key, std::stop_token stop) {
   const auto cached = caches_.jobs.get(key);
   if (cached == nullptr) {
     memory_.forget(key);
+    admission_.forget(key);
     return ReconcileResult::ok();
   }
   Snapshot snapshot = observe(*cached);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/clock.hpp"
+#include "controller/admission.hpp"
 #include "controller/executor.hpp"
 #include "controller/job_memory.hpp"
 #include "controller/snapshot.hpp"
@@ -18,7 +19,6 @@ namespace vbrain::controller {
 
 // Names of the indexes that the informers' stores must have.
 inline constexpr const char* kPodsByJob = "job";          // Pod: name of the controlling Job
-inline constexpr const char* kApplicationsById = "id";    // Application: spec.applicationId
 inline constexpr const char* kJobsByApplication = "app";  // Job: spec.applicationId
 
 // The Job that controls a pod; empty if none does.
@@ -33,19 +33,21 @@ class JobReconciler {
     const kube::Store<kube::Pod>& pods;
   };
 
-  JobReconciler(Caches caches, Executor& executor, const base::Clock& clock, Rules rules);
+  // References must outlive the reconciler.
+  JobReconciler(Caches caches, Admission& admission, Executor& executor, const base::Clock& clock, Rules rules);
 
   kube::ReconcileResult reconcile(const std::string& key, std::stop_token stop);
 
-  // To be told by the informer, before the key is put into the queue.
+  // To be told by the informer, before the key is put into the queue; also while somebody else leads.
+  void on_job_change(const kube::Change<job::Job>& change);
   void on_pod_change(const kube::Change<kube::Pod>& change);
 
  private:
   Snapshot observe(const job::Job& cached);
-  std::shared_ptr<const job::Application> find_application(const std::string& id) const;
-  void remember(const Snapshot& snapshot, const std::string& version_before);
+  void remember(Snapshot& snapshot, const std::string& version_before);
 
   const Caches caches_;
+  Admission& admission_;
   Executor& executor_;
   const base::Clock& clock_;
   const Rules rules_;

@@ -1,17 +1,20 @@
 #include <exception>
 #include <stop_token>
+#include <string_view>
 #include <thread>
 
 #include "base/log.hpp"
 #include "base/stop.hpp"
 #include "controller/app.hpp"
 #include "controller/config.hpp"
+#include "controller/release.hpp"
 
 int main(int argc, char** argv) {
   using namespace vbrain;
   base::block_termination_signals();
   controller::Config config;
-  const base::OptionsOutcome options = controller::read_config(argc, argv, config);
+  const bool release = argc > 1 && std::string_view(argv[1]) == "release-jobs";
+  const base::OptionsOutcome options = controller::read_config(argc - release, argv + release, config);
   if (!options.proceed) return options.exit_code;
   base::set_log_level(*base::parse_log_level(config.log_level));
   std::stop_source stop;
@@ -22,7 +25,7 @@ int main(int argc, char** argv) {
     }
   });
   try {
-    return controller::run(config, stop.get_token());
+    return release ? controller::run_release(config, stop.get_token()) : controller::run(config, stop.get_token());
   } catch (const std::exception& error) {
     base::log_error("cannot go on", {{"error", error.what()}});
     return 1;

@@ -32,7 +32,8 @@ Verdict failure(std::string reason, std::string message, std::optional<std::int3
 }
 
 Verdict out_of_memory(std::int32_t exit_code) {
-  return failure("OOMKilled", "killed for lack of memory; the container's memory limit was reached", exit_code);
+  return failure(std::string(kOutOfMemoryReason), "killed for lack of memory; the container's memory limit was reached",
+                 exit_code);
 }
 
 std::string exit_text(std::int32_t exit_code) {
@@ -136,7 +137,7 @@ std::optional<Verdict> judge_end(const kube::Pod& pod, const kube::ContainerTerm
     if (files == nullptr) return std::nullopt;
     return judge_files(*files);
   }
-  if (end.exit_code != 0 && end.reason == "OOMKilled") return out_of_memory(end.exit_code);
+  if (end.exit_code != 0 && end.reason == kOutOfMemoryReason) return out_of_memory(end.exit_code);
   if (report) {
     if (end.exit_code == 0 || report->kind != Outcome::Kind::kOk) return verdict_of(*report);
     return failure("RunnerFailed", "reported success, but the container ended with " + exit_text(end.exit_code),
@@ -152,6 +153,11 @@ std::optional<Verdict> judge_end(const kube::Pod& pod, const kube::ContainerTerm
 std::optional<Verdict> judge_without_end(const kube::Pod& pod, const AttemptFiles* files) {
   if (files == nullptr) return std::nullopt;
   if (const Manifest* manifest = manifest_of(*files, pod.meta.uid)) return verdict_of(manifest->outcome);
+  // The kubelet's words for a pod that filled more of its node's disk than it may; for a node short of disk they
+  // differ.
+  if (pod.reason == "Evicted" && pod.message.find("EmptyDir volume \"vbrain-work\"") != std::string::npos) {
+    return failure("OutputTooLarge", with_detail("wrote more than it may", pod.message));
+  }
   return failure(clean_reason(pod.reason, "PodFailed"), with_detail("the pod failed", pod.message));
 }
 

@@ -34,6 +34,7 @@ struct Verdict {
 
 // The reason of an attempt that the controller closed before a runner claimed it.
 inline constexpr std::string_view kClosedReason = "NotStarted";
+inline constexpr std::string_view kOutOfMemoryReason = "OOMKilled";
 
 // What a pod tells about its attempt, reduced to what rules ask.
 struct PodView {

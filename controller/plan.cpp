@@ -9,6 +9,9 @@ namespace {
 // all its parts know that.
 constexpr std::chrono::milliseconds kBeforePurge{1'000};
 
+// For jobs whose Application is gone: the default of its definition.
+constexpr std::int64_t kDefaultTtlSeconds = 86'400;
+
 bool has_recorded_end(const job::JobStatus& status) {
   return std::ranges::any_of(status.attempt_history,
                              [&](const job::AttemptRecord& record) { return record.attempt == status.attempts; });
@@ -26,10 +29,28 @@ bool is_stopping(const PodSighting& sighting) {
   return sighting.pod->meta.deletion_timestamp.has_value();
 }
 
+// Whether a pod may still run; then the plan wakes when it has to be given up.
+bool waits_for_pods(const Snapshot& snapshot, Plan& plan) {
+  bool waits = false;
+  for (const PodSighting& sighting : snapshot.pods) {
+    if (!is_alive(sighting) || sighting.stopping_for >= snapshot.rules.node_loss_timeout) continue;
+    waits = true;
+    plan.wake_after(snapshot.rules.node_loss_timeout - sighting.stopping_for);
+  }
+  return waits;
+}
+
+std::chrono::milliseconds time_to_live(const Snapshot& snapshot) {
+  const std::int64_t ttl = snapshot.application ? snapshot.application->ttl_seconds_after_finished : kDefaultTtlSeconds;
+  const base::TimePoint end = snapshot.job.status.completion_time.value_or(snapshot.job.meta.creation_timestamp);
+  return end + std::chrono::seconds(ttl) - snapshot.now;
+}
+
 }  // namespace
 
 Plan plan(const Snapshot& snapshot) {
   const job::Job& job = snapshot.job;
+  if (snapshot.removed) return {};
   if (job.meta.deletion_timestamp) return plan_deletion(snapshot);
   if (job::is_terminal(job.status.phase)) return plan_ended(snapshot);
   // Before anything is made that a deletion would have to clean up.
@@ -43,17 +64,10 @@ Plan plan_deletion(const Snapshot& snapshot) {
   Plan plan;
   const job::Job& job = snapshot.job;
   if (!job.meta.has_finalizer(job::kFinalizer)) return plan;  // others' finalizers are others' business
-  bool waiting = false;
   for (const PodSighting& sighting : snapshot.pods) {
-    if (sighting.gone) continue;
-    if (!is_stopping(sighting)) plan.actions.emplace_back(stop(sighting));
-    if (!is_alive(sighting)) continue;
-    if (sighting.stopping_for < snapshot.rules.node_loss_timeout) {
-      waiting = true;
-      plan.wake_after(snapshot.rules.node_loss_timeout - sighting.stopping_for);
-    }
+    if (!sighting.gone && !is_stopping(sighting)) plan.actions.emplace_back(stop(sighting));
   }
-  if (!plan.actions.empty() || waiting) return plan;
+  if (waits_for_pods(snapshot, plan) || !plan.actions.empty()) return plan;
   if (snapshot.deleting_for < kBeforePurge) {
     plan.wake_after(kBeforePurge - snapshot.deleting_for);
     return plan;
@@ -76,7 +90,13 @@ Plan plan_ended(const Snapshot& snapshot) {
     if (view.stage != PodView::Stage::kEnded || view.others_running) plan.actions.emplace_back(stop(sighting));
   }
   if (!snapshot.archived) plan.actions.emplace_back(ArchiveStatus{});
-  return plan;
+  // The pods go with the resource that owns them.
+  if (!plan.actions.empty() || waits_for_pods(snapshot, plan)) return plan;
+  if (const auto left = time_to_live(snapshot); left > std::chrono::milliseconds(0)) {
+    plan.wake_after(left);
+    return plan;
+  }
+  return Plan::of(DeleteJob{});
 }
 
 Plan plan_queued(const Snapshot& snapshot) {
@@ -95,6 +115,9 @@ Plan plan_queued(const Snapshot& snapshot) {
     return wait_because("ApplicationNotAllowed", "waiting: Application '" + snapshot.application->meta.name +
                                                      "' is not open to organization '" + job.spec.organization_id +
                                                      "'");
+  }
+  if (!snapshot.turn.may_begin) {
+    return snapshot.turn.why_not.empty() ? Plan{} : wait_because("ConcurrencyLimit", snapshot.turn.why_not);
   }
   return Plan::of(WriteStatus{with_first_attempt(snapshot), {}});
 }

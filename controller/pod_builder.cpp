@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "controller/memory_growth.hpp"
 #include "job/names.hpp"
+#include "kube/quantity.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -94,7 +96,7 @@ json variable(const char* name, std::string value) {
   return {{"name", name}, {"value", std::move(value)}};
 }
 
-json build_environment(const json& main, const job::Job& job, int attempt) {
+json build_environment(const json& main, const job::Application& application, const job::Job& job, int attempt) {
   json environment = json::array({
       variable("VBRAIN_INPUT_DIR", "/vbrain/input"),
       variable("VBRAIN_PARAMS_FILE", "/vbrain/work/params.json"),
@@ -107,6 +109,9 @@ json build_environment(const json& main, const job::Job& job, int attempt) {
       variable("VBRAIN_REPOSITORY_ID", job.spec.repository_id),
       {{"name", "VBRAIN_POD_UID"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.uid"}}}}}},
   });
+  if (const auto limit = kube::parse_quantity(application.output_limit)) {
+    environment.push_back(variable("VBRAIN_OUTPUT_LIMIT_BYTES", std::to_string(*limit)));
+  }
   // The template's come after ours, so that they may refer to them as $(VBRAIN_OUTPUT_DIR).
   for (const json& entry : main.value("env", json::array())) {
     const std::string name = entry.is_object() ? entry.value("name", std::string{}) : std::string{};
@@ -138,8 +143,19 @@ void put_runner_before_command(json& main) {
   main["command"] = std::move(command);
 }
 
-void build_main(json& main, const job::Job& job, int attempt, const PodPaths& paths) {
-  main["env"] = build_environment(main, job, attempt);
+// The limit that earlier attempts made necessary. A request that is the limit, for the class Guaranteed, follows it.
+void grow_memory(json& main, const std::string& limit) {
+  const json::json_pointer limit_at("/resources/limits/memory");
+  const json::json_pointer request_at("/resources/requests/memory");
+  if (limit.empty() || main[limit_at] == limit) return;
+  if (main.contains(request_at) && main[request_at] == main[limit_at]) main[request_at] = limit;
+  main[limit_at] = limit;
+}
+
+void build_main(json& main, const job::Application& application, const job::Job& job, int attempt,
+                const PodPaths& paths) {
+  main["env"] = build_environment(main, application, job, attempt);
+  grow_memory(main, memory_limit_of_attempt(application, job.status));
   main["volumeMounts"] = build_mounts(main, paths);
   main["terminationMessagePath"] = "/dev/termination-log";
   main["terminationMessagePolicy"] = "File";
@@ -148,13 +164,21 @@ void build_main(json& main, const job::Job& job, int attempt, const PodPaths& pa
   put_runner_before_command(main);
 }
 
+// With room for logs and result: an output a little too large is the runner's to refuse, with a better word than the
+// kubelet's, who throws the whole pod out.
+std::string work_size(const job::Application& application, const PodSettings& settings) {
+  constexpr std::int64_t kRoom = 1LL << 30;
+  const auto output = kube::parse_quantity(application.output_limit);
+  if (!output || *output > INT64_MAX - kRoom) return settings.work_size_limit;
+  return kube::format_quantity(*output + kRoom);
+}
+
 void add_volumes(json& spec, const job::Application& application, const PodPaths& paths, const PodSettings& settings) {
   json volumes = spec.value("volumes", json::array());
   if (volumes.is_null()) volumes = json::array();
   volumes.push_back(
       {{"name", kSharedVolume}, {"persistentVolumeClaim", {{"claimName", settings.limits.volume_claim}}}});
-  const std::string& size = application.output_limit.empty() ? settings.work_size_limit : application.output_limit;
-  volumes.push_back({{"name", kWorkVolume}, {"emptyDir", {{"sizeLimit", size}}}});
+  volumes.push_back({{"name", kWorkVolume}, {"emptyDir", {{"sizeLimit", work_size(application, settings)}}}});
   if (paths.input.empty()) volumes.push_back({{"name", kNoInputVolume}, {"emptyDir", {{"sizeLimit", "1Mi"}}}});
   spec["volumes"] = std::move(volumes);
 }
@@ -198,7 +222,7 @@ Result<json, std::string> build_pod(const job::Application& application, const j
     for (json& container : spec[key]) {
       secure_container(container);
       if (key == std::string_view("containers") && container["name"] == kMainContainer) {
-        build_main(container, job, attempt, paths);
+        build_main(container, application, job, attempt, paths);
       }
     }
   }

@@ -42,6 +42,12 @@ struct PodRefusal {
   bool hopeless = false;  // the same request will be refused again
 };
 
+// Whether a job that has not begun may begin, or others of its Client or Application come first.
+struct Turn {
+  bool may_begin = true;
+  std::string why_not;  // for people; empty: nothing worth saying, the job is woken when that changes
+};
+
 // All that a decision about one job may look at. A value: what happens while deciding is not seen.
 struct Snapshot {
   Rules rules;
@@ -49,14 +55,21 @@ struct Snapshot {
   job::Job job;
   std::shared_ptr<const job::Application> application;  // null: there is none of that id
   std::vector<PodSighting> pods;
+  Turn turn;
 
   // Of the current attempt; nothing until an InspectAttempt or CreatePod has read them.
   std::optional<AttemptFiles> files;
   // For how long the current attempt's pod has been missing although its runner had claimed, by our own clock.
   std::chrono::milliseconds lost_for{};
+  // What the volume told of the job when an attempt was to begin, and the resource does not know.
+  std::optional<job::JobStatus> record;
+  int newest_attempt = 0;
   std::optional<PodRefusal> refusal;         // of the current attempt, in this pass
   bool pod_asked_for = false;                // the API server itself was asked for the attempt's pod, in this pass
+  std::string alien_pod_uid;                 // of a pod of that name which is not ours
+  bool write_refused = false;                // the API server will not take what was written, in this pass
   bool archived = false;                     // status.json is durable
+  bool removed = false;                      // we deleted the resource; the caches may have it still
   std::chrono::milliseconds deleting_for{};  // since we saw the job marked for deletion, by our own clock
 
   // The pod of an attempt, one that exists before one that is gone; null if none is known.

@@ -1,9 +1,8 @@
 #include "controller/status_edit.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
-#include "controller/pod_builder.hpp"
+#include "controller/memory_growth.hpp"
 #include "controller/wording.hpp"
 #include "job/names.hpp"
 
@@ -31,7 +30,8 @@ void set_condition(job::JobStatus& status, const Snapshot& snapshot, std::string
 void claim(job::JobStatus& status, const Snapshot& snapshot) {
   ++status.attempts;
   status.phase = job::Phase::kStarted;
-  status.pod_name = job::pod_name(snapshot.job.meta.name, status.attempts);
+  // Named once it was made, in whatever is written next.
+  status.pod_name.clear();
   status.node_name.clear();
   status.exit_code.reset();
   if (snapshot.application) status.application_generation = snapshot.application->meta.generation;
@@ -50,10 +50,7 @@ void record(job::JobStatus& status, const Snapshot& snapshot, const AttemptEnd& 
   entry.exit_code = end.verdict.exit_code;
   entry.reason = end.verdict.reason;
   entry.message = end.verdict.message;
-  if (snapshot.application) {
-    entry.memory_limit =
-        memory_limit_of_main(nlohmann::json::parse(snapshot.application->template_json, nullptr, false));
-  }
+  if (snapshot.application) entry.memory_limit = memory_limit_of_attempt(*snapshot.application, status);
   auto& history = status.attempt_history;
   std::erase_if(history, [&](const job::AttemptRecord& old) { return old.attempt == entry.attempt; });
   history.push_back(std::move(entry));
@@ -97,6 +94,9 @@ job::JobStatus with_reason(const Snapshot& snapshot, std::string_view reason, st
   job::JobStatus status = present(snapshot);
   status.reason = reason;
   status.message = message;
+  if (snapshot.pod_of(status.attempts) != nullptr) {
+    status.pod_name = job::pod_name(snapshot.job.meta.name, status.attempts);
+  }
   if (!node.empty()) status.node_name = node;
   const bool suspended = snapshot.job.spec.suspend;
   if (suspended || status.condition("Suspended") != nullptr) {
@@ -114,6 +114,23 @@ job::JobStatus with_first_attempt(const Snapshot& snapshot) {
   return status;
 }
 
+job::JobStatus with_attempt_found(const Snapshot& snapshot, int newest) {
+  job::JobStatus status = present(snapshot);
+  status.attempts = newest - 1;
+  claim(status, snapshot);
+  status.next_attempt_time.reset();
+  status.reason = "Recovering";
+  status.message = "the volume tells of attempt " + std::to_string(newest) + ", begun before this resource was made";
+  return status;
+}
+
+job::JobStatus with_recorded_end(const Snapshot& snapshot, const job::JobStatus& record) {
+  job::JobStatus status = record;
+  status.observed_generation = snapshot.job.meta.generation;
+  status.attempts = std::max(status.attempts, snapshot.job.status.attempts);
+  return status;
+}
+
 job::JobStatus with_next_attempt(const Snapshot& snapshot, const AttemptEnd& end) {
   job::JobStatus status = present(snapshot);
   const int ended = status.attempts;
@@ -123,6 +140,10 @@ job::JobStatus with_next_attempt(const Snapshot& snapshot, const AttemptEnd& end
   status.reason = "Retrying";
   status.message = "attempt " + std::to_string(ended) + " failed (" + end.verdict.message + "); attempt " +
                    std::to_string(status.attempts) + " follows";
+  if (end.verdict.reason == kOutOfMemoryReason && snapshot.application) {
+    const std::string memory = memory_limit_of_attempt(*snapshot.application, status);
+    if (memory != status.attempt_history.back().memory_limit) status.message += " with " + memory + " of memory";
+  }
   if (!end.verdict.disrupted) {
     const int failures = std::max(1, ended - static_cast<int>(status.disruptions));
     status.next_attempt_time = snapshot.now + backoff_after(snapshot.rules, failures);
@@ -140,6 +161,7 @@ WriteStatus with_end(const Snapshot& snapshot, const AttemptEnd& end) {
   if (!verdict.succeeded && status.attempts > 1) {
     status.message += " (attempt " + std::to_string(status.attempts) + ")";
   }
+  if (!end.pod_uid.empty()) status.pod_name = job::pod_name(snapshot.job.meta.name, status.attempts);
   if (!end.node_name.empty()) status.node_name = end.node_name;
   status.exit_code = verdict.exit_code;
   if (verdict.succeeded) {
@@ -147,6 +169,28 @@ WriteStatus with_end(const Snapshot& snapshot, const AttemptEnd& end) {
     status.artifacts = verdict.artifacts;
   }
   return finish(std::move(status), snapshot, verdict.succeeded);
+}
+
+job::JobStatus bare_facts(const job::JobStatus& status) {
+  job::JobStatus bare;
+  bare.observed_generation = status.observed_generation;
+  bare.phase = status.phase;
+  bare.reason = clean_reason(status.reason, "Unknown");
+  bare.message = "the details were refused by the API server";
+  bare.attempts = status.attempts;
+  bare.accepted_attempt = status.accepted_attempt;
+  bare.artifacts = status.artifacts;
+  bare.disruptions = status.disruptions;
+  bare.start_time = status.start_time;
+  bare.completion_time = status.completion_time;
+  bare.exit_code = status.exit_code;
+  for (const kube::Condition& condition : status.conditions) {
+    if (condition.type != "Complete" && condition.type != "Failed") continue;
+    bare.conditions.push_back(condition);
+    bare.conditions.back().reason = bare.reason;
+    bare.conditions.back().message.clear();
+  }
+  return bare;
 }
 
 WriteStatus with_end_unstarted(const Snapshot& snapshot, std::string_view reason, std::string_view message) {

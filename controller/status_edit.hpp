@@ -17,6 +17,13 @@ job::JobStatus with_reason(const Snapshot& snapshot, std::string_view reason, st
 // The first attempt is claimed.
 job::JobStatus with_first_attempt(const Snapshot& snapshot);
 
+// The volume has attempts that the resource does not know: `newest` is the last. All before it are over, or it would
+// not have been begun.
+job::JobStatus with_attempt_found(const Snapshot& snapshot, int newest);
+
+// The volume has the record of the job's end, and the resource does not know it.
+job::JobStatus with_recorded_end(const Snapshot& snapshot, const job::JobStatus& record);
+
 // What is known of an attempt that ended.
 struct AttemptEnd {
   Verdict verdict;
@@ -33,6 +40,11 @@ WriteStatus with_end(const Snapshot& snapshot, const AttemptEnd& end);
 
 // The job ended before it had an attempt.
 WriteStatus with_end_unstarted(const Snapshot& snapshot, std::string_view reason, std::string_view message);
+
+// What of a terminal status nobody can refuse: phase, reason, conditions, times, and which attempt counts. For an API
+// server that does not take the whole, be it for a rule of its own or for a text that came from a node: a job that
+// ended must not go on for ever because of how its end is told.
+job::JobStatus bare_facts(const job::JobStatus& status);
 
 // When the current attempt was claimed.
 base::TimePoint attempt_start(const Snapshot& snapshot);

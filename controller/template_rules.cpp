@@ -173,6 +173,11 @@ std::optional<std::string> find_template_fault(const json& pod_template, const T
   if (Fault fault = each(spec, "volumes", [&](const json& volume) { return check_volume(volume, limits); })) {
     return fault;
   }
+  if (Fault fault = each(spec, "imagePullSecrets", [&](const json& secret) {
+        return check_secret(text(secret, "name"), "imagePullSecrets", limits);
+      })) {
+    return fault;
+  }
   for (const char* key : {"initContainers", "containers"}) {
     if (Fault fault = each(spec, key, [&](const json& container) { return check_container(container, limits); })) {
       return fault;

@@ -39,7 +39,7 @@ artifacts::Tenant tenant_of(const job::Job& job) {
 StoreVolume::StoreVolume(const artifacts::Store& store, std::string runner_path)
     : store_(store), runner_path_(std::move(runner_path)) {}
 
-Result<void, PodRefusal> StoreVolume::publish(const job::Job& job) {
+Result<bool, PodRefusal> StoreVolume::publish(const job::Job& job) {
   if (job.spec.params.size() > kInlineLimit || job.spec.metadata.size() > kInlineLimit) {
     return refused("InvalidSpec", "params and metadata of a Job made by hand may have 64 KiB each");
   }
@@ -63,7 +63,7 @@ Result<void, PodRefusal> StoreVolume::publish(const job::Job& job) {
   if (!published && published.error() == artifacts::PublishError::kNoRepository) {
     return refused("UnknownRepository", "there is no repository " + job.spec.repository_id);
   }
-  return {};
+  return published.has_value();
 }
 
 Result<PreparedAttempt, PodRefusal> StoreVolume::prepare_attempt(const job::Job& job, int attempt) {
@@ -78,17 +78,25 @@ Result<PreparedAttempt, PodRefusal> StoreVolume::prepare_attempt(const job::Job&
       return Unexpected<PodRefusal>(
           {.reason = "FolderMissing", .message = "waiting: the job's folder is not on the volume", .hopeless = false});
     }
-    prepared.published = true;
-    if (auto published = publish(job); !published) return Unexpected<PodRefusal>(std::move(published.error()));
+    auto published = publish(job);
+    if (!published) return Unexpected<PodRefusal>(std::move(published.error()));
+    prepared.published = *published;
   } else if (store_.is_deleted(tenant, id)) {
+    // A create that its client was told had failed: nobody waits for this job, and who asked may have asked again.
     return refused("Deleted", "the job was deleted before it started");
   }
-  // A create that its client was told had failed: nobody waits for this job, and who asked may have asked again.
-  if (store_.is_deleted(tenant, id)) return refused("Deleted", "deleted before it was acknowledged");
-  // 2. The attempt's folder, before its pod: a kubelet that does not find a subPath makes one of its own.
+  // 2. What is over, or further than the resource says, is not begun again.
+  if (!prepared.published) {
+    prepared.record = read_record(job);
+    if (const auto numbers = store_.attempts(tenant, id); !numbers.empty() && numbers.back() > attempt) {
+      prepared.newest = numbers.back();
+    }
+    if (prepared.record || prepared.newest != 0) return prepared;
+  }
+  // 3. The attempt's folder, before its pod: a kubelet that does not find a subPath makes one of its own.
   store_.create_attempt(tenant, id, attempt);
   prepared.files = read_attempt(job, attempt);
-  // 3. The job's own input comes before the repository's.
+  // 4. The job's own input comes before the repository's.
   prepared.paths.runner = runner_path_;
   prepared.paths.job_file = layout::job_file(tenant, id);
   prepared.paths.attempt = layout::attempt(tenant, id, attempt);
@@ -96,9 +104,29 @@ Result<PreparedAttempt, PodRefusal> StoreVolume::prepare_attempt(const job::Job&
     prepared.paths.input = own;
   } else if (!job.spec.repository_id.empty()) {
     const std::string shared = layout::repository_input(tenant, job.spec.repository_id);
+    if (!store_.has_repository(tenant, job.spec.repository_id)) {
+      // Without its input it would be another job.
+      return refused("UnknownRepository", "there is no repository " + job.spec.repository_id);
+    }
     if (store_.root().status(shared)) prepared.paths.input = shared;
   }
   return prepared;
+}
+
+std::optional<job::JobStatus> StoreVolume::read_record(const job::Job& job) const {
+  const auto record = store_.read_status(tenant_of(job), job.meta.name);
+  if (!record || !record->contains("status")) return std::nullopt;
+  try {
+    // A resource around it, as the decoder wants.
+    nlohmann::json object = {{"metadata", {{"name", job.meta.name}, {"uid", job.meta.uid}, {"resourceVersion", "1"}}},
+                             {"spec", nlohmann::json::object()},
+                             {"status", record->at("status")}};
+    job::JobStatus status = job::Job::decode(object).status;
+    if (job::is_terminal(status.phase)) return status;
+  } catch (const kube::DecodeError& error) {
+    throw artifacts::CorruptFile("status.json of " + job.meta.name + ": " + error.what());
+  }
+  return std::nullopt;
 }
 
 bool StoreVolume::has_folder(const job::Job& job) const {

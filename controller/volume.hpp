@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "artifacts/claim.hpp"
@@ -22,6 +23,10 @@ struct PreparedAttempt {
   PodPaths paths;          // `runner` included
   AttemptFiles files;      // empty but for an attempt that was begun before
   bool published = false;  // the job's own folder was made just now
+  // What the volume knows and the resource does not, because the resource is younger (made anew) or older (restored).
+  // With one of them nothing is prepared, and the rest is empty.
+  std::optional<job::JobStatus> record;  // how the job ended
+  int newest = 0;                        // an attempt after this one; 0: there is none
 };
 
 // What the controller does on the shared volume. All members block, may be called from any thread, can be repeated,
@@ -55,8 +60,10 @@ class StoreVolume final : public Volume {
   void purge(const job::Job& job) override;
 
  private:
-  Result<void, PodRefusal> publish(const job::Job& job);
+  // True if the folder is ours, false if somebody else published it meanwhile.
+  Result<bool, PodRefusal> publish(const job::Job& job);
   bool has_folder(const job::Job& job) const;
+  std::optional<job::JobStatus> read_record(const job::Job& job) const;
 
   const artifacts::Store& store_;
   const std::string runner_path_;

@@ -204,7 +204,6 @@ class Scene {
     s_.job.status.attempts = n;
     s_.job.status.start_time = at(100);
     s_.job.status.reason = "Starting";
-    s_.job.status.pod_name = job::pod_name(kJobId, n);
     for (int i = 1; i < n; ++i) {
       job::AttemptRecord record;
       record.attempt = i;
@@ -244,6 +243,19 @@ class Scene {
     application_->organizations = {std::move(organization)};
     return *this;
   }
+  Scene& memory_growth(std::string factor, std::string limit) {
+    application_->memory_growth_factor = std::move(factor);
+    application_->memory_growth_limit = std::move(limit);
+    return *this;
+  }
+  Scene& ttl(std::int64_t seconds) {
+    application_->ttl_seconds_after_finished = seconds;
+    return *this;
+  }
+  Scene& removed() {
+    s_.removed = true;
+    return *this;
+  }
   Scene& reason(std::string reason) {
     s_.job.status.reason = std::move(reason);
     return *this;
@@ -268,6 +280,10 @@ class Scene {
     s_.job.spec.suspend = true;
     return *this;
   }
+  Scene& not_its_turn(std::string why) {
+    s_.turn = {.may_begin = false, .why_not = std::move(why)};
+    return *this;
+  }
   Scene& without_finalizer() {
     s_.job.meta.finalizers.clear();
     return *this;
@@ -279,6 +295,7 @@ class Scene {
   }
   Scene& finished(bool archived = false) {
     s_.job.status.phase = job::Phase::kFinished;
+    s_.job.status.completion_time = at(100);
     s_.archived = archived;
     return *this;
   }

@@ -18,6 +18,7 @@ struct Workload {
   const char* want_phase;  // "": the job is gone
   const char* want_reason;
   int want_starts;  // -1: none or one
+  bool expires = false;
 };
 
 const Workload kWorkloads[] = {
@@ -71,6 +72,13 @@ const Workload kWorkloads[] = {
        w.when_running(1, [](World& x) { x.delete_job(); });
      },
      "", "", 1},
+    {"expiry",
+     [](World& w) {
+       w.add_application();
+       w.add_job();
+       w.let_jobs_expire();
+     },
+     "", "", 1, true},
 };
 
 void expect_end(const World& world, const Workload& workload) {
@@ -78,7 +86,8 @@ void expect_end(const World& world, const Workload& workload) {
   if (*workload.want_phase == '\0') {
     EXPECT_TRUE(world.job().is_null());
     EXPECT_EQ(world.pods(), 0u);
-    EXPECT_FALSE(world.has_folder());
+    EXPECT_EQ(world.has_folder(), workload.expires);
+    EXPECT_EQ(world.has_folder() && world.has_status_file(), workload.expires);
   } else {
     EXPECT_EQ(world.status().value("phase", ""), workload.want_phase);
     EXPECT_EQ(world.status().value("reason", ""), workload.want_reason);

@@ -22,6 +22,7 @@ TEST(JobReconciler, AJobThatSucceedsAtOnceTakesThreeWrites) {
   EXPECT_EQ(world.status()["acceptedAttempt"], 1);
   EXPECT_EQ(world.status()["artifacts"]["outputBytes"], 12);
   EXPECT_EQ(world.status()["exitCode"], 0);
+  EXPECT_EQ(world.status()["podName"], std::string(testing::kJobId) + "-1");
   EXPECT_EQ(world.starts(1), 1);
   EXPECT_TRUE(world.has_status_file());
   EXPECT_EQ(world.count("PUT jobs/status"), 2);
@@ -96,6 +97,7 @@ TEST(JobReconciler, ATemplateThatReachesTooFarIsRefused) {
   EXPECT_EQ(world.status()["phase"], "Failed");
   EXPECT_EQ(world.status()["reason"], "InvalidTemplate");
   EXPECT_EQ(world.count("POST pods"), 0);
+  EXPECT_FALSE(world.status().contains("podName")) << "no pod was made";
 }
 
 TEST(JobReconciler, AJobWaitsForItsApplication) {
@@ -142,6 +144,37 @@ TEST(JobReconciler, DeleteLeavesNothing) {
   EXPECT_TRUE(world.job().is_null());
   EXPECT_EQ(world.pods(), 0u);
   EXPECT_FALSE(world.has_folder());
+}
+
+TEST(JobReconciler, AnEndedJobGoesAfterItsTimeInTwoWritesAndItsFilesStay) {
+  World world;
+  world.add_application();
+  world.add_job();
+  ASSERT_TRUE(world.run());
+  const int writes = world.writes();
+  const auto end = world.clock.now();
+  world.let_jobs_expire();
+  ASSERT_TRUE(world.run());
+  EXPECT_GE(world.clock.now() - end, std::chrono::seconds(86'400));
+  EXPECT_TRUE(world.job().is_null());
+  EXPECT_TRUE(world.has_folder());
+  EXPECT_TRUE(world.has_status_file());
+  EXPECT_EQ(world.count("PATCH jobs"), 1);
+  EXPECT_EQ(world.count("DELETE jobs"), 1);
+  EXPECT_EQ(world.count("purge"), 0);
+  EXPECT_EQ(world.writes(), writes + 3) << "the two, and a look whether the record is there";
+}
+
+TEST(JobReconciler, ARecordThatWasLostIsWrittenBeforeItsJobGoes) {
+  World world;
+  world.add_application();
+  world.add_job();
+  ASSERT_TRUE(world.run());
+  world.job_folder().remove_file("status.json");
+  world.let_jobs_expire();
+  ASSERT_TRUE(world.run());
+  EXPECT_TRUE(world.job().is_null());
+  EXPECT_TRUE(world.has_status_file());
 }
 
 TEST(JobReconciler, AnUninstallKeepsTheFiles) {
@@ -292,6 +325,41 @@ TEST(JobReconciler, APodOfTheSameNameButAnotherUidIsNotStopped) {
   world.step_with_old_caches();
   EXPECT_EQ(world.count("DELETE pods"), 1);
   EXPECT_FALSE(world.pod(1)["metadata"].contains("deletionTimestamp"));
+}
+
+// The schema of the API server, or a rule somebody added to it, may dislike any text in a status.
+TEST(JobReconciler, AJobWhoseEndIsRefusedEndsAllTheSame) {
+  for (const int status : {400, 413, 422}) {
+    World world;
+    world.add_application();
+    world.add_job();
+    world.api.set_before([=](const kube::Request& request) -> std::optional<kube::Error> {
+      const bool is_end = request.method == "PUT" && request.body.find("completionTime") != std::string::npos;
+      if (!is_end || request.body.find("attemptHistory") == std::string::npos) return {};
+      return kube::error_from_response(status, R"({"kind":"Status","reason":"Invalid","message":"no"})");
+    });
+    ASSERT_TRUE(world.run()) << status;
+    EXPECT_EQ(world.status()["phase"], "Finished") << status;
+    EXPECT_EQ(world.status()["reason"], "Completed") << status;
+    EXPECT_EQ(world.status()["acceptedAttempt"], 1) << status;
+    EXPECT_EQ(world.status()["conditions"][0]["type"], "Complete") << status;
+    EXPECT_EQ(world.status()["artifacts"]["outputBytes"], 12) << "or its output could not be read";
+    EXPECT_TRUE(world.has_status_file()) << status;
+  }
+}
+
+TEST(JobReconciler, WhatIsKnownOfAJobGoesWithIt) {
+  World world;
+  world.add_application();
+  world.add_job();
+  ASSERT_TRUE(world.run());
+  ASSERT_EQ(world.count("archive"), 1);
+  const json job = world.job();
+  world.api.erase("/apis/vbrain.visagio.com/v1/namespaces/vbrain/jobs/" + std::string(testing::kJobId));
+  world.sync();  // and no reconcile: another controller leads
+  world.api.put("/apis/vbrain.visagio.com/v1/namespaces/vbrain/jobs", job);
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.count("archive"), 2);
 }
 
 TEST(JobReconciler, AtRestNothingIsWritten) {

@@ -5,6 +5,7 @@
 #include <ostream>
 #include <sstream>
 
+#include "controller/folder_rules.hpp"
 #include "unit/controller/builders.hpp"
 #include "unit/controller/plan_text.hpp"
 
@@ -24,6 +25,7 @@ using testing::text_of;
 using testing::unclaimed;
 
 constexpr auto kExit = artifacts::Outcome::Kind::kExit;
+constexpr auto kClaimLost = artifacts::Outcome::Kind::kClaimLost;
 
 struct Case {
   const char* when;
@@ -55,17 +57,55 @@ TEST(Plan, QueuedJobs) {
       {"cancelled", Scene().cancelled(), "status Failed Cancelled 0 warning"},
       {"cancelled, unknown Application", Scene().cancelled().without_application(),
        "status Failed Cancelled 0 warning"},
+      {"others come first", Scene().not_its_turn("waiting"), "status Queued ConcurrencyLimit 0"},
+      {"others come first, said", Scene().not_its_turn("waiting").reason("ConcurrencyLimit"), ""},
+      {"its turn has come", Scene().reason("ConcurrencyLimit"), "status Started Starting 1"},
+      {"the line has not heard of its Application yet", Scene().not_its_turn(""), ""},
+      {"no Application, whoever comes first", Scene().not_its_turn("waiting").without_application(),
+       "status Queued UnknownApplication 0"},
+      {"cancelled while it waits", Scene().not_its_turn("waiting").cancelled(), "status Failed Cancelled 0 warning"},
+      {"under way: the next attempt needs no turn", Scene().attempt(2).not_its_turn("waiting"), "create-pod 2"},
   });
 }
 
 TEST(Plan, ClaimOfTheFirstAttemptSaysAllThatIsKnown) {
   const Plan got = plan(Scene().build());
   const job::JobStatus status = std::get<WriteStatus>(got.actions.at(0)).status;
-  EXPECT_EQ(status.pod_name, std::string(testing::kJobId) + "-1");
+  EXPECT_EQ(status.pod_name, "") << "there is none yet";
   EXPECT_EQ(status.start_time, at(100));
   EXPECT_EQ(status.application_generation, 3);
   EXPECT_EQ(status.observed_generation, 1);
   EXPECT_FALSE(status.completion_time);
+}
+
+TEST(Plan, WhatOnlyTheVolumeKnows) {
+  job::JobStatus record;
+  record.phase = job::Phase::kFinished;
+  record.reason = "Completed";
+  record.attempts = 2;
+  const auto of_earlier_life = [](Scene scene) {
+    Snapshot snapshot = scene.attempt(1).files(claimed_by_runner()).build();
+    snapshot.job.meta.labels.emplace(kRecoveredLabel, "true");
+    snapshot.job.meta.creation_timestamp = at(90);
+    return snapshot;
+  };
+  Snapshot ended = Scene().attempt(1).build();
+  ended.record = record;
+  EXPECT_EQ(text_of(plan(ended)), "status Finished Completed 2");
+  Snapshot further = Scene().attempt(1).build();
+  further.newest_attempt = 3;
+  EXPECT_EQ(text_of(plan(further)), "status Started Recovering 3");
+  EXPECT_EQ(text_of(plan(of_earlier_life(Scene()))), "status Failed PodLost 1 warning");
+  EXPECT_EQ(text_of(plan(of_earlier_life(Scene().backoff_limit(1)))), "status Started Retrying 2");
+  Snapshot not_gone = of_earlier_life(Scene());
+  not_gone.alien_pod_uid = kPodUid;
+  EXPECT_EQ(text_of(plan(not_gone)), "status Started PodLost 1") << "its pod is still there";
+  Snapshot own = of_earlier_life(Scene());
+  own.files->claim->time = at(95);
+  EXPECT_EQ(text_of(plan(own)), "status Started PodLost 1") << "claimed since the resource was made";
+  Snapshot ordinary = of_earlier_life(Scene());
+  ordinary.job.meta.labels.clear();
+  EXPECT_EQ(text_of(plan(ordinary)), "status Started PodLost 1") << "a node's clock may go wrong";
 }
 
 TEST(Plan, BeforeThePodIsMade) {
@@ -81,6 +121,10 @@ TEST(Plan, BeforeThePodIsMade) {
       {"the Application went away", Scene().attempt(2).without_application(), "status Started UnknownApplication 2"},
       {"quota", Scene().attempt(1).refused(quota), "status Started QuotaExceeded 1"},
       {"quota, said", Scene().attempt(1).refused(quota).reason("QuotaExceeded"), "", seconds(10)},
+      {"quota, for three minutes", Scene().attempt(1).refused(quota).reason("QuotaExceeded").after(200), "",
+       seconds(50)},
+      {"quota, for half an hour", Scene().attempt(1).refused(quota).reason("QuotaExceeded").after(1'800), "",
+       seconds(120)},
       {"quota for too long", Scene().attempt(1).refused(quota).pre_running_deadline(60).after(60), "close 1"},
       {"quota for too long, closed",
        Scene().attempt(1).refused(quota).pre_running_deadline(60).after(60).files(closed()),
@@ -104,7 +148,9 @@ TEST(Plan, PendingPods) {
       {"odd for a moment", Scene().attempt(1).pod(pull, 300), "", milliseconds(700)},
       {"image can't be had", Scene().attempt(1).pod(pull, 1'000), "status Started ErrImagePull 1"},
       {"the kubelet's other word for it", Scene().attempt(1).pod(back_off, 5'000).reason("ErrImagePull"), ""},
-      {"unschedulable", Scene().attempt(1).pod(PodOf().unschedulable(), 1'000), "status Started Unschedulable 1"},
+      {"unschedulable", Scene().attempt(1).pod(PodOf().unschedulable(), 5'000), "status Started Unschedulable 1"},
+      {"unschedulable at the scheduler's first look", Scene().attempt(1).pod(PodOf().unschedulable(), 1'000), "",
+       seconds(4)},
       {"config error", Scene().attempt(1).pod(PodOf().waiting("CreateContainerConfigError"), 1'000),
        "status Started CreateContainerConfigError 1"},
       {"too late", Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600), "close 1"},
@@ -172,6 +218,12 @@ TEST(Plan, EndedPods) {
        "status Failed Evicted 11 warning"},
       {"out of disk, counted", Scene().attempt(1).pod(PodOf().failed("Evicted")).files(claimed_by_runner()),
        "status Failed Evicted 1 warning"},
+      {"lost a claim that nobody has: nobody shall have it",
+       Scene().attempt(1).pod(PodOf().ended(121, encode_outcome(testing::an_outcome(kClaimLost)))).files(unclaimed()),
+       "close 1"},
+      {"and closed",
+       Scene().attempt(1).pod(PodOf().ended(121, encode_outcome(testing::an_outcome(kClaimLost)))).files(closed()),
+       "status Failed NotStarted 1 warning"},
       {"sidecars go on: main's end counts", Scene().attempt(1).pod(PodOf().succeeded().with_sidecar_running()),
        "status Finished Completed 1 event"},
   });
@@ -244,6 +296,27 @@ TEST(Plan, EndedJobs) {
   });
 }
 
+TEST(Plan, EndedJobsWhoseTimeIsOver) {
+  const auto ended = [] { return Scene().attempt(1).finished(true); };
+  expect_all({
+      {"not yet", ended().ttl(60).after(59), "", seconds(1)},
+      {"at its time", ended().ttl(60).after(60), "delete-job"},
+      {"at once", ended().ttl(0), "delete-job"},
+      {"not before its record is durable", Scene().attempt(1).finished().ttl(0), "archive"},
+      {"the default", ended().after(86'399), "", seconds(1)},
+      {"the default, over", ended().after(86'400), "delete-job"},
+      {"of an Application that is gone: the default", ended().without_application().after(86'400), "delete-job"},
+      {"its pods go with it", ended().ttl(0).pod(PodOf().succeeded()), "delete-job"},
+      {"its sidecars are stopped before", ended().ttl(0).pod(PodOf().succeeded().with_sidecar_running()), "stop-pod 1"},
+      {"what runs is waited for", ended().ttl(0).pod(PodOf().running().stopping(), 1'000), "", seconds(299)},
+      {"but not for ever", ended().ttl(0).pod(PodOf().running().stopping(), 300'000), "delete-job"},
+      {"the finalizer was taken off before a crash", ended().ttl(0).without_finalizer(), "delete-job"},
+      {"done, and not seen yet", ended().ttl(0).without_finalizer().removed(), ""},
+      {"deleted by somebody: that purges", ended().ttl(0).deleted(), "purge, remove-finalizer"},
+      {"a job that goes on has no such time", Scene().attempt(1).pod(PodOf().running(), 0).ttl(0).after(90'000), ""},
+  });
+}
+
 TEST(Plan, DeletedJobs) {
   expect_all({
       {"with a pod", Scene().attempt(1).deleted().pod(PodOf().running()), "stop-pod 1"},
@@ -264,6 +337,41 @@ TEST(Plan, DeletedJobs) {
       {"deletion comes before everything", Scene().attempt(1).deleted().files(unclaimed()).cancelled(),
        "purge, remove-finalizer"},
   });
+}
+
+TEST(Plan, CancelAndDeleteInEveryState) {
+  const PodRefusal quota{.reason = "QuotaExceeded", .message = "waiting"};
+  struct State {
+    const char* name;
+    Scene scene;
+    const char* want_cancelled;
+    const char* want_deleted;
+  };
+  const State states[] = {
+      {"queued", Scene(), "status Failed Cancelled 0 warning", "purge, remove-finalizer"},
+      {"suspended", Scene().suspended(), "status Failed Cancelled 0 warning", "purge, remove-finalizer"},
+      {"waiting for its Application", Scene().without_application(), "status Failed Cancelled 0 warning",
+       "purge, remove-finalizer"},
+      {"waiting for its turn after a failure", Scene().attempt(2).next_attempt_at(60), "close 2", "inspect 2"},
+      {"waiting for quota", Scene().attempt(1).refused(quota), "close 1", "inspect 1"},
+      {"waiting for quota, closed", Scene().attempt(1).refused(quota).files(closed()),
+       "status Failed Cancelled 1 warning", "purge, remove-finalizer"},
+      {"starting", Scene().attempt(1).pod(PodOf()), "stop-pod 1", "stop-pod 1"},
+      {"unschedulable", Scene().attempt(1).pod(PodOf().unschedulable(), 9'000), "stop-pod 1", "stop-pod 1"},
+      {"running", Scene().attempt(1).pod(PodOf().running()), "stop-pod 1", "stop-pod 1"},
+      {"told to stop, sealing", Scene().attempt(1).pod(PodOf().running().stopping()), "", ""},
+      {"sealed", Scene().attempt(1).pod(PodOf().exited(143).stopping()), "status Failed Cancelled 1 warning",
+       "purge, remove-finalizer"},
+      {"its pod is gone", Scene().attempt(1).gone(PodOf()).files(closed()), "status Failed Cancelled 1 warning",
+       "purge, remove-finalizer"},
+      {"ended", Scene().attempt(1).finished(true), "", "purge, remove-finalizer"},
+  };
+  for (const State& state : states) {
+    Scene cancelled = state.scene;
+    EXPECT_EQ(text_of(plan(cancelled.cancelled().build())), state.want_cancelled) << state.name << ", cancelled";
+    Scene deleted = state.scene;
+    EXPECT_EQ(text_of(plan(deleted.deleted().build())), state.want_deleted) << state.name << ", deleted";
+  }
 }
 
 TEST(Plan, RecordOfTheEnd) {
@@ -292,7 +400,7 @@ TEST(Plan, RecordOfAFailedAttemptAndTheNext) {
   const job::JobStatus status = std::get<WriteStatus>(got.actions.at(0)).status;
   EXPECT_EQ(status.attempts, 2);
   EXPECT_EQ(status.next_attempt_time, at(112)) << "10 s later, as batch/v1 Jobs";
-  EXPECT_EQ(status.pod_name, std::string(testing::kJobId) + "-2");
+  EXPECT_EQ(status.pod_name, "") << "that of attempt 2 is not made yet";
   EXPECT_FALSE(status.exit_code);
   EXPECT_FALSE(status.completion_time);
   EXPECT_EQ(status.attempt_history.at(0).exit_code, 3);

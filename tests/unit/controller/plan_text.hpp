@@ -22,6 +22,7 @@ inline std::string text_of(const Action& action) {
     std::string operator()(const ArchiveStatus&) const { return "archive"; }
     std::string operator()(const PurgeFolder&) const { return "purge"; }
     std::string operator()(const RemoveFinalizer&) const { return "remove-finalizer"; }
+    std::string operator()(const DeleteJob&) const { return "delete-job"; }
   };
   return std::visit(Text{}, action);
 }

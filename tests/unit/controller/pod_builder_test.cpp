@@ -192,7 +192,8 @@ TEST(PodBuilder, OutputLimitSizesTheWorkFolder) {
   job::Application application = an_application();
   application.output_limit = "3Gi";
   const auto pod = build_pod(application, a_job(), 1, paths(), settings());
-  EXPECT_EQ(named((*pod)["spec"]["volumes"], "vbrain-work")["emptyDir"]["sizeLimit"], "3Gi");
+  EXPECT_EQ(named((*pod)["spec"]["volumes"], "vbrain-work")["emptyDir"]["sizeLimit"], "4Gi") << "logs need room, too";
+  EXPECT_EQ(named(main_of(*pod)["env"], "VBRAIN_OUTPUT_LIMIT_BYTES")["value"], "3221225472");
 }
 
 TEST(PodBuilder, RefusesTemplatesThatReachTooFar) {
@@ -238,6 +239,8 @@ TEST(PodBuilder, RefusesTemplatesThatReachTooFar) {
       {R"({"containers": [{"name": "main", "command": ["x"], "securityContext": {"privileged": true}}]})",
        "privileged"},
       {R"({"initContainers": [{"name": "i", "envFrom": [{"secretRef": {"name": "tls"}}]}]})", "container 'i'"},
+      {R"({"imagePullSecrets": [{"name": "license"}, {"name": "tls"}]})", "imagePullSecrets uses Secret 'tls'"},
+      {R"({"imagePullSecrets": ["tls"]})", "imagePullSecrets"},
       {R"({"hostNetwork": true})", "hostNetwork"},
       {R"({"hostPID": true})", "hostPID"},
       {R"({"hostIPC": true})", "hostIPC"},
@@ -250,6 +253,37 @@ TEST(PodBuilder, RefusesTemplatesThatReachTooFar) {
     const auto pod = build_pod(an_application(pod_template), a_job(), 1, paths(), settings());
     ASSERT_FALSE(pod.has_value()) << refused.patch;
     EXPECT_NE(pod.error().find(refused.want_part), std::string::npos) << refused.patch << " -> " << pod.error();
+  }
+}
+
+TEST(PodBuilder, MemoryGrowsAfterLackOfIt) {
+  struct Case {
+    json resources;
+    json want;
+  };
+  const Case cases[] = {
+      {{{"limits", {{"memory", "64Mi"}}}}, {{"limits", {{"memory", "128Mi"}}}}},
+      {{{"limits", {{"memory", "64Mi"}, {"cpu", "1"}}}, {"requests", {{"memory", "64Mi"}, {"cpu", "1"}}}},
+       {{"limits", {{"memory", "128Mi"}, {"cpu", "1"}}}, {"requests", {{"memory", "128Mi"}, {"cpu", "1"}}}}},
+      {{{"limits", {{"memory", "64Mi"}}}, {"requests", {{"memory", "32Mi"}}}},
+       {{"limits", {{"memory", "128Mi"}}}, {"requests", {{"memory", "32Mi"}}}}},
+      {{{"limits", {{"cpu", "1"}}}}, {{"limits", {{"cpu", "1"}}}}},
+  };
+  for (const Case& c : cases) {
+    json pod_template = a_template();
+    pod_template["spec"]["containers"][0]["resources"] = c.resources;
+    job::Application application = an_application(pod_template);
+    application.memory_growth_factor = "2";
+    application.memory_growth_limit = "1Gi";
+    job::Job job = a_job();
+    job.status.attempts = 2;
+    job::AttemptRecord& before = job.status.attempt_history.emplace_back();
+    before.attempt = 1;
+    before.reason = "OOMKilled";
+    before.memory_limit = "64Mi";
+    const auto pod = build_pod(application, job, 2, paths(), settings());
+    ASSERT_TRUE(pod.has_value()) << pod.error();
+    EXPECT_EQ(main_of(*pod)["resources"], c.want);
   }
 }
 

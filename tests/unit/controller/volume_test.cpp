@@ -155,6 +155,30 @@ TEST_F(StoreVolumeTest, TellsOfAnAttemptThatWasBegunBefore) {
   EXPECT_EQ(volume_.close_attempt(job, 2, at(2)).by, Claim::By::kController);
 }
 
+TEST_F(StoreVolumeTest, TellsOfAttemptsAndAnEndThatTheResourceDoesNotKnow) {
+  job::Job job = a_job();
+  job.spec.repository_id.clear();
+  ASSERT_TRUE(volume_.prepare_attempt(job, 1));
+  store_.create_attempt(tenant_of(job), job.meta.name, 3);
+  const auto further = volume_.prepare_attempt(job, 2);
+  ASSERT_TRUE(further);
+  EXPECT_EQ(further->newest, 3);
+  EXPECT_FALSE(std::filesystem::exists(folder(job) + "/attempts/2")) << "nothing is prepared";
+  EXPECT_EQ(volume_.prepare_attempt(job, 3)->newest, 0);
+
+  job::Job ended = job;
+  ended.status.phase = job::Phase::kFailed;
+  ended.status.reason = "NonZeroExit";
+  ended.status.attempts = 3;
+  volume_.archive(ended);
+  const auto over = volume_.prepare_attempt(job, 4);
+  ASSERT_TRUE(over);
+  ASSERT_TRUE(over->record);
+  EXPECT_EQ(over->record->reason, "NonZeroExit");
+  EXPECT_EQ(over->record->attempts, 3);
+  EXPECT_FALSE(std::filesystem::exists(folder(job) + "/attempts/4"));
+}
+
 TEST_F(StoreVolumeTest, ArchivesOnceAndRepairsARecordThatIsNone) {
   job::Job job = a_job();
   job.spec.repository_id.clear();

@@ -187,8 +187,11 @@ struct World::Process {
                   .metrics = world.metrics_,
                   .clock = world.clock,
                   .pod = {.limits = {.volume_claim = "data", .allowed_secrets = {}}}}),
-        reconciler({jobs, applications, pods}, executor, world.clock, {}) {
+        admission(
+            {jobs, applications, clients}, [](const std::string&) {}, world.metrics_),
+        reconciler({jobs, applications, pods}, admission, executor, world.clock, {}) {
     applications.add_index(kApplicationsById, [](const job::Application& a) { return std::vector{a.application_id}; });
+    clients.add_index(kClientsByTenant, [](const job::Client& client) { return std::vector{tenant_key(client)}; });
     pods.add_index(kPodsByJob, [](const kube::Pod& pod) { return std::vector{controlling_job(pod)}; });
   }
 
@@ -198,8 +201,11 @@ struct World::Process {
   kube::EventRecorder events;
   kube::Store<job::Job> jobs;
   kube::Store<job::Application> applications;
+  kube::Store<job::Client> clients;
   kube::Store<kube::Pod> pods;
   Executor executor;
+  Admission admission;
+  std::optional<Admission::Term> term;
   JobReconciler reconciler;
   bool synced = false;
 };
@@ -269,15 +275,21 @@ void World::sync() {
     const unsigned mixed = (*lag_seed_ * 2654435761U) ^ (++looks_ * 40503U);
     return ((mixed >> 7) & 3U) != 0;
   };
-  if (!lags()) bring_up_to_date<job::Job>(process_->jobs, list_all<job::Job>(api, kJobs), [](const auto&) {});
+  if (!lags()) {
+    bring_up_to_date<job::Job>(process_->jobs, list_all<job::Job>(api, kJobs), [&](const auto& change) {
+      process_->admission.on_job_change(change);
+      process_->reconciler.on_job_change(change);
+    });
+  }
   if (!lags()) {
     bring_up_to_date<job::Application>(process_->applications, list_all<job::Application>(api, kApplications),
-                                       [](const auto&) {});
+                                       [&](const auto& change) { process_->admission.on_application_change(change); });
   }
   if (!lags()) {
     bring_up_to_date<kube::Pod>(process_->pods, list_all<kube::Pod>(api, kPods),
                                 [&](const auto& change) { process_->reconciler.on_pod_change(change); });
   }
+  if (!process_->synced) process_->term.emplace(process_->admission);
   process_->synced = true;
 }
 
@@ -306,10 +318,13 @@ bool World::run() {
       quiet = 0;
       continue;
     }
-    if (result.kind == kube::ReconcileResult::Kind::kAfter) clock.advance(result.delay);
+    // Nothing but its time to live makes a job wait that long.
+    const bool waits_to_expire =
+        !lets_expire_ && result.kind == kube::ReconcileResult::Kind::kAfter && result.delay > std::chrono::hours(2);
+    if (result.kind == kube::ReconcileResult::Kind::kAfter && !waits_to_expire) clock.advance(result.delay);
     if (result.kind == kube::ReconcileResult::Kind::kRetryable) clock.advance(std::chrono::milliseconds(5));
     // A lagging cache may need several looks before it shows what there is to do.
-    const bool at_rest = result.kind == kube::ReconcileResult::Kind::kOk;
+    const bool at_rest = result.kind == kube::ReconcileResult::Kind::kOk || waits_to_expire;
     quiet = at_rest ? quiet + 1 : 0;
     if (quiet > (lag_seed_ ? 40 : 1)) return true;
   }

@@ -71,6 +71,8 @@ class World {
   // By REST: folder first, then the resource. By hand: the resource alone.
   void add_job(bool by_hand = false);
   void behave(int attempt, Behaviour behaviour) { behaviours_[attempt] = behaviour; }
+  // Otherwise time stands still when an ended job has nothing but its time to live to wait for.
+  void let_jobs_expire() { lets_expire_ = true; }
   void add_fault(Fault fault) { faults_.push_back(fault); }
   // The n-th look at a cache finds it as it was before. Numbers from the seed.
   void make_caches_lag(unsigned seed) { lag_seed_ = seed; }
@@ -88,6 +90,10 @@ class World {
   void sync();
   void let_kubelet_work();
   void restart();
+  // Job and pods go, as if they had never been; the volume stays.
+  void lose_resources();
+  // A walk over the volume, as a leader's term begins with.
+  void scan();
 
   // --- What came of it.
   nlohmann::json job() const;
@@ -103,6 +109,7 @@ class World {
   bool has_status_file() const;
   bool has_folder() const;
   artifacts::Dir attempt_folder(int attempt) const;
+  artifacts::Dir job_folder() const;
   // What was never to happen, in words; empty if it never did.
   std::vector<std::string> violations() const { return violations_; }
 
@@ -132,6 +139,7 @@ class World {
   std::map<int, std::function<void(World&)>> when_running_;
   std::map<int, std::vector<std::string>> started_;  // attempt -> pod UIDs whose runner won
   std::optional<unsigned> lag_seed_;
+  bool lets_expire_ = false;
   unsigned looks_ = 0;
   nlohmann::json last_status_;
   std::vector<std::string> violations_;

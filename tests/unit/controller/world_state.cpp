@@ -1,4 +1,5 @@
 // What can be asked of the World, and what must hold in it at any time.
+#include "controller/sweeper.hpp"
 #include "unit/controller/world.hpp"
 
 namespace vbrain::controller::testing {
@@ -18,6 +19,28 @@ json pods_of(vbrain::testing::FakeApiServer& api) {
 }
 
 }  // namespace
+
+void World::lose_resources() {
+  for (const json& pod : pods_of(api)) api.erase(kPods + "/" + pod["metadata"]["name"].get<std::string>());
+  api.erase(kJob);
+  last_status_ = nullptr;
+  restart();
+}
+
+void World::scan() {
+  vbrain::testing::ManualClock later;
+  later.advance(base::SystemClock().now() - later.now() + std::chrono::minutes(2));
+  kube::Client client(api);
+  const kube::Store<job::Job> none;
+  Sweeper sweeper({.store = store_,
+                   .client = client,
+                   .jobs = none,
+                   .metrics = metrics_,
+                   .clock = later,
+                   .namespace_name = "vbrain"},
+                  {});
+  if (!sweeper.scan({})) violations_.push_back("the scan could not be finished");
+}
 
 void World::check_invariants() {
   // I4: a status never goes back, and what is terminal stays.
@@ -70,6 +93,9 @@ int World::starts_in_all() const {
   int all = 0;
   for (const auto& [attempt, uids] : started_) all += static_cast<int>(uids.size());
   return all;
+}
+artifacts::Dir World::job_folder() const {
+  return store_.root().at(artifacts::layout::job(tenant(), kJobId));
 }
 bool World::has_status_file() const {
   return store_.read_status(tenant(), kJobId).has_value();

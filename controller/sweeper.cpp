@@ -1,0 +1,164 @@
+#include "controller/sweeper.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "artifacts/store.hpp"
+#include "base/log.hpp"
+#include "base/stop.hpp"
+#include "controller/volume.hpp"
+#include "job/names.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using artifacts::ScannedJob;
+using kube::ErrorCode;
+
+// After a walk that could not be finished.
+constexpr std::chrono::milliseconds kTryAgain{30'000};
+
+// Whether the folder is this resource's, and not that of another tenant's job of the same name.
+bool is_of(const job::Job& job, const ScannedJob& folder) {
+  const artifacts::Tenant tenant = tenant_of(job);
+  const bool is_legal = artifacts::is_name(tenant.organization) && artifacts::is_name(tenant.application) &&
+                        artifacts::is_name(tenant.client);
+  return is_legal && artifacts::layout::job(tenant, folder.id()) == folder.path();
+}
+
+}  // namespace
+
+Sweeper::Sweeper(Parts parts, SweeperOptions options)
+    : parts_(std::move(parts)),
+      options_(options),
+      recovered_(parts_.metrics.counter("vbrain_jobs_recovered_total",
+                                        "Job resources made anew from their folders on the volume.")),
+      swept_(parts_.metrics.counter("vbrain_volume_swept_total",
+                                    "Folders removed from .staging and .trash of the volume for their age.")),
+      spoilt_(parts_.metrics.counter("vbrain_volume_spoilt_folders_total",
+                                     "Folders of jobs found on the volume that can't be read as such.")) {}
+
+void Sweeper::run(std::stop_token stop) {
+  for (;;) {
+    const bool complete = round(stop);
+    const auto pause = complete ? options_.scan_interval : std::min(options_.scan_interval, kTryAgain);
+    if (!base::sleep_for(stop, pause)) return;
+  }
+}
+
+bool Sweeper::round(std::stop_token stop) {
+  try {
+    const bool complete = scan(stop);
+    if (!stop.stop_requested() && parts_.may_write()) sweep(stop);
+    return complete;
+  } catch (const std::exception& error) {
+    base::log_warning("a walk over the volume was not finished", {{"error", error.what()}});
+    return false;
+  }
+}
+
+void Sweeper::sweep(std::stop_token stop) {
+  const std::size_t removed = artifacts::sweep_rubbish(parts_.store, parts_.clock.now() - options_.sweep_age, stop);
+  if (removed == 0) return;
+  swept_.Increment(static_cast<double>(removed));
+  base::log_info("removed what was left half written or half removed", {{"folders", removed}});
+}
+
+bool Sweeper::scan(std::stop_token stop) {
+  bool complete = true;
+  artifacts::scan_jobs(parts_.store, [&](const ScannedJob& folder) {
+    complete = !stop.stop_requested() && parts_.may_write();
+    try {
+      complete = complete && tend(folder, stop);
+    } catch (const artifacts::CorruptFile& error) {
+      spoilt_.Increment();
+      base::log_warning("a job's folder is spoilt", {{"folder", folder.path()}, {"error", error.what()}});
+    } catch (const artifacts::VolumeError& error) {
+      // One that can't be read must not keep the others from being looked at.
+      spoilt_.Increment();
+      base::log_warning("a job's folder is spoilt", {{"folder", folder.path()}, {"error", error.what()}});
+    }
+    return complete;
+  });
+  return complete;
+}
+
+FolderFacts Sweeper::look(const ScannedJob& folder, const job::Job* resource) const {
+  FolderFacts facts;
+  if (resource != nullptr) {
+    facts.resource =
+        resource->meta.deletion_timestamp ? FolderFacts::Resource::kBeingDeleted : FolderFacts::Resource::kPresent;
+  }
+  if (facts.resource == FolderFacts::Resource::kBeingDeleted) return facts;
+  facts.deleted = folder.is_deleted();
+  if (!facts.deleted) facts.recorded = facts.resource == FolderFacts::Resource::kNone && folder.has_record();
+  // Nothing to be done whatever its age.
+  if (!facts.deleted && (facts.recorded || resource != nullptr)) return facts;
+  // One that has gone is young for ever.
+  if (const auto changed = folder.changed()) facts.age = parts_.clock.now() - *changed;
+  return facts;
+}
+
+bool Sweeper::tend(const ScannedJob& folder, std::stop_token stop) {
+  auto resource = parts_.jobs.get(folder.id());
+  // Jobs made by hand may share a name with a job of another tenant that has ended.
+  if (resource != nullptr && !is_of(*resource, folder)) resource = nullptr;
+  switch (judge_folder(look(folder, resource.get()))) {
+    case FolderCare::kNone:
+      return true;
+    case FolderCare::kCreateResource:
+      return create_resource(folder, stop);
+    case FolderCare::kDeleteResource:
+      return delete_resource(folder.id(), resource->meta.uid, stop);
+    case FolderCare::kRemoveFolder:
+      return remove_folder(folder, stop);
+  }
+  return true;
+}
+
+// True if the walk may go on: a refusal concerns one job, all else the next one too.
+bool Sweeper::settle(const char* what, const std::string& job, const kube::Error& error) {
+  base::log_warning(what, {{"job", job}, {"code", to_string(error.code)}, {"error", error.message}});
+  return error.code == ErrorCode::kInvalid || error.code == ErrorCode::kBadRequest ||
+         error.code == ErrorCode::kTooLarge || error.code == ErrorCode::kConflict;
+}
+
+bool Sweeper::create_resource(const ScannedJob& folder, std::stop_token stop) {
+  const auto file = folder.read();
+  if (!file) return true;
+  const auto created = parts_.client.create(job::Job::kType, parts_.namespace_name,
+                                            encode_recovered_job(parts_.namespace_name, *file), stop);
+  if (created) {
+    recovered_.Increment();
+    base::log_info("job resource made anew from its folder", {{"job", file->job_id}});
+    return true;
+  }
+  // The caches were behind.
+  if (created.error().code == ErrorCode::kAlreadyExists) return true;
+  return settle("a job resource was not made anew", file->job_id, created.error());
+}
+
+bool Sweeper::delete_resource(const std::string& name, const std::string& uid, std::stop_token stop) {
+  const auto removed =
+      parts_.client.remove(job::Job::kType, parts_.namespace_name, name, {.preconditions = {.uid = uid}}, stop);
+  if (removed) base::log_info("finishing a deletion of a job", {{"job", name}});
+  if (removed || removed.error().code == ErrorCode::kNotFound) return true;
+  return settle("a deletion of a job was not finished", name, removed.error());
+}
+
+bool Sweeper::remove_folder(const ScannedJob& folder, std::stop_token stop) {
+  const auto file = folder.read();
+  if (!file) return true;
+  // The caches may be behind, and a resource must not lose its folder before its pods are gone.
+  const auto live = parts_.client.get<job::Job>(parts_.namespace_name, file->job_id, stop);
+  if (live && is_of(*live, folder)) {
+    return live->meta.deletion_timestamp || delete_resource(file->job_id, live->meta.uid, stop);
+  }
+  if (!live && live.error().code != ErrorCode::kNotFound) {
+    return settle("a deleted job's folder was not removed", file->job_id, live.error());
+  }
+  parts_.store.remove_job(file->tenant, file->job_id, file->repository_id);
+  base::log_info("finished the deletion of a job's folder", {{"job", file->job_id}});
+  return true;
+}
+
+}  // namespace vbrain::controller

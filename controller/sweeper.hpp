@@ -1,0 +1,69 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "artifacts/store_scan.hpp"
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "controller/folder_rules.hpp"
+#include "job/job.hpp"
+#include "kube/client.hpp"
+#include "kube/store.hpp"
+
+namespace vbrain::controller {
+
+struct SweeperOptions {
+  std::chrono::milliseconds scan_interval{600'000};
+  std::chrono::milliseconds sweep_age{86'400'000};  // of what lies in .staging and .trash
+};
+
+// Walks over the shared volume while we lead, on a thread of its own: brings together folders and resources that lost
+// each other, and removes what was left half written or half removed. A folder whose job the caches know costs one look
+// at the volume, one of an archived job two; nothing is listed from the API server.
+class Sweeper {
+ public:
+  struct Parts {
+    const artifacts::Store& store;
+    kube::Client& client;
+    const kube::Store<job::Job>& jobs;  // synced
+    base::Metrics& metrics;
+    const base::Clock& clock;
+    std::string namespace_name;
+    // As in Executor::Parts.
+    std::function<bool()> may_write = [] { return true; };
+  };
+
+  Sweeper(Parts parts, SweeperOptions options);
+
+  // Scans and sweeps, now and every `scan_interval` (sooner after a scan that could not be finished), until `stop`.
+  // Blocks. Throws nothing.
+  void run(std::stop_token stop);
+
+  // One walk over all jobs' folders. False if it could not be finished: the API server or the volume does not answer,
+  // we do not lead any more. A folder that is spoilt is logged and left alone. Throws artifacts::VolumeError.
+  bool scan(std::stop_token stop);
+  // Throws artifacts::VolumeError.
+  void sweep(std::stop_token stop);
+
+ private:
+  bool round(std::stop_token stop);
+  bool tend(const artifacts::ScannedJob& folder, std::stop_token stop);
+  FolderFacts look(const artifacts::ScannedJob& folder, const job::Job* resource) const;
+  bool create_resource(const artifacts::ScannedJob& folder, std::stop_token stop);
+  bool delete_resource(const std::string& name, const std::string& uid, std::stop_token stop);
+  bool remove_folder(const artifacts::ScannedJob& folder, std::stop_token stop);
+  bool settle(const char* what, const std::string& job, const kube::Error& error);
+
+  Parts parts_;
+  const SweeperOptions options_;
+  prometheus::Counter& recovered_;
+  prometheus::Counter& swept_;
+  prometheus::Counter& spoilt_;
+};
+
+}  // namespace vbrain::controller

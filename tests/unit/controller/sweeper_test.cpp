@@ -1,0 +1,195 @@
+#include "controller/sweeper.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "artifacts/store.hpp"
+#include "support/fake_api_server.hpp"
+#include "support/manual_clock.hpp"
+#include "unit/artifacts/temp_dir.hpp"
+#include "unit/controller/builders.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using nlohmann::json;
+using testing::kJobId;
+using vbrain::testing::write_file;
+
+constexpr const char* kJobs = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/jobs";
+constexpr const char* kOtherId = "01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5e";
+const artifacts::Tenant kTenant{"acme", "Tutorial", "north"};
+
+class SweeperTest : public ::testing::Test {
+ protected:
+  SweeperTest() {
+    // File times are the real clock's.
+    pass(base::SystemClock().now() - clock_.now() + std::chrono::minutes(2));
+  }
+  void pass(std::chrono::nanoseconds time) { clock_.advance(time); }
+  void publish(const std::string& id) {
+    artifacts::JobFile file;
+    file.job_id = id;
+    file.tenant = kTenant;
+    file.created_by = "ana";
+    ASSERT_TRUE(store_.publish_job(file));
+  }
+  void put_resource(const std::string& id, const json& more_meta = json::object()) {
+    const job::JobSpec spec = testing::a_job().spec;
+    json body = job::encode_new_job("vbrain", id, spec);
+    body["metadata"].update(more_meta);
+    api_.put(kJobs, body);
+  }
+  // As the informer would.
+  void sync() {
+    for (const std::string& name : jobs_.names()) jobs_.erase(name);
+    for (const char* id : {kJobId, kOtherId}) {
+      if (!resource(id).is_null()) jobs_.put(id, std::make_shared<const job::Job>(job::Job::decode(resource(id))));
+    }
+  }
+  json resource(const std::string& id) { return api_.object(std::string(kJobs) + "/" + id); }
+  bool has_folder(const std::string& id) { return store_.has_job(kTenant, id); }
+  bool scan() { return sweeper_.scan({}); }
+
+  vbrain::testing::TempDir folder_;
+  artifacts::Store store_{folder_.path()};
+  vbrain::testing::FakeApiServer api_;
+  vbrain::testing::ManualClock clock_;
+  kube::Client client_{api_};
+  kube::Store<job::Job> jobs_;
+  base::Metrics metrics_;
+  bool leading_ = true;
+  Sweeper sweeper_{{.store = store_,
+                    .client = client_,
+                    .jobs = jobs_,
+                    .metrics = metrics_,
+                    .clock = clock_,
+                    .namespace_name = "vbrain",
+                    .may_write = [this] { return leading_; }},
+                   {}};
+};
+
+TEST_F(SweeperTest, MakesTheResourceOfAFolderThatHasNone) {
+  publish(kJobId);
+  EXPECT_TRUE(scan());
+  const json job = resource(kJobId);
+  ASSERT_FALSE(job.is_null());
+  EXPECT_EQ(job["metadata"]["labels"][std::string(kRecoveredLabel)], "true");
+  EXPECT_EQ(job["spec"]["username"], "ana");
+  EXPECT_TRUE(scan()) << "the caches have not seen it yet";
+  sync();
+  EXPECT_TRUE(scan());
+  EXPECT_EQ(api_.count("POST"), 2u) << "one refused as there already, then none";
+}
+
+TEST_F(SweeperTest, LeavesYoungFoldersArchivedOnesAndThoseAtWork) {
+  publish(kJobId);
+  pass(-std::chrono::minutes(2));
+  EXPECT_TRUE(scan());
+  EXPECT_EQ(api_.requests().size(), 0u) << "whoever publishes makes the resource next";
+  pass(std::chrono::minutes(2));
+  store_.write_status(kTenant, kJobId, {{"status", {{"phase", "Finished"}}}});
+  publish(kOtherId);
+  put_resource(kOtherId);
+  sync();
+  EXPECT_TRUE(scan());
+  EXPECT_EQ(api_.requests().size(), 0u);
+}
+
+TEST_F(SweeperTest, FinishesDeletions) {
+  publish(kJobId);
+  put_resource(kJobId);
+  store_.mark_deleted(kTenant, kJobId);
+  publish(kOtherId);
+  store_.mark_deleted(kTenant, kOtherId);
+  sync();
+  EXPECT_TRUE(scan());
+  EXPECT_TRUE(resource(kJobId)["metadata"].contains("deletionTimestamp")) << "its purge follows";
+  EXPECT_TRUE(has_folder(kJobId));
+  EXPECT_FALSE(has_folder(kOtherId)) << "nobody else is there to remove it";
+  sync();
+  EXPECT_TRUE(scan());
+  EXPECT_EQ(api_.count("DELETE"), 1u);
+}
+
+TEST_F(SweeperTest, AnotherJobOfTheSameNameIsNotDeleted) {
+  publish(kJobId);
+  put_resource(kJobId, {{"uid", "old"}});
+  store_.mark_deleted(kTenant, kJobId);
+  sync();
+  api_.erase(std::string(kJobs) + "/" + kJobId);
+  put_resource(kJobId, {{"uid", "new"}});
+  EXPECT_TRUE(scan());
+  EXPECT_FALSE(resource(kJobId)["metadata"].contains("deletionTimestamp"));
+}
+
+// A resource may show up that the caches do not have: it must not lose its folder while its pod runs.
+TEST_F(SweeperTest, AMarkedFolderWhoseResourceIsOnlyUnseenIsKept) {
+  publish(kJobId);
+  store_.mark_deleted(kTenant, kJobId);
+  put_resource(kJobId);
+  EXPECT_TRUE(scan());
+  EXPECT_TRUE(has_folder(kJobId));
+  EXPECT_TRUE(resource(kJobId)["metadata"].contains("deletionTimestamp"));
+}
+
+TEST_F(SweeperTest, ASpoiltFolderDoesNotStopTheOthers) {
+  for (const char* id : {"0-first", "zz-last"}) {
+    write_file(folder_ / artifacts::layout::job_file(kTenant, id), "{half");
+  }
+  std::filesystem::create_directories(folder_ / (artifacts::layout::job(kTenant, "linked")));
+  std::filesystem::create_symlink("/etc/passwd", folder_ / artifacts::layout::job_file(kTenant, "linked"));
+  publish(kJobId);
+  EXPECT_TRUE(scan());
+  EXPECT_FALSE(resource(kJobId).is_null());
+  EXPECT_EQ(api_.count("POST"), 1u);
+}
+
+TEST_F(SweeperTest, ARefusedJobDoesNotStopTheOthers) {
+  publish(kJobId);
+  publish(kOtherId);
+  int refused = 0;
+  api_.set_before([&](const kube::Request&) -> std::optional<kube::Error> {
+    if (refused++ > 0) return {};
+    return kube::error_from_response(422, R"({"kind":"Status","reason":"Invalid"})");
+  });
+  EXPECT_TRUE(scan());
+  EXPECT_EQ(api_.count("POST"), 1u) << "the other one";
+}
+
+TEST_F(SweeperTest, AnApiServerThatDoesNotAnswerIsNotAskedForEachFolder) {
+  publish(kJobId);
+  publish(kOtherId);
+  int asked = 0;
+  api_.set_before([&](const kube::Request&) -> std::optional<kube::Error> {
+    ++asked;
+    return kube::error_from_response(503, "{}");
+  });
+  EXPECT_FALSE(scan());
+  EXPECT_EQ(asked, 1);
+}
+
+TEST_F(SweeperTest, ADeposedLeaderTouchesNothing) {
+  publish(kJobId);
+  leading_ = false;
+  EXPECT_FALSE(scan());
+  std::stop_source ended;
+  ended.request_stop();
+  leading_ = true;
+  EXPECT_FALSE(sweeper_.scan(ended.get_token()));
+  EXPECT_EQ(api_.requests().size(), 0u);
+}
+
+TEST_F(SweeperTest, SweepsByAge) {
+  write_file(folder_ / (artifacts::layout::trash(kTenant) + "/old/f"), "x");
+  sweeper_.sweep({});
+  EXPECT_TRUE(std::filesystem::exists(folder_ / (artifacts::layout::trash(kTenant) + "/old")));
+  pass(std::chrono::hours(25));
+  sweeper_.sweep({});
+  EXPECT_FALSE(std::filesystem::exists(folder_ / (artifacts::layout::trash(kTenant) + "/old")));
+}
+
+}  // namespace
+}  // namespace vbrain::controller
