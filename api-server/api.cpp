@@ -55,8 +55,10 @@ struct Api::RouteMetrics {
   std::array<std::atomic<prometheus::Counter*>, 600> by_status{};
 };
 
-Api::Api(const Services& services, base::Metrics& metrics, std::function<bool()> synced)
-    : services_(services), synced_(std::move(synced)) {
+Api::Api(const Services& services, base::Metrics& metrics, KeysUnknown keys_unknown)
+    : services_(services),
+      keys_unknown_(std::move(keys_unknown)),
+      failures_(services.limits.max_auth_failures_per_minute) {
   for (const Route& route : routes()) {
     patterns_.push_back(route.pattern);
     metrics_.push_back(
@@ -108,7 +110,7 @@ Task<Answer> Api::answer(Exchange& exchange, Progress& progress) {
 }
 
 // Everything that is decided before a byte of the body is read.
-Result<RouteMatch, Refusal> Api::admit(const Exchange& exchange, Progress& progress) const {
+Result<RouteMatch, Refusal> Api::admit(const Exchange& exchange, Progress& progress) {
   const RequestHead& head = exchange.head;
   const auto match = match_route(patterns_, head.method, head.path);
   if (!match) return match;
@@ -124,9 +126,16 @@ Result<RouteMatch, Refusal> Api::admit(const Exchange& exchange, Progress& progr
   if (!identity) return Unexpected<Refusal>(std::move(identity.error()));
   progress.identity = std::move(*identity);
 
-  if (!synced_()) return refuse(Problem::kUnavailable, {}, "starting");
+  if (const std::string_view why = keys_unknown_(); !why.empty()) {
+    return refuse(Problem::kUnavailable, {}, std::string(why));
+  }
   auto caller = authenticate(services_.clients, progress.identity, services_.clock.now());
-  if (!caller) return Unexpected<Refusal>(std::move(caller.error()));
+  if (!caller) {
+    // Only who fails is told to wait: a company behind one address is not locked out by one bad script.
+    const auto wait = failures_.count(exchange.peer, services_.clock.steady());
+    if (wait) return Unexpected<Refusal>(Refusal{.problem = Problem::kTooMany, .retry_after = *wait});
+    return Unexpected<Refusal>(std::move(caller.error()));
+  }
   progress.caller = std::move(*caller);
   if (!may(progress.caller.role, route.permission)) return refuse(Problem::kNotPermitted);
   return match;
@@ -137,7 +146,7 @@ void Api::audit(const Exchange& exchange, const Progress& progress, const Refusa
   const std::string error = message_of(refusal);
   base::log_info("request refused", {{"status", status_of(refusal.problem)},
                                      {"error", error},
-                                     {"detail", refusal.detail},
+                                     {"detail", refusal.for_operator.empty() ? refusal.detail : refusal.for_operator},
                                      {"method", to_string(exchange.head.method)},
                                      {"path", exchange.head.path.substr(0, kMaxLoggedPath)},
                                      {"peer", exchange.peer},

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "api-server/failure_limit.hpp"
 #include "api-server/http/handler.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/services.hpp"
@@ -25,8 +26,9 @@ namespace vbrain::api {
 // audit line per refusal. Thread-safe.
 class Api {
  public:
-  // `synced`: whether the caches hold what the Kubernetes API has. Before that nobody can be told from a stranger.
-  Api(const Services& services, base::Metrics& metrics, std::function<bool()> synced);
+  // Why nobody can be told from a stranger now, as constant text; empty if they can.
+  using KeysUnknown = std::function<std::string_view()>;
+  Api(const Services& services, base::Metrics& metrics, KeysUnknown keys_unknown);
   ~Api();
 
   Task<Reply> handle(Exchange& exchange);
@@ -44,11 +46,12 @@ class Api {
   };
 
   Task<Answer> answer(Exchange& exchange, Progress& progress);
-  Result<RouteMatch, Refusal> admit(const Exchange& exchange, Progress& progress) const;
+  Result<RouteMatch, Refusal> admit(const Exchange& exchange, Progress& progress);
   void audit(const Exchange& exchange, const Progress& progress, const Refusal& refusal) const;
 
   const Services& services_;
-  const std::function<bool()> synced_;
+  const KeysUnknown keys_unknown_;
+  FailureLimit failures_;
   std::vector<RoutePattern> patterns_;
   std::vector<std::unique_ptr<RouteMetrics>> metrics_;  // per route, then one for all that has no route
 };

@@ -46,6 +46,7 @@ struct Caches {
     applications.add_index(kApplicationIndex,
                            [](const job::Application& it) { return std::vector<std::string>{it.application_id}; });
     clients.add_index(kKeyIndex, key_ids);
+    jobs.add_index(kByHandIndex, by_hand_keys);
   }
 
   void start() {
@@ -65,7 +66,7 @@ struct Caches {
   kube::Informer<job::Client> clients;
 };
 
-// Asks the volume for a sign of life again and again, on the volume's own pool: when that is stuck, so is the sign.
+// Asks the volume for a sign of life again and again, on a pool of its own: one that is busy is not stuck.
 void probe_volume(const artifacts::Store& volume, base::WorkerPool& pool, VolumeHealth& health, std::stop_token stop) {
   const auto waiting = std::make_shared<std::atomic<bool>>(false);
   do {
@@ -102,6 +103,7 @@ HttpOptions http_options(const Config& config) {
   options.header_timeout = config.header_timeout;
   options.body_timeout = config.body_timeout;
   options.idle_timeout = config.idle_timeout;
+  options.stuck_timeout = config.volume_timeout;
   return options;
 }
 
@@ -126,8 +128,14 @@ int run(const Config& given, std::stop_token stop) {
   caches.jobs.add_handler([&view](const kube::Change<job::Job>& change) {
     if (change.now != nullptr && change.now->meta.deletion_timestamp) view.forget_lists();
   });
+  // Its threads call the view: whatever ends this function, they end first.
+  const struct StopCaches {
+    Caches& caches;
+    ~StopCaches() { caches.stop(); }
+  } stop_caches{caches};
   VolumeHealth volume_health(clock, kProbePatience);
   base::WorkerPool workers("worker", config.workers, config.max_queued);
+  base::WorkerPool probe_worker("probe", 1, 1);
   base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued);
   // One request with both its fields always finds room.
   JsonBudget json_budget(std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes));
@@ -152,10 +160,12 @@ int run(const Config& given, std::stop_token stop) {
     if (!volume_health.good()) return "the volume does not answer";
     return "";
   };
-  Api api(services, metrics, [&] { return caches.synced(); });
+  Api api(services, metrics,
+          [&] { return why_keys_are_unknown(caches.synced(), clock.steady() - caches.clients.last_contact()); });
 
   IoThreads io(config.io_threads);
-  const HttpOptions options = http_options(config);
+  HttpOptions options = http_options(config);
+  options.is_stuck = [&volume_health] { return !volume_health.good(); };
   const auto refuse_anonymous = [](int status, std::string_view detail, std::string_view) {
     return to_reply({.problem = problem_of_status(status), .detail = std::string(detail)});
   };
@@ -168,7 +178,7 @@ int run(const Config& given, std::stop_token stop) {
       },
       io, volume_workers, metrics);
   caches.start();
-  std::jthread prober([&](std::stop_token ended) { probe_volume(volume, volume_workers, volume_health, ended); });
+  std::jthread prober([&](std::stop_token ended) { probe_volume(volume, probe_worker, volume_health, ended); });
   base::log_info("listening", {{"rest", rest.address()}, {"metrics", health.address()}});
   if (!config.address_file.empty()) write_addresses(config.address_file, rest.address(), health.address());
 
@@ -193,6 +203,7 @@ int run(const Config& given, std::stop_token stop) {
   health.drain(milliseconds(500));
   workers.close();
   volume_workers.close();
+  probe_worker.close();
   base::log_info("stopped");
   return 0;
 }

@@ -59,6 +59,11 @@ std::vector<std::string> key_ids(const job::Client& client) {
   return ids;
 }
 
+std::string_view why_keys_are_unknown(bool synced, base::SteadyPoint::duration silence) {
+  if (!synced) return "starting";
+  return silence > kKeysHold ? "no word of the Kubernetes API for too long: keys may have been revoked" : "";
+}
+
 Result<Caller, Refusal> authenticate(const kube::Store<job::Client>& clients, const Identity& identity,
                                      base::TimePoint now) {
   const auto sent = parse_api_key(identity.api_key);

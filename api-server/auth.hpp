@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,13 @@ std::optional<ApiKeyText> parse_api_key(std::string_view text);
 // Name of the index that authenticate() needs, and its function: the ids of all keys of a Client.
 inline constexpr const char* kKeyIndex = "key";
 std::vector<std::string> key_ids(const job::Client& client);
+
+// For how long keys that were read from the Kubernetes API are believed without a word from it: one of them may have
+// been revoked.
+inline constexpr std::chrono::minutes kKeysHold{5};
+// Why nobody's key can be checked now, as constant text; empty if it can. `silence`: since the API's last word on
+// Clients. Pure.
+std::string_view why_keys_are_unknown(bool synced, base::SteadyPoint::duration silence);
 
 // Who the sender is. kUnknownKey, with nothing said about what was wrong, unless a key of that id exists whose hash is
 // that of the secret, not expired, of a member with this username, in a Client with exactly these three names. The

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/duration.hpp"
 #include "base/log.hpp"
 
 namespace vbrain::api {
@@ -9,19 +10,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// "15s", "500ms", "2m"; a number alone counts seconds.
 void add_duration(CLI::App& app, const std::string& name, milliseconds& value, const std::string& help) {
-  static const std::map<std::string, std::int64_t> kUnits{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
   app.add_option_function<std::string>(
          name,
          [&value, name](const std::string& text) {
-           const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
-           const std::string unit = text.substr(digits);
-           const auto factor = kUnits.find(unit.empty() ? "s" : unit);
-           if (digits == 0 || digits > 9 || factor == kUnits.end()) {
-             throw CLI::ValidationError(name, "'" + text + "' is no time such as 500ms, 15s or 2m");
-           }
-           value = milliseconds(std::stoll(text.substr(0, digits)) * factor->second);
+           const auto parsed = base::parse_duration(text);
+           if (!parsed) throw CLI::ValidationError(name, "'" + text + "' is no time such as 500ms, 15s or 2m");
+           value = *parsed;
          },
          help)
       ->type_name("TIME")
@@ -68,9 +63,15 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   add_number(app, "--max-archive-entries", config.limits.max_archive_entries, 1, 1ULL << 24, "Entries of an archive");
   add_number(app, "--max-inflated-bytes", config.limits.max_inflated_bytes, 1024, 1ULL << 50,
              "Bytes of an unpacked archive");
+  add_number(
+      app, "--max-auth-failures-per-minute", config.limits.max_auth_failures_per_minute, 0, 1'000'000'000,
+      "Wrong API keys of one source (an IPv4 address or an IPv6 /64), beyond which it gets 429 for them; right keys "
+      "pass. 0: no limit. Behind a proxy all clients are one source");
   add_duration(app, "--header-timeout", config.header_timeout, "From a request's first byte to the end of its head");
   add_duration(app, "--body-timeout", config.body_timeout, "For each next 64 KiB of a body, in either direction");
   add_duration(app, "--idle-timeout", config.idle_timeout, "Between two requests of a connection");
+  add_duration(app, "--volume-timeout", config.volume_timeout,
+               "How long a request waits for a volume that does not answer");
   add_duration(app, "--kube-timeout", config.kube_timeout, "One call to the Kubernetes API");
   add_duration(app, "--drain-delay", config.drain_delay, "After SIGTERM: not ready, but still serving");
   add_duration(app, "--drain-timeout", config.drain_timeout, "Then: time to answer what is under way");
@@ -96,9 +97,11 @@ void log_config(const Config& config) {
                                    {"max_upload_bytes", config.limits.max_upload_bytes},
                                    {"max_archive_entries", config.limits.max_archive_entries},
                                    {"max_inflated_bytes", config.limits.max_inflated_bytes},
+                                   {"max_auth_failures_per_minute", config.limits.max_auth_failures_per_minute},
                                    {"header_timeout_ms", config.header_timeout.count()},
                                    {"body_timeout_ms", config.body_timeout.count()},
                                    {"idle_timeout_ms", config.idle_timeout.count()},
+                                   {"volume_timeout_ms", config.volume_timeout.count()},
                                    {"kube_timeout_ms", config.kube_timeout.count()},
                                    {"drain_delay_ms", config.drain_delay.count()},
                                    {"drain_timeout_ms", config.drain_timeout.count()}});

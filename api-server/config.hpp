@@ -16,6 +16,7 @@ struct Limits {
   std::uint64_t max_upload_bytes = 10ULL << 30;
   std::uint64_t max_archive_entries = 65'535;
   std::uint64_t max_inflated_bytes = 50ULL << 30;
+  std::uint64_t max_auth_failures_per_minute = 60;  // of one source (FailureLimit); 0: no limit
 };
 
 struct Config {
@@ -36,8 +37,9 @@ struct Config {
   std::chrono::milliseconds header_timeout{15'000};
   std::chrono::milliseconds body_timeout{15'000};
   std::chrono::milliseconds idle_timeout{75'000};
-  std::chrono::milliseconds kube_timeout{10'000};  // one call to the Kubernetes API
-  std::chrono::milliseconds drain_delay{2'000};    // not ready but still serving, so that routes to us go first
+  std::chrono::milliseconds volume_timeout{60'000};  // how long a request waits for a volume that does not answer
+  std::chrono::milliseconds kube_timeout{10'000};    // one call to the Kubernetes API
+  std::chrono::milliseconds drain_delay{2'000};      // not ready but still serving, so that routes to us go first
   std::chrono::milliseconds drain_timeout{20'000};
 };
 

@@ -82,7 +82,7 @@ Problem problem_of_status(int status) {
 }
 
 Refusal refusal_of(const kube::Error& error) {
-  Refusal refusal{.problem = Problem::kUnavailable, .detail = "the Kubernetes API did not take the job"};
+  Refusal refusal{.problem = Problem::kUnavailable, .detail = "the Kubernetes API did not do it"};
   if (error.retry_after) refusal.retry_after = std::chrono::ceil<std::chrono::seconds>(*error.retry_after);
   return refusal;
 }

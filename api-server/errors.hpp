@@ -51,12 +51,13 @@ struct Refusal {
   std::string subject = {};  // what is missing or invalid; ours or checked, never raw text of the request
   std::string detail = {};   // helps a person; may be empty
   std::optional<std::chrono::seconds> retry_after = {};
+  std::string for_operator = {};  // for the audit line only
 };
 
 using Answer = Result<Reply, Refusal>;
 
 inline Unexpected<Refusal> refuse(Problem problem, std::string subject = {}, std::string detail = {}) {
-  return Unexpected<Refusal>(Refusal{problem, std::move(subject), std::move(detail)});
+  return Unexpected<Refusal>(Refusal{.problem = problem, .subject = std::move(subject), .detail = std::move(detail)});
 }
 
 int status_of(Problem problem);

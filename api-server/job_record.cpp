@@ -1,8 +1,10 @@
 #include "api-server/job_record.hpp"
 
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "api-server/dates.hpp"
+#include "api-server/job_resource.hpp"
 #include "artifacts/store.hpp"
 #include "base/json.hpp"
 
@@ -10,11 +12,6 @@ namespace vbrain::api {
 namespace {
 
 using nlohmann::json;
-
-bool is_of(const job::Job& job, const artifacts::Tenant& tenant) {
-  return job.spec.organization_id == tenant.organization && job.spec.application_id == tenant.application &&
-         job.spec.client_id == tenant.client;
-}
 
 // A Job made with kubectl, before the controller has published its folder.
 std::shared_ptr<const StoredJob> stored_form(const job::Job& job) {
@@ -40,18 +37,39 @@ job::JobStatus archived_status(const json& record) {
   return job::Job::decode(object).status;
 }
 
+// What the API server itself says. Throws when it can't be asked.
+bool is_live(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id) {
+  const auto live = has_live_resource(services, tenant, job_id);
+  if (!live) throw artifacts::VolumeError(ENOENT, "find the folder of job " + std::string(job_id));
+  return *live;
+}
+
 }  // namespace
+
+bool belongs_to(const job::Job& job, const artifacts::Tenant& tenant) {
+  return job.spec.organization_id == tenant.organization && job.spec.application_id == tenant.application &&
+         job.spec.client_id == tenant.client;
+}
 
 std::optional<JobRecord> load_job(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id) {
   if (!artifacts::is_job_folder_name(job_id)) return std::nullopt;
-  const auto resource = services.jobs.get(job_id);
-  if (resource != nullptr && (!is_of(*resource, tenant) || resource->meta.deletion_timestamp)) return std::nullopt;
+  auto resource = services.jobs.get(job_id);
+  // Jobs made by hand may share a name with another tenant's, which has ended and has no resource any more.
+  if (resource != nullptr && !belongs_to(*resource, tenant)) resource = nullptr;
+  if (resource != nullptr && resource->meta.deletion_timestamp) return std::nullopt;
   auto stored = services.view.job(tenant, job_id);
   if (resource != nullptr) {
     const std::shared_ptr<const job::JobStatus> status(resource, &resource->status);
     if (stored != nullptr) return JobRecord{std::move(stored), status, true};
-    // No folder yet, or one that is marked deleted.
-    if (services.volume.has_job(tenant, job_id)) return std::nullopt;
+    // No folder yet, or one that is marked deleted, or one that came between the two looks.
+    if (services.volume.has_job(tenant, job_id)) {
+      stored = services.view.job(tenant, job_id);
+      if (stored == nullptr) return std::nullopt;
+      return JobRecord{std::move(stored), status, true};
+    }
+    // A REST server's job had its folder first: now either it is gone, and the cache does not know it yet, or the file
+    // system is late.
+    if (resource->made_by_rest() && !is_live(services, tenant, job_id)) return std::nullopt;
     return JobRecord{stored_form(*resource), status, false};
   }
   if (stored == nullptr) return std::nullopt;

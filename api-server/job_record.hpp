@@ -19,6 +19,9 @@ struct JobRecord {
   bool on_volume = true;  // false: a Job made with kubectl whose folder is not there (yet)
 };
 
+// Whether the resource is one of the tenant's. Pure.
+bool belongs_to(const job::Job& job, const artifacts::Tenant& tenant);
+
 // The tenant's job, or nothing if it does not exist for that tenant: never made, another tenant's, deleted or being
 // deleted. The resource in the cache gives the status; what the cache lacks (another replica made it a moment ago, or
 // it was archived) is looked up on the volume. Blocks on the volume; throws VolumeError and CorruptFile.

@@ -1,35 +1,22 @@
 #include "api-server/job_service.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <array>
+#include <exception>
 
+#include "api-server/job_resource.hpp"
 #include "api-server/repository_service.hpp"
 #include "artifacts/raw_json.hpp"
 #include "artifacts/store.hpp"
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
-#include "base/stop.hpp"
 #include "job/names.hpp"
-#include "kube/client.hpp"
 
 namespace vbrain::api {
 namespace {
 
 using artifacts::JobFile;
 using artifacts::Store;
-
-constexpr int kCreateTries = 3;
-constexpr std::chrono::milliseconds kCreatePause{100};
-
-job::JobSpec spec_of(const JobFile& file) {
-  job::JobSpec spec;
-  spec.organization_id = file.tenant.organization;
-  spec.application_id = file.tenant.application;
-  spec.client_id = file.tenant.client;
-  spec.repository_id = file.repository_id;
-  spec.username = file.created_by;
-  spec.priority = file.priority;
-  return spec;
-}
 
 // --- On the volume's pool.
 
@@ -71,66 +58,74 @@ Result<void, Refusal> publish_with_repository(const Services& services, JobFile&
   return {};
 }
 
-// Makes sure that nobody runs the job: nobody was told of it.
-void take_back(const Store& volume, const JobFile& file, bool may_have_resource) noexcept {
+// What of a job that is not acknowledged may be there.
+struct Leftovers {
+  bool resource = false;
+  bool repository = false;  // made for it, from the same body
+};
+
+// Makes sure that nobody runs the job, and that nothing is kept of it: nobody was told of it.
+void take_back(const Store& volume, const JobFile& file, Leftovers left) noexcept {
   try {
-    volume.mark_deleted(file.tenant, file.job_id);
+    volume.mark_deleted(file.tenant, file.job_id, file.repository_id);
     // The controller makes no pod for a resource that shows up late and finds the marker; where none can show up, the
     // folder can go.
-    if (!may_have_resource) volume.remove_job(file.tenant, file.job_id, file.repository_id);
+    if (!left.resource) volume.remove_job(file.tenant, file.job_id, file.repository_id);
+    if (!left.repository || file.repository_id.empty()) return;
+    // Somebody may have found the repository and used it.
+    const auto others = volume.index_of(file.tenant, file.repository_id);
+    if (!others || !others->empty()) return;
+    const auto trashed = volume.trash_repository(file.tenant, file.repository_id);
+    if (trashed) volume.purge(file.tenant, trashed->name);
   } catch (const std::exception& problem) {
     base::log_error("an unacknowledged job could not be taken back",
                     {{"job", file.job_id}, {"problem", problem.what()}});
   }
 }
 
-// --- On the workers' pool.
+// What became of a job while its resource was being made.
+enum class Fate { kKept, kDeleted, kRepositoryDeleted };
 
-// Whether the API server may have stored what it did not confirm.
-bool may_have_stored(const kube::Error& error) {
-  switch (error.code) {
-    case kube::ErrorCode::kTimeout:
-    case kube::ErrorCode::kUnavailable:
-    case kube::ErrorCode::kInternal:
-    case kube::ErrorCode::kCancelled:
-    case kube::ErrorCode::kTooLarge:
-      return true;
-    default:
-      return false;
+Fate fate_of(const Store& volume, const JobFile& file) {
+  try {
+    if (!volume.has_repository(file.tenant, file.repository_id)) return Fate::kRepositoryDeleted;
+    // A deletion may have been finished by now, marker and all.
+    const bool kept = volume.has_job(file.tenant, file.job_id) && !volume.is_deleted(file.tenant, file.job_id);
+    return kept ? Fate::kKept : Fate::kDeleted;
+  } catch (const artifacts::VolumeError& problem) {
+    // Nobody has told us otherwise, and the job is safe on the volume.
+    base::log_warning("volume failed after a job was made", {{"job", file.job_id}, {"problem", problem.what()}});
+    return Fate::kKept;
   }
 }
 
-struct NotCreated {
-  kube::Error error;       // the last try's
-  bool may_exist = false;  // one of the tries may have been done all the same
-};
-
-// Success includes that an earlier try of ours was done after all.
-Result<void, NotCreated> create_resource(const Services& services, const JobFile& file) {
-  const nlohmann::json body = job::encode_new_job(services.namespace_name, file.job_id, spec_of(file));
-  bool may_exist = false;
-  for (int turn = 1;; ++turn) {
-    auto created = services.kube.create(job::Job::kType, services.namespace_name, body, services.stop);
-    // Nobody else can have chosen this id: 74 of its bits are random.
-    if (created || created.error().code == kube::ErrorCode::kAlreadyExists) return {};
-    kube::Error& error = created.error();
-    may_exist = may_exist || may_have_stored(error);
-    // A server that says when to come back is busy for longer than our client should wait.
-    const bool again =
-        turn < kCreateTries && is_retryable(error) && !error.retry_after && error.code != kube::ErrorCode::kTimeout;
-    if (!again || !base::sleep_for(services.stop, kCreatePause * turn)) {
-      return Unexpected<NotCreated>(NotCreated{std::move(error), may_exist});
+// take_back() on whatever pool has room, else where we are: blocking the other one, or a thread of the listener, for a
+// moment beats running what nobody was told of.
+Task<void> withdraw(const Services& services, const JobFile& file, Leftovers left) {
+  const auto undo = [&] { take_back(services.volume, file, left); };
+  const std::array<base::WorkerPool*, 2> pools{&services.volume_workers, &services.workers};
+  for (base::WorkerPool* pool : pools) {
+    try {
+      co_await run_on(*pool, undo);
+      co_return;
+    } catch (const Overloaded&) {
+      base::log_debug("a pool is full", {{"job", file.job_id}});
     }
   }
+  undo();
 }
 
 }  // namespace
 
-bool is_application_open(const Services& services, const artifacts::Tenant& tenant) {
+std::optional<Refusal> refuse_closed_application(const Services& services, const artifacts::Tenant& tenant) {
   const auto applications = services.applications.by_index(kApplicationIndex, tenant.application);
-  return std::ranges::any_of(applications, [&](const auto& application) {
+  const auto is_open = [&](const auto& application) {
     return !application->meta.deletion_timestamp && application->open_to(tenant.organization);
-  });
+  };
+  if (std::ranges::any_of(applications, is_open)) return std::nullopt;
+  return Refusal{.problem = Problem::kUnknownKey,
+                 .for_operator = applications.empty() ? "no Application has this applicationId"
+                                                      : "the Application is not open to the organization"};
 }
 
 Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller& caller,
@@ -142,12 +137,26 @@ Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller
   file.created_by = caller.username;
   file.repository_id = repository_id;
   const bool new_repository = repository_id.empty();
+  const Leftovers without_resource{.resource = false, .repository = new_repository};
 
   const auto publish = [&] {
     if (new_repository) return publish_with_repository(services, file, submission);
     return publish_in_repository(services.volume, file, submission, submission.input ? &*submission.input : nullptr);
   };
-  const auto published = co_await run_on(services.volume_workers, publish);
+  base::failpoint("api-server.before-publish");
+  std::exception_ptr failure;
+  Result<void, Refusal> published;
+  try {
+    published = co_await run_on(services.volume_workers, publish);
+  } catch (const artifacts::VolumeError&) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    // Whatever of it the volume holds, the client is told that there is nothing.
+    co_await withdraw(services, file, without_resource);
+    std::rethrow_exception(failure);
+  }
+  base::failpoint("api-server.published");
   if (!published) co_return Unexpected<Refusal>(published.error());
 
   std::optional<Result<void, NotCreated>> created;
@@ -158,26 +167,37 @@ Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller
   } catch (const Overloaded&) {
     overloaded = true;
   }
-  if (!overloaded && *created) co_return NewJob{file.job_id, file.repository_id, new_repository};
-
-  const bool may_have_resource = !overloaded && created->error().may_exist;
-  const auto undo = [&] { take_back(services.volume, file, may_have_resource); };
-  bool undone = false;
-  try {
-    co_await run_on(services.volume_workers, undo);
-    undone = true;
-  } catch (const Overloaded&) {
-    // The other pool may have room; blocking it for a moment beats running what nobody was told of.
+  base::failpoint("api-server.created");
+  if (overloaded || !*created) {
+    const bool may_exist = !overloaded && created->error().may_exist;
+    const Leftovers left{.resource = may_exist, .repository = new_repository};
+    co_await withdraw(services, file, left);
+    if (overloaded) throw Overloaded();
+    const kube::Error& error = created->error().error;
+    base::log_error("Job not created", {{"job", file.job_id},
+                                        {"code", to_string(error.code)},
+                                        {"http_status", error.http_status},
+                                        {"reason", error.reason},
+                                        {"problem", error.message}});
+    co_return Unexpected<Refusal>(refusal_of(error));
   }
-  if (!undone) co_await run_on(services.workers, undo);
-  if (overloaded) throw Overloaded();
-  const kube::Error& error = created->error().error;
-  base::log_error("Job not created", {{"job", file.job_id},
-                                      {"code", to_string(error.code)},
-                                      {"http_status", error.http_status},
-                                      {"reason", error.reason},
-                                      {"problem", error.message}});
-  co_return Unexpected<Refusal>(refusal_of(error));
+
+  // Who deleted it or its repository meanwhile may not have found the resource.
+  Fate fate = Fate::kKept;
+  try {
+    const auto look = [&] { return fate_of(services.volume, file); };
+    fate = co_await run_on(services.volume_workers, look);
+  } catch (const Overloaded&) {
+    base::log_debug("no look at what became of a new job", {{"job", file.job_id}});
+  }
+  if (fate != Fate::kKept) {
+    const Leftovers left{.resource = true, .repository = false};
+    co_await withdraw(services, file, left);
+    const std::vector<std::string> ids{file.job_id};
+    co_await remove_leftovers(services, file.tenant, ids);
+  }
+  if (fate == Fate::kRepositoryDeleted) co_return refuse(Problem::kNoRepository);
+  co_return NewJob{file.job_id, file.repository_id, new_repository};
 }
 
 Result<JobRecord, Refusal> find_job(const Services& services, const Caller& caller, std::string_view job_id,

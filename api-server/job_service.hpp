@@ -32,7 +32,8 @@ Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller
 Result<JobRecord, Refusal> find_job(const Services& services, const Caller& caller, std::string_view job_id,
                                     std::string_view repository_id);
 
-// Whether an operator lets this organization use the application. The tenant is unknown otherwise.
-bool is_application_open(const Services& services, const artifacts::Tenant& tenant);
+// New work needs an Application that an operator has opened to the organization. Otherwise kUnknownKey, as for any
+// tenant that does not exist; only the log says why.
+std::optional<Refusal> refuse_closed_application(const Services& services, const artifacts::Tenant& tenant);
 
 }  // namespace vbrain::api

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "api-server/errors.hpp"
 #include "api-server/http/task.hpp"
 
 namespace vbrain::api {
@@ -53,5 +55,13 @@ class JsonBudget {
  private:
   std::atomic<std::int64_t> left_;
 };
+
+// 200 with a copy of `json`, which counts against the budget until it is sent.
+inline Reply held_json(JsonBudget& budget, const std::string& json) {
+  auto held = budget.share(json.size());
+  Reply reply = json_reply(200, json);
+  reply.hold = std::move(held);
+  return reply;
+}
 
 }  // namespace vbrain::api

@@ -4,6 +4,7 @@
 
 #include "api-server/volume_view.hpp"
 #include "artifacts/store.hpp"
+#include "base/digest.hpp"
 
 namespace vbrain::api {
 
@@ -22,6 +23,20 @@ artifacts::RepositoryFile publish_repository(const Services& services, const art
     file.repository_id = services.volume.publish_repository(services.volume.stage(tenant), file, file.created_on);
   }
   return file;
+}
+
+std::string render_repository(const StoredRepository& repository, std::string_view jobs) {
+  std::string text = "{" + repository.shown.substr(1);
+  return text.append(R"(,"jobs":)").append(jobs).append("}");
+}
+
+std::string input_etag(const artifacts::RepositoryFile& repository) {
+  base::Sha256 digest;
+  digest.update(VBRAIN_VERSION "\n" + base::format_rfc3339(repository.created_on) + "\n");
+  for (const artifacts::InputFile& file : repository.input) {
+    digest.update(file.sha256 + " " + std::to_string(file.bytes) + " " + file.name + "\n");
+  }
+  return digest.hex();
 }
 
 }  // namespace vbrain::api

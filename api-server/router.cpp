@@ -73,10 +73,22 @@ std::string allowed(const std::vector<Method>& methods) {
   return text;
 }
 
+std::vector<Method> methods_of(std::span<const RoutePattern> routes) {
+  std::vector<Method> methods;
+  for (const RoutePattern& route : routes) {
+    if (std::ranges::find(methods, route.method) == methods.end()) methods.push_back(route.method);
+  }
+  return methods;
+}
+
 }  // namespace
 
 Result<RouteMatch, Refusal> match_route(std::span<const RoutePattern> routes, Method method, std::string_view path) {
-  if (!path.starts_with('/')) return refuse(Problem::kNoSuchRoute);
+  if (!path.starts_with('/')) {
+    // CONNECT names a host instead of a path: no path of ours could have taken it.
+    if (method == Method::kOther) return refuse(Problem::kWrongMethod, {}, allowed(methods_of(routes)));
+    return refuse(Problem::kNoSuchRoute);
+  }
   // A fixed path shadows those with a variable: GET /job/execute is not "the job called execute".
   bool fixed = false;
   std::vector<Method> methods;

@@ -22,7 +22,8 @@ struct RouteMatch {
   std::string_view id;  // the segment of the colon, as sent (not percent-decoded: our ids have nothing to decode)
 };
 
-// The route of a request, or 404, or 405 with the methods that the path knows. HEAD goes where GET goes. Pure.
+// The route of a request, or 404, or 405 with the methods that the path knows. HEAD goes where GET goes. A method that
+// we know no name of on something that is no path (CONNECT) is 405 with all methods. Pure.
 Result<RouteMatch, Refusal> match_route(std::span<const RoutePattern> routes, Method method, std::string_view path);
 
 // The value of parameter `name` in a query, percent-decoded ('+' is a space). Empty optional if absent; a refusal if

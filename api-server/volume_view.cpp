@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "api-server/dates.hpp"
+#include "api-server/job_record.hpp"
 #include "artifacts/raw_json.hpp"
 #include "artifacts/store.hpp"
 #include "base/json.hpp"
@@ -34,16 +36,43 @@ std::string name_in(std::string_view metadata) {
   return "";
 }
 
-std::string render_fixed(const artifacts::JobFile& file) {
+namespace {
+
+std::string render_members(const auto& file, std::string_view name) {
   const auto params = artifacts::split_object(file.params);
   std::string text = ",\"repository_id\":" + base::quote_json(file.repository_id);
-  text += ",\"name\":" + base::quote_json(name_in(file.metadata));
+  text += ",\"name\":" + base::quote_json(name);
   text += ",\"input\":" + list_json(file.input, [](const artifacts::InputFile& input) { return input.name; });
   text += ",\"created_on\":\"" + format_created_on(file.created_on) + "\"";
   text += ",\"created_by\":" + base::quote_json(file.created_by);
   text += params && !params->empty() ? ",\"params\":true" : ",\"params\":false";
   text += ",\"metadata\":" + file.metadata;
   return text;
+}
+
+}  // namespace
+
+std::string render_fixed(const artifacts::JobFile& file) {
+  return render_members(file, name_in(file.metadata));
+}
+
+std::string render_fixed(const artifacts::RepositoryFile& file) {
+  return render_members(file, file.name);
+}
+
+// Names hold no control characters.
+std::string by_hand_key(const artifacts::Tenant& tenant, std::string_view repository_id) {
+  return tenant.organization + '\n' + tenant.application + '\n' + tenant.client + '\n' + std::string(repository_id);
+}
+
+std::vector<std::string> by_hand_keys(const job::Job& job) {
+  if (job.made_by_rest() || job.spec.repository_id.empty()) return {};
+  return {by_hand_key({job.spec.organization_id, job.spec.application_id, job.spec.client_id}, job.spec.repository_id)};
+}
+
+std::size_t VolumeView::RepositoryEntry::weight() const {
+  const artifacts::RepositoryFile& file = repository->file;
+  return 512 + repository->shown.size() + file.params.size() + file.metadata.size() + file.input.size() * 160;
 }
 
 std::size_t VolumeView::JobEntry::weight() const {
@@ -96,7 +125,12 @@ void VolumeView::Memory<Entry>::erase(const std::string& key) {
 
 VolumeView::VolumeView(const artifacts::Store& volume, const kube::Store<job::Job>& resources, const base::Clock& clock,
                        std::size_t max_bytes)
-    : volume_(volume), resources_(resources), clock_(clock), jobs_(max_bytes), lists_(max_bytes) {}
+    : volume_(volume),
+      resources_(resources),
+      clock_(clock),
+      jobs_(max_bytes),
+      repositories_(max_bytes),
+      lists_(max_bytes) {}
 
 std::optional<VolumeView::Stamp> VolumeView::look(const std::string& path) const {
   const auto found = volume_.root().status(path);
@@ -142,14 +176,68 @@ std::shared_ptr<const StoredJob> VolumeView::job(const artifacts::Tenant& tenant
   return entry->job;
 }
 
+std::shared_ptr<const StoredRepository> VolumeView::repository(const artifacts::Tenant& tenant,
+                                                               std::string_view repository_id) {
+  if (!artifacts::is_repository_id(repository_id)) return nullptr;
+  const std::string path = artifacts::layout::repository(tenant, repository_id);
+  // Nothing changes directly in the folder once it has its name: the same folder means the same content.
+  const auto stamp = look(path);
+  const auto known = repositories_.find(path);
+  if (known != nullptr && stamp == known->stamp) return known->repository;
+  repositories_.erase(path);
+  auto file = stamp ? volume_.read_repository(tenant, repository_id) : std::nullopt;
+  if (!file) return nullptr;
+  auto repository = std::make_shared<StoredRepository>();
+  repository->shown = render_fixed(*file);
+  repository->file = std::move(*file);
+  auto entry = std::make_shared<RepositoryEntry>();
+  entry->stamp = *stamp;
+  entry->repository = repository;
+  repositories_.put(path, std::move(entry));
+  return repository;
+}
+
+std::shared_ptr<const std::string> VolumeView::repository_list(const artifacts::Tenant& tenant) {
+  static const auto kNone = std::make_shared<const std::string>("[]");
+  const std::string path = artifacts::layout::repositories(tenant);
+  const auto stamp = look(path);
+  if (!stamp) return kNone;
+  const auto known = lists_.find(path);
+  if (known != nullptr && known->quiet && known->stamp == *stamp) return known->json;
+  auto entry = std::make_shared<ListEntry>();
+  entry->stamp = *stamp;
+  entry->quiet = is_quiet(*stamp);
+  entry->json = std::make_shared<const std::string>(
+      list_json(volume_.repositories(tenant), [](const std::string& id) { return id; }));
+  if (entry->quiet) lists_.put(path, entry);
+  return entry->json;
+}
+
 std::shared_ptr<const std::string> VolumeView::job_list(const artifacts::Tenant& tenant,
                                                         std::string_view repository_id) {
-  static const auto kNone = std::make_shared<const std::string>("[]");
-  if (!artifacts::is_repository_id(repository_id)) return kNone;
+  auto published = published_list(tenant, repository_id);
+  if (published == nullptr) return nullptr;
+  const auto by_hand = resources_.by_index(kByHandIndex, by_hand_key(tenant, repository_id));
+  if (by_hand.empty()) return published;
+  const auto listed = nlohmann::json::parse(*published).get<std::vector<std::string>>();
+  std::set<std::string> ids(listed.begin(), listed.end());
+  for (const auto& resource : by_hand) {
+    const std::string& id = resource->meta.name;
+    if (resource->meta.deletion_timestamp || ids.contains(id) || !artifacts::is_job_folder_name(id)) continue;
+    // With a folder, it is listed by its marker, or deleted.
+    if (!volume_.has_job(tenant, id)) ids.insert(id);
+  }
+  if (ids.size() == listed.size()) return published;
+  return std::make_shared<const std::string>(list_json(ids, [](const std::string& id) { return id; }));
+}
+
+std::shared_ptr<const std::string> VolumeView::published_list(const artifacts::Tenant& tenant,
+                                                              std::string_view repository_id) {
+  if (!artifacts::is_repository_id(repository_id)) return nullptr;
   const std::string path = artifacts::layout::markers(tenant, repository_id);
   const std::uint64_t epoch = epoch_.load(std::memory_order_relaxed);
   const auto stamp = look(path);
-  if (!stamp) return kNone;
+  if (!stamp) return nullptr;
   const auto known = lists_.find(path);
   if (known != nullptr && known->quiet && known->stamp == *stamp && known->epoch == epoch) return known->json;
 
@@ -159,12 +247,12 @@ std::shared_ptr<const std::string> VolumeView::job_list(const artifacts::Tenant&
     return true;
   };
   auto ids = volume_.jobs_of(tenant, repository_id, count);
-  if (!ids) return kNone;
+  if (!ids) return nullptr;
   // A marker is there before its job: the list changes once more without the folder of markers showing it.
   const bool complete = ids->size() == markers;
   std::erase_if(*ids, [&](const std::string& id) {
     const auto resource = resources_.get(id);
-    return resource != nullptr && resource->meta.deletion_timestamp;
+    return resource != nullptr && resource->meta.deletion_timestamp && belongs_to(*resource, tenant);
   });
   auto entry = std::make_shared<ListEntry>();
   entry->stamp = *stamp;

@@ -63,7 +63,9 @@ Task<void> Connection::run() {
 }
 
 void Connection::check_deadline(SteadyTime now) {
-  if (now < deadline_ || cut_) return;
+  if (cut_) return;
+  if (now >= stuck_deadline_ && context_.options.is_stuck && context_.options.is_stuck()) return give_up_on_handler();
+  if (now < deadline_) return;
   context_.cut->Increment();
   cut();
 }
@@ -77,6 +79,17 @@ void Connection::cut() {
   deadline_ = SteadyTime::max();
   error_code ignored;
   socket_.close(ignored);
+}
+
+// Nothing is being written while the handler works, so there is room for an answer in the socket's buffer. When the
+// handler comes back its own answer goes nowhere.
+void Connection::give_up_on_handler() {
+  const Reply reply = refuse(503, "the storage does not answer");
+  const std::string text = render_head(reply, http_date_now(), false) + std::get<std::string>(reply.body);
+  error_code ignored;
+  socket_.write_some(asio::buffer(text), ignored);
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  cut();
 }
 
 // Zero bytes: the peer is done, or its time was over.
@@ -176,6 +189,11 @@ Task<void> Connection::send_refusal(HeadProblem problem) {
 // The handler's answer, or the server's own if it could not give one. Nothing: there is nobody left to answer.
 Task<std::optional<Reply>> Connection::call_handler() {
   Exchange exchange{request_, *this, peer_};
+  struct Watched {
+    SteadyTime& deadline;
+    ~Watched() { deadline = SteadyTime::max(); }
+  } const watched{stuck_deadline_};
+  stuck_deadline_ = steady_clock::now() + context_.options.stuck_timeout;
   try {
     co_return co_await context_.handler(exchange);
   } catch (const BodyError& problem) {
@@ -247,12 +265,15 @@ Task<std::string_view> Connection::read_body() {
   if (request_.content_length.value_or(0) > body_limit_) {
     throw BodyError(BodyError::Kind::kTooLarge, "the body is larger than allowed");
   }
+  stuck_deadline_ = SteadyTime::max();
   if (request_.expect_continue && !continue_sent_ && !parser_->is_done() && input_.empty()) {
     const bool sent = co_await write(kContinue);
     if (!sent) throw BodyError(BodyError::Kind::kGone, "client is gone");
   }
   continue_sent_ = true;
-  co_return co_await read_body_piece();
+  const std::string_view piece = co_await read_body_piece();
+  stuck_deadline_ = steady_clock::now() + context_.options.stuck_timeout;
+  co_return piece;
 }
 
 Task<std::string_view> Connection::read_body_piece() {
@@ -283,6 +304,10 @@ std::string_view Connection::next_body_piece() {
     body_begin_ += used;
     const std::string_view piece = parser_->take_piece();
     if (error == boost::beast::http::error::need_more) break;
+    // Said at the chunk's head, not when its bytes have come. The parser's own limit is the largest number.
+    if (parser_->announced() > body_limit_ || error == boost::beast::http::error::body_limit) {
+      throw BodyError(BodyError::Kind::kTooLarge, "the body is larger than allowed");
+    }
     if (error) throw BodyError(BodyError::Kind::kMalformed, "malformed chunked body");
     if (!request_.chunked) return piece;
     body_joined_.append(piece);

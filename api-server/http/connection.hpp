@@ -59,6 +59,7 @@ class Connection final : private BodyReader {
   Task<bool> answer_request();
   Task<std::optional<Reply>> call_handler();
   Reply refuse(int status, std::string_view detail);
+  void give_up_on_handler();
   Task<std::string_view> read_body();
   Task<std::string_view> read_body_piece();
   std::string_view next_body_piece();
@@ -76,6 +77,7 @@ class Connection final : private BodyReader {
   ConnectionContext& context_;
   std::string peer_;
   SteadyTime deadline_ = SteadyTime::max();
+  SteadyTime stuck_deadline_ = SteadyTime::max();  // of the handler, while it does not wait for the client
   bool idle_ = true;
   bool cut_ = false;
 

@@ -1,5 +1,6 @@
 #include "api-server/http/parser.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace vbrain::api {
@@ -50,6 +51,10 @@ void RequestParser::on_header_impl(Error&) {
 std::size_t RequestParser::on_body_impl(View bytes, Error&) {
   piece_ = view(bytes);
   return bytes.size();
+}
+
+void RequestParser::on_chunk_header_impl(std::uint64_t size, View, Error&) {
+  announced_ += std::min(size, std::numeric_limits<std::uint64_t>::max() - announced_);
 }
 
 std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, View bytes, Error&) {

@@ -18,6 +18,9 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   // The body bytes found by the last put(), a view into what was put.
   std::string_view take_piece() { return std::exchange(piece_, {}); }
 
+  // Bytes that the chunks begun so far have, as their heads say; the largest number if the sum does not fit.
+  std::uint64_t announced() const { return announced_; }
+
  private:
   using Error = boost::beast::error_code;
   using View = boost::beast::string_view;
@@ -28,13 +31,14 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   void on_header_impl(Error&) override;
   void on_body_init_impl(const boost::optional<std::uint64_t>&, Error&) override {}
   std::size_t on_body_impl(View bytes, Error&) override;
-  void on_chunk_header_impl(std::uint64_t, View, Error&) override {}
+  void on_chunk_header_impl(std::uint64_t size, View, Error&) override;
   std::size_t on_chunk_body_impl(std::uint64_t, View bytes, Error&) override;
   void on_finish_impl(Error&) override {}
 
   RequestHead& head_;
   bool head_done_ = false;
   std::string_view piece_;
+  std::uint64_t announced_ = 0;
 };
 
 }  // namespace vbrain::api

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,10 @@ struct HttpOptions {
   std::chrono::milliseconds body_timeout{15'000};
   // Between two requests of one connection.
   std::chrono::milliseconds idle_timeout{75'000};
+  // A handler that works for longer while `is_stuck` (if any) is true is not waited for: its client gets 503 and the
+  // connection is closed. What it works on may still be done. Time in which it waits for the client does not count.
+  std::chrono::milliseconds stuck_timeout{60'000};
+  std::function<bool()> is_stuck = {};  // never blocks; from any thread
 };
 
 // The threads that move bytes. One event loop per thread; a connection stays on the thread that took it.

@@ -2,7 +2,9 @@
 
 #include "api-server/download.hpp"
 #include "api-server/job_service.hpp"
+#include "api-server/repository_service.hpp"
 #include "api-server/routes/call.hpp"
+#include "api-server/volume_view.hpp"
 #include "artifacts/archive_writer.hpp"
 #include "artifacts/store.hpp"
 
@@ -102,22 +104,44 @@ Answer output_of(const Call& call, const Finished& job) {
   return download(call.exchange.head, std::move(what));
 }
 
+// An archive that is made for this answer by `write(fd)`, which gives its totals; nothing means `absent`.
+template <class F>
+Answer made_archive(const Call& call, Download what, Problem absent, F write) {
+  // Unlinked from the start: gone with its last reader, whatever happens to us.
+  artifacts::Staging staging = call.services.volume.stage(call.caller.tenant);
+  artifacts::Fd spool = artifacts::make_unnamed_file(staging.folder());
+  const auto written = write(spool.get());
+  if (!written) return refuse(absent);
+  if (what.etag.empty()) what.etag = written->sha256;
+  what.body = body_of(OpenFile{std::move(spool), written->bytes, {}});
+  return download(call.exchange.head, std::move(what));
+}
+
+Answer input_of(const Call& call) {
+  const Services& services = call.services;
+  const auto stored = services.view.repository(call.caller.tenant, call.id);
+  if (stored == nullptr) return refuse(Problem::kNoRepository);
+  Download what;
+  what.filename = std::string(call.id) + "-input.zip";
+  what.etag = input_etag(stored->file);
+  const auto known = call.exchange.head.find("if-none-match");
+  // Making it may take long.
+  if (known && names_etag(*known, what.etag)) return download(call.exchange.head, std::move(what));
+  const auto write = [&](int out) { return services.volume.write_input_zip(call.caller.tenant, call.id, out); };
+  return made_archive(call, std::move(what), Problem::kNoRepository, write);
+}
+
 Answer logs_of(const Call& call) {
   const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
   if (!record) return Unexpected<Refusal>(record.error());
   Download what;
   what.filename = std::string(call.id) + "-logs.zip";
-  // Unlinked from the start: gone with its last reader, whatever happens to us.
-  artifacts::Staging staging = call.services.volume.stage(call.caller.tenant);
-  artifacts::Fd spool = artifacts::make_unnamed_file(staging.folder());
-  const auto written = call.services.volume.write_logs_zip(call.caller.tenant, call.id, spool.get());
-  if (!written) {
+  if (!record->on_volume) {
     what.body = std::string(kEmptyArchive);
-  } else {
-    what.etag = written->sha256;
-    what.body = body_of(OpenFile{std::move(spool), written->bytes, {}});
+    return download(call.exchange.head, std::move(what));
   }
-  return download(call.exchange.head, std::move(what));
+  const auto write = [&](int out) { return call.services.volume.write_logs_zip(call.caller.tenant, call.id, out); };
+  return made_archive(call, std::move(what), Problem::kNoJob, write);
 }
 
 }  // namespace
@@ -129,6 +153,11 @@ Task<Answer> get_job_result(Call& call) {
 
 Task<Answer> get_job_output(Call& call) {
   const auto work = [&] { return when_finished(call, [&](const Finished& job) { return output_of(call, job); }); };
+  co_return co_await run_on(call.services.volume_workers, work);
+}
+
+Task<Answer> get_repository_input(Call& call) {
+  const auto work = [&] { return input_of(call); };
   co_return co_await run_on(call.services.volume_workers, work);
 }
 

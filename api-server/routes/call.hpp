@@ -37,14 +37,21 @@ struct Route {
 std::span<const Route> routes();
 
 // routes/jobs.cpp
+Task<Answer> get_jobs(Call& call);
 Task<Answer> post_job_execute(Call& call);
 Task<Answer> get_job(Call& call);
 Task<Answer> get_job_params(Call& call);
+Task<Answer> delete_job(Call& call);
 // routes/artifacts.cpp
 Task<Answer> get_job_result(Call& call);
 Task<Answer> get_job_output(Call& call);
 Task<Answer> get_job_logs(Call& call);
+Task<Answer> get_repository_input(Call& call);
 // routes/repositories.cpp
+Task<Answer> get_repositories(Call& call);
 Task<Answer> post_repository(Call& call);
+Task<Answer> get_repository(Call& call);
+Task<Answer> get_repository_params(Call& call);
+Task<Answer> delete_repository(Call& call);
 
 }  // namespace vbrain::api

@@ -1,5 +1,7 @@
+#include "api-server/deletion.hpp"
 #include "api-server/job_service.hpp"
 #include "api-server/json_budget.hpp"
+#include "api-server/lists.hpp"
 #include "api-server/routes/call.hpp"
 #include "artifacts/store.hpp"
 #include "base/json.hpp"
@@ -19,7 +21,9 @@ Answer describe(const Call& call) {
   const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
   if (!record) return Unexpected<Refusal>(record.error());
   const auto jobs = call.services.view.job_list(call.caller.tenant, record->stored->file.repository_id);
-  Reply reply = json_reply(is_terminal(record->status->phase) ? 200 : 202, render_job(*record, *jobs));
+  // A Job made by hand may have no repository.
+  const std::string_view list = jobs == nullptr ? "[]" : std::string_view(*jobs);
+  Reply reply = json_reply(is_terminal(record->status->phase) ? 200 : 202, render_job(*record, list));
   reply.hold = call.services.json_budget.share(reply.body_size());
   if (reply.status == 202) reply.headers.emplace_back("Retry-After", "1");
   return reply;
@@ -27,9 +31,24 @@ Answer describe(const Call& call) {
 
 }  // namespace
 
+Task<Answer> get_jobs(Call& call) {
+  const auto range = read_date_range(call.exchange.head.query);
+  if (!range) co_return Unexpected<Refusal>(range.error());
+  const auto work = [&]() -> Answer {
+    const auto list = list_jobs(call.services, call.caller.tenant, call.repository_id, *range);
+    if (list == nullptr) return refuse(Problem::kNoRepository);
+    return held_json(call.services.json_budget, *list);
+  };
+  co_return co_await run_on(call.services.volume_workers, work);
+}
+
 Task<Answer> post_job_execute(Call& call) {
   const Services& services = call.services;
-  if (!is_application_open(services, call.caller.tenant)) co_return refuse(Problem::kUnknownKey);
+  if (call.repository_id.empty() && !may(call.caller.role, Permission::kCreateRepository)) {
+    co_return refuse(Problem::kNotPermitted, {}, "without repository_id a repository would be created");
+  }
+  auto closed = refuse_closed_application(services, call.caller.tenant);
+  if (closed) co_return Unexpected<Refusal>(std::move(*closed));
   if (!call.repository_id.empty()) {
     // Before the body, which may be large.
     const auto look = [&] {
@@ -62,12 +81,21 @@ Task<Answer> get_job_params(Call& call) {
   const auto work = [&]() -> Answer {
     const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
     if (!record) return Unexpected<Refusal>(record.error());
-    auto held = call.services.json_budget.share(record->stored->file.params.size());
-    Reply reply = json_reply(200, record->stored->file.params);
-    reply.hold = std::move(held);
-    return reply;
+    return held_json(call.services.json_budget, record->stored->file.params);
   };
   co_return co_await run_on(call.services.volume_workers, work);
+}
+
+Task<Answer> delete_job(Call& call) {
+  const auto deleted = co_await delete_job(call.services, call.caller, call.id, call.repository_id);
+  if (!deleted) co_return Unexpected<Refusal>(deleted.error());
+  base::log_info("job deleted by its user", {{"job", call.id},
+                                             {"username", call.caller.username},
+                                             {"organization", call.caller.tenant.organization},
+                                             {"application", call.caller.tenant.application},
+                                             {"client", call.caller.tenant.client},
+                                             {"peer", call.exchange.peer}});
+  co_return json_reply(200, R"({"message":"Jobs deleted"})");
 }
 
 }  // namespace vbrain::api

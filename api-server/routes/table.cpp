@@ -7,10 +7,32 @@ namespace {
 
 constexpr auto kOptional = RepositoryHeader::kOptional;
 
+constexpr auto kRequired = RepositoryHeader::kRequired;
+constexpr auto kReadRepository = Permission::kReadRepository;
+
 constexpr std::array kRoutes{
+    Route{{Method::kGet, "/api/v1/repository"}, kReadRepository, kOptional, false, get_repositories},
     Route{{Method::kPost, "/api/v1/repository"}, Permission::kCreateRepository, kOptional, true, post_repository},
+    Route{{Method::kGet, "/api/v1/repository/:repository_id"}, kReadRepository, kOptional, false, get_repository},
+    Route{{Method::kDelete, "/api/v1/repository/:repository_id"},
+          Permission::kDeleteRepository,
+          kOptional,
+          false,
+          delete_repository},
+    Route{{Method::kGet, "/api/v1/repository/:repository_id/input"},
+          kReadRepository,
+          kOptional,
+          false,
+          get_repository_input},
+    Route{{Method::kGet, "/api/v1/repository/:repository_id/params"},
+          kReadRepository,
+          kOptional,
+          false,
+          get_repository_params},
+    Route{{Method::kGet, "/api/v1/job"}, Permission::kReadJob, kRequired, false, get_jobs},
     Route{{Method::kPost, "/api/v1/job/execute"}, Permission::kCreateJob, kOptional, true, post_job_execute},
     Route{{Method::kGet, "/api/v1/job/:job_id"}, Permission::kReadJob, kOptional, false, get_job},
+    Route{{Method::kDelete, "/api/v1/job/:job_id"}, Permission::kDeleteJob, kOptional, false, delete_job},
     Route{{Method::kGet, "/api/v1/job/:job_id/result"}, Permission::kReadJob, kOptional, false, get_job_result},
     Route{{Method::kGet, "/api/v1/job/:job_id/params"}, Permission::kReadJob, kOptional, false, get_job_params},
     Route{{Method::kGet, "/api/v1/job/:job_id/output"}, Permission::kReadJob, kOptional, false, get_job_output},

@@ -333,6 +333,11 @@ TEST(Contract, ChecksComeInTheContractsOrder) {
   // Route before all.
   EXPECT_EQ(world.call("GET", "/api/v1/nothing", {}).status, 404);
   EXPECT_EQ(world.call("DELETE", "/api/v1/job/execute", {}).header("Allow"), "POST");
+  EXPECT_EQ(world.call("PUT", "/api/v1/job", {}).header("Allow"), "GET, HEAD");
+  EXPECT_EQ(world.call("PUT", "/api/v1/job/x", {}).header("Allow"), "GET, HEAD, DELETE");
+  EXPECT_EQ(world.call("PUT", "/api/v1/repository", {}).header("Allow"), "GET, HEAD, POST");
+  EXPECT_EQ(world.call("PUT", "/api/v1/repository/x", {}).header("Allow"), "GET, HEAD, DELETE");
+  EXPECT_EQ(world.call("DELETE", "/api/v1/repository/x/input", {}).header("Allow"), "GET, HEAD");
   // Limits before identity.
   EXPECT_EQ(world.call("POST", "/api/v1/job/execute", {{"Content-Encoding", "gzip"}}, "x").status, 415);
   EXPECT_EQ(world.call("POST", "/api/v1/job/execute", {{"Content-Length", "99999999999"}}).status, 413);
@@ -342,23 +347,40 @@ TEST(Contract, ChecksComeInTheContractsOrder) {
   const HttpReply forbidden = world.call("GET", "/api/v1/job/" + kNobody, World::identity("stan"));
   EXPECT_EQ(forbidden.status, 403);
   EXPECT_EQ(forbidden.body, R"({"error":"Permission denied"})");
+  // Role before query, query before object.
+  Headers nowhere = World::identity("stan");
+  nowhere.emplace_back("repository_id", "202009231629398695");
+  EXPECT_EQ(world.call("GET", "/api/v1/job?from_date=x", nowhere).status, 403);
+  EXPECT_EQ(world.get("/api/v1/job?from_date=x", {{"repository_id", "202009231629398695"}}).status, 400);
   // Object before body.
   EXPECT_EQ(world.post_json("/api/v1/job/execute", "not json", {{"repository_id", "202009231629398695"}}).status, 404);
 }
 
+// Deleting is in delete_test.cpp and delete_repository_test.cpp.
 TEST(Contract, RolesDecide) {
   World world;
   const std::string id = world.make_job(Phase::kFinished);
+  const std::string repository = world.get("/api/v1/job/" + id).json()["repository_id"];
   const struct {
     const char* username;
-    int repository, execute, read;
-  } table[] = {{"ana", 201, 201, 200}, {"dora", 201, 201, 200}, {"stan", 403, 201, 403}};
+    int create_repository, execute, execute_alone, read_job, read_repository;
+  } table[] = {{"ana", 201, 201, 201, 200, 200}, {"dora", 201, 201, 201, 200, 200}, {"stan", 403, 201, 403, 403, 200}};
   for (const auto& row : table) {
     const Headers headers = World::identity(row.username);
-    EXPECT_EQ(world.call("POST", "/api/v1/repository", headers).status, row.repository) << row.username;
-    EXPECT_EQ(world.call("POST", "/api/v1/job/execute", headers).status, row.execute) << row.username;
+    Headers within = headers;
+    within.emplace_back("repository_id", repository);
+    EXPECT_EQ(world.call("POST", "/api/v1/repository", headers).status, row.create_repository) << row.username;
+    EXPECT_EQ(world.call("POST", "/api/v1/job/execute", within).status, row.execute) << row.username;
+    EXPECT_EQ(world.call("POST", "/api/v1/job/execute", headers).status, row.execute_alone)
+        << row.username << ": it would create a repository";
+    EXPECT_EQ(world.call("GET", "/api/v1/job", within).status, row.read_job) << row.username;
     for (const char* part : {"", "/result", "/params", "/output", "/logs"}) {
-      EXPECT_EQ(world.call("GET", "/api/v1/job/" + id + part, headers).status, row.read) << row.username << part;
+      EXPECT_EQ(world.call("GET", "/api/v1/job/" + id + part, headers).status, row.read_job) << row.username << part;
+    }
+    EXPECT_EQ(world.call("GET", "/api/v1/repository", headers).status, row.read_repository) << row.username;
+    for (const char* part : {"", "/input", "/params"}) {
+      EXPECT_EQ(world.call("GET", "/api/v1/repository/" + repository + part, headers).status, row.read_repository)
+          << row.username << part;
     }
   }
 }
@@ -372,14 +394,6 @@ TEST(Contract, AnApplicationThatIsNotOpenMakesTheTenantUnknownForNewWork) {
   EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}").body, R"({"error":"Invalid x-api-key"})");
   EXPECT_EQ(world.post_json("/api/v1/repository", "{}").status, 401);
   EXPECT_EQ(world.get("/api/v1/job/" + id + "/result").status, 200) << "what there is stays readable";
-}
-
-TEST(Contract, BeforeTheCachesAreFilledNobodyIsRefusedForGood) {
-  World world;
-  world.synced = false;
-  const HttpReply reply = world.get("/api/v1/job/" + kNobody);
-  EXPECT_EQ(reply.status, 503);
-  EXPECT_NE(reply.header("Retry-After"), "");
 }
 
 TEST(Contract, NamesMayHoldAnything) {

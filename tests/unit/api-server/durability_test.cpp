@@ -93,6 +93,17 @@ TEST(Durability, ARefusalAfterAnUnknownTryLeavesADeletedJob) {
   EXPECT_TRUE(world.volume->is_deleted(World::tenant(), folders[0]));
 }
 
+TEST(Durability, ARefusalOfARequestThatWasSentTwiceLeavesADeletedJob) {
+  World world;
+  world.kube.answer = [&](const kube::Request&) -> kube::KubeResult<kube::Response> {
+    return Unexpected<kube::Error>(kube::Error{.code = ErrorCode::kForbidden, .maybe_done = true});
+  };
+  EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}").status, 503);
+  const auto folders = job_folders(world);
+  ASSERT_THAT(folders, SizeIs(1));
+  EXPECT_TRUE(world.volume->is_deleted(World::tenant(), folders[0]));
+}
+
 TEST(Durability, ARetryAfterOfTheApiServerIsPassedOn) {
   World world;
   int calls = 0;

@@ -62,6 +62,34 @@ TEST_F(HttpServerTest, CutsSlowReaders) {
   EXPECT_EQ(server_->connections(), 0u);
 }
 
+TEST_F(HttpServerTest, OthersAreServedWhileManyAreSlowAndTheSlowAreCut) {
+  options_.header_timeout = milliseconds(1500);
+  options_.body_timeout = milliseconds(1500);
+  make_file(20 << 20);
+  std::vector<std::unique_ptr<RawClient>> slow;
+  const auto connect = [&](std::string_view bytes, int receive_buffer) {
+    slow.push_back(std::make_unique<RawClient>(address(), receive_buffer));
+    ASSERT_TRUE(slow.back()->send(bytes));
+  };
+  for (int i = 0; i < 20; ++i) {
+    connect("GET / HTTP/1.1\r\nHost: ", 0);
+    connect(post("/echo", "Content-Length: 100\r\n", "half"), 0);
+    connect(post("/echo", "Transfer-Encoding: chunked\r\n", "64\r\nhalf"), 0);
+    connect(get("/file"), 4096);
+  }
+  // The bodies and the readers have got as far as they will.
+  ASSERT_TRUE(seen_.wait([this] { return seen_.requests >= 60; }));
+  for (int i = 0; i < 20; ++i) {
+    RawClient quick(address());
+    ASSERT_TRUE(quick.send(get("/quick")));
+    EXPECT_EQ(status_of(quick.read_reply()), 200);
+  }
+  const auto deadline = steady_clock::now() + std::chrono::seconds(20);
+  while (server_->connections() > 0 && steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(server_->connections(), 0u);
+  EXPECT_EQ(seen_.broken_bodies, 40u);
+}
+
 TEST_F(HttpServerTest, TurnsAwayMoreConnectionsThanAllowed) {
   options_.max_connections = 3;
   std::vector<std::unique_ptr<RawClient>> clients;

@@ -212,6 +212,15 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"chunk_overflow", head("Transfer-Encoding: chunked\r\n") + "11111111111111111\r\n", 400},
         Malformed{"chunk_huge",
                   head("Transfer-Encoding: chunked\r\n") + "ffffffffffffffff\r\n" + std::string(2 << 20, 'a'), 413},
+        // Nothing more is sent: the answer must not wait for it.
+        Malformed{"chunk_huge_announced", head("Transfer-Encoding: chunked\r\n") + "ffffffffffffffff\r\n", 413},
+        Malformed{"chunk_over_limit_announced", head("Transfer-Encoding: chunked\r\n") + "100001\r\n", 413},
+        Malformed{
+            "chunks_over_limit_announced",
+            head("Transfer-Encoding: chunked\r\n") + "1\r\na\r\nfffff\r\n" + std::string(0xfffff, 'a') + "\r\n1\r\n",
+            413},
+        Malformed{"chunks_overflow_announced",
+                  head("Transfer-Encoding: chunked\r\n") + "1\r\na\r\nffffffffffffffff\r\n", 413},
         Malformed{"chunk_bare_lf", head("Transfer-Encoding: chunked\r\n") + "3\nabc\n0\n\n\r\n\r\n", 400},
         Malformed{"chunk_longer", head("Transfer-Encoding: chunked\r\n") + "3\r\nabcd\r\n0\r\n\r\n", 400},
         Malformed{"chunk_extension", head("Transfer-Encoding: chunked\r\n") + "3;" + std::string(1 << 20, 'a'), 400},

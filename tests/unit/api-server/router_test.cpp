@@ -56,6 +56,7 @@ TEST(MatchRoute, Is405WithTheMethodsOfThePath) {
   } cases[] = {
       {Method::kPost, "/api/v1/job", "GET, HEAD"},
       {Method::kOther, "/api/v1/job", "GET, HEAD"},
+      {Method::kOther, "example.com:443", "GET, HEAD, POST, DELETE"},
       {Method::kGet, "/api/v1/job/execute", "POST"},
       {Method::kDelete, "/api/v1/job/execute", "POST"},
       {Method::kPut, "/api/v1/job/abc", "GET, HEAD, DELETE"},

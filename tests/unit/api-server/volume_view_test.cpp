@@ -114,8 +114,8 @@ TEST_F(VolumeViewTest, ListsFollowTheFolder) {
   list(repository);
   artifacts::Store(world_.root).remove_job(World::tenant(), first, repository);
   EXPECT_EQ(list(repository), "[\"" + second + "\"]");
-  EXPECT_EQ(list("202009231629398695"), "[]");
-  EXPECT_EQ(list("../x"), "[]");
+  EXPECT_EQ(world_.view->job_list(World::tenant(), "202009231629398695"), nullptr);
+  EXPECT_EQ(world_.view->job_list(World::tenant(), "../x"), nullptr);
 }
 
 TEST_F(VolumeViewTest, AListWithAJobOnItsWayIsNotRemembered) {
@@ -137,6 +137,15 @@ TEST_F(VolumeViewTest, JobsBeingDeletedLeaveTheListsAtOnce) {
   auto resource = std::make_shared<job::Job>();
   resource->meta.name = id;
   resource->meta.deletion_timestamp = world_.clock.now();
+  const artifacts::Tenant tenant = World::tenant();
+  // Another tenant's of the same name says nothing.
+  resource->spec.organization_id = tenant.organization + "x";
+  resource->spec.application_id = tenant.application;
+  resource->spec.client_id = tenant.client;
+  world_.jobs.put(id, std::make_shared<job::Job>(*resource));
+  world_.view->forget_lists();
+  EXPECT_EQ(list(repository), "[\"" + id + "\"]");
+  resource->spec.organization_id = tenant.organization;
   world_.jobs.put(id, resource);
   world_.view->forget_lists();
   EXPECT_EQ(list(repository), "[]");

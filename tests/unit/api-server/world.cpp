@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -41,11 +42,65 @@ kube::KubeResult<kube::Response> FakeKube::call(const kube::Request& request, st
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
   }
-  if (answer) return answer(request);
-  auto object = nlohmann::json::parse(request.body);
-  object["metadata"]["uid"] = "uid-1";
-  object["metadata"]["resourceVersion"] = "1";
-  return kube::Response{201, object.dump()};
+  return answer ? answer(request) : serve(request);
+}
+
+kube::KubeResult<kube::Response> FakeKube::serve(const kube::Request& request) {
+  const auto refuse = [](int status, const char* reason) {
+    return Unexpected<kube::Error>(kube::error_from_response(
+        status, nlohmann::json({{"kind", "Status"}, {"reason", reason}, {"message", reason}}).dump()));
+  };
+  const std::lock_guard lock(mutex_);
+  auto body = nlohmann::json::parse(request.body, nullptr, false);
+  if (request.method == "POST") {
+    const std::string name = body["metadata"]["name"];
+    if (objects_.contains(name)) return refuse(409, "AlreadyExists");
+    body["metadata"]["uid"] = "uid-" + std::to_string(++uids_);
+    body["metadata"]["resourceVersion"] = "1";
+    objects_[name] = body;
+    return kube::Response{201, body.dump()};
+  }
+  const auto found = objects_.find(request.target.substr(request.target.rfind('/') + 1));
+  if (found == objects_.end()) return refuse(404, "NotFound");
+  auto& meta = found->second["metadata"];
+  if (request.method == "DELETE") {
+    if (body["preconditions"]["uid"] != meta["uid"]) return refuse(409, "Conflict");
+    if (meta.value("finalizers", nlohmann::json::array()).empty()) {
+      objects_.erase(found);
+      return kube::Response{200, "{}"};
+    }
+    meta["deletionTimestamp"] = "2020-09-13T12:26:40Z";
+  }
+  return kube::Response{200, found->second.dump()};
+}
+
+std::size_t FakeKube::count(const std::string& method) const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(
+      std::ranges::count_if(requests_, [&](const kube::Request& request) { return request.method == method; }));
+}
+
+std::vector<nlohmann::json> FakeKube::objects() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<nlohmann::json> all;
+  for (const auto& [name, object] : objects_) all.push_back(object);
+  return all;
+}
+
+std::optional<nlohmann::json> FakeKube::object(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = objects_.find(name);
+  return found == objects_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool FakeKube::is_deleting(const std::string& name) const {
+  const auto found = object(name);
+  return found && (*found)["metadata"].contains("deletionTimestamp");
+}
+
+void FakeKube::forget(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  objects_.erase(name);
 }
 
 std::string HttpReply::header(const std::string& name) const {
@@ -55,11 +110,20 @@ std::string HttpReply::header(const std::string& name) const {
   return head.substr(from, head.find("\r\n", from) - from);
 }
 
-World::World(Limits given, HttpOptions options) : limits(given), root(make_folder()) {
+World::World(Limits given, HttpOptions options) : World(given, options, nullptr) {}
+
+World::World(World& first) : World(first.limits, {}, &first) {}
+
+World::World(Limits given, HttpOptions options, World* first)
+    : limits(given),
+      root(first != nullptr ? first->root : make_folder()),
+      owns_root(first == nullptr),
+      shared_kube(first != nullptr ? first->shared_kube : std::make_shared<FakeKube>()) {
   volume = std::make_unique<artifacts::Store>(root);
   applications.add_index(kApplicationIndex,
                          [](const job::Application& it) { return std::vector<std::string>{it.application_id}; });
   clients.add_index(kKeyIndex, key_ids);
+  jobs.add_index(kByHandIndex, by_hand_keys);
   auto application = std::make_shared<job::Application>();
   application->meta.name = "tutorial";
   application->application_id = "Tutorial";
@@ -97,7 +161,7 @@ World::World(Limits given, HttpOptions options) : limits(given), root(make_folde
                                                  applications,
                                                  clients,
                                                  {}});
-  api = std::make_unique<Api>(*services, metrics, [this] { return synced.load(); });
+  api = std::make_unique<Api>(*services, metrics, [this] { return why_keys_are_unknown(synced, silence.load()); });
   io = std::make_unique<IoThreads>(1);
   server = std::make_unique<HttpServer>(
       "rest", "127.0.0.1:0", options, [this](Exchange& exchange) { return api->handle(exchange); },
@@ -113,7 +177,7 @@ World::~World() {
   workers.reset();
   volume_workers.reset();
   std::error_code ignored;
-  fs::remove_all(root, ignored);
+  if (owns_root) fs::remove_all(root, ignored);
 }
 
 std::string World::key(const std::string& username) {
@@ -155,6 +219,10 @@ HttpReply World::post(const std::string& path, const std::string& content_type, 
   return call("POST", path, headers, body);
 }
 
+HttpReply World::remove(const std::string& path, const std::string& username) {
+  return call("DELETE", path, identity(username));
+}
+
 HttpReply World::post_json(const std::string& path, const std::string& body, const Headers& more) {
   return post(path, "application/json", body, more);
 }
@@ -170,14 +238,7 @@ std::string World::make_job(job::Phase phase, const std::string& username) {
       R"({"params":{"a":10,"b":20},"metadata":{"name":"Test"}})");
   if (made.status != 201) throw std::runtime_error("make_job: " + made.body);
   const std::string id = made.json()["job_id"];
-  auto resource = std::make_shared<job::Job>();
-  resource->meta.name = id;
-  resource->spec.organization_id = organization_of(username);
-  resource->spec.application_id = "Tutorial";
-  resource->spec.client_id = "north";
-  resource->spec.repository_id = made.json()["repository_id"];
-  resource->spec.username = username;
-  jobs.put(id, resource);
+  jobs.put(id, std::make_shared<job::Job>(job::Job::decode(kube.object(id).value())));
   job::JobStatus status;
   status.phase = phase;
   if (phase != job::Phase::kQueued) status.attempts = 1;
@@ -190,6 +251,26 @@ std::string World::make_job(job::Phase phase, const std::string& username) {
   }
   set_status(id, status);
   return id;
+}
+
+void World::catch_up() {
+  for (const std::string& name : jobs.names()) {
+    if (!kube.object(name)) jobs.erase(name);
+  }
+  for (const nlohmann::json& object : kube.objects()) {
+    auto now = std::make_shared<job::Job>(job::Job::decode(object));
+    const auto old = jobs.get(now->meta.name);
+    if (old != nullptr) now->status = old->status;
+    jobs.put(now->meta.name, now);
+    if (now->meta.deletion_timestamp) view->forget_lists();
+  }
+}
+
+void World::archive(const std::string& job_id) {
+  volume->write_status(tenant(), job_id,
+                       {{"metadata", {{"name", job_id}}}, {"status", encode(jobs.get(job_id)->status)}});
+  kube.forget(job_id);
+  jobs.erase(job_id);
 }
 
 void World::set_status(const std::string& job_id, const job::JobStatus& status) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,16 +23,27 @@
 
 namespace vbrain::api::testing {
 
-// A Kubernetes API that stores nothing and says what it is told to.
+// A Kubernetes API with Jobs and nothing else: creates, reads, and deletes with their UID precondition; what has a
+// finalizer stays with a deletionTimestamp.
 class FakeKube final : public kube::Transport {
  public:
-  // What happens at the next calls; without it every create succeeds.
+  // What happens at the next calls; without it they are served.
   std::function<kube::KubeResult<kube::Response>(const kube::Request&)> answer;
+  kube::KubeResult<kube::Response> serve(const kube::Request& request);
 
   std::vector<kube::Request> requests() const {
     const std::lock_guard lock(mutex_);
     return requests_;
   }
+  // How many calls of a method there were.
+  std::size_t count(const std::string& method) const;
+  // All Jobs as they are.
+  std::vector<nlohmann::json> objects() const;
+  std::optional<nlohmann::json> object(const std::string& name) const;
+  bool is_deleting(const std::string& name) const;
+  // Removes a Job as if it had no finalizer.
+  void forget(const std::string& name);
+
   kube::KubeResult<kube::Response> call(const kube::Request& request, std::stop_token) override;
   kube::KubeResult<void> stream(const kube::Request&, const kube::StreamOptions&, const ChunkSink&,
                                 std::stop_token) override {
@@ -40,6 +53,8 @@ class FakeKube final : public kube::Transport {
  private:
   mutable std::mutex mutex_;
   std::vector<kube::Request> requests_;
+  std::map<std::string, nlohmann::json> objects_;
+  int uids_ = 0;
 };
 
 struct HttpReply {
@@ -60,6 +75,8 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 class World {
  public:
   explicit World(Limits limits = {}, HttpOptions options = {});
+  // Another replica over the same volume and the same Kubernetes API, with caches of its own.
+  explicit World(World& first);
   ~World();
 
   // The identity headers of `username` (of "ana" and so on).
@@ -72,10 +89,15 @@ class World {
   HttpReply get(const std::string& path, const Headers& more = {});
   HttpReply post(const std::string& path, const std::string& content_type, const std::string& body,
                  const Headers& more = {});
+  HttpReply remove(const std::string& path, const std::string& username = "ana");
   HttpReply post_json(const std::string& path, const std::string& body, const Headers& more = {});
 
   // A finished, failed, started or queued job of ana's as the controller leaves it; its id.
   std::string make_job(job::Phase phase, const std::string& username = "ana");
+  // Brings the cache of Jobs up to what the Kubernetes API has, as the watch does.
+  void catch_up();
+  // As the controller leaves a job whose time is over: a record on the volume, no resource.
+  void archive(const std::string& job_id);
   void set_status(const std::string& job_id, const job::JobStatus& status);
   // Writes a file of an attempt.
   void write_attempt(const std::string& job_id, int attempt, const std::string& name, const std::string& bytes);
@@ -87,14 +109,17 @@ class World {
 
   Limits limits;
   std::string root;
+  bool owns_root = true;
   vbrain::testing::ManualClock clock;
   base::Metrics metrics;
-  FakeKube kube;
+  std::shared_ptr<FakeKube> shared_kube = std::make_shared<FakeKube>();
+  FakeKube& kube = *shared_kube;
   std::unique_ptr<artifacts::Store> volume;
   kube::Store<job::Job> jobs;
   kube::Store<job::Application> applications;
   kube::Store<job::Client> clients;
   std::atomic<bool> synced{true};
+  std::atomic<std::chrono::nanoseconds> silence{};  // since the last word of the Kubernetes API
   std::unique_ptr<VolumeView> view;
   std::unique_ptr<kube::Client> client;
   std::unique_ptr<base::WorkerPool> workers;
@@ -104,6 +129,9 @@ class World {
   std::unique_ptr<Api> api;
   std::unique_ptr<IoThreads> io;
   std::unique_ptr<HttpServer> server;
+
+ private:
+  World(Limits limits, HttpOptions options, World* first);
 };
 
 // A multipart body with boundary "BOUND"; parts are (disposition parameters, content).

@@ -1,0 +1,265 @@
+// Hostile requests through the real listener, by row of the list of hostile inputs. Those of one subject only stand
+// with it: bodies in submission_test, heads in http_server_test, time in http_limits_test, keys in failure_limit_test.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/digest.hpp"
+#include "unit/api-server/world.hpp"
+#include "unit/artifacts/zip_builder.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using ::testing::Contains;
+using testing::Headers;
+using testing::HttpReply;
+using ::testing::IsEmpty;
+using testing::kMultipartType;
+using testing::multipart;
+using testing::RawClient;
+using testing::status_of;
+using testing::World;
+using vbrain::testing::build_zip;
+using vbrain::testing::deflate_raw;
+
+const std::string kExecute = "/api/v1/job/execute";
+
+std::string identity_lines() {
+  std::string lines;
+  for (const auto& [name, value] : World::identity("ana")) lines += name + ": " + value + "\r\n";
+  return lines;
+}
+
+std::string hex(std::size_t number) {
+  std::ostringstream text;
+  text << std::hex << number;
+  return text.str();
+}
+
+HttpReply upload(World& world, const std::string& filename, const std::string& content) {
+  return world.post(kExecute, kMultipartType, multipart({{"name=file; filename=\"" + filename + "\"", content}}));
+}
+
+void expect_nothing_kept(World& world) {
+  // Staging folders are removed by the volume's pool, in their own time.
+  EXPECT_TRUE(world.server->drain(std::chrono::seconds(10)));
+  world.volume_workers->close();
+  EXPECT_THAT(world.files("jobs"), IsEmpty());
+  EXPECT_THAT(world.files("repositories"), IsEmpty());
+  EXPECT_THAT(world.files(".staging"), IsEmpty());
+  EXPECT_THAT(world.kube.requests(), IsEmpty());
+}
+
+TEST(Hostile, Row10OtherMethodsAre405) {
+  World world;
+  const std::string id = world.make_job(job::Phase::kFinished);
+  for (const std::string method : {"TRACE", "PROPFIND", "PATCH", "PUT", "CONNECT", "get", "SEARCH"}) {
+    const HttpReply reply = world.call(method, "/api/v1/job/" + id, World::identity("ana"));
+    EXPECT_EQ(reply.status, 405) << method;
+    EXPECT_EQ(reply.body, R"({"error":"Method not allowed"})") << method;
+    EXPECT_NE(reply.header("Allow"), "") << method;
+  }
+  const HttpReply tunnel = world.call("CONNECT", "10.96.0.1:443", World::identity("ana"));
+  EXPECT_EQ(tunnel.status, 405);
+  EXPECT_NE(tunnel.header("Allow"), "");
+}
+
+TEST(Hostile, Row10TheMethodIsTheRequestLines) {
+  World world;
+  const std::string id = world.make_job(job::Phase::kFinished);
+  for (const char* name : {"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "_method"}) {
+    for (const char* method : {"DELETE", "POST", "TRACE"}) {
+      EXPECT_EQ(world.get("/api/v1/job/" + id, {{name, method}}).status, 200) << name << method;
+    }
+  }
+  EXPECT_EQ(world.get("/api/v1/job/" + id + "?_method=DELETE").status, 200);
+  EXPECT_EQ(world.get("/api/v1/job/" + id).status, 200) << "still there";
+}
+
+// The head says enough; the client waits for an answer before it sends a byte of the body.
+TEST(Hostile, Row13ABodyThatIsAnnouncedTooLargeIsRefusedAtItsHead) {
+  World world(Limits{.max_json_bytes = 4096, .max_upload_bytes = 1 << 20});
+  const std::string json = "Content-Type: application/json\r\n";
+  const std::string form = "Content-Type: " + kMultipartType + "\r\n";
+  const std::string begun = "--BOUND\r\nContent-Disposition: form-data; name=file; filename=d.csv\r\n\r\n";
+  const struct {
+    const char* name;
+    std::string fields, body;
+  } cases[] = {
+      {"json", json + "Content-Length: 1000000000000\r\n", ""},
+      {"json by one", json + "Content-Length: 4097\r\n", ""},
+      {"multipart", form + "Content-Length: 1000000000000\r\n", ""},
+      {"multipart by one", form + "Content-Length: 1048577\r\n", ""},
+      {"expecting", form + "Content-Length: 1048577\r\nExpect: 100-continue\r\n", ""},
+      {"other type", "Content-Type: text/plain\r\nContent-Length: 1000000000000\r\n", ""},
+      {"json chunk", json + "Transfer-Encoding: chunked\r\n", "1001\r\n"},
+      {"multipart chunk", form + "Transfer-Encoding: chunked\r\n", "100001\r\n"},
+      {"second chunk", form + "Transfer-Encoding: chunked\r\n", hex(begun.size()) + "\r\n" + begun + "\r\nfffff\r\n"},
+  };
+  for (const auto& c : cases) {
+    RawClient client(world.server->address());
+    ASSERT_TRUE(
+        client.send("POST " + kExecute + " HTTP/1.1\r\nHost: x\r\n" + identity_lines() + c.fields + "\r\n" + c.body));
+    const std::string reply = client.read_reply();
+    EXPECT_EQ(status_of(reply), 413) << c.name << ": " << reply;
+    EXPECT_EQ(testing::body_of(reply).rfind(R"({"error":"Payload too large")", 0), 0u) << c.name << ": " << reply;
+  }
+  expect_nothing_kept(world);
+}
+
+TEST(Hostile, Row15EncodedBodiesAreNotTaken) {
+  World world;
+  for (const char* encoding : {"gzip", "GZIP", "deflate", "br", "gzip, gzip", "x-gzip", "identity, gzip"}) {
+    const HttpReply reply = world.post(kExecute, "application/json", "\x1f\x8b\x08", {{"Content-Encoding", encoding}});
+    EXPECT_EQ(reply.status, 415) << encoding;
+    EXPECT_EQ(reply.json()["error"], "Unsupported media type");
+  }
+  // Also of a part of a form.
+  const std::string part = "--BOUND\r\nContent-Disposition: form-data; name=params\r\nContent-Transfer-Encoding: ";
+  for (const char* encoding : {"base64", "quoted-printable", "gzip"}) {
+    EXPECT_EQ(world.post(kExecute, kMultipartType, part + encoding + "\r\n\r\ne30=\r\n--BOUND--\r\n").status, 400)
+        << encoding;
+  }
+  expect_nothing_kept(world);
+}
+
+TEST(Hostile, Row16NumbersAreBounded) {
+  World world;
+  const std::string digits(1'000'000, '9');
+  const std::vector<std::string> numbers = {digits,  "0." + digits, "-" + digits, "1e" + digits,
+                                            "1e400", "-1e400",      "1e+999"};
+  for (const std::string& number : numbers) {
+    EXPECT_EQ(world.post_json(kExecute, "{\"params\":{\"a\":" + number + "}}").status, 400) << number.substr(0, 10);
+    EXPECT_EQ(upload(world, "d.json", "[" + number + "]").status, 400) << number.substr(0, 10);
+  }
+  expect_nothing_kept(world);
+}
+
+// To the parser a NUL is the end; what follows it would be kept, and spoil the files that the text becomes a part of.
+TEST(Hostile, Row16NothingFollowsANul) {
+  World world;
+  const std::string nul(1, '\0');
+  for (const std::string& text :
+       {"{}" + nul, "{}" + nul + "junk", "{\"a\":1}" + nul + ",\"image\":\"x\"}", "{" + nul + "}"}) {
+    EXPECT_EQ(world.post_json(kExecute, text).status, 400);
+    EXPECT_EQ(world.post(kExecute, kMultipartType, multipart({{"name=params", text}})).status, 400);
+    EXPECT_EQ(world.post(kExecute, kMultipartType, multipart({{"name=metadata", text}})).status, 400);
+    EXPECT_EQ(upload(world, "d.json", text).status, 400);
+  }
+  expect_nothing_kept(world);
+}
+
+// Declared and checked for the last entry only: those before it are on the volume already.
+TEST(Hostile, Row20AnArchiveThatIsWrongAtItsEndLeavesNothing) {
+  World world;
+  std::string large;
+  for (int i = 0; large.size() < (3 << 20); ++i) large += std::to_string(i);
+  EXPECT_EQ(upload(world, "a.zip",
+                   build_zip({{.name = "good", .content = large},
+                              {.name = "d/good", .content = large, .deflated = true},
+                              {.name = "z", .content = "hello", .crc = 1}}))
+                .status,
+            400);
+  EXPECT_EQ(upload(world, "a.zip",
+                   build_zip({{.name = "good", .content = large},
+                              {.name = "z", .deflated = true, .size = 10, .data = deflate_raw(large, 0)}}))
+                .status,
+            400);
+  expect_nothing_kept(world);
+}
+
+TEST(Hostile, Row21NestedArchivesAreFilesLikeOthers) {
+  World world;
+  const std::string bomb = build_zip({{.name = "zeros", .content = std::string(8 << 20, '\0'), .deflated = true}});
+  const std::string middle = build_zip({{.name = "../bomb.zip", .content = bomb}});
+  const HttpReply reply = upload(world, "a.zip", build_zip({{.name = "in/middle.zip", .content = middle}}));
+  ASSERT_EQ(reply.status, 201) << reply.body;
+  const std::string repository = reply.json()["repository_id"];
+  const auto files = world.files("repositories/" + repository + "/input");
+  EXPECT_THAT(files, ::testing::UnorderedElementsAre("in", "in/middle.zip"));
+  std::ifstream stored(world.root + "/tenants/acme/Tutorial/north/repositories/" + repository + "/input/in/middle.zip");
+  std::ostringstream bytes;
+  bytes << stored.rdbuf();
+  EXPECT_EQ(base::sha256_hex(bytes.str()), base::sha256_hex(middle));
+}
+
+TEST(Hostile, Row23AFileHasToBeWhatItsNameSays) {
+  const std::string archive = build_zip({{.name = "a.txt", .content = "x"}});
+  const std::string workbook = build_zip({{.name = "[Content_Types].xml", .content = "<x/>"}});
+  const struct {
+    const char* filename;
+    std::string content;
+  } cases[] = {
+      {"d.csv", archive},
+      {"d.csv", workbook},
+      {"d.csv", "PK\x03\x04 and no NUL"},
+      {"d.csv", "\x1f\x8b and no NUL"},
+      {"d.csv", "%PDF-1.7\n"},
+      {"d.csv", std::string("a,b\n1,\0\n", 8)},
+      {"d.csv", std::string(70'000, 'a') + std::string(1, '\0')},
+      {"D.CSV", archive},
+      {"d.json", archive},
+      {"d.json", ""},
+      {"d.json", "a,b\n"},
+      {"d.json", "{} {}"},
+      {"d.xlsx", archive},
+      {"d.xlsx", "a,b\n"},
+      {"d.xlsx", ""},
+      {"d.xlsx", workbook + "x"},
+      {"d.xlsx", workbook.substr(0, workbook.size() - 5)},
+      {"d.zip", "a,b\n"},
+      {"d.zip", ""},
+      {"d.zip", "{}"},
+      {"d.xls", workbook},
+      {"d.csv.zip", "a,b\n"},
+  };
+  World world;
+  for (const auto& c : cases) {
+    const HttpReply reply = upload(world, c.filename, c.content);
+    EXPECT_EQ(reply.status, 400) << c.filename << ": " << c.content.substr(0, 20) << reply.body;
+    EXPECT_EQ(reply.json()["error"], "Invalid file") << c.filename;
+  }
+  expect_nothing_kept(world);
+}
+
+TEST(Hostile, Row33RangesOfAnyKind) {
+  World world;
+  const std::string id = world.make_job(job::Phase::kFinished);
+  const std::string whole = "PK..";
+  std::string thousand = "bytes=0-";
+  for (int i = 1; i < 1000; ++i) thousand += ",0-";
+  const struct {
+    std::string range;
+    int want_status;
+    std::string want_body;
+  } cases[] = {
+      {thousand, 200, whole},
+      {"bytes=3-1", 200, whole},
+      {"bytes=0-99999999999999999999999999", 200, whole},
+      {"bytes=99999999999999999999999999-", 200, whole},
+      {"bytes=-99999999999999999999999999", 200, whole},
+      {"bytes=0-18446744073709551615", 200, whole},
+      {"bytes=0-999999999999999999", 206, whole},
+      {"bytes=-999999999999999999", 206, whole},
+      {"bytes=1-2", 206, "K."},
+      {"bytes=4-", 416, R"({"error":"Invalid range"})"},
+      {"bytes=999999999999999999-", 416, R"({"error":"Invalid range"})"},
+      {"bytes=-0", 416, R"({"error":"Invalid range"})"},
+      {"bytes=--1", 200, whole},
+      {"bytes=0x0-0x1", 200, whole},
+      {"seconds=0-1", 200, whole},
+  };
+  for (const auto& c : cases) {
+    const HttpReply reply = world.get("/api/v1/job/" + id + "/output", {{"Range", c.range}});
+    EXPECT_EQ(reply.status, c.want_status) << c.range.substr(0, 60);
+    EXPECT_EQ(reply.body, c.want_body) << c.range.substr(0, 60);
+    EXPECT_EQ(reply.header("Content-Length"), std::to_string(c.want_body.size()));
+  }
+}
+
+}  // namespace
+}  // namespace vbrain::api

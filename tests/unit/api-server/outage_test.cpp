@@ -1,0 +1,114 @@
+// What is answered while the Kubernetes API or the volume is away.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include "unit/api-server/world.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using job::Phase;
+using testing::HttpReply;
+using testing::World;
+
+const std::string kNobody = "2e065d31-b19f-486a-85ab-b69afab282b5";
+
+TEST(Outage, BeforeTheCachesAreFilledNobodyIsRefusedForGood) {
+  World world;
+  world.synced = false;
+  const HttpReply reply = world.get("/api/v1/job/" + kNobody);
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_NE(reply.header("Retry-After"), "");
+}
+
+TEST(Outage, KeysAreBelievedForFiveMinutes) {
+  World world;
+  const std::string id = world.make_job(Phase::kFinished);
+  world.kube.answer = [](const kube::Request&) {
+    return Unexpected<kube::Error>(kube::Error{.code = kube::ErrorCode::kUnavailable});
+  };
+  world.silence = std::chrono::minutes(5);
+  EXPECT_EQ(world.get("/api/v1/job/" + id + "/result").status, 200);
+  EXPECT_EQ(world.get("/api/v1/repository").status, 200);
+  EXPECT_EQ(world.post_json("/api/v1/repository", "{}").status, 201);
+  EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}").status, 503);
+  EXPECT_EQ(world.remove("/api/v1/job/" + id).status, 503);
+  world.silence = std::chrono::minutes(5) + std::chrono::nanoseconds(1);
+  for (const std::string path : {"/api/v1/repository", "/api/v1/job/x/result"}) {
+    const HttpReply reply = world.get(path);
+    EXPECT_EQ(reply.status, 503) << path;
+    EXPECT_EQ(reply.json()["error"], "Service unavailable");
+    EXPECT_NE(reply.header("Retry-After"), "");
+  }
+  world.silence = std::chrono::seconds(0);
+  EXPECT_EQ(world.get("/api/v1/repository").status, 200);
+}
+
+TEST(Outage, AJobThatIsRefusedLeavesNoRepositoryBehind) {
+  World world;
+  world.kube.answer = [](const kube::Request&) {
+    return Unexpected<kube::Error>(kube::Error{.code = kube::ErrorCode::kUnavailable});
+  };
+  const std::string before = world.get("/api/v1/repository").body;
+  EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}").status, 503);
+  EXPECT_EQ(world.get("/api/v1/repository").body, before);
+}
+
+TEST(Outage, ArchivedJobsAreReadWithoutTheKubernetesApi) {
+  World world;
+  const std::string id = world.make_job(Phase::kFinished);
+  world.archive(id);
+  world.kube.answer = [](const kube::Request&) {
+    ADD_FAILURE() << "asked";
+    return Unexpected<kube::Error>(kube::Error{.code = kube::ErrorCode::kUnavailable});
+  };
+  for (const std::string part : {"", "/result", "/params", "/output", "/logs"}) {
+    EXPECT_EQ(world.get("/api/v1/job/" + id + part).status, 200) << part;
+  }
+}
+
+TEST(Outage, LogsOfAnAttemptThatCannotBeReadAre503) {
+  World world;
+  const std::string id = world.make_job(Phase::kStarted);
+  const std::string attempt = world.job_folder(id) + "/attempts/1";
+  std::filesystem::create_directories(attempt);
+  for (const std::string broken : {"/logs", ""}) {
+    std::filesystem::remove_all(attempt + broken);
+    std::ofstream(attempt + broken) << "no folder";
+    const HttpReply reply = world.get("/api/v1/job/" + id + "/logs");
+    EXPECT_EQ(reply.status, 503) << broken;
+    EXPECT_EQ(reply.json()["error"], "Service unavailable");
+    std::filesystem::remove(attempt + broken);
+    std::filesystem::create_directories(attempt);
+  }
+}
+
+// A request that nobody comes back from, as on a volume that hangs.
+TEST(Outage, AHungVolumeIsNotWaitedForForEver) {
+  std::atomic<bool> stuck{false};
+  HttpOptions options;
+  options.stuck_timeout = std::chrono::milliseconds(1);
+  options.header_timeout = std::chrono::milliseconds(200);  // how often the server looks
+  options.is_stuck = [&] { return stuck.load(); };
+  World world({}, options);
+  std::mutex volume;
+  std::unique_lock hang(volume);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(world.volume_workers->try_post([&] { const std::lock_guard wait(volume); }));
+  }
+  stuck = true;
+  const HttpReply reply = world.get("/api/v1/repository");
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.body, R"({"error":"Service unavailable","detail":"the storage does not answer"})");
+  EXPECT_NE(reply.header("Retry-After"), "");
+  stuck = false;
+  hang.unlock();
+  EXPECT_EQ(world.get("/api/v1/repository").status, 200);
+}
+
+}  // namespace
+}  // namespace vbrain::api
