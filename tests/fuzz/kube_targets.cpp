@@ -1,0 +1,126 @@
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "artifacts/safe_open.hpp"
+#include "fuzz/fuzz.hpp"
+#include "job/application.hpp"
+#include "job/client.hpp"
+#include "job/job.hpp"
+#include "kube/config.hpp"
+#include "kube/error.hpp"
+#include "kube/json_cut.hpp"
+#include "kube/pod.hpp"
+#include "kube/watch_decoder.hpp"
+
+namespace vbrain::fuzz {
+namespace {
+
+using nlohmann::json;
+
+template <class T>
+void decode(const json& object) {
+  try {
+    static_cast<void>(T::decode(object));
+  } catch (const kube::DecodeError& error) {
+    require(*error.what() != '\0', "a refusal has words");
+  }
+}
+
+// Custom resources, which anybody with kubectl can write, and pods.
+void run_resources(std::string_view input) {
+  const json object = json::parse(input, nullptr, false);
+  if (object.is_discarded()) return;
+  decode<job::Job>(object);
+  decode<job::Application>(object);
+  decode<job::Client>(object);
+  decode<kube::Pod>(object);
+  std::string scratch;
+  static_cast<void>(kube::without_managed_fields(input, scratch));
+}
+
+std::string watch(std::string_view input, std::size_t piece) {
+  kube::WatchDecoder decoder(4096);
+  std::string seen;
+  while (!input.empty()) {
+    const auto more = decoder.feed(input.substr(0, piece), [&](const kube::WatchEvent& event) {
+      seen += std::to_string(static_cast<int>(event.type)) + std::string(event.object) + "\n";
+      return true;
+    });
+    if (!more) return seen + "error";
+    input.remove_prefix(std::min(piece, input.size()));
+  }
+  return seen;
+}
+
+void run_watch(std::string_view input) {
+  const std::string whole = watch(input, input.size());
+  require(whole == watch(input, 1) && whole == watch(input, 11), "pieces change nothing");
+  static_cast<void>(kube::for_each_item(input, [](std::string_view) {}));
+  static_cast<void>(kube::cut_event(input));
+  static_cast<void>(kube::error_from_response(409, input, input));
+}
+
+void run_kubeconfig(std::string_view input) {
+  const artifacts::Fd fd(memfd_create("fuzz", MFD_CLOEXEC));
+  artifacts::write_all(fd.get(), input);
+  const auto config = kube::load_kubeconfig("/proc/self/fd/" + std::to_string(fd.get()));
+  if (!config) {
+    require(!config.error().empty(), "a refusal has words");
+  } else {
+    require(config->server.starts_with("https://"), "a server is https");
+  }
+}
+
+}  // namespace
+
+std::vector<Target> kube_targets() {
+  const std::string job =
+      R"({"apiVersion":"vbrain.visagio.com/v1","kind":"Job","metadata":{"name":"j","namespace":"n","uid":"u","resourceVersion":"7","creationTimestamp":"2026-01-01T00:00:00Z","finalizers":["f"],"labels":{"a":"b"},"managedFields":[{"x":1}]},"spec":{"organization":"acme","organizationId":"acme","applicationId":"Tutorial","clientId":"north","repositoryId":"202009231629398695","username":"ana","priority":1,"suspend":false,"cancel":false},"status":{"phase":"Started","attempts":1,"conditions":[{"type":"Complete","status":"True","lastTransitionTime":"2026-01-01T00:00:00Z","reason":"r","message":"m"}],"acceptedAttempt":1,"startTime":"2026-01-01T00:00:00Z"}})";
+  const std::string application =
+      R"({"metadata":{"name":"tutorial","resourceVersion":"1"},"spec":{"applicationId":"Tutorial","organizations":["*"],"template":{"spec":{"containers":[{"name":"main","image":"i","command":["c"]}]}},"backoffLimit":2,"activeDeadlineSeconds":60}})";
+  const std::string client =
+      R"({"metadata":{"name":"c","resourceVersion":"1"},"spec":{"organizationId":"acme","applicationId":"Tutorial","clientId":"north","members":[{"username":"ana","role":"leader","keys":[{"id":"abc1","sha256":")" +
+      std::string(64, 'a') + R"(","expiresAt":"2030-01-01T00:00:00Z"}]}]}})";
+  const std::string pod =
+      R"({"metadata":{"name":"p","resourceVersion":"1","ownerReferences":[{"apiVersion":"v1","kind":"Job","name":"j","uid":"u","controller":true}]},"spec":{"nodeName":"n"},"status":{"phase":"Failed","containerStatuses":[{"name":"main","state":{"terminated":{"exitCode":3,"reason":"Error","message":"{}"}}}]}})";
+  const std::vector<std::string> words = {"null",
+                                          "{}",
+                                          "[]",
+                                          "\"\"",
+                                          "-1",
+                                          "99999999999999999999",
+                                          "true",
+                                          "\"status\":",
+                                          "\"spec\":",
+                                          "\"metadata\":",
+                                          "\"managedFields\":",
+                                          "1.5",
+                                          "\"x\"",
+                                          ",",
+                                          ":"};
+  return {
+      {"resources", run_resources, {job, application, client, pod}, words},
+      {"watch",
+       run_watch,
+       {R"({"type":"ADDED","object":)" + job + "}\n" +
+            R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}})" + "\n",
+        R"({"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"m"}})"
+        "\n",
+        R"({"metadata":{"resourceVersion":"5","continue":"c"},"items":[{"a":1},{"managedFields":[]}]})",
+        R"({"kind":"Status","reason":"Invalid","details":{"retryAfterSeconds":3,"causes":[{"reason":"r","field":"f"}]}})"},
+       {"\n", "\"type\":", "\"object\":", "\"items\":", "{", "}", "[", "]", "\"", "\\", "\\\"", ",", "3600"}},
+      {"kubeconfig",
+       run_kubeconfig,
+       {"apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: c\n  cluster: {server: 'https://h:6443', "
+        "certificate-authority-data: YWJj}\nusers:\n- name: u\n  user: {token: t}\ncontexts:\n- name: a\n  context: "
+        "{cluster: c, "
+        "user: u, namespace: n}\n",
+        R"({"current-context":"a","clusters":[{"name":"c","cluster":{"server":"https://[::1]:1/"}}],"users":[{"name":"u","user":{"client-certificate-data":"YQ==","client-key-data":"YQ=="}}],"contexts":[{"name":"a","context":{"cluster":"c","user":"u"}}]})"},
+       {"server: ", "https://", "http://", "insecure-skip-tls-verify: true", "exec: {}", "\n", "  ", "- ", "&a", "*a",
+        "{", "}", "=", "token: ", "name: a"}},
+  };
+}
+
+}  // namespace vbrain::fuzz
