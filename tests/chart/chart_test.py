@@ -129,6 +129,12 @@ def test_values():
         "an unknown type of Service": "apiServer.service.type=Ingress",
         "a tag that is a number": "apiServer.image.tag=2",
         "an unknown log level": "controller.logLevel=loud",
+        "a log level that the programs do not know": "apiServer.logLevel=warn",
+        "more threads than the program takes": "apiServer.ioThreads=65",
+        "more workers than the program takes": "controller.workers=65",
+        "a time without a unit": "apiServer.timeouts.header=15",
+        "a digest that is none": "apiServer.image.digest=sha256:1",
+        "an unknown setting of an Ingress": "apiServer.ingress.host=x",
     }
     for what, setting in refusals.items():
         answer = helm("template", "vbrain", CHART, "--kube-version", KUBE_VERSION, "--set", setting)
@@ -159,6 +165,23 @@ def test_definitions(objects):
         source = ROOT / "crds" / f"{definition['spec']['names']['singular']}.yaml"
         expect(f"{definition['metadata']['name']} is that of crds/", yaml.safe_load(source.read_text()), definition)
     expect("and can be left out", [], of_kind(render("crds.install=false"), "CustomResourceDefinition"))
+    test_removal()
+
+
+def test_removal():
+    """An uninstall that takes the definitions along takes the finalizers of Jobs first."""
+    objects = render("crds.keep=false")
+    expect("definitions that are not kept go with the release", [None] * 3,
+           [d["metadata"]["annotations"].get("helm.sh/resource-policy") if "annotations" in d["metadata"] else None
+            for d in of_kind(objects, "CustomResourceDefinition")])
+    hooks = [o for o in objects if "helm.sh/hook" in o["metadata"].get("annotations", {})]
+    expect("then, and only then, Jobs are released", (["Job", "Role", "RoleBinding", "ServiceAccount"], {"post-delete"}, []),
+           (sorted(o["kind"] for o in hooks), {o["metadata"]["annotations"]["helm.sh/hook"] for o in hooks}, of_kind(render(), "Job")))
+    pod = of_kind(objects, "Job")[0]["spec"]["template"]["spec"]
+    check("by a pod that is restricted", restricted_violations(pod))
+    expect("under an account of its own", {hook["metadata"]["name"] for hook in hooks}, {pod["serviceAccountName"]})
+    expect("while it holds the controllers' Lease", environment(pod_of(objects, "vbrain-controller"))["VBRAIN_LEASE_NAME"],
+           environment(pod)["VBRAIN_LEASE_NAME"])
 
 
 def test_mode(mode, objects):
@@ -211,9 +234,10 @@ def test_rights(objects):
           [rule for rule in rules if rule[2] in ("secrets", "pods/exec", "pods/attach", "roles", "rolebindings", "serviceaccounts/token")])
     check("the REST server touches no pods", [rule for rule in rules if rule[0] == "vbrain-api-server" and rule[1] != "vbrain.visagio.com"])
     # Each was seen in the API server's audit log, or stands in the code for what happens rarely (get, events' patch).
-    used = {("vbrain-api-server", "jobs", "create list watch"), ("vbrain-api-server", "applications", "list watch"),
-            ("vbrain-api-server", "clients", "list watch"), ("vbrain-controller", "jobs", "get list patch watch"),
+    used = {("vbrain-api-server", "jobs", "create delete get list watch"), ("vbrain-api-server", "applications", "list watch"),
+            ("vbrain-api-server", "clients", "list watch"), ("vbrain-controller", "jobs", "create delete get list patch watch"),
             ("vbrain-controller", "jobs/status", "update"), ("vbrain-controller", "applications", "list watch"),
+            ("vbrain-controller", "clients", "list watch"),
             ("vbrain-controller", "pods", "create delete get list watch"), ("vbrain-controller", "namespaces", "get"),
             ("vbrain-controller", "events", "create patch"), ("vbrain-controller", "leases", "create"),
             ("vbrain-controller", "leases", "get update")}
@@ -249,6 +273,14 @@ def test_programs(objects):
         expect(f"{name}: that is 9090", 9090, ports["metrics"])
         expect(f"{name}: the image is of the chart's version", f"vbrain/{name}:{chart_version()}", container["image"])
         test_options(name, environment(pod))
+    for name, setting, variable, value in (
+            ("api-server", "apiServer.maxConnections=100", "VBRAIN_MAX_CONNECTIONS", "100"),
+            ("api-server", "apiServer.limits.maxJsonMemory=1073741824", "VBRAIN_MAX_JSON_MEMORY", "1073741824"),
+            ("api-server", "apiServer.timeouts.idle=5m", "VBRAIN_IDLE_TIMEOUT", "5m"),
+            ("controller", "controller.retryBackoff=2s", "VBRAIN_RETRY_BACKOFF", "2s"),
+            ("controller", 'controller.templateSecrets=["a","b"]', "VBRAIN_TEMPLATE_SECRETS", "a,b"),
+            ("controller", "controller.lease.duration=30s", "VBRAIN_LEASE_DURATION", "30s")):
+        expect(f"{setting} arrives", value, environment(pod_of(render(setting), f"vbrain-{name}"))[variable])
     expect("large numbers are written out", "10737418240", environment(api)["VBRAIN_MAX_UPLOAD_BYTES"])
     for service in of_kind(objects, "Service"):
         selector = service["spec"]["selector"]
@@ -282,8 +314,8 @@ def test_options(program, variables):
 def test_network(objects):
     policies = of_kind(objects, "NetworkPolicy")
     expect("one NetworkPolicy, for jobs", [{"matchLabels": {"app.kubernetes.io/component": "job"}}], [p["spec"]["podSelector"] for p in policies])
-    expect("jobs reach nothing and are reached by nobody", (["Ingress", "Egress"], [], []),
-           (policies[0]["spec"]["policyTypes"], policies[0]["spec"]["ingress"], policies[0]["spec"]["egress"]))
+    expect("jobs reach nothing and are reached by nobody", (["Ingress", "Egress"], None, None),
+           (policies[0]["spec"]["policyTypes"], policies[0]["spec"].get("ingress"), policies[0]["spec"].get("egress")))
     check("it selects no server", [d["metadata"]["name"] for d in of_kind(objects, "Deployment")
                                    if d["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"] == "job"])
     rule = {"to": [{"ipBlock": {"cidr": "192.0.2.10/32"}}]}
@@ -315,12 +347,40 @@ def test_settings():
             "note": template["metadata"].get("annotations"), "secrets": pod.get("imagePullSecrets"), "image": container["image"],
         })
         selector = named(objects, "Deployment", name)["spec"]["selector"]["matchLabels"]
+        spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+        own = {"labelSelector": {"matchLabels": {"a": "b"}}}
+        expect(f"{program}: pods spread by their own labels, unless others are named",
+               [{**spread, "labelSelector": {"matchLabels": selector}}, {**spread, **own}],
+               pod_of(render(f"{program}.topologySpreadConstraints={json.dumps([spread, {**spread, **own}])}"), name)["topologySpreadConstraints"])
+        expect(f"{program}: no budget if not wanted", [], of_kind(render(f"{program}.replicas=2", f"{program}.podDisruptionBudget.enabled=false"), "PodDisruptionBudget"))
+        digest = f"sha256:{'0' * 64}"
+        expect(f"{program}: an image by its digest", f"vbrain/{name.removeprefix('vbrain-')}@{digest}",
+               pod_of(render(f"{program}.image.digest={digest}", f"{program}.image.tag=edge"), name)["containers"][0]["image"])
         check(f"{program}: the selector holds nothing that changes", set(selector) - {f"app.kubernetes.io/{x}" for x in ("name", "instance", "component")})
     expect("jobs get the registry's credentials", [{"name": "registry"}],
            named(render('imagePullSecrets=["registry"]'), "ServiceAccount", "vbrain-job").get("imagePullSecrets"))
     other = render(release="north")
     expect("another release's names", {"north-api-server", "north-controller"}, {d["metadata"]["name"] for d in of_kind(other, "Deployment")})
     check("the account of jobs has a fixed name", None if named(other, "ServiceAccount", "vbrain-job") else "")
+
+
+def test_way_in():
+    expect("no Ingress unless asked for", [], of_kind(render(), "Ingress"))
+    ingress = of_kind(render("apiServer.ingress.enabled=true", "apiServer.ingress.className=nginx", 'apiServer.ingress.hosts=["a.example.com","b.example.com"]',
+                             "apiServer.ingress.tlsSecret=certificate"), "Ingress")[0]["spec"]
+    expect("an Ingress with TLS for its hosts", ("nginx", [{"secretName": "certificate", "hosts": ["a.example.com", "b.example.com"]}]),
+           (ingress["ingressClassName"], ingress["tls"]))
+    expect("it leads REST to the REST server, and nothing else", [(host, "/api/v1", "vbrain-api-server", "http") for host in ("a.example.com", "b.example.com")],
+           [(rule["host"], path["path"], path["backend"]["service"]["name"], path["backend"]["service"]["port"]["name"])
+            for rule in ingress["rules"] for path in rule["http"]["paths"]])
+    anywhere = of_kind(render("apiServer.ingress.enabled=true"), "Ingress")[0]["spec"]["rules"]
+    expect("without hosts it is for any", [None], [rule.get("host") for rule in anywhere])
+    balancer = ("apiServer.service.externalTrafficPolicy=Local", 'apiServer.service.loadBalancerSourceRanges=["192.0.2.0/24"]')
+    service = named(render("apiServer.service.type=LoadBalancer", *balancer), "Service", "vbrain-api-server")["spec"]
+    expect("a load balancer that keeps addresses and asks where from", ("Local", ["192.0.2.0/24"]),
+           (service["externalTrafficPolicy"], service["loadBalancerSourceRanges"]))
+    inside = named(render(*balancer), "Service", "vbrain-api-server")["spec"]
+    check("which a Service inside the cluster must not have", set(inside) & {"externalTrafficPolicy", "loadBalancerSourceRanges"})
 
 
 def test_tutorial():
@@ -348,6 +408,7 @@ def main():
     test_programs(objects)
     test_network(objects)
     test_settings()
+    test_way_in()
     test_tutorial()
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0

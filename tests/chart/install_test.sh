@@ -80,9 +80,25 @@ rights() {
   expect "a job's account may not even list Jobs" no "$(allowed vbrain-job list jobs.vbrain.visagio.com)"
 }
 
+# current HELM-ARGUMENTS...: would `make up` leave the release alone?
+current() {
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  KUBECTL="$KUBECTL" HELM="$HELM" SPACE="$NAMESPACE" bash -c '
+    . "$0/scripts/lib.sh"
+    . "$0/scripts/release.sh"
+    NAMESPACE="$SPACE"
+    inside() { "$@"; }
+    release_is_current "$@"' "$ROOT" "$@" >/dev/null 2>&1 && echo yes || echo no
+}
+
 upgrades() {
   local before
   before="$(tutorial)"
+  expect "the same chart and values again are seen to change nothing" yes "$(current "${VALUES[@]}")"
+  expect "another value is seen" no "$(current "${VALUES[@]}" --set apiServer.logLevel=debug)"
+  expect "another image of the tutorial, which is a hook, is seen" no "$(current "${VALUES[@]}" --set-string tutorial.image.tag=2)"
+  k delete service vbrain-controller-metrics >/dev/null
+  expect "an object that somebody has deleted is seen" no "$(current "${VALUES[@]}")"
   works "an upgrade" helm upgrade vbrain "$CHART" "${VALUES[@]}"
   expect "leaves an unchanged Application alone" "$before" "$(tutorial)"
   works "an upgrade to another image" helm upgrade vbrain "$CHART" "${VALUES[@]}" --set-string tutorial.image.tag=2

@@ -20,8 +20,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{/* Full name of an image. Call with (dict "root" $ "image" .Values.controller.image). */}}
 {{- define "vbrain.image" -}}
 {{- $registry := .image.registry | default .root.Values.imageRegistry -}}
-{{- $tag := .image.tag | default .root.Chart.AppVersion -}}
-{{- if $registry }}{{ trimSuffix "/" $registry }}/{{ end }}{{ .image.repository }}:{{ $tag }}
+{{- if $registry }}{{ trimSuffix "/" $registry }}/{{ end }}{{ .image.repository }}
+{{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ .image.tag | default .root.Chart.AppVersion }}{{ end }}
 {{- end -}}
 
 {{- define "vbrain.claimName" -}}
@@ -79,8 +79,10 @@ readinessProbe:
   failureThreshold: 2
 {{- end -}}
 
-{{/* Where a program's pods may run. Call with its values. */}}
+{{/* Where a program's pods may run. Call with (dict "values" its-values "selector" its-selector-labels). */}}
 {{- define "vbrain.scheduling" -}}
+{{- $selector := .selector -}}
+{{- with .values -}}
 {{- with .priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
@@ -94,6 +96,27 @@ tolerations: {{- toYaml . | nindent 2 }}
 affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .topologySpreadConstraints }}
-topologySpreadConstraints: {{- toYaml . | nindent 2 }}
+topologySpreadConstraints:
+{{- range . }}
+{{- $own := dict "labelSelector" (dict "matchLabels" ($selector | fromYaml)) }}
+  - {{- toYaml (merge (deepCopy .) (ternary dict $own (hasKey . "labelSelector"))) | nindent 4 }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Call with (dict "root" $ "values" its-values "component" "controller" "name" the-Deployment's). */}}
+{{- define "vbrain.podDisruptionBudget" -}}
+{{- if and (gt (int .values.replicas) 1) .values.podDisruptionBudget.enabled }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ .name }}
+  labels: {{- include "vbrain.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: {{ .values.podDisruptionBudget.maxUnavailable }}
+  selector:
+    matchLabels: {{- include "vbrain.selectorLabels" . | nindent 6 }}
 {{- end }}
 {{- end -}}

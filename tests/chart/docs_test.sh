@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# docs/configuration.md says what the programs and the chart say of themselves. Skipped where the programs are not built.
+set -euo pipefail
+HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+ROOT="$(cd "$HERE/../.." && pwd)"
+. "$HERE/lib.bash"
+for bin in "$ROOT/build/dev/bin" "$ROOT/build/release/bin" ""; do
+  # Programs older than the code of their options say what was so.
+  if [[ "$bin/api-server" -nt "$ROOT/api-server/config.cpp" && "$bin/controller" -nt "$ROOT/controller/config.cpp" ]]; then break; fi
+done
+if [[ -z "$bin" ]]; then
+  skip "docs/configuration.md (build the programs first)"
+elif answer="$("$ROOT/scripts/configuration-tables.py" --check "$bin" 2>&1)"; then
+  pass "docs/configuration.md has every option and value, as they are"
+else
+  fail "docs/configuration.md has every option and value, as they are" "$answer"
+fi
+
+# Every metric of the code is described, and nothing else is.
+in_code="$(grep -rhoE '"vbrain_[a-z_]+"' "$ROOT"/{api-server,controller,lib} --include='*.cpp' --include='*.hpp' | tr -d '"' | sort -u)"
+in_docs="$(grep -oE '`vbrain_[a-z_]+' "$ROOT/docs/operations.md" | tr -d '`' | sort -u)"
+expect "docs/operations.md has every metric" "$in_code" "$in_docs"
+finish
