@@ -7,7 +7,7 @@ SHELL := /usr/bin/env bash
 
 ##@ The two commands
 .PHONY: up test
-up: ## From a fresh clone to a finished job on a real local Kubernetes; leaves it running
+up: ## From a fresh clone to a finished job on a real local Kubernetes; leaves it running (CLUSTER=existing: on yours)
 	@scripts/up.sh
 
 test: ## Unit, chart, integration and end-to-end tests on a cluster of their own (E2E=off leaves the last out)
@@ -28,7 +28,7 @@ purge: ## Remove the resource definitions, the claim and all data of the local i
 	@scripts/down.sh --purge
 
 ##@ Development
-.PHONY: packages build test-unit test-chart test-integration test-e2e bench verify format clean
+.PHONY: packages build test-unit test-chart test-integration test-conformance test-e2e bench fuzz verify format clean
 packages: ## Install the Debian packages that build and tests need
 	@scripts/install-packages.sh
 
@@ -44,11 +44,17 @@ test-chart: ## Chart and resource definitions
 test-integration: ## The Kubernetes library against a real etcd and kube-apiserver
 	@scripts/test.sh integration
 
+test-conformance: ## The REST contract and the custom resources, by real clients on a real kubelet
+	@scripts/test.sh conformance
+
 test-e2e: ## The installed chart on a real kubelet
 	@scripts/test.sh e2e
 
 bench: ## Figures of one job, on a cluster of its own (median of 20 runs)
 	@scripts/bench.sh
+
+fuzz: ## Mutated inputs for every parser that reads what strangers sent, for 30 s in all (FUZZ_SECONDS=…)
+	@scripts/fuzz.sh
 
 verify: ## Formatting, generated copies, includes between folders, the chart
 	@scripts/verify.sh

@@ -17,7 +17,8 @@ usage: cluster.sh COMMAND --state DIR --name NAME ...
   load IMAGE.tar...           load images (OCI layout tars)
   exec [--] COMMAND...        run a command in the cluster's network namespace, with its KUBECONFIG
   forward [--address-file FILE] LISTEN:PORT TARGET:PORT
-                              carry connections from this machine into the cluster until down; port 0: any, see FILE
+                              carry connections from this machine into the cluster until down; port 0: any, see FILE.
+                              A second call with the same FILE changes where it leads
 NAME: at most 20 of [a-z0-9-], different for every cluster on the machine; it may be left out once up has run.
 DIR/admin.kubeconfig is for use inside (exec), DIR/host.kubeconfig on this machine. Exit status 3: this machine lacks something.
 USAGE
@@ -222,10 +223,16 @@ forward() {
   local listen="${REST[0]}" target="${REST[1]}" name file
   need_running
   CGROUPS="$(component_cgroups)"
-  name="$(printf '%s-%s' "$listen" "$target" | tr -c 'a-z0-9.' '-')"
-  file="${ADDRESS_FILE:-$STATE/forward-$name.address}"
+  # Who names a file has one way, which may change where it leads; else every pair of addresses is one.
+  if [[ -n "$ADDRESS_FILE" ]]; then
+    file="$(realpath -m "$ADDRESS_FILE")"
+    name="$(basename "$file")-$(printf '%s' "$file" | sha256sum | cut -c1-6)"
+  else
+    name="$(printf '%s-%s' "$listen" "$target" | tr -c 'a-z0-9.' '-')"
+    file="$STATE/forward-$name.address"
+  fi
   mkdir -p "$(dirname "$file")"
-  ensure_forward "$name" "$listen" "$target" "$(realpath -m "$file")" || {
+  ensure_forward "$name" "$listen" "$target" "$file" || {
     tail_log "$LOGS/forward-$name.log" 3
     fail "can't listen on $listen"
   }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Configures and builds one preset: build.sh release|dev|debug|asan|tsan [target...]
+# Configures and builds one preset: build.sh release|dev|debug|asan|fuzz|tsan [target...]
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 preset="${1:?usage: build.sh PRESET [target...]}"

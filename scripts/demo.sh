@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Runs the Tutorial application (a·b) through the REST API and shows each step.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-. "$ROOT/scripts/local.sh"
+. "$ROOT/scripts/demo-client.sh"
 [[ -f "$DEMO_ENV" ]] || fail "nothing is installed here: run make up"
+# A port-forward ends with the pod that it led to.
+if [[ -f "$LOCAL/existing/answers.json" ]]; then "$ROOT/scripts/existing.sh" open; fi
 . "$DEMO_ENV"
 
 headers=(-H "username: $VBRAIN_USERNAME" -H "organization_id: $VBRAIN_ORGANIZATION_ID"

@@ -3,6 +3,7 @@
 # into the local cluster and installs or upgrades the chart. Changes only what differs. FILE gets, as JSON, where
 # things are; for tests and for `make up`.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$ROOT/scripts/release.sh"
 
 state="" name="" out="" sets=()
 while (($#)); do
@@ -24,15 +25,9 @@ HELM="$("$ROOT/cluster/build.sh" --path helm)"
 export KUBECONFIG="$state/admin.kubeconfig"
 volume="$state/volume"
 
-# The tag follows the content: an image that did not change keeps its tag, and then its pods are left alone.
-bin="$ROOT/build/release/bin"
-bundle="$ROOT/build/release/bundle"
-content="$(cat "$bin/api-server" "$bin/controller" "$bundle/runner" "$ROOT"/examples/tutorial/{main.py,Dockerfile} |
-  sha256sum | cut -c1-12)"
-tag="$VERSION-$content"
-say "building images with tag $tag"
-"$ROOT/scripts/images/build.sh" --bin "$bin" --bundle "$bundle" --out "$state/images" --version "$tag"
-for image in api-server controller tutorial; do
+tag="$(image_tag)"
+build_images "$state/images" "$tag"
+for image in "${IMAGES[@]}"; do
   say "loading vbrain/$image:$tag"
   cluster load "$state/images/$image.tar"
 done
@@ -42,41 +37,18 @@ mkdir -p "$volume"
 chown 65532:2000 "$volume"
 chmod 2770 "$volume"
 
-# A helm that was killed in the middle leaves the release pending, and then every later one refuses to work.
-pending="$(inside "$HELM" -n "$NAMESPACE" list --pending --filter '^vbrain$' --output json 2>/dev/null | jq -r '.[].revision' || true)"
-if [[ -n "$pending" ]]; then
-  say "an earlier installation was cut off: taking back its revision $pending"
-  inside "$KUBECTL" -n "$NAMESPACE" delete secret "sh.helm.release.v1.vbrain.v$pending" --ignore-not-found
-fi
-
-say "installing the chart"
-inside "$KUBECTL" apply -f - <<NAMESPACE
-apiVersion: v1
-kind: Namespace
-metadata:
-  name: $NAMESPACE
-  labels:
-    pod-security.kubernetes.io/enforce: restricted
-    pod-security.kubernetes.io/enforce-version: latest
-NAMESPACE
-if ! inside "$HELM" upgrade --install vbrain "$ROOT/helm/vbrain" --namespace "$NAMESPACE" --wait --timeout 3m \
-  --set apiServer.image.tag="$tag" --set controller.image.tag="$tag" \
+namespace_manifest | inside "$KUBECTL" apply -f -
+install_chart --set apiServer.image.tag="$tag" --set controller.image.tag="$tag" \
   --set tutorial.enabled=true --set tutorial.image.tag="$tag" \
-  --set volume.hostPath.path="$volume" "${sets[@]}"; then
-  say "--- pods, events and logs of namespace $NAMESPACE"
-  inside "$KUBECTL" -n "$NAMESPACE" get pods,pvc -o wide || true
-  inside "$KUBECTL" -n "$NAMESPACE" get events --sort-by=.lastTimestamp | tail -n 20 || true
-  for program in api-server controller; do
-    say "--- log of $program"
-    inside "$KUBECTL" -n "$NAMESPACE" logs "deployment/vbrain-$program" --tail=15 || true
-  done
-  fail "the chart did not become ready"
-fi
+  --set volume.hostPath.path="$volume" "${sets[@]}"
 
 address="$(inside "$KUBECTL" -n "$NAMESPACE" get service vbrain-api-server -o jsonpath='{.spec.clusterIP}')"
+# The pods are ready a moment before the node leads the Service's address to them.
+inside curl --silent --output /dev/null --retry 60 --retry-delay 1 --retry-connrefused "http://$address:8080/api/v1" ||
+  fail "the REST server does not answer at its Service's address, $address:8080"
 cat >"$out.new" <<JSON
 {"namespace": "$NAMESPACE", "kubeconfig": "$KUBECONFIG", "kubectl": "$KUBECTL", "helm": "$HELM", "volume": "$volume",
- "apiServer": "$address:8080", "metrics": "$address:9090", "apiServerProgram": "$bin/api-server", "tag": "$tag",
+ "apiServer": "$address:8080", "metrics": "$address:9090", "apiServerProgram": "$BIN/api-server", "tag": "$tag",
  "tutorialImage": "vbrain/tutorial:$tag", "images": "$state/images", "state": "$state", "name": "$name"}
 JSON
 mv "$out.new" "$out"

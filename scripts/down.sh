@@ -3,13 +3,17 @@
 # (`make purge`) the release, the resource definitions, the claim and all data go too.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/scripts/local.sh"
+. "$ROOT/scripts/demo-client.sh"
 
-if [[ ! -d "$CLUSTER_STATE" ]]; then
+if [[ ! -d "$CLUSTER_STATE" && ! -f "$LOCAL/existing/answers.json" ]]; then
   say "nothing is installed by this clone"
   exit 0
 fi
 exec 8>"$LOCAL/up.lock"
 flock -n 8 || fail "another make up or make down of this clone is under way"
+if [[ -f "$LOCAL/existing/answers.json" ]]; then
+  exec "$ROOT/scripts/existing.sh" "$([[ "${1:-}" == --purge ]] && echo purge || echo down)"
+fi
 
 purge_release() {
   local kubectl helm

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building, testing and running need; does nothing when all are there.
-#   install-packages.sh [--e2e=off]     --e2e=off leaves out what only the local cluster needs
+#   install-packages.sh [--e2e=off | --existing | --build]
+# --e2e=off leaves out what only the local cluster needs; --existing does so too and adds what brings images to a registry;
+# --build is the compiler and the libraries alone, for the build stage of the Dockerfiles.
 set -euo pipefail
 PROGRAM=scripts/install-packages.sh
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -14,14 +16,17 @@ BUILD=(make g++ cmake ninja-build ccache clang-format binutils libcpprest-dev li
 # python3-venv is for the Go toolchain from PyPI and the Python tools of the tests; curl, jq and openssl start the API
 # server that integration tests use.
 TOOLS=(git ca-certificates openssl curl jq python3 python3-venv python3-yaml procps util-linux)
+REGISTRY=(skopeo)
 # The end-to-end tests are Python programs.
-CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2 python3-pytest python3-requests)
+CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2 python3-pytest
+  python3-pytest-xdist python3-requests python3-kubernetes)
 
-wanted=("${BUILD[@]}" "${TOOLS[@]}")
 case "${1:-}" in
-  "") wanted+=("${CLUSTER[@]}") ;;
-  --e2e=off) ;;
-  *) say "usage: install-packages.sh [--e2e=off]"; exit 2 ;;
+  "") wanted=("${BUILD[@]}" "${TOOLS[@]}" "${CLUSTER[@]}") ;;
+  --e2e=off) wanted=("${BUILD[@]}" "${TOOLS[@]}") ;;
+  --existing) wanted=("${BUILD[@]}" "${TOOLS[@]}" "${REGISTRY[@]}") ;;
+  --build) wanted=("${BUILD[@]}") ;;
+  *) say "usage: install-packages.sh [--e2e=off | --existing | --build]"; exit 2 ;;
 esac
 
 missing_packages() {
@@ -87,4 +92,4 @@ if ((${#missing[@]})); then
 fi
 
 # The local control plane and cluster are Go programs.
-"$ROOT/cluster/go.sh" >/dev/null
+[[ "${1:-}" == --build ]] || "$ROOT/cluster/go.sh" >/dev/null

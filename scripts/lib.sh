@@ -3,7 +3,7 @@ set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VERSION="$(sed -n 's/^project(vbrain VERSION \([0-9.]*\).*/\1/p' "$ROOT/CMakeLists.txt")"
-LOCAL="$ROOT/.local"
+LOCAL="${VBRAIN_LOCAL:-$ROOT/.local}"
 NAMESPACE=vbrain
 # Two clones on one machine must not meet: what is machine-wide (network namespaces, cgroups) carries this.
 CLONE_ID="$(printf '%s' "$ROOT" | sha256sum | cut -c1-6)"

@@ -2,12 +2,14 @@
 # Says what `make up` left running: the cluster's components, the platform's pods, the way in, the last jobs.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/scripts/local.sh"
+. "$ROOT/scripts/demo-client.sh"
 
-if [[ ! -d "$CLUSTER_STATE" ]]; then
+if [[ -f "$LOCAL/existing/answers.json" ]]; then
+  "$ROOT/scripts/existing.sh" status
+elif [[ ! -d "$CLUSTER_STATE" ]]; then
   say "nothing is installed by this clone: run make up"
   exit 0
-fi
-if ! cluster status; then
+elif ! cluster status; then
   say "" "not all of it runs: make up starts what is missing and goes on with the data"
 fi
 if [[ -f "$DEMO_ENV" ]]; then

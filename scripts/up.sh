@@ -1,26 +1,41 @@
 #!/usr/bin/env bash
 # `make up`: from a fresh clone to a finished job on a real one-node Kubernetes, which goes on running. A second run
-# changes only what differs.
+# changes only what differs. With CLUSTER=existing: on the cluster of the current kubeconfig context (existing.sh).
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/scripts/local.sh"
+. "$ROOT/scripts/demo-client.sh"
 
 mkdir -p "$LOCAL"
 exec 8>"$LOCAL/up.lock"
 flock -n 8 || fail "another make up or make down of this clone is under way"
 
-step "Installing system packages" "run as root on Debian 12, with its package archive reachable" \
-  "$ROOT/scripts/install-packages.sh"
-step "Building the cluster's programs (first time about 6 minutes)" \
-  "the Go module proxy must be reachable; run make up again, it goes on where it stopped" "$ROOT/cluster/build.sh" all
-step "Building vBrain (first time a few minutes)" "read the compiler's first error in the log" \
-  "$ROOT/scripts/build.sh" release
-step "Starting the local cluster" "make status shows which component is missing; its log is named above" \
-  "$ROOT/cluster/cluster.sh" up --state "$CLUSTER_STATE" --name "$CLUSTER_NAME"
-step "Loading the images and installing the chart" "make status; the end of the log has pods, events and logs" \
-  "$ROOT/scripts/deploy.sh" --state "$CLUSTER_STATE" --name "$CLUSTER_NAME" --out "$DEPLOYMENT"
-step "Opening the way in" "another program may hold the port: set VBRAIN_PORT and run make up again" open_the_way_in
-step "Creating the demo client" "kubectl -n $NAMESPACE get vclient demo -o yaml" create_demo_client
+create_local_demo_client() {
+  KUBECTL="$(deployment kubectl)" HELM="$(deployment helm)"
+  export KUBECONFIG="$CLUSTER_STATE/host.kubeconfig"
+  create_demo_client
+}
 
+up_local() {
+  [[ ! -f "$LOCAL/existing/answers.json" ]] || fail "this clone has vBrain on an existing cluster: CLUSTER=existing goes on with it, make purge ends it"
+  step "Installing system packages" "run as root on Debian 12, with its package archive reachable" \
+    "$ROOT/scripts/install-packages.sh"
+  step "Building the cluster's programs (first time about 6 minutes)" \
+    "the Go module proxy must be reachable; run make up again, it goes on where it stopped" "$ROOT/cluster/build.sh" all
+  step "Building vBrain (first time a few minutes)" "read the compiler's first error in the log" \
+    "$ROOT/scripts/build.sh" release
+  step "Starting the local cluster" "make status shows which component is missing; its log is named above" \
+    "$ROOT/cluster/cluster.sh" up --state "$CLUSTER_STATE" --name "$CLUSTER_NAME"
+  step "Loading the images and installing the chart" "make status; the end of the log has pods, events and logs" \
+    "$ROOT/scripts/deploy.sh" --state "$CLUSTER_STATE" --name "$CLUSTER_NAME" --out "$DEPLOYMENT"
+  step "Opening the way in" "another program may hold the port: set VBRAIN_PORT and run make up again" open_the_way_in
+  step "Creating the demo client" "kubectl -n $NAMESPACE get vclient demo -o yaml" create_local_demo_client
+}
+
+case "${CLUSTER:-local}" in
+  local) up_local ;;
+  existing) "$ROOT/scripts/existing.sh" up ;;
+  *) fail "CLUSTER=$CLUSTER: it is local (default) or existing" ;;
+esac
 "$ROOT/scripts/demo.sh"
 
 cat <<TEXT

@@ -38,6 +38,7 @@ long="$(git ls-files '*.cpp' '*.hpp' '*.py' '*.sh' | xargs wc -l | awk '$2 != "t
 [[ -z "$long" ]] || complain "too long to read at once: $long"
 while read -r script; do bash -n "$script" || complain "$script is no valid bash"; done < <(git ls-files '*.sh' .ci/run)
 if [[ -x scripts/verify-chart.sh ]]; then scripts/verify-chart.sh || complain "the chart (see above)"; fi
+documented="$(tests/chart/docs_test.sh)" || complain "$documented"
 
 ((wrong == 0)) && say "verify: all well"
 exit "$wrong"

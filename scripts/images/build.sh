@@ -3,7 +3,7 @@
 set -euo pipefail
 PROGRAM=scripts/images/build.sh
 IMAGES="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-EXAMPLES="$(cd "$IMAGES/../../examples" && pwd)"
+EXAMPLES="$IMAGES/../../examples"
 VBRAIN_CACHE="${VBRAIN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/vbrain}"
 umask 022
 
@@ -15,21 +15,23 @@ fail() { say "$*"; exit 1; }
 
 usage() {
   cat <<USAGE
-usage: build.sh --bin DIR [--bundle DIR] --out DIR --version V [--only NAME[,NAME]...]
+usage: build.sh --bin DIR [--bundle DIR] --out DIR (--version V | --trees) [--only NAME[,NAME]...]
   api-server, controller   from DIR of --bin; the controller carries the runner (--bundle, default: --bin)
   tutorial                 examples/tutorial on a Python of this machine's Debian packages
   pause                    the sandbox of pods (needs neither --bin nor --version)
-Writes OUT/NAME.tar; what has not changed is not written again. Default: all but pause.
+Writes OUT/NAME.tar; what has not changed is not written again. With --trees: OUT/NAME, the content of the images of our
+programs as a folder, for the Dockerfiles. Default: all but pause.
 USAGE
 }
 
-BIN="" BUNDLE="" OUT="" VERSION="" ONLY="api-server,controller,tutorial"
+BIN="" BUNDLE="" OUT="" VERSION="" TREES="" ONLY="api-server,controller,tutorial"
 while (($#)); do
   case "$1" in
     --bin) BIN="$2"; shift 2 ;;
     --bundle) BUNDLE="$2"; shift 2 ;;
     --out) OUT="$2"; shift 2 ;;
     --version) VERSION="$2"; shift 2 ;;
+    --trees) TREES=yes; shift ;;
     --only) ONLY="$2"; shift 2 ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
@@ -56,17 +58,24 @@ oci_image() { # oci_image NAME LIMIT-MB ENTRYPOINT LAYER...
     --label "org.opencontainers.image.version=$VERSION"
 }
 
-build_api_server() {
-  new_root "$WORK/api-server"
-  add_program "$WORK/api-server" "$BIN/api-server" /usr/local/bin/api-server
-  oci_image api-server 40 '["/usr/local/bin/api-server"]' "$WORK/api-server"
+make_api_server_root() {
+  new_root "$1"
+  add_program "$1" "$BIN/api-server" /usr/local/bin/api-server
 }
 
-build_controller() {
-  new_root "$WORK/controller"
-  add_program "$WORK/controller" "$BIN/controller" /usr/local/bin/controller
-  add_bundle "$WORK/controller" "$BUNDLE" /opt/vbrain/bin
-  oci_image controller 55 '["/usr/local/bin/controller"]' "$WORK/controller"
+make_controller_root() {
+  new_root "$1"
+  add_program "$1" "$BIN/controller" /usr/local/bin/controller
+  add_bundle "$1" "$BUNDLE" /opt/vbrain/bin
+}
+
+build_program() { # build_program NAME LIMIT-MB
+  if [[ -n "$TREES" ]]; then
+    "make_${1//-/_}_root" "$OUT/$1"
+  else
+    "make_${1//-/_}_root" "$WORK/$1"
+    oci_image "$1" "$2" "[\"/usr/local/bin/$1\"]" "$WORK/$1"
+  fi
 }
 
 # The recipe in examples/tutorial starts from Docker Hub's Python; here the base is made of Debian's packages and kept.
@@ -91,14 +100,14 @@ build_tutorial() {
 
 IFS=, read -ra NAMES <<<"$ONLY"
 for name in "${NAMES[@]}"; do
-  if [[ "$name" != pause ]]; then [[ -n "$VERSION" ]] || { usage >&2; exit 2; }; fi
+  if [[ "$name" != pause ]]; then [[ -n "$VERSION$TREES" ]] || { usage >&2; exit 2; }; fi
   case "$name" in
     pause) build_pause ;;
     tutorial) build_tutorial ;;
     api-server | controller)
       [[ -n "$BIN" ]] || { usage >&2; exit 2; }
       BUNDLE="${BUNDLE:-$BIN}"
-      "build_${name//-/_}" ;;
+      case "$name" in api-server) build_program "$name" 40 ;; controller) build_program "$name" 55 ;; esac ;;
     *) fail "unknown image $name" ;;
   esac
 done

@@ -1,0 +1,27 @@
+# vbrain/api-server, for those who build with Docker. From the root of the clone:
+#   docker build -f images/api-server.Dockerfile -t vbrain/api-server:0.1.0 .
+# The content is what scripts/images/build.sh puts into an image without Docker: the stripped program and the files that its
+# dynamic linker would load. scripts/images/check-dockerfiles.sh compares the two.
+FROM docker.io/library/debian:bookworm AS build
+WORKDIR /src
+COPY scripts/install-packages.sh scripts/
+RUN scripts/install-packages.sh --build
+COPY CMakeLists.txt CMakePresets.json ./
+COPY cmake cmake
+COPY scripts scripts
+COPY lib lib
+COPY api-server api-server
+COPY controller controller
+COPY runner runner
+RUN --mount=type=cache,target=/root/.cache/ccache \
+    scripts/build.sh release api-server && \
+    scripts/images/build.sh --trees --only api-server --bin build/release/bin --out /images
+
+FROM scratch
+ARG VERSION=0.1.0
+LABEL org.opencontainers.image.title=vbrain/api-server org.opencontainers.image.version=$VERSION
+COPY --from=build /images/api-server /
+ENV PATH=/usr/local/bin:/usr/bin:/bin
+WORKDIR /
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/api-server"]

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Writes the tables of docs/configuration.md from their sources: the programs' --help, the chart's values.yaml.
+
+    configuration-tables.py [--check] BIN    BIN is a folder with api-server and controller
+
+A table stands between `<!-- table NAME -->` and `<!-- end -->`. With --check nothing is written; a table that differs is an error.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "configuration.md"
+CHART = ROOT / "helm" / "vbrain"
+PROGRAMS = {"api-server": "apiServer", "controller": "controller"}
+
+
+def cell(text):
+    return text.replace("|", "\\|").replace("<", "\\<").strip()
+
+
+def code(text):
+    return f"`{text}`" if text else ""
+
+
+def duration(text):
+    """CLI11 shows what it was given: 75000ms."""
+    found = re.fullmatch(r"(\d+)ms", text)
+    return f"{int(found[1]) // 1000}s" if found and int(found[1]) % 1000 == 0 else text
+
+
+def chart_values(program, part):
+    """Environment name -> the chart's value that sets it."""
+    found = {}
+    for line in (CHART / "templates" / f"{program}.yaml").read_text().splitlines():
+        variable = re.match(r"\s*- \{name: (VBRAIN_\w+), value: (.*)\}$", line)
+        if not variable:
+            continue
+        value = re.search(r"\$values\.([\w.]+)|\.Values\.([\w.]+)", variable[2])
+        if value:
+            found[variable[1]] = f"{part}.{value[1]}" if value[1] else value[2]
+        elif "vbrain.claimName" in variable[2]:
+            found[variable[1]] = "volume.existingClaim"
+    return found
+
+
+def option_table(program, binary):
+    text = subprocess.run([binary, "--help"], capture_output=True, text=True, check=True).stdout
+    values = chart_values(program, PROGRAMS[program])
+    rows = ["| flag and key of the file | environment | chart value | default | range | meaning |", "|---|---|---|---|---|---|"]
+    for option in re.split(r"\n  (?=-)", text.split("Options:\n", 1)[1].rstrip()):
+        head, _, meaning = option.strip().partition("\n")
+        found = re.match(r"--([\w-]+) ?(.*?) ?\(Env:(\w+)\)$", head)
+        if not found:
+            continue  # --help and --version
+        name, kind, variable = found.groups()
+        default = kind.split("=", 1)[1] if "=" in kind else ""
+        between = re.search(r"in \[(-?\d+) - (-?\d+)\]", kind)
+        rows.append("| " + " | ".join((
+            code(f"--{name}"), code(variable), code(values.get(variable, "")),
+            code({"BOOLEAN=1": "true"}.get(kind, duration(default))), f"{between[1]} – {between[2]}" if between else "",
+            cell(" ".join(meaning.split())))) + " |")
+    return rows
+
+
+def value_table():
+    """Every value that has no parts, with the comment above it. Comments of a part stand with its first line."""
+    rows = ["| value | default | meaning |", "|---|---|---|"]
+    path, comment = [], []
+    for line in (CHART / "values.yaml").read_text().splitlines():
+        if not line.strip() or line.startswith("# -----"):
+            comment = []
+            continue
+        text = line.strip()
+        indent = (len(line) - len(line.lstrip())) // 2
+        if text.startswith("#"):
+            comment.append(text.removeprefix("#"))
+            continue
+        key, _, value = text.partition(":")
+        path = path[:indent] + [key]
+        if value.strip():
+            rows.append(f"| `{'.'.join(path)}` | {code(value.strip())} | {cell(' '.join(' '.join(comment).split()))} |")
+        comment = []
+    return rows
+
+
+def main():
+    arguments = [argument for argument in sys.argv[1:] if argument != "--check"]
+    if len(arguments) != 1:
+        sys.exit(__doc__)
+    page = PAGE.read_text()
+    tables = {program: option_table(program, Path(arguments[0]) / program) for program in PROGRAMS}
+    tables["chart"] = value_table()
+    wanted = page
+    for name, rows in tables.items():
+        wanted, count = re.subn(rf"(<!-- table {name} -->\n).*?(<!-- end -->)", lambda found: found[1] + "\n".join(rows) + "\n" + found[2],
+                                wanted, flags=re.S)
+        if count != 1:
+            sys.exit(f"{PAGE.name} has {count} tables {name}")
+    if wanted == page:
+        return
+    if "--check" in sys.argv:
+        sys.exit(f"{PAGE.relative_to(ROOT)} differs from the programs and the chart: run scripts/configuration-tables.py build/dev/bin")
+    PAGE.write_text(wanted)
+
+
+if __name__ == "__main__":
+    main()

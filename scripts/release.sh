@@ -1,0 +1,84 @@
+# Images and chart, for every cluster: what deploy.sh and existing.sh have in common. Sourced after lib.sh. The caller
+# sets KUBECTL and HELM, and a function `inside` that runs a command where these reach the cluster.
+# shellcheck shell=bash
+
+BIN="$ROOT/build/release/bin"
+BUNDLE="$ROOT/build/release/bundle"
+IMAGES=(api-server controller tutorial)
+
+# The tag follows the content: an image that did not change keeps its tag, and then its pods are left alone.
+image_tag() {
+  local content
+  content="$(cat "$BIN/api-server" "$BIN/controller" "$BUNDLE/runner" "$ROOT"/examples/tutorial/{main.py,Dockerfile} |
+    sha256sum | cut -c1-12)"
+  printf '%s-%s\n' "$VERSION" "$content"
+}
+
+# build_images DIR TAG
+build_images() {
+  say "building images with tag $2"
+  "$ROOT/scripts/images/build.sh" --bin "$BIN" --bundle "$BUNDLE" --out "$1" --version "$2"
+}
+
+# A helm that was killed in the middle leaves the release pending, and then every later one refuses to work.
+take_back_pending_revisions() {
+  local pending
+  pending="$(inside "$HELM" -n "$NAMESPACE" list --pending --filter '^vbrain$' --output json 2>/dev/null | jq -r '.[].revision' || true)"
+  [[ -n "$pending" ]] || return 0
+  say "an earlier installation was cut off: taking back its revision $pending"
+  inside "$KUBECTL" -n "$NAMESPACE" delete secret "sh.helm.release.v1.vbrain.v$pending" --ignore-not-found
+}
+
+# release_is_current HELM-ARGUMENTS...: the chart with these values renders what is installed, no hook is due, and what is
+# installed is in the cluster as it was rendered.
+release_is_current() {
+  local wanted installed
+  [[ "$(inside "$HELM" -n "$NAMESPACE" status vbrain --output json 2>/dev/null | jq -r .info.status)" == deployed ]] || return 1
+  installed="$(inside "$HELM" -n "$NAMESPACE" get manifest vbrain)" || return 1
+  wanted="$(inside "$HELM" upgrade vbrain "$ROOT/helm/vbrain" --namespace "$NAMESPACE" --dry-run=server --output json "$@")" || return 1
+  [[ "$(jq '.hooks // [] | length' <<<"$wanted")" == 0 ]] || return 1
+  [[ "$(jq -r .manifest <<<"$wanted")" == "$installed" ]] || return 1
+  inside "$KUBECTL" -n "$NAMESPACE" diff -f - <<<"$installed" >/dev/null
+}
+
+roll_out() {
+  local program
+  for program in api-server controller; do
+    inside "$KUBECTL" -n "$NAMESPACE" rollout status "deployment/vbrain-$program" --timeout=3m || return 1
+  done
+}
+
+# install_chart HELM-ARGUMENTS...: installs or upgrades, or leaves alone what is as wanted; returns when the programs are
+# ready, or fails with what the cluster says about them.
+install_chart() {
+  local program
+  take_back_pending_revisions
+  if release_is_current "$@"; then
+    say "the release is as it should be: nothing to upgrade"
+    roll_out && return 0
+  else
+    say "installing the chart"
+    inside "$HELM" upgrade --install vbrain "$ROOT/helm/vbrain" --namespace "$NAMESPACE" --wait --timeout 3m "$@" && return 0
+  fi
+  say "--- pods, events and logs of namespace $NAMESPACE"
+  inside "$KUBECTL" -n "$NAMESPACE" get pods,pvc -o wide || true
+  inside "$KUBECTL" -n "$NAMESPACE" get events --sort-by=.lastTimestamp | tail -n 20 || true
+  for program in api-server controller; do
+    say "--- log of $program"
+    inside "$KUBECTL" -n "$NAMESPACE" logs "deployment/vbrain-$program" --tail=15 || true
+  done
+  fail "the chart did not become ready"
+}
+
+# The namespace's manifest: Pod Security holds everything in it to the level that the chart and job pods are made for.
+namespace_manifest() {
+  cat <<NAMESPACE
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: $NAMESPACE
+  labels:
+    pod-security.kubernetes.io/enforce: restricted
+    pod-security.kubernetes.io/enforce-version: latest
+NAMESPACE
+}
