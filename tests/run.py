@@ -1,4 +1,4 @@
-"""Runs the test suites and counts them: python3 tests/run.py [unit|chart|integration|e2e]...
+"""Runs the test suites and counts them: python3 tests/run.py [unit|chart|integration|conformance|fault|e2e]...
 
 Every suite gets a state folder, network namespace and ports of its own, so that a run works beside `make up` and
 beside the run of another clone. What a run started ends with it, also when it fails or is interrupted; what a killed
@@ -25,7 +25,7 @@ STATE = ROOT / ".local" / "test"
 NAME = "vbt" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
 CLUSTER_STATE = STATE / "cluster"
 CLUSTER = ["--state", CLUSTER_STATE, "--name", NAME]
-SUITES = ["unit", "chart", "integration", "e2e"]
+SUITES = ["unit", "chart", "integration", "conformance", "fault", "e2e"]
 MACHINE_LACKS = 3  # exit code of cluster.sh when the machine cannot run a kubelet
 
 
@@ -214,12 +214,23 @@ def suite_integration():
     return run_googletest(ROOT / "build" / "dev" / "tests" / "integration_kube", env=env)
 
 
-def e2e_command(*arguments):
-    return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/e2e", *arguments]
+# Two of each program, as an installation that must not stand still has it; and what would keep tests waiting comes soon.
+# All tests are one source, and poll with keys that are not known yet: wrong keys are not counted.
+CONTROLLER_FLAGS = ["--retry-backoff=2s", "--scan-interval=5s", "--sweep-age=1m"]
+SETTINGS = [part for setting in ["apiServer.replicas=2", "controller.replicas=2", "apiServer.limits.maxAuthFailuresPerMinute=0",
+                                 *(f"controller.extraArgs[{i}]={flag}" for i, flag in enumerate(CONTROLLER_FLAGS))]
+            for part in ("--set", setting)]
+# Test processes that work at the same time: most of a test is waiting for a pod.
+PROCESSES = ["-n", "6", "--dist", "loadgroup"]
 
 
-def count_e2e_as_skipped():
-    listing = subprocess.run(e2e_command("--collect-only", "-q"), cwd=ROOT, capture_output=True, text=True, check=False)
+def pytest_command(*arguments):
+    return [sys.executable, "-m", "pytest", "-c", "tests/pytest.ini", *arguments]
+
+
+def count_as_skipped(suite):
+    listing = subprocess.run(pytest_command(f"tests/{suite}", "--collect-only", "-q"), cwd=ROOT, capture_output=True, text=True,
+                             check=False)
     return Count(skipped=sum("::" in line for line in listing.stdout.splitlines()))
 
 
@@ -238,37 +249,56 @@ def installed_platform():
             raise Failed("this machine cannot run a kubelet (see above; E2E=off leaves these tests out)"
                          if code == MACHINE_LACKS else "the test cluster did not start")
         description = STATE / "e2e.json"
-        run("building images and installing the chart", ["scripts/deploy.sh", *CLUSTER, "--out", description], "deploy",
+        run("building images and installing the chart", ["scripts/deploy.sh", *CLUSTER, "--out", description, *SETTINGS], "deploy",
             hint="the log has the events of the namespace at its end")
         yield description
     finally:
         end_cluster()
 
 
-def suite_e2e():
-    if os.environ.get("E2E", "on") == "off":
-        return count_e2e_as_skipped()
-    with installed_platform() as description:
-        report = STATE / "logs" / "e2e.xml"
-        report.unlink(missing_ok=True)
-        run("running tests/e2e", ["cluster/cluster.sh", "exec", *CLUSTER, "--", *e2e_command(f"--junitxml={report}")], "e2e",
-            env={"VBRAIN_E2E": str(description)}, check=False)
-        if not report.exists():
-            show_failures(STATE / "logs" / "e2e.log")
-            return Count(failed=1, failures=["e2e (no report)"])
-        count = count_junit(report)
-        if count.failed:
-            show_failures(STATE / "logs" / "e2e.log")
-        return count
+def run_pytest(what, log_name, description, *arguments, inside=True):
+    report = STATE / "logs" / f"{log_name}.xml"
+    report.unlink(missing_ok=True)
+    command = pytest_command(*arguments, f"--junitxml={report}")
+    if inside:
+        command = ["cluster/cluster.sh", "exec", *CLUSTER, "--", *command]
+    code = run(f"running {what}", command, log_name, check=False,
+               env={"VBRAIN_E2E": str(description), "VBRAIN_E2E_SETTINGS": " ".join(SETTINGS)})
+    if not report.exists():
+        show_failures(STATE / "logs" / f"{log_name}.log")
+        return Count(failed=1, failures=[f"{log_name} (no report)"])
+    count = count_junit(report)
+    if code != 0 and count.failed == 0:
+        count.failed += 1
+        count.failures.append(f"{log_name} (exit code {code})")
+    if count.failed:
+        show_failures(STATE / "logs" / f"{log_name}.log")
+    return count
 
 
-def suite_bench():
+def suite_conformance(description):
+    return run_pytest("tests/conformance", "conformance", description, "tests/conformance", *PROCESSES)
+
+
+def suite_e2e(description):
+    count = run_pytest("tests/e2e", "e2e", description, "tests/e2e", "-m", "not disruptive and not rebuild", *PROCESSES)
+    count.add(run_pytest("the disruptive ones of tests/e2e", "e2e-disruptive", description, "tests/e2e", "-m", "disruptive"))
+    # The cluster's network goes with the cluster.
+    count.add(run_pytest("the rebuild of the cluster", "e2e-rebuild", description, "tests/e2e", "-m", "rebuild", inside=False))
+    return count
+
+
+def suite_fault(description):
+    build("dev", "api-server", "controller", "runner-bundle")
+    return run_pytest("tests/fault", "fault", description, "tests/fault", "-n", "3")
+
+
+def suite_bench(description):
     """Not a test: prints figures."""
-    with installed_platform() as description:
-        run("measuring (20 jobs, one after the other)",
-            ["cluster/cluster.sh", "exec", *CLUSTER, "--", sys.executable, "tests/bench/one_job.py"], "bench",
-            env={"VBRAIN_E2E": str(description)})
-        say((STATE / "logs" / "bench.log").read_text())
+    run("measuring (20 jobs, one after the other)",
+        ["cluster/cluster.sh", "exec", *CLUSTER, "--", sys.executable, "tests/bench/one_job.py"], "bench",
+        env={"VBRAIN_E2E": str(description)})
+    say((STATE / "logs" / "bench.log").read_text())
     return Count()
 
 
@@ -276,6 +306,21 @@ def end_cluster():
     if CLUSTER_STATE.exists():
         run("ending the test cluster", ["cluster/cluster.sh", "down", *CLUSTER], "cluster-down", check=False)
         shutil.rmtree(CLUSTER_STATE, ignore_errors=True)
+
+
+installation = None  # where things are, once a suite needed it
+
+
+def run_suite(name, stack):
+    """`stack` ends, at its own end, what suites share."""
+    global installation
+    local = {"unit": suite_unit, "chart": suite_chart, "integration": suite_integration}
+    if name in local:
+        return local[name]()
+    if os.environ.get("E2E", "on") == "off" and name != "bench":
+        return count_as_skipped(name)
+    installation = installation or stack.enter_context(installed_platform())
+    return {"conformance": suite_conformance, "e2e": suite_e2e, "fault": suite_fault, "bench": suite_bench}[name](installation)
 
 
 def interrupted(*_):
@@ -301,16 +346,16 @@ def main(names):
     lines = []
     code = 0
     try:
-        for name in names or SUITES:
-            started = time.monotonic()
-            try:
-                count = {"unit": suite_unit, "chart": suite_chart, "integration": suite_integration,
-                         "e2e": suite_e2e, "bench": suite_bench}[name]()
-            except Failed as failure:
-                count = Count(failed=1, failures=[f"{name}: {failure}"])
-            total.add(count)
-            lines.append(f"{name:12} {count} ({time.monotonic() - started:.0f} s)")
-            say(lines[-1])
+        with contextlib.ExitStack() as stack:
+            for name in names or SUITES:
+                started = time.monotonic()
+                try:
+                    count = run_suite(name, stack)
+                except Failed as failure:
+                    count = Count(failed=1, failures=[f"{name}: {failure}"])
+                total.add(count)
+                lines.append(f"{name:12} {count} ({time.monotonic() - started:.0f} s)")
+                say(lines[-1])
     except Interrupted:
         say("interrupted; what this run started has been ended")
         code = 130

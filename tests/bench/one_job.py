@@ -17,8 +17,8 @@ import urllib.request
 from base64 import b64decode
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
-from conftest import Tenants, application  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+from tenants import Tenants, application  # noqa: E402
 from platform_client import Platform, wait_until  # noqa: E402
 
 RUNS = 20

@@ -44,11 +44,13 @@ def test_a_foreign_repository_is_an_absent_one(probe, tutorial):
     assert (answer.status_code, answer.json()) == (404, {"error": "Invalid repository_id"})
 
 
-def test_a_stakeholder_may_create_jobs_but_not_read_them(tenants):
+def test_a_stakeholder_may_create_jobs_but_no_repository_and_not_read(tenants):
     rest = tenants.make("Tutorial", role="stakeholder")
-    answer = rest.execute(params={"a": 1, "b": 2})
-    assert answer.status_code == 201
-    denied = rest.get(f"/job/{answer.json()['job_id']}")
+    denied = rest.execute(params={"a": 1, "b": 2})
+    assert (denied.status_code, denied.json()["error"]) == (403, "Permission denied"), "it would create a repository"
+    absent = rest.execute(params={"a": 1, "b": 2}, repository_id="202009231629398695")
+    assert (absent.status_code, absent.json()) == (404, {"error": "Invalid repository_id"}), "this one may"
+    denied = rest.get(f"/job/{ABSENT}")
     assert (denied.status_code, denied.json()) == (403, {"error": "Permission denied"})
     denied = rest.create_repository()
     assert (denied.status_code, denied.json()) == (403, {"error": "Permission denied"})

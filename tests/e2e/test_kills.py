@@ -2,17 +2,18 @@
 
 import pytest
 from platform_client import wait_until
-from test_life import log_of, release
+
+pytestmark = pytest.mark.disruptive
 
 
 @pytest.mark.parametrize("program", ["controller", "api-server"])
 def test_killed_while_a_job_runs(platform, probe, program):
     created = probe.execute(params={"wait": True, "result": "1"}).json()
     job = created["job_id"]
-    wait_until("the application runs", lambda: "started attempt 1" in log_of(probe, job, "stdout.log"))
+    wait_until("the application runs", lambda: "started attempt 1" in probe.log(job))
 
     killed = platform.kill(program)
-    release(platform, created["repository_id"])
+    platform.release(created["repository_id"])
     wait_until("a new process runs", lambda: set(platform.processes_of(program)) - set(killed))
 
     wait_until("the job ends", lambda: platform.job(job)["status"]["phase"] in ("Finished", "Failed"))
@@ -20,7 +21,7 @@ def test_killed_while_a_job_runs(platform, probe, program):
     assert (status["phase"], status["attempts"]) == ("Finished", 1)
     wait_until("REST answers again", lambda: answers(probe, job))
     assert probe.get(f"/job/{job}/result").json() == {"output": 1}
-    assert log_of(probe, job, "stdout.log").count("started attempt") == 1
+    assert probe.log(job).count("started attempt") == 1
     assert len(platform.pods_of(job)) == 1
     assert len(list((platform.job_folder(job) / "attempts").iterdir())) == 1
 

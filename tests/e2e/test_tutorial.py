@@ -6,14 +6,7 @@ import re
 import zipfile
 
 import pytest
-
-
-def zip_of(files):
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return data.getvalue()
+from platform_client import zip_of
 
 
 def xlsx_of(rows):

@@ -1,0 +1,39 @@
+"""One tenant with a job in every state, for the tests of the contract."""
+
+import pytest
+from platform_client import wait_until
+from tenants import make_job_by_hand
+
+
+class World:
+    """What the tests of the contract only read. `lead`, `dev` and `stake` are users of one Client."""
+
+    PARAMS = {"a": 10, "b": 20, "hyperparam": "Hyperparam_Example", "result": '{"value": 600, "more_results": "So long"}',
+              "output": {"table.csv": "x,y\n1,2\n", "sub/deep.txt": "deep"}, "log": "my own words"}
+    METADATA = {"name": "Test Repository", "more_data": 42}
+
+    def __init__(self, platform, tenants, probe):
+        self.platform = platform
+        users = tenants.team("Probe", lead="leader", dev="developer", stake="stakeholder")
+        self.lead, self.dev, self.stake = users["lead"], users["dev"], users["stake"]
+        self.repository = self.lead.repository(params=self.PARAMS, metadata=self.METADATA,
+                                               file=("data_input.csv", b"a,b\n1,2\n"))
+        self.waiting_repository = self.lead.repository(params={"wait": True})
+        self.empty_repository = self.lead.repository()
+        self.finished = self.lead.start(repository_id=self.repository)
+        self.failed = self.lead.start(repository_id=self.repository, params={"exit": 7, "say": "why it failed"})
+        self.started = self.lead.start(repository_id=self.waiting_repository)
+        self.queued = make_job_by_hand(platform, self.lead, suspend=True, repositoryId=self.empty_repository)
+        wait_until("one job runs", lambda: "started attempt 1" in self.lead.log(self.started))
+        wait_until("one is finished", lambda: self.lead.state(self.finished) == "finished")
+        wait_until("one has failed", lambda: self.lead.state(self.failed) == "failed")
+
+    def end(self):
+        self.platform.release(self.waiting_repository)
+
+
+@pytest.fixture(scope="session")
+def world(platform, tenants, probe):
+    made = World(platform, tenants, probe)
+    yield made
+    made.end()

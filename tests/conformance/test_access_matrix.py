@@ -1,0 +1,180 @@
+"""Ten identities x every endpoint x four states of what is asked for: the answer follows from the contract's tables, and no
+answer to others holds a byte of the owner's."""
+
+import json
+
+import pytest
+from platform_client import Rest, wait_until
+from tenants import ABSENT_JOB, ABSENT_REPOSITORY, make_job_by_hand
+
+pytestmark = pytest.mark.xdist_group("matrix")
+
+CANARY = "canary-7f3a"
+IDENTITIES = ["owner", "other user", "other app", "other org", "other client", "revoked", "expired", "stakeholder", "none",
+              "malformed"]
+STATES = ["absent", "queued", "running", "ended"]
+
+# Name: method, path, permission, whether the path's or header's object decides. {job} and {repository} are the state's.
+ENDPOINTS = {
+    "list repositories": ("GET", "/repository", "read repository"),
+    "create repository": ("POST", "/repository", "create repository"),
+    "describe repository": ("GET", "/repository/{repository}", "read repository"),
+    "repository input": ("GET", "/repository/{repository}/input", "read repository"),
+    "repository params": ("GET", "/repository/{repository}/params", "read repository"),
+    "delete repository": ("DELETE", "/repository/{repository}", "delete repository"),
+    "list jobs": ("GET", "/job", "read job"),
+    "execute": ("POST", "/job/execute", "create job"),
+    "describe job": ("GET", "/job/{job}", "read job"),
+    "job result": ("GET", "/job/{job}/result", "read job"),
+    "job params": ("GET", "/job/{job}/params", "read job"),
+    "job output": ("GET", "/job/{job}/output", "read job"),
+    "job logs": ("GET", "/job/{job}/logs", "read job"),
+    "delete job": ("DELETE", "/job/{job}", "delete job"),
+}
+NEEDS_REPOSITORY = {"list jobs", "execute"}  # in the header
+PERMISSIONS = {
+    "leader": {"create repository", "read repository", "delete repository", "create job", "read job", "delete job"},
+    "developer": {"create repository", "read repository", "create job", "read job"},
+    "stakeholder": {"read repository", "create job"},
+}
+ROLES = {"owner": "leader", "other user": "developer", "stakeholder": "stakeholder",
+         "other app": "leader", "other org": "leader", "other client": "leader"}
+NOT_YET = (202, {"message": "Job not yet finished"})
+
+
+def expected(identity, endpoint, state):
+    """(status, body or None where the body is not said here), from the contract's tables alone."""
+    method, path, permission = ENDPOINTS[endpoint]
+    if identity == "none":
+        return 400, {"error": "Missing username"}
+    if identity == "malformed":
+        return 400, {"error": "Invalid username"}
+    if identity in ("revoked", "expired"):
+        return 401, {"error": "Invalid x-api-key"}
+    if permission not in PERMISSIONS[ROLES[identity]]:
+        return 403, {"error": "Permission denied"}
+    unseen = state == "absent" or identity.startswith("other ") and identity != "other user"
+    if unseen and "{job}" in path:
+        return 404, {"error": "Invalid job_id"}
+    if unseen and ("{repository}" in path or endpoint in NEEDS_REPOSITORY):
+        return 404, {"error": "Invalid repository_id"}
+    if endpoint == "describe job":
+        return (200 if state == "ended" else 202), None
+    if endpoint in ("job result", "job output") and state != "ended":
+        return NOT_YET
+    return (201 if method == "POST" else 200), None
+
+
+class Matrix:
+    def __init__(self, platform, tenants, probe, make_application):
+        make_application("Matrix-Other")
+        key = {}
+        members = []
+        for username, role, arguments in (("owner", "leader", []), ("other user", "developer", []),
+                                          ("stakeholder", "stakeholder", []), ("revoked", "leader", []),
+                                          ("expired", "leader", ["--expires", "2020-01-01"])):
+            key[username], entry = tenants.keygen(username, role, *arguments)
+            members.append(entry)
+        tenants.client(f"{CANARY}-org", "Probe", f"{CANARY}-client", members)
+        owner = tenants.make("Probe").identity.but(username="owner", organization_id=f"{CANARY}-org",
+                                                   client_id=f"{CANARY}-client", key=key["owner"])
+        self.platform = platform
+        self.users = {name: Rest(platform.address, owner.but(username=name, key=key[name])) for name in key}
+        tenants.wait_for(self.users["owner"])
+        tenants.client(f"{CANARY}-org", "Probe", f"{CANARY}-client", [m for m in members if m["username"] != "revoked"])
+        tenants.wait_for(self.users["revoked"], known=False)
+        # Users of their own right, whose names differ from the owner's in one place each.
+        self.users["other app"] = tenants.make("Matrix-Other", organization="matrix", username="owner", client="matrix")
+        self.users["other org"] = tenants.make("Probe", organization="matrix", username="owner", client="matrix")
+        self.users["other client"] = tenants.make("Probe", organization="matrix-2", username="owner", client="matrix-2")
+        self.users["none"] = self.users["malformed"] = self.users["owner"]
+        self.objects = {state: self.make(state) for state in STATES}
+        self.wait()
+
+    def make(self, state):
+        """A repository with one job, both full of canaries."""
+        if state == "absent":
+            return {"repository": ABSENT_REPOSITORY, "job": ABSENT_JOB, "state": state}
+        owner = self.users["owner"]
+        params = {"wait": state == "running", CANARY: CANARY, "say": CANARY, "log": CANARY,
+                  "result": json.dumps(CANARY), "output": {f"{CANARY}.txt": CANARY}}
+        repository = owner.repository(params=params, metadata={"name": CANARY}, file=(f"{CANARY}.csv", CANARY.encode()))
+        if state == "queued":
+            job = make_job_by_hand(self.platform, owner, suspend=True, repositoryId=repository, params={CANARY: CANARY})
+        else:
+            job = owner.start(repository_id=repository)
+        return {"repository": repository, "job": job, "state": state}
+
+    def wait(self):
+        owner = self.users["owner"]
+        want = {"queued": "queued", "running": "started", "ended": "finished"}
+        for state, thing in self.objects.items():
+            if state in want:
+                wait_until(f"the job is {state}", lambda: owner.state(thing["job"]) == want[state])
+        wait_until("one runs", lambda: "started attempt" in owner.log(self.objects["running"]["job"]))
+
+    def ask(self, identity, endpoint, thing):
+        method, path, _ = ENDPOINTS[endpoint]
+        headers = {"repository_id": thing["repository"]} if endpoint in NEEDS_REPOSITORY else {}
+        if identity == "none":
+            headers.update({name: None for name in self.users["none"].identity.headers()})
+        if identity == "malformed":
+            headers["username"] = "x" * 256
+        return self.users[identity].call(method, path.format(**thing), headers)
+
+
+@pytest.fixture(scope="module")
+def matrix(platform, tenants, probe, make_application):
+    made = Matrix(platform, tenants, probe, make_application)
+    yield made
+    owner = made.users["owner"]
+    for repository in owner.get("/repository").json():
+        owner.delete(f"/repository/{repository}")
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("identity", IDENTITIES)
+def test_access(matrix, identity, endpoint, state):
+    status, body = expected(identity, endpoint, state)
+    thing = matrix.objects[state]
+    if endpoint.startswith("delete") and status == 200:
+        thing = matrix.make(state)
+    answer = matrix.ask(identity, endpoint, thing)
+    assert answer.status_code == status, answer.text
+    if body is not None:
+        assert answer.json() == body
+    if identity not in ("owner", "other user", "stakeholder"):
+        said = str(answer.headers).encode() + answer.content
+        for secret in (CANARY, thing["repository"], thing["job"]):
+            assert secret.encode() not in said
+
+
+def test_the_canaries_are_alive(matrix):
+    """The test above would see them: their owner does."""
+    thing = matrix.objects["ended"]
+    for endpoint in ("describe repository", "repository params", "describe job", "job result", "job params"):
+        assert CANARY in matrix.ask("owner", endpoint, thing).text
+
+
+@pytest.mark.parametrize("identity", ["other app", "other org", "other client"])
+def test_foreign_attempts_change_nothing(matrix, identity):
+    for state in ("queued", "running", "ended"):
+        thing = matrix.objects[state]
+        before = matrix.users["owner"].get(f"/repository/{thing['repository']}").json()
+        for endpoint in ("delete job", "delete repository", "execute"):
+            assert matrix.ask(identity, endpoint, thing).status_code == 404
+        assert matrix.users["owner"].get(f"/repository/{thing['repository']}").json() == before
+        assert matrix.users["owner"].get(f"/job/{thing['job']}").status_code in (200, 202)
+
+
+def test_a_key_opens_its_own_tenant_only(matrix):
+    """A right key with any of the names around it changed."""
+    owner = matrix.users["owner"]
+    other = matrix.users["other org"].identity
+    for change in ({"username": "other user"}, {"organization_id": other.organization_id},
+                   {"application_id": "Matrix-Other"}, {"client_id": other.client_id}, {"key": other.key}):
+        rest = Rest(owner.address, owner.identity.but(**change))
+        for path in ("/repository", f"/job/{matrix.objects['ended']['job']}"):
+            answer = rest.get(path)
+            assert (answer.status_code, answer.json()) == (401, {"error": "Invalid x-api-key"})

@@ -1,0 +1,82 @@
+"""A delete, by REST or by kubectl, in every state: absent at once, and after a while nothing is left."""
+
+import pytest
+from platform_client import wait_until
+from tenants import make_job_by_hand
+
+NO_JOB = {"error": "Invalid job_id"}
+
+
+@pytest.fixture(scope="module")
+def nowhere(make_application, tenants):
+    """A tenant whose pods no node takes."""
+    make_application("Nowhere", pod={"nodeSelector": {"e2e": "no-such-node"}})
+    return tenants.make("Nowhere")
+
+
+def in_state(platform, probe, nowhere, state):
+    """(whose, job)"""
+    if state == "suspended":
+        return probe, make_job_by_hand(platform, probe, suspend=True, params={"a": 1})
+    if state == "waiting":
+        job = nowhere.start(params={})
+        wait_until("its pod waits", lambda: platform.pods_of(job))
+        return nowhere, job
+    if state == "just made":
+        return probe, probe.start(params={})
+    job = probe.start(params={"wait": state == "running", "exit": 3 if state == "failed" else 0, "result": "1"})
+    if state == "running":
+        wait_until("it runs", lambda: "started attempt 1" in probe.log(job))
+    else:
+        probe.wait(job)
+    return probe, job
+
+
+@pytest.mark.parametrize("state", ["suspended", "just made", "waiting", "running", "finished", "failed"])
+@pytest.mark.parametrize("by", ["rest", "kubectl"])
+def test_delete(platform, probe, nowhere, by, state):
+    rest, job = in_state(platform, probe, nowhere, state)
+    repository = rest.get(f"/job/{job}").json()["repository_id"]
+    if by == "rest":
+        answer = rest.delete(f"/job/{job}")
+        assert (answer.status_code, answer.json()) == (200, {"message": "Jobs deleted"})
+    else:
+        platform.kubectl("delete", "vjob", job, "--timeout=60s")
+    for address in platform.replicas():
+        replica = rest.at(address)
+        # A replica hears of what kubectl did a moment later.
+        wait_until("it is absent", lambda: replica.get(f"/job/{job}").status_code == 404, deadline=0.01 if by == "rest" else 5)
+        for part in ("", "/result", "/params", "/output", "/logs"):
+            answer = replica.get(f"/job/{job}{part}")
+            assert (answer.status_code, answer.json()) == (404, NO_JOB)
+        if repository:
+            assert job not in replica.get("/job", repository_id=repository).json()
+            assert job not in replica.get(f"/repository/{repository}").json()["jobs"]
+    again = rest.delete(f"/job/{job}")
+    assert (again.status_code, again.json()) == (404, NO_JOB)
+    wait_until("nothing is left", lambda: platform.find_job(job) is None and not platform.pods_of(job)
+               and not platform.job_folders(job), deadline=60)
+
+
+def test_a_repository_and_its_jobs(platform, probe):
+    repository = probe.repository(params={"wait": True}, file=("x.csv", b"1"))
+    running = probe.start(repository_id=repository)
+    suspended = make_job_by_hand(platform, probe, suspend=True, repositoryId=repository)
+    wait_until("it runs", lambda: "started attempt 1" in probe.log(running))
+    answer = probe.delete(f"/repository/{repository}")
+    assert (answer.status_code, answer.json()) == (200, {"message": "Repository and jobs deleted"})
+    for job in (running, suspended):
+        assert probe.get(f"/job/{job}").json() == NO_JOB
+    wait_until("nothing is left", lambda: not any(platform.find_job(job) or platform.pods_of(job) or platform.job_folders(job)
+                                                  for job in (running, suspended))
+               and not list(platform.tenant_folders().glob(f"*/*/*/repositories/{repository}")), deadline=60)
+
+
+def test_a_deleted_job_frees_its_name_to_nobody(platform, probe):
+    """Deleting twice at the same time, and one that is already on its way out, is no error of the platform's."""
+    job = probe.start(params={"wait": True})
+    wait_until("it runs", lambda: "started attempt 1" in probe.log(job))
+    platform.kube.delete(platform.kube.ours("jobs", job))
+    answers = {probe.at(address).delete(f"/job/{job}").status_code for address in platform.replicas()}
+    assert answers <= {200, 404}
+    wait_until("nothing is left", lambda: platform.find_job(job) is None and not platform.job_folders(job), deadline=60)

@@ -1,0 +1,171 @@
+"""Each program is killed once at each stage of a job's life: no accepted job is lost, none runs twice."""
+
+import json
+import os
+import time
+import uuid
+
+import pytest
+import requests
+from platform_client import wait_until
+
+# Says that it starts; the volume keeps the line, one for each start.
+SAYS_AND_ENDS = ["python3", "-c", """
+import os, pathlib
+print("started attempt", os.environ["VBRAIN_JOB_ATTEMPT"], flush=True)
+pathlib.Path(os.environ["VBRAIN_RESULT_FILE"]).write_text("42")
+(pathlib.Path(os.environ["VBRAIN_OUTPUT_DIR"]) / "out.txt").write_text("made")
+"""]
+
+
+@pytest.fixture(scope="module")
+def worker(world):
+    return world.application("Worker", SAYS_AND_ENDS)
+
+
+def ended(world, job):
+    status = world.platform.job(job)["status"]
+    return status if status["phase"] in ("Finished", "Failed") else None
+
+
+def archived(world, job):
+    return (world.platform.job_folder(job) / "status.json").exists()
+
+
+def starts(world, job):
+    """How often the application was started, by attempt."""
+    attempts = sorted((world.platform.job_folder(job) / "attempts").iterdir(), key=lambda folder: int(folder.name))
+    logs = [folder / "logs" / "stdout.log" for folder in attempts]
+    return [log.read_text().count("started attempt") if log.exists() else 0 for log in logs]
+
+
+def assert_ran_once(world, rest, job):
+    status = wait_until("the job ends", lambda: ended(world, job))
+    assert (status["phase"], status["attempts"], status["acceptedAttempt"]) == ("Finished", 1, 1), status
+    assert starts(world, job) == [1]
+    assert len(world.platform.pods_of(job)) == 1
+    wait_until("the end is archived", lambda: archived(world, job))
+    wait_until("the result is served", lambda: answer_of(rest, f"/job/{job}/result") == {"output": 42})
+
+
+def answer_of(rest, path):
+    """The JSON of a 200; None for everything else, also while the server is away."""
+    try:
+        answer = rest.get(path)
+    except requests.ConnectionError:
+        return None
+    return answer.json() if answer.status_code == 200 else None
+
+
+@pytest.mark.parametrize("stage", ["before-claim", "claimed", "before-pod", "pod-created", "before-end", "ended", "archived"])
+def test_the_controller_killed(world, worker, stage):
+    point = f"controller.{stage}"
+    world.arm(point)
+    job = worker.start(params={})
+    wait_until("the controller met its end", lambda: world.fired(point))
+    assert_ran_once(world, worker, job)
+
+
+@pytest.mark.parametrize("stage", ["before-purge", "purged"])
+def test_the_controller_killed_while_it_deletes(world, worker, stage):
+    job = worker.start(params={})
+    assert_ran_once(world, worker, job)
+    point = f"controller.{stage}"
+    world.arm(point)
+    world.platform.kubectl("delete", "vjob", job, "--wait=false")
+    wait_until("the controller met its end", lambda: world.fired(point))
+    wait_until("the resource is gone", lambda: world.platform.find_job(job) is None)
+    assert not world.platform.job_folders(job)
+    assert not world.platform.pods_of(job)
+    assert worker.get(f"/job/{job}").json() == {"error": "Invalid job_id"}
+
+
+def jobs_of(world, rest):
+    """All jobs of the tenant that the volume has."""
+    folder = f"*/{rest.identity.application_id}/*/jobs/*"
+    return {path.name for path in world.platform.tenant_folders().glob(folder)}
+
+
+def send_to_its_end(world, rest, point):
+    """Sends a job to a server that ends at `point` before it answers; gives what the volume has more than before."""
+    before = jobs_of(world, rest)
+    world.arm(point)
+    with pytest.raises(requests.ConnectionError):
+        rest.execute(params={"n": str(uuid.uuid4())})
+    assert world.fired(point)
+    wait_until("the server is back", world.serves)
+    return jobs_of(world, rest) - before
+
+
+def age(world, job):
+    """Makes the job's folder look as if nobody had touched it for long: its server then had its time to go on."""
+    long_ago = time.time() - 3600
+    os.utime(world.platform.job_folder(job), (long_ago, long_ago))
+
+
+def test_the_server_killed_before_it_publishes(world, worker):
+    """Nothing was promised and nothing is kept."""
+    assert send_to_its_end(world, worker, "api-server.before-publish") == set()
+    assert_ran_once(world, worker, worker.start(params={}))
+
+
+def test_the_server_killed_before_it_creates_the_resource(world, worker):
+    """The folder is whole: the job is made from it, once, although its sender has heard nothing."""
+    (job,) = send_to_its_end(world, worker, "api-server.published")
+    age(world, job)
+    wait_until("the resource is made from the folder",
+               lambda: world.platform.find_job(job))
+    assert_ran_once(world, worker, job)
+
+
+def test_the_server_killed_before_it_answers(world, worker):
+    (job,) = send_to_its_end(world, worker, "api-server.created")
+    assert_ran_once(world, worker, job)
+
+
+@pytest.mark.parametrize("stage", ["resource-deleted", "marked"])
+def test_the_server_killed_while_it_deletes(world, worker, stage):
+    job = worker.start(params={})
+    assert_ran_once(world, worker, job)
+    point = f"api-server.{stage}"
+    world.arm(point)
+    with pytest.raises(requests.ConnectionError):
+        worker.delete(f"/job/{job}")
+    assert world.fired(point)
+    wait_until("the resource is gone", lambda: world.platform.find_job(job) is None)
+    assert not world.platform.job_folders(job)
+    wait_until("the server is back", world.serves)
+    assert worker.get(f"/job/{job}").json() == {"error": "Invalid job_id"}
+
+
+def test_the_controller_killed_while_a_resource_goes_after_its_time(world):
+    """Between its two writes: the resource goes all the same, and all that it led to is still served."""
+    rest = world.application("Brief", SAYS_AND_ENDS, ttlSecondsAfterFinished=1)
+    point = "controller.released"
+    world.arm(point)
+    job = rest.start(params={})
+    wait_until("the controller met its end", lambda: world.fired(point))
+    wait_until("the resource is gone", lambda: world.platform.find_job(job) is None)
+    assert starts(world, job) == [1]
+    assert rest.state(job) == "finished"
+    assert answer_of(rest, f"/job/{job}/result") == {"output": 42}
+    assert "started attempt 1" in rest.log(job)
+
+
+# What is left of attempt 1 when its runner ends there: how often the application was started in it.
+RUNNER_STAGES = {"before-claim": 0, "claimed": 0, "started": None, "before-seal": 1, "before-manifest": 1, "sealed": 1}
+
+
+@pytest.mark.parametrize("stage", RUNNER_STAGES)
+def test_the_runner_killed(world, stage):
+    """As when the kernel ends the container: the job goes on with its next attempt; each attempt starts at most once."""
+    name = "Runner-" + stage
+    rest = world.application(name, SAYS_AND_ENDS, {"FAILPOINT": f"runner.{stage}"}, backoffLimit=1)
+    job = rest.start(params={})
+    status = wait_until("the job ends", lambda: ended(world, job))
+    assert (status["phase"], status["attempts"], status["acceptedAttempt"]) == ("Finished", 2, 2), json.dumps(status)
+    first, second = starts(world, job)
+    assert second == 1
+    assert first <= 1 if RUNNER_STAGES[stage] is None else first == RUNNER_STAGES[stage]
+    assert status["attemptHistory"][0]["reason"] not in ("", "Completed")
+    wait_until("the result is served", lambda: answer_of(rest, f"/job/{job}/result") == {"output": 42})

@@ -1,0 +1,244 @@
+"""The installed platform as its users meet it: a REST client, kubectl, and the volume on the node's disk."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import time
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import requests
+from kube_api import KubeApi
+
+DEADLINE = 120  # seconds; only a bound on waiting for something that must come, never a measure
+
+
+def wait_until(what, probe, deadline=DEADLINE):
+    """Polls until `probe` gives something true and returns that; fails with `what` and the last value otherwise."""
+    end = time.monotonic() + deadline
+    value = None
+    while time.monotonic() < end:
+        value = probe()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"not within {deadline} s: {what}; last seen: {value!r}")
+
+
+@dataclass
+class Identity:
+    username: str
+    organization_id: str
+    application_id: str
+    client_id: str
+    key: str
+
+    def headers(self, **more):
+        return {"username": self.username, "organization_id": self.organization_id,
+                "application_id": self.application_id, "client_id": self.client_id, "x-api-key": self.key, **more}
+
+    def but(self, **changes):
+        return replace(self, **changes)
+
+
+class Rest:
+    """One user of the REST API."""
+
+    def __init__(self, address, identity):
+        self.address = address
+        self.base = f"http://{address}/api/v1"
+        self.identity = identity
+        self.session = requests.Session()
+        self.session.trust_env = False  # no proxies
+
+    def at(self, address):
+        """The same user, through another address."""
+        return Rest(address, self.identity)
+
+    def call(self, method, path, headers=None, **arguments):
+        """`headers`: beside those of the identity; None as a value leaves one out."""
+        merged = {**self.identity.headers(), **(headers or {})}
+        return self.session.request(method, self.base + path, timeout=60,
+                                    headers={name: value for name, value in merged.items() if value is not None},
+                                    **arguments)
+
+    def get(self, path, **headers):
+        return self.call("GET", path, headers)
+
+    def delete(self, path):
+        return self.call("DELETE", path)
+
+    def execute(self, params=None, file=None, metadata=None, repository_id=None):
+        """`file` is (name, bytes). JSON without a file, multipart with one; returns the answer."""
+        headers = {"repository_id": repository_id} if repository_id else {}
+        return self._create("/job/execute", params, file, metadata, headers)
+
+    def create_repository(self, params=None, file=None, metadata=None):
+        return self._create("/repository", params, file, metadata, {})
+
+    def _create(self, path, params, file, metadata, headers):
+        parts = {key: value for key, value in (("params", params), ("metadata", metadata)) if value is not None}
+        if file is None:
+            return self.call("POST", path, headers, json=parts)
+        return self.call("POST", path, headers, files={"file": file},
+                         data={key: json.dumps(value) for key, value in parts.items()})
+
+    def start(self, **arguments):
+        answer = self.execute(**arguments)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["job_id"]
+
+    def repository(self, **arguments):
+        answer = self.create_repository(**arguments)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["repository_id"]
+
+    def state(self, job):
+        answer = self.get(f"/job/{job}")
+        assert answer.status_code in (200, 202), f"{answer.status_code} {answer.text}"
+        return answer.json()["job_status"]
+
+    def wait(self, job):
+        """Waits for the end of the job and returns its information."""
+        wait_until(f"job {job} ends", lambda: self.state(job) in ("finished", "failed"))
+        return self.get(f"/job/{job}").json()
+
+    def log(self, job, name="stdout.log"):
+        """One file of the logs archive; empty if it is not in there."""
+        answer = self.get(f"/job/{job}/logs")
+        assert answer.status_code == 200, answer.text
+        files = unzip(answer.content)
+        return files.get(name, b"").decode()
+
+
+def unzip(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def zip_of(files):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return data.getvalue()
+
+
+class Platform:
+    def __init__(self, description):
+        self.description = description
+        self.namespace = description["namespace"]
+        self.kubeconfig = description["kubeconfig"]
+        self.kubectl_program = description["kubectl"]
+        self.volume = Path(description["volume"])
+        self.address = description["apiServer"]
+        self.metrics_address = description["metrics"]
+        self.program = description["apiServerProgram"]
+        self.tutorial_image = description["tutorialImage"]
+        self.kube = KubeApi(self.kubeconfig, self.namespace)
+
+    def kubectl(self, *arguments, stdin=None, check=True):
+        done = subprocess.run(
+            [self.kubectl_program, "--kubeconfig", self.kubeconfig, "-n", self.namespace, *arguments],
+            input=stdin, capture_output=True, text=True, timeout=180, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
+    def helm(self, *arguments):
+        done = subprocess.run([self.description["helm"], "--namespace", self.namespace, *arguments],
+                              capture_output=True, text=True, timeout=300, check=False,
+                              env={**os.environ, "KUBECONFIG": self.kubeconfig})
+        assert done.returncode == 0, f"helm {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def apply(self, *objects):
+        for item in objects:
+            plural = item["kind"].lower() + "s"
+            name = item["metadata"]["name"]
+            path = self.kube.ours(plural, name)
+            answer = self.kube.request("PATCH", path + "?fieldManager=tests&force=true", item, "application/apply-patch+yaml")
+            assert answer.status_code in (200, 201), answer.text
+
+    def job(self, job):
+        return self.kube.get(self.kube.ours("jobs", job))
+
+    def find_job(self, job):
+        return self.kube.get(self.kube.ours("jobs", job), check=False)
+
+    def patch_job(self, job, **spec):
+        return self.kube.merge(self.kube.ours("jobs", job), {"spec": spec})
+
+    def pods_of(self, job):
+        return self.kube.get(self.kube.core("pods") + f"?labelSelector=vbrain.visagio.com/job={job}")["items"]
+
+    def events_of(self, job):
+        return self.kube.get(self.kube.core("events") + f"?fieldSelector=involvedObject.name={job}")["items"]
+
+    def program_pods(self, program):
+        return self.kube.get(self.kube.core("pods") + f"?labelSelector=app.kubernetes.io/component={program}")["items"]
+
+    def ready_pods(self, program):
+        return [pod for pod in self.program_pods(program) if not pod["metadata"].get("deletionTimestamp") and any(
+            part["type"] == "Ready" and part["status"] == "True" for part in pod["status"].get("conditions", []))]
+
+    def replicas(self):
+        """Addresses of all api-servers, once as many are ready as the chart was told: a test that asked fewer would miss
+        what the others do not know yet."""
+        wanted = self.kube.get(self.kube.deployment("vbrain-api-server"))["spec"]["replicas"]
+        pods = wait_until(f"{wanted} api-servers are ready",
+                          lambda: len(ready := self.ready_pods("api-server")) == wanted and ready)
+        return [f"{pod['status']['podIP']}:8080" for pod in pods]
+
+    def processes_of(self, program, pod=None):
+        """Process ids of a program's containers on this node, found by the pods' cgroups."""
+        pids = []
+        for each in [pod] if pod else self.program_pods(program):
+            uid = each["metadata"]["uid"]
+            for entry in Path("/proc").iterdir():
+                if not entry.name.isdigit():
+                    continue
+                try:
+                    if uid in (entry / "cgroup").read_text().replace("_", "-") and \
+                            (entry / "comm").read_text().strip() == program[:15]:
+                        pids.append(int(entry.name))
+                except OSError:  # ended meanwhile
+                    continue
+        return pids
+
+    def kill(self, program):
+        """SIGKILL, as the kernel's OOM killer would."""
+        pids = wait_until(f"a process of {program}", lambda: self.processes_of(program))
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        return pids
+
+    def lease_holder(self):
+        lease = self.kube.get(self.kube.lease("vbrain-controller"), check=False)
+        return lease["spec"].get("holderIdentity", "") if lease else ""
+
+    def tenant_folders(self):
+        return self.volume / "tenants"
+
+    def job_folder(self, job):
+        found = list(self.tenant_folders().glob(f"*/*/*/jobs/{job}"))
+        assert len(found) == 1, found
+        return found[0]
+
+    def job_folders(self, job):
+        """Wherever the job still has a trace on the volume."""
+        return list(self.tenant_folders().glob(f"*/*/*/jobs/{job}")) + \
+            list(self.tenant_folders().glob(f"*/*/*/repositories/*/jobs/{job}"))
+
+    def repository_folder(self, repository):
+        found = list(self.tenant_folders().glob(f"*/*/*/repositories/{repository}"))
+        assert len(found) == 1, found
+        return found[0]
+
+    def release(self, repository):
+        """Lets the probe's jobs of this repository go on that were started with `wait`."""
+        (self.repository_folder(repository) / "input" / "release").touch(mode=0o666)

@@ -1,0 +1,43 @@
+"""The servers as processes of the test, built with failpoints, kept running as a Deployment would keep them."""
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = ROOT / "build" / "dev"
+
+
+class Program:
+    """Starts a program again whenever it ends. `ends` are the exit codes so far."""
+
+    def __init__(self, name, arguments, folder, failpoints):
+        self.command = [str(PROGRAMS / "bin" / name), *arguments]
+        self.address_file = folder / f"{name}.address"
+        self.command += ["--address-file", str(self.address_file)]
+        self.log = (folder / f"{name}.log").open("ab")
+        self.environment = {**os.environ, "FAILPOINTS": str(failpoints)}
+        self.ends = []
+        self._stopping = threading.Event()
+        self._process = self._start()
+        self._thread = threading.Thread(target=self._keep, daemon=True)
+        self._thread.start()
+
+    def _start(self):
+        return subprocess.Popen(self.command, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
+                                env=self.environment)
+
+    def _keep(self):
+        while True:
+            self.ends.append(self._process.wait())
+            # A program that cannot start at all is not worth a core.
+            if self._stopping.wait(0.2):
+                return
+            self._process = self._start()
+
+    def stop(self):
+        self._stopping.set()
+        self._process.terminate()
+        self._thread.join()
+        self.log.close()
