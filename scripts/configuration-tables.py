@@ -32,17 +32,25 @@ def duration(text):
 
 
 def chart_values(program, part):
-    """Environment name -> the chart's value that sets it."""
+    """Environment name -> the chart's value that sets it, or what the chart computes. <name> is explained on the page."""
+    template = (CHART / "templates" / f"{program}.yaml").read_text()
+    own_name = re.search(r'\$name := printf "%s(-[\w-]+)" \(include "vbrain.fullname" \.\)', template)
+    computed = {'{{ include "vbrain.claimName" . }}': "`volume.existingClaim`, else `<name>-volume`",
+                "{{ $name }}": f"`<name>{own_name[1]}`",
+                "$(POD_NAME)": "the pod's name", "$(POD_NAMESPACE)": "the release's namespace"}
     found = {}
-    for line in (CHART / "templates" / f"{program}.yaml").read_text().splitlines():
+    # What both programs get alike is in _helpers.tpl.
+    for line in (template + (CHART / "templates" / "_helpers.tpl").read_text()).splitlines():
         variable = re.match(r"\s*- \{name: (VBRAIN_\w+), value: (.*)\}$", line)
         if not variable:
             continue
         value = re.search(r"\$values\.([\w.]+)|\.Values\.([\w.]+)", variable[2])
         if value:
-            found[variable[1]] = f"{part}.{value[1]}" if value[1] else value[2]
-        elif "vbrain.claimName" in variable[2]:
-            found[variable[1]] = "volume.existingClaim"
+            found[variable[1]] = code(f"{part}.{value[1]}" if value[1] else value[2])
+        elif variable[2] in computed:
+            found[variable[1]] = computed[variable[2]]
+        elif "{{" in variable[2]:
+            sys.exit(f"{program}.yaml: {variable[1]} is computed in a way that {Path(__file__).name} does not know")
     return found
 
 
@@ -58,15 +66,17 @@ def option_table(program, binary):
         name, kind, variable = found.groups()
         default = kind.split("=", 1)[1] if "=" in kind else ""
         between = re.search(r"in \[(-?\d+) - (-?\d+)\]", kind)
+        if kind.endswith("..."):
+            meaning += "; several with commas"
         rows.append("| " + " | ".join((
-            code(f"--{name}"), code(variable), code(values.get(variable, "")),
+            code(f"--{name}"), code(variable), values.get(variable, ""),
             code({"BOOLEAN=1": "true"}.get(kind, duration(default))), f"{between[1]} – {between[2]}" if between else "",
             cell(" ".join(meaning.split())))) + " |")
     return rows
 
 
 def value_table():
-    """Every value that has no parts, with the comment above it. Comments of a part stand with its first line."""
+    """Every value that has no parts, with the comment above it, which must be there; and every part that has a comment."""
     rows = ["| value | default | meaning |", "|---|---|---|"]
     path, comment = [], []
     for line in (CHART / "values.yaml").read_text().splitlines():
@@ -80,8 +90,11 @@ def value_table():
             continue
         key, _, value = text.partition(":")
         path = path[:indent] + [key]
-        if value.strip():
-            rows.append(f"| `{'.'.join(path)}` | {code(value.strip())} | {cell(' '.join(' '.join(comment).split()))} |")
+        meaning = cell(" ".join(" ".join(comment).split()))
+        if value.strip() and not meaning:
+            sys.exit(f"values.yaml: {'.'.join(path)} needs a comment above it that says what it means")
+        if meaning:
+            rows.append(f"| `{'.'.join(path)}` | {code(value.strip())} | {meaning} |")
         comment = []
     return rows
 

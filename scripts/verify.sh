@@ -8,8 +8,10 @@ complain() {
   printf 'verify: %s\n' "$1" >&2
   wrong=1
 }
+# The files of the clone, with those that git does not track yet; what it ignores is left out, by git grep --untracked too.
+files() { git ls-files -co --exclude-standard "$@"; }
 
-unformatted="$(git ls-files -z '*.cpp' '*.hpp' | xargs -0 clang-format --dry-run -Werror 2>&1 | grep -oE '^[^:]+:[0-9]+' |
+unformatted="$(files -z '*.cpp' '*.hpp' | xargs -0 clang-format --dry-run -Werror 2>&1 | grep -oE '^[^:]+:[0-9]+' |
   cut -d: -f1 | sort -u || true)"
 [[ -z "$unformatted" ]] || complain "not formatted (make format): $(tr '\n' ' ' <<<"$unformatted")"
 
@@ -25,18 +27,18 @@ runner (kube|job|api-server|controller)/
 '
 while read -r folder forbidden; do
   [[ -n "$folder" ]] || continue
-  hits="$(git grep -nE "#include *\"$forbidden" -- "$folder" || true)"
+  hits="$(git grep --untracked -nE "#include *\"$forbidden" -- "$folder" || true)"
   [[ -z "$hits" ]] || complain "$folder must not include this: $hits"
 done <<<"$rules"
-[[ "$(git grep -lE '#include *[<"](cpprest|pplx)' -- '*.cpp' '*.hpp' | grep -v '^lib/kube/rest_transport' | wc -l)" == 0 ]] ||
+[[ "$(git grep --untracked -lE '#include *[<"](cpprest|pplx)' -- '*.cpp' '*.hpp' | grep -v '^lib/kube/rest_transport' | wc -l)" == 0 ]] ||
   complain "cpprest is included outside lib/kube/rest_transport.cpp"
-hits="$(git grep -nE '(system_clock|steady_clock)::now|gettimeofday' -- 'controller/plan*.cpp' controller/outcome.cpp \
+hits="$(git grep --untracked -nE '(system_clock|steady_clock)::now|gettimeofday' -- 'controller/plan*.cpp' controller/outcome.cpp \
   controller/pod_builder.cpp lib/kube/lease.cpp lib/artifacts/layout.cpp || true)"
 [[ -z "$hits" ]] || complain "a pure file reads a clock: $hits"
 
-long="$(git ls-files '*.cpp' '*.hpp' '*.py' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 450 {print $2 " (" $1 " lines)"}')"
+long="$(files '*.cpp' '*.hpp' '*.py' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 450 {print $2 " (" $1 " lines)"}')"
 [[ -z "$long" ]] || complain "too long to read at once: $long"
-while read -r script; do bash -n "$script" || complain "$script is no valid bash"; done < <(git ls-files '*.sh' .ci/run)
+while read -r script; do bash -n "$script" || complain "$script is no valid bash"; done < <(files '*.sh' .ci/run)
 if [[ -x scripts/verify-chart.sh ]]; then scripts/verify-chart.sh || complain "the chart (see above)"; fi
 documented="$(tests/chart/docs_test.sh)" || complain "$documented"
 
