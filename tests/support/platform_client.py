@@ -19,13 +19,13 @@ DEADLINE = 120  # seconds; only a bound on waiting for something that must come,
 def wait_until(what, probe, deadline=DEADLINE):
     """Polls until `probe` gives something true and returns that; fails with `what` and the last value otherwise."""
     end = time.monotonic() + deadline
-    value = None
-    while time.monotonic() < end:
+    while True:
         value = probe()
         if value:
             return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline} s: {what}; last seen: {value!r}")
         time.sleep(0.05)
-    raise AssertionError(f"not within {deadline} s: {what}; last seen: {value!r}")
 
 
 @dataclass

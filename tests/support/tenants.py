@@ -17,12 +17,12 @@ PROBE = """
 import json, os, pathlib, signal, sys, time
 params = json.load(open(os.environ["VBRAIN_PARAMS_FILE"]))
 attempt = os.environ["VBRAIN_JOB_ATTEMPT"]
-print("started attempt", attempt, "of", os.environ["VBRAIN_JOB_ID"], flush=True)
-print("a line for stderr", file=sys.stderr, flush=True)
 def stop(*_):
     print("told to stop", flush=True)
     sys.exit(143)
 signal.signal(signal.SIGTERM, stop)
+print("started attempt", attempt, "of", os.environ["VBRAIN_JOB_ID"], flush=True)
+print("a line for stderr", file=sys.stderr, flush=True)
 if "memory" in params:
     held = [bytearray(b"x" * (1 << 20)) for _ in range(params["memory"])]
 release = pathlib.Path(os.environ["VBRAIN_INPUT_DIR"]) / "release"
@@ -78,13 +78,15 @@ class Tenants:
         return name
 
     def wait_for(self, rest, known=True):
-        """Until every replica knows, or no longer knows, the key."""
-        wanted = {404, 403} if known else {401}  # 403: a role that may not read jobs
+        """Until every replica knows the key and its Application, or no longer knows the key."""
+        wanted = 404 if known else 401
 
         def answers():
-            return {rest.at(address).get("/job/" + ABSENT_JOB).status_code for address in self.platform.replicas()}
+            # Every role may do this; nothing comes of it; and new work, unlike reading, wants the Application too.
+            return {rest.at(address).execute(repository_id=ABSENT_REPOSITORY).status_code
+                    for address in self.platform.replicas()}
 
-        wait_until(f"every replica answers the key with one of {wanted}", lambda: answers() <= wanted)
+        wait_until(f"every replica answers {wanted}", lambda: answers() == {wanted})
 
     def make(self, application_id, organization="acme", username="ana", role="leader", client=None, **spec):
         """One user of a new Client."""
@@ -121,5 +123,5 @@ def make_job_by_hand(platform, rest, **spec):
         "spec": {"organizationId": identity.organization_id, "applicationId": identity.application_id,
                  "clientId": identity.client_id, "username": identity.username, **spec}})
     wait_until("every replica sees the Job", lambda: all(
-        rest.at(address).get(f"/job/{name}").status_code != 404 for address in platform.replicas()))
+        rest.at(address).get(f"/job/{name}").status_code in (200, 202) for address in platform.replicas()))
     return name
