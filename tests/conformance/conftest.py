@@ -25,8 +25,11 @@ class World:
         self.started = self.lead.start(repository_id=self.waiting_repository)
         self.queued = make_job_by_hand(platform, self.lead, suspend=True, repositoryId=self.empty_repository)
         wait_until("one job runs", lambda: "started attempt 1" in self.lead.log(self.started))
-        wait_until("one is finished", lambda: self.lead.state(self.finished) == "finished")
-        wait_until("one has failed", lambda: self.lead.state(self.failed) == "failed")
+        # From here on nothing of them changes, on any replica.
+        for what, job, holds in (("one is said to run", self.started, lambda info: info.get("reason") == "Running"),
+                                 ("one is finished", self.finished, lambda info: info["job_status"] == "finished"),
+                                 ("one has failed", self.failed, lambda info: info["job_status"] == "failed")):
+            wait_until(what, lambda: platform.everywhere(self.lead, lambda user: holds(user.get(f"/job/{job}").json())))
 
     def end(self):
         self.platform.release(self.waiting_repository)

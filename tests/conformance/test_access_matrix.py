@@ -79,7 +79,7 @@ class Matrix:
         owner = tenants.make("Probe").identity.but(username="owner", organization_id=f"{CANARY}-org",
                                                    client_id=f"{CANARY}-client", key=key["owner"])
         self.platform = platform
-        self.users = {name: Rest(platform.address, owner.but(username=name, key=key[name])) for name in key}
+        self.users = {name: Rest(platform, owner.but(username=name, key=key[name])) for name in key}
         tenants.wait_for(self.users["owner"])
         tenants.client(f"{CANARY}-org", "Probe", f"{CANARY}-client", [m for m in members if m["username"] != "revoked"])
         tenants.wait_for(self.users["revoked"], known=False)
@@ -110,7 +110,8 @@ class Matrix:
         want = {"queued": "queued", "running": "started", "ended": "finished"}
         for state, thing in self.objects.items():
             if state in want:
-                wait_until(f"the job is {state}", lambda: owner.state(thing["job"]) == want[state])
+                wait_until(f"the job is {state}", lambda: self.platform.everywhere(
+                    owner, lambda user: user.state(thing["job"]) == want[state]))
         wait_until("one runs", lambda: "started attempt" in owner.log(self.objects["running"]["job"]))
 
     def ask(self, identity, endpoint, thing):

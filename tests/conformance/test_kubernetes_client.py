@@ -82,7 +82,7 @@ def test_create_and_watch_to_the_end(jobs, user):
     assert complete["observedGeneration"] == job["metadata"]["generation"]
     assert "vbrain.visagio.com/artifacts" in job["metadata"]["finalizers"]
     # What was made without REST is read by REST all the same.
-    info = user.get(f"/job/{name}").json()
+    info = user.wait(name)
     assert (info["job_status"], info["params"], info["created_by"]) == ("finished", True, "ana")
     assert user.get(f"/job/{name}/result").json() == {"output": 5}
     assert unzip(user.get(f"/job/{name}/output").content) == {"a.txt": b"A"}

@@ -2,6 +2,7 @@
 
 import pytest
 from platform_client import wait_until
+from tenants import make_job_by_hand
 
 
 def start_waiting(rest):
@@ -48,6 +49,32 @@ def test_one_at_a_time_in_order(platform, make_application, tenants):
     for job in jobs:
         assert status(platform, job)["startTime"] >= ended, "begun before the one before it had ended"
         ended = status(platform, job)["completionTime"]
+
+
+def test_priority_goes_before_age(platform, make_application, tenants):
+    """Jobs made by hand have a priority; it may change while they wait. Who is suspended or deleted holds up nobody."""
+    make_application("ByPriority", maxConcurrentJobs=1)
+    rest = tenants.make("ByPriority")
+    first = start_waiting(rest)
+    wait_for_start(rest, first)
+    old, middle, urgent, late, gone = (
+        make_job_by_hand(platform, rest, params={"result": "1"}, priority=priority) for priority in (0, 5, 10, 0, 99))
+    for job in (old, middle, urgent, late, gone):
+        wait_until("it waits in line", lambda: platform.job(job)["status"].get("reason") == "ConcurrencyLimit")
+    platform.patch_job(late, priority=7)
+    platform.patch_job(urgent, suspend=True)
+    wait_until("it stands aside", lambda: platform.job(urgent)["status"].get("reason") == "Suspended")
+    assert rest.delete(f"/job/{gone}").status_code == 200
+    # Until the controller has gone through with it, it has seen all that was changed before.
+    wait_until("the deleted one is gone", lambda: platform.find_job(gone) is None)
+    finish(platform, rest, first)
+    ended = [rest.wait(job) for job in (late, middle, old)]
+    assert [info["job_status"] for info in ended] == ["finished"] * 3
+    begun = [platform.job(job)["status"]["startTime"] for job in (late, middle, old)]
+    done = [platform.job(job)["status"]["completionTime"] for job in (late, middle, old)]
+    assert done[0] <= begun[1] and done[1] <= begun[2], (begun, done)
+    platform.patch_job(urgent, suspend=False)
+    assert rest.wait(urgent)["job_status"] == "finished"
 
 
 def test_a_client_at_its_limit_holds_up_no_other(platform, make_application, tenants):

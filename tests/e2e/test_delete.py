@@ -1,5 +1,7 @@
 """A delete, by REST or by kubectl, in every state: absent at once, and after a while nothing is left."""
 
+import functools
+
 import pytest
 from platform_client import wait_until
 from tenants import make_job_by_hand
@@ -7,35 +9,60 @@ from tenants import make_job_by_hand
 NO_JOB = {"error": "Invalid job_id"}
 
 
+# Applications whose jobs come to rest in a state of their own.
+APPLICATIONS = {
+    "unschedulable": ("Nowhere", {"pod": {"nodeSelector": {"e2e": "no-such-node"}}}, ["Unschedulable"]),
+    "without its image": ("NoSuchImage", {"image": "vbrain.invalid/none:1"}, ["ErrImagePull", "ImagePullBackOff"]),
+    "in line": ("OnePlace", {}, ["ConcurrencyLimit"]),
+    "between attempts": ("ManyRetries", {"backoffLimit": 100}, ["Retrying"]),
+}
+
+
 @pytest.fixture(scope="module")
-def nowhere(make_application, tenants):
-    """A tenant whose pods no node takes."""
-    make_application("Nowhere", pod={"nodeSelector": {"e2e": "no-such-node"}})
-    return tenants.make("Nowhere")
+def user_of(make_application, tenants):
+    """Users of those applications, made when asked for."""
+    takers = []
+
+    @functools.cache
+    def user(state):
+        name, spec, _ = APPLICATIONS[state]
+        make_application(name, **spec)
+        if state != "in line":
+            return tenants.make(name)
+        rest = tenants.make(name, maxConcurrentJobs=1)
+        takers.append((rest, rest.start(params={"wait": True})))
+        wait_until("the only place is taken", lambda: "started attempt 1" in rest.log(takers[-1][1]))
+        return rest
+
+    yield user
+    for rest, job in takers:
+        rest.delete(f"/job/{job}")
 
 
-def in_state(platform, probe, nowhere, state):
+def in_state(platform, probe, user_of, state):
     """(whose, job)"""
+    if state in APPLICATIONS:
+        rest = user_of(state)
+        job = rest.start(params={"exit": 1})
+        wait_until("the reason shows", lambda: platform.job(job)["status"].get("reason") in APPLICATIONS[state][2])
+        return rest, job
     if state == "suspended":
         return probe, make_job_by_hand(platform, probe, suspend=True, params={"a": 1})
-    if state == "waiting":
-        job = nowhere.start(params={})
-        wait_until("its pod waits", lambda: platform.pods_of(job))
-        return nowhere, job
-    if state == "just made":
-        return probe, probe.start(params={})
-    job = probe.start(params={"wait": state == "running", "exit": 3 if state == "failed" else 0, "result": "1"})
-    if state == "running":
+    job = probe.start(params={"wait": state in ("running", "cancelled"), "exit": 3 if state == "failed" else 0, "result": "1"})
+    if state in ("running", "cancelled"):
         wait_until("it runs", lambda: "started attempt 1" in probe.log(job))
-    else:
+    if state == "cancelled":
+        platform.patch_job(job, cancel=True)
+    if state in ("finished", "failed", "cancelled"):
         probe.wait(job)
     return probe, job
 
 
-@pytest.mark.parametrize("state", ["suspended", "just made", "waiting", "running", "finished", "failed"])
+@pytest.mark.parametrize("state", ["suspended", "just made", "in line", "unschedulable", "without its image", "running",
+                                   "between attempts", "finished", "failed", "cancelled"])
 @pytest.mark.parametrize("by", ["rest", "kubectl"])
-def test_delete(platform, probe, nowhere, by, state):
-    rest, job = in_state(platform, probe, nowhere, state)
+def test_delete(platform, probe, user_of, by, state):
+    rest, job = in_state(platform, probe, user_of, state)
     repository = rest.get(f"/job/{job}").json()["repository_id"]
     if by == "rest":
         answer = rest.delete(f"/job/{job}")
@@ -44,8 +71,8 @@ def test_delete(platform, probe, nowhere, by, state):
         platform.kubectl("delete", "vjob", job, "--timeout=60s")
     for address in platform.replicas():
         replica = rest.at(address)
-        # A replica hears of what kubectl did a moment later.
-        wait_until("it is absent", lambda: replica.get(f"/job/{job}").status_code == 404, deadline=0.01 if by == "rest" else 5)
+        if by == "kubectl":  # a replica hears of it a moment later
+            wait_until("it is absent", lambda: replica.get(f"/job/{job}").status_code == 404)
         for part in ("", "/result", "/params", "/output", "/logs"):
             answer = replica.get(f"/job/{job}{part}")
             assert (answer.status_code, answer.json()) == (404, NO_JOB)

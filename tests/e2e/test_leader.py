@@ -2,13 +2,15 @@
 
 import os
 import signal
+import time
+from datetime import datetime
 
 import pytest
 from platform_client import wait_until
 
 pytestmark = pytest.mark.disruptive
 
-LEASE = 15  # seconds a lease holds without renewal
+TAKEOVER = 15  # seconds after which another one leads, at most
 
 
 def leader(platform):
@@ -16,16 +18,27 @@ def leader(platform):
     return next((pod for pod in platform.ready_pods("controller") if holder.startswith(pod["metadata"]["name"])), None)
 
 
+def two_controllers(platform):
+    """The leader's pod, once another controller stands by."""
+    return wait_until("two controllers and a leader",
+                      lambda: len(platform.ready_pods("controller")) == 2 and leader(platform))
+
+
+def acquired(platform):
+    """When the present leader took the lease, seconds since the epoch."""
+    lease = platform.kube.get(platform.kube.lease("vbrain-controller"))
+    return datetime.fromisoformat(lease["spec"]["acquireTime"].replace("Z", "+00:00")).timestamp()
+
+
 def test_a_frozen_leader_is_replaced_and_does_no_harm(platform, probe):
-    first = wait_until("two controllers and a leader",
-                       lambda: len(platform.ready_pods("controller")) == 2 and leader(platform))
+    first = two_controllers(platform)
     holder = platform.lease_holder()
     pids = platform.processes_of("controller", first)
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
         job = probe.start(params={"result": "1"})
-        wait_until("the other one holds the lease", lambda: platform.lease_holder() not in ("", holder), deadline=LEASE + 10)
+        wait_until("the other one holds the lease", lambda: platform.lease_holder() not in ("", holder))
         assert probe.wait(job)["job_status"] == "finished"
     finally:
         for pid in pids:
@@ -39,10 +52,34 @@ def test_a_frozen_leader_is_replaced_and_does_no_harm(platform, probe):
     assert platform.job(job)["status"]["attempts"] == 1
 
 
-def test_a_clean_stop_hands_over_at_once(platform, probe):
-    first = wait_until("two controllers and a leader",
-                       lambda: len(platform.ready_pods("controller")) == 2 and leader(platform))
+def test_a_killed_leader_is_replaced_in_time(platform, probe):
+    """As when its machine dies: it says nothing any more and does not come back."""
+    first = two_controllers(platform)
     holder = platform.lease_holder()
+    pids = platform.processes_of("controller", first)
+    # It must not hear the SIGTERM that the kubelet sends once the pod is gone.
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    killed = time.time()
+    name = first["metadata"]["name"]
+    platform.kube.request("DELETE", platform.kube.core("pods", name), {"gracePeriodSeconds": 0})
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_until("the other one holds the lease", lambda: platform.lease_holder() not in ("", holder))
+    assert acquired(platform) - killed <= TAKEOVER
+    assert probe.wait(probe.start(params={}))["job_status"] == "finished"
+
+
+def test_a_clean_stop_hands_over_at_once(platform, probe):
+    first = two_controllers(platform)
+    holder = platform.lease_holder()
+    lease = platform.kube.lease("vbrain-controller")
+    version = platform.kube.get(lease)["metadata"]["resourceVersion"]
     platform.kube.delete(platform.kube.core("pods", first["metadata"]["name"]))
-    wait_until("the other one holds the lease", lambda: platform.lease_holder() not in ("", holder), deadline=LEASE - 5)
+    # The leader gives the lease back, which nobody has to wait out.
+    for seen in platform.kube.watch_object(lease, version):
+        if seen["spec"].get("holderIdentity", "") != holder:
+            break
+    assert not seen["spec"].get("holderIdentity"), "given back before another one took it"
+    wait_until("the other one holds the lease", lambda: platform.lease_holder() not in ("", holder))
     assert probe.wait(probe.start(params={}))["job_status"] == "finished"

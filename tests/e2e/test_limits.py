@@ -14,9 +14,12 @@ def failure(rest, job):
 
 
 def test_active_deadline(make_application, tenants):
-    make_application("ActiveDeadline", activeDeadlineSeconds=4)
+    """The deadline is set when the application runs: on a busy machine a pod's start alone may take longer."""
+    make_application("ActiveDeadline")
     rest = tenants.make("ActiveDeadline")
     job = rest.start(params={"wait": True})
+    wait_until("it runs", lambda: "started attempt 1" in rest.log(job))
+    make_application("ActiveDeadline", activeDeadlineSeconds=1)
     info = failure(rest, job)
     assert info["reason"] == "DeadlineExceeded"
     assert "activeDeadlineSeconds" in info["message"]
@@ -44,12 +47,13 @@ def test_images_that_can_never_be_had_fail_at_once(platform, make_application, t
 
 @pytest.mark.slow
 def test_an_image_that_cannot_be_pulled_fails_at_the_deadline(platform, make_application, tenants):
-    make_application("NoImage", image="vbrain.invalid/none:1", preRunningDeadlineSeconds=8)
+    make_application("NoImage", image="vbrain.invalid/none:1", preRunningDeadlineSeconds=3600)
     rest = tenants.make("NoImage")
     job = rest.start(params={})
     wait_until("the reason shows while it waits", lambda: platform.job(job)["status"].get("reason") in
                ("ErrImagePull", "ImagePullBackOff"))
     assert rest.state(job) == "started"
+    make_application("NoImage", image="vbrain.invalid/none:1", preRunningDeadlineSeconds=1)
     info = failure(rest, job)
     assert info["reason"] in ("ErrImagePull", "ImagePullBackOff")
     assert "vbrain.invalid/none:1" in info["message"]
@@ -57,11 +61,13 @@ def test_an_image_that_cannot_be_pulled_fails_at_the_deadline(platform, make_app
 
 @pytest.mark.slow
 def test_unschedulable_fails_at_the_deadline(platform, make_application, tenants):
-    make_application("Unschedulable", preRunningDeadlineSeconds=6, pod={"nodeSelector": {"e2e": "no-such-node"}})
+    nowhere = {"nodeSelector": {"e2e": "no-such-node"}}
+    make_application("Unschedulable", preRunningDeadlineSeconds=3600, pod=nowhere)
     rest = tenants.make("Unschedulable")
     job = rest.start(params={})
     wait_until("the reason shows while it waits", lambda: platform.job(job)["status"].get("reason") == "Unschedulable")
     assert "affinity/selector" in platform.job(job)["status"]["message"], "the scheduler's own words"
+    make_application("Unschedulable", preRunningDeadlineSeconds=1, pod=nowhere)
     info = failure(rest, job)
     assert info["reason"] == "Unschedulable"
     assert "affinity/selector" in info["message"]

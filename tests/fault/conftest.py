@@ -1,15 +1,18 @@
 """An installation of its own, whose servers are processes of the test: same cluster, same kubelet, another namespace."""
 
+import contextlib
+import itertools
 import json
 import os
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from platform_client import Identity, Platform, Rest, wait_until
+from ports import choose_port
 from programs import PROGRAMS, ROOT, Program
-from tenants import ABSENT_JOB, Tenants, application
+from tenants import ABSENT_JOB, ABSENT_REPOSITORY, PROBE, Tenants, application
 
 # Several test processes share the cluster: each has an installation of its own.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
@@ -17,19 +20,19 @@ NAMESPACE = f"vbrain-fault-{WORKER}"
 RELEASE = "fault"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class FaultPlatform(Platform):
     def replicas(self):
         return [self.address]
 
+    def jobs_on_volume(self, rest):
+        """All jobs of the application that have a folder."""
+        folder = f"*/{rest.identity.application_id}/*/jobs/*"
+        return {path.name for path in self.tenant_folders().glob(folder)}
+
 
 class World:
     def __init__(self, installed, folder):
+        self.folder = folder
         self.failpoints = folder / "failpoints"
         self.failpoints.mkdir()
         self.volume = folder / "volume"
@@ -39,12 +42,12 @@ class World:
         self.installed = installed
         self._install()
         # A port of its own, since a server that comes back must come back where its clients are.
-        address = f"127.0.0.1:{free_port()}"
+        address = f"127.0.0.1:{choose_port()}"
         self.platform = FaultPlatform({**installed, "namespace": NAMESPACE, "volume": str(self.volume),
                                   "apiServer": address, "apiServerProgram": str(PROGRAMS / "bin" / "api-server")})
-        common = ["--kubeconfig", installed["kubeconfig"], "--namespace", NAMESPACE, "--volume", str(self.volume),
-                  "--metrics-listen", "127.0.0.1:0"]
+        common = self.flags(self.volume, installed["kubeconfig"])
         os.umask(0o007)
+        self.others = itertools.count(1)
         self.controller = Program("controller", [
             *common, "--volume-claim", self.claim, "--runner-source", str(PROGRAMS / "bundle"), "--retry-backoff", "1s",
             # One name through all its lives, so that each goes on with the lease of the one before.
@@ -54,6 +57,43 @@ class World:
         nobody = Identity("nobody", "acme", "None", "none", "vb_none_" + "0" * 43)
         self.stranger = Rest(address, nobody)
         wait_until("the server serves", self.serves)
+
+    @staticmethod
+    def flags(volume, kubeconfig):
+        return ["--kubeconfig", str(kubeconfig), "--namespace", NAMESPACE, "--volume", str(volume), "--metrics-listen", "127.0.0.1:0"]
+
+    @contextlib.contextmanager
+    def another_server(self, volume=None, kubeconfig=None, flags=()):
+        """One more REST server beside the first, with a volume or a way to the API of its own; gives its address."""
+        folder = self.folder / f"server-{next(self.others)}"
+        folder.mkdir()
+        address = f"127.0.0.1:{choose_port()}"
+        server = Program("api-server", [*self.flags(volume or self.volume, kubeconfig or self.installed["kubeconfig"]),
+                                        "--listen", address, *flags], folder, self.failpoints)
+        try:
+            wait_until("the other server serves", lambda: self.serves(self.stranger.at(address)))
+            yield address
+        finally:
+            server.stop()
+
+    def kube_address(self):
+        """(host, port) of the API server."""
+        config = yaml.safe_load(Path(self.installed["kubeconfig"]).read_text())
+        host, _, port = config["clusters"][0]["cluster"]["server"].removeprefix("https://").rpartition(":")
+        return host, int(port)
+
+    def kubeconfig_through(self, port):
+        """A kubeconfig that leads to a port on loopback instead."""
+        config = yaml.safe_load(Path(self.installed["kubeconfig"]).read_text())
+        config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
+        path = self.folder / f"kubeconfig-{port}"
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    def jobs_of_client(self, rest):
+        """Names of the Job resources of the user's Client."""
+        jobs = self.platform.kube.get(self.platform.kube.ours("jobs"))["items"]
+        return [job["metadata"]["name"] for job in jobs if job["spec"]["clientId"] == rest.identity.client_id]
 
     def _helm(self, *arguments):
         done = subprocess.run([self.installed["helm"], "--kubeconfig", self.installed["kubeconfig"], "-n", NAMESPACE,
@@ -70,8 +110,8 @@ class World:
                                            capture_output=True, text=True).stdout)["items"]
         self.claim = claims[0]["metadata"]["name"]
 
-    def program(self, failpoint):
-        return self.controller if failpoint.startswith("controller") else self.api_server
+    def program(self, name):
+        return {"controller": self.controller, "api-server": self.api_server}[name]
 
     def arm(self, failpoint):
         (self.failpoints / failpoint).touch()
@@ -87,14 +127,22 @@ class World:
         """A user of a new application, `environment` in its template."""
         variables = [{"name": key, "value": value} for key, value in (environment or {}).items()]
         self.platform.apply(application(name, self.installed["tutorialImage"], command, container={"env": variables}, **spec))
-        rest = self.tenants.make(name)
-        wait_until("the application is known", lambda: rest.create_repository().status_code == 201)
-        return rest
+        return self.tenants.make(name)
 
-    def serves(self):
+    def probe_user(self, name, **spec):
+        """A user of a new application that does what its params say."""
+        self.platform.apply(application(name, self.installed["tutorialImage"], ["python3", "-c", PROBE], **spec))
+        return self.tenants.make(name)
+
+    @staticmethod
+    def wait_for(rest):
+        """Until the server at that address takes work of the user."""
+        wait_until("the server knows the user", lambda: rest.execute(repository_id=ABSENT_REPOSITORY).status_code == 404)
+
+    def serves(self, rest=None):
         """Whether the api-server is up and has its caches filled."""
         try:
-            return self.stranger.get(f"/job/{ABSENT_JOB}").status_code in (401, 404)
+            return (rest or self.stranger).get(f"/job/{ABSENT_JOB}").status_code in (401, 404)
         except OSError:
             return False
 

@@ -1,8 +1,6 @@
 """Each program is killed once at each stage of a job's life: no accepted job is lost, none runs twice."""
 
 import json
-import os
-import time
 import uuid
 
 import pytest
@@ -26,6 +24,11 @@ def worker(world):
 def ended(world, job):
     status = world.platform.job(job)["status"]
     return status if status["phase"] in ("Finished", "Failed") else None
+
+
+def was_killed_once(world, program, before):
+    """It met its end by SIGKILL, once, since it had ended so `before` times."""
+    return world.program(program).ends.count(-9) == before + 1
 
 
 def archived(world, job):
@@ -60,10 +63,69 @@ def answer_of(rest, path):
 @pytest.mark.parametrize("stage", ["before-claim", "claimed", "before-pod", "pod-created", "before-end", "ended", "archived"])
 def test_the_controller_killed(world, worker, stage):
     point = f"controller.{stage}"
+    before = world.controller.ends.count(-9)
     world.arm(point)
     job = worker.start(params={})
-    wait_until("the controller met its end", lambda: world.fired(point))
+    wait_until("the controller met its end", lambda: world.fired(point) and was_killed_once(world, "controller", before))
     assert_ran_once(world, worker, job)
+    assert was_killed_once(world, "controller", before)
+
+
+# Says that it starts, waits until the test puts `release` into its repository, and leaves so much that sealing takes a while.
+SEALS_LONG = ["python3", "-c", """
+import os, pathlib, time
+print("started attempt", os.environ["VBRAIN_JOB_ATTEMPT"], flush=True)
+while not (pathlib.Path(os.environ["VBRAIN_INPUT_DIR"]) / "release").exists():
+    time.sleep(0.05)
+with open(os.path.join(os.environ["VBRAIN_OUTPUT_DIR"], "noise"), "wb") as file:
+    for _ in range(150):
+        file.write(os.urandom(1 << 20))
+pathlib.Path(os.environ["VBRAIN_RESULT_FILE"]).write_text("42")
+"""]
+
+
+@pytest.fixture(scope="module")
+def slow(world):
+    return world.application("SealsLong", SEALS_LONG)
+
+
+def is_sealing(world, job):
+    attempt = world.platform.job_folder(job) / "attempts" / "1"
+    names = {path.name for path in attempt.iterdir()}
+    return "result.json" in names or any(name.startswith(".vbrain-") for name in names)
+
+
+# What is seen from outside when a job is at that stage, in order.
+SEEN = {
+    "claimed": lambda world, job: world.platform.job(job)["status"].get("attempts") == 1,
+    "pod": lambda world, job: world.platform.pods_of(job),
+    "running": lambda world, job: starts(world, job) == [1],
+    "sealing": is_sealing,
+    "committed": ended,
+    "archived": archived,
+}
+
+
+@pytest.mark.parametrize("stage", SEEN)
+@pytest.mark.parametrize("program", ["api-server", "controller"])
+def test_a_server_killed_while_a_job_is(world, slow, program, stage):
+    server = world.program(program)
+    before = server.ends.count(-9)
+    made = slow.execute(params={"wait": True}).json()
+    job, repository = made["job_id"], made["repository_id"]
+    after_release = list(SEEN).index(stage) > list(SEEN).index("running")
+    if after_release:
+        wait_until("it runs", lambda: SEEN["running"](world, job))
+        world.platform.release(repository)
+    wait_until(f"it is {stage}", lambda: SEEN[stage](world, job))
+    server.kill()
+    if stage == "sealing":
+        assert not (world.platform.job_folder(job) / "attempts" / "1" / "manifest.json").exists()
+    if not after_release:
+        world.platform.release(repository)
+    assert_ran_once(world, slow, job)
+    wait_until("the server is back", world.serves)
+    assert was_killed_once(world, program, before)
 
 
 @pytest.mark.parametrize("stage", ["before-purge", "purged"])
@@ -80,27 +142,15 @@ def test_the_controller_killed_while_it_deletes(world, worker, stage):
     assert worker.get(f"/job/{job}").json() == {"error": "Invalid job_id"}
 
 
-def jobs_of(world, rest):
-    """All jobs of the tenant that the volume has."""
-    folder = f"*/{rest.identity.application_id}/*/jobs/*"
-    return {path.name for path in world.platform.tenant_folders().glob(folder)}
-
-
 def send_to_its_end(world, rest, point):
     """Sends a job to a server that ends at `point` before it answers; gives what the volume has more than before."""
-    before = jobs_of(world, rest)
+    before = world.platform.jobs_on_volume(rest)
     world.arm(point)
     with pytest.raises(requests.ConnectionError):
         rest.execute(params={"n": str(uuid.uuid4())})
     assert world.fired(point)
     wait_until("the server is back", world.serves)
-    return jobs_of(world, rest) - before
-
-
-def age(world, job):
-    """Makes the job's folder look as if nobody had touched it for long: its server then had its time to go on."""
-    long_ago = time.time() - 3600
-    os.utime(world.platform.job_folder(job), (long_ago, long_ago))
+    return world.platform.jobs_on_volume(rest) - before
 
 
 def test_the_server_killed_before_it_publishes(world, worker):
@@ -110,9 +160,9 @@ def test_the_server_killed_before_it_publishes(world, worker):
 
 
 def test_the_server_killed_before_it_creates_the_resource(world, worker):
-    """The folder is whole: the job is made from it, once, although its sender has heard nothing."""
+    """The folder is whole: the job is made from it, once, although its sender has heard nothing. Not before a minute has gone:
+    until then its server may be about to go on."""
     (job,) = send_to_its_end(world, worker, "api-server.published")
-    age(world, job)
     wait_until("the resource is made from the folder",
                lambda: world.platform.find_job(job))
     assert_ran_once(world, worker, job)
@@ -168,4 +218,5 @@ def test_the_runner_killed(world, stage):
     assert second == 1
     assert first <= 1 if RUNNER_STAGES[stage] is None else first == RUNNER_STAGES[stage]
     assert status["attemptHistory"][0]["reason"] not in ("", "Completed")
+    wait_until("the end is archived", lambda: archived(world, job))
     wait_until("the result is served", lambda: answer_of(rest, f"/job/{job}/result") == {"output": 42})

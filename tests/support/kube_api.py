@@ -51,6 +51,14 @@ class KubeApi:
         assert answer.status_code == 200, f"GET {path}: {answer.status_code} {answer.text}"
         return answer.json()
 
+    def watch_object(self, path, version):
+        """The object after each of its changes since `version`."""
+        collection, _, name = path.rpartition("/")
+        url = f"{self.server}{collection}?watch=true&fieldSelector=metadata.name={name}&resourceVersion={version}"
+        with self._session().get(url, stream=True, timeout=60) as answer:
+            for line in answer.iter_lines():
+                yield json.loads(line)["object"]
+
     def create(self, path, body):
         answer = self.request("POST", path, body)
         assert answer.status_code == 201, f"POST {path}: {answer.status_code} {answer.text}"

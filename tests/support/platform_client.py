@@ -45,14 +45,21 @@ class Identity:
 
 
 class Rest:
-    """One user of the REST API."""
+    """One user of the REST API. `where` is an address, or the Platform, whose address may change."""
 
-    def __init__(self, address, identity):
-        self.address = address
-        self.base = f"http://{address}/api/v1"
+    def __init__(self, where, identity):
+        self._where = where
         self.identity = identity
         self.session = requests.Session()
         self.session.trust_env = False  # no proxies
+
+    @property
+    def address(self):
+        return self._where if isinstance(self._where, str) else self._where.address
+
+    @property
+    def base(self):
+        return f"http://{self.address}/api/v1"
 
     def at(self, address):
         """The same user, through another address."""
@@ -193,6 +200,10 @@ class Platform:
         pods = wait_until(f"{wanted} api-servers are ready",
                           lambda: len(ready := self.ready_pods("api-server")) == wanted and ready)
         return [f"{pod['status']['podIP']}:8080" for pod in pods]
+
+    def everywhere(self, rest, holds):
+        """Whether `holds` is true of what the user sees through each replica."""
+        return all(holds(rest.at(address)) for address in self.replicas())
 
     def processes_of(self, program, pod=None):
         """Process ids of a program's containers on this node, found by the pods' cgroups."""

@@ -1,12 +1,23 @@
 """The servers as processes of the test, built with failpoints, kept running as a Deployment would keep them."""
 
+import ctypes
 import os
+import signal
 import subprocess
 import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "build" / "dev"
+
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+LIBC = ctypes.CDLL(None)
+
+
+def end_with_the_test():
+    """In the child: who kills the test's process kills its servers too."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Program:
@@ -26,7 +37,7 @@ class Program:
 
     def _start(self):
         return subprocess.Popen(self.command, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
-                                env=self.environment)
+                                env=self.environment, preexec_fn=end_with_the_test)
 
     def _keep(self):
         while True:
@@ -35,6 +46,9 @@ class Program:
             if self._stopping.wait(0.2):
                 return
             self._process = self._start()
+
+    def kill(self):
+        self._process.kill()
 
     def stop(self):
         self._stopping.set()

@@ -81,12 +81,9 @@ class Tenants:
         """Until every replica knows the key and its Application, or no longer knows the key."""
         wanted = 404 if known else 401
 
-        def answers():
-            # Every role may do this; nothing comes of it; and new work, unlike reading, wants the Application too.
-            return {rest.at(address).execute(repository_id=ABSENT_REPOSITORY).status_code
-                    for address in self.platform.replicas()}
-
-        wait_until(f"every replica answers {wanted}", lambda: answers() == {wanted})
+        # Every role may do this; nothing comes of it; and new work, unlike reading, wants the Application too.
+        wait_until(f"every replica answers {wanted}", lambda: self.platform.everywhere(
+            rest, lambda user: user.execute(repository_id=ABSENT_REPOSITORY).status_code == wanted))
 
     def make(self, application_id, organization="acme", username="ana", role="leader", client=None, **spec):
         """One user of a new Client."""
@@ -94,7 +91,7 @@ class Tenants:
         client = client or f"client-{self.prefix}-{self.made}"
         key, entry = self.keygen(username, role)
         self.client(organization, application_id, client, [entry], **spec)
-        rest = Rest(self.platform.address, Identity(username, organization, application_id, client, key))
+        rest = Rest(self.platform, Identity(username, organization, application_id, client, key))
         self.wait_for(rest)
         return rest
 
@@ -107,7 +104,7 @@ class Tenants:
             keys[username], entry = self.keygen(username, role)
             members.append(entry)
         self.client(organization, application_id, client, members)
-        users = {username: Rest(self.platform.address, Identity(username, organization, application_id, client, key))
+        users = {username: Rest(self.platform, Identity(username, organization, application_id, client, key))
                  for username, key in keys.items()}
         self.wait_for(users[next(iter(users))])
         return users
@@ -122,6 +119,6 @@ def make_job_by_hand(platform, rest, **spec):
         "metadata": {"name": name, "finalizers": ["vbrain.visagio.com/artifacts"]},
         "spec": {"organizationId": identity.organization_id, "applicationId": identity.application_id,
                  "clientId": identity.client_id, "username": identity.username, **spec}})
-    wait_until("every replica sees the Job", lambda: all(
-        rest.at(address).get(f"/job/{name}").status_code in (200, 202) for address in platform.replicas()))
+    wait_until("every replica sees the Job", lambda: platform.everywhere(
+        rest, lambda user: user.get(f"/job/{name}").status_code in (200, 202)))
     return name

@@ -1,0 +1,74 @@
+"""A connection that a test can cut: between a server and the Kubernetes API."""
+
+import socket
+import threading
+
+from ports import choose_port
+
+
+class Proxy:
+    """Carries connections from a port of its own on loopback to `target`, (host, port), until it is cut or hangs."""
+
+    def __init__(self, target):
+        self.target = target
+        self.port = choose_port()
+        self._hanging = threading.Event()
+        self._lock = threading.Lock()
+        self._connections = set()
+        self._listener = None
+        self.mend()
+
+    def cut(self):
+        """No connection is taken any more, and those there are break."""
+        with self._lock:
+            listener, self._listener = self._listener, None
+            broken, self._connections = self._connections, set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in broken:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:  # the other side was faster
+                pass
+
+    def hang(self):
+        """Connections stay and are taken, but nothing comes through."""
+        self._hanging.set()
+
+    def mend(self):
+        if self._hanging.is_set():
+            # What was lost on the way does not come later.
+            self.cut()
+            self._hanging.clear()
+        if self._listener is None:
+            self._listener = socket.create_server(("127.0.0.1", self.port))
+            threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def close(self):
+        if self._listener is not None:
+            self.cut()
+
+    def _accept(self, listener):
+        while True:
+            try:
+                near, _ = listener.accept()
+                far = socket.create_connection(self.target)
+            except OSError:
+                return
+            with self._lock:
+                if self._listener is not listener:
+                    near.close()
+                    far.close()
+                    return
+                self._connections |= {near, far}
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    def _carry(self, source, sink):
+        try:
+            while data := source.recv(65536):
+                if not self._hanging.is_set():
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:  # cut
+            pass
