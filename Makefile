@@ -10,7 +10,7 @@ SHELL := /usr/bin/env bash
 up: ## From a fresh clone to a finished job on a real local Kubernetes; leaves it running (CLUSTER=existing: on yours)
 	@scripts/up.sh
 
-test: ## Unit, chart, integration and end-to-end tests on a cluster of their own (E2E=off leaves the last out)
+test: ## All tests, on a cluster of their own (E2E=off leaves out what needs one)
 	@scripts/test.sh
 
 ##@ What `make up` started
@@ -28,7 +28,7 @@ purge: ## Remove the resource definitions, the claim and all data of the local i
 	@scripts/down.sh --purge
 
 ##@ Development
-.PHONY: packages build test-unit test-chart test-integration test-conformance test-e2e bench fuzz verify format clean
+.PHONY: packages build test-unit test-chart test-integration test-conformance test-fault test-e2e test-cluster test-existing test-images bench fuzz verify format clean
 packages: ## Install the Debian packages that build and tests need
 	@scripts/install-packages.sh
 
@@ -47,8 +47,20 @@ test-integration: ## The Kubernetes library against a real etcd and kube-apiserv
 test-conformance: ## The REST contract and the custom resources, by real clients on a real kubelet
 	@scripts/test.sh conformance
 
+test-fault: ## Kills at each stage of a job's life, an API that is away, a volume that is full
+	@scripts/test.sh fault
+
 test-e2e: ## The installed chart on a real kubelet
 	@scripts/test.sh e2e
+
+test-cluster: ## Not in `make test`: the local cluster itself, up and down in all ways
+	@tests/cluster/cluster_test.sh
+
+test-existing: ## Not in `make test`: make up CLUSTER=existing, on a second cluster with a registry
+	@tests/cluster/existing_test.sh
+
+test-images: build ## Not in `make test`: the Dockerfiles, built by buildah, against the images of scripts/images
+	@scripts/images/check-dockerfiles.sh
 
 bench: ## Figures of one job, on a cluster of its own (median of 20 runs)
 	@scripts/bench.sh
@@ -60,7 +72,7 @@ verify: ## Formatting, generated copies, includes between folders, the chart
 	@scripts/verify.sh
 
 format: ## Format the C++ sources
-	@git ls-files -z '*.cpp' '*.hpp' | xargs -0 clang-format -i
+	@git ls-files -z -co --exclude-standard '*.cpp' '*.hpp' | xargs -0 clang-format -i
 
 clean: ## Remove build folders (not the caches, not the local cluster)
 	@rm -rf build

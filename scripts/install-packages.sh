@@ -13,17 +13,16 @@ fail() { say "$*"; exit 1; }
 BUILD=(make g++ cmake ninja-build ccache clang-format binutils libcpprest-dev libboost1.74-dev libyaml-cpp-dev
   nlohmann-json3-dev libzip-dev libssl-dev zlib1g-dev libgtest-dev libgmock-dev pkg-config libexpected-dev libcli11-dev
   prometheus-cpp-dev)
-# python3-venv is for the Go toolchain from PyPI and the Python tools of the tests; curl, jq and openssl start the API
-# server that integration tests use.
+# python3-venv is for the Go toolchain from PyPI; curl, jq and openssl start the API server that integration tests use.
 TOOLS=(git ca-certificates openssl curl jq python3 python3-venv python3-yaml procps util-linux)
 REGISTRY=(skopeo)
-# The end-to-end tests are Python programs.
-CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2 python3-pytest
-  python3-pytest-xdist python3-requests python3-kubernetes)
+# Without a cluster too they must be there to be counted.
+TESTS=(python3-pytest python3-pytest-xdist python3-requests python3-kubernetes)
+CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2)
 
 case "${1:-}" in
-  "") wanted=("${BUILD[@]}" "${TOOLS[@]}" "${CLUSTER[@]}") ;;
-  --e2e=off) wanted=("${BUILD[@]}" "${TOOLS[@]}") ;;
+  "") wanted=("${BUILD[@]}" "${TOOLS[@]}" "${TESTS[@]}" "${CLUSTER[@]}") ;;
+  --e2e=off) wanted=("${BUILD[@]}" "${TOOLS[@]}" "${TESTS[@]}") ;;
   --existing) wanted=("${BUILD[@]}" "${TOOLS[@]}" "${REGISTRY[@]}") ;;
   --build) wanted=("${BUILD[@]}") ;;
   *) say "usage: install-packages.sh [--e2e=off | --existing | --build]"; exit 2 ;;

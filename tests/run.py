@@ -6,6 +6,7 @@ run left behind is ended by the next one. The last line is `N passed, N failed, 
 """
 
 import contextlib
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -27,6 +28,9 @@ CLUSTER_STATE = STATE / "cluster"
 CLUSTER = ["--state", CLUSTER_STATE, "--name", NAME]
 SUITES = ["unit", "chart", "integration", "conformance", "fault", "e2e"]
 MACHINE_LACKS = 3  # exit code of cluster.sh when the machine cannot run a kubelet
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+LIBC = ctypes.CDLL(None)
 
 
 class Interrupted(Exception):
@@ -73,7 +77,9 @@ def run(what, command, log_name, env=None, check=True, hint=""):
     with log.open("wb") as out:
         process = subprocess.Popen(
             [str(part) for part in command], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})}, start_new_session=True)
+            stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})}, start_new_session=True,
+            # Whoever kills this program ends what it waits for.
+            preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
         try:
             while True:
                 try:
@@ -231,11 +237,14 @@ def pytest_command(*arguments):
 def count_as_skipped(suite):
     listing = subprocess.run(pytest_command(f"tests/{suite}", "--collect-only", "-q"), cwd=ROOT, capture_output=True, text=True,
                              check=False)
+    if listing.returncode != 0:
+        say(listing.stdout + listing.stderr)
+        raise Failed(f"the tests of {suite} could not even be counted")
     return Count(skipped=sum("::" in line for line in listing.stdout.splitlines()))
 
 
 @contextlib.contextmanager
-def installed_platform():
+def installed_platform(settings):
     """The chart on a cluster of this run's own; gives the file that says where things are."""
     build("release")
     run("building the cluster's programs", ["cluster/build.sh", "all"], "cluster-build-all",
@@ -249,7 +258,7 @@ def installed_platform():
             raise Failed("this machine cannot run a kubelet (see above; E2E=off leaves these tests out)"
                          if code == MACHINE_LACKS else "the test cluster did not start")
         description = STATE / "e2e.json"
-        run("building images and installing the chart", ["scripts/deploy.sh", *CLUSTER, "--out", description, *SETTINGS], "deploy",
+        run("building images and installing the chart", ["scripts/deploy.sh", *CLUSTER, "--out", description, *settings], "deploy",
             hint="the log has the events of the namespace at its end")
         yield description
     finally:
@@ -303,24 +312,49 @@ def suite_bench(description):
 
 
 def end_cluster():
-    if CLUSTER_STATE.exists():
+    """Goes through also when a second signal comes: half an end would leave more behind than none."""
+    if not CLUSTER_STATE.exists():
+        return
+    handlers = {sign: signal.signal(sign, signal.SIG_IGN) for sign in SIGNALS}
+    try:
         run("ending the test cluster", ["cluster/cluster.sh", "down", *CLUSTER], "cluster-down", check=False)
+        # Small volumes of tests that were killed.
+        for line in Path("/proc/self/mounts").read_text().splitlines():
+            if line.split()[1].startswith(f"{CLUSTER_STATE}/"):
+                subprocess.run(["umount", "-l", line.split()[1]], check=False)
         shutil.rmtree(CLUSTER_STATE, ignore_errors=True)
+    finally:
+        for sign, handler in handlers.items():
+            signal.signal(sign, handler)
 
 
-installation = None  # where things are, once a suite needed it
+class Installation:
+    """What several suites share: made when the first one needs it, given up for all if that fails."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.description = None
+        self.failed = False
+
+    def get(self, settings):
+        if self.failed:
+            raise Failed("needs the installation that failed above")
+        if self.description is None:
+            self.failed = True
+            self.description = self.stack.enter_context(installed_platform(settings))
+            self.failed = False
+        return self.description
 
 
-def run_suite(name, stack):
-    """`stack` ends, at its own end, what suites share."""
-    global installation
+def run_suite(name, installation):
     local = {"unit": suite_unit, "chart": suite_chart, "integration": suite_integration}
     if name in local:
         return local[name]()
-    if os.environ.get("E2E", "on") == "off" and name != "bench":
+    if name == "bench":
+        return suite_bench(installation.get(settings=[]))
+    if os.environ.get("E2E", "on") == "off":
         return count_as_skipped(name)
-    installation = installation or stack.enter_context(installed_platform())
-    return {"conformance": suite_conformance, "e2e": suite_e2e, "fault": suite_fault, "bench": suite_bench}[name](installation)
+    return {"conformance": suite_conformance, "e2e": suite_e2e, "fault": suite_fault}[name](installation.get(SETTINGS))
 
 
 def interrupted(*_):
@@ -338,8 +372,9 @@ def main(names):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         say("another test run of this clone is under way; run it again when that has ended")
+        say(str(Count(failed=1)))
         return 1
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for sign in SIGNALS:
         signal.signal(sign, interrupted)
 
     total = Count()
@@ -347,10 +382,11 @@ def main(names):
     code = 0
     try:
         with contextlib.ExitStack() as stack:
+            installation = Installation(stack)
             for name in names or SUITES:
                 started = time.monotonic()
                 try:
-                    count = run_suite(name, stack)
+                    count = run_suite(name, installation)
                 except Failed as failure:
                     count = Count(failed=1, failures=[f"{name}: {failure}"])
                 total.add(count)

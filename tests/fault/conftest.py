@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import subprocess
+import uuid
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ from ports import choose_port
 from programs import PROGRAMS, ROOT, Program
 from tenants import ABSENT_JOB, ABSENT_REPOSITORY, PROBE, Tenants, application
 
-# Several test processes share the cluster: each has an installation of its own.
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
-NAMESPACE = f"vbrain-fault-{WORKER}"
+# Several test processes share the cluster, and several runs may: each has an installation of its own.
+NAME = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-{uuid.uuid4().hex[:6]}"
+NAMESPACE = f"vbrain-fault-{NAME}"
 RELEASE = "fault"
 
 
@@ -157,7 +158,7 @@ def world(tmp_path_factory):
     with open(os.environ["VBRAIN_E2E"], encoding="utf-8") as file:
         installed = json.load(file)
     # Below the cluster's own folder: the node mounts it, and it goes when the cluster goes.
-    folder = Path(installed["state"]) / "fault" / WORKER
+    folder = Path(installed["state"]) / "fault" / NAME
     folder.mkdir(parents=True)
     world = World(installed, folder)
     yield world

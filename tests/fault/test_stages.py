@@ -37,7 +37,7 @@ def archived(world, job):
 
 def starts(world, job):
     """How often the application was started, by attempt."""
-    attempts = sorted((world.platform.job_folder(job) / "attempts").iterdir(), key=lambda folder: int(folder.name))
+    attempts = sorted((world.platform.job_folder(job) / "attempts").glob("*"), key=lambda folder: int(folder.name))
     logs = [folder / "logs" / "stdout.log" for folder in attempts]
     return [log.read_text().count("started attempt") if log.exists() else 0 for log in logs]
 
@@ -91,7 +91,7 @@ def slow(world):
 
 def is_sealing(world, job):
     attempt = world.platform.job_folder(job) / "attempts" / "1"
-    names = {path.name for path in attempt.iterdir()}
+    names = {path.name for path in attempt.glob("*")}
     return "result.json" in names or any(name.startswith(".vbrain-") for name in names)
 
 

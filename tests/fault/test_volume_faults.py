@@ -19,11 +19,10 @@ class Small:
         self.world = world
 
     def fill(self):
-        with self.ballast.open("wb") as file:
+        with self.ballast.open("wb", buffering=0) as file:
             try:
                 while True:
                     file.write(b"x" * 4096)
-                    file.flush()
             except OSError:
                 pass
 
