@@ -109,9 +109,10 @@ json build_environment(const json& main, const job::Application& application, co
       variable("VBRAIN_REPOSITORY_ID", job.spec.repository_id),
       {{"name", "VBRAIN_POD_UID"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.uid"}}}}}},
   });
-  if (const auto limit = kube::parse_quantity(application.output_limit)) {
-    environment.push_back(variable("VBRAIN_OUTPUT_LIMIT_BYTES", std::to_string(*limit)));
-  }
+  // Empty is the runner's default. Said all the same: neither an image nor envFrom may choose its own.
+  const auto limit = kube::parse_quantity(application.output_limit);
+  environment.push_back(variable("VBRAIN_OUTPUT_LIMIT_BYTES", limit ? std::to_string(*limit) : ""));
+  environment.push_back(variable("VBRAIN_LOG_LIMIT_BYTES", ""));
   // The template's come after ours, so that they may refer to them as $(VBRAIN_OUTPUT_DIR).
   for (const json& entry : main.value("env", json::array())) {
     const std::string name = entry.is_object() ? entry.value("name", std::string{}) : std::string{};

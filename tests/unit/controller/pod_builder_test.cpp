@@ -163,7 +163,7 @@ TEST(PodBuilder, EnvironmentIsTheContractsAndTheTemplatesCantForgeIt) {
                                                        {"MODE", "$(VBRAIN_OUTPUT_DIR)"}};
   for (const auto& [name, value] : wants) EXPECT_EQ(named(environment, name)["value"], value) << name;
   EXPECT_EQ(named(environment, "VBRAIN_POD_UID")["valueFrom"]["fieldRef"]["fieldPath"], "metadata.uid");
-  EXPECT_EQ(environment.size(), 11u);
+  EXPECT_EQ(environment.size(), 13u);
 }
 
 TEST(PodBuilder, MeetsPodSecurityRestrictedByDefault) {
@@ -194,6 +194,13 @@ TEST(PodBuilder, OutputLimitSizesTheWorkFolder) {
   const auto pod = build_pod(application, a_job(), 1, paths(), settings());
   EXPECT_EQ(named((*pod)["spec"]["volumes"], "vbrain-work")["emptyDir"]["sizeLimit"], "4Gi") << "logs need room, too";
   EXPECT_EQ(named(main_of(*pod)["env"], "VBRAIN_OUTPUT_LIMIT_BYTES")["value"], "3221225472");
+}
+
+TEST(PodBuilder, NoImageChoosesItsLimits) {
+  const auto pod = build_pod(an_application(), a_job(), 1, paths(), settings());
+  for (const char* name : {"VBRAIN_OUTPUT_LIMIT_BYTES", "VBRAIN_LOG_LIMIT_BYTES"}) {
+    EXPECT_EQ(named(main_of(*pod)["env"], name)["value"], "") << name << ": the runner's default";
+  }
 }
 
 TEST(PodBuilder, RefusesTemplatesThatReachTooFar) {
