@@ -80,6 +80,12 @@ def test_ten_thousand_bytes(world):
     assert raw_get(world.lead, pairs(world.lead, username="x" * 10_000))[0] == 400
 
 
+@pytest.mark.parametrize("headers", [[("x-long", "y" * 40_000)], [(f"x-{i}", "y") for i in range(200)]], ids=["long", "many"])
+def test_heads_that_are_too_large(world, headers):
+    status, _, body = raw_http.request(world.lead.address, "GET", "/api/v1/repository", [*pairs(world.lead), *headers])
+    assert (status, json.loads(body)["error"]) == (431, "Headers too large")
+
+
 def test_accents_in_both_encodings(world, tenants):
     rest = tenants.make("Probe", client="Operações", username="joão")
     for encoding in ("utf-8", "iso-8859-1"):
