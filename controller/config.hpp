@@ -25,8 +25,8 @@ struct Config {
   std::size_t workers = 16;
   bool leader_elect = true;
   std::string lease_name = "vbrain-controller";
-  std::chrono::milliseconds lease_duration{15'000};
-  std::chrono::milliseconds renew_deadline{10'000};
+  std::chrono::milliseconds lease_duration{10'000};
+  std::chrono::milliseconds renew_deadline{7'000};
   std::chrono::milliseconds retry_period{2'000};
   std::chrono::milliseconds node_loss_timeout{300'000};
   std::chrono::milliseconds retry_backoff{10'000};

@@ -9,7 +9,7 @@ namespace {
 using nlohmann::json;
 
 // For a lease whose holder did not say how long it counts.
-constexpr std::int64_t kDefaultDurationSeconds = 15;
+constexpr std::int64_t kDefaultDurationSeconds = 10;
 // No sane holder says more; beyond it the arithmetic of clocks would overflow.
 constexpr std::int64_t kMaxDurationSeconds = 86'400;
 

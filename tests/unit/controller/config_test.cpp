@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "kube/lease.hpp"
+
 namespace vbrain::controller {
 namespace {
 
@@ -36,6 +38,19 @@ TEST(Config, FlagsReachTheirFields) {
   EXPECT_EQ(config.scan_interval, milliseconds(60'000));
   EXPECT_EQ(config.sweep_age, milliseconds(7'200'000));
   EXPECT_EQ(config.template_secrets, (std::vector<std::string>{"a", "b"}));
+}
+
+// The last renewal may be seen, and its end noticed, a whole look late; a look is stretched by a fifth at most.
+TEST(Config, TheDefaultTimesLetAnotherControllerLeadWithinFifteenSeconds) {
+  const Config config;
+  EXPECT_LE(config.lease_duration + 2 * config.retry_period * 12 / 10, std::chrono::seconds(15));
+  EXPECT_EQ(kube::check({.namespace_name = "ns",
+                         .name = config.lease_name,
+                         .identity = "me",
+                         .lease_duration = config.lease_duration,
+                         .renew_deadline = config.renew_deadline,
+                         .retry_period = config.retry_period}),
+            "");
 }
 
 TEST(Config, EveryProcessHasAnIdentityOfItsOwn) {

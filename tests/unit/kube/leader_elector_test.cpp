@@ -39,11 +39,11 @@ class ElectorTest : public ::testing::Test {
     const json found = lease();
     return found.is_null() ? "(none)" : found["spec"].value("holderIdentity", "");
   }
-  void put_lease(const std::string& holder, int renewal = 0) {
+  void put_lease(const std::string& holder, int renewal = 0, std::int64_t seconds = 15) {
     server_.put(kLeases, {{"metadata", {{"name", "leader"}, {"namespace", "ns"}}},
                           {"spec",
                            {{"holderIdentity", holder},
-                            {"leaseDurationSeconds", 15},
+                            {"leaseDurationSeconds", seconds},
                             {"leaseTransitions", 1},
                             {"renewTime", "2026-01-01T00:00:" + std::to_string(10 + renewal) + ".000000Z"}}}});
   }
@@ -116,6 +116,21 @@ TEST_F(ElectorTest, ADeadHoldersLeaseIsTakenWhenItWasSeenUnchangedForItsDuration
   EXPECT_EQ(lease()["spec"]["leaseTransitions"], 2);
 }
 
+// Killed right after a renewal, which the other one sees as late as its looks allow.
+TEST_F(ElectorTest, WithTheDefaultTimesAKilledLeaderIsReplacedWithinFifteenSeconds) {
+  const auto duration = std::chrono::duration_cast<std::chrono::seconds>(LeaseConfig{}.lease_duration).count();
+  for (int i = 0; i < 200; ++i) {
+    put_lease("killed", 0, duration);
+    const auto killed_at = clock_.steady();
+    const auto taken_at = time_of_first("PUT");
+    auto heir = elector("heir", [&](int wait) {
+      if (wait == 0) put_lease("killed", 1, duration);
+    });
+    heir.run({}, [](std::stop_token) {});
+    EXPECT_LE(*taken_at - killed_at, 15s);
+  }
+}
+
 TEST_F(ElectorTest, ALivingHolderKeepsItsLease) {
   put_lease("living");
   std::stop_source stop;
@@ -176,8 +191,8 @@ TEST_F(ElectorTest, LosesTheLeaseWhenItCannotRenewInTime) {
   });
   EXPECT_EQ(end, LeaderElector::End::kLost);
   EXPECT_FALSE(elector.leading());
-  // Three good renewals, then calls of 3 s every 2 s until the deadline of 10 s has passed: no further one is begun.
-  EXPECT_EQ(stopped_at - begin, 6s + 10s);
+  // Three good renewals, then calls of 3 s every 2 s until the deadline of 7 s has passed: no further one is begun.
+  EXPECT_EQ(stopped_at - begin, 6s + 7s);
 }
 
 TEST_F(ElectorTest, SurvivesAShortOutage) {
@@ -187,7 +202,7 @@ TEST_F(ElectorTest, SurvivesAShortOutage) {
       server_.set_before(
           [](const Request&) { return std::optional(Error{.code = ErrorCode::kUnavailable, .message = "away"}); });
     }
-    if (wait == 5) server_.set_before({});
+    if (wait == 4) server_.set_before({});
     if (wait == 12) stop.request_stop();
   });
   EXPECT_EQ(elector.run(stop.get_token(), &until_stopped), LeaderElector::End::kStopped);

@@ -44,8 +44,8 @@ TEST(Lease, DecidesByWhoHoldsItAndHowLongWeHaveSeenItUnchanged) {
       {"another's, almost over", lease_of("other"), 14'999ms, LeaseMove::kWait},
       {"another's, over", lease_of("other"), 15s, LeaseMove::kTakeOver},
       {"another's own duration counts", lease_of("other", 60), 59s, LeaseMove::kWait},
-      {"another's without duration", lease_of("other", 0), 14s, LeaseMove::kWait},
-      {"another's without duration, over", lease_of("other", 0), 15s, LeaseMove::kTakeOver},
+      {"another's without duration", lease_of("other", 0), 9s, LeaseMove::kWait},
+      {"another's without duration, over", lease_of("other", 0), 10s, LeaseMove::kTakeOver},
       {"an absurd duration", lease_of("other", INT64_MAX), 23h, LeaseMove::kWait},
       {"an absurd duration, a day later", lease_of("other", INT64_MAX), 24h, LeaseMove::kTakeOver},
   };
@@ -72,7 +72,7 @@ TEST(Lease, BodiesCarryTheVersionSeenAndTheHistory) {
   const auto created = lease_body(view, LeaseMove::kCreate, config(), now);
   EXPECT_FALSE(created["metadata"].contains("resourceVersion"));
   EXPECT_EQ(created["spec"]["holderIdentity"], "me");
-  EXPECT_EQ(created["spec"]["leaseDurationSeconds"], 15);
+  EXPECT_EQ(created["spec"]["leaseDurationSeconds"], 10);
   EXPECT_EQ(created["spec"]["leaseTransitions"], 0);
   EXPECT_EQ(created["spec"]["acquireTime"], "2026-01-02T03:04:05.678000Z");
 
@@ -118,8 +118,8 @@ TEST(Lease, RefusesTimesThatMakeNoSense) {
   } cases[] = {
       {"no name", [](LeaseConfig& c) { c.name.clear(); }},
       {"no identity", [](LeaseConfig& c) { c.identity.clear(); }},
-      {"deadline not below duration", [](LeaseConfig& c) { c.renew_deadline = 15s; }},
-      {"retry near the deadline", [](LeaseConfig& c) { c.retry_period = 9s; }},
+      {"deadline not below duration", [](LeaseConfig& c) { c.renew_deadline = 10s; }},
+      {"retry near the deadline", [](LeaseConfig& c) { c.retry_period = 6s; }},
       {"no retry period", [](LeaseConfig& c) { c.retry_period = 0s; }},
       {"below a second", [](LeaseConfig& c) { c = {"ns", "l", "i", 900ms, 600ms, 100ms}; }},
   };
