@@ -108,7 +108,7 @@ class App {
     StoreVolume volume(store, runner_path);
 
     kube::EventRecorder events(client_, {.instance = config_.identity}, metrics_, clock_);
-    kube::LeaderElector elector(client_, lease_config(), clock_, metrics_);
+    kube::LeaderElector elector(*transport_, lease_config(), clock_, metrics_);
     const auto may_write = [&] { return !config_.leader_elect || elector.leading(); };
     Executor executor({.client = client_,
                        .volume = volume,

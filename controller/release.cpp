@@ -84,7 +84,7 @@ int run_release(const Config& config, std::stop_token stop) {
   kube::Client client(**transport);
   base::Metrics metrics;
   const base::SystemClock clock;
-  kube::LeaderElector elector(client,
+  kube::LeaderElector elector(**transport,
                               {.namespace_name = ns,
                                .name = config.lease_name,
                                .identity = config.identity,

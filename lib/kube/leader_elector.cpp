@@ -23,9 +23,9 @@ LeaseConfig checked(LeaseConfig config) {
 
 }  // namespace
 
-LeaderElector::LeaderElector(Client& client, LeaseConfig config, const base::Clock& clock, base::Metrics& metrics,
+LeaderElector::LeaderElector(Transport& transport, LeaseConfig config, const base::Clock& clock, base::Metrics& metrics,
                              Sleep sleep)
-    : client_(client),
+    : client_(transport),
       config_(checked(std::move(config))),
       clock_(clock),
       sleep_(sleep ? std::move(sleep) : Sleep(&base::sleep_for)),

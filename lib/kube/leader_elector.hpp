@@ -13,13 +13,13 @@
 #include "base/metrics.hpp"
 #include "kube/client.hpp"
 #include "kube/lease.hpp"
+#include "kube/transport.hpp"
 
 namespace vbrain::kube {
 
-// Give it a Client of its own on the common Transport, so that renewals do not wait behind other calls.
-//
 // One of several processes is the leader, nearly always: between the loss of a lease and its notice two may believe
-// it, which is why every write has a precondition of its own.
+// it, which is why every write has a precondition of its own. Renewals do not wait behind other calls: it has a Client
+// of its own on the common Transport.
 class LeaderElector {
  public:
   enum class End {
@@ -33,7 +33,8 @@ class LeaderElector {
 
   // References must outlive this. Throws std::invalid_argument for a config that check() refuses. `sleep` waits;
   // false if stop was requested. Tests put their own there.
-  LeaderElector(Client& client, LeaseConfig config, const base::Clock& clock, base::Metrics& metrics, Sleep sleep = {});
+  LeaderElector(Transport& transport, LeaseConfig config, const base::Clock& clock, base::Metrics& metrics,
+                Sleep sleep = {});
 
   // Waits for the lease, then runs `on_started` on a thread of its own while renewing the lease here, also while
   // the work drains after `stop`. When the lease is lost the work's token is stopped and run() waits for the work to
@@ -62,7 +63,7 @@ class LeaderElector {
   void note_renewed(base::SteadyPoint when);
   void note_lost();
 
-  Client& client_;
+  Client client_;
   const LeaseConfig config_;
   const base::Clock& clock_;
   Sleep sleep_;

@@ -32,7 +32,7 @@ kube::LeaseConfig lease_config(const std::string& ns, const std::string& identit
 class Candidate {
  public:
   Candidate(const std::string& ns, const std::string& identity)
-      : elector_(connection_.client(), lease_config(ns, identity), clock_, metrics_) {}
+      : elector_(connection_.transport(), lease_config(ns, identity), clock_, metrics_) {}
   ~Candidate() { stop(); }
 
   void start() {
@@ -146,7 +146,7 @@ int lead_until_killed(const std::string& kubeconfig, const std::string& ns) {
   Connection connection(*config);
   base::SystemClock clock;
   base::Metrics metrics;
-  LeaderElector elector(connection.client(), lease_config(ns, "victim"), clock, metrics);
+  LeaderElector elector(connection.transport(), lease_config(ns, "victim"), clock, metrics);
   elector.run({}, [](std::stop_token) { std::promise<void>().get_future().wait_for(300s); });
   return 0;
 }

@@ -6,6 +6,7 @@
 #include <latch>
 #include <thread>
 
+#include "base/stop.hpp"
 #include "support/fake_api_server.hpp"
 #include "support/manual_clock.hpp"
 
@@ -25,7 +26,7 @@ class ElectorTest : public ::testing::Test {
 
   LeaderElector elector(const std::string& identity, Script script = {}) {
     return LeaderElector(
-        client_, {.namespace_name = "ns", .name = "leader", .identity = identity}, clock_, metrics_,
+        server_, {.namespace_name = "ns", .name = "leader", .identity = identity}, clock_, metrics_,
         [this, script, waits = std::make_shared<int>(0)](std::stop_token stop, std::chrono::nanoseconds time) {
           if (stop.stop_requested()) return false;
           clock_.advance(time);
@@ -65,7 +66,7 @@ class ElectorTest : public ::testing::Test {
   testing::FakeApiServer server_;
   testing::ManualClock clock_;
   base::Metrics metrics_;
-  Client client_{server_};
+  Client client_{server_, 1};  // whatever else the process does
 };
 
 TEST_F(ElectorTest, TakesAFreeLeaseLeadsAndGivesItUp) {
@@ -268,7 +269,7 @@ TEST_F(ElectorTest, OfManyCandidatesOneLeadsAtATime) {
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&, i] {
         auto candidate =
-            LeaderElector(client_, {.namespace_name = "ns", .name = "leader", .identity = "c" + std::to_string(i)},
+            LeaderElector(server_, {.namespace_name = "ns", .name = "leader", .identity = "c" + std::to_string(i)},
                           clock_, metrics_, [](std::stop_token stop, std::chrono::nanoseconds) {
                             std::this_thread::yield();
                             return !stop.stop_requested();
@@ -284,8 +285,30 @@ TEST_F(ElectorTest, OfManyCandidatesOneLeadsAtATime) {
   EXPECT_EQ(led, 4);
 }
 
+TEST_F(ElectorTest, RenewalsDoNotWaitBehindOtherCalls) {
+  std::latch hangs(1);
+  std::latch over(1);
+  server_.set_before([&](const Request& request) {
+    if (request.target.find("pods") != std::string::npos) {
+      hangs.count_down();
+      over.wait();
+    }
+    return std::optional<Error>();
+  });
+  std::jthread other([&] { client_.call({.method = "GET", .target = "/api/v1/namespaces/ns/pods"}); });
+  hangs.wait();
+  std::stop_source stop;
+  std::jthread patience([&] {
+    if (base::sleep_for(stop.get_token(), 5s)) stop.request_stop();
+  });
+  auto elector = this->elector("me");
+  EXPECT_EQ(elector.run(stop.get_token(), [](std::stop_token) {}), LeaderElector::End::kFinished);
+  stop.request_stop();
+  over.count_down();
+}
+
 TEST_F(ElectorTest, RefusesABadConfiguration) {
-  EXPECT_THROW(LeaderElector(client_, {.namespace_name = "ns", .name = "l", .identity = ""}, clock_, metrics_),
+  EXPECT_THROW(LeaderElector(server_, {.namespace_name = "ns", .name = "l", .identity = ""}, clock_, metrics_),
                std::invalid_argument);
 }
 
