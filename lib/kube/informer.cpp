@@ -35,10 +35,6 @@ bool wants_new_list(const Error& error) {
   return std::ranges::any_of(error.causes, [](const ErrorCause& c) { return c.reason == "ResourceVersionTooLarge"; });
 }
 
-bool is_smaller_version(std::string_view left, std::string_view right) {
-  return left.size() != right.size() ? left.size() < right.size() : left < right;
-}
-
 }  // namespace
 
 struct Reflector::Counters {
@@ -145,7 +141,7 @@ KubeResult<bool> Reflector::went_back(std::stop_token stop) {
   if (!answer) return tl::unexpected(std::move(answer.error()));
   const auto meta = for_each_item(answer->body, [](std::string_view) {});
   if (!meta) return tl::unexpected(malformed(meta.error()));
-  return is_smaller_version(meta->resource_version, resource_version_);
+  return is_older_version(meta->resource_version, resource_version_);
 }
 
 void Reflector::watch(std::stop_token stop) {

@@ -174,7 +174,8 @@ class Informer final : private Reflector::Sink {
     const auto old = store_.get(name);
     if (old != nullptr) {
       const bool same = old->meta.resource_version == now->meta.resource_version && old->meta.uid == now->meta.uid;
-      if (same || (!listing && is_older(now->meta.resource_version, old->meta.resource_version))) return;
+      // Within one watch versions only grow, so that a smaller one is an old event come again.
+      if (same || (!listing && is_older_version(now->meta.resource_version, old->meta.resource_version))) return;
     }
     store_.put(name, now);
     tell({old, now});
@@ -184,7 +185,7 @@ class Informer final : private Reflector::Sink {
 
   void erase(const std::string& name, const std::string& version) override {
     const auto old = store_.get(name);
-    if (old != nullptr && !is_older(version, old->meta.resource_version)) remove(name);
+    if (old != nullptr && !is_older_version(version, old->meta.resource_version)) remove(name);
   }
 
   void remove(const std::string& name) {
@@ -205,12 +206,6 @@ class Informer final : private Reflector::Sink {
 
   void tell(const Change<T>& change) {
     for (const auto& handler : handlers_) handler(change);
-  }
-
-  // Within one watch versions only grow, so that a smaller one is an old event come again. Versions are decimal
-  // numbers (KEP-5504); compared as texts they need no width.
-  static bool is_older(std::string_view left, std::string_view right) {
-    return left.size() != right.size() ? left.size() < right.size() : left < right;
   }
 
   Store<T> store_;

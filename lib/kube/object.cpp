@@ -56,6 +56,10 @@ const OwnerReference* ObjectMeta::controller_owner() const {
   return found == owner_references.end() ? nullptr : &*found;
 }
 
+bool is_older_version(std::string_view left, std::string_view right) {
+  return left.size() != right.size() ? left.size() < right.size() : left < right;
+}
+
 ObjectMeta decode_meta(const json& object) {
   const json* found = find_member(object, "metadata");
   if (found == nullptr || !found->is_object()) throw DecodeError("no metadata");

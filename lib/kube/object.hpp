@@ -75,6 +75,10 @@ struct Condition {
 // Reads `object["metadata"]`. Throws DecodeError when name, uid or resourceVersion is missing or of a wrong type.
 ObjectMeta decode_meta(const nlohmann::json& object);
 
+// Whether resourceVersion `left` came before `right`. Both are decimal numbers (KEP-5504); compared as texts they need
+// no width.
+bool is_older_version(std::string_view left, std::string_view right);
+
 // Reads one metav1.Condition; throws DecodeError when it has no type or status.
 Condition decode_condition(const nlohmann::json& condition);
 nlohmann::json encode(const Condition& condition);
