@@ -149,14 +149,12 @@ class Store {
     std::vector<std::string> jobs;  // as index_of() after the move: no job can come in later
   };
   std::optional<TrashedRepository> trash_repository(const Tenant& tenant, std::string_view repository_id) const;
-  // Removes what was moved to `.trash`. Takes as long as there is to remove; what it leaves, sweep() finds.
+  // Removes what was moved to `.trash`. Takes as long as there is to remove; what it leaves, sweep_rubbish()
+  // finds.
   void purge(const Tenant& tenant, std::string_view trash_name) const;
   // Moves the job's folder to `.trash`, removes its marker, and purges. True if there was a folder. Repeatable.
   // `repository_id` may be empty.
   bool remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id) const;
-  // Removes what lies in `.staging` and `.trash` of all tenants (and half-copied runners) and was last changed before
-  // `before`; how many.
-  std::size_t sweep(base::TimePoint before) const;
 
   // --- The runner for the pods.
 

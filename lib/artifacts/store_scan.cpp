@@ -148,8 +148,4 @@ std::size_t sweep_rubbish(const Store& store, base::TimePoint before, std::stop_
   return removed;
 }
 
-std::size_t Store::sweep(base::TimePoint before) const {
-  return sweep_rubbish(*this, before, {});
-}
-
 }  // namespace vbrain::artifacts

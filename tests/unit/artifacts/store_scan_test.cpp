@@ -35,6 +35,7 @@ class StoreScanTest : public ::testing::Test {
     });
     return paths;
   }
+  std::size_t sweep(base::TimePoint before) { return sweep_rubbish(store_, before, {}); }
   base::TimePoint now() { return base::SystemClock().now(); }
 
   TempDir folder_;
@@ -119,11 +120,13 @@ TEST_F(StoreScanTest, SweepsWhatNobodyWritesToAnyMore) {
   write_file(folder_ / "bin/.staging-x/runner", "x");
   write_file(folder_ / ".probe-x", "x");
   publish(kNorth, "job-1");
-  EXPECT_EQ(store_.sweep(now() - hours(1)), 0U) << "younger than that";
-  EXPECT_EQ(store_.sweep(now() + hours(1)), 4U);
+  const std::string repository = store_.publish_repository(store_.stage(kNorth), {}, now());
+  EXPECT_EQ(sweep(now() - hours(1)), 0U) << "younger than that";
+  EXPECT_EQ(sweep(now() + hours(1)), 4U);
   EXPECT_FALSE(fs::exists(folder_ / (layout::staging(kNorth) + "/old")));
   EXPECT_FALSE(fs::exists(folder_ / (layout::trash(kSouth) + "/old")));
   EXPECT_TRUE(store_.has_job(kNorth, "job-1"));
+  EXPECT_TRUE(store_.has_repository(kNorth, repository));
 }
 
 // An upload of many hours: its folder is old, its file grows.
@@ -131,8 +134,8 @@ TEST_F(StoreScanTest, AFreshFileDeepInsideKeepsTheWhole) {
   write_file(folder_ / (layout::staging(kNorth) + "/upload/input/a/b/f"), "x");
   const auto old = fs::file_time_type::clock::now() + hours(3);
   fs::last_write_time(folder_ / (layout::staging(kNorth) + "/upload/input/a/b/f"), old);
-  EXPECT_EQ(store_.sweep(now() + hours(1)), 0U);
-  EXPECT_EQ(store_.sweep(now() + hours(4)), 1U);
+  EXPECT_EQ(sweep(now() + hours(1)), 0U);
+  EXPECT_EQ(sweep(now() + hours(4)), 1U);
 }
 
 }  // namespace

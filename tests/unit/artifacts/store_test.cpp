@@ -250,18 +250,6 @@ TEST_F(StoreTest, RemovesJobs) {
   EXPECT_FALSE(store.remove_job(kTenant, "never", ""));
 }
 
-TEST_F(StoreTest, SweepsOldRubbishOnly) {
-  const std::string id = repository();
-  ASSERT_TRUE(store.publish_job(job(id)));
-  write_file(below(layout::staging(kTenant) + "/old/input/f"), "x");
-  write_file(below(layout::trash(kTenant) + "/old/f"), "x");
-  EXPECT_EQ(store.sweep(kTime), 0U) << "younger than that";
-  EXPECT_EQ(store.sweep(base::SystemClock().now() + std::chrono::hours(1)), 2U);
-  EXPECT_EQ(count_below(below(layout::staging(kTenant))), 0U);
-  EXPECT_TRUE(store.has_job(kTenant, "job-1"));
-  EXPECT_TRUE(store.has_repository(kTenant, id));
-}
-
 TEST_F(StoreTest, KeepsTheRecordOfATerminalJob) {
   ASSERT_TRUE(store.publish_job(job(repository())));
   EXPECT_EQ(store.read_status(kTenant, "job-1"), std::nullopt);
