@@ -17,6 +17,11 @@ using kube::ErrorCode;
 // After a walk that could not be finished.
 constexpr std::chrono::milliseconds kTryAgain{30'000};
 
+// So many refusals in a row look like a Role that is missing.
+constexpr int kRefusals = 10;
+constexpr kube::ResourceType kAccessReviewType{"authorization.k8s.io", "v1", "selfsubjectaccessreviews",
+                                               "SelfSubjectAccessReview"};
+
 // Whether the folder is this resource's, and not that of another tenant's job of the same name.
 bool is_of(const job::Job& job, const ScannedJob& folder) {
   const artifacts::Tenant tenant = tenant_of(job);
@@ -65,6 +70,7 @@ void Sweeper::sweep(std::stop_token stop) {
 
 bool Sweeper::scan(std::stop_token stop) {
   bool complete = true;
+  refused_in_a_row_ = 0;
   artifacts::scan_jobs(parts_.store, [&](const ScannedJob& folder) {
     complete = !stop.stop_requested() && parts_.may_write();
     try {
@@ -115,11 +121,36 @@ bool Sweeper::tend(const ScannedJob& folder, std::stop_token stop) {
   return true;
 }
 
-// True if the walk may go on: a refusal concerns one job, all else the next one too.
-bool Sweeper::settle(const char* what, const std::string& job, const kube::Error& error) {
+// A refusal concerns one job, all else the next one too. Forbidden is what a policy or a quota has against one job, and
+// what is answered to all where we have no rights: only the API server can tell which.
+bool Sweeper::settle(const char* what, std::string_view verb, const std::string& job, const kube::Error& error,
+                     std::stop_token stop) {
   base::log_warning(what, {{"job", job}, {"code", to_string(error.code)}, {"error", error.message}});
+  if (error.code == ErrorCode::kForbidden) {
+    if (++refused_in_a_row_ < kRefusals) return true;
+    refused_in_a_row_ = 0;
+    return may(verb, stop);
+  }
+  refused_in_a_row_ = 0;
   return error.code == ErrorCode::kInvalid || error.code == ErrorCode::kBadRequest ||
          error.code == ErrorCode::kTooLarge || error.code == ErrorCode::kConflict;
+}
+
+// Everybody may ask this of himself.
+bool Sweeper::may(std::string_view verb, std::stop_token stop) {
+  const nlohmann::json body = {{"apiVersion", kube::api_version(kAccessReviewType)},
+                               {"kind", kAccessReviewType.kind},
+                               {"spec",
+                                {{"resourceAttributes",
+                                  {{"namespace", parts_.namespace_name},
+                                   {"verb", verb},
+                                   {"group", job::Job::kType.group},
+                                   {"resource", job::Job::kType.plural}}}}}};
+  const auto review = parts_.client.create(kAccessReviewType, "", body, stop);
+  const nlohmann::json* status = review ? kube::find_member(*review, "status") : nullptr;
+  if (status != nullptr && status->value("allowed", false)) return true;
+  base::log_warning("no right to tend jobs' folders", {{"namespace", parts_.namespace_name}, {"verb", verb}});
+  return false;
 }
 
 bool Sweeper::create_resource(const ScannedJob& folder, std::stop_token stop) {
@@ -127,6 +158,7 @@ bool Sweeper::create_resource(const ScannedJob& folder, std::stop_token stop) {
   if (!file) return true;
   const auto created = parts_.client.create(job::Job::kType, parts_.namespace_name,
                                             encode_recovered_job(parts_.namespace_name, *file), stop);
+  if (created || created.error().code == ErrorCode::kAlreadyExists) refused_in_a_row_ = 0;
   if (created) {
     recovered_.Increment();
     base::log_info("job resource made anew from its folder", {{"job", file->job_id}});
@@ -134,15 +166,18 @@ bool Sweeper::create_resource(const ScannedJob& folder, std::stop_token stop) {
   }
   // The caches were behind.
   if (created.error().code == ErrorCode::kAlreadyExists) return true;
-  return settle("a job resource was not made anew", file->job_id, created.error());
+  return settle("a job resource was not made anew", "create", file->job_id, created.error(), stop);
 }
 
 bool Sweeper::delete_resource(const std::string& name, const std::string& uid, std::stop_token stop) {
   const auto removed =
       parts_.client.remove(job::Job::kType, parts_.namespace_name, name, {.preconditions = {.uid = uid}}, stop);
   if (removed) base::log_info("finishing a deletion of a job", {{"job", name}});
-  if (removed || removed.error().code == ErrorCode::kNotFound) return true;
-  return settle("a deletion of a job was not finished", name, removed.error());
+  if (removed || removed.error().code == ErrorCode::kNotFound) {
+    refused_in_a_row_ = 0;
+    return true;
+  }
+  return settle("a deletion of a job was not finished", "delete", name, removed.error(), stop);
 }
 
 bool Sweeper::remove_folder(const ScannedJob& folder, std::stop_token stop) {
@@ -154,8 +189,9 @@ bool Sweeper::remove_folder(const ScannedJob& folder, std::stop_token stop) {
     return live->meta.deletion_timestamp || delete_resource(file->job_id, live->meta.uid, stop);
   }
   if (!live && live.error().code != ErrorCode::kNotFound) {
-    return settle("a deleted job's folder was not removed", file->job_id, live.error());
+    return settle("a deleted job's folder was not removed", "get", file->job_id, live.error(), stop);
   }
+  refused_in_a_row_ = 0;
   parts_.store.remove_job(file->tenant, file->job_id, file->repository_id);
   base::log_info("finished the deletion of a job's folder", {{"job", file->job_id}});
   return true;

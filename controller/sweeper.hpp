@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "artifacts/store_scan.hpp"
 #include "base/clock.hpp"
@@ -57,10 +58,14 @@ class Sweeper {
   bool create_resource(const artifacts::ScannedJob& folder, std::stop_token stop);
   bool delete_resource(const std::string& name, const std::string& uid, std::stop_token stop);
   bool remove_folder(const artifacts::ScannedJob& folder, std::stop_token stop);
-  bool settle(const char* what, const std::string& job, const kube::Error& error);
+  // What was tried on a job and did not succeed. True if the walk may go on.
+  bool settle(const char* what, std::string_view verb, const std::string& job, const kube::Error& error,
+              std::stop_token stop);
+  bool may(std::string_view verb, std::stop_token stop);
 
   Parts parts_;
   const SweeperOptions options_;
+  int refused_in_a_row_ = 0;
   prometheus::Counter& recovered_;
   prometheus::Counter& swept_;
   prometheus::Counter& spoilt_;

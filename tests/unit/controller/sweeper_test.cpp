@@ -22,6 +22,28 @@ constexpr const char* kJobs = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/job
 constexpr const char* kOtherId = "01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5e";
 const artifacts::Tenant kTenant{"acme", "Tutorial", "north"};
 
+// The way to the fake API server, which has no rights of its own to tell of.
+class Wire final : public kube::Transport {
+ public:
+  explicit Wire(kube::Transport& server) : server_(server) {}
+
+  kube::KubeResult<kube::Response> call(const kube::Request& request, std::stop_token stop) override {
+    if (request.target.find("/selfsubjectaccessreviews") == std::string::npos) return server_.call(request, stop);
+    reviews.push_back(json::parse(request.body)["spec"]["resourceAttributes"]);
+    return kube::Response{.status = 201, .body = json{{"status", {{"allowed", allowed}}}}.dump()};
+  }
+  kube::KubeResult<void> stream(const kube::Request& request, const kube::StreamOptions& options, const ChunkSink& sink,
+                                std::stop_token stop) override {
+    return server_.stream(request, options, sink, stop);
+  }
+
+  bool allowed = true;
+  std::vector<json> reviews;
+
+ private:
+  kube::Transport& server_;
+};
+
 class SweeperTest : public ::testing::Test {
  protected:
   SweeperTest() {
@@ -35,6 +57,9 @@ class SweeperTest : public ::testing::Test {
     file.tenant = kTenant;
     file.created_by = "ana";
     ASSERT_TRUE(store_.publish_job(file));
+  }
+  void publish_many(int count) {
+    for (int i = 0; i < count; ++i) publish("job-" + std::to_string(i));
   }
   void put_resource(const std::string& id, const json& more_meta = json::object()) {
     const job::JobSpec spec = testing::a_job().spec;
@@ -57,7 +82,8 @@ class SweeperTest : public ::testing::Test {
   artifacts::Store store_{folder_.path()};
   vbrain::testing::FakeApiServer api_;
   vbrain::testing::ManualClock clock_;
-  kube::Client client_{api_};
+  Wire wire_{api_};
+  kube::Client client_{wire_};
   kube::Store<job::Job> jobs_;
   base::Metrics metrics_;
   bool leading_ = true;
@@ -157,6 +183,47 @@ TEST_F(SweeperTest, ARefusedJobDoesNotStopTheOthers) {
   });
   EXPECT_TRUE(scan());
   EXPECT_EQ(api_.count("POST"), 1u) << "the other one";
+}
+
+// By a ValidatingAdmissionPolicy or a quota of objects: who is refused keeps nobody else from being tended.
+TEST_F(SweeperTest, ForbiddenJobsDoNotStopTheOthers) {
+  publish_many(25);
+  publish(kJobId);
+  store_.mark_deleted(kTenant, kJobId);
+  api_.set_before([&](const kube::Request& request) -> std::optional<kube::Error> {
+    if (request.method != "POST") return {};
+    return kube::error_from_response(403, R"({"kind":"Status","reason":"Forbidden"})");
+  });
+  EXPECT_TRUE(scan());
+  EXPECT_FALSE(has_folder(kJobId)) << "the last one to be looked at too";
+  ASSERT_GE(wire_.reviews.size(), 1u);
+  EXPECT_EQ(wire_.reviews[0],
+            json({{"namespace", "vbrain"}, {"verb", "create"}, {"group", "vbrain.visagio.com"}, {"resource", "jobs"}}));
+}
+
+TEST_F(SweeperTest, WhoMayMakeNoJobsAtAllDoesNotAskForEachOfThem) {
+  publish_many(25);
+  wire_.allowed = false;
+  int asked = 0;
+  api_.set_before([&](const kube::Request&) -> std::optional<kube::Error> {
+    ++asked;
+    return kube::error_from_response(403, R"({"kind":"Status","reason":"Forbidden"})");
+  });
+  EXPECT_FALSE(scan());
+  EXPECT_EQ(asked, 10);
+  EXPECT_EQ(wire_.reviews.size(), 1u);
+}
+
+TEST_F(SweeperTest, RefusalsCountInARowOnly) {
+  publish_many(25);
+  wire_.allowed = false;
+  int asked = 0;
+  api_.set_before([&](const kube::Request&) -> std::optional<kube::Error> {
+    if (++asked % 9 == 0) return {};
+    return kube::error_from_response(403, R"({"kind":"Status","reason":"Forbidden"})");
+  });
+  EXPECT_TRUE(scan());
+  EXPECT_EQ(asked, 25);
 }
 
 TEST_F(SweeperTest, AnApiServerThatDoesNotAnswerIsNotAskedForEachFolder) {
