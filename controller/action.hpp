@@ -18,7 +18,7 @@ struct InspectAttempt {
   int attempt = 0;
 };
 
-// Takes the attempt's claim, if nobody has it, so that its application can never start. O_EXCL decides.
+// Takes the attempt's claim, if nobody has it, so that its application can never start. Who is first has it for good.
 struct CloseAttempt {
   int attempt = 0;
 };

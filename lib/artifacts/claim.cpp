@@ -10,6 +10,8 @@ namespace vbrain::artifacts {
 namespace {
 
 constexpr std::uint64_t kClaimLimit = 4096;
+// See DurableFile::commit_new. What a claim says is never served, so another name of it gives nothing away.
+constexpr nlink_t kClaimLinks = 2;
 
 std::string encode(const Claim& claim) {
   const nlohmann::json object = {{"format", 1},
@@ -40,19 +42,20 @@ Claim decode(std::string_view text) {
 }  // namespace
 
 ClaimResult take_claim(const Dir& attempt, const Claim& mine) {
-  // 1. The name, exclusively: from here on everybody else loses, also if we die before step 2.
-  auto fd = attempt.create_file(layout::kClaim);
-  if (!fd) return {false, read_claim(attempt).value_or(Claim{})};
-  // 2. Who we are.  3. Both durable, before anything is started.
-  write_all(fd->get(), encode(mine));
-  sync_and_close(std::move(*fd));
-  attempt.sync();
+  // 1. Almost all who lose do so here, also on a volume that takes no more.
+  if (const auto owner = read_claim(attempt)) return {false, *owner};
+  // 2. The whole claim where nobody looks: a name without an owner behind it would be an attempt that nobody may start
+  //    and nobody may close.
+  DurableFile file(attempt);
+  write_all(file.fd(), encode(mine));
+  // 3. Its name, exclusively: from here on everybody else loses. Durable, before anything is started.
+  if (!file.commit_new(layout::kClaim)) return {false, read_claim(attempt).value_or(Claim{})};
   return {true, mine};
 }
 
 std::optional<Claim> read_claim(const Dir& attempt) {
   try {
-    const auto text = attempt.read_file(layout::kClaim, kClaimLimit);
+    const auto text = attempt.read_file(layout::kClaim, kClaimLimit, kClaimLinks);
     if (!text) return std::nullopt;
     return decode(*text);
   } catch (const UnsafeFile&) {

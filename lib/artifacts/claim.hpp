@@ -22,9 +22,9 @@ struct ClaimResult {
   Claim owner{};  // `mine` when won; else what the file says
 };
 
-// Creates `claim` in the attempt's folder with O_EXCL, writes it and fsyncs file and folder before return. Among any
+// Publishes `claim` in the attempt's folder, whole and exclusively, file and folder fsynced before return. Among any
 // number of callers on any number of machines one wins, once: also the winner loses when it asks again. Throws
-// VolumeError; then nobody may start the application.
+// VolumeError; then the caller may not start the application, and the claim is there as a whole or not at all.
 ClaimResult take_claim(const Dir& attempt, const Claim& mine);
 
 // Nothing if nobody has claimed.

@@ -11,8 +11,6 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "base/digest.hpp"
-
 namespace vbrain::artifacts {
 namespace {
 
@@ -248,7 +246,7 @@ bool Dir::make_new(std::string_view path) const {
   return true;
 }
 
-std::optional<OpenFile> Dir::open_file(std::string_view path) const {
+std::optional<OpenFile> Dir::open_file(std::string_view path, nlink_t max_links) const {
   // O_NONBLOCK: a FIFO without a writer would hold the thread for ever. It has no effect on regular files.
   Fd fd(open_beneath(fd_.get(), path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   if (!fd) {
@@ -263,15 +261,15 @@ std::optional<OpenFile> Dir::open_file(std::string_view path) const {
   if (fstat(fd.get(), &found) != 0) fail("stat", path);
   if (!S_ISREG(found.st_mode)) throw UnsafeFile(EINVAL, "not a regular file: " + std::string(path));
   // 0: removed after we opened it, harmless. Above 1: another name may lie where the tenant must not read.
-  if (found.st_nlink > 1) throw UnsafeFile(EMLINK, "more than one link: " + std::string(path));
+  if (found.st_nlink > max_links) throw UnsafeFile(EMLINK, "more than one link: " + std::string(path));
   using namespace std::chrono;
   const auto modified = seconds(found.st_mtim.tv_sec) + nanoseconds(found.st_mtim.tv_nsec);
   return OpenFile{std::move(fd), static_cast<std::uint64_t>(found.st_size),
                   base::TimePoint(duration_cast<milliseconds>(modified))};
 }
 
-std::optional<std::string> Dir::read_file(std::string_view path, std::uint64_t max_bytes) const {
-  const auto file = open_file(path);
+std::optional<std::string> Dir::read_file(std::string_view path, std::uint64_t max_bytes, nlink_t max_links) const {
+  const auto file = open_file(path, max_links);
   if (!file) return std::nullopt;
   if (file->size > max_bytes) throw UnsafeFile(EFBIG, "larger than allowed: " + std::string(path));
   std::string bytes(file->size, '\0');
@@ -380,51 +378,6 @@ void Dir::sync_tree() const {
   std::size_t budget = 256;
   if (!sync_below(fd_.get(), "folder", budget) && syncfs(fd_.get()) != 0) fail("syncfs", "folder");
   sync();
-}
-
-std::string random_name() {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string name;
-  for (const char byte : base::random_bytes(16)) {
-    name += {kDigits[(byte >> 4) & 15], kDigits[byte & 15]};
-  }
-  return name;
-}
-
-DurableFile::DurableFile(const Dir& folder) : folder_(folder) {
-  std::optional<Fd> fd;
-  do {
-    temporary_ = ".vbrain-" + random_name();
-    fd = folder.create_file(temporary_);
-  } while (!fd);
-  fd_ = std::move(*fd);
-}
-
-DurableFile::~DurableFile() {
-  if (!temporary_.empty()) unlinkat(folder_.fd(), temporary_.c_str(), 0);
-}
-
-void DurableFile::commit(std::string_view name, bool sync_folder) {
-  const Split target = split(name);
-  if (!target.parent.empty()) fail("commit", name, EINVAL);
-  sync_and_close(std::move(fd_));
-  if (renameat(folder_.fd(), temporary_.c_str(), folder_.fd(), target.name.c_str()) != 0) fail("rename to", name);
-  temporary_.clear();
-  if (sync_folder) folder_.sync();
-}
-
-void write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("write", "file");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
-void sync_and_close(Fd fd) {
-  sync_fd(fd.get(), "file");
-  if (::close(fd.release()) != 0) fail("close", "file");
 }
 
 }  // namespace vbrain::artifacts

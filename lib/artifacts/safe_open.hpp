@@ -83,10 +83,11 @@ class Dir {
   // Makes one new folder, not durable yet. False if the name is taken.
   bool make_new(std::string_view path) const;
 
-  // Opens a regular file with one link, never blocking on a FIFO. Nothing if absent; UnsafeFile otherwise.
-  std::optional<OpenFile> open_file(std::string_view path) const;
+  // Opens a regular file with at most `max_links` links, never blocking on a FIFO. Nothing if absent; UnsafeFile
+  // otherwise.
+  std::optional<OpenFile> open_file(std::string_view path, nlink_t max_links = 1) const;
   // All of a file of at most `max_bytes`. Nothing if absent; UnsafeFile (EFBIG) if larger.
-  std::optional<std::string> read_file(std::string_view path, std::uint64_t max_bytes) const;
+  std::optional<std::string> read_file(std::string_view path, std::uint64_t max_bytes, nlink_t max_links = 1) const;
   // Creates a new file for writing (O_EXCL). Nothing if the name is taken.
   std::optional<Fd> create_file(std::string_view path) const;
   // Replaces or creates: temporary in the same folder → write → fsync → close → rename → fsync folder.
@@ -133,6 +134,10 @@ class DurableFile {
   // fsync → close → rename to `name` (one component), replacing a file there → fsync of the folder, unless the caller
   // does that once for several.
   void commit(std::string_view name, bool sync_folder = true);
+  // As commit(), but exclusively: among any number of callers on any number of machines one is told true, also on NFS;
+  // for the others, and where the name was taken before, nothing changes. Who reads the file must allow two links: a
+  // moment, or a crash, may lie between the new name and the removal of the temporary one.
+  bool commit_new(std::string_view name);
 
  private:
   const Dir& folder_;

@@ -284,6 +284,7 @@ TEST(Claim, OneWinsOnce) {
   const auto again = take_claim(attempt, *owner);
   EXPECT_FALSE(again.won);
   EXPECT_EQ(again.owner.pod_uid, owner->pod_uid);
+  EXPECT_EQ(attempt.list().size(), 1U) << "who loses leaves nothing behind";
 }
 
 TEST(Claim, WhateverIsThereIsAClaim) {

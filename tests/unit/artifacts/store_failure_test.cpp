@@ -1,18 +1,36 @@
 // What stays visible when the disk fails in the middle of publishing.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <thread>
 
 #include "artifacts/store.hpp"
 #include "unit/artifacts/temp_dir.hpp"
 
 namespace {
 int fsyncs_until_failure = 0;  // 0: none fails
+enum class Links { kWork, kUnknown, kAnswerLost };
+std::atomic<Links> links = Links::kWork;
+}  // namespace
+
+// These stand in for the C library's in this program.
+extern "C" int linkat(int from_dir, const char* from, int to_dir, const char* to, int flags) {
+  if (links == Links::kUnknown) {
+    errno = EPERM;
+    return -1;
+  }
+  const auto done = static_cast<int>(syscall(SYS_linkat, from_dir, from, to_dir, to, flags));
+  if (done != 0 || links == Links::kWork) return done;
+  errno = EEXIST;  // what an NFS server says to the request that was sent again
+  return -1;
 }
 
-// Stands in for the C library's in this program.
 extern "C" int fsync(int fd) {
   if (fsyncs_until_failure > 0 && --fsyncs_until_failure == 0) {
     errno = EIO;
@@ -83,6 +101,82 @@ TEST_F(StoreFailure, ARepositoryThatIsNotPublishedIsNotVisible) {
     ++failures;
   }
   EXPECT_GE(failures, 5);
+}
+
+class ClaimFailure : public ::testing::Test {
+ protected:
+  ~ClaimFailure() override {
+    fsyncs_until_failure = 0;
+    links = Links::kWork;
+  }
+  static Claim claim_of(const std::string& uid) { return {.by = Claim::By::kRunner, .pod_uid = uid, .time = kTime}; }
+  // How many of some threads win.
+  int race() {
+    std::atomic<int> won = 0;
+    std::vector<std::jthread> runners;
+    for (int i = 0; i < 8; ++i) {
+      runners.emplace_back(
+          [&, i] { won += take_claim(Dir::open(temp_.path()), claim_of("pod-" + std::to_string(i))).won; });
+    }
+    runners.clear();
+    return won;
+  }
+
+  vbrain::testing::TempDir temp_;
+  Dir attempt_ = Dir::open(temp_.path());
+};
+
+TEST_F(ClaimFailure, AFullVolumeLeavesNoClaim) {
+  // No file may grow: as on a full volume a name can be had, and no byte behind it.
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+  bool thrown = false;
+  try {
+    take_claim(attempt_, claim_of("pod-1"));
+  } catch (const VolumeError&) {
+    thrown = true;
+  }
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_TRUE(thrown);
+  EXPECT_FALSE(read_claim(attempt_));
+  EXPECT_TRUE(attempt_.list().empty());
+  EXPECT_TRUE(take_claim(attempt_, claim_of("pod-2")).won) << "whoever comes when there is room again";
+}
+
+TEST_F(ClaimFailure, IsThereAsAWholeOrNotAtAll) {
+  fsyncs_until_failure = 1;
+  EXPECT_THROW(take_claim(attempt_, claim_of("pod-1")), VolumeError);
+  EXPECT_FALSE(read_claim(attempt_));
+  fsyncs_until_failure = 2;
+  EXPECT_THROW(take_claim(attempt_, claim_of("pod-1")), VolumeError) << "nobody knows whether the name will stay";
+  EXPECT_EQ(read_claim(attempt_)->pod_uid, "pod-1");
+  EXPECT_FALSE(take_claim(attempt_, claim_of("pod-1")).won);
+}
+
+TEST_F(ClaimFailure, ACrashBetweenItsTwoNamesIsHarmless) {
+  ASSERT_TRUE(take_claim(attempt_, claim_of("pod-1")).won);
+  std::filesystem::create_hard_link(temp_ / "claim", temp_ / ".vbrain-left-over");
+  EXPECT_EQ(read_claim(attempt_)->pod_uid, "pod-1");
+  EXPECT_EQ(take_claim(attempt_, claim_of("pod-2")).owner.pod_uid, "pod-1");
+  std::filesystem::create_hard_link(temp_ / "claim", temp_ / "third");
+  EXPECT_EQ(read_claim(attempt_)->by, Claim::By::kUnknown) << "not of our making";
+}
+
+TEST_F(ClaimFailure, OneWinsWhereThereAreNoHardLinks) {
+  links = Links::kUnknown;
+  EXPECT_EQ(race(), 1);
+  EXPECT_EQ(read_claim(attempt_)->by, Claim::By::kRunner);
+  EXPECT_EQ(attempt_.list().size(), 1U);
+}
+
+TEST_F(ClaimFailure, OneWinsThoughItsAnswerWasLost) {
+  links = Links::kAnswerLost;
+  EXPECT_EQ(race(), 1);
+  EXPECT_EQ(attempt_.list().size(), 1U);
 }
 
 }  // namespace
