@@ -242,13 +242,18 @@ class AttemptRules {
   // Ends an attempt that has not started, after making sure that it never will.
   Plan give_up_unstarted(const Verdict& verdict, const PodSighting* sighting) {
     if (!s_.files || !s_.files->claim) return Plan::of(CloseAttempt{attempt_});
-    if (s_.files->claim->by != artifacts::Claim::By::kController) {
-      // It has started after all; the kubelet will say so.
-      if (sighting == nullptr) return without_pod(nullptr);
-      plan_.wake_after(kAskAgain);
-      return plan_;
+    const artifacts::Claim& claim = *s_.files->claim;
+    if (claim.by == artifacts::Claim::By::kController) return finish(verdict, sighting);
+    if (sighting == nullptr) return without_pod(nullptr);
+    const kube::ObjectMeta& pod = sighting->pod->meta;
+    // An earlier pod of its name was quicker, or nobody can say who was. This one can only lose the claim, so it goes,
+    // and what the other has left is waited for as long as for any pod that is gone.
+    if (claim.by != artifacts::Claim::By::kRunner || claim.pod_uid != pod.uid) {
+      return Plan::of(StopPod{pod.name, pod.uid});
     }
-    return finish(verdict, sighting);
+    // It has started after all; the kubelet will say so.
+    plan_.wake_after(kAskAgain);
+    return plan_;
   }
 
   Plan finish(Verdict verdict, const PodSighting* sighting) {

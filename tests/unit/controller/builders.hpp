@@ -180,6 +180,10 @@ inline AttemptFiles claimed_by_runner() {
 inline AttemptFiles closed() {
   return claimed_by(artifacts::Claim::By::kController, "");
 }
+// Somebody has it, and nobody can say who: an older version may have died while it wrote.
+inline AttemptFiles unreadable() {
+  return claimed_by(artifacts::Claim::By::kUnknown, "");
+}
 inline AttemptFiles sealed(artifacts::Outcome outcome = an_outcome(), std::string uid = kPodUid) {
   AttemptFiles files = claimed_by(artifacts::Claim::By::kRunner, uid);
   artifacts::Manifest manifest;

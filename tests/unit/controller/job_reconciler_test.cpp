@@ -310,6 +310,20 @@ TEST(JobReconciler, AManifestThatIsNoneIsNotWaitedForForEver) {
   EXPECT_EQ(world.status()["reason"], "PodLost");
 }
 
+// An older version wrote the claim under its name, and could die, or find the volume full, before a byte was there.
+TEST(JobReconciler, AnEmptyClaimHoldsNobodyUpForEver) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.behave(1, {.kind = Behaviour::Kind::kImageMissing});
+  world.step();
+  world.attempt_folder(1).create_file("claim");
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Failed");
+  EXPECT_EQ(world.status()["reason"], "PodLost");
+  EXPECT_EQ(world.pods(), 0u);
+}
+
 TEST(JobReconciler, APodOfTheSameNameButAnotherUidIsNotStopped) {
   World world;
   world.add_application();

@@ -55,7 +55,7 @@ TEST(Plan, NeverDoublesAndNeverGoesBack) {
     return pod;
   };
   const auto some_files = [&] {
-    switch (pick(5)) {
+    switch (pick(7)) {
       case 0:
         return unclaimed();
       case 1:
@@ -64,6 +64,10 @@ TEST(Plan, NeverDoublesAndNeverGoesBack) {
         return closed();
       case 3:
         return sealed(testing::an_outcome(kExit, 3));
+      case 4:
+        return testing::unreadable();
+      case 5:
+        return sealed(testing::an_outcome(), "earlier");
       default:
         return sealed();
     }

@@ -2,12 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <ostream>
-#include <sstream>
-
 #include "controller/folder_rules.hpp"
-#include "unit/controller/builders.hpp"
-#include "unit/controller/plan_text.hpp"
+#include "unit/controller/plan_cases.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -17,32 +13,17 @@ using std::chrono::seconds;
 using testing::at;
 using testing::claimed_by_runner;
 using testing::closed;
+using testing::expect_all;
 using testing::kPodUid;
 using testing::PodOf;
 using testing::Scene;
 using testing::sealed;
 using testing::text_of;
 using testing::unclaimed;
+using testing::unreadable;
 
 constexpr auto kExit = artifacts::Outcome::Kind::kExit;
 constexpr auto kClaimLost = artifacts::Outcome::Kind::kClaimLost;
-
-struct Case {
-  const char* when;
-  Scene scene;
-  const char* want;
-  std::optional<milliseconds> want_wake = {};
-};
-
-void expect_all(const std::vector<Case>& cases) {
-  for (const Case& c : cases) {
-    const Plan got = plan(c.scene.build());
-    EXPECT_EQ(text_of(got), c.want) << c.when;
-    if (c.want_wake) {
-      EXPECT_EQ(got.requeue_after, c.want_wake) << c.when;
-    }
-  }
-}
 
 TEST(Plan, QueuedJobs) {
   expect_all({
@@ -160,7 +141,24 @@ TEST(Plan, PendingPods) {
        Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600).files(closed()).backoff_limit(1),
        "status Started Retrying 2"},
       {"too late, but the runner was quicker",
-       Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600).files(claimed_by_runner()), ""},
+       Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600).files(claimed_by_runner()), "",
+       seconds(10)},
+      {"too late, and an earlier pod of its name holds the claim: it can only lose",
+       Scene()
+           .attempt(1)
+           .pod(back_off, 5'000)
+           .pre_running_deadline(600)
+           .after(600)
+           .files(sealed(testing::an_outcome(), "earlier")),
+       "stop-pod 1"},
+      {"too late, and who holds the claim can't be read",
+       Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600).files(unreadable()), "stop-pod 1"},
+      {"that was stopped, and goes", Scene().attempt(1).gone(back_off).files(unreadable()), "status Started PodLost 1"},
+      {"that was stopped, and went", Scene().attempt(1).gone(back_off).files(unreadable()).lost_for(300),
+       "status Failed PodLost 1 warning"},
+      {"the earlier pod's outcome counts",
+       Scene().attempt(1).gone(back_off).files(sealed(testing::an_outcome(), "earlier")),
+       "status Finished Completed 1 event"},
       {"no such image name", Scene().attempt(1).pod(PodOf().waiting("InvalidImageName")), "close 1"},
       {"no such image name, closed: no retry can help",
        Scene().attempt(1).pod(PodOf().waiting("InvalidImageName")).files(closed()).backoff_limit(5),
