@@ -190,11 +190,16 @@ class AttemptRules {
   // --- The attempt is claimed and has no pod yet.
 
   Plan before_pod() {
+    // No time is counted while it is held, and all of it begins anew when it goes on: as batch/v1 Jobs do.
+    const bool was_held = s_.job.status.reason == kSuspendedReason;
+    if (s_.job.spec.suspend && !s_.job.spec.cancel) {
+      return was_held ? Plan{} : Plan::of(WriteStatus{with_suspension(s_), {}});
+    }
+    if (was_held && !s_.job.spec.cancel) return Plan::of(WriteStatus{with_resumption(s_), {}});
     if (const auto order = stop_order()) {
       return give_up_unstarted({.reason = order->reason, .message = order->message}, nullptr);
     }
     if (s_.refusal) return with_refusal(*s_.refusal);
-    if (s_.job.spec.suspend) return wait_because("Suspended", "held until spec.suspend is false", {});
     if (const auto next = s_.job.status.next_attempt_time) {
       // A clock that was set back must not turn a wait of seconds into one of years.
       const milliseconds wait = *next - s_.now;

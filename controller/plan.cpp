@@ -106,7 +106,9 @@ Plan plan_queued(const Snapshot& snapshot) {
   const auto wait_because = [&](std::string_view reason, const std::string& message) {
     return job.status.reason == reason ? Plan{} : Plan::of(WriteStatus{with_reason(snapshot, reason, message), {}});
   };
-  if (job.spec.suspend) return wait_because("Suspended", "held until spec.suspend is false");
+  if (job.spec.suspend) {
+    return job.status.reason == kSuspendedReason ? Plan{} : Plan::of(WriteStatus{with_suspension(snapshot), {}});
+  }
   if (!snapshot.application) {
     return wait_because("UnknownApplication",
                         "waiting: there is no Application with applicationId '" + job.spec.application_id + "'");

@@ -80,10 +80,12 @@ WriteStatus finish(job::JobStatus status, const Snapshot& snapshot, bool succeed
 
 base::TimePoint attempt_start(const Snapshot& snapshot) {
   const job::JobStatus& status = snapshot.job.status;
-  // The write that claims an attempt after the first is the one that records the end of the attempt before.
+  // The write that claims an attempt after the first is the one that records the end of the attempt before. The job's
+  // own start is later only after a suspension.
   for (const job::AttemptRecord& record : status.attempt_history) {
     if (record.attempt == status.attempts - 1 && record.completion_time) {
-      return std::max(*record.completion_time, status.next_attempt_time.value_or(*record.completion_time));
+      return std::max({*record.completion_time, status.next_attempt_time.value_or(*record.completion_time),
+                       status.start_time.value_or(*record.completion_time)});
     }
   }
   return status.start_time.value_or(snapshot.now);
@@ -102,6 +104,19 @@ job::JobStatus with_reason(const Snapshot& snapshot, std::string_view reason, st
   if (suspended || status.condition("Suspended") != nullptr) {
     set_condition(status, snapshot, "Suspended", suspended, suspended ? "Suspended" : "Resumed", "");
   }
+  return status;
+}
+
+job::JobStatus with_suspension(const Snapshot& snapshot) {
+  return with_reason(snapshot, kSuspendedReason, "held until spec.suspend is false");
+}
+
+job::JobStatus with_resumption(const Snapshot& snapshot) {
+  const std::string attempt = "attempt " + std::to_string(snapshot.job.status.attempts);
+  const bool is_first = snapshot.job.status.attempts == 1;
+  job::JobStatus status = with_reason(snapshot, is_first ? "Starting" : "Retrying",
+                                      is_first ? attempt + " is on its way to a node" : attempt + " follows");
+  status.start_time = snapshot.now;
   return status;
 }
 

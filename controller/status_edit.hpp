@@ -14,6 +14,14 @@ namespace vbrain::controller {
 job::JobStatus with_reason(const Snapshot& snapshot, std::string_view reason, std::string_view message,
                            std::string_view node = {});
 
+inline constexpr std::string_view kSuspendedReason = "Suspended";
+
+// The job is held, before its first attempt or between two.
+job::JobStatus with_suspension(const Snapshot& snapshot);
+
+// A job with an attempt goes on after it was held. Its time begins anew.
+job::JobStatus with_resumption(const Snapshot& snapshot);
+
 // The first attempt is claimed.
 job::JobStatus with_first_attempt(const Snapshot& snapshot);
 
@@ -46,7 +54,7 @@ WriteStatus with_end_unstarted(const Snapshot& snapshot, std::string_view reason
 // ended must not go on for ever because of how its end is told.
 job::JobStatus bare_facts(const job::JobStatus& status);
 
-// When the current attempt was claimed.
+// When the current attempt was claimed, or went on after a suspension.
 base::TimePoint attempt_start(const Snapshot& snapshot);
 
 }  // namespace vbrain::controller

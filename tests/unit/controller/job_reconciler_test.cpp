@@ -134,6 +134,33 @@ TEST(JobReconciler, TheDeadlineStopsTheApplication) {
   EXPECT_EQ(world.status()["reason"], "DeadlineExceeded");
 }
 
+TEST(JobReconciler, AJobSuspendedForDaysBetweenAttemptsGoesOn) {
+  World world;
+  world.add_application([](json& spec) {
+    spec["backoffLimit"] = 1;
+    spec["activeDeadlineSeconds"] = 3'600;
+    spec["preRunningDeadlineSeconds"] = 60;
+  });
+  world.add_job();
+  world.behave(1, {.exit_code = 3});
+  world.when_running(1, [](World& w) { w.patch_spec({{"suspend", true}}); });
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["reason"], "Suspended");
+  EXPECT_EQ(world.status()["attempts"], 2);
+  world.clock.advance(std::chrono::hours(48));
+  ASSERT_TRUE(world.run()) << "still held";
+  EXPECT_EQ(world.status()["phase"], "Started");
+  world.patch_spec({{"suspend", false}});
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Finished") << world.status();
+  EXPECT_EQ(world.starts_in_all(), 2);
+  for (const json& condition : world.status()["conditions"]) {
+    if (condition["type"] == "Suspended") {
+      EXPECT_EQ(condition["status"], "False");
+    }
+  }
+}
+
 TEST(JobReconciler, DeleteLeavesNothing) {
   World world;
   world.add_application();

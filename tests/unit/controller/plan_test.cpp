@@ -89,37 +89,6 @@ TEST(Plan, WhatOnlyTheVolumeKnows) {
   EXPECT_EQ(text_of(plan(ordinary)), "status Started PodLost 1") << "a node's clock may go wrong";
 }
 
-TEST(Plan, BeforeThePodIsMade) {
-  const PodRefusal quota{.reason = "QuotaExceeded", .message = "waiting"};
-  const PodRefusal invalid{.reason = "InvalidTemplate", .message = "no", .hopeless = true};
-  expect_all({
-      {"claimed", Scene().attempt(1), "create-pod 1"},
-      {"second attempt", Scene().attempt(2), "create-pod 2"},
-      {"not before its time", Scene().attempt(2).next_attempt_at(7), "", seconds(7)},
-      {"at its time", Scene().attempt(2).next_attempt_at(0), "create-pod 2"},
-      {"the clock was set back by years", Scene().attempt(2).next_attempt_at(300'000'000), "create-pod 2"},
-      {"suspended meanwhile", Scene().attempt(2).suspended(), "status Started Suspended 2"},
-      {"the Application went away", Scene().attempt(2).without_application(), "status Started UnknownApplication 2"},
-      {"quota", Scene().attempt(1).refused(quota), "status Started QuotaExceeded 1"},
-      {"quota, said", Scene().attempt(1).refused(quota).reason("QuotaExceeded"), "", seconds(10)},
-      {"quota, for three minutes", Scene().attempt(1).refused(quota).reason("QuotaExceeded").after(200), "",
-       seconds(50)},
-      {"quota, for half an hour", Scene().attempt(1).refused(quota).reason("QuotaExceeded").after(1'800), "",
-       seconds(120)},
-      {"quota for too long", Scene().attempt(1).refused(quota).pre_running_deadline(60).after(60), "close 1"},
-      {"quota for too long, closed",
-       Scene().attempt(1).refused(quota).pre_running_deadline(60).after(60).files(closed()),
-       "status Failed QuotaExceeded 1 warning"},
-      {"refused for good, closed", Scene().attempt(1).refused(invalid).files(closed()).backoff_limit(9),
-       "status Failed InvalidTemplate 1 warning"},
-      {"refused for good, but another's pod has begun", Scene().attempt(1).refused(invalid).files(claimed_by_runner()),
-       "status Started PodLost 1"},
-      {"refused for good", Scene().attempt(1).refused(invalid), "close 1"},
-      {"cancelled", Scene().attempt(1).cancelled(), "close 1"},
-      {"deadline over while waiting", Scene().attempt(2).deadline(60).after(61), "close 2"},
-  });
-}
-
 TEST(Plan, PendingPods) {
   const PodOf pull = PodOf().waiting("ErrImagePull", "not found");
   const PodOf back_off = PodOf().waiting("ImagePullBackOff");
@@ -423,17 +392,6 @@ TEST(Plan, EndOfAFailedJobHasTheConditionForKubectlWait) {
   EXPECT_EQ(status.condition("Failed")->reason, "NonZeroExit");
   EXPECT_EQ(status.exit_code, 3);
   EXPECT_FALSE(status.accepted_attempt);
-}
-
-TEST(Plan, SuspendedConditionComesAndGoes) {
-  Scene scene = Scene().suspended();
-  const job::JobStatus held = std::get<WriteStatus>(plan(scene.build()).actions.at(0)).status;
-  ASSERT_NE(held.condition("Suspended"), nullptr);
-  EXPECT_EQ(held.condition("Suspended")->status, "True");
-  Snapshot resumed = Scene().build();
-  resumed.job.status = held;
-  const job::JobStatus started = std::get<WriteStatus>(plan(resumed).actions.at(0)).status;
-  EXPECT_EQ(started.condition("Suspended")->status, "False");
 }
 
 }  // namespace
