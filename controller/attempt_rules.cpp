@@ -114,7 +114,11 @@ class AttemptRules {
       return give_up_unstarted({.reason = view.waiting_reason, .message = view.waiting_message, .hopeless = true},
                                &sighting);
     }
-    if (const auto overdue = overdue_start(view.waiting_reason, view.waiting_message)) {
+    // The attempt may have waited for a quota before: that was not its pod's fault. The API server's clock may be
+    // ahead.
+    const base::TimePoint made = std::min(sighting.pod->meta.creation_timestamp, s_.now);
+    const base::TimePoint start = std::max(attempt_start(s_), made);
+    if (const auto overdue = overdue_start(start, view.waiting_reason, view.waiting_message)) {
       return give_up_unstarted(*overdue, &sighting);
     }
     if (view.waiting_reason.empty()) return plan_;
@@ -220,8 +224,9 @@ class AttemptRules {
     if (refusal.hopeless) {
       return give_up_unstarted({.reason = refusal.reason, .message = refusal.message, .hopeless = true}, nullptr);
     }
-    if (const auto overdue = overdue_start(refusal.reason, refusal.message))
-      return give_up_unstarted(*overdue, nullptr);
+    const auto overdue =
+        refusal.capacity ? std::nullopt : overdue_start(attempt_start(s_), refusal.reason, refusal.message);
+    if (overdue) return give_up_unstarted(*overdue, nullptr);
     // Nobody tells when a quota has room again. The longer it lasted, the less a moment more matters.
     plan_.wake_after(std::clamp((s_.now - attempt_start(s_)) / 4, kAskAgain, kAskAgainAtMost));
     return wait_because(refusal.reason, refusal.message, {});
@@ -229,10 +234,10 @@ class AttemptRules {
 
   // --- Ends.
 
-  // The verdict over an attempt that has not started in time.
-  std::optional<Verdict> overdue_start(std::string_view reason, std::string_view message) {
+  // The verdict over an attempt that has not started in time, counted from `start`.
+  std::optional<Verdict> overdue_start(base::TimePoint start, std::string_view reason, std::string_view message) {
     const seconds limit(s_.application ? s_.application->pre_running_deadline_seconds : 3600);
-    const milliseconds left = attempt_start(s_) + limit - s_.now;
+    const milliseconds left = start + limit - s_.now;
     if (left > milliseconds(0)) {
       plan_.wake_after(left);
       return std::nullopt;

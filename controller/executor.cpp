@@ -56,7 +56,7 @@ std::optional<PodRefusal> refusal_of(const Error& error) {
   if (is_refused(error)) return for_good;
   if (error.code != ErrorCode::kForbidden) return std::nullopt;
   if (error.message.find("exceeded quota") != std::string::npos) {
-    return PodRefusal{.reason = "QuotaExceeded", .message = "waiting: " + message};
+    return PodRefusal{.reason = "QuotaExceeded", .message = "waiting: " + message, .capacity = true};
   }
   if (error.message.find("violates PodSecurity") != std::string::npos) return for_good;
   return PodRefusal{.reason = "PodForbidden", .message = "the pod was refused: " + message};
@@ -203,6 +203,9 @@ Result<PreparedAttempt, PodRefusal> Executor::prepare(const job::Job& job, int a
 }
 
 Executor::Outcome Executor::run(const CreatePod& action, Snapshot& snapshot, std::stop_token stop) {
+  const std::string& application = snapshot.application->meta.name;
+  snapshot.refusal = quota_.look(application, parts_.clock.steady());
+  if (snapshot.refusal) return std::nullopt;
   auto prepared = prepare(snapshot.job, action.attempt);
   if (!prepared) {
     snapshot.refusal = std::move(prepared.error());
@@ -227,10 +230,10 @@ Executor::Outcome Executor::run(const CreatePod& action, Snapshot& snapshot, std
   }
   const auto body = build_pod(*snapshot.application, snapshot.job, action.attempt, prepared->paths, parts_.pod);
   if (!body) {
-    snapshot.refusal = PodRefusal{.reason = "InvalidTemplate",
-                                  .message = "the template of Application '" + snapshot.application->meta.name +
-                                             "' can't be run: " + body.error(),
-                                  .hopeless = true};
+    snapshot.refusal =
+        PodRefusal{.reason = "InvalidTemplate",
+                   .message = "the template of Application '" + application + "' can't be run: " + body.error(),
+                   .hopeless = true};
     return std::nullopt;
   }
   base::failpoint("controller.before-pod");
@@ -238,6 +241,7 @@ Executor::Outcome Executor::run(const CreatePod& action, Snapshot& snapshot, std
   base::failpoint("controller.pod-created");
   if (created) {
     pods_created_.Increment();
+    quota_.note_created(application);
     snapshot.pods.push_back({.pod = std::make_shared<const kube::Pod>(std::move(*created))});
     return std::nullopt;
   }
@@ -251,6 +255,9 @@ Executor::Outcome Executor::run(const CreatePod& action, Snapshot& snapshot, std
     return std::nullopt;
   }
   snapshot.refusal = refusal_of(created.error());
+  if (snapshot.refusal && snapshot.refusal->capacity) {
+    quota_.note_refused(application, *snapshot.refusal, parts_.clock.steady());
+  }
   if (snapshot.refusal) return std::nullopt;
   return ReconcileResult::retryable(created.error());
 }

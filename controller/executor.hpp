@@ -9,6 +9,7 @@
 #include "base/metrics.hpp"
 #include "controller/action.hpp"
 #include "controller/pod_builder.hpp"
+#include "controller/quota_memo.hpp"
 #include "controller/snapshot.hpp"
 #include "controller/volume.hpp"
 #include "kube/client.hpp"
@@ -71,6 +72,7 @@ class Executor {
   bool is_without_effect(const kube::Error& error, const job::Job& before, std::stop_token stop);
 
   Parts parts_;
+  QuotaMemo quota_;
   prometheus::Counter& pods_created_;
   prometheus::Counter& jobs_finished_;
   prometheus::Counter& jobs_failed_;

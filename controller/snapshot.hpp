@@ -40,6 +40,7 @@ struct PodRefusal {
   std::string reason;
   std::string message;
   bool hopeless = false;  // the same request will be refused again
+  bool capacity = false;  // there is no room: waited for without bound, as for a turn
 };
 
 // Whether a job that has not begun may begin, or others of its Client or Application come first.

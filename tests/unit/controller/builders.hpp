@@ -89,6 +89,9 @@ class PodOf {
   PodOf& uid(std::string value) {
     return edit([&] { pod_.meta.uid = std::move(value); });
   }
+  PodOf& made_at(std::int64_t seconds) {
+    return edit([&] { pod_.meta.creation_timestamp = at(seconds); });
+  }
   PodOf& on_node(std::string node = "node1") {
     return edit([&] { pod_.node_name = std::move(node); });
   }

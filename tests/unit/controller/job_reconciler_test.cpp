@@ -230,7 +230,7 @@ void refuse_pods(World& world, int times, int status, const char* reason, const 
 
 TEST(JobReconciler, AFullQuotaIsWaitedForAndSeen) {
   World world;
-  world.add_application();
+  world.add_application([](json& spec) { spec["preRunningDeadlineSeconds"] = 1; });
   world.add_job();
   refuse_pods(world, 3, 403, "Forbidden", "pods \"x\" is forbidden: exceeded quota: compute");
   EXPECT_EQ(world.step().kind, kube::ReconcileResult::Kind::kAfter);

@@ -16,7 +16,8 @@ using testing::Scene;
 using testing::text_of;
 
 TEST(Plan, BeforeThePodIsMade) {
-  const PodRefusal quota{.reason = "QuotaExceeded", .message = "waiting"};
+  const PodRefusal quota{.reason = "QuotaExceeded", .message = "waiting", .capacity = true};
+  const PodRefusal forbidden{.reason = "PodForbidden", .message = "no"};
   const PodRefusal invalid{.reason = "InvalidTemplate", .message = "no", .hopeless = true};
   expect_all({
       {"claimed", Scene().attempt(1), "create-pod 1"},
@@ -32,10 +33,14 @@ TEST(Plan, BeforeThePodIsMade) {
        seconds(50)},
       {"quota, for half an hour", Scene().attempt(1).refused(quota).reason("QuotaExceeded").after(1'800), "",
        seconds(120)},
-      {"quota for too long", Scene().attempt(1).refused(quota).pre_running_deadline(60).after(60), "close 1"},
-      {"quota for too long, closed",
-       Scene().attempt(1).refused(quota).pre_running_deadline(60).after(60).files(closed()),
-       "status Failed QuotaExceeded 1 warning"},
+      {"quota, beyond preRunningDeadlineSeconds: there will be room",
+       Scene().attempt(1).refused(quota).reason("QuotaExceeded").pre_running_deadline(60).after(90'000), "",
+       seconds(120)},
+      {"quota, beyond activeDeadlineSeconds", Scene().attempt(1).refused(quota).deadline(60).after(60), "close 1"},
+      {"forbidden for too long", Scene().attempt(1).refused(forbidden).pre_running_deadline(60).after(60), "close 1"},
+      {"forbidden for too long, closed",
+       Scene().attempt(1).refused(forbidden).pre_running_deadline(60).after(60).files(closed()),
+       "status Failed PodForbidden 1 warning"},
       {"refused for good, closed", Scene().attempt(1).refused(invalid).files(closed()).backoff_limit(9),
        "status Failed InvalidTemplate 1 warning"},
       {"refused for good, but another's pod has begun", Scene().attempt(1).refused(invalid).files(claimed_by_runner()),
@@ -55,6 +60,17 @@ TEST(Plan, SuspendedConditionComesAndGoes) {
   resumed.job.status = held;
   const job::JobStatus started = std::get<WriteStatus>(plan(resumed).actions.at(0)).status;
   EXPECT_EQ(started.condition("Suspended")->status, "False");
+}
+
+TEST(Plan, AWaitForAQuotaIsNotThePodsFault) {
+  const PodOf pull = PodOf().waiting("ErrImagePull").made_at(5'000);
+  const PodOf ahead = PodOf().waiting("ErrImagePull").made_at(90'000);
+  const auto of = [](const PodOf& pod) { return Scene().attempt(1).pod(pod, 5'000).pre_running_deadline(60); };
+  expect_all({
+      {"its pod was made a moment ago", of(pull).reason("ErrImagePull").after(4'959), "", seconds(1)},
+      {"its pod has had its time", of(pull).after(4'960), "close 1"},
+      {"by a clock that is ahead of ours", of(ahead).reason("ErrImagePull").after(5'000), "", seconds(60)},
+  });
 }
 
 // As batch/v1 Jobs: what is suspended has all its time when it goes on.
