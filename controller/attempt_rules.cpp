@@ -138,7 +138,7 @@ class AttemptRules {
     }
     if (!s_.files) return Plan::of(InspectAttempt{attempt_});
     if (!s_.files->claim) return Plan::of(CloseAttempt{attempt_});
-    if (const auto verdict = judge_files(*s_.files)) return finish(*verdict, &sighting);
+    if (const auto verdict = judge_files(*s_.files)) return finish_deleted(*verdict, sighting);
     return finish({.reason = "NodeLost",
                    .message = "its node has not answered since the pod was told to stop",
                    .disrupted = true,
@@ -151,17 +151,20 @@ class AttemptRules {
   Plan without_pod(const PodSighting* last_seen) {
     if (!s_.files || !s_.pod_asked_for) return Plan::of(InspectAttempt{attempt_});
     const bool ended = last_seen != nullptr && look_at(*last_seen->pod).stage == Stage::kEnded;
-    auto verdict = ended ? judge_pod(*last_seen->pod, &*s_.files) : judge_files(*s_.files);
-    if (verdict) {
-      if (last_seen != nullptr && !verdict->succeeded && was_disrupted(*last_seen)) verdict->disrupted = true;
-      if (last_seen != nullptr && verdict->reason == kClosedReason) {
-        verdict->reason = "PodDeleted";
-        verdict->message = "the pod was deleted before its application started";
-      }
-      return finish(*verdict, last_seen);
-    }
+    const auto verdict = ended ? judge_pod(*last_seen->pod, &*s_.files) : judge_files(*s_.files);
+    if (verdict) return last_seen != nullptr ? finish_deleted(*verdict, *last_seen) : finish(*verdict, nullptr);
     if (!s_.files->claim) return Plan::of(CloseAttempt{attempt_});
     return wait_for_manifest(last_seen);
+  }
+
+  // The volume tells of an attempt whose pod was deleted, what its last sight tells of who did so.
+  Plan finish_deleted(Verdict verdict, const PodSighting& last_seen) {
+    if (!verdict.succeeded && was_disrupted(last_seen)) verdict.disrupted = true;
+    if (verdict.reason == kClosedReason) {
+      verdict.reason = "PodDeleted";
+      verdict.message = "the pod was deleted before its application started";
+    }
+    return finish(std::move(verdict), &last_seen);
   }
 
   static bool was_disrupted(const PodSighting& sighting) {

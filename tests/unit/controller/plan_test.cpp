@@ -238,6 +238,16 @@ TEST(Plan, NodesThatDoNotAnswer) {
       {"within grace", Scene().attempt(1).pod(stopping, 1'000), "", seconds(299)},
       {"too long", Scene().attempt(1).pod(stopping, 300'000), "inspect 1"},
       {"too long, never claimed", Scene().attempt(1).pod(stopping, 300'000).files(unclaimed()), "close 1"},
+      {"too long, never started", Scene().attempt(1).pod(stopping, 300'000).files(closed()),
+       "status Failed PodDeleted 1 warning"},
+      {"too long, never started, and the cluster's doing: not counted",
+       Scene().attempt(1).pod(PodOf().stopping().disrupted(), 300'000).files(closed()), "status Started Retrying 2"},
+      {"too long, failed before its node went, and the cluster's doing",
+       Scene()
+           .attempt(1)
+           .pod(PodOf().running().stopping().disrupted(), 300'000)
+           .files(sealed(testing::an_outcome(kExit, 3))),
+       "status Started Retrying 2"},
       {"too long, running for all we know: not counted",
        Scene().attempt(1).pod(stopping, 300'000).files(claimed_by_runner()), "status Started Retrying 2"},
       {"too long, but it was done", Scene().attempt(1).pod(stopping, 300'000).files(sealed()),
