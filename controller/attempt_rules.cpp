@@ -172,21 +172,25 @@ class AttemptRules {
     return condition != nullptr && condition->status == "True";
   }
 
-  // The attempt was claimed before the job's resource was made, anew, and the API server has no pod of its claim: that
-  // was another life, in a cluster that is gone or with a resource that is.
+  // The attempt was claimed before the job's resource was made, anew: in another life, in a cluster that is gone or
+  // with a resource that is.
   bool is_of_an_earlier_life() const {
     const auto& claim = s_.files->claim;
-    return is_recovered(s_.job) && s_.pod_asked_for && claim && claim->by == artifacts::Claim::By::kRunner &&
-           claim->time < s_.job.meta.creation_timestamp && claim->pod_uid != s_.alien_pod_uid;
+    return is_recovered(s_.job) && claim && claim->by == artifacts::Claim::By::kRunner &&
+           claim->time < s_.job.meta.creation_timestamp;
   }
+
+  // The API server has no pod of the claim.
+  bool is_known_to_have_no_pod() const { return s_.pod_asked_for && s_.files->claim->pod_uid != s_.alien_pod_uid; }
 
   // The runner claimed, and nobody can say that its container has ended: it may still compute on a node that is cut
   // off, and its manifest may still come.
   Plan wait_for_manifest(const PodSighting* sighting) {
-    if (s_.lost_for >= s_.rules.node_loss_timeout || (sighting == nullptr && is_of_an_earlier_life())) {
+    const bool earlier_life = sighting == nullptr && is_of_an_earlier_life();
+    if (s_.lost_for >= s_.rules.node_loss_timeout || (earlier_life && is_known_to_have_no_pod())) {
       return finish({.reason = "PodLost",
                      .message = "its pod is gone and has left no outcome",
-                     .disrupted = sighting != nullptr && was_disrupted(*sighting),
+                     .disrupted = earlier_life || (sighting != nullptr && was_disrupted(*sighting)),
                      .claimed = true},
                     sighting);
     }

@@ -71,6 +71,9 @@ void JobMemory::note_deleted(const std::string& job, std::shared_ptr<const kube:
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(job);
   if (found == entries_.end()) return;
+  // One of an earlier Job of this name tells nothing of this one.
+  const kube::OwnerReference* owner = pod->meta.controller_owner();
+  if (owner == nullptr || owner->uid != found->second.uid) return;
   PodEntry& entry = found->second.pods[pod->meta.uid];
   entry.pod = std::move(pod);
   entry.gone = true;

@@ -29,7 +29,7 @@ class JobMemory {
   void note_write(const std::string& old_version, const job::Job& now);
   // The pods as a pass left them: made, told to stop.
   void note_pods(const std::string& job, const std::vector<PodSighting>& pods, base::SteadyPoint now);
-  // A pod was deleted. Ignored for jobs without an entry.
+  // A pod was deleted. Ignored for jobs without an entry, and if it was another Job's of this name.
   void note_deleted(const std::string& job, std::shared_ptr<const kube::Pod> pod);
   void note_archived(const std::string& job);
   bool archived(const std::string& job) const;

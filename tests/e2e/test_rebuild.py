@@ -68,7 +68,7 @@ def test_the_cluster_is_rebuilt_over_the_same_volume():
     tenants.wait_for = wait_for_key  # the pods' own addresses are out of reach
     command = ["python3", "-c", PROBE]
     nowhere = {"nodeSelector": {"e2e": "no-such-node"}}
-    platform.apply(application("Survivor", platform.tutorial_image, command, backoffLimit=1),
+    platform.apply(application("Survivor", platform.tutorial_image, command),
                    application("Nowhere", platform.tutorial_image, command, pod=nowhere))
     rest, queue = tenants.make("Survivor", client="survivor"), tenants.make("Nowhere", client="survivor")
     applied = [platform.kube.get(platform.kube.ours(kind)) for kind in ("clients", "applications")]

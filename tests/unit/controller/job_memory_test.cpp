@@ -89,6 +89,13 @@ TEST_F(JobMemoryPods, ADeletedPodOfAnUnknownJobIsNotKept) {
   EXPECT_TRUE(look({}, 1).empty());
 }
 
+TEST_F(JobMemoryPods, ADeletedPodOfAnEarlierJobOfTheNameIsNotKept) {
+  kube::Pod pod = PodOf().running().get();
+  pod.meta.owner_references[0].uid = "earlier";
+  memory_.note_deleted(kJobId, std::make_shared<const kube::Pod>(pod));
+  EXPECT_TRUE(look({}, 1).empty());
+}
+
 TEST_F(JobMemoryPods, APodToldToStopIsNotToldTwice) {
   memory_.note_pods(kJobId, {{.pod = shared(PodOf().stopping())}}, at_second(0));
   const auto seen = look({shared(PodOf())}, 1);  // the cache has not heard

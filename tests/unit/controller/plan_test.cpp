@@ -76,11 +76,15 @@ TEST(Plan, WhatOnlyTheVolumeKnows) {
   Snapshot further = Scene().attempt(1).build();
   further.newest_attempt = 3;
   EXPECT_EQ(text_of(plan(further)), "status Started Recovering 3");
-  EXPECT_EQ(text_of(plan(of_earlier_life(Scene()))), "status Failed PodLost 1 warning");
-  EXPECT_EQ(text_of(plan(of_earlier_life(Scene().backoff_limit(1)))), "status Started Retrying 2");
+  const Plan lost = plan(of_earlier_life(Scene()));
+  EXPECT_EQ(text_of(lost), "status Started Retrying 2") << "its cluster is gone: nobody's fault";
+  EXPECT_EQ(std::get<WriteStatus>(lost.actions.at(0)).status.disruptions, 1);
+  EXPECT_FALSE(std::get<WriteStatus>(lost.actions.at(0)).status.next_attempt_time);
   Snapshot not_gone = of_earlier_life(Scene());
   not_gone.alien_pod_uid = kPodUid;
   EXPECT_EQ(text_of(plan(not_gone)), "status Started PodLost 1") << "its pod is still there";
+  not_gone.lost_for = seconds(300);
+  EXPECT_EQ(text_of(plan(not_gone)), "status Started Retrying 2") << "and stays";
   Snapshot own = of_earlier_life(Scene());
   own.files->claim->time = at(95);
   EXPECT_EQ(text_of(plan(own)), "status Started PodLost 1") << "claimed since the resource was made";

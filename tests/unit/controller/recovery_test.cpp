@@ -66,22 +66,33 @@ TEST(Recovery, AnAcceptedManifestIsNeverRunAgain) {
   EXPECT_LT(world.clock.now() - before, std::chrono::minutes(1));
 }
 
-TEST(Recovery, AnAttemptThatMayHaveRunCountsAndIsNotWaitedFor) {
-  for (const int backoff_limit : {0, 1}) {
-    World world;
-    world.add_application([&](json& spec) { spec["backoffLimit"] = backoff_limit; });
-    world.add_job();
-    world.step();
-    world.let_kubelet_work();  // starts, and nobody knows more
-    lose_cluster(world);
-    const auto before = world.clock.now();
-    ASSERT_TRUE(world.run());
-    expect_end(world, backoff_limit == 0 ? "Failed" : "Finished", backoff_limit == 0 ? "PodLost" : "Completed",
-               backoff_limit + 1);
-    EXPECT_EQ(world.starts(1), 1);
-    EXPECT_EQ(world.starts(2), backoff_limit);
-    EXPECT_LT(world.clock.now() - before, std::chrono::minutes(1)) << "there is no pod that could still tell";
-  }
+TEST(Recovery, AnAttemptThatMayHaveRunIsNeitherCountedNorWaitedFor) {
+  World world;
+  world.add_application();  // backoffLimit 0
+  world.add_job();
+  world.step();
+  world.let_kubelet_work();  // starts, and nobody knows more
+  lose_cluster(world);
+  const auto before = world.clock.now();
+  ASSERT_TRUE(world.run());
+  expect_end(world, "Finished", "Completed", 2);
+  EXPECT_EQ(world.status()["disruptions"], 1);
+  EXPECT_EQ(world.starts(1), 1);
+  EXPECT_EQ(world.starts(2), 1);
+  EXPECT_LT(world.clock.now() - before, std::chrono::minutes(1)) << "there is no pod that could still tell";
+}
+
+// Of the next attempts each is judged for itself.
+TEST(Recovery, WhatFailsAfterwardsCounts) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.behave(2, {.exit_code = 3});
+  world.step();
+  world.let_kubelet_work();
+  lose_cluster(world);
+  ASSERT_TRUE(world.run());
+  expect_end(world, "Failed", "NonZeroExit", 2);
 }
 
 TEST(Recovery, ItGoesOnAtTheAttemptWhereItWas) {
@@ -119,7 +130,7 @@ TEST(Recovery, APodOfTheEarlierLifeIsWaitedFor) {
   EXPECT_EQ(world.status()["reason"], "PodLost");
   world.api.erase("/api/v1/namespaces/vbrain/pods/" + pod["metadata"]["name"].get<std::string>());
   ASSERT_TRUE(world.run());
-  expect_end(world, "Failed", "PodLost", 1);
+  expect_end(world, "Finished", "Completed", 2);
 }
 
 TEST(Recovery, AnArchivedJobIsNotMadeAnew) {
@@ -155,7 +166,7 @@ TEST(Recovery, EveryWriteOfTheSecondLifeMayFailOnce) {
     for (const auto kind :
          {testing::Fault::Kind::kCrashBefore, testing::Fault::Kind::kCrashAfter, testing::Fault::Kind::kErrorAfter}) {
       World world;
-      world.add_application([](json& spec) { spec["backoffLimit"] = 1; });
+      world.add_application();
       world.add_job();
       world.step();
       world.let_kubelet_work();
