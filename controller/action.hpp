@@ -47,7 +47,8 @@ struct StopPod {
   std::string uid;
 };
 
-// Writes status.json from the terminal status. Derived from the resource alone, so any writer writes the same.
+// Writes status.json from the terminal status, into a folder of its own for a Job made by hand that had none. Derived
+// from the resource alone, so any writer writes the same.
 struct ArchiveStatus {};
 
 // Moves the job's folder away and purges it, unless the whole installation is being deleted.

@@ -202,6 +202,22 @@ Result<PreparedAttempt, PodRefusal> Executor::prepare(const job::Job& job, int a
   }
 }
 
+// A job's folder was made just now. A leader that stood still for long may have made anew what was deleted meanwhile.
+Executor::Outcome Executor::undo_if_deleted(const job::Job& job, std::stop_token stop) {
+  const auto live = parts_.client.get<job::Job>(job.meta.namespace_name, job.meta.name, stop);
+  const bool gone = live ? live->meta.uid != job.meta.uid || live->meta.deletion_timestamp
+                         : live.error().code == ErrorCode::kNotFound;
+  if (gone) parts_.volume.purge(job);
+  if (gone) return ReconcileResult::ok();
+  if (!live) return give_up_on(live.error());
+  return std::nullopt;
+}
+
+Executor::Outcome Executor::archive(const job::Job& job, std::stop_token stop) {
+  if (!parts_.volume.archive(job)) return std::nullopt;
+  return undo_if_deleted(job, stop);
+}
+
 Executor::Outcome Executor::run(const CreatePod& action, Snapshot& snapshot, std::stop_token stop) {
   const std::string& application = snapshot.application->meta.name;
   snapshot.refusal = quota_.look(application, parts_.clock.steady());
@@ -212,13 +228,7 @@ Executor::Outcome Executor::run(const CreatePod& action, Snapshot& snapshot, std
     return std::nullopt;
   }
   if (prepared->published) {
-    // A leader that stood still for long may have made anew what was deleted meanwhile.
-    const auto live = parts_.client.get<job::Job>(snapshot.job.meta.namespace_name, snapshot.job.meta.name, stop);
-    const bool gone = live ? live->meta.uid != snapshot.job.meta.uid || live->meta.deletion_timestamp
-                           : live.error().code == ErrorCode::kNotFound;
-    if (gone) parts_.volume.purge(snapshot.job);
-    if (gone) return ReconcileResult::ok();
-    if (!live) return give_up_on(live.error());
+    if (auto end = undo_if_deleted(snapshot.job, stop)) return end;
   }
   snapshot.record = std::move(prepared->record);
   snapshot.newest_attempt = prepared->newest;
@@ -280,8 +290,8 @@ Executor::Outcome Executor::run(const StopPod& action, Snapshot& snapshot, std::
   return std::nullopt;
 }
 
-Executor::Outcome Executor::run(const ArchiveStatus&, Snapshot& snapshot, std::stop_token) {
-  parts_.volume.archive(snapshot.job);
+Executor::Outcome Executor::run(const ArchiveStatus&, Snapshot& snapshot, std::stop_token stop) {
+  if (auto end = archive(snapshot.job, stop)) return end;
   base::failpoint("controller.archived");
   snapshot.archived = true;
   return std::nullopt;
@@ -289,7 +299,7 @@ Executor::Outcome Executor::run(const ArchiveStatus&, Snapshot& snapshot, std::s
 
 Executor::Outcome Executor::run(const DeleteJob&, Snapshot& snapshot, std::stop_token stop) {
   // 1. The last moment in which the record could be written again, should the volume have lost it.
-  parts_.volume.archive(snapshot.job);
+  if (auto end = archive(snapshot.job, stop)) return end;
   // 2. From here on a removal says nothing about the folder.
   if (snapshot.job.meta.has_finalizer(job::kFinalizer)) {
     if (auto end = run(RemoveFinalizer{}, snapshot, stop)) return end;

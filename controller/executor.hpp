@@ -63,6 +63,8 @@ class Executor {
   Outcome run(const DeleteJob& action, Snapshot& snapshot, std::stop_token stop);
 
   Result<PreparedAttempt, PodRefusal> prepare(const job::Job& job, int attempt);
+  Outcome undo_if_deleted(const job::Job& job, std::stop_token stop);
+  Outcome archive(const job::Job& job, std::stop_token stop);
   Outcome find_pod(int attempt, Snapshot& snapshot, std::stop_token stop);
   Outcome patch_finalizers(const std::vector<std::string>& finalizers, Snapshot& snapshot, std::stop_token stop);
   kube::KubeResult<job::Job> put_status(const kube::ObjectMeta& meta, const job::JobStatus& status,

@@ -25,8 +25,30 @@ bool has_sound_names(const job::Job& job) {
          (job.spec.repository_id.empty() || artifacts::is_repository_id(job.spec.repository_id));
 }
 
-std::string object_or_empty(const std::string& text) {
-  return text.empty() ? "{}" : text;
+// Params or metadata of a Job made by hand as they go into its job.json; nothing if no job may have such.
+std::optional<std::string> inline_object(const std::string& text) {
+  if (text.empty()) return "{}";
+  if (text.size() > kInlineLimit || !artifacts::split_object(text)) return std::nullopt;
+  return text;
+}
+
+// The job.json of a Job made by hand, but for what its repository adds. Params and metadata that can't be are left out.
+artifacts::JobFile file_of(const job::Job& job) {
+  artifacts::JobFile file;
+  file.job_id = job.meta.name;
+  file.tenant = tenant_of(job);
+  file.repository_id = job.spec.repository_id;
+  file.created_on = job.meta.creation_timestamp;
+  file.created_by = job.spec.username;
+  file.params = inline_object(job.spec.params).value_or("{}");
+  file.metadata = inline_object(job.spec.metadata).value_or("{}");
+  file.priority = job.spec.priority;
+  return file;
+}
+
+void lay_over(const artifacts::RepositoryFile& repository, artifacts::JobFile& file) {
+  file.params = artifacts::overlay_object(repository.params, file.params);
+  file.input = repository.input;
 }
 
 }  // namespace
@@ -40,23 +62,14 @@ StoreVolume::StoreVolume(const artifacts::Store& store, std::string runner_path)
     : store_(store), runner_path_(std::move(runner_path)) {}
 
 Result<bool, PodRefusal> StoreVolume::publish(const job::Job& job) {
-  if (job.spec.params.size() > kInlineLimit || job.spec.metadata.size() > kInlineLimit) {
-    return refused("InvalidSpec", "params and metadata of a Job made by hand may have 64 KiB each");
+  if (!inline_object(job.spec.params) || !inline_object(job.spec.metadata)) {
+    return refused("InvalidSpec", "params and metadata of a Job made by hand may have 64 KiB and 64 levels each");
   }
-  artifacts::JobFile file;
-  file.job_id = job.meta.name;
-  file.tenant = tenant_of(job);
-  file.repository_id = job.spec.repository_id;
-  file.created_on = job.meta.creation_timestamp;
-  file.created_by = job.spec.username;
-  file.params = object_or_empty(job.spec.params);
-  file.metadata = object_or_empty(job.spec.metadata);
-  file.priority = job.spec.priority;
+  artifacts::JobFile file = file_of(job);
   if (!job.spec.repository_id.empty()) {
     const auto repository = store_.read_repository(file.tenant, job.spec.repository_id);
     if (!repository) return refused("UnknownRepository", "there is no repository " + job.spec.repository_id);
-    file.params = artifacts::overlay_object(repository->params, file.params);
-    file.input = repository->input;
+    lay_over(*repository, file);
   }
   const auto published = store_.publish_job(file);
   // Another controller, or we before a crash, may have been here.
@@ -148,22 +161,42 @@ artifacts::Claim StoreVolume::close_attempt(const job::Job& job, int attempt, ba
   return store_.close_attempt(tenant_of(job), job.meta.name, attempt, now).owner;
 }
 
-void StoreVolume::archive(const job::Job& job) {
+bool StoreVolume::archive(const job::Job& job) {
+  if (!has_sound_names(job)) return false;
   const artifacts::Tenant tenant = tenant_of(job);
-  // A job that ended before it had an attempt may have no folder: one refused for its spec, or cancelled by hand.
-  if (!has_folder(job)) return;
-  try {
-    if (store_.read_status(tenant, job.meta.name)) return;
-  } catch (const artifacts::CorruptFile& error) {
-    base::log_warning("writing the record of a job again", {{"job", job.meta.name}, {"error", error.what()}});
-  }
   const nlohmann::json record = {{"format", 1},
                                  {"metadata",
                                   {{"name", job.meta.name},
                                    {"uid", job.meta.uid},
                                    {"creationTimestamp", base::format_rfc3339_seconds(job.meta.creation_timestamp)}}},
                                  {"status", job::encode(job.status)}};
+  if (!store_.has_job(tenant, job.meta.name)) {
+    // What REST published and is not there any more was removed, and what is being deleted shall not come back.
+    if (job.made_by_rest() || job.meta.deletion_timestamp) return false;
+    if (publish_ended(job, record)) return true;
+    if (!store_.has_job(tenant, job.meta.name)) return false;
+  }
+  try {
+    if (store_.read_status(tenant, job.meta.name)) return false;
+  } catch (const artifacts::CorruptFile& error) {
+    base::log_warning("writing the record of a job again", {{"job", job.meta.name}, {"error", error.what()}});
+  }
   store_.write_status(tenant, job.meta.name, record);
+  return false;
+}
+
+// Of a Job made by hand that ended before it had an attempt: refused for its spec, or cancelled.
+bool StoreVolume::publish_ended(const job::Job& job, const nlohmann::json& record) const {
+  artifacts::JobFile file = file_of(job);
+  try {
+    const auto repository =
+        job.spec.repository_id.empty() ? std::nullopt : store_.read_repository(file.tenant, job.spec.repository_id);
+    if (repository) lay_over(*repository, file);
+  } catch (const artifacts::CorruptFile& error) {
+    base::log_warning("a job's record lacks what its repository adds",
+                      {{"job", job.meta.name}, {"error", error.what()}});
+  }
+  return store_.publish_ended_job(file, record).has_value();
 }
 
 void StoreVolume::purge(const job::Job& job) {

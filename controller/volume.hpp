@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -41,8 +42,9 @@ class Volume {
   virtual AttemptFiles read_attempt(const job::Job& job, int attempt) = 0;
   // Who owns the attempt afterwards: we, or who was there before.
   virtual artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) = 0;
-  // status.json of a terminal job; nothing is written when it is there already.
-  virtual void archive(const job::Job& job) = 0;
+  // status.json of a terminal job; nothing is written when it is there already. True if the job's folder was made for
+  // it just now: that of a Job made by hand that ended before it had one.
+  virtual bool archive(const job::Job& job) = 0;
   // Moves the job's folder away and purges it; no error if there is none.
   virtual void purge(const job::Job& job) = 0;
 };
@@ -56,12 +58,13 @@ class StoreVolume final : public Volume {
   Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job& job, int attempt) override;
   AttemptFiles read_attempt(const job::Job& job, int attempt) override;
   artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) override;
-  void archive(const job::Job& job) override;
+  bool archive(const job::Job& job) override;
   void purge(const job::Job& job) override;
 
  private:
   // True if the folder is ours, false if somebody else published it meanwhile.
   Result<bool, PodRefusal> publish(const job::Job& job);
+  bool publish_ended(const job::Job& job, const nlohmann::json& record) const;
   bool has_folder(const job::Job& job) const;
   std::optional<job::JobStatus> read_record(const job::Job& job) const;
 

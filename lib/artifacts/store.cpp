@@ -127,10 +127,14 @@ std::optional<ArchiveWriter::Added> Store::write_input_zip(const Tenant& tenant,
   return writer.finish();
 }
 
-void Store::write_status(const Tenant& tenant, std::string_view job_id, const nlohmann::json& record) const {
+std::string encode_record(const nlohmann::json& record) {
   nlohmann::json object = record;
   object["format"] = 1;
-  root().write_file_durably(layout::status_file(tenant, job_id), object.dump() + "\n");
+  return object.dump() + "\n";
+}
+
+void Store::write_status(const Tenant& tenant, std::string_view job_id, const nlohmann::json& record) const {
+  root().write_file_durably(layout::status_file(tenant, job_id), encode_record(record));
 }
 
 std::optional<nlohmann::json> Store::read_status(const Tenant& tenant, std::string_view job_id) const {

@@ -76,6 +76,10 @@ class Store {
   Result<void, PublishError> publish_job(const JobFile& file) const;
   Result<void, PublishError> publish_job(Staging staging, const JobFile& file) const;
 
+  // Publishes a job that has ended together with its record, only to be read. It need not have a repository of its id;
+  // if it has one it is in the index.
+  Result<void, PublishError> publish_ended_job(const JobFile& file, const nlohmann::json& record) const;
+
   // Adds to the staged input what the repository has and it lacks (reflink where possible, else copy) and returns the
   // list of all files: `own` overlaid on the repository's. Nothing if the repository is absent.
   std::optional<std::vector<InputFile>> overlay_repository_input(Staging& staging, std::string_view repository_id,
@@ -169,10 +173,14 @@ class Store {
   const Dir& root() const { return root_; }
 
  private:
+  Result<void, PublishError> publish(Staging staging, const JobFile& file, bool indexed) const;
   void unindex(const Tenant& tenant, const std::vector<std::string>& job_ids, std::string_view repository_id) const;
 
   Dir root_;
 };
+
+// The text of a status.json.
+std::string encode_record(const nlohmann::json& record);
 
 // A file of ours that can't be decoded; what() names the file below the root and the reason.
 class CorruptFile : public std::runtime_error {

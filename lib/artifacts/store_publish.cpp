@@ -157,7 +157,17 @@ Result<void, PublishError> Store::publish_job(const JobFile& file) const {
 }
 
 Result<void, PublishError> Store::publish_job(Staging staging, const JobFile& file) const {
-  const bool indexed = !file.repository_id.empty();
+  return publish(std::move(staging), file, !file.repository_id.empty());
+}
+
+Result<void, PublishError> Store::publish_ended_job(const JobFile& file, const nlohmann::json& record) const {
+  Staging staging = stage(file.tenant);
+  write_synced(staging.folder(), layout::kStatusFile, encode_record(record));
+  const bool indexed = !file.repository_id.empty() && has_repository(file.tenant, file.repository_id);
+  return publish(std::move(staging), file, indexed);
+}
+
+Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, bool indexed) const {
   const auto absent = Unexpected<PublishError>(PublishError::kNoRepository);
   std::optional<Dir> markers;
   if (indexed) {

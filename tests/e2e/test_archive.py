@@ -60,6 +60,30 @@ def test_a_job_made_by_hand_is_archived_too(platform, brief):
     assert brief.get(f"/job/{job}/result").json() == {"output": 8}
 
 
+@pytest.mark.parametrize("reason", ["UnknownRepository", "Cancelled"])
+def test_a_job_made_by_hand_that_never_began_is_archived_too(platform, brief, reason):
+    from tenants import ABSENT_REPOSITORY, make_job_by_hand
+
+    if reason == "Cancelled":
+        job = make_job_by_hand(platform, brief, suspend=True, params={"result": "9"}, metadata={"name": "Held"})
+        platform.patch_job(job, cancel=True)
+    else:
+        job = make_job_by_hand(platform, brief, repositoryId=ABSENT_REPOSITORY, params={"result": "9"},
+                               metadata={"name": "Held"})
+    wait_until("the resource is gone", lambda: platform.find_job(job) is None)
+    for address in platform.replicas():
+        rest = brief.at(address)
+        info = rest.get(f"/job/{job}")
+        assert info.status_code == 200
+        assert (info.json()["job_status"], info.json()["reason"], info.json()["name"]) == ("failed", reason, "Held")
+        assert rest.get(f"/job/{job}/params").json() == {"result": "9"}
+        answer = rest.get(f"/job/{job}/result")
+        assert (answer.status_code, answer.json()) == (500, {"error": "Job failed"})
+    assert brief.delete(f"/job/{job}").status_code == 200
+    assert brief.get(f"/job/{job}").status_code == 404
+    wait_until("nothing is left", lambda: not platform.job_folders(job), deadline=60)
+
+
 def test_delete_of_an_archived_job(platform, brief):
     job = brief.start(params={"result": "1"})
     wait_until("the resource is gone", lambda: platform.find_job(job) is None)

@@ -98,7 +98,7 @@ class Crowd::EasyVolume final : public Volume {
   artifacts::Claim close_attempt(const job::Job&, int, base::TimePoint now) override {
     return {.by = artifacts::Claim::By::kController, .pod_uid = {}, .time = now};
   }
-  void archive(const job::Job&) override {}
+  bool archive(const job::Job&) override { return false; }
   void purge(const job::Job&) override {}
 };
 

@@ -204,6 +204,42 @@ TEST(JobReconciler, ARecordThatWasLostIsWrittenBeforeItsJobGoes) {
   EXPECT_TRUE(world.has_status_file());
 }
 
+// Made by hand, over before it had a folder.
+void add_job_that_never_begins(World& world) {
+  world.add_application();
+  world.add_job(true);
+  world.patch_spec({{"repositoryId", "202009231629398695"}});
+}
+
+TEST(JobReconciler, AJobMadeByHandThatNeverBeganLeavesItsRecord) {
+  World world;
+  add_job_that_never_begins(world);
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["reason"], "UnknownRepository");
+  EXPECT_TRUE(world.has_status_file());
+  world.let_jobs_expire();
+  ASSERT_TRUE(world.run());
+  EXPECT_TRUE(world.job().is_null());
+  EXPECT_TRUE(world.has_status_file());
+  world.scan();
+  EXPECT_TRUE(world.job().is_null()) << "it is over";
+}
+
+TEST(JobReconciler, ARecordIsNotMadeOfAJobThatWasDeletedMeanwhile) {
+  World world;
+  add_job_that_never_begins(world);
+  const std::string job = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/jobs/" + std::string(testing::kJobId);
+  world.api.set_before([&world, job](const kube::Request& request) -> std::optional<kube::Error> {
+    // Nobody asks for it but who has just made its folder.
+    if (request.method == "GET" && request.target.starts_with(job)) world.api.erase(job);
+    return {};
+  });
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.count("archive"), 1);
+  EXPECT_EQ(world.count("purge"), 1);
+  EXPECT_FALSE(world.has_folder());
+}
+
 TEST(JobReconciler, AnUninstallKeepsTheFiles) {
   World world;
   world.add_application();

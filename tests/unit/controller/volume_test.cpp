@@ -109,6 +109,11 @@ TEST_F(StoreVolumeTest, RefusesWhatCanNeverRun) {
          j.spec.repository_id.clear();
          j.spec.params = "{\"a\":\"" + std::string(70'000, 'x') + "\"}";
        }},
+      {"InvalidSpec",
+       [](job::Job& j) {
+         j.spec.repository_id.clear();
+         j.spec.metadata = "{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}";
+       }},
   };
   for (const Case& c : cases) {
     job::Job job = a_job();
@@ -195,6 +200,66 @@ TEST_F(StoreVolumeTest, ArchivesOnceAndRepairsARecordThatIsNone) {
   write_file(folder(job) + "/status.json", "{half");
   volume_.archive(job);
   EXPECT_EQ(json::parse(read_file(folder(job) + "/status.json")), record);
+}
+
+job::Job ended_before_it_began(const char* reason) {
+  job::Job job = a_job();
+  job.spec.params = R"({"a":10})";
+  job.status.phase = job::Phase::kFailed;
+  job.status.reason = reason;
+  return job;
+}
+
+TEST_F(StoreVolumeTest, AJobMadeByHandThatNeverHadAFolderGetsItForItsRecord) {
+  const job::Job job = ended_before_it_began("UnknownRepository");
+  EXPECT_TRUE(volume_.archive(job));
+  const auto file = store_.read_job(tenant_of(job), job.meta.name);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->repository_id, job.spec.repository_id) << "as it was asked for";
+  EXPECT_EQ(file->params, R"({"a":10})");
+  EXPECT_EQ(file->created_by, "ana");
+  EXPECT_EQ(store_.read_status(tenant_of(job), job.meta.name)->at("status")["reason"], "UnknownRepository");
+  EXPECT_FALSE(store_.has_repository(tenant_of(job), job.spec.repository_id)) << "none is made for it";
+  EXPECT_FALSE(volume_.archive(job)) << "it is there";
+  volume_.purge(job);
+  EXPECT_FALSE(std::filesystem::exists(folder(job)));
+}
+
+TEST_F(StoreVolumeTest, OneThatWasCancelledIsInTheIndexOfItsRepository) {
+  job::Job job = ended_before_it_began("Cancelled");
+  job.spec.repository_id = publish_repository(true);
+  EXPECT_TRUE(volume_.archive(job));
+  EXPECT_EQ(json::parse(store_.read_job(tenant_of(job), job.meta.name)->params), json({{"a", 10}, {"b", 2}}));
+  EXPECT_EQ(store_.jobs_of(tenant_of(job), job.spec.repository_id), std::vector{job.meta.name});
+}
+
+TEST_F(StoreVolumeTest, ARecordLeavesOutWhatCouldNotBe) {
+  for (const bool corrupt : {false, true}) {
+    job::Job job = ended_before_it_began("InvalidSpec");
+    job.meta.name = corrupt ? "with-a-spoilt-repository" : "without-repository";
+    job.spec.params = "{\"a\":\"" + std::string(70'000, 'x') + "\"}";
+    job.spec.metadata = "{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}";
+    job.spec.repository_id.clear();
+    if (corrupt) {
+      job.spec.repository_id = publish_repository(false);
+      write_file(folder_ / artifacts::layout::repository_file(tenant_of(job), job.spec.repository_id), "{half");
+    }
+    EXPECT_TRUE(volume_.archive(job));
+    EXPECT_EQ(store_.read_job(tenant_of(job), job.meta.name)->params, "{}");
+    EXPECT_EQ(store_.read_job(tenant_of(job), job.meta.name)->metadata, "{}");
+    EXPECT_TRUE(store_.read_status(tenant_of(job), job.meta.name));
+  }
+}
+
+TEST_F(StoreVolumeTest, NoFolderIsMadeOfWhatWasOrIsBeingRemoved) {
+  job::Job by_rest = ended_before_it_began("FolderMissing");
+  by_rest.meta.labels.emplace(job::kOriginLabel, job::kOriginRest);
+  job::Job deleted = ended_before_it_began("Cancelled");
+  deleted.meta.deletion_timestamp = at(1);
+  for (const job::Job& job : {by_rest, deleted}) {
+    EXPECT_FALSE(volume_.archive(job));
+    EXPECT_FALSE(std::filesystem::exists(folder(job)));
+  }
 }
 
 TEST_F(StoreVolumeTest, PurgeLeavesNothingAndMayBeRepeated) {

@@ -143,8 +143,8 @@ class World::SickVolume final : public Volume {
   artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) override {
     return write("close", [&] { return volume_.close_attempt(job, attempt, now); });
   }
-  void archive(const job::Job& job) override {
-    write("archive", [&] { volume_.archive(job); });
+  bool archive(const job::Job& job) override {
+    return write("archive", [&] { return volume_.archive(job); });
   }
   void purge(const job::Job& job) override {
     write("purge", [&] { volume_.purge(job); });
