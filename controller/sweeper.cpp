@@ -40,7 +40,7 @@ Sweeper::Sweeper(Parts parts, SweeperOptions options)
       swept_(parts_.metrics.counter("vbrain_volume_swept_total",
                                     "Folders removed from .staging and .trash of the volume for their age.")),
       spoilt_(parts_.metrics.counter("vbrain_volume_spoilt_folders_total",
-                                     "Folders of jobs found on the volume that can't be read as such.")) {}
+                                     "Folders of jobs and tenants found on the volume that can't be read as such.")) {}
 
 void Sweeper::run(std::stop_token stop) {
   for (;;) {
@@ -51,18 +51,31 @@ void Sweeper::run(std::stop_token stop) {
 }
 
 bool Sweeper::round(std::stop_token stop) {
+  bool complete = false;
   try {
-    const bool complete = scan(stop);
-    if (!stop.stop_requested() && parts_.may_write()) sweep(stop);
-    return complete;
+    complete = scan(stop);
   } catch (const std::exception& error) {
     base::log_warning("a walk over the volume was not finished", {{"error", error.what()}});
-    return false;
   }
+  if (!stop.stop_requested() && parts_.may_write()) sweep(stop);
+  return complete;
+}
+
+artifacts::OnUnreadable Sweeper::note_unreadable(std::stop_token stop) {
+  return [this, stop](const std::string& path, const artifacts::VolumeError& error) {
+    note_spoilt(path, error);
+    return !stop.stop_requested();
+  };
+}
+
+void Sweeper::note_spoilt(const std::string& path, const std::exception& error) {
+  spoilt_.Increment();
+  base::log_warning("a folder on the volume is spoilt", {{"folder", path}, {"error", error.what()}});
 }
 
 void Sweeper::sweep(std::stop_token stop) {
-  const std::size_t removed = artifacts::sweep_rubbish(parts_.store, parts_.clock.now() - options_.sweep_age, stop);
+  const std::size_t removed =
+      artifacts::sweep_rubbish(parts_.store, parts_.clock.now() - options_.sweep_age, note_unreadable(stop), stop);
   if (removed == 0) return;
   swept_.Increment(static_cast<double>(removed));
   base::log_info("removed what was left half written or half removed", {{"folders", removed}});
@@ -71,21 +84,20 @@ void Sweeper::sweep(std::stop_token stop) {
 bool Sweeper::scan(std::stop_token stop) {
   bool complete = true;
   refused_in_a_row_ = 0;
-  artifacts::scan_jobs(parts_.store, [&](const ScannedJob& folder) {
+  const auto visit = [&](const ScannedJob& folder) {
     complete = !stop.stop_requested() && parts_.may_write();
     try {
       complete = complete && tend(folder, stop);
     } catch (const artifacts::CorruptFile& error) {
-      spoilt_.Increment();
-      base::log_warning("a job's folder is spoilt", {{"folder", folder.path()}, {"error", error.what()}});
+      note_spoilt(folder.path(), error);
     } catch (const artifacts::VolumeError& error) {
       // One that can't be read must not keep the others from being looked at.
-      spoilt_.Increment();
-      base::log_warning("a job's folder is spoilt", {{"folder", folder.path()}, {"error", error.what()}});
+      note_spoilt(folder.path(), error);
     }
     return complete;
-  });
-  return complete;
+  };
+  artifacts::scan_jobs(parts_.store, visit, note_unreadable(stop));
+  return complete && !stop.stop_requested();
 }
 
 FolderFacts Sweeper::look(const ScannedJob& folder, const job::Job* resource) const {

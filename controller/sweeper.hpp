@@ -46,13 +46,16 @@ class Sweeper {
   void run(std::stop_token stop);
 
   // One walk over all jobs' folders. False if it could not be finished: the API server or the volume does not answer,
-  // we do not lead any more. A folder that is spoilt is logged and left alone. Throws artifacts::VolumeError.
+  // we do not lead any more. A folder that is spoilt, a job's or a tenant's, is logged and left alone. Throws
+  // artifacts::VolumeError.
   bool scan(std::stop_token stop);
-  // Throws artifacts::VolumeError.
   void sweep(std::stop_token stop);
+  // Both, whatever becomes of the first; answers for the first.
+  bool round(std::stop_token stop);
 
  private:
-  bool round(std::stop_token stop);
+  void note_spoilt(const std::string& path, const std::exception& error);
+  artifacts::OnUnreadable note_unreadable(std::stop_token stop);
   bool tend(const artifacts::ScannedJob& folder, std::stop_token stop);
   FolderFacts look(const artifacts::ScannedJob& folder, const job::Job* resource) const;
   bool create_resource(const artifacts::ScannedJob& folder, std::stop_token stop);

@@ -58,14 +58,28 @@ bool each_entry(const Dir& folder, const Visit& visit) {
   }
 }
 
+// Does what may find a folder at `path` unreadable.
+template <class Work>
+bool guarded(const std::string& path, const OnUnreadable& unreadable, const Work& work) {
+  try {
+    return work();
+  } catch (const VolumeError& error) {
+    return unreadable(path, error);
+  }
+}
+
 // Calls `visit` with each folder `depth` levels below and its path until it returns false.
 template <class Visit>
-bool descend(const Dir& folder, const std::string& path, int depth, const Visit& visit) {
+bool descend(const Dir& folder, const std::string& path, int depth, const OnUnreadable& unreadable,
+             const Visit& visit) {
   if (depth == 0) return visit(folder, path);
   return each_entry(folder, [&](const Dir::Entry& entry) {
     if (entry.type != DT_DIR) return true;
-    const auto below = folder.sub(entry.name);
-    return !below || descend(*below, path + "/" + entry.name, depth - 1, visit);
+    const std::string name = path + "/" + entry.name;
+    return guarded(name, unreadable, [&] {
+      const auto below = folder.sub(entry.name);
+      return !below || descend(*below, name, depth - 1, unreadable, visit);
+    });
   });
 }
 
@@ -110,10 +124,11 @@ std::optional<JobFile> ScannedJob::read() const {
   return std::move(*file);
 }
 
-void scan_jobs(const Store& store, const std::function<bool(const ScannedJob&)>& visit) {
+void scan_jobs(const Store& store, const std::function<bool(const ScannedJob&)>& visit,
+               const OnUnreadable& unreadable) {
   const auto tenants = store.root().sub("tenants");
   if (!tenants) return;
-  descend(*tenants, "tenants", kTenantDepth, [&](const Dir& tenant, const std::string& path) {
+  descend(*tenants, "tenants", kTenantDepth, unreadable, [&](const Dir& tenant, const std::string& path) {
     const auto jobs = tenant.sub("jobs");
     return !jobs || each_entry(*jobs, [&](const Dir::Entry& entry) {
       if (entry.type != DT_DIR || !is_job_folder_name(entry.name)) return true;
@@ -122,10 +137,11 @@ void scan_jobs(const Store& store, const std::function<bool(const ScannedJob&)>&
   });
 }
 
-std::size_t sweep_rubbish(const Store& store, base::TimePoint before, std::stop_token stop) {
+std::size_t sweep_rubbish(const Store& store, base::TimePoint before, const OnUnreadable& unreadable,
+                          std::stop_token stop) {
   std::size_t removed = 0;
   const auto sweep_folder = [&](const Dir& folder, std::string_view prefix) {
-    each_entry(folder, [&](const Dir::Entry& entry) {
+    return each_entry(folder, [&](const Dir::Entry& entry) {
       if (!entry.name.starts_with(prefix)) return !stop.stop_requested();
       try {
         if (is_older(folder, entry.name, before) && folder.remove_tree(entry.name)) ++removed;
@@ -135,16 +151,21 @@ std::size_t sweep_rubbish(const Store& store, base::TimePoint before, std::stop_
       return !stop.stop_requested();
     });
   };
-  sweep_folder(store.root(), ".probe-");
-  if (const auto bin = store.root().sub("bin")) sweep_folder(*bin, ".staging-");
-  const auto tenants = store.root().sub("tenants");
-  if (!tenants) return removed;
-  descend(*tenants, "tenants", kTenantDepth, [&](const Dir& tenant, const std::string&) {
-    for (const char* place : {".staging", ".trash"}) {
-      if (const auto folder = tenant.sub(place)) sweep_folder(*folder, "");
-    }
-    return !stop.stop_requested();
-  });
+  const auto sweep_below = [&](const Dir& folder, const std::string& path, const char* name, std::string_view prefix) {
+    return guarded(path + name, unreadable, [&] {
+      const auto found = folder.sub(name);
+      return !found || sweep_folder(*found, prefix);
+    });
+  };
+  const auto sweep_tenants = [&] {
+    const auto tenants = store.root().sub("tenants");
+    return !tenants ||
+           descend(*tenants, "tenants", kTenantDepth, unreadable, [&](const Dir& tenant, const std::string& path) {
+             return sweep_below(tenant, path + "/", ".staging", "") && sweep_below(tenant, path + "/", ".trash", "");
+           });
+  };
+  guarded(".", unreadable, [&] { return sweep_folder(store.root(), ".probe-"); }) &&
+      sweep_below(store.root(), "", "bin", ".staging-") && guarded("tenants", unreadable, sweep_tenants);
   return removed;
 }
 

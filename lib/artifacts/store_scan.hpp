@@ -36,14 +36,19 @@ class ScannedJob {
   std::string id_;
 };
 
+// Told of a folder that can't be read, with its path below the root; false ends the walk. What lies in it is passed
+// over.
+using OnUnreadable = std::function<bool(const std::string& path, const VolumeError& error)>;
+
 // Calls `visit` with every job's folder of every tenant until it returns false, in no order, in constant memory however
-// many there are. What is published or removed meanwhile may be visited or not. Throws VolumeError, and what `visit`
-// throws.
-void scan_jobs(const Store& store, const std::function<bool(const ScannedJob&)>& visit);
+// many there are. What is published or removed meanwhile may be visited or not. Throws VolumeError when the folder of
+// all tenants can't be read, and what `visit` throws, but for a VolumeError, which counts as the tenant's.
+void scan_jobs(const Store& store, const std::function<bool(const ScannedJob&)>& visit, const OnUnreadable& unreadable);
 
 // Removes what lies in `.staging` and `.trash` of all tenants (and half-copied runners, forgotten probes) and in which
 // nothing changed since `before`, until `stop`; how many. What is being written is never so old, if `before` is hours
-// ago. Throws VolumeError.
-std::size_t sweep_rubbish(const Store& store, base::TimePoint before, std::stop_token stop);
+// ago. Throws nothing but what `unreadable` throws.
+std::size_t sweep_rubbish(const Store& store, base::TimePoint before, const OnUnreadable& unreadable,
+                          std::stop_token stop);
 
 }  // namespace vbrain::artifacts

@@ -1,6 +1,7 @@
 #include "artifacts/store_scan.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/fsuid.h>
 
 #include <filesystem>
 #include <set>
@@ -17,7 +18,20 @@ using vbrain::testing::TempDir;
 using vbrain::testing::write_file;
 
 const Tenant kNorth{"acme", "Tutorial", "north"};
+const Tenant kEast{"acme", "Tutorial", "east"};
 const Tenant kSouth{"a/b", "Tutorial", "..\u00e9"};
+
+// Makes this thread one that has no rights of root to open what it may not. Nothing changes for one that has none.
+class Nobody {
+ public:
+  Nobody() : before_(setfsuid(65534)) {}
+  ~Nobody() { setfsuid(static_cast<uid_t>(before_)); }
+  Nobody(const Nobody&) = delete;
+  Nobody& operator=(const Nobody&) = delete;
+
+ private:
+  const int before_;
+};
 
 class StoreScanTest : public ::testing::Test {
  protected:
@@ -29,17 +43,23 @@ class StoreScanTest : public ::testing::Test {
   }
   std::set<std::string> scanned() {
     std::set<std::string> paths;
-    scan_jobs(store_, [&](const ScannedJob& job) {
+    scan([&](const ScannedJob& job) {
       EXPECT_TRUE(paths.insert(job.path()).second) << job.path() << " twice";
       return true;
     });
     return paths;
   }
-  std::size_t sweep(base::TimePoint before) { return sweep_rubbish(store_, before, {}); }
+  void scan(const std::function<bool(const ScannedJob&)>& visit) { scan_jobs(store_, visit, note_unreadable_); }
+  std::size_t sweep(base::TimePoint before) { return sweep_rubbish(store_, before, note_unreadable_, {}); }
   base::TimePoint now() { return base::SystemClock().now(); }
 
   TempDir folder_;
   Store store_{folder_.path()};
+  std::set<std::string> unreadable_;
+  const OnUnreadable note_unreadable_ = [this](const std::string& path, const VolumeError&) {
+    unreadable_.insert(path);
+    return true;
+  };
 };
 
 TEST_F(StoreScanTest, FindsTheJobsOfAllTenants) {
@@ -59,14 +79,14 @@ TEST_F(StoreScanTest, FindsAThousandAndStopsWhenTold) {
   for (int i = 0; i < 1000; ++i) fs::create_directories(folder_ / (layout::jobs(kNorth) + "/job-" + std::to_string(i)));
   EXPECT_EQ(scanned().size(), 1000u);
   int seen = 0;
-  scan_jobs(store_, [&](const ScannedJob&) { return ++seen < 3; });
+  scan([&](const ScannedJob&) { return ++seen < 3; });
   EXPECT_EQ(seen, 3);
 }
 
 TEST_F(StoreScanTest, TellsWhatIsInAFolder) {
   publish(kNorth, "job-1");
   const auto look = [&](const auto& use) {
-    scan_jobs(store_, [&](const ScannedJob& job) {
+    scan([&](const ScannedJob& job) {
       use(job);
       return true;
     });
@@ -95,7 +115,7 @@ TEST_F(StoreScanTest, AFolderThatTellsOfAnotherIsSpoilt) {
   }
   write_file(folder_ / layout::job_file(kNorth, "job-3"), "{half");
   int spoilt = 0;
-  scan_jobs(store_, [&](const ScannedJob& job) {
+  scan([&](const ScannedJob& job) {
     EXPECT_THROW(job.read(), CorruptFile) << job.path();
     ++spoilt;
     return true;
@@ -105,13 +125,65 @@ TEST_F(StoreScanTest, AFolderThatTellsOfAnotherIsSpoilt) {
 
 TEST_F(StoreScanTest, AFolderThatGoesAwayIsNoError) {
   publish(kNorth, "job-1");
-  scan_jobs(store_, [&](const ScannedJob& job) {
+  scan([&](const ScannedJob& job) {
     fs::remove_all(folder_ / job.path());
     EXPECT_FALSE(job.changed());
     EXPECT_FALSE(job.read());
     EXPECT_FALSE(job.is_deleted());
     return true;
   });
+}
+
+TEST_F(StoreScanTest, FilesWhereFoldersShouldBeHideNoOtherTenant) {
+  for (const Tenant& tenant : {kNorth, kSouth, kEast}) publish(tenant, "job-1");
+  write_file(folder_ / (layout::staging(kNorth) + "/old/f"), "x");
+  write_file(folder_ / (layout::trash(kSouth) + "/old/f"), "x");
+  write_file(folder_ / (layout::trash(kEast) + "/old/f"), "x");
+  for (const std::string& path : {layout::jobs(kEast), layout::staging(kEast), layout::trash(kNorth)}) {
+    fs::remove_all(folder_ / path);
+    write_file(folder_ / path, "somebody's");
+  }
+  EXPECT_EQ(scanned(), (std::set<std::string>{layout::job(kNorth, "job-1"), layout::job(kSouth, "job-1")}));
+  EXPECT_EQ(unreadable_, std::set<std::string>{"tenants/acme/Tutorial/east"});
+  unreadable_.clear();
+  EXPECT_EQ(sweep(now() + hours(1)), 3U);
+  EXPECT_EQ(unreadable_, (std::set<std::string>{layout::staging(kEast), layout::trash(kNorth)}));
+}
+
+TEST_F(StoreScanTest, FoldersThatMayNotBeReadHideNoOthers) {
+  const Tenant closed{"closed", "Tutorial", "north"};
+  for (const Tenant& tenant : {kNorth, kSouth, kEast, closed}) {
+    publish(tenant, "job-1");
+    write_file(folder_ / (layout::trash(tenant) + "/old/f"), "x");
+  }
+  for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
+    fs::permissions(entry.path(), fs::perms::all);
+  }
+  fs::permissions(folder_.path(), fs::perms::all);
+  const std::string shut[] = {folder_ / "tenants/closed", folder_ / "tenants/acme/Tutorial/north",
+                              folder_ / layout::trash(kEast)};
+  for (const std::string& path : shut) fs::permissions(path, fs::perms::none);
+  std::set<std::string> seen;
+  std::size_t swept = 0;
+  {
+    const Nobody nobody;
+    seen = scanned();
+    swept = sweep(now() + hours(1));
+  }
+  for (const std::string& path : shut) fs::permissions(path, fs::perms::all);
+  EXPECT_EQ(seen, (std::set<std::string>{layout::job(kSouth, "job-1"), layout::job(kEast, "job-1")}));
+  EXPECT_EQ(swept, 1U);
+  EXPECT_EQ(unreadable_,
+            (std::set<std::string>{"tenants/closed", "tenants/acme/Tutorial/north", layout::trash(kEast)}));
+}
+
+TEST_F(StoreScanTest, AWalkOverWhatCannotBeReadEndsWhenTold) {
+  for (const Tenant& tenant : {kNorth, kEast}) write_file(folder_ / layout::jobs(tenant), "somebody's");
+  int told = 0;
+  scan_jobs(
+      store_, [](const ScannedJob&) { return true; },
+      [&](const std::string&, const VolumeError&) { return ++told < 1; });
+  EXPECT_EQ(told, 1);
 }
 
 TEST_F(StoreScanTest, SweepsWhatNobodyWritesToAnyMore) {

@@ -173,6 +173,26 @@ TEST_F(SweeperTest, ASpoiltFolderDoesNotStopTheOthers) {
   EXPECT_EQ(api_.count("POST"), 1u);
 }
 
+TEST_F(SweeperTest, ASpoiltTenantDoesNotStopTheOthers) {
+  for (const char* client : {"a", "z"}) {
+    const artifacts::Tenant spoilt{"acme", "Tutorial", client};
+    write_file(folder_ / artifacts::layout::jobs(spoilt), "no folder");
+    write_file(folder_ / artifacts::layout::trash(spoilt), "no folder");
+  }
+  publish(kJobId);
+  EXPECT_TRUE(scan());
+  EXPECT_FALSE(resource(kJobId).is_null());
+  EXPECT_NE(metrics_.render().find("vbrain_volume_spoilt_folders_total 2"), std::string::npos);
+}
+
+TEST_F(SweeperTest, WhatCannotBeScannedIsSweptAllTheSame) {
+  write_file(folder_ / "tenants", "no folder");
+  write_file(folder_ / ".probe-old", "x");
+  pass(std::chrono::hours(25));
+  EXPECT_FALSE(sweeper_.round({}));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / ".probe-old"));
+}
+
 TEST_F(SweeperTest, ARefusedJobDoesNotStopTheOthers) {
   publish(kJobId);
   publish(kOtherId);
