@@ -18,7 +18,7 @@ struct FolderFacts {
   Resource resource = Resource::kNone;
   bool deleted = false;   // has the marker
   bool recorded = false;  // has status.json
-  // Since something changed directly in it, the file server's clock against ours. Negative where clocks differ.
+  // Since something changed directly in it, by the file server's clock. Negative where that was set back.
   std::chrono::milliseconds age{};
 };
 

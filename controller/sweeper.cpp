@@ -73,15 +73,32 @@ void Sweeper::note_spoilt(const std::string& path, const std::exception& error) 
   base::log_warning("a folder on the volume is spoilt", {{"folder", path}, {"error", error.what()}});
 }
 
+std::optional<base::TimePoint> Sweeper::volume_time() const {
+  std::optional<base::TimePoint> time;
+  try {
+    time = parts_.volume_time ? parts_.volume_time() : parts_.store.probe();
+    if (!time) base::log_warning("the volume takes no file, so that nothing on it has an age");
+  } catch (const artifacts::VolumeError& error) {
+    base::log_warning("the volume does not say what time it is there", {{"error", error.what()}});
+  }
+  return time;
+}
+
 void Sweeper::sweep(std::stop_token stop) {
+  const auto now = volume_time();
+  if (!now) return;
   const std::size_t removed =
-      artifacts::sweep_rubbish(parts_.store, parts_.clock.now() - options_.sweep_age, note_unreadable(stop), stop);
+      artifacts::sweep_rubbish(parts_.store, *now - options_.sweep_age, note_unreadable(stop), stop);
   if (removed == 0) return;
   swept_.Increment(static_cast<double>(removed));
   base::log_info("removed what was left half written or half removed", {{"folders", removed}});
 }
 
 bool Sweeper::scan(std::stop_token stop) {
+  const auto now = volume_time();
+  if (!now) return false;
+  began_ = *now;
+  began_here_ = parts_.clock.steady();
   bool complete = true;
   refused_in_a_row_ = 0;
   const auto visit = [&](const ScannedJob& folder) {
@@ -112,7 +129,10 @@ FolderFacts Sweeper::look(const ScannedJob& folder, const job::Job* resource) co
   // Nothing to be done whatever its age.
   if (!facts.deleted && (facts.recorded || resource != nullptr)) return facts;
   // One that has gone is young for ever.
-  if (const auto changed = folder.changed()) facts.age = parts_.clock.now() - *changed;
+  if (const auto changed = folder.changed()) {
+    const auto walked = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.steady() - began_here_);
+    facts.age = began_ + walked - *changed;
+  }
   return facts;
 }
 

@@ -37,6 +37,8 @@ class Sweeper {
     std::string namespace_name;
     // As in Executor::Parts.
     std::function<bool()> may_write = [] { return true; };
+    // What time it is by the clock of the file server, nothing if that can't be had. Empty: Store::probe().
+    std::function<std::optional<base::TimePoint>()> volume_time = {};
   };
 
   Sweeper(Parts parts, SweeperOptions options);
@@ -45,16 +47,18 @@ class Sweeper {
   // Blocks. Throws nothing.
   void run(std::stop_token stop);
 
-  // One walk over all jobs' folders. False if it could not be finished: the API server or the volume does not answer,
-  // we do not lead any more. A folder that is spoilt, a job's or a tenant's, is logged and left alone. Throws
-  // artifacts::VolumeError.
+  // One walk over all jobs' folders. False if it could not be finished: the API server or the volume does not answer or
+  // does not say what time it is there, we do not lead any more. A folder that is spoilt, a job's or a tenant's, is
+  // logged and left alone. Throws artifacts::VolumeError.
   bool scan(std::stop_token stop);
+  // Removes nothing where the volume does not say what time it is there: our own clock may be wrong by days.
   void sweep(std::stop_token stop);
   // Both, whatever becomes of the first; answers for the first.
   bool round(std::stop_token stop);
 
  private:
   void note_spoilt(const std::string& path, const std::exception& error);
+  std::optional<base::TimePoint> volume_time() const;
   artifacts::OnUnreadable note_unreadable(std::stop_token stop);
   bool tend(const artifacts::ScannedJob& folder, std::stop_token stop);
   FolderFacts look(const artifacts::ScannedJob& folder, const job::Job* resource) const;
@@ -69,6 +73,9 @@ class Sweeper {
   Parts parts_;
   const SweeperOptions options_;
   int refused_in_a_row_ = 0;
+  // When the present walk began: by the file server's clock, and by ours, which tells only how long ago that is.
+  base::TimePoint began_{};
+  base::SteadyPoint began_here_{};
   prometheus::Counter& recovered_;
   prometheus::Counter& swept_;
   prometheus::Counter& spoilt_;

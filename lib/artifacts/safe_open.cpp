@@ -20,6 +20,11 @@ constexpr std::uint64_t kResolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOL
   throw VolumeError(error, std::string(operation) + " " + std::string(path));
 }
 
+base::TimePoint time_of(const timespec& time) {
+  using namespace std::chrono;
+  return base::TimePoint(duration_cast<milliseconds>(seconds(time.tv_sec) + nanoseconds(time.tv_nsec)));
+}
+
 // A symbolic link in the way, a mount, "..": the kernel's words for "not beneath".
 bool is_escape(int error) {
   return error == ELOOP || error == EXDEV;
@@ -262,10 +267,7 @@ std::optional<OpenFile> Dir::open_file(std::string_view path, nlink_t max_links)
   if (!S_ISREG(found.st_mode)) throw UnsafeFile(EINVAL, "not a regular file: " + std::string(path));
   // 0: removed after we opened it, harmless. Above 1: another name may lie where the tenant must not read.
   if (found.st_nlink > max_links) throw UnsafeFile(EMLINK, "more than one link: " + std::string(path));
-  using namespace std::chrono;
-  const auto modified = seconds(found.st_mtim.tv_sec) + nanoseconds(found.st_mtim.tv_nsec);
-  return OpenFile{std::move(fd), static_cast<std::uint64_t>(found.st_size),
-                  base::TimePoint(duration_cast<milliseconds>(modified))};
+  return OpenFile{std::move(fd), static_cast<std::uint64_t>(found.st_size), time_of(found.st_mtim)};
 }
 
 std::optional<std::string> Dir::read_file(std::string_view path, std::uint64_t max_bytes, nlink_t max_links) const {
@@ -378,6 +380,10 @@ void Dir::sync_tree() const {
   std::size_t budget = 256;
   if (!sync_below(fd_.get(), "folder", budget) && syncfs(fd_.get()) != 0) fail("syncfs", "folder");
   sync();
+}
+
+base::TimePoint changed_at(const struct stat& found) {
+  return std::max(time_of(found.st_mtim), time_of(found.st_ctim));
 }
 
 }  // namespace vbrain::artifacts

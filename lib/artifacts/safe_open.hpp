@@ -148,6 +148,10 @@ class DurableFile {
 // A name that nobody else has: 128 random bits in hex.
 std::string random_name();
 
+// When the file or folder last changed, by the clock of its file server: its content, or its name, which a rename
+// changes without touching the time of modification.
+base::TimePoint changed_at(const struct stat& found);
+
 // Writes all bytes at the descriptor's position. Throws VolumeError.
 void write_all(int fd, std::string_view bytes);
 // fsync, then close with the result checked. Throws VolumeError.

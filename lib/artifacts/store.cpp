@@ -213,7 +213,7 @@ std::optional<ArchiveWriter::Added> Store::write_logs_zip(const Tenant& tenant, 
   return writer.finish();
 }
 
-void Store::probe() const {
+std::optional<base::TimePoint> Store::probe() const {
   const std::string name = ".probe-" + random_name();
   const auto takes_no_more = [](const VolumeError& error) { return error.is_full() || error.code().value() == EROFS; };
   std::optional<Fd> file;
@@ -222,17 +222,21 @@ void Store::probe() const {
     if (!file) throw VolumeError(EEXIST, "probe the volume");
   } catch (const VolumeError& error) {
     if (!takes_no_more(error)) throw;
-    return;
+    return std::nullopt;
   }
+  // As it was made, not as it was written: a full volume has a time too.
+  struct stat found {};
+  if (fstat(file->get(), &found) != 0) throw VolumeError(errno, "probe the volume");
   try {
     write_all(file->get(), "vbrain\n");
     sync_and_close(std::move(*file));
   } catch (const VolumeError& error) {
     root().remove_file(name);
     if (!takes_no_more(error)) throw;
-    return;
+    return changed_at(found);
   }
   root().remove_file(name);
+  return changed_at(found);
 }
 
 }  // namespace vbrain::artifacts

@@ -167,8 +167,10 @@ class Store {
   void install_runner(const std::string& source, std::string_view version) const;
 
   // Whether the volume answers, tried with a durable write, for a readiness probe. A full or read-only one does: what
-  // is there can be read and removed, and each write is told what is wrong. Throws VolumeError.
-  void probe() const;
+  // is there can be read and removed, and each write is told what is wrong. Answers what time it is by the file
+  // server's clock, the one that ages of files are to be held against; nothing where no file can be made. Throws
+  // VolumeError.
+  std::optional<base::TimePoint> probe() const;
 
   const Dir& root() const { return root_; }
 

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <memory>
 
 namespace vbrain::artifacts {
@@ -15,16 +14,6 @@ namespace {
 constexpr int kAgeDepth = 64;
 // tenants/<organization>/<application>/<client>
 constexpr int kTenantDepth = 3;
-
-base::TimePoint time_of(const timespec& time) {
-  using namespace std::chrono;
-  return base::TimePoint(duration_cast<milliseconds>(seconds(time.tv_sec) + nanoseconds(time.tv_nsec)));
-}
-
-// A rename leaves the time of modification as it was and moves only that of the inode.
-base::TimePoint changed_at(const struct stat& found) {
-  return std::max(time_of(found.st_mtim), time_of(found.st_ctim));
-}
 
 // Calls `visit` with one entry after the other until it returns false; false if it did. Nothing is collected, so that
 // a folder of a million jobs takes no more memory than one of ten.

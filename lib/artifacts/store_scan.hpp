@@ -47,7 +47,7 @@ void scan_jobs(const Store& store, const std::function<bool(const ScannedJob&)>&
 
 // Removes what lies in `.staging` and `.trash` of all tenants (and half-copied runners, forgotten probes) and in which
 // nothing changed since `before`, until `stop`; how many. What is being written is never so old, if `before` is hours
-// ago. Throws nothing but what `unreadable` throws.
+// ago by the file server's clock (Store::probe). Throws nothing but what `unreadable` throws.
 std::size_t sweep_rubbish(const Store& store, base::TimePoint before, const OnUnreadable& unreadable,
                           std::stop_token stop);
 

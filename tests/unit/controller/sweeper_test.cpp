@@ -87,13 +87,20 @@ class SweeperTest : public ::testing::Test {
   kube::Store<job::Job> jobs_;
   base::Metrics metrics_;
   bool leading_ = true;
+  std::function<void()> before_look_ = [] {};
+  std::function<std::optional<base::TimePoint>()> volume_time_ = [this] { return clock_.now(); };
   Sweeper sweeper_{{.store = store_,
                     .client = client_,
                     .jobs = jobs_,
                     .metrics = metrics_,
                     .clock = clock_,
                     .namespace_name = "vbrain",
-                    .may_write = [this] { return leading_; }},
+                    .may_write =
+                        [this] {
+                          before_look_();
+                          return leading_;
+                        },
+                    .volume_time = [this] { return volume_time_(); }},
                    {}};
 };
 
@@ -266,6 +273,65 @@ TEST_F(SweeperTest, ADeposedLeaderTouchesNothing) {
   ended.request_stop();
   leading_ = true;
   EXPECT_FALSE(sweeper_.scan(ended.get_token()));
+  EXPECT_EQ(api_.requests().size(), 0u);
+}
+
+// Ours is wrong by years; ages are by the file server's, which the volume is asked for.
+TEST_F(SweeperTest, AClockOfOursThatIsWrongMakesNothingOld) {
+  publish(kJobId);
+  publish(kOtherId);
+  store_.mark_deleted(kTenant, kOtherId);
+  const std::string upload = folder_ / (artifacts::layout::staging(kTenant) + "/upload");
+  write_file(upload + "/f", "x");
+  for (const std::chrono::hours wrong : {std::chrono::hours(24 * 3'650), std::chrono::hours(-24 * 7'300)}) {
+    pass(wrong);
+    volume_time_ = [this] { return store_.probe(); };
+    EXPECT_TRUE(sweeper_.round({}));
+    EXPECT_EQ(api_.requests().size(), 0u) << "whoever publishes or deletes is still at it";
+    EXPECT_TRUE(std::filesystem::exists(upload));
+  }
+  volume_time_ = [this] { return *store_.probe() + std::chrono::hours(25); };
+  EXPECT_TRUE(sweeper_.round({}));
+  EXPECT_FALSE(resource(kJobId).is_null());
+  EXPECT_FALSE(has_folder(kOtherId));
+  EXPECT_FALSE(std::filesystem::exists(upload));
+}
+
+TEST_F(SweeperTest, WithoutMoreAdoTheVolumeIsAskedForItsTime) {
+  publish(kJobId);
+  const std::string upload = folder_ / (artifacts::layout::staging(kTenant) + "/upload");
+  write_file(upload + "/f", "x");
+  pass(std::chrono::hours(24 * 3'650));
+  Sweeper sweeper({.store = store_,
+                   .client = client_,
+                   .jobs = jobs_,
+                   .metrics = metrics_,
+                   .clock = clock_,
+                   .namespace_name = "vbrain"},
+                  {});
+  EXPECT_TRUE(sweeper.round({}));
+  EXPECT_EQ(api_.requests().size(), 0u);
+  EXPECT_TRUE(std::filesystem::exists(upload));
+}
+
+TEST_F(SweeperTest, NothingHasAnAgeWhereTheVolumeDoesNotSayItsTime) {
+  publish(kJobId);
+  write_file(folder_ / (artifacts::layout::trash(kTenant) + "/old/f"), "x");
+  pass(std::chrono::hours(25));
+  volume_time_ = [] { return std::nullopt; };
+  EXPECT_FALSE(sweeper_.round({}));
+  volume_time_ = []() -> std::optional<base::TimePoint> { throw artifacts::VolumeError(EIO, "probe the volume"); };
+  EXPECT_FALSE(sweeper_.round({}));
+  EXPECT_EQ(api_.requests().size(), 0u);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / (artifacts::layout::trash(kTenant) + "/old")));
+}
+
+// What was published since a walk began is young, however long the walk takes.
+TEST_F(SweeperTest, AWalkOfHoursTakesNothingForOld) {
+  publish(kJobId);
+  volume_time_ = [this] { return *store_.probe() - std::chrono::hours(3); };
+  before_look_ = [this] { pass(std::chrono::hours(3)); };
+  EXPECT_TRUE(scan());
   EXPECT_EQ(api_.requests().size(), 0u);
 }
 

@@ -37,7 +37,8 @@ void World::scan() {
                    .jobs = none,
                    .metrics = metrics_,
                    .clock = later,
-                   .namespace_name = "vbrain"},
+                   .namespace_name = "vbrain",
+                   .volume_time = [&] { return later.now(); }},
                   {});
   if (!sweeper.scan({})) violations_.push_back("the scan could not be finished");
 }
