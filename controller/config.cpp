@@ -77,7 +77,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   add_duration(app, "--retry-backoff", config.retry_backoff,
                "Between a failed attempt and the next; doubled from attempt to attempt up to 6 min");
   add_duration(app, "--scan-interval", config.scan_interval,
-               "Between two walks over the volume for jobs that Kubernetes does not know and for rubbish");
+               "Between two walks over the volume for jobs that Kubernetes does not know and for rubbish; never "
+               "less than ten times as long as the walk took");
   add_duration(app, "--sweep-age", config.sweep_age,
                "Age from which what lies in .staging and .trash of the volume is removed");
   app.add_option("--log-level", config.log_level, "debug, info, warning or error")->capture_default_str();

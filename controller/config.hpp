@@ -30,7 +30,7 @@ struct Config {
   std::chrono::milliseconds retry_period{2'000};
   std::chrono::milliseconds node_loss_timeout{300'000};
   std::chrono::milliseconds retry_backoff{10'000};
-  std::chrono::milliseconds scan_interval{600'000};
+  std::chrono::milliseconds scan_interval{60'000};
   std::chrono::milliseconds sweep_age{86'400'000};
   std::string log_level = "info";
 };

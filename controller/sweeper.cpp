@@ -16,6 +16,8 @@ using kube::ErrorCode;
 
 // After a walk that could not be finished.
 constexpr std::chrono::milliseconds kTryAgain{30'000};
+// Times the walk before.
+constexpr int kPeace = 10;
 
 // So many refusals in a row look like a Role that is missing.
 constexpr int kRefusals = 10;
@@ -32,6 +34,11 @@ bool is_of(const job::Job& job, const ScannedJob& folder) {
 
 }  // namespace
 
+std::chrono::milliseconds pause_after(std::chrono::milliseconds walk, bool complete,
+                                      std::chrono::milliseconds interval) {
+  return std::max(complete ? interval : std::min(interval, kTryAgain), kPeace * walk);
+}
+
 Sweeper::Sweeper(Parts parts, SweeperOptions options)
     : parts_(std::move(parts)),
       options_(options),
@@ -44,9 +51,10 @@ Sweeper::Sweeper(Parts parts, SweeperOptions options)
 
 void Sweeper::run(std::stop_token stop) {
   for (;;) {
+    const auto begin = parts_.clock.steady();
     const bool complete = round(stop);
-    const auto pause = complete ? options_.scan_interval : std::min(options_.scan_interval, kTryAgain);
-    if (!base::sleep_for(stop, pause)) return;
+    const auto walk = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.steady() - begin);
+    if (!base::sleep_for(stop, pause_after(walk, complete, options_.scan_interval))) return;
   }
 }
 

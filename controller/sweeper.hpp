@@ -19,9 +19,14 @@
 namespace vbrain::controller {
 
 struct SweeperOptions {
-  std::chrono::milliseconds scan_interval{600'000};
+  std::chrono::milliseconds scan_interval{60'000};  // see pause_after
   std::chrono::milliseconds sweep_age{86'400'000};  // of what lies in .staging and .trash
 };
+
+// How long the volume has peace after a walk: never less than ten times as long as the walk took, so that a huge volume
+// is not walked over all the time. One that could not be finished is tried again sooner than after `interval`. Pure.
+std::chrono::milliseconds pause_after(std::chrono::milliseconds walk, bool complete,
+                                      std::chrono::milliseconds interval);
 
 // Walks over the shared volume while we lead, on a thread of its own: brings together folders and resources that lost
 // each other, and removes what was left half written or half removed. A folder whose job the caches know costs one look
@@ -43,8 +48,7 @@ class Sweeper {
 
   Sweeper(Parts parts, SweeperOptions options);
 
-  // Scans and sweeps, now and every `scan_interval` (sooner after a scan that could not be finished), until `stop`.
-  // Blocks. Throws nothing.
+  // Scans and sweeps, now and again and again with pauses between (pause_after), until `stop`. Blocks. Throws nothing.
   void run(std::stop_token stop);
 
   // One walk over all jobs' folders. False if it could not be finished: the API server or the volume does not answer or

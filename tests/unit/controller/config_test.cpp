@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "controller/folder_rules.hpp"
 #include "kube/lease.hpp"
 
 namespace vbrain::controller {
@@ -51,6 +52,10 @@ TEST(Config, TheDefaultTimesLetAnotherControllerLeadWithinFifteenSeconds) {
                          .renew_deadline = config.renew_deadline,
                          .retry_period = config.retry_period}),
             "");
+}
+
+TEST(Config, TheDefaultScanIntervalBringsALostJobBackWithinTwoMinutes) {
+  EXPECT_LE(Config{}.scan_interval + kFolderPatience, std::chrono::minutes(2));
 }
 
 TEST(Config, EveryProcessHasAnIdentityOfItsOwn) {

@@ -104,6 +104,26 @@ class SweeperTest : public ::testing::Test {
                    {}};
 };
 
+TEST(SweeperPause, IsTheIntervalOrTenWalks) {
+  using namespace std::chrono_literals;
+  const struct {
+    const char* name;
+    std::chrono::milliseconds walk;
+    bool complete;
+    std::chrono::milliseconds interval;
+    std::chrono::milliseconds want;
+  } cases[] = {
+      {"a quick walk", 200ms, true, 60s, 60s},
+      {"one that just fits", 6s, true, 60s, 60s},
+      {"a huge volume", 90s, true, 60s, 900s},
+      {"an unfinished walk is taken up sooner", 200ms, false, 60s, 30s},
+      {"never later than the next one", 200ms, false, 5s, 5s},
+      {"an unfinished long one is a load too", 20s, false, 60s, 200s},
+  };
+  for (const auto& c : cases) EXPECT_EQ(pause_after(c.walk, c.complete, c.interval), c.want) << c.name;
+  EXPECT_EQ(SweeperOptions{}.scan_interval, 60s) << "a job whose resource is lost is back within two minutes";
+}
+
 TEST_F(SweeperTest, MakesTheResourceOfAFolderThatHasNone) {
   publish(kJobId);
   EXPECT_TRUE(scan());
