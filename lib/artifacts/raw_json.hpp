@@ -16,7 +16,8 @@ namespace vbrain::artifacts {
 // 12345678901234567890123 into a double and 1.10 into 1.1; what a user sends as params must arrive untouched.
 using RawMembers = std::vector<std::pair<std::string, std::string_view>>;
 
-// Splits an object; the values point into `text`. The error is check_json's, or "not a JSON object".
+// Splits an object; the values point into `text`. The error is check_json's, or "not a JSON object". A byte order mark
+// is refused.
 Result<RawMembers, std::string> split_object(std::string_view text, const base::JsonLimits& limits = {});
 
 // The inverse: `{"key":value,…}`. Values must be JSON.

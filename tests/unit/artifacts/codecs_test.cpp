@@ -129,6 +129,7 @@ TEST(RawJson, SplitsObjects) {
   EXPECT_TRUE(split_object("{}")->empty());
   EXPECT_FALSE(split_object("[]"));
   EXPECT_FALSE(split_object("{\"a\":}"));
+  EXPECT_FALSE(split_object("\xEF\xBB\xBF{}")) << "whoever takes a byte order mark takes it off";
 }
 
 TEST(RawJson, OverlaysKeyByKey) {
