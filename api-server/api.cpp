@@ -96,6 +96,8 @@ Task<Answer> Api::answer(Exchange& exchange, Progress& progress) {
     throw;
   } catch (const Overloaded&) {
     co_return refuse(Problem::kUnavailable, {}, "too much to do");
+  } catch (const artifacts::TooLarge& problem) {
+    co_return refuse(Problem::kTooLarge, {}, problem.what());
   } catch (const artifacts::VolumeError& problem) {
     base::log_error("volume failed", {{"problem", problem.what()}});
     co_return Unexpected<Refusal>(refusal_of(problem));

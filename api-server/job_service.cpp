@@ -150,6 +150,8 @@ Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller
     published = co_await run_on(services.volume_workers, publish);
   } catch (const artifacts::VolumeError&) {
     failure = std::current_exception();
+  } catch (const artifacts::TooLarge&) {
+    failure = std::current_exception();
   }
   if (failure) {
     // Whatever of it the volume holds, the client is told that there is nothing.

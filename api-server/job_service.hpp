@@ -24,7 +24,7 @@ struct NewJob {
 // anything. When 2 fails the job is taken back: its folder is marked deleted (so that neither the orphan rule nor a
 // late create can run it) and, if no resource can exist, removed; a repository made for it stays, with no job in it.
 // Refuses with kNoRepository, kUnknownKey (no such application for this organization), kUnavailable. Throws
-// VolumeError and Overloaded.
+// VolumeError, TooLarge and Overloaded.
 Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller& caller,
                                           std::string_view repository_id, Submission submission);
 

@@ -17,6 +17,9 @@ namespace {
 using Kind = ArchiveError::Kind;
 
 constexpr std::uint64_t kDirectoryLimit = 64U << 20;
+// An entry of the directory with all its fields as long as can be, and a piece that holds more than one.
+constexpr std::size_t kLargestCentral = zip::kCentralHeaderSize + 3 * 0xFFFF;
+constexpr std::uint64_t kDirectoryPiece = 256U << 10;
 constexpr std::uint32_t kWide32 = 0xFFFFFFFF;
 constexpr std::uint16_t kWide16 = 0xFFFF;
 // Encrypted, patched, strongly encrypted, masked headers (APPNOTE 4.4.4).
@@ -133,21 +136,39 @@ class Inspector {
   }
 
   void read_directory() {
-    const std::string bytes = read(directory_.offset, directory_.size);
     if (directory_.count > directory_.size / zip::kCentralHeaderSize) refuse("the directory is cut short");
     drafts_.reserve(directory_.count);
-    std::string_view rest = bytes;
+    // In pieces: of comments and extra fields nothing is kept.
+    std::uint64_t at = directory_.offset;
+    const std::uint64_t end = directory_.offset + directory_.size;
+    std::string piece;
+    std::string_view rest;
+    std::uint64_t names_bytes = 0;
     NameTree names;
     for (std::uint64_t i = 0; i < directory_.count; ++i) {
+      if (rest.size() < kLargestCentral && at < end) {
+        const std::uint64_t more = std::min(kDirectoryPiece, end - at);
+        piece = std::string(rest) + read(at, more);
+        rest = piece;
+        at += more;
+      }
       Draft draft = read_central(rest);
+      names_bytes += std::max(draft.raw_name.size(), draft.entry.name.size());
+      if (names_bytes > limits_.names_bytes) {
+        too_large("names of more than " + std::to_string(limits_.names_bytes) + " bytes together");
+      }
       const std::string where = "entry " + std::to_string(i + 1) + ": ";
       const auto problem = check_entry_name(draft.entry.name, limits_.name_bytes, limits_.depth);
       if (!problem.empty()) refuse(where + std::string(problem));
       const auto clash = names.add(draft.entry.name, draft.entry.folder);
       if (!clash.empty()) refuse(where + std::string(clash));
+      // A folder that only names imply costs as much as one that has an entry.
+      if (names.size() > 2 * limits_.entries) {
+        too_large("more than " + std::to_string(2 * limits_.entries) + " files and folders");
+      }
       drafts_.push_back(std::move(draft));
     }
-    if (!rest.empty()) refuse("the directory has more than the entries it counts");
+    if (!rest.empty() || at != end) refuse("the directory has more than the entries it counts");
   }
 
   Draft read_central(std::string_view& rest) const {

@@ -12,13 +12,14 @@
 namespace vbrain::artifacts {
 
 struct ArchiveLimits {
-  std::uint64_t entries = 65'535;               // more: kTooLarge
+  std::uint64_t entries = 65'535;               // more, or twice as many with the folders that names imply: kTooLarge
   std::uint64_t inflated_bytes = 50ULL << 30;   // all entries together; more: kTooLarge
   std::uint64_t file_bytes = 50ULL << 30;       // one entry; more: kTooLarge
   std::uint64_t ratio = 200;                    // inflated : deflated, of an entry and of the whole
   std::uint64_t ratio_from_bytes = 1ULL << 20;  // entries below may have any ratio
   std::size_t name_bytes = 255;                 // of one component
   std::size_t depth = 32;                       // components of a name
+  std::uint64_t names_bytes = 8ULL << 20;       // all names together; more: kTooLarge
 };
 
 struct ArchiveError {
@@ -53,7 +54,7 @@ bool looks_like_zip(std::string_view first_bytes);
 // different from each other in any case, only regular files and folders, counts, sizes and ratios within limits. All
 // is decided on raw bytes by this one parser, which also extracts: no second reader that could see another archive.
 // `fd` must be a seekable regular file that nobody changes (an unlinked spool); its position is not used. Memory:
-// the directory, at most 64 MiB. Throws VolumeError if reading fails.
+// a few times the names. Throws VolumeError if reading fails.
 Result<ArchiveListing, ArchiveError> inspect(int fd, const ArchiveLimits& limits = {});
 
 // Writes the files below `target` (empty, ours) and returns them with sizes and digests, in the listing's order.

@@ -59,7 +59,7 @@ struct JobFile {
   friend bool operator==(const JobFile&, const JobFile&) = default;
 };
 
-// Largest file the decoders take: 65,535 input files with long names and 2 MiB of params and metadata fit.
+// Largest file the decoders take: what archives may hold (ArchiveLimits) fits, with 2 MiB of params and metadata.
 inline constexpr std::size_t kJobFileLimit = 64U << 20;
 
 // One line of JSON with a newline. `params` and the like must be JSON objects (checked: throws

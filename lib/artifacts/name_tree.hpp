@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@ class NameTree {
  public:
   // `name` without a slash at its end, checked by check_entry_name. Constant text if it clashes, else empty.
   std::string_view add(std::string_view name, bool folder);
+  // Files and folders so far, those included that are only a part of other names.
+  std::size_t size() const { return nodes_.size(); }
 
  private:
   struct Node {

@@ -67,12 +67,12 @@ class Store {
   Staging stage(const Tenant& tenant) const;
 
   // Publishes `file` with the staged input as a new repository and returns its id, chosen here from `now` and four
-  // digits: ids of a tenant are unique by exclusive creation. `file.repository_id` is ignored.
+  // digits: ids of a tenant are unique by exclusive creation. `file.repository_id` is ignored. Throws TooLarge.
   std::string publish_repository(Staging staging, RepositoryFile file, base::TimePoint now) const;
 
   // Publishes a job; `staging` holds its own input if file.input_from is kJob, else it is not given. The marker in the
   // repository becomes durable first, the folder last: every visible job is in its repository's index. A job made by
-  // hand may have no repository (empty id), then there is no marker.
+  // hand may have no repository (empty id), then there is no marker. Throws TooLarge.
   Result<void, PublishError> publish_job(const JobFile& file) const;
   Result<void, PublishError> publish_job(Staging staging, const JobFile& file) const;
 
@@ -186,6 +186,12 @@ std::string encode_record(const nlohmann::json& record);
 
 // A file of ours that can't be decoded; what() names the file below the root and the reason.
 class CorruptFile : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// What was to be published is more than its readers would take. Nothing of it is visible; what() is fit for an answer.
+class TooLarge : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <stdexcept>
 #include <unordered_set>
 
 #include "artifacts/store.hpp"
@@ -59,6 +60,18 @@ void copy_file(const OpenFile& from, int to) {
     write_all(to, {block.data(), static_cast<std::size_t>(got)});
     left -= static_cast<std::uint64_t>(got);
   }
+}
+
+// The file as it is to be written, once it is sure that it can be read again.
+template <class File>
+std::string encode_readable(const File& file, Result<File, std::string> (*decode)(std::string_view)) {
+  std::string text = encode(file);
+  const auto read = text.size() <= kJobFileLimit ? decode(text) : Unexpected<std::string>("more than 64 MiB");
+  if (read) return text;
+  if (read.error().starts_with("more than")) {
+    throw TooLarge("params, metadata and the names of the input files: " + read.error());
+  }
+  throw std::logic_error("a file that could not be read again: " + read.error());
 }
 
 // Undoes what can't be finished; a failure of that too is for the log, the first one is told.
@@ -121,6 +134,8 @@ Staging Store::stage(const Tenant& tenant) const {
 }
 
 std::string Store::publish_repository(Staging staging, RepositoryFile file, base::TimePoint now) const {
+  file.repository_id = second_of(now) + "0000";
+  encode_readable(file, decode_repository_file);
   const Dir& folder = staging.folder();
   const Dir repositories = root().make(layout::repositories(staging.tenant_));
   // 1. Everything but repository.json, durable.
@@ -168,6 +183,7 @@ Result<void, PublishError> Store::publish_ended_job(const JobFile& file, const n
 }
 
 Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, bool indexed) const {
+  const std::string text = encode_readable(file, decode_job_file);
   const auto absent = Unexpected<PublishError>(PublishError::kNoRepository);
   std::optional<Dir> markers;
   if (indexed) {
@@ -178,7 +194,7 @@ Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, 
   if (jobs.status(file.job_id)) return Unexpected<PublishError>(PublishError::kTaken);
   // 1. The whole folder, durable where nobody looks.
   if (staging.input_) staging.input_->sync_tree();
-  write_synced(staging.folder(), layout::kJobFile, encode(file));
+  write_synced(staging.folder(), layout::kJobFile, text);
   staging.folder().sync();
   // 2. The marker in the repository's index.
   if (indexed) {

@@ -250,6 +250,31 @@ TEST(Submission, LimitsHoldForBothTransferCodings) {
   EXPECT_THAT(world.files(".staging"), IsEmpty());
 }
 
+TEST(Submission, ManyLongNamesAreTooLarge) {
+  const std::string folders = std::string(250, 'a') + "/" + std::string(250, 'b') + "/" + std::string(250, 'c') + "/";
+  std::vector<std::pair<std::string, std::string>> files;
+  for (int i = 0; i < 8'400; ++i) files.emplace_back(folders + std::string(243, 'n') + std::to_string(100'000 + i), "");
+  World world;
+  const HttpReply reply = world.post("/api/v1/repository", kMultipartType,
+                                     multipart({{"name=file; filename=a.zip", testing::zip_of(files)}}));
+  EXPECT_EQ(reply.status, 413) << reply.body;
+  EXPECT_EQ(reply.json()["error"], "Payload too large");
+}
+
+// The repository's part and the job's, each within its limits, make a job.json that no reader takes.
+TEST(Submission, AJobThatCouldNotBeReadIsRefused) {
+  World world;
+  const std::string id = world.volume->publish_repository(
+      world.volume->stage(World::tenant()), {.metadata = "{\"a\":\"" + std::string((64 << 20) - 10'000, 'm') + "\"}"},
+      world.clock.now());
+  const HttpReply reply = world.post_json(
+      "/api/v1/job/execute", "{\"params\":{\"a\":\"" + std::string(20'000, 'p') + "\"}}", {{"repository_id", id}});
+  EXPECT_EQ(reply.status, 413) << reply.body;
+  EXPECT_EQ(reply.json()["error"], "Payload too large");
+  EXPECT_THAT(world.files("jobs"), IsEmpty());
+  EXPECT_THAT(world.kube.requests(), IsEmpty());
+}
+
 TEST(FileKind, GoesByTheExtension) {
   EXPECT_EQ(file_kind("a.zip"), FileKind::kZip);
   EXPECT_EQ(file_kind("a.b.CSV"), FileKind::kCsv);

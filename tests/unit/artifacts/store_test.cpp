@@ -55,6 +55,23 @@ class StoreTest : public ::testing::Test {
   Store store{temp.path()};
 };
 
+// What readers would refuse for ever must not be promised first.
+TEST_F(StoreTest, PublishesNothingThatCouldNotBeRead) {
+  const std::string id = repository();
+  const std::vector<InputFile> large(66'000, {std::string(1'000, 'n'), 4, std::string(64, 'a')});
+  const std::vector<InputFile> many(600'000, {"n", 4, std::string(64, 'a')});
+  for (const std::vector<InputFile>* input : {&large, &many}) {
+    EXPECT_THROW(store.publish_repository(store.stage(kTenant), {.input = *input}, kTime), TooLarge);
+    JobFile file = job(id);
+    file.input = *input;
+    EXPECT_THROW(static_cast<void>(store.publish_job(file)), TooLarge);
+  }
+  EXPECT_THAT(store.repositories(kTenant), ElementsAre(id));
+  EXPECT_FALSE(store.has_job(kTenant, "job-1"));
+  EXPECT_THAT(*store.index_of(kTenant, id), IsEmpty());
+  EXPECT_EQ(count_below(below(layout::staging(kTenant))), 0U);
+}
+
 TEST_F(StoreTest, PublishesARepositoryWithInput) {
   Staging staging = store.stage(kTenant);
   staging.input().make_new("d");
