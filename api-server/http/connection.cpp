@@ -21,15 +21,18 @@ using boost::system::error_code;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kBodyBuffer = 64 * 1024;
+// Within how many bytes the time of a slow peer is renewed.
+constexpr std::size_t kBodyPiece = 64 * 1024;
 constexpr std::size_t kFileBuffer = 128 * 1024;
-// An unread body of at most this size is read and dropped, so that the connection can go on.
-constexpr std::uint64_t kMaxSkip = 256 * 1024;
 constexpr std::size_t kFirstRead = 4096;
 constexpr milliseconds kLinger{2000};
 constexpr HeadProblem kHeadTooLarge{431, "the head is larger than allowed"};
 constexpr HeadProblem kBadLine{400, "malformed line ending"};
-constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// Gives the memory back, which an assignment of something short does not.
+void replace(std::string& text, std::string by) {
+  text.swap(by);
+}
 
 // Reads up to `size` bytes at `offset`; throws std::runtime_error on an error or at an early end of the file.
 std::size_t read_at(int fd, char* to, std::size_t size, std::uint64_t offset) {
@@ -154,7 +157,12 @@ Task<Connection::HeadResult> Connection::read_head() {
 
 std::optional<HeadProblem> Connection::parse_head(std::size_t length) {
   head_bytes_.assign(input_, 0, length);
-  input_.erase(0, length);
+  // A large head leaves no large buffer behind.
+  if (input_.capacity() > kFirstRead) {
+    replace(input_, input_.substr(length));
+  } else {
+    input_.erase(0, length);
+  }
   if (auto problem = check_head(head_bytes_, context_.options.max_header_fields)) return problem;
   request_ = RequestHead{};
   parser_.emplace(request_);
@@ -171,6 +179,7 @@ std::optional<HeadProblem> Connection::parse_head(std::size_t length) {
   body_begin_ = body_end_ = 0;
   continue_sent_ = false;
   return std::nullopt;
+  skipping_ = false;
 }
 
 Reply Connection::refuse(int status, std::string_view detail) {
@@ -226,6 +235,8 @@ Task<bool> Connection::answer_request() {
   if (!sent) co_return false;
   if (!keep_alive) {
     co_await linger();
+  reply.reset();
+  forget_head();
     co_return false;
   }
   if (!parser_->is_done()) {
@@ -236,104 +247,17 @@ Task<bool> Connection::answer_request() {
   if (body_begin_ < body_end_) input_.insert(0, body_buffer_, body_begin_, body_end_ - body_begin_);
   body_begin_ = body_end_ = 0;
   // Idle connections keep little.
-  body_buffer_ = {};
-  body_joined_ = {};
-  if (input_.empty() && input_.capacity() > kFirstRead) input_ = {};
+  replace(body_buffer_, {});
+  replace(body_joined_, {});
+  if (input_.empty() && input_.capacity() > kFirstRead) replace(input_, {});
   co_return true;
 }
 
-bool Connection::body_can_be_skipped() const {
-  if (parser_->is_done()) return true;
-  // A client that was never told to continue may or may not send its body now.
-  if (request_.expect_continue && !continue_sent_) return false;
-  return request_.content_length && *request_.content_length - body_total_ <= kMaxSkip;
-}
-
-Task<bool> Connection::skip_body() {
-  body_limit_ = body_total_ + kMaxSkip;
-  try {
-    for (;;) {
-      const std::string_view piece = co_await read_body_piece();
-      if (piece.empty()) co_return true;
-    }
-  } catch (const BodyError&) {
-    co_return false;
-  }
-}
-
-Task<std::string_view> Connection::read_body() {
-  if (request_.content_length.value_or(0) > body_limit_) {
-    throw BodyError(BodyError::Kind::kTooLarge, "the body is larger than allowed");
-  }
-  stuck_deadline_ = SteadyTime::max();
-  if (request_.expect_continue && !continue_sent_ && !parser_->is_done() && input_.empty()) {
-    const bool sent = co_await write(kContinue);
-    if (!sent) throw BodyError(BodyError::Kind::kGone, "client is gone");
-  }
-  continue_sent_ = true;
-  const std::string_view piece = co_await read_body_piece();
-  stuck_deadline_ = steady_clock::now() + context_.options.stuck_timeout;
-  co_return piece;
-}
-
-Task<std::string_view> Connection::read_body_piece() {
-  body_joined_.clear();
-  for (;;) {
-    if (body_buffer_.empty() && !parser_->is_done()) {
-      // The first bytes of the body came with the head.
-      body_buffer_.resize(kBodyBuffer);
-      body_end_ = std::min(input_.size(), kBodyBuffer);
-      std::memcpy(body_buffer_.data(), input_.data(), body_end_);
-      input_.erase(0, body_end_);
-    }
-    const std::string_view piece = next_body_piece();
-    body_total_ += piece.size();
-    if (body_total_ > body_limit_) throw BodyError(BodyError::Kind::kTooLarge, "the body is larger than allowed");
-    if (!piece.empty() || parser_->is_done()) co_return piece;
-    co_await fill_body_buffer();
-  }
-}
-
-// What can be had from the received bytes. Chunks are joined: a body of one-byte chunks would otherwise cost a
-// handler's step for each byte.
-std::string_view Connection::next_body_piece() {
-  while (body_begin_ < body_end_ && !parser_->is_done()) {
-    error_code error;
-    const std::size_t used =
-        parser_->put(asio::buffer(body_buffer_.data() + body_begin_, body_end_ - body_begin_), error);
-    body_begin_ += used;
-    const std::string_view piece = parser_->take_piece();
-    if (error == boost::beast::http::error::need_more) break;
-    // Said at the chunk's head, not when its bytes have come. The parser's own limit is the largest number.
-    if (parser_->announced() > body_limit_ || error == boost::beast::http::error::body_limit) {
-      throw BodyError(BodyError::Kind::kTooLarge, "the body is larger than allowed");
-    }
-    if (error) throw BodyError(BodyError::Kind::kMalformed, "malformed chunked body");
-    if (!request_.chunked) return piece;
-    body_joined_.append(piece);
-  }
-  return body_joined_;
-}
-
-Task<void> Connection::fill_body_buffer() {
-  const std::size_t left = body_end_ - body_begin_;
-  if (left == body_buffer_.size()) throw BodyError(BodyError::Kind::kMalformed, "malformed chunked body");
-  std::memmove(body_buffer_.data(), body_buffer_.data() + body_begin_, left);
-  body_begin_ = 0;
-  body_end_ = left;
-  if (body_received_ >= kBodyBuffer) {
-    body_received_ = 0;
-    body_patience_ = context_.options.body_timeout;
-  }
-  const SteadyTime before = steady_clock::now();
-  const std::size_t got = co_await read_some(body_buffer_.data() + left, body_buffer_.size() - left, body_patience_);
-  // Only the time spent waiting for the client counts, not the handler's.
-  body_patience_ -= std::chrono::duration_cast<milliseconds>(steady_clock::now() - before);
-  body_received_ += got;
-  body_end_ += got;
-  if (got == 0) {
-    throw BodyError(cut_ ? BodyError::Kind::kTimeout : BodyError::Kind::kGone, "the body did not come to its end");
-  }
+// Of no more use once the answer is on its way.
+void Connection::forget_head() {
+  request_.path = request_.query = {};
+  request_.fields = {};
+  replace(head_bytes_, {});
 }
 
 Task<bool> Connection::send(Reply& reply, bool keep_alive, bool head_only) {
@@ -403,7 +327,9 @@ Task<void> Connection::linger() {
   error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   const SteadyTime end = steady_clock::now() + kLinger;
-  if (body_buffer_.empty()) body_buffer_.resize(kFirstRead);
+  forget_head();
+  replace(input_, {});
+  replace(body_buffer_, std::string(kFirstRead, '\0'));
   while (steady_clock::now() < end) {
     const auto patience = std::chrono::ceil<milliseconds>(end - steady_clock::now());
     const std::size_t got = co_await read_some(body_buffer_.data(), body_buffer_.size(), patience);

@@ -65,6 +65,7 @@ class Connection final : private BodyReader {
   std::string_view next_body_piece();
   Task<void> fill_body_buffer();
   bool body_can_be_skipped() const;
+  void forget_head();
   Task<bool> skip_body();
   Task<void> send_refusal(HeadProblem problem);
   Task<bool> send(Reply& reply, bool keep_alive, bool head_only);
@@ -90,6 +91,7 @@ class Connection final : private BodyReader {
   std::size_t body_begin_ = 0;
   std::size_t body_end_ = 0;
   std::string body_joined_;  // small chunks put together
+  bool skipping_ = false;    // the rest of the body is dropped
   std::uint64_t body_limit_ = 0;
   std::uint64_t body_total_ = 0;
   std::uint64_t body_received_ = 0;  // raw bytes since the patience was last renewed

@@ -1,6 +1,7 @@
 // Limits on time, connections and work, and the drain.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <future>
@@ -60,6 +61,44 @@ TEST_F(HttpServerTest, CutsSlowReaders) {
   const auto deadline = steady_clock::now() + std::chrono::seconds(10);
   while (server_->connections() > 0 && steady_clock::now() < deadline) std::this_thread::yield();
   EXPECT_EQ(server_->connections(), 0u);
+}
+
+// Who is refused needs no key, and is one of many.
+TEST_F(HttpServerTest, ARefusedClientThatDripsItsBodyHoldsLittle) {
+  options_.max_header_bytes = 32 * 1024;
+  constexpr std::size_t kClients = 50;
+  const std::string field = "X-Long: " + std::string(31'000, 'x') + "\r\n";
+  const std::string request = post("/", field + "Content-Length: 200000\r\n", "some");
+  RawClient first(address());
+  const std::size_t before = mallinfo2().uordblks;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (std::size_t i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<RawClient>(address()));
+    ASSERT_TRUE(clients.back()->send(request));
+    EXPECT_EQ(status_of(clients.back()->read_reply()), 200);
+    ASSERT_TRUE(clients.back()->send("more"));
+  }
+  // All have come to where they wait.
+  RawClient last(address());
+  ASSERT_TRUE(last.send(get("/")));
+  EXPECT_EQ(status_of(last.read_reply()), 200);
+  const std::size_t held = (mallinfo2().uordblks - before) / kClients;
+  // The test's own: what each client has received.
+  EXPECT_LT(held, 31'000 + 20'000);
+}
+
+// The body's first bytes come with the head and are more than what is skipped at a time.
+TEST_F(HttpServerTest, GoesOnBehindABodyThatNobodyRead) {
+  options_.max_header_bytes = 32 * 1024;
+  RawClient client(address());
+  const std::string body(20'000, 'b');
+  const std::string both = post("/one", "Content-Length: 20000\r\n", body) + get("/two");
+  ASSERT_TRUE(client.send(both));
+  EXPECT_THAT(client.read_reply(), HasSubstr("/one"));
+  EXPECT_THAT(client.read_reply(), HasSubstr("/two"));
+  ASSERT_TRUE(client.send(both));
+  EXPECT_THAT(client.read_reply(), HasSubstr("/one"));
+  EXPECT_THAT(client.read_reply(), HasSubstr("/two"));
 }
 
 TEST_F(HttpServerTest, OthersAreServedWhileManyAreSlowAndTheSlowAreCut) {
