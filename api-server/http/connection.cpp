@@ -67,8 +67,10 @@ Task<void> Connection::run() {
 
 void Connection::check_deadline(SteadyTime now) {
   if (cut_) return;
-  if (now >= stuck_deadline_ && context_.options.is_stuck && context_.options.is_stuck()) return give_up_on_handler();
-  if (now < deadline_) return;
+  const bool stuck = now >= stuck_deadline_ && context_.options.is_stuck && context_.options.is_stuck();
+  // In the middle of an answer there is no room for another.
+  if (stuck && !sending_file_) return give_up_on_handler();
+  if (!stuck && now < deadline_) return;
   context_.cut->Increment();
   cut();
 }
@@ -177,9 +179,9 @@ std::optional<HeadProblem> Connection::parse_head(std::size_t length) {
   body_received_ = 0;
   body_patience_ = context_.options.body_timeout;
   body_begin_ = body_end_ = 0;
+  skipping_ = false;
   continue_sent_ = false;
   return std::nullopt;
-  skipping_ = false;
 }
 
 Reply Connection::refuse(int status, std::string_view detail) {
@@ -233,10 +235,10 @@ Task<bool> Connection::answer_request() {
   const bool head_only = request_.method == Method::kHead;
   const bool sent = co_await send(*reply, keep_alive, head_only);
   if (!sent) co_return false;
-  if (!keep_alive) {
-    co_await linger();
   reply.reset();
   forget_head();
+  if (!keep_alive) {
+    co_await linger();
     co_return false;
   }
   if (!parser_->is_done()) {
@@ -274,7 +276,9 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
   if (!taken) co_return false;
   std::string buffer(std::min<std::uint64_t>(kFileBuffer, body.length), '\0');
   std::uint64_t sent = 0;
+  sending_file_ = true;
   while (sent < body.length) {
+    if (stuck_deadline_ == SteadyTime::max()) stuck_deadline_ = steady_clock::now() + context_.options.stuck_timeout;
     const std::size_t want = std::min<std::uint64_t>(buffer.size(), body.length - sent);
     std::size_t got = 0;
     bool busy = false;
@@ -297,11 +301,13 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
       if (cut_) co_return false;
       continue;
     }
+    stuck_deadline_ = SteadyTime::max();
     const std::string_view bytes(buffer.data(), got);
     taken = co_await write(bytes);
     if (!taken) co_return false;
     sent += got;
   }
+  sending_file_ = false;
   if (body.after.empty()) co_return true;
   co_return co_await write(body.after);
 }
@@ -312,10 +318,15 @@ Task<bool> Connection::write(std::string_view bytes) {
   // Most answers fit into the socket's buffer: no need to wait for anything.
   std::size_t done = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), error);
   if (error && error != asio::error::would_block && error != asio::error::try_again) co_return false;
-  deadline_ = steady_clock::now() + context_.options.body_timeout;
+  std::size_t renew = done;
   while (done < bytes.size()) {
-    done += co_await socket_.async_write_some(asio::buffer(bytes.data() + done, bytes.size() - done),
-                                              asio::redirect_error(kAwait, error));
+    if (done >= renew) {
+      renew = done + kBodyPiece;
+      deadline_ = steady_clock::now() + context_.options.body_timeout;
+    }
+    const std::size_t most = std::min(bytes.size(), renew) - done;
+    done +=
+        co_await socket_.async_write_some(asio::buffer(bytes.data() + done, most), asio::redirect_error(kAwait, error));
     if (error) co_return false;
   }
   deadline_ = SteadyTime::max();

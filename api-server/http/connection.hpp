@@ -78,9 +78,10 @@ class Connection final : private BodyReader {
   ConnectionContext& context_;
   std::string peer_;
   SteadyTime deadline_ = SteadyTime::max();
-  SteadyTime stuck_deadline_ = SteadyTime::max();  // of the handler, while it does not wait for the client
+  SteadyTime stuck_deadline_ = SteadyTime::max();  // of what waits for a worker, not for the client
   bool idle_ = true;
   bool cut_ = false;
+  bool sending_file_ = false;  // and stuck_deadline_ is that of the next piece
 
   std::string input_;       // bytes received and not yet consumed, head and pipelined requests
   std::string head_bytes_;  // the head that request_ points into
@@ -90,8 +91,8 @@ class Connection final : private BodyReader {
   std::string body_buffer_;  // received bytes of the body, from body_begin_ to body_end_
   std::size_t body_begin_ = 0;
   std::size_t body_end_ = 0;
-  std::string body_joined_;  // small chunks put together
   bool skipping_ = false;    // the rest of the body is dropped
+  std::string body_joined_;  // small chunks put together
   std::uint64_t body_limit_ = 0;
   std::uint64_t body_total_ = 0;
   std::uint64_t body_received_ = 0;  // raw bytes since the patience was last renewed

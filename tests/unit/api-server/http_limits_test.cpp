@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <atomic>
 #include <future>
 #include <map>
 #include <thread>
@@ -64,6 +65,35 @@ TEST_F(HttpServerTest, CutsSlowReaders) {
 }
 
 // Who is refused needs no key, and is one of many.
+// The time is for each next 64 KiB, not for all of a large answer.
+TEST_F(HttpServerTest, LetsASteadyReaderTakeALargeAnswer) {
+  options_.body_timeout = milliseconds(600);
+  RawClient client(address(), 64 * 1024);
+  ASSERT_TRUE(client.send(get("/large", "Connection: close\r\n")));
+  EXPECT_EQ(body_of(client.read_slowly(64 * 1024, milliseconds(20))).size(), 8U << 20);
+}
+
+TEST_F(HttpServerTest, ADownloadFromAHungVolumeIsBrokenOff) {
+  std::atomic<bool> stuck{false};
+  options_.stuck_timeout = milliseconds(1);
+  options_.header_timeout = milliseconds(200);  // how often the server looks
+  options_.is_stuck = [&] { return stuck.load(); };
+  make_file(1 << 20);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(pool_.try_post([this] { seen_.wait([this] { return seen_.gate_open; }); }));
+  }
+  RawClient client(address());
+  ASSERT_TRUE(client.send(get("/file")));
+  ASSERT_TRUE(seen_.wait([this] { return seen_.requests == 1; }));
+  stuck = true;
+  bool closed = false;
+  const std::string reply = client.read_to_end(&closed);
+  EXPECT_TRUE(closed);
+  EXPECT_EQ(status_of(reply), 200);
+  EXPECT_EQ(body_of(reply), "<") << "what was announced is not made up for by other words";
+  seen_.change([this] { seen_.gate_open = true; });
+}
+
 TEST_F(HttpServerTest, ARefusedClientThatDripsItsBodyHoldsLittle) {
   options_.max_header_bytes = 32 * 1024;
   constexpr std::size_t kClients = 50;

@@ -98,6 +98,8 @@ class HttpServerTest : public ::testing::Test {
       file.before = "<";
       file.after = ">";
       reply.body = std::move(file);
+    } else if (path == "/large") {
+      reply.body = std::string(8 << 20, 'x');
     } else if (path == "/inject") {
       reply.headers.emplace_back("X-Name", "a\r\nX-Evil: 1");
     } else {

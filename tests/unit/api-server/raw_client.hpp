@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace vbrain::api::testing {
 
@@ -74,6 +76,18 @@ class RawClient {
     }
     if (closed != nullptr) *closed = ended_;
     return std::move(received_);
+  }
+
+  // As read_to_end(), `size` bytes at a time with pauses.
+  std::string read_slowly(std::size_t size, std::chrono::milliseconds pause) {
+    std::string all;
+    std::string piece(size, '\0');
+    for (;;) {
+      const ssize_t got = ::recv(fd_, piece.data(), piece.size(), MSG_WAITALL);
+      if (got <= 0) return all;
+      all.append(piece, 0, static_cast<std::size_t>(got));
+      std::this_thread::sleep_for(pause);
+    }
   }
 
   // True if something to read is there now.
