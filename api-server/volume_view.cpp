@@ -135,7 +135,7 @@ VolumeView::VolumeView(const artifacts::Store& volume, const kube::Store<job::Jo
 std::optional<VolumeView::Stamp> VolumeView::look(const std::string& path) const {
   const auto found = volume_.root().status(path);
   if (!found) return std::nullopt;
-  return Stamp{found->st_ino, found->st_mtim.tv_sec, found->st_mtim.tv_nsec};
+  return Stamp{found->st_ino, found->st_mtim.tv_sec, found->st_mtim.tv_nsec, found->st_size};
 }
 
 bool VolumeView::is_quiet(const Stamp& stamp) const {
@@ -152,14 +152,17 @@ std::shared_ptr<const StoredJob> VolumeView::job(const artifacts::Tenant& tenant
     if (known != nullptr) jobs_.erase(path);
     return nullptr;
   }
-  const bool same = known != nullptr && known->stamp.inode == stamp->inode;
-  if (same && known->quiet && known->stamp == *stamp) return known->job;
+  if (known != nullptr && known->quiet && known->stamp == *stamp) return known->job;
+  // The folder's inode alone tells nothing: a new job's folder may have that of one that was removed.
+  const auto file_stamp = look(artifacts::layout::job_file(tenant, job_id));
+  const bool same = known != nullptr && known->stamp.inode == stamp->inode && known->file_stamp == file_stamp;
   if (volume_.is_deleted(tenant, job_id)) {
     jobs_.erase(path);
     return nullptr;
   }
   auto entry = std::make_shared<JobEntry>();
   entry->stamp = *stamp;
+  entry->file_stamp = file_stamp;
   entry->quiet = is_quiet(*stamp);
   if (same) {
     // job.json is written once, before its folder has this name.

@@ -78,10 +78,12 @@ class VolumeView {
     std::uint64_t inode = 0;
     std::int64_t seconds = 0;
     std::int64_t nanoseconds = 0;
+    std::int64_t size = 0;
     bool operator==(const Stamp&) const = default;
   };
   struct JobEntry {
     Stamp stamp;
+    std::optional<Stamp> file_stamp;  // of job.json
     bool quiet = false;  // the stamp was old when the folder was looked at: the same stamp means the same content
     std::shared_ptr<const StoredJob> job;
     std::size_t weight() const;

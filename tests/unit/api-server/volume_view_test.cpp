@@ -99,6 +99,22 @@ TEST_F(VolumeViewTest, ANewJobOfTheSameNameIsAnother) {
   EXPECT_EQ(job(id)->file.params, R"({"a":1})");
 }
 
+// ext4 gives a new folder the number of one that was removed.
+TEST_F(VolumeViewTest, ANewJobOfTheSameNameMayHaveTheOldFoldersInode) {
+  const std::string repository = make_repository();
+  for (const bool old : {false, true}) {
+    const std::string id = publish(repository);
+    if (old) age_job(id);
+    ASSERT_NE(job(id), nullptr);
+    artifacts::JobFile file = job(id)->file;
+    file.params = R"({"a":1})";
+    const std::string path = artifacts::layout::job_file(World::tenant(), id);
+    world_.volume->root().write_file_durably(path, encode(file));
+    ASSERT_NE(job(id), nullptr);
+    EXPECT_EQ(job(id)->file.params, R"({"a":1})") << old;
+  }
+}
+
 TEST_F(VolumeViewTest, ListsFollowTheFolder) {
   const std::string repository = make_repository();
   EXPECT_EQ(list(repository), "[]");
