@@ -67,9 +67,11 @@ std::optional<JobRecord> load_job(const Services& services, const artifacts::Ten
       if (stored == nullptr) return std::nullopt;
       return JobRecord{std::move(stored), status, true};
     }
-    // A REST server's job had its folder first: now either it is gone, and the cache does not know it yet, or the file
-    // system is late.
-    if (resource->made_by_rest() && !is_live(services, tenant, job_id)) return std::nullopt;
+    // A REST server's job had its folder first, one made by hand from its first attempt on: now either it is gone, and
+    // the cache does not know it yet, or the file system is late. One that ended without an attempt may never have had
+    // one, or a deletion took it.
+    const bool had_folder = resource->made_by_rest() || status->attempts > 0 || is_terminal(status->phase);
+    if (had_folder && !is_live(services, tenant, job_id)) return std::nullopt;
     return JobRecord{stored_form(*resource), status, false};
   }
   if (stored == nullptr) return std::nullopt;

@@ -127,6 +127,38 @@ TEST(DeleteJob, WorksBeforeTheFolderOfAJobMadeByHand) {
   EXPECT_EQ(precondition, "uid-h");
 }
 
+// Once it had begun it had a folder: without one it is gone, whatever this replica's cache still says.
+TEST(DeleteJob, AJobMadeByHandDoesNotComeBackOnAReplicaThatLags) {
+  World world;
+  auto resource = std::make_shared<job::Job>();
+  resource->meta.name = "by-hand";
+  const std::string repository = world.post_json("/api/v1/repository", "{}").json()["repository_id"];
+  resource->spec = {"acme", "Tutorial", "north", repository, "ana", 0, false, false, "", ""};
+  const auto put = [&](Phase phase, int attempts) {
+    auto now = std::make_shared<job::Job>(*resource);
+    now->status.phase = phase;
+    now->status.attempts = attempts;
+    world.jobs.put("by-hand", now);
+  };
+  const auto status = [&] { return world.get(path_of("by-hand")).status; };
+  put(Phase::kQueued, 0);
+  EXPECT_EQ(status(), 202) << "its folder is still to come";
+  put(Phase::kStarted, 1);
+  EXPECT_EQ(status(), 404);
+  EXPECT_EQ(world.get("/api/v1/job", {{"repository_id", repository}}).body, "[]");
+  put(Phase::kFailed, 0);
+  EXPECT_EQ(status(), 404);
+  world.kube.answer = [&](const kube::Request&) { return fail(ErrorCode::kUnavailable); };
+  EXPECT_EQ(status(), 503) << "nobody can tell";
+  // One that was refused before it began: it has no folder, and is there.
+  const json object = {
+      {"metadata", {{"name", "by-hand"}, {"uid", "u"}, {"resourceVersion", "1"}}},
+      {"spec",
+       {{"organizationId", "acme"}, {"applicationId", "Tutorial"}, {"clientId", "north"}, {"username", "ana"}}}};
+  world.kube.answer = [&](const kube::Request&) { return kube::Response{200, object.dump()}; };
+  EXPECT_EQ(status(), 200);
+}
+
 TEST(DeleteJob, ChangesNothingWhileTheKubernetesApiIsAway) {
   for (const bool archived : {false, true}) {
     World world;
