@@ -98,6 +98,10 @@ bool Store::remove_job(const Tenant& tenant, std::string_view job_id, std::strin
   return !moved.empty();
 }
 
+void Store::remove_input(const Tenant& tenant, std::string_view job_id) const {
+  root().remove_tree(layout::job_input(tenant, job_id));
+}
+
 std::optional<Store::TrashedRepository> Store::trash_repository(const Tenant& tenant,
                                                                 std::string_view repository_id) const {
   const auto repositories = root().sub(layout::repositories(tenant));

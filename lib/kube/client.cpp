@@ -25,7 +25,11 @@ Client::Client(Transport& transport, std::size_t max_in_flight) : transport_(tra
 KubeResult<Response> Client::call(const Request& request, std::stop_token stop) {
   {
     std::unique_lock lock(mutex_);
-    if (!freed_.wait(lock, stop, [this] { return free_ > 0; })) return tl::unexpected(cancelled_error());
+    if (!freed_.wait(lock, stop, [this] { return free_ > 0; })) {
+      Error cancelled = cancelled_error();
+      cancelled.unsent = true;
+      return tl::unexpected(std::move(cancelled));
+    }
     --free_;
   }
   // Given back also when the transport throws.

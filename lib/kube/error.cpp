@@ -127,6 +127,8 @@ bool is_retryable(const Error& error) {
 }
 
 bool may_have_been_done(const Error& error) {
+  if (error.maybe_done) return true;
+  if (error.unsent) return false;
   switch (error.code) {
     case ErrorCode::kTimeout:
     case ErrorCode::kUnavailable:
@@ -135,7 +137,7 @@ bool may_have_been_done(const Error& error) {
     case ErrorCode::kTooLarge:
       return true;
     default:
-      return error.maybe_done;
+      return false;
   }
 }
 

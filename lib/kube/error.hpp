@@ -47,6 +47,9 @@ struct Error {
   // The transport sent the request more than once, and a try before the last, of which all else here tells, may have
   // been done.
   bool maybe_done = false;
+  // Nothing of the request's body has reached the server, by the last try: it was not done. Never of a request without
+  // a body.
+  bool unsent = false;
 };
 
 template <class T>
@@ -57,7 +60,8 @@ using KubeResult = Result<T, Error>;
 bool is_retryable(const Error& error);
 
 // True if the request may have been done although its answer is this error: it was lost on the way, its outcome is not
-// known to the server itself, or `maybe_done`. Only of use for writes.
+// known to the server itself, or `maybe_done`; a 502 or 503 may be a proxy's, behind which it was done. Not if it was
+// `unsent`. Only of use for writes.
 bool may_have_been_done(const Error& error);
 
 // The error of an answer with status >= 300, or of an ERROR event (status then is Status.code). `body` is a

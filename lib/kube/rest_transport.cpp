@@ -150,7 +150,7 @@ class RestTransport final : public Transport {
       message.headers().add(http::header_names::user_agent, user_agent_);
       if (!token.empty()) message.headers().add(http::header_names::authorization, "Bearer " + token);
       if (!request.body.empty()) {
-        const streams::streambuf<std::uint8_t> source(std::make_shared<BodySource>(request.body));
+        const streams::streambuf<std::uint8_t> source(std::make_shared<BodySource>(request.body, exchange));
         message.set_body(streams::istream(source), request.body.size(), request.content_type);
       }
       message.set_response_stream(
@@ -211,15 +211,19 @@ class RestTransport final : public Transport {
     const Pool used = pool();
     Sent sent = send(used, request, token, options_.max_answer_bytes, Exchange::Fill::kStop);
     auto view = sent->wait(stop, deadline, std::nullopt);
-    if (view.stopped) return tl::unexpected(cancelled_error());
-    if (view.timed_out) return tl::unexpected(timeout_error("no answer in time"));
+    const auto unanswered = [&](Error error) {
+      error.unsent = !request.body.empty() && sent->forbid_sending();
+      return tl::unexpected(std::move(error));
+    };
+    if (view.stopped) return unanswered(cancelled_error());
+    if (view.timed_out) return unanswered(timeout_error("no answer in time"));
     if (view.too_large) {
       return tl::unexpected(Error{.code = ErrorCode::kTooLarge,
                                   .http_status = sent->status(),
                                   .message = "the answer is larger than the transport's limit"});
     }
     sent.complete();
-    if (sent->failure()) return tl::unexpected(failure_of(*sent, used, again));
+    if (sent->failure()) return unanswered(failure_of(*sent, used, again));
     const int status = sent->status();
     if (status >= 300) {
       again = status == 401 && token_.refresh(token);

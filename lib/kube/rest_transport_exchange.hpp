@@ -71,6 +71,21 @@ class Exchange {
     changed_.notify_all();
   }
 
+  // Called by the HTTP library's thread before it takes a part of the request's body. False: it must not go out any
+  // more.
+  bool begin_sending() {
+    const std::lock_guard lock(mutex_);
+    if (sending_forbidden_) return false;
+    sending_ = true;
+    return true;
+  }
+  // Called by the caller's thread: from now on nothing more of the request's body goes out. True if nothing has.
+  bool forbid_sending() {
+    const std::lock_guard lock(mutex_);
+    sending_forbidden_ = true;
+    return !sending_;
+  }
+
   // Called by the caller's thread. Waits for bytes whose status is known or for the end, at most until `deadline`;
   // any progress starts the time anew if `idle` is given.
   View wait(std::stop_token stop, Steady::time_point deadline, std::optional<Milliseconds> idle) {
@@ -137,6 +152,8 @@ class Exchange {
   bool finished_ = false;
   bool too_large_ = false;
   bool abandoned_ = false;
+  bool sending_ = false;
+  bool sending_forbidden_ = false;
   std::optional<std::string> failure_;
   std::error_code failure_code_;
   std::optional<pplx::task_completion_event<std::size_t>> blocked_;
@@ -200,12 +217,14 @@ class AnswerSink final : public OneWayStream {
 // nothing, when the server closed a kept connection on it; this one it can read once only.
 class BodySource final : public OneWayStream {
  public:
-  explicit BodySource(std::string body) : OneWayStream(std::ios_base::in), body_(std::move(body)) {}
+  BodySource(std::string body, std::shared_ptr<Exchange> exchange)
+      : OneWayStream(std::ios_base::in), body_(std::move(body)), exchange_(std::move(exchange)) {}
 
   std::size_t in_avail() const override { return body_.size() - read_; }
 
  protected:
   pplx::task<std::size_t> _getn(std::uint8_t* to, std::size_t count) override {
+    if (!exchange_->begin_sending()) return pplx::task_from_result<std::size_t>(0);
     const std::size_t given = std::min(count, body_.size() - read_);
     std::memcpy(to, body_.data() + read_, given);
     read_ += given;
@@ -214,6 +233,7 @@ class BodySource final : public OneWayStream {
 
  private:
   const std::string body_;
+  const std::shared_ptr<Exchange> exchange_;
   std::size_t read_ = 0;
 };
 

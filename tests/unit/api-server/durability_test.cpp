@@ -79,6 +79,32 @@ TEST(Durability, AnUnknownCreateLeavesADeletedJob) {
   }
 }
 
+// The resource may come late, but nobody will run it: its input is of no more use.
+TEST(Durability, AnUnknownCreateKeepsNoInput) {
+  World world;
+  world.kube.answer = [&](const kube::Request&) { return fail(ErrorCode::kTimeout); };
+  const std::string repository = world.post_json("/api/v1/repository", "{}").json()["repository_id"];
+  EXPECT_EQ(world
+                .post("/api/v1/job/execute", testing::kMultipartType,
+                      testing::multipart({{"name=file; filename=d.csv", "a,b\n"}}), {{"repository_id", repository}})
+                .status,
+            503);
+  const auto folders = job_folders(world);
+  ASSERT_THAT(folders, SizeIs(1));
+  EXPECT_THAT(world.files("jobs/" + folders[0]), ::testing::UnorderedElementsAre("job.json", "deleted"));
+}
+
+TEST(Durability, ACreateThatWasNeverSentLeavesNoJob) {
+  for (const ErrorCode code : {ErrorCode::kTimeout, ErrorCode::kUnavailable, ErrorCode::kCancelled}) {
+    World world;
+    world.kube.answer = [&](const kube::Request&) -> kube::KubeResult<kube::Response> {
+      return Unexpected<kube::Error>(kube::Error{.code = code, .unsent = true});
+    };
+    EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}").status, 503);
+    EXPECT_THAT(job_folders(world), IsEmpty()) << to_string(code);
+  }
+}
+
 // A refusal says what became of its own try only: the one before it may have been done.
 TEST(Durability, ARefusalAfterAnUnknownTryLeavesADeletedJob) {
   World world;

@@ -46,6 +46,8 @@ TEST(Error, SaysWhetherARequestMayHaveBeenDone) {
   for (const auto code : {ErrorCode::kTimeout, ErrorCode::kUnavailable, ErrorCode::kInternal, ErrorCode::kCancelled,
                           ErrorCode::kTooLarge}) {
     EXPECT_TRUE(may_have_been_done({.code = code})) << to_string(code);
+    EXPECT_FALSE(may_have_been_done({.code = code, .unsent = true})) << to_string(code);
+    EXPECT_TRUE(may_have_been_done({.code = code, .maybe_done = true, .unsent = true})) << to_string(code);
   }
   for (const auto code : {ErrorCode::kTooManyRequests, ErrorCode::kForbidden, ErrorCode::kUnauthorized,
                           ErrorCode::kInvalid, ErrorCode::kNotFound}) {

@@ -174,6 +174,45 @@ TEST_F(RestTransportTest, NobodyListensIsUnavailable) {
   }
 }
 
+TEST_F(RestTransportTest, SaysThatABodyNeverWentOut) {
+  // Refused.
+  config_.server = "https://127.0.0.1:1";
+  const auto refused = (*make_rest_transport(config_))->call(kPost, {});
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().unsent) << refused.error().message;
+  EXPECT_FALSE(may_have_been_done(refused.error()));
+  // Taken by the kernel, and nobody there who would speak TLS.
+  const int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  ASSERT_EQ(bind(silent, reinterpret_cast<sockaddr*>(&at), size), 0);
+  ASSERT_EQ(listen(silent, 8), 0);
+  ASSERT_EQ(getsockname(silent, reinterpret_cast<sockaddr*>(&at), &size), 0);
+  config_.server = "https://127.0.0.1:" + std::to_string(ntohs(at.sin_port));
+  const auto waited = (*make_rest_transport(config_, {.call_timeout = 100ms}))->call(kPost, {});
+  close(silent);
+  ASSERT_FALSE(waited);
+  EXPECT_EQ(waited.error().code, ErrorCode::kTimeout);
+  EXPECT_FALSE(may_have_been_done(waited.error()));
+}
+
+TEST_F(RestTransportTest, SaysThatABodyMayHaveBeenRead) {
+  TlsServer server([](TlsConnection& connection, int number) {
+    connection.read_request();
+    if (number == 0) connection.wait_for_end();
+  });
+  const auto transport = connect(server, {.call_timeout = 300ms});
+  const auto unanswered = transport->call(kPost, {});
+  ASSERT_FALSE(unanswered);
+  EXPECT_EQ(unanswered.error().code, ErrorCode::kTimeout);
+  EXPECT_TRUE(may_have_been_done(unanswered.error()));
+  const auto dropped = transport->call(kPost, {});
+  ASSERT_FALSE(dropped);
+  EXPECT_TRUE(may_have_been_done(dropped.error())) << dropped.error().message;
+}
+
 TEST_F(RestTransportTest, ACallEndsAtItsTimeAlsoWhenBytesDripIn) {
   TlsServer server([](TlsConnection& connection, int number) {
     connection.read_request();
