@@ -82,9 +82,19 @@ bool Executor::is_without_effect(const Error& error, const job::Job& before, std
   return live && live->status.attempts == before.status.attempts;
 }
 
+// After a conflict: whether the version we built upon is no more. Usually the caches are about to show a newer one. But
+// where etcd was restored, our own last write is one that they will never show.
+bool Executor::is_outdated(const Error& error, const job::Job& before, std::stop_token stop) {
+  if (error.code != ErrorCode::kConflict) return false;
+  const auto live = parts_.client.get<job::Job>(before.meta.namespace_name, before.meta.name, stop);
+  if (!live) return live.error().code == ErrorCode::kNotFound;
+  return live->meta.uid != before.meta.uid || live->meta.resource_version != before.meta.resource_version;
+}
+
 Executor::Outcome Executor::take_written(kube::KubeResult<job::Job> written, Snapshot& snapshot, std::stop_token stop) {
   if (!written) {
     snapshot.write_refused = is_without_effect(written.error(), snapshot.job, stop);
+    snapshot.outdated = is_outdated(written.error(), snapshot.job, stop);
     return give_up_on(written.error());
   }
   snapshot.job = std::move(*written);
@@ -310,7 +320,10 @@ Executor::Outcome Executor::run(const DeleteJob&, Snapshot& snapshot, std::stop_
   const kube::ObjectMeta& meta = snapshot.job.meta;
   const kube::DeleteOptions options{.preconditions = {.uid = meta.uid, .resource_version = meta.resource_version}};
   const auto removed = parts_.client.remove(job::Job::kType, meta.namespace_name, meta.name, options, stop);
-  if (!removed && removed.error().code != ErrorCode::kNotFound) return give_up_on(removed.error());
+  if (!removed && removed.error().code != ErrorCode::kNotFound) {
+    snapshot.outdated = is_outdated(removed.error(), snapshot.job, stop);
+    return give_up_on(removed.error());
+  }
   snapshot.removed = true;
   base::log_info("job resource removed after its time, its files stay", {{"job", meta.name}});
   return std::nullopt;

@@ -71,6 +71,7 @@ class Executor {
                                         std::stop_token stop);
   kube::KubeResult<bool> is_being_uninstalled(const std::string& ns, std::stop_token stop);
   Outcome take_written(kube::KubeResult<job::Job> written, Snapshot& snapshot, std::stop_token stop);
+  bool is_outdated(const kube::Error& error, const job::Job& before, std::stop_token stop);
   bool is_without_effect(const kube::Error& error, const job::Job& before, std::stop_token stop);
 
   Parts parts_;

@@ -51,6 +51,14 @@ void JobMemory::note_write(const std::string& old_version, const job::Job& now) 
   entry.written = now;
 }
 
+void JobMemory::forget_writes(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(job);
+  if (found == entries_.end()) return;
+  found->second.written.reset();
+  found->second.superseded.clear();
+}
+
 void JobMemory::note_pods(const std::string& job, const std::vector<PodSighting>& pods, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(job);

@@ -27,6 +27,8 @@ class JobMemory {
 
   // `now` was written over what had `old_version`.
   void note_write(const std::string& old_version, const job::Job& now);
+  // The API server does not have our last write (any more): the caches are asked again.
+  void forget_writes(const std::string& job);
   // The pods as a pass left them: made, told to stop.
   void note_pods(const std::string& job, const std::vector<PodSighting>& pods, base::SteadyPoint now);
   // A pod was deleted. Ignored for jobs without an entry, and if it was another Job's of this name.

@@ -71,6 +71,7 @@ void JobReconciler::remember(Snapshot& snapshot, const std::string& version_befo
     // A place that became free is given away at once, not when the watch comes round.
     snapshot.turn = admission_.look(snapshot.job);
   }
+  if (snapshot.outdated) memory_.forget_writes(name);
   if (snapshot.write_refused) admission_.give_back(name);
   memory_.note_pods(name, snapshot.pods, clock_.steady());
   if (snapshot.archived) memory_.note_archived(name);

@@ -69,6 +69,7 @@ struct Snapshot {
   bool pod_asked_for = false;                // the API server itself was asked for the attempt's pod, in this pass
   std::string alien_pod_uid;                 // of a pod of that name which is not ours
   bool write_refused = false;                // the API server will not take what was written, in this pass
+  bool outdated = false;                     // the API server has another version than we built upon, in this pass
   bool archived = false;                     // status.json is durable
   bool removed = false;                      // we deleted the resource; the caches may have it still
   std::chrono::milliseconds deleting_for{};  // since we saw the job marked for deletion, by our own clock

@@ -88,6 +88,26 @@ class FakeApiServer final : public kube::Transport {
     changed_.notify_all();
   }
 
+  // etcd from a snapshot: what was done since is forgotten, versions included, and all watches end.
+  struct Backup {
+    std::map<std::string, json> objects;
+    std::int64_t version;
+  };
+  Backup backup() const {
+    const std::lock_guard lock(mutex_);
+    return {objects_, version_};
+  }
+  void restore(const Backup& backup) {
+    const std::lock_guard lock(mutex_);
+    objects_ = backup.objects;
+    version_ = backup.version;
+    history_.clear();
+    snapshots_.clear();
+    ++watch_generation_;
+    watch_end_ = {};
+    changed_.notify_all();
+  }
+
   std::vector<kube::Request> requests() const {
     const std::lock_guard lock(mutex_);
     return requests_;

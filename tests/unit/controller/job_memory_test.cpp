@@ -39,6 +39,18 @@ TEST(JobMemory, AnswersWithOwnWritesUntilTheCacheHasThem) {
   EXPECT_EQ(memory.newest(a_job_of_version("4")).meta.resource_version, "4");
 }
 
+TEST(JobMemory, WhatTheApiServerDoesNotKnowIsForgotten) {
+  JobMemory memory;
+  memory.newest(a_job_of_version("1"));
+  memory.note_write("1", a_job_of_version("2"));
+  memory.note_write("2", a_job_of_version("3"));
+  memory.forget_writes(kJobId);
+  EXPECT_EQ(memory.newest(a_job_of_version("1")).meta.resource_version, "1") << "etcd was restored";
+  memory.note_write("1", a_job_of_version("2"));
+  EXPECT_EQ(memory.newest(a_job_of_version("2")).meta.resource_version, "2") << "versions come again";
+  memory.forget_writes("nobody");
+}
+
 TEST(JobMemory, AnotherJobOfTheSameNameBeginsAnew) {
   JobMemory memory;
   memory.newest(a_job_of_version("1"));

@@ -161,6 +161,23 @@ TEST(Recovery, AResourceRestoredFromEarlierTakesItsEndFromTheRecord) {
   EXPECT_EQ(world.starts_in_all(), 2) << "as often as before";
 }
 
+// The same under a controller that goes on: what it wrote last has a version that is no more.
+TEST(Recovery, AControllerThatOutlivesARestoreDoesNotInsistOnItsWrites) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.sync();
+  const auto backup = world.api.backup();
+  world.step();
+  world.let_kubelet_work();  // starts
+  world.restore(backup);
+  ASSERT_TRUE(world.run()) << world.job().dump();
+  EXPECT_EQ(world.status()["phase"], "Failed");
+  EXPECT_EQ(world.status()["reason"], "PodLost");
+  EXPECT_EQ(world.starts_in_all(), 1);
+  EXPECT_TRUE(world.violations().empty()) << world.violations().front();
+}
+
 TEST(Recovery, EveryWriteOfTheSecondLifeMayFailOnce) {
   for (int at = 0; at < 12; ++at) {
     for (const auto kind :

@@ -92,6 +92,8 @@ class World {
   void restart();
   // Job and pods go, as if they had never been; the volume stays.
   void lose_resources();
+  // The API server is as it was then; process and volume are as they are.
+  void restore(const vbrain::testing::FakeApiServer::Backup& backup);
   // A walk over the volume, as a leader's term begins with.
   void scan();
 

@@ -27,6 +27,11 @@ void World::lose_resources() {
   restart();
 }
 
+void World::restore(const vbrain::testing::FakeApiServer::Backup& backup) {
+  api.restore(backup);
+  last_status_ = nullptr;
+}
+
 void World::scan() {
   vbrain::testing::ManualClock later;
   later.advance(base::SystemClock().now() - later.now() + std::chrono::minutes(2));
