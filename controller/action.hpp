@@ -36,6 +36,11 @@ struct WriteStatus {
   std::optional<Notice> notice;
 };
 
+// Records an event on the Job, for what no status is left to tell. Repeated, it becomes a count in the first one.
+struct RecordEvent {
+  Notice notice;
+};
+
 // Makes the attempt's folder, then its pod of a deterministic name. The claim is the fence.
 struct CreatePod {
   int attempt = 0;
@@ -63,7 +68,7 @@ struct RemoveFinalizer {};
 // next look.
 struct DeleteJob {};
 
-using Action = std::variant<AddFinalizer, InspectAttempt, CloseAttempt, WriteStatus, CreatePod, StopPod, ArchiveStatus,
-                            PurgeFolder, RemoveFinalizer, DeleteJob>;
+using Action = std::variant<AddFinalizer, InspectAttempt, CloseAttempt, WriteStatus, RecordEvent, CreatePod, StopPod,
+                            ArchiveStatus, PurgeFolder, RemoveFinalizer, DeleteJob>;
 
 }  // namespace vbrain::controller

@@ -191,11 +191,20 @@ Executor::Outcome Executor::run(const WriteStatus& action, Snapshot& snapshot, s
     (action.status.phase == job::Phase::kFinished ? jobs_finished_ : jobs_failed_).Increment();
   }
   if (action.notice) {
-    parts_.events.record(kube::reference_to(job::Job::kType, meta),
-                         action.notice->warning ? kube::EventKind::kWarning : kube::EventKind::kNormal,
-                         action.notice->reason, action.notice->note, action.notice->action);
+    record(*action.notice, meta);
     base::log_info("job ended", {{"job", meta.name}, {"reason", action.notice->reason}});
   }
+  return std::nullopt;
+}
+
+void Executor::record(const Notice& notice, const kube::ObjectMeta& meta) {
+  parts_.events.record(kube::reference_to(job::Job::kType, meta),
+                       notice.warning ? kube::EventKind::kWarning : kube::EventKind::kNormal, notice.reason,
+                       notice.note, notice.action);
+}
+
+Executor::Outcome Executor::run(const RecordEvent& action, Snapshot& snapshot, std::stop_token) {
+  record(action.notice, snapshot.job.meta);
   return std::nullopt;
 }
 

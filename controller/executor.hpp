@@ -55,6 +55,7 @@ class Executor {
   Outcome run(const InspectAttempt& action, Snapshot& snapshot, std::stop_token stop);
   Outcome run(const CloseAttempt& action, Snapshot& snapshot, std::stop_token stop);
   Outcome run(const WriteStatus& action, Snapshot& snapshot, std::stop_token stop);
+  Outcome run(const RecordEvent& action, Snapshot& snapshot, std::stop_token stop);
   Outcome run(const CreatePod& action, Snapshot& snapshot, std::stop_token stop);
   Outcome run(const StopPod& action, Snapshot& snapshot, std::stop_token stop);
   Outcome run(const ArchiveStatus& action, Snapshot& snapshot, std::stop_token stop);
@@ -63,6 +64,7 @@ class Executor {
   Outcome run(const DeleteJob& action, Snapshot& snapshot, std::stop_token stop);
 
   Result<PreparedAttempt, PodRefusal> prepare(const job::Job& job, int attempt);
+  void record(const Notice& notice, const kube::ObjectMeta& meta);
   Outcome undo_if_deleted(const job::Job& job, std::stop_token stop);
   Outcome archive(const job::Job& job, std::stop_token stop);
   Outcome find_pod(int attempt, Snapshot& snapshot, std::stop_token stop);

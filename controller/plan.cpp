@@ -40,6 +40,15 @@ bool waits_for_pods(const Snapshot& snapshot, Plan& plan) {
   return waits;
 }
 
+RecordEvent given_up(const kube::Pod& pod) {
+  const std::string node = pod.node_name.empty() ? "its node" : "its node " + pod.node_name;
+  return {{.warning = true,
+           .reason = "NodeLost",
+           .note = "pod " + pod.meta.name + " was given up, and may still run: " + node +
+                   " has not answered since it was told to stop",
+           .action = "Delete"}};
+}
+
 std::chrono::milliseconds time_to_live(const Snapshot& snapshot) {
   const std::int64_t ttl = snapshot.application ? snapshot.application->ttl_seconds_after_finished : kDefaultTtlSeconds;
   const base::TimePoint end = snapshot.job.status.completion_time.value_or(snapshot.job.meta.creation_timestamp);
@@ -78,7 +87,11 @@ Plan plan_deletion(const Snapshot& snapshot) {
       !snapshot.pod_asked_for) {
     return Plan::of(InspectAttempt{attempt});
   }
-  plan.actions = {PurgeFolder{}, RemoveFinalizer{}};
+  for (const PodSighting& sighting : snapshot.pods) {
+    if (is_alive(sighting)) plan.actions.emplace_back(given_up(*sighting.pod));
+  }
+  plan.actions.emplace_back(PurgeFolder{});
+  plan.actions.emplace_back(RemoveFinalizer{});
   return plan;
 }
 

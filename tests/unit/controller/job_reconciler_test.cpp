@@ -173,6 +173,26 @@ TEST(JobReconciler, DeleteLeavesNothing) {
   EXPECT_FALSE(world.has_folder());
 }
 
+TEST(JobReconciler, APodThatIsGivenUpWithItsJobIsTold) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.behave(1, {.kind = Behaviour::Kind::kRunsUntilStopped});
+  world.step();
+  world.let_kubelet_work();  // and never again
+  world.delete_job();
+  for (int turn = 0; turn < 20 && !world.job().is_null(); ++turn) world.clock.advance(world.step().delay);
+  EXPECT_TRUE(world.job().is_null());
+  EXPECT_FALSE(world.has_folder());
+  world.restart();  // waits for the events
+  int told = 0;
+  for (const kube::Request& request : world.api.requests()) {
+    told += request.method == "POST" && request.target.ends_with("/events") &&
+            request.body.find("NodeLost") != std::string::npos;
+  }
+  EXPECT_EQ(told, 1);
+}
+
 TEST(JobReconciler, AnEndedJobGoesAfterItsTimeInTwoWritesAndItsFilesStay) {
   World world;
   world.add_application();

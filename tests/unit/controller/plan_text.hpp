@@ -20,6 +20,9 @@ inline std::string text_of(const Action& action) {
     std::string operator()(const CreatePod& a) const { return "create-pod " + std::to_string(a.attempt); }
     std::string operator()(const StopPod& a) const { return "stop-pod " + a.name.substr(a.name.rfind('-') + 1); }
     std::string operator()(const ArchiveStatus&) const { return "archive"; }
+    std::string operator()(const RecordEvent& a) const {
+      return (a.notice.warning ? "warn " : "tell ") + a.notice.reason;
+    }
     std::string operator()(const PurgeFolder&) const { return "purge"; }
     std::string operator()(const RemoveFinalizer&) const { return "remove-finalizer"; }
     std::string operator()(const DeleteJob&) const { return "delete-job"; }
