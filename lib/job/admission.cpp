@@ -48,7 +48,19 @@ void AdmissionLine::apply(ClientLine& client, const ConcurrencyLimits& limits) {
   client.limit = limits.client;
   client.open = limits.open;
   client.application->limit = limits.application;
+  if (!client.open) bring_back_admitted(client);
   refresh_head(client);
+}
+
+// They can't begin, and others wait for their places.
+void AdmissionLine::bring_back_admitted(ClientLine& client) {
+  const std::size_t count = client.admitted.size();
+  for (const Ticket& ticket : client.admitted) jobs_.find(*ticket.job)->second.state = Entry::State::kWaiting;
+  client.waiting.merge(client.admitted);
+  client.used -= count;
+  client.application->used -= count;
+  holding_ -= count;
+  waiting_ += count;
 }
 
 // Brings the client's head in the Application's line up to date. Called after every change of a client.
@@ -73,6 +85,11 @@ void AdmissionLine::take_place(Entries::value_type& entry, Entry::State state) {
     ++holding_;
     refresh_head(client);
   }
+  if (state == Entry::State::kAdmitted) {
+    job.client->admitted.insert(ticket_of(entry));
+  } else {
+    job.client->admitted.erase(ticket_of(entry));
+  }
   job.state = state;
 }
 
@@ -83,6 +100,7 @@ void AdmissionLine::remove(Entries::iterator entry) {
     client.waiting.erase(ticket_of(*entry));
     --waiting_;
   } else {
+    client.admitted.erase(ticket_of(*entry));
     --client.used;
     --application.used;
     --holding_;

@@ -28,7 +28,8 @@ struct Tenant {
 struct ConcurrencyLimits {
   std::optional<std::int32_t> application;
   std::optional<std::int32_t> client;
-  // Its Application exists and is open to its organization. Otherwise its jobs stand aside and block nobody.
+  // Its Application exists and is open to its organization. Otherwise its jobs stand aside and block nobody: whoever
+  // has a place and has not begun waits again.
   bool open = true;
 };
 
@@ -70,7 +71,8 @@ class AdmissionLine {
   // Takes back the place of a job that has not begun; it waits no more either, until it is observed again.
   void give_back(const std::string& job);
   // Other limits for a tenant, of which those of the Application hold for all its tenants. Nothing happens if none of
-  // its jobs is known. A lowered limit takes nobody's place.
+  // its jobs is known. A lowered limit takes nobody's place, a closed Application the places of those who have not
+  // begun.
   void set_limits(const Tenant& tenant, const ConcurrencyLimits& limits);
   // Gives the free places to the first in line. Returns who got one, in that order.
   std::vector<std::string> admit();
@@ -108,6 +110,7 @@ class AdmissionLine {
     bool open = true;
     std::size_t used = 0;
     std::set<Ticket> waiting;
+    std::set<Ticket> admitted;
     std::optional<Ticket> head;  // as it stands in the Application's line
   };
   struct Entry {
@@ -125,6 +128,7 @@ class AdmissionLine {
   void apply(ClientLine& client, const ConcurrencyLimits& limits);
   void refresh_head(ClientLine& client);
   void take_place(Entries::value_type& entry, Entry::State state);
+  void bring_back_admitted(ClientLine& client);
   void remove(Entries::iterator entry);
 
   Entries jobs_;

@@ -53,6 +53,15 @@ class Model {
       admitted.push_back(first->job.meta.name);
     }
   }
+  // A place is for those who may begin or have begun.
+  void close_where_shut(const std::string& application) {
+    if (applications.at(application).open) return;
+    for (auto& [name, person] : jobs) {
+      if (person.job.spec.application_id == application && demand_of(person.job) == Demand::kPlace) {
+        person.has_place = false;
+      }
+    }
+  }
   static bool goes_before(const Job& left, const Job& right) {
     if (left.spec.priority != right.spec.priority) return left.spec.priority > right.spec.priority;
     if (left.meta.creation_timestamp != right.meta.creation_timestamp) {
@@ -103,6 +112,8 @@ class History {
       const bool has_place =
           standing == AdmissionLine::Standing::kAdmitted || standing == AdmissionLine::Standing::kUnderWay;
       ASSERT_EQ(has_place, person.has_place) << name;
+      const bool open = model_.applications.at(application_of(name)).open;
+      ASSERT_TRUE(open || standing != AdmissionLine::Standing::kAdmitted) << name << " may not begin and holds a place";
     }
     ASSERT_EQ(line_.holding(), holding);
   }
@@ -155,6 +166,7 @@ class History {
       const std::string id = pick(2) != 0 ? "A" : "B";
       model_.applications[id] = {some_limit(), pick(4) != 0};
       for (const Tenant& tenant : line_.tenants_of(id)) line_.set_limits(tenant, model_.limits_of(tenant));
+      model_.close_where_shut(id);
     } else {
       const Tenant tenant{pick(2) != 0 ? "acme" : "other", pick(2) != 0 ? "A" : "B", pick(2) != 0 ? "north" : "south"};
       model_.clients[tenant] = some_limit();

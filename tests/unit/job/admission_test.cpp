@@ -225,6 +225,49 @@ TEST(Admission, AnApplicationThatComesLetsTheFirstGo) {
   EXPECT_EQ(line.standing("b"), Standing::kWaitsForApplication);
 }
 
+TEST(Admission, WhoIsShutOutBeforeItBeginsFreesItsPlace) {
+  AdmissionLine line;
+  const Job shut_out = a_job("a", "north", 0, 1);
+  Job other = a_job("b", "north", 0, 2);
+  other.spec.organization_id = "other";
+  line.observe(shut_out, {1, {}, true});
+  EXPECT_EQ(line.admit(), std::vector<std::string>{"a"});
+  line.observe(other, {1, {}, true});
+  EXPECT_TRUE(line.admit().empty());
+  line.set_limits(tenant_of(shut_out), {1, {}, false});
+  EXPECT_EQ(line.standing("a"), Standing::kAside);
+  EXPECT_EQ(line.admit(), std::vector<std::string>{"b"});
+  EXPECT_EQ(line.holding(), 1u);
+  EXPECT_EQ(line.waiting(), 1u);
+  line.forget("b");
+  EXPECT_TRUE(line.admit().empty());
+  line.set_limits(tenant_of(shut_out), {1, {}, true});
+  EXPECT_EQ(line.admit(), std::vector<std::string>{"a"}) << "it kept its turn";
+}
+
+TEST(Admission, WhoIsShutOutUnderWayKeepsItsPlace) {
+  Line line(1);
+  line.wants("a");
+  line.begins("a");
+  line.wants("b");
+  EXPECT_EQ(line.limits({1, {}, false}), "");
+  EXPECT_EQ(line.standing("a"), Standing::kUnderWay);
+  EXPECT_EQ(line.limits({1, {}, true}), "");
+  EXPECT_EQ(line.ends("a"), "b");
+}
+
+TEST(Admission, OfWhoIsShutOutNothingIsKeptWhenItHasGone) {
+  for (const bool begins : {false, true}) {
+    Line line(1, 1);
+    line.wants("a");
+    if (begins) line.begins("a");
+    line.limits({1, 1, false});
+    line.gone("a");
+    EXPECT_EQ(line.line.holding() + line.line.waiting(), 0u);
+    EXPECT_TRUE(line.line.tenants_of("Tutorial").empty());
+  }
+}
+
 TEST(Admission, OneOrganizationThatIsShutOutBlocksNoOther) {
   AdmissionLine line;
   Job shut_out = a_job("a", "north", 0, 1);
