@@ -137,6 +137,7 @@ int run(const Config& given, std::stop_token stop) {
   base::WorkerPool workers("worker", config.workers, config.max_queued);
   base::WorkerPool probe_worker("probe", 1, 1);
   base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued);
+  base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued);
   // One request with both its fields always finds room.
   JsonBudget json_budget(std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes));
   std::stop_source calls;
@@ -145,6 +146,7 @@ int run(const Config& given, std::stop_token stop) {
                           config.namespace_name,
                           workers,
                           volume_workers,
+                          bulk_workers,
                           json_budget,
                           volume,
                           view,
@@ -202,6 +204,7 @@ int run(const Config& given, std::stop_token stop) {
   }
   health.drain(milliseconds(500));
   workers.close();
+  bulk_workers.close();
   volume_workers.close();
   probe_worker.close();
   base::log_info("stopped");

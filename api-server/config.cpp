@@ -52,6 +52,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   add_number(app, "--io-threads", config.io_threads, 1, 64, "Threads that move bytes");
   add_number(app, "--workers", config.workers, 1, 1024, "Threads that talk to the Kubernetes API");
   add_number(app, "--volume-workers", config.volume_workers, 1, 1024, "Threads that work on the volume");
+  add_number(app, "--bulk-workers", config.bulk_workers, 1, 1024,
+             "Threads that unpack uploads, publish files and make archives");
   add_number(app, "--max-queued", config.max_queued, 1, 1'000'000, "Requests that may wait for such a thread");
   add_number(app, "--max-connections", config.max_connections, 1, 1'000'000, "Open connections of clients");
   add_number(app, "--max-header-bytes", config.max_header_bytes, 1024, 1 << 20, "Largest head of a request");
@@ -89,6 +91,7 @@ void log_config(const Config& config) {
                                    {"io_threads", config.io_threads},
                                    {"workers", config.workers},
                                    {"volume_workers", config.volume_workers},
+                                   {"bulk_workers", config.bulk_workers},
                                    {"max_queued", config.max_queued},
                                    {"max_connections", config.max_connections},
                                    {"max_header_bytes", config.max_header_bytes},

@@ -16,7 +16,7 @@ struct Limits {
   std::uint64_t max_upload_bytes = 10ULL << 30;
   std::uint64_t max_archive_entries = 65'535;
   std::uint64_t max_inflated_bytes = 50ULL << 30;
-  std::uint64_t max_auth_failures_per_minute = 60;  // of one source (FailureLimit); 0: no limit
+  std::uint64_t max_auth_failures_per_minute = 60;    // of one source (FailureLimit); 0: no limit
 };
 
 struct Config {
@@ -30,6 +30,7 @@ struct Config {
   std::size_t io_threads = 2;
   std::size_t workers = 16;
   std::size_t volume_workers = 16;
+  std::size_t bulk_workers = 4;
   std::size_t max_queued = 1024;  // requests waiting for a thread of a pool, of each
   std::size_t max_connections = 10'000;
   std::size_t max_header_bytes = 32 * 1024;

@@ -151,7 +151,9 @@ Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller
   std::exception_ptr failure;
   Result<void, Refusal> published;
   try {
-    published = co_await run_on(services.volume_workers, publish);
+    // With files, each is synced, and copied where the repository has some.
+    base::WorkerPool& pool = submission.input ? services.bulk_workers : services.volume_workers;
+    published = co_await run_on(pool, publish);
   } catch (const artifacts::VolumeError&) {
     failure = std::current_exception();
   } catch (const artifacts::TooLarge&) {

@@ -32,10 +32,11 @@ struct Services {
   const Limits& limits;
   const base::Clock& clock;
   std::string namespace_name;
-  // The two places where a handler may block, see run_on(). Apart, so that a hung volume leaves the Kubernetes side
-  // going, and the reverse.
+  // The places where a handler may block, see run_on(). Apart, so that a hung volume leaves the Kubernetes side going,
+  // and the reverse; and so that what takes long on the volume, because there is much of it, leaves room for reads.
   base::WorkerPool& workers;
   base::WorkerPool& volume_workers;
+  base::WorkerPool& bulk_workers;
   JsonBudget& json_budget;
   const artifacts::Store& volume;
   VolumeView& view;

@@ -183,7 +183,7 @@ Task<Result<Submission, Refusal>> read_multipart(const Services& services, const
         if (!*kind) continue;
         file.receiver = std::make_shared<FileReceiver>(*event.head.filename, **kind);
         const auto open = [&] {
-          submission.input.emplace(services.volume_workers, services.volume.stage(tenant));
+          submission.input.emplace(services.bulk_workers, services.volume.stage(tenant));
           file.receiver->open(submission.input->staging());
         };
         co_await run_on(services.volume_workers, open);
@@ -215,7 +215,7 @@ Task<Result<Submission, Refusal>> read_multipart(const Services& services, const
   if (refused) co_return Unexpected<Refusal>(std::move(*refused));
   if (file.receiver != nullptr) {
     const auto finish = [&] { return file.receiver->finish(submission.input->staging(), services.limits); };
-    auto files = co_await run_on(services.volume_workers, finish);
+    auto files = co_await run_on(services.bulk_workers, finish);
     if (!files) co_return Unexpected<Refusal>(refusal_of(files.error()));
     submission.input->files = std::move(*files);
   }

@@ -14,8 +14,8 @@
 
 namespace vbrain::api {
 
-// A staged folder with the files a client sent. Whoever drops it unpublished has it removed on the volume's pool: the
-// I/O threads must not wait for a volume.
+// A staged folder with the files a client sent. Whoever drops it unpublished has it removed on `pool`: the I/O
+// threads must not wait for a volume.
 class StagedInput {
  public:
   StagedInput(base::WorkerPool& pool, artifacts::Staging staging);

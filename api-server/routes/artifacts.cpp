@@ -158,12 +158,12 @@ Task<Answer> get_job_output(Call& call) {
 
 Task<Answer> get_repository_input(Call& call) {
   const auto work = [&] { return input_of(call); };
-  co_return co_await run_on(call.services.volume_workers, work);
+  co_return co_await run_on(call.services.bulk_workers, work);
 }
 
 Task<Answer> get_job_logs(Call& call) {
   const auto work = [&] { return logs_of(call); };
-  co_return co_await run_on(call.services.volume_workers, work);
+  co_return co_await run_on(call.services.bulk_workers, work);
 }
 
 }  // namespace vbrain::api

@@ -27,7 +27,8 @@ Task<Answer> post_repository(Call& call) {
   const auto publish = [&] {
     return publish_repository(call.services, call.caller.tenant, call.caller.username, *submission).repository_id;
   };
-  const std::string id = co_await run_on(call.services.volume_workers, publish);
+  base::WorkerPool& pool = submission->input ? call.services.bulk_workers : call.services.volume_workers;
+  const std::string id = co_await run_on(pool, publish);
   co_return json_reply(201,
                        R"({"message":"Repository created successfully","repository_id":)" + base::quote_json(id) + "}");
 }

@@ -69,7 +69,7 @@ TEST_F(DeleteRepository, TakesItsJobsAlong) {
   EXPECT_TRUE(world_.kube.is_deleting(queued));
   EXPECT_TRUE(world_.volume->is_deleted(World::tenant(), queued)) << "its folder waits for the controller";
   EXPECT_FALSE(world_.kube.is_deleting(elsewhere));
-  world_.volume_workers->close();
+  world_.finish_volume_work();
   EXPECT_THAT(world_.files(".trash"), IsEmpty());
   EXPECT_FALSE(std::filesystem::exists(world_.job_folder(archived)));
 }

@@ -106,7 +106,7 @@ TEST(DeleteJob, RemovesAnArchivedJobsFolder) {
   EXPECT_EQ(world.remove(path_of(id)).status, 200);
   EXPECT_FALSE(std::filesystem::exists(world.job_folder(id)));
   for (World* replica : {&world, &other}) expect_absent(*replica, id, repository);
-  world.volume_workers->close();
+  world.finish_volume_work();
   EXPECT_THAT(world.files(".trash"), IsEmpty()) << "purged behind the answer";
 }
 

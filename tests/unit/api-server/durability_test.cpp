@@ -155,7 +155,7 @@ TEST(Durability, AClientThatLeavesInItsUploadLeavesNothing) {
     client.close();
     // The server notices at its next read; draining waits for that.
     EXPECT_TRUE(world.server->drain(std::chrono::seconds(10)));
-    world.volume_workers->close();
+    world.finish_volume_work();
     EXPECT_THAT(world.files("jobs"), IsEmpty()) << percent;
     EXPECT_THAT(world.files("repositories"), IsEmpty()) << percent;
     EXPECT_THAT(world.files(".staging"), IsEmpty()) << percent;

@@ -47,7 +47,7 @@ HttpReply upload(World& world, const std::string& filename, const std::string& c
 void expect_nothing_kept(World& world) {
   // Staging folders are removed by the volume's pool, in their own time.
   EXPECT_TRUE(world.server->drain(std::chrono::seconds(10)));
-  world.volume_workers->close();
+  world.finish_volume_work();
   EXPECT_THAT(world.files("jobs"), IsEmpty());
   EXPECT_THAT(world.files("repositories"), IsEmpty());
   EXPECT_THAT(world.files(".staging"), IsEmpty());

@@ -202,7 +202,7 @@ TEST(Submission, RefusesFormsThatAreHostileAndKeepsNothing) {
     EXPECT_EQ(reply.json()["error"], c.want_error) << c.name << ": " << reply.body;
   }
   EXPECT_TRUE(world.server->drain(std::chrono::seconds(10)));
-  world.volume_workers->close();
+  world.finish_volume_work();
   EXPECT_THAT(world.files("jobs"), IsEmpty());
   EXPECT_THAT(world.files("repositories"), IsEmpty());
   EXPECT_THAT(world.files(".staging"), IsEmpty());
@@ -245,7 +245,7 @@ TEST(Submission, LimitsHoldForBothTransferCodings) {
       world.post("/api/v1/repository", kMultipartType, multipart({{"name=file; filename=a.zip", inflated}})).status,
       413);
   EXPECT_TRUE(world.server->drain(std::chrono::seconds(10)));
-  world.volume_workers->close();
+  world.finish_volume_work();
   EXPECT_THAT(world.files("repositories"), IsEmpty());
   EXPECT_THAT(world.files(".staging"), IsEmpty());
 }

@@ -147,12 +147,14 @@ World::World(Limits given, HttpOptions options, World* first)
   client = std::make_unique<kube::Client>(kube);
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
+  bulk_workers = std::make_unique<base::WorkerPool>("bulk", 2, 64);
   json_budget = std::make_unique<JsonBudget>(limits.max_json_memory);
   services = std::make_unique<Services>(Services{limits,
                                                  clock,
                                                  "vbrain",
                                                  *workers,
                                                  *volume_workers,
+                                                 *bulk_workers,
                                                  *json_budget,
                                                  *volume,
                                                  *view,
@@ -175,6 +177,7 @@ World::~World() {
   server.reset();
   io.reset();
   workers.reset();
+  bulk_workers.reset();
   volume_workers.reset();
   std::error_code ignored;
   if (owns_root) fs::remove_all(root, ignored);
@@ -277,6 +280,11 @@ void World::set_status(const std::string& job_id, const job::JobStatus& status) 
   auto changed = std::make_shared<job::Job>(*jobs.get(job_id));
   changed->status = status;
   jobs.put(job_id, changed);
+}
+
+void World::finish_volume_work() {
+  bulk_workers->close();
+  volume_workers->close();
 }
 
 std::string World::job_folder(const std::string& job_id) const {

@@ -104,6 +104,8 @@ class World {
 
   static artifacts::Tenant tenant() { return {"acme", "Tutorial", "north"}; }
   std::string job_folder(const std::string& job_id) const;
+  // Waits for what is done on the volume behind the answers. Nothing more is taken afterwards.
+  void finish_volume_work();
   // Paths of all files and folders on the volume below `part` of a tenant of acme's.
   std::vector<std::string> files(const std::string& part) const;
 
@@ -124,6 +126,7 @@ class World {
   std::unique_ptr<kube::Client> client;
   std::unique_ptr<base::WorkerPool> workers;
   std::unique_ptr<base::WorkerPool> volume_workers;
+  std::unique_ptr<base::WorkerPool> bulk_workers;
   std::unique_ptr<JsonBudget> json_budget;
   std::unique_ptr<Services> services;
   std::unique_ptr<Api> api;
