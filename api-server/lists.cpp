@@ -20,6 +20,8 @@ std::optional<base::TimePoint> time_of_job(const Services& services, const artif
   } catch (const artifacts::CorruptFile& problem) {
     // One bad file must not hide the others.
     base::log_error("unreadable file on the volume", {{"problem", problem.what()}});
+  } catch (const artifacts::UnsafeFile& problem) {
+    base::log_error("unreadable file on the volume", {{"problem", problem.what()}});
   }
   const auto resource = services.jobs.get(id);
   if (resource == nullptr || !belongs_to(*resource, tenant)) return std::nullopt;

@@ -16,6 +16,7 @@
 #include <unordered_set>
 
 #include "api-server/http/connection.hpp"
+#include "api-server/http/date.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 
@@ -235,7 +236,7 @@ Task<void> HttpServer::State::watch_deadlines(Group& group) {
 void HttpServer::State::turn_away(Socket& socket) {
   context.refused->Increment();
   const Reply reply = context.refuse(503, "too many connections", "");
-  const std::string text = render_head(reply, "", false) + std::get<std::string>(reply.body);
+  const std::string text = render_head(reply, http_date_now(), false) + std::get<std::string>(reply.body);
   error_code ignored;
   socket.non_blocking(true, ignored);
   socket.write_some(asio::buffer(text), ignored);

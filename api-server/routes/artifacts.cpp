@@ -7,6 +7,7 @@
 #include "api-server/volume_view.hpp"
 #include "artifacts/archive_writer.hpp"
 #include "artifacts/store.hpp"
+#include "base/digest.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -89,6 +90,14 @@ Answer result_of(const Call& call, const Finished& job) {
   return reply;
 }
 
+Download empty_archive(std::string filename) {
+  Download what;
+  what.body = std::string(kEmptyArchive);
+  what.filename = std::move(filename);
+  what.etag = base::sha256_hex(kEmptyArchive);
+  return what;
+}
+
 Answer output_of(const Call& call, const Finished& job) {
   Download what;
   what.filename = std::string(call.id) + "-output.zip";
@@ -96,7 +105,7 @@ Answer output_of(const Call& call, const Finished& job) {
   auto file = call.services.volume.open_output(call.caller.tenant, call.id, job.attempt);
   const auto expected = static_cast<std::uint64_t>(job.sizes.output_bytes);
   if (expected == 0) {
-    what.body = std::string(kEmptyArchive);
+    what = empty_archive(std::move(what.filename));
   } else {
     if (!file || file->size != expected) return not_visible_yet();
     what.body = body_of(std::move(*file));
@@ -136,10 +145,7 @@ Answer logs_of(const Call& call) {
   if (!record) return Unexpected<Refusal>(record.error());
   Download what;
   what.filename = std::string(call.id) + "-logs.zip";
-  if (!record->on_volume) {
-    what.body = std::string(kEmptyArchive);
-    return download(call.exchange.head, std::move(what));
-  }
+  if (!record->on_volume) return download(call.exchange.head, empty_archive(std::move(what.filename)));
   const auto write = [&](int out) { return call.services.volume.write_logs_zip(call.caller.tenant, call.id, out); };
   return made_archive(call, std::move(what), Problem::kNoJob, write);
 }

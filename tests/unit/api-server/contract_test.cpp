@@ -205,7 +205,9 @@ TEST(Contract, AJobWithoutResultAnswersNull) {
   status.artifacts = job::Artifacts{};
   world.set_status(id, status);
   EXPECT_EQ(world.get("/api/v1/job/" + id + "/result").body, R"({"output":null})");
-  EXPECT_EQ(world.get("/api/v1/job/" + id + "/output").body.size(), 22u) << "an archive without entries";
+  const HttpReply output = world.get("/api/v1/job/" + id + "/output");
+  EXPECT_EQ(output.body.size(), 22u) << "an archive without entries";
+  EXPECT_EQ(output.header("ETag").size(), 66u);
 }
 
 TEST(Contract, LogsAreServedAtAnyMoment) {
@@ -299,6 +301,9 @@ TEST(Contract, JobsMadeWithKubectlAreShownBeforeTheirFolderExists) {
   EXPECT_EQ(reply.status, 202);
   EXPECT_EQ(reply.json()["name"], "hand");
   EXPECT_EQ(world.get("/api/v1/job/by-hand/params").body, R"({"a":1})");
+  const HttpReply logs = world.get("/api/v1/job/by-hand/logs");
+  EXPECT_EQ(logs.status, 200);
+  EXPECT_EQ(world.get("/api/v1/job/by-hand/logs", {{"If-None-Match", logs.header("ETag")}}).status, 304);
 }
 
 TEST(Contract, MissingHeadersAreNamedInOrder) {

@@ -64,7 +64,6 @@ TEST_F(HttpServerTest, CutsSlowReaders) {
   EXPECT_EQ(server_->connections(), 0u);
 }
 
-// Who is refused needs no key, and is one of many.
 // The time is for each next 64 KiB, not for all of a large answer.
 TEST_F(HttpServerTest, LetsASteadyReaderTakeALargeAnswer) {
   options_.body_timeout = milliseconds(600);
@@ -94,6 +93,7 @@ TEST_F(HttpServerTest, ADownloadFromAHungVolumeIsBrokenOff) {
   seen_.change([this] { seen_.gate_open = true; });
 }
 
+// Who is refused needs no key, and is one of many.
 TEST_F(HttpServerTest, ARefusedClientThatDripsItsBodyHoldsLittle) {
   options_.max_header_bytes = 32 * 1024;
   constexpr std::size_t kClients = 50;
@@ -168,7 +168,9 @@ TEST_F(HttpServerTest, TurnsAwayMoreConnectionsThanAllowed) {
     EXPECT_EQ(status_of(clients.back()->read_reply()), 200);
   }
   RawClient one_too_many(address());
-  EXPECT_EQ(status_of(one_too_many.read_to_end()), 503);
+  const std::string refused = one_too_many.read_to_end();
+  EXPECT_EQ(status_of(refused), 503);
+  EXPECT_THAT(refused, ::testing::ContainsRegex("\r\nDate: [A-Z].* GMT\r\n"));
   clients.pop_back();
   const auto deadline = steady_clock::now() + std::chrono::seconds(10);
   while (server_->connections() == 3 && steady_clock::now() < deadline) std::this_thread::yield();

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "job/names.hpp"
 #include "unit/api-server/world.hpp"
@@ -149,6 +150,13 @@ TEST_F(Lists, AnUnreadableJobHidesNoOther) {
   ASSERT_TRUE(world_.volume->root().create_file(artifacts::layout::job_file(World::tenant(), "spoilt")));
   EXPECT_EQ(jobs(repository, "?from_date=202009131226"), json::array({good}));
   EXPECT_EQ(jobs(repository), json::array({good, "spoilt"}));
+  // Nor one that is not read at all: a link, or more than a job.json can be.
+  const std::string path = world_.job_folder("spoilt") + "/job.json";
+  ASSERT_EQ(::truncate(path.c_str(), artifacts::kJobFileLimit + 1), 0);
+  EXPECT_EQ(jobs(repository, "?from_date=202009131226"), json::array({good}));
+  std::remove(path.c_str());
+  ASSERT_EQ(::symlink("/etc/passwd", path.c_str()), 0);
+  EXPECT_EQ(jobs(repository, "?from_date=202009131226"), json::array({good}));
 }
 
 TEST_F(Lists, AnswerHead) {
