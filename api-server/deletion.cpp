@@ -42,7 +42,7 @@ bool has_record(const Store& volume, const Tenant& tenant, const std::string& id
 // What is out of sight is removed when there is time. What a shutdown leaves the sweeper finds.
 void purge_later(const Services& services, const Tenant& tenant, Ids names) {
   if (names.empty()) return;
-  services.volume_workers.try_post([&volume = services.volume, stop = services.stop, tenant, names = std::move(names)] {
+  const auto purge = [&volume = services.volume, stop = services.stop, tenant, names = std::move(names)] {
     try {
       for (const std::string& name : names) {
         if (stop.stop_requested()) return;
@@ -51,7 +51,9 @@ void purge_later(const Services& services, const Tenant& tenant, Ids names) {
     } catch (const std::exception& problem) {
       base::log_warning("deleted files stay in the trash for now", {{"problem", problem.what()}});
     }
-  });
+  };
+  if (services.bulk_workers.try_post(purge) || services.volume_workers.try_post(purge)) return;
+  base::log_warning("deleted files stay in the trash for now", {{"problem", "no worker is free"}});
 }
 
 // Begins the deletion of the resources of all, stopping at the first failure. `absent` gets those that have none.

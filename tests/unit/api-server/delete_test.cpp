@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <mutex>
 
 #include "unit/api-server/world.hpp"
 
@@ -157,6 +158,21 @@ TEST(DeleteJob, AJobMadeByHandDoesNotComeBackOnAReplicaThatLags) {
        {{"organizationId", "acme"}, {"applicationId", "Tutorial"}, {"clientId", "north"}, {"username", "ana"}}}};
   world.kube.answer = [&](const kube::Request&) { return kube::Response{200, object.dump()}; };
   EXPECT_EQ(status(), 200);
+}
+
+// A pool that has no room for it leaves the removal to the other.
+TEST(DeleteJob, PurgesBehindTheAnswerAlsoWhenAPoolIsFull) {
+  World world;
+  const std::string id = world.make_job(Phase::kFinished);
+  world.archive(id);
+  std::mutex busy;
+  std::unique_lock hold(busy);
+  while (world.bulk_workers->try_post([&] { const std::lock_guard wait(busy); })) {
+  }
+  EXPECT_EQ(world.remove(path_of(id)).status, 200);
+  world.volume_workers->close();
+  EXPECT_THAT(world.files(".trash"), IsEmpty());
+  hold.unlock();
 }
 
 TEST(DeleteJob, ChangesNothingWhileTheKubernetesApiIsAway) {
