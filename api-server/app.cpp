@@ -11,6 +11,7 @@
 #include "api-server/health.hpp"
 #include "api-server/http/server.hpp"
 #include "api-server/json_budget.hpp"
+#include "api-server/spool.hpp"
 #include "api-server/volume_view.hpp"
 #include "artifacts/store.hpp"
 #include "base/log.hpp"
@@ -140,6 +141,7 @@ int run(const Config& given, std::stop_token stop) {
   base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued);
   // One request with both its fields always finds room.
   JsonBudget json_budget(std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes));
+  LocalSpace local_space(config.limits.max_local_spool_bytes);
   std::stop_source calls;
   const Services services{config.limits,
                           clock,
@@ -148,6 +150,7 @@ int run(const Config& given, std::stop_token stop) {
                           volume_workers,
                           bulk_workers,
                           json_budget,
+                          local_space,
                           volume,
                           view,
                           client,

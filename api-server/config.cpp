@@ -65,6 +65,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   add_number(app, "--max-archive-entries", config.limits.max_archive_entries, 1, 1ULL << 24, "Entries of an archive");
   add_number(app, "--max-inflated-bytes", config.limits.max_inflated_bytes, 1024, 1ULL << 50,
              "Bytes of an unpacked archive");
+  add_number(app, "--max-local-spool-bytes", config.limits.max_local_spool_bytes, 0, 1ULL << 50,
+             "Archives to send that are kept in $TMPDIR (/tmp) while the volume is full or read-only, together");
   add_number(
       app, "--max-auth-failures-per-minute", config.limits.max_auth_failures_per_minute, 0, 1'000'000'000,
       "Wrong API keys of one source (an IPv4 address or an IPv6 /64), beyond which it gets 429 for them; right keys "
@@ -100,6 +102,7 @@ void log_config(const Config& config) {
                                    {"max_upload_bytes", config.limits.max_upload_bytes},
                                    {"max_archive_entries", config.limits.max_archive_entries},
                                    {"max_inflated_bytes", config.limits.max_inflated_bytes},
+                                   {"max_local_spool_bytes", config.limits.max_local_spool_bytes},
                                    {"max_auth_failures_per_minute", config.limits.max_auth_failures_per_minute},
                                    {"header_timeout_ms", config.header_timeout.count()},
                                    {"body_timeout_ms", config.body_timeout.count()},

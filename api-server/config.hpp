@@ -16,6 +16,7 @@ struct Limits {
   std::uint64_t max_upload_bytes = 10ULL << 30;
   std::uint64_t max_archive_entries = 65'535;
   std::uint64_t max_inflated_bytes = 50ULL << 30;
+  std::uint64_t max_local_spool_bytes = 48ULL << 20;  // of archives beside a volume that takes none
   std::uint64_t max_auth_failures_per_minute = 60;    // of one source (FailureLimit); 0: no limit
 };
 

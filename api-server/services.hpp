@@ -22,6 +22,7 @@ class Client;
 namespace vbrain::api {
 
 class JsonBudget;
+class LocalSpace;
 class VolumeView;
 
 // Name of the index of Applications by spec.applicationId.
@@ -38,6 +39,7 @@ struct Services {
   base::WorkerPool& volume_workers;
   base::WorkerPool& bulk_workers;
   JsonBudget& json_budget;
+  LocalSpace& local_space;
   const artifacts::Store& volume;
   VolumeView& view;
   kube::Client& kube;

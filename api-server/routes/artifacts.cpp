@@ -4,6 +4,7 @@
 #include "api-server/job_service.hpp"
 #include "api-server/repository_service.hpp"
 #include "api-server/routes/call.hpp"
+#include "api-server/spool.hpp"
 #include "api-server/volume_view.hpp"
 #include "artifacts/archive_writer.hpp"
 #include "artifacts/store.hpp"
@@ -113,17 +114,15 @@ Answer output_of(const Call& call, const Finished& job) {
   return download(call.exchange.head, std::move(what));
 }
 
-// An archive that is made for this answer by `write(fd)`, which gives its totals; nothing means `absent`.
-template <class F>
-Answer made_archive(const Call& call, Download what, Problem absent, F write) {
-  // Unlinked from the start: gone with its last reader, whatever happens to us.
-  artifacts::Staging staging = call.services.volume.stage(call.caller.tenant);
-  artifacts::Fd spool = artifacts::make_unnamed_file(staging.folder());
-  const auto written = write(spool.get());
-  if (!written) return refuse(absent);
-  if (what.etag.empty()) what.etag = written->sha256;
-  what.body = body_of(OpenFile{std::move(spool), written->bytes, {}});
-  return download(call.exchange.head, std::move(what));
+// An archive that `make` makes for this answer; nothing of it means `absent`.
+Answer made_archive(const Call& call, Download what, Problem absent, const ArchiveMaker& make) {
+  auto spooled = spool(call.services.volume, call.caller.tenant, call.services.local_space, make);
+  if (!spooled) return refuse(absent);
+  if (what.etag.empty()) what.etag = spooled->totals.sha256;
+  what.body = body_of(OpenFile{std::move(spooled->file), spooled->totals.bytes, {}});
+  Answer answer = download(call.exchange.head, std::move(what));
+  if (answer) answer->hold = std::move(spooled->hold);
+  return answer;
 }
 
 Answer input_of(const Call& call) {
@@ -136,8 +135,10 @@ Answer input_of(const Call& call) {
   const auto known = call.exchange.head.find("if-none-match");
   // Making it may take long.
   if (known && names_etag(*known, what.etag)) return download(call.exchange.head, std::move(what));
-  const auto write = [&](int out) { return services.volume.write_input_zip(call.caller.tenant, call.id, out); };
-  return made_archive(call, std::move(what), Problem::kNoRepository, write);
+  const auto make = [&](const artifacts::ArchiveWriter::Sink& out) {
+    return services.volume.write_input_zip(call.caller.tenant, call.id, out);
+  };
+  return made_archive(call, std::move(what), Problem::kNoRepository, make);
 }
 
 Answer logs_of(const Call& call) {
@@ -146,8 +147,10 @@ Answer logs_of(const Call& call) {
   Download what;
   what.filename = std::string(call.id) + "-logs.zip";
   if (!record->on_volume) return download(call.exchange.head, empty_archive(std::move(what.filename)));
-  const auto write = [&](int out) { return call.services.volume.write_logs_zip(call.caller.tenant, call.id, out); };
-  return made_archive(call, std::move(what), Problem::kNoJob, write);
+  const auto make = [&](const artifacts::ArchiveWriter::Sink& out) {
+    return call.services.volume.write_logs_zip(call.caller.tenant, call.id, out);
+  };
+  return made_archive(call, std::move(what), Problem::kNoJob, make);
 }
 
 }  // namespace

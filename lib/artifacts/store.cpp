@@ -113,10 +113,10 @@ std::vector<std::string> Store::repositories(const Tenant& tenant,
 }
 
 std::optional<ArchiveWriter::Added> Store::write_input_zip(const Tenant& tenant, std::string_view repository_id,
-                                                           int out) const {
+                                                           ArchiveWriter::Sink out) const {
   const auto file = read_repository(tenant, repository_id);
   if (!file) return std::nullopt;
-  ArchiveWriter writer([out](std::string_view bytes) { write_all(out, bytes); }, Compression::kFast);
+  ArchiveWriter writer(std::move(out), Compression::kFast);
   const std::string input = layout::repository_input(tenant, repository_id);
   for (const InputFile& listed : file->input) {
     const auto content = root().open_file(join(input, listed.name));
@@ -200,9 +200,9 @@ std::optional<OpenFile> Store::open_output(const Tenant& tenant, std::string_vie
 }
 
 std::optional<ArchiveWriter::Added> Store::write_logs_zip(const Tenant& tenant, std::string_view job_id,
-                                                          int out) const {
+                                                          ArchiveWriter::Sink out) const {
   if (!has_job(tenant, job_id)) return std::nullopt;
-  ArchiveWriter writer([out](std::string_view bytes) { write_all(out, bytes); }, Compression::kFast);
+  ArchiveWriter writer(std::move(out), Compression::kFast);
   LogCollector collector(writer);
   const std::vector<int> numbers = attempts(tenant, job_id);
   for (const int number : numbers) {

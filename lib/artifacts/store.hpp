@@ -99,10 +99,10 @@ class Store {
   // Ids of all repositories, ascending, for which `wanted` is true.
   std::vector<std::string> repositories(const Tenant& tenant,
                                         const std::function<bool(std::string_view)>& wanted = {}) const;
-  // The input of a repository as a ZIP, written to `out` at its position, one file open at a time: the same bytes each
-  // time. Nothing if absent.
+  // The input of a repository as a ZIP, given to `out`, one file open at a time: the same bytes each time. Nothing if
+  // absent. What `out` throws passes.
   std::optional<ArchiveWriter::Added> write_input_zip(const Tenant& tenant, std::string_view repository_id,
-                                                      int out) const;
+                                                      ArchiveWriter::Sink out) const;
 
   // --- The record of a terminal job: {"metadata": {name, uid, creationTimestamp}, "status": {…}}.
 
@@ -123,13 +123,14 @@ class Store {
                                                              int number) const;
   std::optional<OpenFile> open_result(const Tenant& tenant, std::string_view job_id, int number) const;
   std::optional<OpenFile> open_output(const Tenant& tenant, std::string_view job_id, int number) const;
-  // The log files of all attempts as a ZIP, written to `out` at its position, at any moment: a file that grows is taken
-  // as long as it is when its turn comes. Names at the root ("stdout.log"), with "attempt-<n>-" in front only if there
-  // are several attempts. Unsafe files are left out; at most kLogFiles files and kLogBytes bytes are taken. An archive
-  // without entries if nothing ran yet; nothing if the job has no folder.
+  // The log files of all attempts as a ZIP, given to `out`, at any moment: a file that grows is taken as long as it is
+  // when its turn comes. Names at the root ("stdout.log"), with "attempt-<n>-" in front only if there are several
+  // attempts. Unsafe files are left out; at most kLogFiles files and kLogBytes bytes are taken. An archive without
+  // entries if nothing ran yet; nothing if the job has no folder.
   static constexpr std::size_t kLogFiles = 2'000;
   static constexpr std::uint64_t kLogBytes = 4ULL << 30;
-  std::optional<ArchiveWriter::Added> write_logs_zip(const Tenant& tenant, std::string_view job_id, int out) const;
+  std::optional<ArchiveWriter::Added> write_logs_zip(const Tenant& tenant, std::string_view job_id,
+                                                     ArchiveWriter::Sink out) const;
 
   // All that a repository's index names: also jobs that are marked deleted, or whose folder is not there yet or any
   // more. Ascending. Nothing if the repository is absent.

@@ -148,6 +148,7 @@ World::World(Limits given, HttpOptions options, World* first)
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
   bulk_workers = std::make_unique<base::WorkerPool>("bulk", 2, 64);
+  local_space = std::make_unique<LocalSpace>(limits.max_local_spool_bytes);
   json_budget = std::make_unique<JsonBudget>(limits.max_json_memory);
   services = std::make_unique<Services>(Services{limits,
                                                  clock,
@@ -156,6 +157,7 @@ World::World(Limits given, HttpOptions options, World* first)
                                                  *volume_workers,
                                                  *bulk_workers,
                                                  *json_budget,
+                                                 *local_space,
                                                  *volume,
                                                  *view,
                                                  *client,

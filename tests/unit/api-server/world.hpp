@@ -13,6 +13,7 @@
 #include "api-server/api.hpp"
 #include "api-server/http/server.hpp"
 #include "api-server/json_budget.hpp"
+#include "api-server/spool.hpp"
 #include "api-server/volume_view.hpp"
 #include "artifacts/store.hpp"
 #include "base/metrics.hpp"
@@ -128,6 +129,7 @@ class World {
   std::unique_ptr<base::WorkerPool> volume_workers;
   std::unique_ptr<base::WorkerPool> bulk_workers;
   std::unique_ptr<JsonBudget> json_budget;
+  std::unique_ptr<LocalSpace> local_space;
   std::unique_ptr<Services> services;
   std::unique_ptr<Api> api;
   std::unique_ptr<IoThreads> io;

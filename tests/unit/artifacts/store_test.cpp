@@ -41,6 +41,10 @@ std::vector<std::string> names_in_zip(int fd) {
   return names;
 }
 
+ArchiveWriter::Sink into(const Fd& file) {
+  return [fd = file.get()](std::string_view bytes) { write_all(fd, bytes); };
+}
+
 class StoreTest : public ::testing::Test {
  protected:
   std::string repository(const std::string& params = "{}") {
@@ -176,7 +180,7 @@ TEST_F(StoreTest, OverlaysTheRepositorysInput) {
   EXPECT_EQ(store.overlay_repository_input(none, "202601020304050000", {}), std::nullopt);
 
   const Fd zip(memfd_create("zip", 0));
-  ASSERT_TRUE(store.write_input_zip(kTenant, id, zip.get()));
+  ASSERT_TRUE(store.write_input_zip(kTenant, id, into(zip)));
   EXPECT_THAT(names_in_zip(zip.get()), UnorderedElementsAre("both.csv", "old.csv", "d/deep.csv"));
 }
 
@@ -312,11 +316,11 @@ TEST_F(StoreTest, Attempts) {
 TEST_F(StoreTest, LogsAtAnyMoment) {
   const auto names = [&] {
     const Fd zip(memfd_create("zip", 0));
-    EXPECT_TRUE(store.write_logs_zip(kTenant, "job-1", zip.get()));
+    EXPECT_TRUE(store.write_logs_zip(kTenant, "job-1", into(zip)));
     return names_in_zip(zip.get());
   };
   const Fd none(memfd_create("zip", 0));
-  EXPECT_FALSE(store.write_logs_zip(kTenant, "job-1", none.get()));
+  EXPECT_FALSE(store.write_logs_zip(kTenant, "job-1", into(none)));
   ASSERT_TRUE(store.publish_job(job(repository())));
   EXPECT_THAT(names(), IsEmpty()) << "an archive all the same";
   store.create_attempt(kTenant, "job-1", 1);
