@@ -67,11 +67,10 @@ std::optional<JobRecord> load_job(const Services& services, const artifacts::Ten
       if (stored == nullptr) return std::nullopt;
       return JobRecord{std::move(stored), status, true};
     }
-    // A REST server's job had its folder first, one made by hand from its first attempt on: now either it is gone, and
-    // the cache does not know it yet, or the file system is late. One that ended without an attempt may never have had
-    // one, or a deletion took it.
-    const bool had_folder = resource->made_by_rest() || status->attempts > 0 || is_terminal(status->phase);
-    if (had_folder && !is_live(services, tenant, job_id)) return std::nullopt;
+    // A REST server's job had its folder first, one made by hand gets it with its first attempt: now either it is gone,
+    // and the cache does not know it yet, or the volume is late or full, or the job ended before it had one.
+    const bool may_be_gone = resource->made_by_rest() || status->attempts > 0 || is_terminal(status->phase);
+    if (may_be_gone && !is_live(services, tenant, job_id)) return std::nullopt;
     return JobRecord{stored_form(*resource), status, false};
   }
   if (stored == nullptr) return std::nullopt;

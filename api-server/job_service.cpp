@@ -69,11 +69,11 @@ void take_back(const Store& volume, const JobFile& file, Leftovers left) noexcep
   try {
     volume.mark_deleted(file.tenant, file.job_id, file.repository_id);
     // The controller makes no pod for a resource that shows up late and finds the marker; where none can show up, the
-    // folder can go. Its input, which may be large, can go in any case.
-    if (left.resource) {
-      volume.remove_input(file.tenant, file.job_id);
-    } else {
+    // folder can go. Its input, which may be large, can go too unless the controller was quicker than the marker.
+    if (!left.resource) {
       volume.remove_job(file.tenant, file.job_id, file.repository_id);
+    } else if (volume.attempts(file.tenant, file.job_id).empty()) {
+      volume.remove_input(file.tenant, file.job_id);
     }
     if (!left.repository || file.repository_id.empty()) return;
     // Somebody may have found the repository and used it.

@@ -227,8 +227,8 @@ std::shared_ptr<const std::string> VolumeView::job_list(const artifacts::Tenant&
   for (const auto& resource : by_hand) {
     const std::string& id = resource->meta.name;
     if (resource->meta.deletion_timestamp || ids.contains(id) || !artifacts::is_job_folder_name(id)) continue;
-    // With a folder, it is listed by its marker, or deleted; without one, but begun, it is gone and the cache lags.
-    if (resource->status.attempts == 0 && !volume_.has_job(tenant, id)) ids.insert(id);
+    // With a folder, it is listed by its marker, or deleted.
+    if (!volume_.has_job(tenant, id)) ids.insert(id);
   }
   if (ids.size() == listed.size()) return published;
   return std::make_shared<const std::string>(list_json(ids, [](const std::string& id) { return id; }));

@@ -160,7 +160,7 @@ class Store {
   // Moves the job's folder to `.trash`, removes its marker, and purges. True if there was a folder. Repeatable.
   // `repository_id` may be empty.
   bool remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id) const;
-  // Removes the own input of a job that is marked deleted and whose folder has to stay for now.
+  // Removes the own input of a job that is marked deleted, has no attempt, and whose folder has to stay for now.
   void remove_input(const Tenant& tenant, std::string_view job_id) const;
 
   // --- The runner for the pods.

@@ -94,6 +94,25 @@ TEST(Durability, AnUnknownCreateKeepsNoInput) {
   EXPECT_THAT(world.files("jobs/" + folders[0]), ::testing::UnorderedElementsAre("job.json", "deleted"));
 }
 
+// What runs keeps what it reads, though nobody will ask for its result.
+TEST(Durability, AnUnknownCreateThatWasBegunKeepsItsInput) {
+  World world;
+  std::string job;
+  world.kube.answer = [&](const kube::Request& request) {
+    job = nlohmann::json::parse(request.body)["metadata"]["name"];
+    world.volume->create_attempt(World::tenant(), job, 1);
+    return fail(ErrorCode::kTimeout);
+  };
+  const std::string repository = world.post_json("/api/v1/repository", "{}").json()["repository_id"];
+  EXPECT_EQ(world
+                .post("/api/v1/job/execute", testing::kMultipartType,
+                      testing::multipart({{"name=file; filename=d.csv", "a,b\n"}}), {{"repository_id", repository}})
+                .status,
+            503);
+  EXPECT_TRUE(world.volume->is_deleted(World::tenant(), job));
+  EXPECT_THAT(world.files("jobs/" + job), ::testing::Contains("input/d.csv"));
+}
+
 TEST(Durability, ACreateThatWasNeverSentLeavesNoJob) {
   for (const ErrorCode code : {ErrorCode::kTimeout, ErrorCode::kUnavailable, ErrorCode::kCancelled}) {
     World world;

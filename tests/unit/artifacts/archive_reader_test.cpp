@@ -384,51 +384,6 @@ TEST(ArchiveReader, TakesSixtyFiveThousandEntriesAndNoMore) {
   EXPECT_EQ(inspect(more.get()).error().kind, Kind::kTooLarge);
 }
 
-TEST(ArchiveReader, BoundsTheBytesOfAllNamesTogether) {
-  // 8 MiB in 1,000 bytes each.
-  const std::string folders = std::string(250, 'a') + "/" + std::string(250, 'b') + "/" + std::string(250, 'c') + "/";
-  std::vector<ZipEntry> entries(8'390);
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const std::string number = std::to_string(i);
-    entries[i].name = folders + std::string(1'000 - folders.size() - number.size(), 'n') + number;
-  }
-  const Fd over = in_memory(build_zip(entries));
-  const auto refused = inspect(over.get());
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, Kind::kTooLarge);
-  entries.resize(8'380);
-  EXPECT_TRUE(inspect(in_memory(build_zip(entries)).get()));
-}
-
-// A name that is told in an extra field is as long, however short the one beside it.
-TEST(ArchiveReader, CountsTheUnicodePathOfInfoZip) {
-  ZipEntry entry{.name = "a"};
-  artifacts::zip::Record path;
-  const std::string name(200, 'u');
-  path.u16(zip::kUnicodePathExtra).u16(5 + name.size());
-  path.bytes("\1").u32(crc32(0, reinterpret_cast<const Bytef*>("a"), 1)).bytes(name);
-  entry.extra = path.text();
-  const Fd fd = in_memory(build_zip({entry}));
-  EXPECT_TRUE(inspect(fd.get(), {.names_bytes = 200}));
-  const auto refused = inspect(fd.get(), {.names_bytes = 199});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, Kind::kTooLarge);
-}
-
-// Each would be made on the volume and kept in memory: entries, though nobody listed them.
-TEST(ArchiveReader, BoundsTheFoldersThatNamesImply) {
-  std::vector<ZipEntry> entries(100);
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const std::string number = std::to_string(i);
-    entries[i].name = number + "/b/c/d/e/f";
-  }
-  const Fd fd = in_memory(build_zip(entries));
-  EXPECT_TRUE(inspect(fd.get(), {.entries = 300}));
-  const auto refused = inspect(fd.get(), {.entries = 299});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind, Kind::kTooLarge);
-}
-
 TEST(ArchiveReader, ReasonsRepeatNothingOfTheInput) {
   const TempDir target;
   const Outcome outcome = read(build_zip({{.name = "ok"}, {.name = "../<script>"}}), target);
