@@ -1,0 +1,127 @@
+// What is left of a job when it has ended, expired or was deleted.
+#include <gtest/gtest.h>
+
+#include "unit/controller/world.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using nlohmann::json;
+using testing::Behaviour;
+using testing::World;
+
+TEST(JobReconciler, DeleteLeavesNothing) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.behave(1, {.kind = Behaviour::Kind::kRunsUntilStopped});
+  world.when_running(1, [](World& w) { w.delete_job(); });
+  ASSERT_TRUE(world.run());
+  EXPECT_TRUE(world.job().is_null());
+  EXPECT_EQ(world.pods(), 0u);
+  EXPECT_FALSE(world.has_folder());
+}
+
+TEST(JobReconciler, APodThatIsGivenUpWithItsJobIsTold) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.behave(1, {.kind = Behaviour::Kind::kRunsUntilStopped});
+  world.step();
+  world.let_kubelet_work();  // and never again
+  world.delete_job();
+  for (int turn = 0; turn < 20 && !world.job().is_null(); ++turn) world.clock.advance(world.step().delay);
+  EXPECT_TRUE(world.job().is_null());
+  EXPECT_FALSE(world.has_folder());
+  world.restart();  // waits for the events
+  int told = 0;
+  for (const kube::Request& request : world.api.requests()) {
+    told += request.method == "POST" && request.target.ends_with("/events") &&
+            request.body.find("NodeLost") != std::string::npos;
+  }
+  EXPECT_EQ(told, 1);
+}
+
+TEST(JobReconciler, AnEndedJobGoesAfterItsTimeInTwoWritesAndItsFilesStay) {
+  World world;
+  world.add_application();
+  world.add_job();
+  ASSERT_TRUE(world.run());
+  const int writes = world.writes();
+  const auto end = world.clock.now();
+  world.let_jobs_expire();
+  ASSERT_TRUE(world.run());
+  EXPECT_GE(world.clock.now() - end, std::chrono::seconds(86'400));
+  EXPECT_TRUE(world.job().is_null());
+  EXPECT_TRUE(world.has_folder());
+  EXPECT_TRUE(world.has_status_file());
+  EXPECT_EQ(world.count("PATCH jobs"), 1);
+  EXPECT_EQ(world.count("DELETE jobs"), 1);
+  EXPECT_EQ(world.count("purge"), 0);
+  EXPECT_EQ(world.writes(), writes + 3) << "the two, and a look whether the record is there";
+}
+
+TEST(JobReconciler, ARecordThatWasLostIsWrittenBeforeItsJobGoes) {
+  World world;
+  world.add_application();
+  world.add_job();
+  ASSERT_TRUE(world.run());
+  world.job_folder().remove_file("status.json");
+  world.let_jobs_expire();
+  ASSERT_TRUE(world.run());
+  EXPECT_TRUE(world.job().is_null());
+  EXPECT_TRUE(world.has_status_file());
+}
+
+// Made by hand, over before it had a folder.
+void add_job_that_never_begins(World& world) {
+  world.add_application();
+  world.add_job(true);
+  world.patch_spec({{"repositoryId", "202009231629398695"}});
+}
+
+TEST(JobReconciler, AJobMadeByHandThatNeverBeganLeavesItsRecord) {
+  World world;
+  add_job_that_never_begins(world);
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["reason"], "UnknownRepository");
+  EXPECT_TRUE(world.has_status_file());
+  world.let_jobs_expire();
+  ASSERT_TRUE(world.run());
+  EXPECT_TRUE(world.job().is_null());
+  EXPECT_TRUE(world.has_status_file());
+  world.scan();
+  EXPECT_TRUE(world.job().is_null()) << "it is over";
+}
+
+TEST(JobReconciler, ARecordIsNotMadeOfAJobThatWasDeletedMeanwhile) {
+  World world;
+  add_job_that_never_begins(world);
+  const std::string job = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/jobs/" + std::string(testing::kJobId);
+  world.api.set_before([&world, job](const kube::Request& request) -> std::optional<kube::Error> {
+    // Nobody asks for it but who has just made its folder.
+    if (request.method == "GET" && request.target.starts_with(job)) world.api.erase(job);
+    return {};
+  });
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.count("archive"), 1);
+  EXPECT_EQ(world.count("purge"), 1);
+  EXPECT_FALSE(world.has_folder());
+}
+
+TEST(JobReconciler, AnUninstallKeepsTheFiles) {
+  World world;
+  world.add_application();
+  world.add_job();
+  ASSERT_TRUE(world.run());
+  json space = world.api.object("/api/v1/namespaces/vbrain");
+  space["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+  world.api.put("/api/v1/namespaces", space);
+  world.delete_job();
+  ASSERT_TRUE(world.run());
+  EXPECT_TRUE(world.job().is_null()) << "the finalizer does not hold up the uninstall";
+  EXPECT_TRUE(world.has_status_file());
+}
+
+}  // namespace
+}  // namespace vbrain::controller
