@@ -226,7 +226,7 @@ Executor::Outcome Executor::undo_if_deleted(const job::Job& job, std::stop_token
   const auto live = parts_.client.get<job::Job>(job.meta.namespace_name, job.meta.name, stop);
   const bool gone = live ? live->meta.uid != job.meta.uid || live->meta.deletion_timestamp
                          : live.error().code == ErrorCode::kNotFound;
-  if (gone) parts_.volume.purge(job);
+  if (gone) parts_.volume.purge(job, stop);
   if (gone) return ReconcileResult::ok();
   if (!live) return give_up_on(live.error());
   return std::nullopt;
@@ -367,7 +367,7 @@ Executor::Outcome Executor::run(const PurgeFolder&, Snapshot& snapshot, std::sto
     return std::nullopt;
   }
   base::failpoint("controller.before-purge");
-  parts_.volume.purge(snapshot.job);
+  parts_.volume.purge(snapshot.job, stop);
   base::failpoint("controller.purged");
   base::log_info("job deleted", {{"job", meta.name}});
   return std::nullopt;

@@ -232,7 +232,7 @@ bool Sweeper::remove_folder(const ScannedJob& folder, std::stop_token stop) {
     return settle("a deleted job's folder was not removed", "get", file->job_id, live.error(), stop);
   }
   refused_in_a_row_ = 0;
-  parts_.store.remove_job(file->tenant, file->job_id, file->repository_id);
+  parts_.store.remove_job(file->tenant, file->job_id, file->repository_id, stop);
   base::log_info("finished the deletion of a job's folder", {{"job", file->job_id}});
   return true;
 }

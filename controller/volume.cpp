@@ -199,8 +199,8 @@ bool StoreVolume::publish_ended(const job::Job& job, const nlohmann::json& recor
   return store_.publish_ended_job(file, record).has_value();
 }
 
-void StoreVolume::purge(const job::Job& job) {
-  if (has_sound_names(job)) store_.remove_job(tenant_of(job), job.meta.name, job.spec.repository_id);
+void StoreVolume::purge(const job::Job& job, std::stop_token stop) {
+  if (has_sound_names(job)) store_.remove_job(tenant_of(job), job.meta.name, job.spec.repository_id, stop);
 }
 
 }  // namespace vbrain::controller

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "artifacts/claim.hpp"
@@ -45,8 +46,9 @@ class Volume {
   // status.json of a terminal job; nothing is written when it is there already. True if the job's folder was made for
   // it just now: that of a Job made by hand that ended before it had one.
   virtual bool archive(const job::Job& job) = 0;
-  // Moves the job's folder away and purges it; no error if there is none.
-  virtual void purge(const job::Job& job) = 0;
+  // Moves the job's folder away and purges it; no error if there is none. Once `stop` is requested the rest of what was
+  // moved away is left to the sweeper.
+  virtual void purge(const job::Job& job, std::stop_token stop) = 0;
 };
 
 // The Volume on artifacts::Store. `runner_path` is where install_runner() put the runner.
@@ -59,7 +61,7 @@ class StoreVolume final : public Volume {
   AttemptFiles read_attempt(const job::Job& job, int attempt) override;
   artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) override;
   bool archive(const job::Job& job) override;
-  void purge(const job::Job& job) override;
+  void purge(const job::Job& job, std::stop_token stop) override;
 
  private:
   // True if the folder is ours, false if somebody else published it meanwhile.

@@ -130,7 +130,8 @@ std::vector<Dir::Entry> read_entries(int dir, std::string_view path, std::size_t
 // first moved up to the top, which is emptied again until nothing is left.
 class TreeRemover {
  public:
-  explicit TreeRemover(int parent, const std::string& name) : parent_(parent), name_(name) {}
+  TreeRemover(int parent, const std::string& name, std::stop_token stop)
+      : parent_(parent), name_(name), stop_(std::move(stop)) {}
 
   void run() {
     if (unlinked(parent_, name_)) return;
@@ -139,7 +140,7 @@ class TreeRemover {
       if (errno == ENOENT) return;
       fail("open folder", name_);
     }
-    empty(top_.get(), name_, 1);
+    if (!empty(top_.get(), name_, 1)) return;
     if (unlinkat(parent_, name_.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) fail("remove folder", name_);
   }
 
@@ -154,31 +155,37 @@ class TreeRemover {
     return false;
   }
 
-  void empty(int dir, const std::string& path, int depth) {
+  // False if it was stopped, like remove().
+  bool empty(int dir, const std::string& path, int depth) {
     // Again until nothing is left: removing while reading may make readdir skip entries.
     for (auto entries = read_entries(dir, path, kBatch); !entries.empty(); entries = read_entries(dir, path, kBatch)) {
-      for (const Dir::Entry& entry : entries) remove(dir, entry.name, depth);
+      for (const Dir::Entry& entry : entries) {
+        if (stop_.stop_requested() || !remove(dir, entry.name, depth)) return false;
+      }
     }
+    return true;
   }
 
-  void remove(int dir, const std::string& name, int depth) {
-    if (unlinked(dir, name)) return;
+  bool remove(int dir, const std::string& name, int depth) {
+    if (unlinked(dir, name)) return true;
     if (depth >= kRemoveDepth) {
       const std::string lifted = ".vbrain-deep-" + std::to_string(lifted_++);
       if (renameat(dir, name.c_str(), top_.get(), lifted.c_str()) != 0) fail("move", name);
-      return;
+      return true;
     }
     const Fd fd(open_beneath(dir, name, O_RDONLY | O_DIRECTORY));
     if (!fd) {
-      if (errno == ENOENT) return;
+      if (errno == ENOENT) return true;
       fail("open folder", name);
     }
-    empty(fd.get(), name, depth + 1);
+    if (!empty(fd.get(), name, depth + 1)) return false;
     if (unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) fail("remove folder", name);
+    return true;
   }
 
   int parent_;
   const std::string& name_;
+  std::stop_token stop_;
   Fd top_;
   std::size_t lifted_ = 0;
 };
@@ -355,7 +362,7 @@ bool Dir::remove_file(std::string_view path) const {
   fail("remove", path);
 }
 
-bool Dir::remove_tree(std::string_view path) const {
+bool Dir::remove_tree(std::string_view path, std::stop_token stop) const {
   const Split name = split(path);
   const Fd parent(open_beneath(fd_.get(), name.parent.empty() ? "." : name.parent, O_PATH | O_DIRECTORY));
   if (!parent) {
@@ -367,7 +374,7 @@ bool Dir::remove_tree(std::string_view path) const {
     if (errno == ENOENT) return false;
     fail("stat", path);
   }
-  TreeRemover(parent.get(), name.name).run();
+  TreeRemover(parent.get(), name.name, std::move(stop)).run();
   return true;
 }
 

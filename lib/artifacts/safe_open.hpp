@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -107,8 +108,9 @@ class Dir {
   bool move(std::string_view from, const Dir& target, std::string_view to) const;
   // True if there was one. Not durable until the parent is synced.
   bool remove_file(std::string_view path) const;
-  // Removes a file or a whole tree, following nothing; true if there was something.
-  bool remove_tree(std::string_view path) const;
+  // Removes a file or a whole tree, following nothing; true if there was something. Ends early, without an error, once
+  // `stop` is requested: what is left of a tree keeps its name.
+  bool remove_tree(std::string_view path, std::stop_token stop = {}) const;
 
   // fsync of the folder itself: its names.
   void sync() const;

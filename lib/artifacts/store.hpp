@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -154,12 +155,13 @@ class Store {
     std::vector<std::string> jobs;  // as index_of() after the move: no job can come in later
   };
   std::optional<TrashedRepository> trash_repository(const Tenant& tenant, std::string_view repository_id) const;
-  // Removes what was moved to `.trash`. Takes as long as there is to remove; what it leaves, sweep_rubbish()
-  // finds.
-  void purge(const Tenant& tenant, std::string_view trash_name) const;
+  // Removes what was moved to `.trash`. Takes as long as there is to remove; what it leaves, also when `stop` is
+  // requested, sweep_rubbish() finds.
+  void purge(const Tenant& tenant, std::string_view trash_name, std::stop_token stop = {}) const;
   // Moves the job's folder to `.trash`, removes its marker, and purges. True if there was a folder. Repeatable.
   // `repository_id` may be empty.
-  bool remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id) const;
+  bool remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id,
+                  std::stop_token stop = {}) const;
   // Removes the own input of a job that is marked deleted, has no attempt, and whose folder has to stay for now.
   void remove_input(const Tenant& tenant, std::string_view job_id) const;
 

@@ -92,9 +92,10 @@ void Store::unindex(const Tenant& tenant, const std::vector<std::string>& job_id
   if (changed) markers->sync();
 }
 
-bool Store::remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id) const {
+bool Store::remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id,
+                       std::stop_token stop) const {
   const auto moved = trash_jobs(tenant, {std::string(job_id)}, repository_id);
-  for (const std::string& name : moved) purge(tenant, name);
+  for (const std::string& name : moved) purge(tenant, name, stop);
   return !moved.empty();
 }
 
@@ -116,8 +117,8 @@ std::optional<Store::TrashedRepository> Store::trash_repository(const Tenant& te
   return trashed;
 }
 
-void Store::purge(const Tenant& tenant, std::string_view trash_name) const {
-  if (const auto trash = root().sub(layout::trash(tenant))) trash->remove_tree(trash_name);
+void Store::purge(const Tenant& tenant, std::string_view trash_name, std::stop_token stop) const {
+  if (const auto trash = root().sub(layout::trash(tenant))) trash->remove_tree(trash_name, std::move(stop));
 }
 
 std::optional<std::vector<std::string>> Store::index_of(const Tenant& tenant, std::string_view repository_id) const {

@@ -72,15 +72,19 @@ bool descend(const Dir& folder, const std::string& path, int depth, const OnUnre
   });
 }
 
-// Whether nothing in the tree changed since: an upload of a day goes on below a folder that was made a day ago.
-bool is_older(const Dir& folder, const std::string& name, base::TimePoint before, int depth = kAgeDepth) {
+// Whether nothing in the tree changed since: an upload of a day goes on below a folder that was made a day ago. False
+// once `stop` is requested.
+bool is_older(const Dir& folder, const std::string& name, base::TimePoint before, const std::stop_token& stop,
+              int depth = kAgeDepth) {
+  if (stop.stop_requested()) return false;
   const auto found = folder.status(name);
   if (!found) return false;
   if (changed_at(*found) >= before) return false;
   if (!S_ISDIR(found->st_mode) || depth == 0) return true;
   const auto below = folder.sub(name);
-  return below &&
-         each_entry(*below, [&](const Dir::Entry& entry) { return is_older(*below, entry.name, before, depth - 1); });
+  return below && each_entry(*below, [&](const Dir::Entry& entry) {
+           return is_older(*below, entry.name, before, stop, depth - 1);
+         });
 }
 
 }  // namespace
@@ -133,7 +137,8 @@ std::size_t sweep_rubbish(const Store& store, base::TimePoint before, const OnUn
     return each_entry(folder, [&](const Dir::Entry& entry) {
       if (!entry.name.starts_with(prefix)) return !stop.stop_requested();
       try {
-        if (is_older(folder, entry.name, before) && folder.remove_tree(entry.name)) ++removed;
+        const bool began = is_older(folder, entry.name, before, stop) && folder.remove_tree(entry.name, stop);
+        if (began && !stop.stop_requested()) ++removed;
       } catch (const VolumeError&) {
         // An application may have left what we may not read; it stays, the rest goes.
       }

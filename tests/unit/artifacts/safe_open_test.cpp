@@ -3,18 +3,37 @@
 #include <dirent.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <filesystem>
+#include <functional>
+#include <stop_token>
 #include <thread>
 
 #include "unit/artifacts/temp_dir.hpp"
+
+namespace {
+std::function<void()> after_unlink;
+}
+
+// Stands in for the C library's in this program.
+extern "C" int unlinkat(int dir, const char* name, int flags) noexcept {
+  const auto done = static_cast<int>(syscall(SYS_unlinkat, dir, name, flags));
+  const int error = errno;
+  if (after_unlink) after_unlink();
+  errno = error;
+  return done;
+}
 
 namespace vbrain::artifacts {
 namespace {
 
 namespace fs = std::filesystem;
+using vbrain::testing::count_below;
 using vbrain::testing::mode_of;
 using vbrain::testing::TempDir;
 using vbrain::testing::write_file;
@@ -159,6 +178,29 @@ TEST(SafeOpen, RemovesDeepTreesAndFollowsNothing) {
   EXPECT_FALSE(dir.remove_tree("tree"));
   EXPECT_FALSE(fs::exists(temp / "tree"));
   EXPECT_EQ(dir.read_file("outside/keep", 10), "x");
+}
+
+TEST(SafeOpen, RemovingATreeEndsWhenTold) {
+  const TempDir temp;
+  for (int i = 0; i < 60; ++i) {
+    write_file(temp / ("tree/" + std::to_string(i % 3) + "/deep/" + std::to_string(i)), "x");
+  }
+  const std::size_t all = count_below(temp.path());
+  const Dir dir = Dir::open(temp.path());
+  std::stop_source before;
+  before.request_stop();
+  EXPECT_TRUE(dir.remove_tree("tree", before.get_token()));
+  EXPECT_EQ(count_below(temp.path()), all);
+  std::stop_source in_the_middle;
+  after_unlink = [&, calls = 0]() mutable {
+    if (++calls == 30) in_the_middle.request_stop();
+  };
+  EXPECT_TRUE(dir.remove_tree("tree", in_the_middle.get_token()));
+  after_unlink = {};
+  EXPECT_LT(count_below(temp.path()), all);
+  EXPECT_GT(count_below(temp.path()), all - 31);
+  EXPECT_TRUE(dir.remove_tree("tree"));
+  EXPECT_EQ(count_below(temp.path()), 0U);
 }
 
 TEST(SafeOpen, StatusSeesLinksThemselves) {

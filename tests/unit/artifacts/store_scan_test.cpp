@@ -201,6 +201,19 @@ TEST_F(StoreScanTest, SweepsWhatNobodyWritesToAnyMore) {
   EXPECT_TRUE(store_.has_repository(kNorth, repository));
 }
 
+TEST_F(StoreScanTest, ASweepThatIsToldToEndRemovesNothingMore) {
+  write_file(folder_ / (layout::trash(kNorth) + "/old/f"), "x");
+  write_file(folder_ / layout::staging(kNorth), "its trash comes next");
+  std::stop_source stop;
+  const auto told_in_the_middle = [&](const std::string&, const VolumeError&) {
+    stop.request_stop();
+    return true;
+  };
+  EXPECT_EQ(sweep_rubbish(store_, now() + hours(1), told_in_the_middle, stop.get_token()), 0U);
+  EXPECT_TRUE(stop.stop_requested());
+  EXPECT_TRUE(fs::exists(folder_ / (layout::trash(kNorth) + "/old/f")));
+}
+
 // An upload of many hours: its folder is old, its file grows.
 TEST_F(StoreScanTest, AFreshFileDeepInsideKeepsTheWhole) {
   write_file(folder_ / (layout::staging(kNorth) + "/upload/input/a/b/f"), "x");

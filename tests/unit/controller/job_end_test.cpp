@@ -123,5 +123,22 @@ TEST(JobReconciler, AnUninstallKeepsTheFiles) {
   EXPECT_TRUE(world.has_status_file());
 }
 
+// A job with a million files must not keep the lease from being handed over.
+TEST(JobReconciler, APurgeEndsWithItsLeadersTermAndTheNextOneGoesOn) {
+  World world;
+  world.add_application();
+  world.add_job();
+  ASSERT_TRUE(world.run());
+  world.end_term_at_purge();
+  world.delete_job();
+  EXPECT_FALSE(world.run()) << "nothing more is done";
+  EXPECT_FALSE(world.has_folder()) << "out of sight";
+  EXPECT_TRUE(world.has_trash()) << "for the sweeper";
+  EXPECT_FALSE(world.job().is_null());
+  world.restart();
+  EXPECT_TRUE(world.run());
+  EXPECT_TRUE(world.job().is_null());
+}
+
 }  // namespace
 }  // namespace vbrain::controller

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include "artifacts/claim.hpp"
 #include "artifacts/manifest.hpp"
@@ -146,8 +147,9 @@ class World::SickVolume final : public Volume {
   bool archive(const job::Job& job) override {
     return write("archive", [&] { return volume_.archive(job); });
   }
-  void purge(const job::Job& job) override {
-    write("purge", [&] { volume_.purge(job); });
+  void purge(const job::Job& job, std::stop_token stop) override {
+    if (std::exchange(world_.ends_at_purge_, false)) world_.term_.request_stop();
+    write("purge", [&] { volume_.purge(job, stop); });
   }
 
  private:
@@ -219,6 +221,7 @@ World::~World() = default;
 
 void World::restart() {
   process_.reset();
+  term_ = {};
   process_ = std::make_unique<Process>(*this);
 }
 
@@ -300,7 +303,7 @@ kube::ReconcileResult World::step() {
 
 kube::ReconcileResult World::step_with_old_caches() {
   try {
-    return process_->reconciler.reconcile(kJobId, {});
+    return process_->reconciler.reconcile(kJobId, term_.get_token());
   } catch (const Crash&) {
     restart();
     return kube::ReconcileResult::retryable("crashed");

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,8 @@ class World {
   // Otherwise time stands still when an ended job has nothing but its time to live to wait for.
   void let_jobs_expire() { lets_expire_ = true; }
   void add_fault(Fault fault) { faults_.push_back(fault); }
+  // The leader is told to stop when its next purge begins.
+  void end_term_at_purge() { ends_at_purge_ = true; }
   // The n-th look at a cache finds it as it was before. Numbers from the seed.
   void make_caches_lag(unsigned seed) { lag_seed_ = seed; }
 
@@ -110,6 +113,7 @@ class World {
   int starts_in_all() const;
   bool has_status_file() const;
   bool has_folder() const;
+  bool has_trash() const;
   artifacts::Dir attempt_folder(int attempt) const;
   artifacts::Dir job_folder() const;
   // What was never to happen, in words; empty if it never did.
@@ -142,6 +146,8 @@ class World {
   std::map<int, std::vector<std::string>> started_;  // attempt -> pod UIDs whose runner won
   std::optional<unsigned> lag_seed_;
   bool lets_expire_ = false;
+  bool ends_at_purge_ = false;
+  std::stop_source term_;
   unsigned looks_ = 0;
   nlohmann::json last_status_;
   std::vector<std::string> violations_;
