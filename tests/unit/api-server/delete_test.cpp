@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <mutex>
+#include <thread>
 
 #include "unit/api-server/world.hpp"
 
@@ -166,7 +168,15 @@ TEST(DeleteJob, PurgesBehindTheAnswerAlsoWhenAPoolIsFull) {
   world.archive(id);
   std::mutex busy;
   std::unique_lock hold(busy);
-  while (world.bulk_workers->try_post([&] { const std::lock_guard wait(busy); })) {
+  std::atomic<int> held{0};
+  // Its threads first: one that comes late would make room in the queue.
+  const auto task = [&] {
+    ++held;
+    const std::lock_guard wait(busy);
+  };
+  for (int i = 0; i < World::kBulkWorkers; ++i) ASSERT_TRUE(world.bulk_workers->try_post(task));
+  while (held < World::kBulkWorkers) std::this_thread::yield();
+  while (world.bulk_workers->try_post(task)) {
   }
   EXPECT_EQ(world.remove(path_of(id)).status, 200);
   world.volume_workers->close();

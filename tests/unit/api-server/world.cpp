@@ -147,7 +147,7 @@ World::World(Limits given, HttpOptions options, World* first)
   client = std::make_unique<kube::Client>(kube);
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
-  bulk_workers = std::make_unique<base::WorkerPool>("bulk", 2, 64);
+  bulk_workers = std::make_unique<base::WorkerPool>("bulk", kBulkWorkers, 64);
   local_space = std::make_unique<LocalSpace>(limits.max_local_spool_bytes);
   json_budget = std::make_unique<JsonBudget>(limits.max_json_memory);
   services = std::make_unique<Services>(Services{limits,

@@ -127,6 +127,7 @@ class World {
   std::unique_ptr<kube::Client> client;
   std::unique_ptr<base::WorkerPool> workers;
   std::unique_ptr<base::WorkerPool> volume_workers;
+  static constexpr int kBulkWorkers = 2;
   std::unique_ptr<base::WorkerPool> bulk_workers;
   std::unique_ptr<JsonBudget> json_budget;
   std::unique_ptr<LocalSpace> local_space;
