@@ -44,7 +44,7 @@ install_chart --set apiServer.image.tag="$tag" --set controller.image.tag="$tag"
 
 address="$(inside "$KUBECTL" -n "$NAMESPACE" get service vbrain-api-server -o jsonpath='{.spec.clusterIP}')"
 # The pods are ready a moment before the node leads the Service's address to them.
-inside curl --silent --output /dev/null --retry 60 --retry-delay 1 --retry-connrefused "http://$address:8080/api/v1" ||
+inside curl --silent --show-error --output /dev/null --max-time 5 --retry 60 --retry-delay 1 --retry-all-errors "http://$address:8080/api/v1" ||
   fail "the REST server does not answer at its Service's address, $address:8080"
 cat >"$out.new" <<JSON
 {"namespace": "$NAMESPACE", "kubeconfig": "$KUBECONFIG", "kubectl": "$KUBECTL", "helm": "$HELM", "volume": "$volume",
