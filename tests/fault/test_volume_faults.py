@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from platform_client import unzip, zip_of
+from platform_client import unzip, wait_until, zip_of
 
 SIZE = 8 << 20
 
@@ -34,6 +34,10 @@ class Small:
         found = {path for path in self.folder.rglob("*") if path.is_file() or path.parent.name == ".staging"}
         return {path for path in found if path != self.ballast and not path.name.startswith(".probe")}
 
+    def wait_for(self, files):
+        """What was begun is removed behind the answer."""
+        wait_until("nothing more than that is left", lambda: self.files() == files)
+
     def assert_reads(self):
         user, repository = self.user, self.repository
         assert repository in user.get("/repository").json()
@@ -53,7 +57,7 @@ class Small:
                        self.user.execute(file=("in.zip", archive), repository_id=self.repository),
                        self.user.execute(file=("in.zip", archive))):
             assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
-        assert self.files() == before
+        self.wait_for(before)
         assert len(self.world.jobs_of_client(self.user)) == jobs
 
 
@@ -76,7 +80,7 @@ def test_an_upload_that_does_not_fit(small):
     before = small.files()
     answer = small.user.create_repository(file=("big.zip", zip_of({"big.bin": os.urandom(SIZE).hex()})))
     assert (answer.status_code, answer.json()["error"]) == (507, "Insufficient storage"), answer.text
-    assert small.files() == before
+    small.wait_for(before)
     small.assert_reads()
     assert small.user.create_repository(file=("fits.zip", zip_of({"a": "b"}))).status_code == 201
 
