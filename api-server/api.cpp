@@ -2,8 +2,8 @@
 
 #include <chrono>
 
-#include "api-server/submission.hpp"
-#include "artifacts/store.hpp"
+#include "api-server/transfer/submission.hpp"
+#include "artifacts/store/store.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 
@@ -14,14 +14,14 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t kMaxLoggedPath = 256;
 
-std::string method_label(Method method) {
-  return method == Method::kOther ? "other" : std::string(to_string(method));
+std::string method_label(http::Method method) {
+  return method == http::Method::kOther ? "other" : std::string(to_string(method));
 }
 
 // RFC 9110 section 8.4: we take bodies as they are only.
-bool is_encoded(const RequestHead& head) {
+bool is_encoded(const http::RequestHead& head) {
   const auto encoding = head.find("content-encoding");
-  return head.has_body() && encoding && !equal_ignoring_case(*encoding, "identity") && !encoding->empty();
+  return head.has_body() && encoding && !http::equal_ignoring_case(*encoding, "identity") && !encoding->empty();
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ Api::Api(const Services& services, base::Metrics& metrics, KeysUnknown keys_unkn
 
 Api::~Api() = default;
 
-Task<Reply> Api::handle(Exchange& exchange) {
+http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   const auto begun = steady_clock::now();
   Progress progress{.route = routes().size()};
   Answer result = co_await answer(exchange, progress);
@@ -83,18 +83,18 @@ Task<Reply> Api::handle(Exchange& exchange) {
 }
 
 // The route's answer. Exceptions end here, logged once, but for a client that is gone: there is nobody to answer.
-Task<Answer> Api::answer(Exchange& exchange, Progress& progress) {
+http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
   try {
     const auto match = admit(exchange, progress);
     if (!match) co_return Unexpected<Refusal>(match.error());
     Call call{services_, exchange, progress.caller, progress.identity.repository_id, match->id};
     co_return co_await routes()[match->index].handler(call);
-  } catch (const BodyError& problem) {
-    if (problem.kind() == BodyError::Kind::kMalformed) co_return refuse(Problem::kBadRequest, {}, problem.what());
-    if (problem.kind() == BodyError::Kind::kTooLarge) co_return refuse(Problem::kTooLarge);
+  } catch (const http::BodyError& problem) {
+    if (problem.kind() == http::BodyError::Kind::kMalformed) co_return refuse(Problem::kBadRequest, {}, problem.what());
+    if (problem.kind() == http::BodyError::Kind::kTooLarge) co_return refuse(Problem::kTooLarge);
     base::log_info("client gone in a body", {{"peer", exchange.peer}});
     throw;
-  } catch (const Overloaded&) {
+  } catch (const http::Overloaded&) {
     co_return refuse(Problem::kUnavailable, {}, "too much to do");
   } catch (const artifacts::TooLarge& problem) {
     co_return refuse(Problem::kTooLarge, {}, problem.what());
@@ -112,8 +112,8 @@ Task<Answer> Api::answer(Exchange& exchange, Progress& progress) {
 }
 
 // Everything that is decided before a byte of the body is read.
-Result<RouteMatch, Refusal> Api::admit(const Exchange& exchange, Progress& progress) {
-  const RequestHead& head = exchange.head;
+Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress& progress) {
+  const http::RequestHead& head = exchange.head;
   const auto match = match_route(patterns_, head.method, head.path);
   if (!match) return match;
   progress.route = match->index;
@@ -143,7 +143,7 @@ Result<RouteMatch, Refusal> Api::admit(const Exchange& exchange, Progress& progr
   return match;
 }
 
-void Api::audit(const Exchange& exchange, const Progress& progress, const Refusal& refusal) const {
+void Api::audit(const http::Exchange& exchange, const Progress& progress, const Refusal& refusal) const {
   const Identity& identity = progress.identity;
   const std::string error = message_of(refusal);
   base::log_info("request refused", {{"status", status_of(refusal.problem)},
@@ -159,7 +159,7 @@ void Api::audit(const Exchange& exchange, const Progress& progress, const Refusa
                                      {"key_id", progress.caller.key_id}});
 }
 
-Reply Api::refuse_request(int status, std::string_view detail, std::string_view peer) {
+http::Reply Api::refuse_request(int status, std::string_view detail, std::string_view peer) {
   const Refusal refusal{.problem = problem_of_status(status), .detail = std::string(detail)};
   base::log_info("request refused", {{"status", status}, {"detail", detail}, {"peer", peer}});
   metrics_.back()->count(status, 0);

@@ -6,10 +6,10 @@
 #include <memory>
 #include <vector>
 
-#include "api-server/failure_limit.hpp"
-#include "api-server/http/handler.hpp"
+#include "api-server/auth/failure_limit.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/services.hpp"
+#include "http/handler.hpp"
 
 namespace prometheus {
 class Counter;
@@ -31,10 +31,10 @@ class Api {
   Api(const Services& services, base::Metrics& metrics, KeysUnknown keys_unknown);
   ~Api();
 
-  Task<Reply> handle(Exchange& exchange);
+  http::Task<http::Reply> handle(http::Exchange& exchange);
 
   // An answer of the listener itself, audited.
-  Reply refuse_request(int status, std::string_view detail, std::string_view peer);
+  http::Reply refuse_request(int status, std::string_view detail, std::string_view peer);
 
  private:
   struct RouteMetrics;
@@ -45,9 +45,9 @@ class Api {
     Caller caller = {};
   };
 
-  Task<Answer> answer(Exchange& exchange, Progress& progress);
-  Result<RouteMatch, Refusal> admit(const Exchange& exchange, Progress& progress);
-  void audit(const Exchange& exchange, const Progress& progress, const Refusal& refusal) const;
+  http::Task<Answer> answer(http::Exchange& exchange, Progress& progress);
+  Result<RouteMatch, Refusal> admit(const http::Exchange& exchange, Progress& progress);
+  void audit(const http::Exchange& exchange, const Progress& progress, const Refusal& refusal) const;
 
   const Services& services_;
   const KeysUnknown keys_unknown_;

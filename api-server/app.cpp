@@ -9,19 +9,19 @@
 
 #include "api-server/api.hpp"
 #include "api-server/health.hpp"
-#include "api-server/http/server.hpp"
-#include "api-server/json_budget.hpp"
-#include "api-server/spool.hpp"
-#include "api-server/volume_view.hpp"
-#include "artifacts/store.hpp"
+#include "api-server/jobs/volume_view.hpp"
+#include "api-server/transfer/json_budget.hpp"
+#include "api-server/transfer/spool.hpp"
+#include "artifacts/store/store.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/stop.hpp"
 #include "base/worker_pool.hpp"
-#include "kube/client.hpp"
-#include "kube/config.hpp"
-#include "kube/informer.hpp"
-#include "kube/rest_transport.hpp"
+#include "http/server.hpp"
+#include "kube/api/api_client.hpp"
+#include "kube/api/config.hpp"
+#include "kube/cache/informer.hpp"
+#include "kube/transport/rest_transport.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -97,8 +97,8 @@ void write_addresses(const std::string& path, const std::string& listen, const s
   if (std::rename(temporary.c_str(), path.c_str()) != 0) throw std::runtime_error("cannot write " + path);
 }
 
-HttpOptions http_options(const Config& config) {
-  HttpOptions options;
+http::HttpOptions http_options(const Config& config) {
+  http::HttpOptions options;
   options.max_header_bytes = config.max_header_bytes;
   options.max_connections = config.max_connections;
   options.header_timeout = config.header_timeout;
@@ -123,7 +123,7 @@ int run(const Config& given, std::stop_token stop) {
   const artifacts::Store volume(config.volume);
   const auto transport =
       value_or_throw(kube::make_rest_transport(cluster, {.call_timeout = config.kube_timeout}), "Kubernetes client");
-  kube::Client client(*transport);
+  kube::ApiClient client(*transport);
   Caches caches(*transport, config.namespace_name, metrics);
   VolumeView view(volume, caches.jobs.store(), clock);
   caches.jobs.add_handler([&view](const kube::Change<job::Job>& change) {
@@ -168,16 +168,16 @@ int run(const Config& given, std::stop_token stop) {
   Api api(services, metrics,
           [&] { return why_keys_are_unknown(caches.synced(), clock.steady() - caches.clients.last_contact()); });
 
-  IoThreads io(config.io_threads);
-  HttpOptions options = http_options(config);
+  http::IoThreads io(config.io_threads);
+  http::HttpOptions options = http_options(config);
   options.is_stuck = [&volume_health] { return !volume_health.good(); };
   const auto refuse_anonymous = [](int status, std::string_view detail, std::string_view) {
     return to_reply({.problem = problem_of_status(status), .detail = std::string(detail)});
   };
-  HttpServer health("health", config.metrics_listen, options, make_health_handler(readiness, metrics), refuse_anonymous,
-                    io, volume_workers, metrics);
-  HttpServer rest(
-      "rest", config.listen, options, [&](Exchange& exchange) { return api.handle(exchange); },
+  http::HttpServer health("health", config.metrics_listen, options, make_health_handler(readiness, metrics),
+                          refuse_anonymous, io, volume_workers, metrics);
+  http::HttpServer rest(
+      "rest", config.listen, options, [&](http::Exchange& exchange) { return api.handle(exchange); },
       [&](int status, std::string_view detail, std::string_view peer) {
         return api.refuse_request(status, detail, peer);
       },

@@ -2,10 +2,10 @@
 
 #include <array>
 
-#include "artifacts/archive_reader.hpp"
-#include "artifacts/safe_open.hpp"
+#include "artifacts/archive/archive_reader.hpp"
+#include "artifacts/store/safe_open.hpp"
 #include "base/json.hpp"
-#include "kube/error.hpp"
+#include "kube/api/error.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -62,11 +62,11 @@ std::string message_of(const Refusal& refusal) {
   return text;
 }
 
-Reply to_reply(const Refusal& refusal) {
+http::Reply to_reply(const Refusal& refusal) {
   std::string json = R"({"error":)" + base::quote_json(message_of(refusal));
   const bool is_allow = refusal.problem == Problem::kWrongMethod;
   if (!refusal.detail.empty() && !is_allow) json += R"(,"detail":)" + base::quote_json(refusal.detail);
-  Reply reply = json_reply(status_of(refusal.problem), json + "}");
+  http::Reply reply = json_reply(status_of(refusal.problem), json + "}");
   if (is_allow) reply.headers.emplace_back("Allow", refusal.detail);
   if (refusal.retry_after || reply.status == 503 || reply.status == 429) {
     reply.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after.value_or(kRetrySoon).count()));
@@ -99,8 +99,8 @@ Refusal refusal_of(const artifacts::VolumeError& error) {
   return {.problem = Problem::kUnavailable, .detail = "the storage did not answer as it should"};
 }
 
-Reply json_reply(int status, std::string json) {
-  Reply reply;
+http::Reply json_reply(int status, std::string json) {
+  http::Reply reply;
   reply.status = status;
   reply.body = std::move(json);
   return reply;

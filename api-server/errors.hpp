@@ -6,8 +6,8 @@
 #include <string_view>
 #include <utility>
 
-#include "api-server/http/message.hpp"
 #include "base/result.hpp"
+#include "http/message.hpp"
 
 namespace vbrain::kube {
 struct Error;
@@ -54,7 +54,7 @@ struct Refusal {
   std::string for_operator = {};  // for the audit line only
 };
 
-using Answer = Result<Reply, Refusal>;
+using Answer = Result<http::Reply, Refusal>;
 
 inline Unexpected<Refusal> refuse(Problem problem, std::string subject = {}, std::string detail = {}) {
   return Unexpected<Refusal>(Refusal{.problem = problem, .subject = std::move(subject), .detail = std::move(detail)});
@@ -65,7 +65,7 @@ int status_of(Problem problem);
 std::string message_of(const Refusal& refusal);
 
 // {"error": …, "detail": …} with the headers that belong to it (Allow, Retry-After, WWW-Authenticate has no use here).
-Reply to_reply(const Refusal& refusal);
+http::Reply to_reply(const Refusal& refusal);
 
 // The listener's own refusals, which know a status only.
 Problem problem_of_status(int status);
@@ -78,6 +78,6 @@ Refusal refusal_of(const artifacts::ArchiveError& error);
 Refusal refusal_of(const artifacts::VolumeError& error);
 
 // A JSON answer; `json` is the text.
-Reply json_reply(int status, std::string json);
+http::Reply json_reply(int status, std::string json);
 
 }  // namespace vbrain::api

@@ -5,8 +5,8 @@
 #include <functional>
 #include <string>
 
-#include "api-server/http/handler.hpp"
 #include "base/clock.hpp"
+#include "http/handler.hpp"
 
 namespace vbrain::base {
 class Metrics;
@@ -34,6 +34,6 @@ using Readiness = std::function<std::string_view()>;
 
 // /livez (the loops turn), /readyz (200, or 503 with the reason), /metrics. Never blocks, so that it answers whatever
 // hangs.
-Handler make_health_handler(Readiness readiness, base::Metrics& metrics);
+http::Handler make_health_handler(Readiness readiness, base::Metrics& metrics);
 
 }  // namespace vbrain::api

@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "api-server/auth.hpp"
-#include "artifacts/layout.hpp"
+#include "api-server/auth/auth.hpp"
+#include "artifacts/store/layout.hpp"
 #include "base/digest.hpp"
 #include "base/json.hpp"
 #include "base/options.hpp"

@@ -10,13 +10,13 @@
 #include "job/application.hpp"
 #include "job/client.hpp"
 #include "job/job.hpp"
-#include "kube/store.hpp"
+#include "kube/cache/cache.hpp"
 
 namespace vbrain::artifacts {
 class Store;
 }
 namespace vbrain::kube {
-class Client;
+class ApiClient;
 }
 
 namespace vbrain::api {
@@ -42,10 +42,10 @@ struct Services {
   LocalSpace& local_space;
   const artifacts::Store& volume;
   VolumeView& view;
-  kube::Client& kube;
-  const kube::Store<job::Job>& jobs;
-  const kube::Store<job::Application>& applications;
-  const kube::Store<job::Client>& clients;
+  kube::ApiClient& kube;
+  const kube::Cache<job::Job>& jobs;
+  const kube::Cache<job::Application>& applications;
+  const kube::Cache<job::Client>& clients;
   std::stop_token stop;  // calls to the Kubernetes API end early after it
 };
 

@@ -8,23 +8,23 @@
 #include <stdexcept>
 #include <thread>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
-#include "controller/admission.hpp"
-#include "controller/executor.hpp"
 #include "controller/health_server.hpp"
-#include "controller/job_reconciler.hpp"
+#include "controller/reconcile/admission.hpp"
+#include "controller/reconcile/executor.hpp"
+#include "controller/reconcile/job_reconciler.hpp"
+#include "controller/reconcile/volume.hpp"
 #include "controller/runner_install.hpp"
-#include "controller/sweeper.hpp"
-#include "controller/volume.hpp"
-#include "kube/client.hpp"
-#include "kube/config.hpp"
-#include "kube/controller.hpp"
-#include "kube/events.hpp"
-#include "kube/informer.hpp"
-#include "kube/leader_elector.hpp"
-#include "kube/rest_transport.hpp"
+#include "controller/sweep/sweeper.hpp"
+#include "kube/api/api_client.hpp"
+#include "kube/api/config.hpp"
+#include "kube/api/events.hpp"
+#include "kube/cache/informer.hpp"
+#include "kube/runtime/leader_elector.hpp"
+#include "kube/runtime/reconcile_loop.hpp"
+#include "kube/transport/rest_transport.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -144,7 +144,7 @@ class App {
           !pods.wait_synced(leading)) {
         return;
       }
-      kube::Controller controller(
+      kube::ReconcileLoop controller(
           {.name = "job", .workers = config_.workers},
           [&](const std::string& key, std::stop_token token) { return reconciler.reconcile(key, token); }, metrics_,
           clock_);
@@ -266,7 +266,7 @@ class App {
   base::SystemClock clock_;
   base::Metrics metrics_;
   std::unique_ptr<kube::Transport> transport_;
-  kube::Client client_;
+  kube::ApiClient client_;
   CurrentQueue queue_;
   std::mutex ready_mutex_;
   std::function<bool()> synced_;

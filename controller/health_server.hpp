@@ -5,7 +5,7 @@
 #include <string>
 #include <thread>
 
-#include "artifacts/safe_open.hpp"
+#include "artifacts/store/safe_open.hpp"
 
 namespace vbrain::controller {
 

@@ -8,9 +8,9 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "job/job.hpp"
-#include "kube/config.hpp"
-#include "kube/leader_elector.hpp"
-#include "kube/rest_transport.hpp"
+#include "kube/api/config.hpp"
+#include "kube/runtime/leader_elector.hpp"
+#include "kube/transport/rest_transport.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -31,7 +31,7 @@ std::optional<json> patch_without_finalizer(const json& job) {
 }
 
 // One pass over all Jobs. `again` is set when one was changed meanwhile.
-kube::KubeResult<std::size_t> pass(kube::Client& client, const std::string& ns, std::stop_token stop, bool& again) {
+kube::KubeResult<std::size_t> pass(kube::ApiClient& client, const std::string& ns, std::stop_token stop, bool& again) {
   std::size_t released = 0;
   kube::ListOptions options{.limit = kPage};
   do {
@@ -57,7 +57,7 @@ kube::KubeResult<std::size_t> pass(kube::Client& client, const std::string& ns, 
 
 }  // namespace
 
-kube::KubeResult<std::size_t> release_jobs(kube::Client& client, const std::string& ns, std::stop_token stop) {
+kube::KubeResult<std::size_t> release_jobs(kube::ApiClient& client, const std::string& ns, std::stop_token stop) {
   std::size_t released = 0;
   for (bool again = true; again;) {
     again = false;
@@ -81,7 +81,7 @@ int run_release(const Config& config, std::stop_token stop) {
   const std::string ns = config.namespace_name.empty() ? kube_config->namespace_name : config.namespace_name;
   const auto transport = kube::make_rest_transport(*kube_config);
   if (!transport) throw std::runtime_error(transport.error());
-  kube::Client client(**transport);
+  kube::ApiClient client(**transport);
   base::Metrics metrics;
   const base::SystemClock clock;
   kube::LeaderElector elector(**transport,

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 
 namespace vbrain::controller {
 

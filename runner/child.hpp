@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/safe_open.hpp"
+#include "artifacts/store/safe_open.hpp"
 #include "base/result.hpp"
 
 namespace vbrain::runner {

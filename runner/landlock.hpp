@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "artifacts/safe_open.hpp"
+#include "artifacts/store/safe_open.hpp"
 
 namespace vbrain::runner {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <thread>
 
-#include "artifacts/safe_open.hpp"
+#include "artifacts/store/safe_open.hpp"
 
 namespace vbrain::runner {
 

@@ -10,11 +10,11 @@
 #include <cstring>
 #include <memory>
 
-#include "artifacts/claim.hpp"
-#include "artifacts/job_file.hpp"
-#include "artifacts/layout.hpp"
-#include "artifacts/manifest.hpp"
-#include "artifacts/utf8.hpp"
+#include "artifacts/archive/utf8.hpp"
+#include "artifacts/records/claim.hpp"
+#include "artifacts/records/job_file.hpp"
+#include "artifacts/records/manifest.hpp"
+#include "artifacts/store/layout.hpp"
 #include "base/clock.hpp"
 #include "base/failpoint.hpp"
 #include "runner/child.hpp"

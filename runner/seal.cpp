@@ -7,10 +7,10 @@
 #include <array>
 #include <cerrno>
 
-#include "artifacts/archive_writer.hpp"
-#include "artifacts/json_check.hpp"
-#include "artifacts/layout.hpp"
-#include "artifacts/utf8.hpp"
+#include "artifacts/archive/archive_writer.hpp"
+#include "artifacts/archive/utf8.hpp"
+#include "artifacts/records/json_check.hpp"
+#include "artifacts/store/layout.hpp"
 #include "base/digest.hpp"
 
 namespace vbrain::runner {

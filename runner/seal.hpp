@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/manifest.hpp"
-#include "artifacts/safe_open.hpp"
+#include "artifacts/records/manifest.hpp"
+#include "artifacts/store/safe_open.hpp"
 #include "base/result.hpp"
 
 namespace vbrain::runner {

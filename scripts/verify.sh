@@ -17,23 +17,24 @@ unformatted="$(files -z '*.cpp' '*.hpp' | xargs -0 clang-format --dry-run -Werro
 
 # Folder, and what its files must not include. The reasons stand in docs/architecture.md.
 rules='
-lib/base (kube|job|artifacts|api-server|controller|runner)/
-lib/kube (job|artifacts|api-server|controller|runner)/
-lib/job (artifacts|api-server|controller|runner)/
-lib/artifacts (kube|job|api-server|controller|runner)/
+lib/base (http|kube|job|artifacts|api-server|controller|runner)/
+lib/http (kube|job|artifacts|api-server|controller|runner)/
+lib/kube (http|job|artifacts|api-server|controller|runner)/
+lib/job (http|artifacts|api-server|controller|runner)/
+lib/artifacts (http|kube|job|api-server|controller|runner)/
 api-server (controller|runner)/
 controller (api-server|runner)/
-runner (kube|job|api-server|controller)/
+runner (http|kube|job|api-server|controller)/
 '
 while read -r folder forbidden; do
   [[ -n "$folder" ]] || continue
   hits="$(git grep --untracked -nE "#include *\"$forbidden" -- "$folder" || true)"
   [[ -z "$hits" ]] || complain "$folder must not include this: $hits"
 done <<<"$rules"
-[[ "$(git grep --untracked -lE '#include *[<"](cpprest|pplx)' -- '*.cpp' '*.hpp' | grep -v '^lib/kube/rest_transport' | wc -l)" == 0 ]] ||
-  complain "cpprest is included outside lib/kube/rest_transport.cpp"
-hits="$(git grep --untracked -nE '(system_clock|steady_clock)::now|gettimeofday' -- 'controller/plan*.cpp' controller/outcome.cpp \
-  controller/pod_builder.cpp lib/kube/lease.cpp lib/artifacts/layout.cpp || true)"
+[[ "$(git grep --untracked -lE '#include *[<"](cpprest|pplx)' -- '*.cpp' '*.hpp' | grep -v '^lib/kube/transport/rest_transport' | wc -l)" == 0 ]] ||
+  complain "cpprest is included outside lib/kube/transport/rest_transport.cpp"
+hits="$(git grep --untracked -nE '(system_clock|steady_clock)::now|gettimeofday' -- 'controller/planning/*.cpp' \
+  controller/pods/*.cpp lib/kube/runtime/lease.cpp lib/artifacts/store/layout.cpp || true)"
 [[ -z "$hits" ]] || complain "a pure file reads a clock: $hits"
 
 long="$(files '*.cpp' '*.hpp' '*.py' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 450 {print $2 " (" $1 " lines)"}')"

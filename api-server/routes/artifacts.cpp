@@ -1,13 +1,13 @@
 #include <unistd.h>
 
-#include "api-server/download.hpp"
-#include "api-server/job_service.hpp"
-#include "api-server/repository_service.hpp"
+#include "api-server/jobs/job_service.hpp"
+#include "api-server/jobs/repository_service.hpp"
+#include "api-server/jobs/volume_view.hpp"
 #include "api-server/routes/call.hpp"
-#include "api-server/spool.hpp"
-#include "api-server/volume_view.hpp"
-#include "artifacts/archive_writer.hpp"
-#include "artifacts/store.hpp"
+#include "api-server/transfer/download.hpp"
+#include "api-server/transfer/spool.hpp"
+#include "artifacts/archive/archive_writer.hpp"
+#include "artifacts/store/store.hpp"
 #include "base/digest.hpp"
 
 namespace vbrain::api {
@@ -23,8 +23,8 @@ constexpr std::uint64_t kMaxResult = 16ULL << 20;
 // An archive without entries: its end record (PKWARE APPNOTE 4.3.16).
 constexpr std::string_view kEmptyArchive{"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22};
 
-Reply not_yet_finished() {
-  Reply reply = json_reply(202, R"({"message":"Job not yet finished"})");
+http::Reply not_yet_finished() {
+  http::Reply reply = json_reply(202, R"({"message":"Job not yet finished"})");
   reply.headers.emplace_back("Retry-After", "1");
   return reply;
 }
@@ -64,9 +64,9 @@ std::string read_small(const OpenFile& file) {
   return text;
 }
 
-std::variant<std::string, FileBody> body_of(OpenFile file) {
+std::variant<std::string, http::FileBody> body_of(OpenFile file) {
   if (file.size <= kSmallFile) return read_small(file);
-  FileBody body;
+  http::FileBody body;
   body.length = file.size;
   body.file = std::move(file.fd);
   return body;
@@ -79,11 +79,11 @@ Answer result_of(const Call& call, const Finished& job) {
   if (expected == 0) return json_reply(200, R"({"output":null})");
   if (!file || file->size != expected || expected > kMaxResult) return not_visible_yet();
   auto body = body_of(std::move(*file));
-  Reply reply;
+  http::Reply reply;
   if (auto* text = std::get_if<std::string>(&body)) {
     reply.body = std::string(kBefore) + *text + "}";
   } else {
-    auto& whole = std::get<FileBody>(body);
+    auto& whole = std::get<http::FileBody>(body);
     whole.before = kBefore;
     whole.after = "}";
     reply.body = std::move(whole);
@@ -155,24 +155,24 @@ Answer logs_of(const Call& call) {
 
 }  // namespace
 
-Task<Answer> get_job_result(Call& call) {
+http::Task<Answer> get_job_result(Call& call) {
   const auto work = [&] { return when_finished(call, [&](const Finished& job) { return result_of(call, job); }); };
-  co_return co_await run_on(call.services.volume_workers, work);
+  co_return co_await http::run_on(call.services.volume_workers, work);
 }
 
-Task<Answer> get_job_output(Call& call) {
+http::Task<Answer> get_job_output(Call& call) {
   const auto work = [&] { return when_finished(call, [&](const Finished& job) { return output_of(call, job); }); };
-  co_return co_await run_on(call.services.volume_workers, work);
+  co_return co_await http::run_on(call.services.volume_workers, work);
 }
 
-Task<Answer> get_repository_input(Call& call) {
+http::Task<Answer> get_repository_input(Call& call) {
   const auto work = [&] { return input_of(call); };
-  co_return co_await run_on(call.services.bulk_workers, work);
+  co_return co_await http::run_on(call.services.bulk_workers, work);
 }
 
-Task<Answer> get_job_logs(Call& call) {
+http::Task<Answer> get_job_logs(Call& call) {
   const auto work = [&] { return logs_of(call); };
-  co_return co_await run_on(call.services.bulk_workers, work);
+  co_return co_await http::run_on(call.services.bulk_workers, work);
 }
 
 }  // namespace vbrain::api

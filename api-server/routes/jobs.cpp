@@ -1,9 +1,9 @@
-#include "api-server/deletion.hpp"
-#include "api-server/job_service.hpp"
-#include "api-server/json_budget.hpp"
-#include "api-server/lists.hpp"
+#include "api-server/jobs/deletion.hpp"
+#include "api-server/jobs/job_service.hpp"
+#include "api-server/jobs/lists.hpp"
 #include "api-server/routes/call.hpp"
-#include "artifacts/store.hpp"
+#include "api-server/transfer/json_budget.hpp"
+#include "artifacts/store/store.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
 
@@ -23,7 +23,7 @@ Answer describe(const Call& call) {
   const auto jobs = call.services.view.job_list(call.caller.tenant, record->stored->file.repository_id);
   // A Job made by hand may have no repository.
   const std::string_view list = jobs == nullptr ? "[]" : std::string_view(*jobs);
-  Reply reply = json_reply(is_terminal(record->status->phase) ? 200 : 202, render_job(*record, list));
+  http::Reply reply = json_reply(is_terminal(record->status->phase) ? 200 : 202, render_job(*record, list));
   reply.hold = call.services.json_budget.share(reply.body_size());
   if (reply.status == 202) reply.headers.emplace_back("Retry-After", "1");
   return reply;
@@ -31,7 +31,7 @@ Answer describe(const Call& call) {
 
 }  // namespace
 
-Task<Answer> get_jobs(Call& call) {
+http::Task<Answer> get_jobs(Call& call) {
   const auto range = read_date_range(call.exchange.head.query);
   if (!range) co_return Unexpected<Refusal>(range.error());
   const auto work = [&]() -> Answer {
@@ -39,10 +39,10 @@ Task<Answer> get_jobs(Call& call) {
     if (list == nullptr) return refuse(Problem::kNoRepository);
     return held_json(call.services.json_budget, *list);
   };
-  co_return co_await run_on(call.services.volume_workers, work);
+  co_return co_await http::run_on(call.services.volume_workers, work);
 }
 
-Task<Answer> post_job_execute(Call& call) {
+http::Task<Answer> post_job_execute(Call& call) {
   const Services& services = call.services;
   if (call.repository_id.empty() && !may(call.caller.role, Permission::kCreateRepository)) {
     co_return refuse(Problem::kNotPermitted, {}, "without repository_id a repository would be created");
@@ -55,7 +55,7 @@ Task<Answer> post_job_execute(Call& call) {
       return artifacts::is_repository_id(call.repository_id) &&
              services.volume.has_repository(call.caller.tenant, call.repository_id);
     };
-    const bool exists = co_await run_on(services.volume_workers, look);
+    const bool exists = co_await http::run_on(services.volume_workers, look);
     if (!exists) co_return refuse(Problem::kNoRepository);
   }
   auto submission = co_await read_submission(services, call.caller.tenant, call.exchange);
@@ -72,21 +72,21 @@ Task<Answer> post_job_execute(Call& call) {
   co_return json_reply(201, render_created(*created));
 }
 
-Task<Answer> get_job(Call& call) {
+http::Task<Answer> get_job(Call& call) {
   const auto work = [&] { return describe(call); };
-  co_return co_await run_on(call.services.volume_workers, work);
+  co_return co_await http::run_on(call.services.volume_workers, work);
 }
 
-Task<Answer> get_job_params(Call& call) {
+http::Task<Answer> get_job_params(Call& call) {
   const auto work = [&]() -> Answer {
     const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
     if (!record) return Unexpected<Refusal>(record.error());
     return held_json(call.services.json_budget, record->stored->file.params);
   };
-  co_return co_await run_on(call.services.volume_workers, work);
+  co_return co_await http::run_on(call.services.volume_workers, work);
 }
 
-Task<Answer> delete_job(Call& call) {
+http::Task<Answer> delete_job(Call& call) {
   const auto deleted = co_await delete_job(call.services, call.caller, call.id, call.repository_id);
   if (!deleted) co_return Unexpected<Refusal>(deleted.error());
   base::log_info("job deleted by its user", {{"job", call.id},

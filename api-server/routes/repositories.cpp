@@ -1,25 +1,25 @@
-#include "api-server/deletion.hpp"
-#include "api-server/job_service.hpp"
-#include "api-server/json_budget.hpp"
-#include "api-server/lists.hpp"
-#include "api-server/repository_service.hpp"
+#include "api-server/jobs/deletion.hpp"
+#include "api-server/jobs/job_service.hpp"
+#include "api-server/jobs/lists.hpp"
+#include "api-server/jobs/repository_service.hpp"
+#include "api-server/jobs/volume_view.hpp"
 #include "api-server/routes/call.hpp"
-#include "api-server/volume_view.hpp"
+#include "api-server/transfer/json_budget.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
 
 namespace vbrain::api {
 
-Task<Answer> get_repositories(Call& call) {
+http::Task<Answer> get_repositories(Call& call) {
   const auto range = read_date_range(call.exchange.head.query);
   if (!range) co_return Unexpected<Refusal>(range.error());
   const auto work = [&]() -> Answer {
     return held_json(call.services.json_budget, *list_repositories(call.services, call.caller.tenant, *range));
   };
-  co_return co_await run_on(call.services.volume_workers, work);
+  co_return co_await http::run_on(call.services.volume_workers, work);
 }
 
-Task<Answer> post_repository(Call& call) {
+http::Task<Answer> post_repository(Call& call) {
   auto closed = refuse_closed_application(call.services, call.caller.tenant);
   if (closed) co_return Unexpected<Refusal>(std::move(*closed));
   auto submission = co_await read_submission(call.services, call.caller.tenant, call.exchange);
@@ -28,31 +28,31 @@ Task<Answer> post_repository(Call& call) {
     return publish_repository(call.services, call.caller.tenant, call.caller.username, *submission).repository_id;
   };
   base::WorkerPool& pool = submission->input ? call.services.bulk_workers : call.services.volume_workers;
-  const std::string id = co_await run_on(pool, publish);
+  const std::string id = co_await http::run_on(pool, publish);
   co_return json_reply(201,
                        R"({"message":"Repository created successfully","repository_id":)" + base::quote_json(id) + "}");
 }
 
-Task<Answer> get_repository(Call& call) {
+http::Task<Answer> get_repository(Call& call) {
   const auto work = [&]() -> Answer {
     const auto stored = call.services.view.repository(call.caller.tenant, call.id);
     const auto jobs = call.services.view.job_list(call.caller.tenant, call.id);
     if (stored == nullptr || jobs == nullptr) return refuse(Problem::kNoRepository);
     return held_json(call.services.json_budget, render_repository(*stored, *jobs));
   };
-  co_return co_await run_on(call.services.volume_workers, work);
+  co_return co_await http::run_on(call.services.volume_workers, work);
 }
 
-Task<Answer> get_repository_params(Call& call) {
+http::Task<Answer> get_repository_params(Call& call) {
   const auto work = [&]() -> Answer {
     const auto stored = call.services.view.repository(call.caller.tenant, call.id);
     if (stored == nullptr) return refuse(Problem::kNoRepository);
     return held_json(call.services.json_budget, stored->file.params);
   };
-  co_return co_await run_on(call.services.volume_workers, work);
+  co_return co_await http::run_on(call.services.volume_workers, work);
 }
 
-Task<Answer> delete_repository(Call& call) {
+http::Task<Answer> delete_repository(Call& call) {
   const auto deleted = co_await delete_repository(call.services, call.caller, call.id);
   if (!deleted) co_return Unexpected<Refusal>(deleted.error());
   base::log_info("repository deleted by its user", {{"repository", call.id},

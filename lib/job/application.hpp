@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kube/object.hpp"
+#include "kube/api/object.hpp"
 
 namespace vbrain::job {
 

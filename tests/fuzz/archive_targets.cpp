@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <set>
 
-#include "artifacts/archive_reader.hpp"
-#include "artifacts/layout.hpp"
-#include "artifacts/name_tree.hpp"
+#include "artifacts/archive/archive_reader.hpp"
+#include "artifacts/archive/name_tree.hpp"
+#include "artifacts/store/layout.hpp"
 #include "fuzz/fuzz.hpp"
 #include "unit/artifacts/temp_dir.hpp"
 #include "unit/artifacts/zip_builder.hpp"

@@ -4,16 +4,16 @@
 #include <array>
 #include <optional>
 
-#include "api-server/auth.hpp"
-#include "api-server/dates.hpp"
-#include "api-server/download.hpp"
-#include "api-server/http/head_check.hpp"
-#include "api-server/http/parser.hpp"
-#include "api-server/identity.hpp"
-#include "api-server/multipart.hpp"
-#include "api-server/router.hpp"
-#include "artifacts/layout.hpp"
+#include "api-server/auth/auth.hpp"
+#include "api-server/auth/identity.hpp"
+#include "api-server/jobs/dates.hpp"
+#include "api-server/routes/router.hpp"
+#include "api-server/transfer/download.hpp"
+#include "api-server/transfer/multipart.hpp"
+#include "artifacts/store/layout.hpp"
 #include "fuzz/fuzz.hpp"
+#include "http/head_check.hpp"
+#include "http/parser.hpp"
 
 namespace vbrain::fuzz {
 namespace {
@@ -29,7 +29,7 @@ struct Body {
 };
 
 // As a connection reads a body: what has come goes to the parser, what it can't use yet waits.
-Body read_body(RequestParser& parser, std::string_view input, std::size_t piece) {
+Body read_body(http::RequestParser& parser, std::string_view input, std::size_t piece) {
   Body body;
   std::string have;
   while (!parser.is_done() && !input.empty()) {
@@ -59,8 +59,8 @@ void run_http(std::string_view input) {
   require(end != input.npos, "a head ends with an empty line");
   std::optional<Body> before;
   for (const std::size_t piece : {std::size_t{1} << 16, std::size_t{1}, std::size_t{7}}) {
-    RequestHead request;
-    RequestParser parser(request);
+    http::RequestHead request;
+    http::RequestParser parser(request);
     boost::system::error_code error;
     parser.put(boost::asio::buffer(head.data(), head.size()), error);
     if (error || !parser.is_header_done()) return;

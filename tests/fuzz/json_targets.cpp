@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "artifacts/claim.hpp"
-#include "artifacts/job_file.hpp"
-#include "artifacts/json_check.hpp"
-#include "artifacts/layout.hpp"
-#include "artifacts/manifest.hpp"
-#include "artifacts/outcome.hpp"
-#include "artifacts/raw_json.hpp"
+#include "artifacts/records/claim.hpp"
+#include "artifacts/records/job_file.hpp"
+#include "artifacts/records/json_check.hpp"
+#include "artifacts/records/manifest.hpp"
+#include "artifacts/records/outcome.hpp"
+#include "artifacts/records/raw_json.hpp"
+#include "artifacts/store/layout.hpp"
 #include "base/json.hpp"
 #include "base/yaml.hpp"
 #include "fuzz/fuzz.hpp"

@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "artifacts/safe_open.hpp"
+#include "artifacts/store/safe_open.hpp"
 #include "fuzz/fuzz.hpp"
 #include "job/application.hpp"
 #include "job/client.hpp"
 #include "job/job.hpp"
-#include "kube/config.hpp"
-#include "kube/error.hpp"
-#include "kube/json_cut.hpp"
-#include "kube/pod.hpp"
-#include "kube/watch_decoder.hpp"
+#include "kube/api/config.hpp"
+#include "kube/api/error.hpp"
+#include "kube/api/json_cut.hpp"
+#include "kube/api/pod.hpp"
+#include "kube/cache/watch_decoder.hpp"
 
 namespace vbrain::fuzz {
 namespace {

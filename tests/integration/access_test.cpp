@@ -8,7 +8,7 @@
 
 #include "integration/config_maps.hpp"
 #include "integration/control_plane.hpp"
-#include "kube/rest_transport.hpp"
+#include "kube/transport/rest_transport.hpp"
 #include "support/certificates.hpp"
 
 namespace vbrain::testing {
@@ -148,7 +148,7 @@ TEST(Access, CallsGoOnAfterTheApiServerWasRestarted) {
 TEST(Access, AnswersAboveTheLimitAreTooLarge) {
   auto transport = kube::make_rest_transport(ControlPlane::shared().config(), {.max_answer_bytes = 10'000});
   ASSERT_TRUE(transport);
-  kube::Client client(**transport);
+  kube::ApiClient client(**transport);
   Connection connection;
   ASSERT_TRUE(connection.client().create<ConfigMap>(connection.ns(), config_map("big", std::string(20'000, 'x'))));
   ASSERT_TRUE(connection.client().create<ConfigMap>(connection.ns(), config_map("small", "x")));

@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "kube/informer.hpp"
-#include "kube/object.hpp"
+#include "kube/api/object.hpp"
+#include "kube/cache/informer.hpp"
 
 namespace vbrain::testing {
 

@@ -17,7 +17,7 @@
 #include <thread>
 
 #include "base/yaml.hpp"
-#include "kube/rest_transport.hpp"
+#include "kube/transport/rest_transport.hpp"
 
 extern char** environ;
 
@@ -131,7 +131,7 @@ void ControlPlane::compact(const std::string& revision) const {
   if (code != 0) throw std::runtime_error("etcd was not compacted");
 }
 
-void ControlPlane::install_definition(kube::Client& client, const std::string& name) const {
+void ControlPlane::install_definition(kube::ApiClient& client, const std::string& name) const {
   const auto file = std::filesystem::path(need_env("VBRAIN_CRDS")) / (name + ".yaml");
   const auto body = base::parse_yaml(read_file(file));
   if (!body) throw std::runtime_error(file.string() + ": " + body.error());
@@ -156,7 +156,7 @@ Connection::Connection(const kube::Config& config) {
   auto transport = kube::make_rest_transport(config);
   if (!transport) throw std::runtime_error(transport.error());
   transport_ = std::move(*transport);
-  client_ = std::make_unique<kube::Client>(*transport_);
+  client_ = std::make_unique<kube::ApiClient>(*transport_);
 }
 
 const std::string& Connection::ns() {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "kube/client.hpp"
-#include "kube/config.hpp"
+#include "kube/api/api_client.hpp"
+#include "kube/api/config.hpp"
 
 namespace vbrain::testing {
 
@@ -39,7 +39,7 @@ class ControlPlane {
   void compact(const std::string& revision) const;
 
   // Creates what $VBRAIN_CRDS/<name>.yaml defines and waits until it is served. Again: nothing to do.
-  void install_definition(kube::Client& client, const std::string& name) const;
+  void install_definition(kube::ApiClient& client, const std::string& name) const;
 
  private:
   void script(const std::string& command) const;
@@ -51,20 +51,20 @@ class ControlPlane {
   pid_t guard_ = -1;
 };
 
-// A Transport and Client of the shared control plane, and a namespace of the test's own.
+// A Transport and ApiClient of the shared control plane, and a namespace of the test's own.
 class Connection {
  public:
   Connection();
   explicit Connection(const kube::Config& config);
 
   kube::Transport& transport() { return *transport_; }
-  kube::Client& client() { return *client_; }
+  kube::ApiClient& client() { return *client_; }
   // Made at the first call; unique.
   const std::string& ns();
 
  private:
   std::unique_ptr<kube::Transport> transport_;
-  std::unique_ptr<kube::Client> client_;
+  std::unique_ptr<kube::ApiClient> client_;
   std::string namespace_;
 };
 

@@ -5,8 +5,8 @@
 #include "integration/control_plane.hpp"
 #include "job/job.hpp"
 #include "job/names.hpp"
-#include "kube/events.hpp"
-#include "kube/informer.hpp"
+#include "kube/api/events.hpp"
+#include "kube/cache/informer.hpp"
 
 namespace vbrain::testing {
 namespace {
@@ -19,7 +19,7 @@ class JobResource : public ::testing::Test {
  protected:
   JobResource() { ControlPlane::shared().install_definition(client(), "job"); }
 
-  kube::Client& client() { return connection_.client(); }
+  kube::ApiClient& client() { return connection_.client(); }
   const std::string& ns() { return connection_.ns(); }
 
   json body(const std::string& id) {

@@ -11,7 +11,7 @@
 
 #include "integration/control_plane.hpp"
 #include "integration/lead_until_killed.hpp"
-#include "kube/leader_elector.hpp"
+#include "kube/runtime/leader_elector.hpp"
 
 namespace vbrain::testing {
 namespace {

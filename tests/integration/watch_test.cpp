@@ -7,7 +7,7 @@
 
 #include "integration/config_maps.hpp"
 #include "integration/control_plane.hpp"
-#include "kube/watch_decoder.hpp"
+#include "kube/cache/watch_decoder.hpp"
 
 namespace vbrain::testing {
 namespace {

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kube/transport.hpp"
+#include "kube/transport/transport.hpp"
 
 namespace vbrain::testing {
 

@@ -1,4 +1,4 @@
-#include "api-server/auth.hpp"
+#include "api-server/auth/auth.hpp"
 
 #include <gtest/gtest.h>
 
@@ -49,7 +49,7 @@ class AuthTest : public ::testing::Test {
                   : message_of(caller.error()) + caller.error().detail;
   }
 
-  kube::Store<job::Client> clients_;
+  kube::Cache<job::Client> clients_;
 };
 
 TEST_F(AuthTest, KnowsTheOwnerOfAKey) {

@@ -1,4 +1,4 @@
-#include "api-server/download.hpp"
+#include "api-server/transfer/download.hpp"
 
 #include <gtest/gtest.h>
 
@@ -59,8 +59,8 @@ Download some() {
   return what;
 }
 
-RequestHead head(std::vector<HeaderField> fields, Method method = Method::kGet) {
-  RequestHead result;
+http::RequestHead head(std::vector<http::HeaderField> fields, http::Method method = http::Method::kGet) {
+  http::RequestHead result;
   result.method = method;
   result.fields = std::move(fields);
   return result;
@@ -75,7 +75,7 @@ TEST(DownloadAnswer, SendsThePartOnlyOfTheSameBytes) {
   EXPECT_EQ(body(download(head({{"Range", "bytes=2-3"}}), some())), "23");
   EXPECT_EQ(body(download(head({{"Range", "bytes=2-3"}, {"If-Range", "\"tag\""}}), some())), "23");
   EXPECT_EQ(body(download(head({{"Range", "bytes=2-3"}, {"If-Range", "\"old\""}}), some())), "0123456789");
-  EXPECT_EQ(download(head({{"Range", "bytes=2-3"}}, Method::kHead), some())->status, 200);
+  EXPECT_EQ(download(head({{"Range", "bytes=2-3"}}, http::Method::kHead), some())->status, 200);
   const Answer refused = download(head({{"Range", "bytes=10-"}}), some());
   EXPECT_EQ(refused->status, 416);
   EXPECT_EQ(refused->headers.back().second, "bytes */10");
@@ -84,14 +84,14 @@ TEST(DownloadAnswer, SendsThePartOnlyOfTheSameBytes) {
 
 TEST(DownloadAnswer, CutsFilesToo) {
   Download what = some();
-  FileBody file;
+  http::FileBody file;
   file.offset = 1000;
   file.length = 10;
   what.body = std::move(file);
   const Answer answer = download(head({{"Range", "bytes=-3"}}), std::move(what));
   EXPECT_EQ(answer->status, 206);
-  EXPECT_EQ(std::get<FileBody>(answer->body).offset, 1007u);
-  EXPECT_EQ(std::get<FileBody>(answer->body).length, 3u);
+  EXPECT_EQ(std::get<http::FileBody>(answer->body).offset, 1007u);
+  EXPECT_EQ(std::get<http::FileBody>(answer->body).length, 3u);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Many wrong keys from one source: row 8 of the hostile inputs.
-#include "api-server/failure_limit.hpp"
+#include "api-server/auth/failure_limit.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -71,7 +71,7 @@ TEST(Hostile, Row10OtherMethodsAre405) {
 TEST(Hostile, Row10TheMethodIsTheRequestLines) {
   World world;
   const std::string id = world.make_job(job::Phase::kFinished);
-  for (const char* name : {"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "_method"}) {
+  for (const char* name : {"X-HTTP-http::Method-Override", "X-HTTP-Method", "X-http::Method-Override", "_method"}) {
     for (const char* method : {"DELETE", "POST", "TRACE"}) {
       EXPECT_EQ(world.get("/api/v1/job/" + id, {{name, method}}).status, 200) << name << method;
     }

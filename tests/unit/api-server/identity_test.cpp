@@ -1,11 +1,11 @@
-#include "api-server/identity.hpp"
+#include "api-server/auth/identity.hpp"
 
 #include <gtest/gtest.h>
 
 namespace vbrain::api {
 namespace {
 
-std::vector<HeaderField> all() {
+std::vector<http::HeaderField> all() {
   return {{"Host", "x"},
           {"username", "ana"},
           {"organization_id", "acme"},
@@ -15,13 +15,13 @@ std::vector<HeaderField> all() {
           {"repository_id", "202009231629398695"}};
 }
 
-std::vector<HeaderField> without(std::string_view name) {
+std::vector<http::HeaderField> without(std::string_view name) {
   auto fields = all();
-  std::erase_if(fields, [&](const HeaderField& field) { return field.name == name; });
+  std::erase_if(fields, [&](const http::HeaderField& field) { return field.name == name; });
   return fields;
 }
 
-std::vector<HeaderField> with(std::string_view name, std::string_view value) {
+std::vector<http::HeaderField> with(std::string_view name, std::string_view value) {
   auto fields = without(name);
   fields.push_back({name, value});
   return fields;
@@ -54,7 +54,7 @@ TEST(ReadIdentity, TakesEitherSpellingInAnyCase) {
 TEST(ReadIdentity, NamesTheFirstMissingInOrder) {
   const std::string_view names[] = {"username",  "organization_id", "application_id",
                                     "client_id", "x-api-key",       "repository_id"};
-  std::vector<HeaderField> fields;
+  std::vector<http::HeaderField> fields;
   for (const auto name : names) {
     const auto identity = read_identity(fields, RepositoryHeader::kRequired);
     ASSERT_FALSE(identity);

@@ -1,4 +1,4 @@
-#include "api-server/multipart.hpp"
+#include "api-server/transfer/multipart.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -90,7 +90,7 @@ TEST(Outage, LogsOfAnAttemptThatCannotBeReadAre503) {
 // A request that nobody comes back from, as on a volume that hangs.
 TEST(Outage, AHungVolumeIsNotWaitedForForEver) {
   std::atomic<bool> stuck{false};
-  HttpOptions options;
+  http::HttpOptions options;
   options.stuck_timeout = std::chrono::milliseconds(1);
   options.header_timeout = std::chrono::milliseconds(200);  // how often the server looks
   options.is_stuck = [&] { return stuck.load(); };

@@ -1,35 +1,35 @@
-#include "api-server/router.hpp"
+#include "api-server/routes/router.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
 
-#include "api-server/dates.hpp"
+#include "api-server/jobs/dates.hpp"
 
 namespace vbrain::api {
 namespace {
 
-constexpr std::array<RoutePattern, 6> kRoutes{{{Method::kGet, "/api/v1/job"},
-                                               {Method::kPost, "/api/v1/job/execute"},
-                                               {Method::kGet, "/api/v1/job/:id"},
-                                               {Method::kDelete, "/api/v1/job/:id"},
-                                               {Method::kGet, "/api/v1/job/:id/result"},
-                                               {Method::kPost, "/api/v1/repository"}}};
+constexpr std::array<RoutePattern, 6> kRoutes{{{http::Method::kGet, "/api/v1/job"},
+                                               {http::Method::kPost, "/api/v1/job/execute"},
+                                               {http::Method::kGet, "/api/v1/job/:id"},
+                                               {http::Method::kDelete, "/api/v1/job/:id"},
+                                               {http::Method::kGet, "/api/v1/job/:id/result"},
+                                               {http::Method::kPost, "/api/v1/repository"}}};
 
 TEST(MatchRoute, FindsRouteAndId) {
   const struct {
-    Method method;
+    http::Method method;
     std::string_view path;
     std::size_t index;
     std::string_view id;
   } cases[] = {
-      {Method::kGet, "/api/v1/job", 0, ""},
-      {Method::kHead, "/api/v1/job", 0, ""},
-      {Method::kPost, "/api/v1/job/execute", 1, ""},
-      {Method::kGet, "/api/v1/job/abc", 2, "abc"},
-      {Method::kDelete, "/api/v1/job/..", 3, ".."},
-      {Method::kGet, "/api/v1/job/%2e%2e/result", 4, "%2e%2e"},
-      {Method::kHead, "/api/v1/job/a/result", 4, "a"},
+      {http::Method::kGet, "/api/v1/job", 0, ""},
+      {http::Method::kHead, "/api/v1/job", 0, ""},
+      {http::Method::kPost, "/api/v1/job/execute", 1, ""},
+      {http::Method::kGet, "/api/v1/job/abc", 2, "abc"},
+      {http::Method::kDelete, "/api/v1/job/..", 3, ".."},
+      {http::Method::kGet, "/api/v1/job/%2e%2e/result", 4, "%2e%2e"},
+      {http::Method::kHead, "/api/v1/job/a/result", 4, "a"},
   };
   for (const auto& c : cases) {
     const auto match = match_route(kRoutes, c.method, c.path);
@@ -43,7 +43,7 @@ TEST(MatchRoute, Is404ForUnknownPaths) {
   for (const std::string_view path :
        {"/", "", "*", "/api/v1", "/api/v1/", "/api/v1/job/", "/api/v1/job//result", "/job", "/api/v1/job/a/b",
         "/api/v1/job/a/result/", "/api/v1/job/a/../result", "//api/v1/job", "/API/v1/job", "/api/v1/job/a/result/x"}) {
-    const auto match = match_route(kRoutes, Method::kGet, path);
+    const auto match = match_route(kRoutes, http::Method::kGet, path);
     ASSERT_FALSE(match) << path;
     EXPECT_EQ(to_reply(match.error()).status, 404) << path;
   }
@@ -51,22 +51,22 @@ TEST(MatchRoute, Is404ForUnknownPaths) {
 
 TEST(MatchRoute, Is405WithTheMethodsOfThePath) {
   const struct {
-    Method method;
+    http::Method method;
     std::string_view path, want_allow;
   } cases[] = {
-      {Method::kPost, "/api/v1/job", "GET, HEAD"},
-      {Method::kOther, "/api/v1/job", "GET, HEAD"},
-      {Method::kOther, "example.com:443", "GET, HEAD, POST, DELETE"},
-      {Method::kGet, "/api/v1/job/execute", "POST"},
-      {Method::kDelete, "/api/v1/job/execute", "POST"},
-      {Method::kPut, "/api/v1/job/abc", "GET, HEAD, DELETE"},
-      {Method::kGet, "/api/v1/repository", "POST"},
-      {Method::kOptions, "/api/v1/repository", "POST"},
+      {http::Method::kPost, "/api/v1/job", "GET, HEAD"},
+      {http::Method::kOther, "/api/v1/job", "GET, HEAD"},
+      {http::Method::kOther, "example.com:443", "GET, HEAD, POST, DELETE"},
+      {http::Method::kGet, "/api/v1/job/execute", "POST"},
+      {http::Method::kDelete, "/api/v1/job/execute", "POST"},
+      {http::Method::kPut, "/api/v1/job/abc", "GET, HEAD, DELETE"},
+      {http::Method::kGet, "/api/v1/repository", "POST"},
+      {http::Method::kOptions, "/api/v1/repository", "POST"},
   };
   for (const auto& c : cases) {
     const auto match = match_route(kRoutes, c.method, c.path);
     ASSERT_FALSE(match) << c.path;
-    const Reply reply = to_reply(match.error());
+    const http::Reply reply = to_reply(match.error());
     EXPECT_EQ(reply.status, 405);
     EXPECT_EQ(std::get<std::string>(reply.body), R"({"error":"Method not allowed"})");
     ASSERT_EQ(reply.headers.size(), 1u);

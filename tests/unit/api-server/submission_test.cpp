@@ -1,5 +1,5 @@
 // What may be sent as the body of POST /repository and POST /job/execute. Rows of the hostile inputs in brackets.
-#include "api-server/submission.hpp"
+#include "api-server/transfer/submission.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "api-server/volume_view.hpp"
+#include "api-server/jobs/volume_view.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

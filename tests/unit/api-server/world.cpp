@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "artifacts/archive_writer.hpp"
+#include "artifacts/archive/archive_writer.hpp"
 #include "base/digest.hpp"
 #include "job/names.hpp"
 
@@ -110,11 +110,11 @@ std::string HttpReply::header(const std::string& name) const {
   return head.substr(from, head.find("\r\n", from) - from);
 }
 
-World::World(Limits given, HttpOptions options) : World(given, options, nullptr) {}
+World::World(Limits given, http::HttpOptions options) : World(given, options, nullptr) {}
 
 World::World(World& first) : World(first.limits, {}, &first) {}
 
-World::World(Limits given, HttpOptions options, World* first)
+World::World(Limits given, http::HttpOptions options, World* first)
     : limits(given),
       root(first != nullptr ? first->root : make_folder()),
       owns_root(first == nullptr),
@@ -144,7 +144,7 @@ World::World(Limits given, HttpOptions options, World* first)
     clients.put(organization, it);
   }
   view = std::make_unique<VolumeView>(*volume, jobs, clock);
-  client = std::make_unique<kube::Client>(kube);
+  client = std::make_unique<kube::ApiClient>(kube);
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
   bulk_workers = std::make_unique<base::WorkerPool>("bulk", kBulkWorkers, 64);
@@ -166,9 +166,9 @@ World::World(Limits given, HttpOptions options, World* first)
                                                  clients,
                                                  {}});
   api = std::make_unique<Api>(*services, metrics, [this] { return why_keys_are_unknown(synced, silence.load()); });
-  io = std::make_unique<IoThreads>(1);
-  server = std::make_unique<HttpServer>(
-      "rest", "127.0.0.1:0", options, [this](Exchange& exchange) { return api->handle(exchange); },
+  io = std::make_unique<http::IoThreads>(1);
+  server = std::make_unique<http::HttpServer>(
+      "rest", "127.0.0.1:0", options, [this](http::Exchange& exchange) { return api->handle(exchange); },
       [this](int status, std::string_view detail, std::string_view peer) {
         return api->refuse_request(status, detail, peer);
       },

@@ -11,18 +11,22 @@
 #include <vector>
 
 #include "api-server/api.hpp"
-#include "api-server/http/server.hpp"
-#include "api-server/json_budget.hpp"
-#include "api-server/spool.hpp"
-#include "api-server/volume_view.hpp"
-#include "artifacts/store.hpp"
+#include "api-server/jobs/volume_view.hpp"
+#include "api-server/transfer/json_budget.hpp"
+#include "api-server/transfer/spool.hpp"
+#include "artifacts/store/store.hpp"
 #include "base/metrics.hpp"
-#include "kube/client.hpp"
-#include "kube/transport.hpp"
+#include "http/server.hpp"
+#include "kube/api/api_client.hpp"
+#include "kube/transport/transport.hpp"
 #include "support/manual_clock.hpp"
-#include "unit/api-server/raw_client.hpp"
+#include "unit/http/raw_client.hpp"
 
 namespace vbrain::api::testing {
+
+using http::testing::body_of;
+using http::testing::RawClient;
+using http::testing::status_of;
 
 // A Kubernetes API with Jobs and nothing else: creates, reads, and deletes with their UID precondition; what has a
 // finalizer stays with a deletionTimestamp.
@@ -75,7 +79,7 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 // (developer) and stan (stakeholder); globex/Tutorial/north has eve (leader).
 class World {
  public:
-  explicit World(Limits limits = {}, HttpOptions options = {});
+  explicit World(Limits limits = {}, http::HttpOptions options = {});
   // Another replica over the same volume and the same Kubernetes API, with caches of its own.
   explicit World(World& first);
   ~World();
@@ -118,13 +122,13 @@ class World {
   std::shared_ptr<FakeKube> shared_kube = std::make_shared<FakeKube>();
   FakeKube& kube = *shared_kube;
   std::unique_ptr<artifacts::Store> volume;
-  kube::Store<job::Job> jobs;
-  kube::Store<job::Application> applications;
-  kube::Store<job::Client> clients;
+  kube::Cache<job::Job> jobs;
+  kube::Cache<job::Application> applications;
+  kube::Cache<job::Client> clients;
   std::atomic<bool> synced{true};
   std::atomic<std::chrono::nanoseconds> silence{};  // since the last word of the Kubernetes API
   std::unique_ptr<VolumeView> view;
-  std::unique_ptr<kube::Client> client;
+  std::unique_ptr<kube::ApiClient> client;
   std::unique_ptr<base::WorkerPool> workers;
   std::unique_ptr<base::WorkerPool> volume_workers;
   static constexpr int kBulkWorkers = 2;
@@ -133,11 +137,11 @@ class World {
   std::unique_ptr<LocalSpace> local_space;
   std::unique_ptr<Services> services;
   std::unique_ptr<Api> api;
-  std::unique_ptr<IoThreads> io;
-  std::unique_ptr<HttpServer> server;
+  std::unique_ptr<http::IoThreads> io;
+  std::unique_ptr<http::HttpServer> server;
 
  private:
-  World(Limits limits, HttpOptions options, World* first);
+  World(Limits limits, http::HttpOptions options, World* first);
 };
 
 // A multipart body with boundary "BOUND"; parts are (disposition parameters, content).

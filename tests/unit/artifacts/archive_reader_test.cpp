@@ -1,4 +1,4 @@
-#include "artifacts/archive_reader.hpp"
+#include "artifacts/archive/archive_reader.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

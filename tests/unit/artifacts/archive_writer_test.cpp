@@ -1,4 +1,4 @@
-#include "artifacts/archive_writer.hpp"
+#include "artifacts/archive/archive_writer.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <map>
 #include <random>
 
-#include "artifacts/archive_reader.hpp"
+#include "artifacts/archive/archive_reader.hpp"
 #include "base/digest.hpp"
 #include "unit/artifacts/temp_dir.hpp"
 

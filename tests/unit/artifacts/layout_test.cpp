@@ -1,4 +1,4 @@
-#include "artifacts/layout.hpp"
+#include "artifacts/store/layout.hpp"
 
 #include <gtest/gtest.h>
 

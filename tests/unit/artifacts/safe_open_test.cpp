@@ -1,4 +1,4 @@
-#include "artifacts/safe_open.hpp"
+#include "artifacts/store/safe_open.hpp"
 
 #include <dirent.h>
 #include <gtest/gtest.h>

@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 #include "unit/artifacts/temp_dir.hpp"
 
 namespace {

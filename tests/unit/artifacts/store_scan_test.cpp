@@ -1,4 +1,4 @@
-#include "artifacts/store_scan.hpp"
+#include "artifacts/store/store_scan.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/fsuid.h>

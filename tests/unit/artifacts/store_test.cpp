@@ -1,4 +1,4 @@
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 #include <set>
 #include <thread>
 
-#include "artifacts/archive_reader.hpp"
+#include "artifacts/archive/archive_reader.hpp"
 #include "unit/artifacts/temp_dir.hpp"
 
 namespace vbrain::artifacts {

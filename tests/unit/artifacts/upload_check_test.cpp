@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
-#include "artifacts/archive_reader.hpp"
+#include "artifacts/archive/archive_reader.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 
 namespace vbrain::artifacts {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/zip_format.hpp"
+#include "artifacts/archive/zip_format.hpp"
 
 namespace vbrain::testing {
 

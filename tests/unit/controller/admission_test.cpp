@@ -1,4 +1,4 @@
-#include "controller/admission.hpp"
+#include "controller/reconcile/admission.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

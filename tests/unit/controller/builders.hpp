@@ -5,11 +5,11 @@
 #include <string>
 #include <utility>
 
-#include "controller/snapshot.hpp"
+#include "controller/planning/snapshot.hpp"
 #include "job/application.hpp"
 #include "job/job.hpp"
 #include "job/names.hpp"
-#include "kube/pod.hpp"
+#include "kube/api/pod.hpp"
 
 namespace vbrain::controller::testing {
 

@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "controller/folder_rules.hpp"
-#include "kube/lease.hpp"
+#include "controller/sweep/folder_rules.hpp"
+#include "kube/runtime/lease.hpp"
 
 namespace vbrain::controller {
 namespace {

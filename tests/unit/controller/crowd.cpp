@@ -7,8 +7,8 @@
 #include <set>
 #include <utility>
 
-#include "artifacts/manifest.hpp"
-#include "controller/volume.hpp"
+#include "artifacts/records/manifest.hpp"
+#include "controller/reconcile/volume.hpp"
 
 namespace vbrain::controller::testing {
 namespace {
@@ -25,7 +25,7 @@ const std::string kSpace = "/api/v1/namespaces/vbrain";
 
 // What a watch does: newer objects in the order of their versions, then what is gone.
 template <class T>
-void bring_up_to_date(vbrain::testing::FakeApiServer& api, const std::string& collection, kube::Store<T>& cache,
+void bring_up_to_date(vbrain::testing::FakeApiServer& api, const std::string& collection, kube::Cache<T>& cache,
                       const std::function<void(const kube::Change<T>&)>& tell) {
   std::vector<std::shared_ptr<const T>> now;
   const auto answer = api.call({.method = "GET", .target = collection}, {});
@@ -131,17 +131,17 @@ struct Crowd::Process {
   }
 
   Wire wire;
-  kube::Client client;
+  kube::ApiClient client;
   EasyVolume volume;
   kube::EventRecorder events;
-  kube::Store<job::Job> jobs;
-  kube::Store<job::Application> applications;
-  kube::Store<job::Client> clients;
-  kube::Store<kube::Pod> pods;
+  kube::Cache<job::Job> jobs;
+  kube::Cache<job::Application> applications;
+  kube::Cache<job::Client> clients;
+  kube::Cache<kube::Pod> pods;
   Executor executor;
   Admission admission;
   JobReconciler reconciler;
-  kube::Controller controller;
+  kube::ReconcileLoop controller;
   std::optional<Admission::Term> term;
 };
 

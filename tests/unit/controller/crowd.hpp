@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "base/metrics.hpp"
-#include "controller/admission.hpp"
-#include "controller/executor.hpp"
-#include "controller/job_reconciler.hpp"
-#include "kube/controller.hpp"
+#include "controller/reconcile/admission.hpp"
+#include "controller/reconcile/executor.hpp"
+#include "controller/reconcile/job_reconciler.hpp"
+#include "kube/runtime/reconcile_loop.hpp"
 #include "support/fake_api_server.hpp"
 #include "support/manual_clock.hpp"
 #include "unit/controller/builders.hpp"

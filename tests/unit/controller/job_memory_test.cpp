@@ -1,4 +1,4 @@
-#include "controller/job_memory.hpp"
+#include "controller/reconcile/job_memory.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "controller/job_reconciler.hpp"
+#include "controller/reconcile/job_reconciler.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
-#include "controller/memory_growth.hpp"
+#include "controller/planning/memory_growth.hpp"
 
 #include <gtest/gtest.h>
 
-#include "controller/plan.hpp"
+#include "controller/planning/plan.hpp"
 #include "unit/controller/builders.hpp"
 
 namespace vbrain::controller {

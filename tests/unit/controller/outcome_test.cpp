@@ -1,8 +1,8 @@
-#include "controller/outcome.hpp"
+#include "controller/planning/outcome.hpp"
 
 #include <gtest/gtest.h>
 
-#include "controller/wording.hpp"
+#include "controller/planning/wording.hpp"
 #include "unit/controller/builders.hpp"
 
 namespace vbrain::controller {

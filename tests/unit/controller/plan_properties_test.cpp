@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include "controller/plan.hpp"
+#include "controller/planning/plan.hpp"
 #include "unit/controller/builders.hpp"
 #include "unit/controller/plan_text.hpp"
 

@@ -1,8 +1,8 @@
-#include "controller/plan.hpp"
+#include "controller/planning/plan.hpp"
 
 #include <gtest/gtest.h>
 
-#include "controller/folder_rules.hpp"
+#include "controller/sweep/folder_rules.hpp"
 #include "unit/controller/plan_cases.hpp"
 
 namespace vbrain::controller {

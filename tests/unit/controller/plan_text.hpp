@@ -3,7 +3,7 @@
 #include <string>
 #include <variant>
 
-#include "controller/plan.hpp"
+#include "controller/planning/plan.hpp"
 
 namespace vbrain::controller::testing {
 

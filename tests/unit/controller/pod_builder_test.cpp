@@ -1,4 +1,4 @@
-#include "controller/pod_builder.hpp"
+#include "controller/pods/pod_builder.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "controller/quota_memo.hpp"
+#include "controller/reconcile/quota_memo.hpp"
 
 #include <gtest/gtest.h>
 

@@ -28,7 +28,7 @@ class ReleaseTest : public ::testing::Test {
   }
 
   testing::FakeApiServer api_;
-  kube::Client client_{api_};
+  kube::ApiClient client_{api_};
 };
 
 TEST_F(ReleaseTest, TakesOurFinalizerAndLeavesOthers) {

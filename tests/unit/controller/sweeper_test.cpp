@@ -1,11 +1,11 @@
-#include "controller/sweeper.hpp"
+#include "controller/sweep/sweeper.hpp"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 #include "support/fake_api_server.hpp"
 #include "support/manual_clock.hpp"
 #include "unit/artifacts/temp_dir.hpp"
@@ -83,8 +83,8 @@ class SweeperTest : public ::testing::Test {
   vbrain::testing::FakeApiServer api_;
   vbrain::testing::ManualClock clock_;
   Wire wire_{api_};
-  kube::Client client_{wire_};
-  kube::Store<job::Job> jobs_;
+  kube::ApiClient client_{wire_};
+  kube::Cache<job::Job> jobs_;
   base::Metrics metrics_;
   bool leading_ = true;
   std::function<void()> before_look_ = [] {};

@@ -1,4 +1,4 @@
-#include "controller/volume.hpp"
+#include "controller/reconcile/volume.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 #include "controller/runner_install.hpp"
 #include "unit/artifacts/temp_dir.hpp"
 #include "unit/controller/builders.hpp"

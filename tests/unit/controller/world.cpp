@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <utility>
 
-#include "artifacts/claim.hpp"
-#include "artifacts/manifest.hpp"
+#include "artifacts/records/claim.hpp"
+#include "artifacts/records/manifest.hpp"
 
 namespace vbrain::controller::testing {
 namespace {
@@ -49,7 +49,7 @@ std::vector<std::shared_ptr<const T>> list_all(vbrain::testing::FakeApiServer& a
 
 // What an informer does when it lists.
 template <class T>
-void bring_up_to_date(kube::Store<T>& cache, const std::vector<std::shared_ptr<const T>>& now,
+void bring_up_to_date(kube::Cache<T>& cache, const std::vector<std::shared_ptr<const T>>& now,
                       const std::function<void(const kube::Change<T>&)>& tell) {
   std::set<std::string> seen;
   for (const auto& object : now) {
@@ -198,13 +198,13 @@ struct World::Process {
   }
 
   Wire wire;
-  kube::Client client;
+  kube::ApiClient client;
   SickVolume volume;
   kube::EventRecorder events;
-  kube::Store<job::Job> jobs;
-  kube::Store<job::Application> applications;
-  kube::Store<job::Client> clients;
-  kube::Store<kube::Pod> pods;
+  kube::Cache<job::Job> jobs;
+  kube::Cache<job::Application> applications;
+  kube::Cache<job::Client> clients;
+  kube::Cache<kube::Pod> pods;
   Executor executor;
   Admission admission;
   std::optional<Admission::Term> term;

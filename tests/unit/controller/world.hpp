@@ -9,13 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 #include "base/metrics.hpp"
-#include "controller/executor.hpp"
-#include "controller/job_reconciler.hpp"
-#include "controller/volume.hpp"
-#include "kube/client.hpp"
-#include "kube/events.hpp"
+#include "controller/reconcile/executor.hpp"
+#include "controller/reconcile/job_reconciler.hpp"
+#include "controller/reconcile/volume.hpp"
+#include "kube/api/api_client.hpp"
+#include "kube/api/events.hpp"
 #include "support/fake_api_server.hpp"
 #include "support/manual_clock.hpp"
 #include "unit/controller/builders.hpp"

@@ -1,5 +1,5 @@
 // What can be asked of the World, and what must hold in it at any time.
-#include "controller/sweeper.hpp"
+#include "controller/sweep/sweeper.hpp"
 #include "unit/controller/world.hpp"
 
 namespace vbrain::controller::testing {
@@ -35,8 +35,8 @@ void World::restore(const vbrain::testing::FakeApiServer::Backup& backup) {
 void World::scan() {
   vbrain::testing::ManualClock later;
   later.advance(base::SystemClock().now() - later.now() + std::chrono::minutes(2));
-  kube::Client client(api);
-  const kube::Store<job::Job> none;
+  kube::ApiClient client(api);
+  const kube::Cache<job::Job> none;
   Sweeper sweeper({.store = store_,
                    .client = client,
                    .jobs = none,

@@ -5,7 +5,7 @@
 #include <functional>
 #include <random>
 
-#include "job/admission.hpp"
+#include "job/admission_line.hpp"
 
 namespace vbrain::job {
 namespace {

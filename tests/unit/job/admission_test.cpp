@@ -1,4 +1,4 @@
-#include "job/admission.hpp"
+#include "job/admission_line.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "kube/backoff.hpp"
+#include "kube/transport/backoff.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "kube/client.hpp"
+#include "kube/api/api_client.hpp"
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 class ClientTest : public ::testing::Test {
  protected:
   testing::FakeApiServer server_;
-  Client client_{server_};
+  ApiClient client_{server_};
 };
 
 TEST_F(ClientTest, CreatesReadsReplacesAndRemoves) {
@@ -115,9 +115,9 @@ class Turnstile final : public Transport {
   int inside_ = 0;
 };
 
-TEST(Client, LimitsWhatIsUnderWay) {
+TEST(ApiClient, LimitsWhatIsUnderWay) {
   Turnstile transport;
-  Client client(transport, 2);
+  ApiClient client(transport, 2);
   std::stop_source stop;
   stop.request_stop();
   for (int round = 0; round < 3; ++round) {
@@ -136,9 +136,9 @@ TEST(Client, LimitsWhatIsUnderWay) {
   }
 }
 
-TEST(Client, AWaiterIsCancelledByItsStopToken) {
+TEST(ApiClient, AWaiterIsCancelledByItsStopToken) {
   Turnstile transport;
-  Client client(transport, 0);
+  ApiClient client(transport, 0);
   std::stop_source stop;
   std::jthread stopper([&] { stop.request_stop(); });
   const auto result = client.get(Thing::kType, "ns", "a", stop.get_token());

@@ -1,4 +1,4 @@
-#include "kube/config.hpp"
+#include "kube/api/config.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <map>
 
-#include "kube/token_source.hpp"
+#include "kube/transport/token_source.hpp"
 #include "support/manual_clock.hpp"
 
 namespace vbrain::kube {

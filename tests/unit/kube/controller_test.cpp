@@ -1,4 +1,4 @@
-#include "kube/controller.hpp"
+#include "kube/runtime/reconcile_loop.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -40,13 +40,13 @@ class ControllerTest : public ::testing::Test {
   std::function<ReconcileResult(const std::string&)> reconcile_ = [](const std::string&) {
     return ReconcileResult::ok();
   };
-  Controller controller_{{.name = "test", .workers = 2},
-                         [this](const std::string& key, std::stop_token) {
-                           ++runs_[key];
-                           return reconcile_(key);
-                         },
-                         metrics_,
-                         clock_};
+  ReconcileLoop controller_{{.name = "test", .workers = 2},
+                            [this](const std::string& key, std::stop_token) {
+                              ++runs_[key];
+                              return reconcile_(key);
+                            },
+                            metrics_,
+                            clock_};
 };
 
 TEST_F(ControllerTest, OkWaitsForTheNextChange) {
@@ -160,12 +160,12 @@ TEST_F(ControllerTest, AChangeDuringTheReconcileIsNotLost) {
   EXPECT_EQ(work(), 2);
 }
 
-TEST(Controller, RunsWorkersUntilStoppedAndWaitsForThem) {
+TEST(ReconcileLoop, RunsWorkersUntilStoppedAndWaitsForThem) {
   const base::SystemClock clock;
   base::Metrics metrics;
   std::latch inside(2);
   std::atomic<int> finished{0};
-  Controller controller(
+  ReconcileLoop controller(
       {.name = "test", .workers = 2},
       [&](const std::string&, std::stop_token stop) {
         inside.count_down();

@@ -1,4 +1,4 @@
-#include "kube/error.hpp"
+#include "kube/api/error.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "kube/events.hpp"
+#include "kube/api/events.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -45,7 +45,7 @@ class EventsTest : public ::testing::Test {
   testing::FakeApiServer server_;
   testing::ManualClock clock_;
   base::Metrics metrics_;
-  Client client_{server_};
+  ApiClient client_{server_};
 };
 
 TEST_F(EventsTest, WritesWhatAPersonNeeds) {

@@ -1,4 +1,4 @@
-#include "kube/informer.hpp"
+#include "kube/cache/informer.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

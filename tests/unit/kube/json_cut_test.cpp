@@ -1,4 +1,4 @@
-#include "kube/json_cut.hpp"
+#include "kube/api/json_cut.hpp"
 
 #include <gtest/gtest.h>
 

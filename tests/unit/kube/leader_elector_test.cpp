@@ -1,4 +1,4 @@
-#include "kube/leader_elector.hpp"
+#include "kube/runtime/leader_elector.hpp"
 
 #include <gtest/gtest.h>
 
@@ -66,7 +66,7 @@ class ElectorTest : public ::testing::Test {
   testing::FakeApiServer server_;
   testing::ManualClock clock_;
   base::Metrics metrics_;
-  Client client_{server_, 1};  // whatever else the process does
+  ApiClient client_{server_, 1};  // whatever else the process does
 };
 
 TEST_F(ElectorTest, TakesAFreeLeaseLeadsAndGivesItUp) {

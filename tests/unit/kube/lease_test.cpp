@@ -1,4 +1,4 @@
-#include "kube/lease.hpp"
+#include "kube/runtime/lease.hpp"
 
 #include <gtest/gtest.h>
 

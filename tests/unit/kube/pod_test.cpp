@@ -1,4 +1,4 @@
-#include "kube/pod.hpp"
+#include "kube/api/pod.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "kube/quantity.hpp"
+#include "kube/api/quantity.hpp"
 
 #include <gtest/gtest.h>
 

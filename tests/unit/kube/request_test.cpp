@@ -1,4 +1,4 @@
-#include "kube/request.hpp"
+#include "kube/api/request.hpp"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <stdexcept>
 
-#include "kube/rest_transport.hpp"
+#include "kube/transport/rest_transport.hpp"
 #include "support/tls_server.hpp"
 
 namespace vbrain::kube {

@@ -1,4 +1,4 @@
-#include "kube/store.hpp"
+#include "kube/cache/cache.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -23,8 +23,8 @@ std::vector<std::string> names_of(const std::vector<std::shared_ptr<const Thing>
   return names;
 }
 
-TEST(Store, PutsReplacesAndErases) {
-  Store<Thing> store;
+TEST(Cache, PutsReplacesAndErases) {
+  Cache<Thing> store;
   EXPECT_EQ(store.get("a"), nullptr);
   EXPECT_EQ(store.put("a", thing("a", "1")), nullptr);
   EXPECT_EQ(store.put("a", thing("a", "2"))->value, "1");
@@ -35,8 +35,8 @@ TEST(Store, PutsReplacesAndErases) {
   EXPECT_EQ(store.size(), 0u);
 }
 
-TEST(Store, AReaderKeepsWhatItGot) {
-  Store<Thing> store;
+TEST(Cache, AReaderKeepsWhatItGot) {
+  Cache<Thing> store;
   store.put("a", thing("a", "1"));
   const auto kept = store.get("a");
   store.put("a", thing("a", "2"));
@@ -44,8 +44,8 @@ TEST(Store, AReaderKeepsWhatItGot) {
   EXPECT_EQ(kept->value, "1");
 }
 
-TEST(Store, FindsByIndex) {
-  Store<Thing> store;
+TEST(Cache, FindsByIndex) {
+  Cache<Thing> store;
   store.add_index("letters", [](const Thing& one) {
     std::vector<std::string> letters;
     for (const char c : one.value) letters.emplace_back(1, c);

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "kube/object.hpp"
+#include "kube/api/object.hpp"
 
 namespace vbrain::kube {
 

@@ -1,4 +1,4 @@
-#include "kube/watch_decoder.hpp"
+#include "kube/cache/watch_decoder.hpp"
 
 #include <gtest/gtest.h>
 

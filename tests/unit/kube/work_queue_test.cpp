@@ -1,4 +1,4 @@
-#include "kube/work_queue.hpp"
+#include "kube/runtime/work_queue.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
-#include "artifacts/archive_reader.hpp"
+#include "artifacts/archive/archive_reader.hpp"
 #include "runner/child.hpp"
 #include "runner/landlock.hpp"
 #include "runner/log_copy.hpp"

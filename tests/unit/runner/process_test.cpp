@@ -5,9 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "artifacts/archive_reader.hpp"
-#include "artifacts/claim.hpp"
-#include "artifacts/manifest.hpp"
+#include "artifacts/archive/archive_reader.hpp"
+#include "artifacts/records/claim.hpp"
+#include "artifacts/records/manifest.hpp"
 #include "base/digest.hpp"
 #include "runner/settings.hpp"
 #include "unit/runner/sandbox.hpp"

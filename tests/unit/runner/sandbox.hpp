@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "artifacts/outcome.hpp"
+#include "artifacts/records/outcome.hpp"
 #include "unit/artifacts/temp_dir.hpp"
 
 namespace vbrain::testing {

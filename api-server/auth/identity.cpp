@@ -1,0 +1,75 @@
+#include "api-server/auth/identity.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "artifacts/archive/utf8.hpp"
+#include "artifacts/store/layout.hpp"
+
+namespace vbrain::api {
+namespace {
+
+struct Header {
+  std::string_view name;  // the contract's spelling
+  std::string Identity::*member;
+};
+
+constexpr std::array<Header, 6> kHeaders{{{"username", &Identity::username},
+                                          {"organization_id", &Identity::organization_id},
+                                          {"application_id", &Identity::application_id},
+                                          {"client_id", &Identity::client_id},
+                                          {"x-api-key", &Identity::api_key},
+                                          {"repository_id", &Identity::repository_id}}};
+
+// Many proxies drop names with underscores, so a hyphen counts as one (and the reverse, for the key).
+bool is_named(std::string_view sent, std::string_view name) {
+  const auto fold = [](char c) {
+    if (c == '-') return '_';
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  };
+  return std::ranges::equal(sent, name, {}, fold, fold);
+}
+
+std::string from_latin1(std::string_view bytes) {
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    if (byte < 0x80) {
+      text += static_cast<char>(byte);
+    } else {
+      text += static_cast<char>(0xc0 | (byte >> 6));
+      text += static_cast<char>(0x80 | (byte & 0x3f));
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::optional<std::string> decode_header_value(std::string_view value) {
+  std::string text = artifacts::is_utf8(value) ? std::string(value) : from_latin1(value);
+  if (!artifacts::is_name(text)) return std::nullopt;
+  return text;
+}
+
+Result<Identity, Refusal> read_identity(const std::vector<http::HeaderField>& fields, RepositoryHeader repository) {
+  Identity identity;
+  for (const Header& header : kHeaders) {
+    const http::HeaderField* found = nullptr;
+    for (const http::HeaderField& field : fields) {
+      if (!is_named(field.name, header.name)) continue;
+      if (found != nullptr) return refuse(Problem::kInvalid, std::string(header.name), "sent twice");
+      found = &field;
+    }
+    if (found == nullptr || found->value.empty()) {
+      const bool optional = header.member == &Identity::repository_id && repository == RepositoryHeader::kOptional;
+      if (optional) continue;
+      return refuse(Problem::kMissing, std::string(header.name));
+    }
+    auto value = decode_header_value(found->value);
+    if (!value) return refuse(Problem::kInvalid, std::string(header.name));
+    identity.*header.member = std::move(*value);
+  }
+  return identity;
+}
+
+}  // namespace vbrain::api

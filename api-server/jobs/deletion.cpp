@@ -1,0 +1,180 @@
+#include "api-server/jobs/deletion.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api-server/jobs/job_resource.hpp"
+#include "api-server/jobs/job_service.hpp"
+#include "api-server/jobs/volume_view.hpp"
+#include "api-server/transfer/fan_out.hpp"
+#include "artifacts/store/store.hpp"
+#include "base/failpoint.hpp"
+#include "base/log.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using artifacts::Store;
+using artifacts::Tenant;
+using Ids = std::vector<std::string>;
+
+// Between two pieces of a large deletion other requests get their turn.
+constexpr std::size_t kPiece = 64;
+
+Unexpected<Refusal> api_server_failed(std::string_view what, const kube::Error& error) {
+  base::log_error(
+      "Job not deleted",
+      {{"of", what}, {"code", to_string(error.code)}, {"http_status", error.http_status}, {"problem", error.message}});
+  return Unexpected<Refusal>(refusal_of(error));
+}
+
+// A job with a record has ended and will never be run again.
+bool has_record(const Store& volume, const Tenant& tenant, const std::string& id) {
+  return volume.root().status(artifacts::layout::status_file(tenant, id)).has_value();
+}
+
+// What is out of sight is removed when there is time. What a shutdown leaves the sweeper finds.
+void purge_later(const Services& services, const Tenant& tenant, Ids names) {
+  if (names.empty()) return;
+  const auto purge = [&volume = services.volume, stop = services.stop, tenant, names = std::move(names)] {
+    try {
+      for (const std::string& name : names) {
+        if (stop.stop_requested()) return;
+        volume.purge(tenant, name);
+      }
+    } catch (const std::exception& problem) {
+      base::log_warning("deleted files stay in the trash for now", {{"problem", problem.what()}});
+    }
+  };
+  if (services.bulk_workers.try_post(purge) || services.volume_workers.try_post(purge)) return;
+  base::log_warning("deleted files stay in the trash for now", {{"problem", "no worker is free"}});
+}
+
+// Begins the deletion of the resources of all, stopping at the first failure. `absent` gets those that have none.
+http::Task<Result<void, kube::Error>> remove_resources(const Services& services, const Tenant& tenant, const Ids& ids,
+                                                       Ids& absent) {
+  for (std::size_t from = 0; from < ids.size(); from += kPiece) {
+    const std::size_t count = std::min(kPiece, ids.size() - from);
+    std::vector<Result<Removal, kube::Error>> removed(count, Removal::kAbsent);
+    std::atomic<bool> failed{false};
+    const auto remove = [&](std::size_t i) {
+      if (failed) return;
+      removed[i] = remove_resource(services, tenant, ids[from + i]);
+      if (!removed[i]) failed = true;
+    };
+    co_await for_each_on(services.workers, count, kResourcesAtOnce, remove);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!removed[i]) co_return Unexpected<kube::Error>(std::move(removed[i].error()));
+      if (*removed[i] == Removal::kAbsent) absent.push_back(ids[from + i]);
+    }
+  }
+  co_return Result<void, kube::Error>();
+}
+
+// The jobs that the volume's index and, for those made by hand and not published yet, the cache know. Nothing: no such
+// repository.
+std::optional<Ids> jobs_to_delete(const Services& services, const Tenant& tenant, const std::string& repository_id) {
+  if (!artifacts::is_repository_id(repository_id)) return std::nullopt;
+  auto ids = services.volume.index_of(tenant, repository_id);
+  if (!ids) return std::nullopt;
+  const auto published = static_cast<std::ptrdiff_t>(ids->size());
+  for (const auto& resource : services.jobs.by_index(kByHandIndex, by_hand_key(tenant, repository_id))) {
+    const std::string& id = resource->meta.name;
+    if (!std::binary_search(ids->begin(), ids->begin() + published, id)) ids->push_back(id);
+  }
+  return ids;
+}
+
+// Marks the jobs; those that have ended and have no resource go to the trash. The rest of `absent` is left.
+Ids hide(const Services& services, const Tenant& tenant, const Ids& ids, Ids& absent) {
+  services.volume.mark_all_deleted(tenant, ids);
+  const auto ended = std::stable_partition(
+      absent.begin(), absent.end(), [&](const std::string& id) { return !has_record(services.volume, tenant, id); });
+  const Ids away(std::make_move_iterator(ended), std::make_move_iterator(absent.end()));
+  absent.erase(ended, absent.end());
+  return away.empty() ? Ids() : services.volume.trash_jobs(tenant, away, {});
+}
+
+}  // namespace
+
+http::Task<Result<void, Refusal>> delete_job(const Services& services, const Caller& caller, std::string_view job_id,
+                                             std::string_view repository_id) {
+  const Tenant& tenant = caller.tenant;
+  const auto find = [&] { return find_job(services, caller, job_id, repository_id); };
+  const auto record = co_await http::run_on(services.volume_workers, find);
+  if (!record) co_return Unexpected<Refusal>(record.error());
+  const std::string id(job_id);
+  const std::string& repository = record->stored->file.repository_id;
+
+  const auto remove = [&] { return remove_resource(services, tenant, id); };
+  const auto removed = co_await http::run_on(services.workers, remove);
+  if (!removed) co_return api_server_failed(id, removed.error());
+  base::failpoint("api-server.resource-deleted");
+
+  Ids unsure;
+  const auto mark = [&]() -> Result<void, Refusal> {
+    try {
+      const bool ended = *removed == Removal::kAbsent && has_record(services.volume, tenant, id);
+      services.volume.mark_deleted(tenant, id, repository);
+      if (ended) purge_later(services, tenant, services.volume.trash_jobs(tenant, {id}, {}));
+      if (*removed == Removal::kAbsent && !ended) unsure.push_back(id);
+    } catch (const artifacts::VolumeError& problem) {
+      base::log_error("volume failed", {{"problem", problem.what()}});
+      return refuse(Problem::kJobNotDeleted);
+    }
+    return {};
+  };
+  const auto marked = co_await http::run_on(services.volume_workers, mark);
+  if (!marked) co_return marked;
+  base::failpoint("api-server.marked");
+  co_await remove_leftovers(services, tenant, unsure);
+  co_return Result<void, Refusal>();
+}
+
+http::Task<Result<void, Refusal>> delete_repository(const Services& services, const Caller& caller,
+                                                    std::string_view repository_id) {
+  const Tenant& tenant = caller.tenant;
+  const std::string repository(repository_id);
+  const auto look = [&] { return jobs_to_delete(services, tenant, repository); };
+  auto found = co_await http::run_on(services.volume_workers, look);
+  if (!found) co_return refuse(Problem::kNoRepository);
+  const Ids ids = std::move(*found);
+
+  Ids unsure;
+  const auto removed = co_await remove_resources(services, tenant, ids, unsure);
+  if (!removed) co_return api_server_failed(repository, removed.error());
+
+  const auto move_away = [&]() -> Result<void, Refusal> {
+    try {
+      Ids trash = hide(services, tenant, ids, unsure);
+      auto trashed = services.volume.trash_repository(tenant, repository);
+      if (trashed) {
+        trash.push_back(std::move(trashed->name));
+        // Whoever publishes a job looks for the repository once more afterwards: what is not in its index now won't be.
+        Ids late;
+        const std::set<std::string_view> known(ids.begin(), ids.end());
+        std::ranges::copy_if(trashed->jobs, std::back_inserter(late),
+                             [&](const std::string& id) { return !known.contains(id); });
+        services.volume.mark_all_deleted(tenant, late);
+        unsure.insert(unsure.end(), late.begin(), late.end());
+      }
+      purge_later(services, tenant, std::move(trash));
+    } catch (const artifacts::VolumeError& problem) {
+      base::log_error("volume failed", {{"problem", problem.what()}});
+      return refuse(Problem::kRepositoryNotDeleted);
+    }
+    return {};
+  };
+  const auto moved = co_await http::run_on(services.volume_workers, move_away);
+  if (!moved) co_return moved;
+  co_await remove_leftovers(services, tenant, unsure);
+  co_return Result<void, Refusal>();
+}
+
+}  // namespace vbrain::api

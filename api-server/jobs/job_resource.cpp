@@ -1,0 +1,131 @@
+#include "api-server/jobs/job_resource.hpp"
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "api-server/jobs/job_record.hpp"
+#include "api-server/transfer/fan_out.hpp"
+#include "base/log.hpp"
+#include "base/stop.hpp"
+#include "kube/api/api_client.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using kube::ErrorCode;
+
+constexpr int kTries = 3;
+constexpr std::chrono::milliseconds kPause{100};
+
+job::JobSpec spec_of(const artifacts::JobFile& file) {
+  job::JobSpec spec;
+  spec.organization_id = file.tenant.organization;
+  spec.application_id = file.tenant.application;
+  spec.client_id = file.tenant.client;
+  spec.repository_id = file.repository_id;
+  spec.username = file.created_by;
+  spec.priority = file.priority;
+  return spec;
+}
+
+// A call that timed out has taken all the time there is.
+bool is_worth_another_try(const kube::Error& error) {
+  return is_retryable(error) && !error.retry_after && error.code != ErrorCode::kTimeout;
+}
+
+// What is known of a resource that is to be deleted.
+struct Target {
+  bool there = false;  // the tenant's
+  bool deleting = false;
+  std::string uid;
+};
+
+Target target_of(const job::Job& job, const artifacts::Tenant& tenant) {
+  return {belongs_to(job, tenant), job.meta.deletion_timestamp.has_value(), job.meta.uid};
+}
+
+Result<Target, kube::Error> look_up(const Services& services, const artifacts::Tenant& tenant,
+                                    std::string_view job_id) {
+  const auto live = services.kube.get<job::Job>(services.namespace_name, job_id, services.stop);
+  if (live) return target_of(*live, tenant);
+  if (live.error().code == ErrorCode::kNotFound) return Target{};
+  return Unexpected<kube::Error>(live.error());
+}
+
+// One try. The error may be kConflict: another Job has this name now.
+Result<Removal, kube::Error> remove_once(const Services& services, const artifacts::Tenant& tenant,
+                                         std::string_view job_id, const job::Job* cached) {
+  Target target;
+  if (cached != nullptr && belongs_to(*cached, tenant)) {
+    target = target_of(*cached, tenant);
+  } else {
+    auto found = look_up(services, tenant, job_id);
+    if (!found) return Unexpected<kube::Error>(std::move(found.error()));
+    target = std::move(*found);
+  }
+  if (!target.there) return Removal::kAbsent;
+  if (target.deleting) return Removal::kBegun;
+  const kube::DeleteOptions options{.preconditions = {.uid = target.uid}};
+  auto removed = services.kube.remove(job::Job::kType, services.namespace_name, job_id, options, services.stop);
+  if (removed) return Removal::kBegun;
+  if (removed.error().code == ErrorCode::kNotFound) return Removal::kAbsent;
+  return Unexpected<kube::Error>(std::move(removed.error()));
+}
+
+}  // namespace
+
+Result<void, NotCreated> create_resource(const Services& services, const artifacts::JobFile& file) {
+  const nlohmann::json body = job::encode_new_job(services.namespace_name, file.job_id, spec_of(file));
+  bool may_exist = false;
+  for (int turn = 1;; ++turn) {
+    auto created = services.kube.create(job::Job::kType, services.namespace_name, body, services.stop);
+    // Nobody else can have chosen this id: 74 of its bits are random.
+    if (created || created.error().code == ErrorCode::kAlreadyExists) return {};
+    kube::Error& error = created.error();
+    may_exist = may_exist || may_have_been_done(error);
+    const bool again = turn < kTries && is_worth_another_try(error);
+    if (!again || !base::sleep_for(services.stop, kPause * turn)) {
+      return Unexpected<NotCreated>(NotCreated{std::move(error), may_exist});
+    }
+  }
+}
+
+Result<Removal, kube::Error> remove_resource(const Services& services, const artifacts::Tenant& tenant,
+                                             std::string_view job_id) {
+  auto cached = services.jobs.get(job_id);
+  for (int turn = 1;; ++turn) {
+    auto removed = remove_once(services, tenant, job_id, cached.get());
+    if (removed) return *removed;
+    const bool stale = removed.error().code == ErrorCode::kConflict && cached != nullptr;
+    cached = nullptr;
+    if (stale) continue;
+    const bool again = turn < kTries && is_worth_another_try(removed.error());
+    if (!again || !base::sleep_for(services.stop, kPause * turn)) return removed;
+  }
+}
+
+http::Task<void> remove_leftovers(const Services& services, const artifacts::Tenant& tenant,
+                                  const std::vector<std::string>& ids) {
+  if (ids.empty()) co_return;
+  const auto remove = [&](std::size_t i) {
+    const auto removed = remove_resource(services, tenant, ids[i]);
+    if (!removed) base::log_warning("the Job of a deleted job may stay for a while", {{"job", ids[i]}});
+  };
+  const std::size_t count = ids.size();
+  try {
+    co_await for_each_on(services.workers, count, kResourcesAtOnce, remove);
+  } catch (const http::Overloaded&) {
+    base::log_warning("Jobs of deleted jobs may stay for a while", {{"jobs", count}});
+  }
+}
+
+Result<bool, kube::Error> has_live_resource(const Services& services, const artifacts::Tenant& tenant,
+                                            std::string_view job_id) {
+  auto found = look_up(services, tenant, job_id);
+  if (!found) return Unexpected<kube::Error>(std::move(found.error()));
+  return found->there && !found->deleting;
+}
+
+}  // namespace vbrain::api

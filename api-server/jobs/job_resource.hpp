@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api-server/services.hpp"
+#include "artifacts/records/job_file.hpp"
+#include "artifacts/store/layout.hpp"
+#include "base/result.hpp"
+#include "http/task.hpp"
+#include "kube/api/error.hpp"
+
+namespace vbrain::api {
+
+// The writes of Job resources. They block on the Kubernetes API: call them on Services::workers. Each is tried again a
+// few times where that can help, unless the server says when to come back: that is longer than a client should wait.
+
+struct NotCreated {
+  kube::Error error;       // the last try's
+  bool may_exist = false;  // one of the tries may have been done all the same
+};
+
+// Success includes that an earlier try of ours was done after all.
+Result<void, NotCreated> create_resource(const Services& services, const artifacts::JobFile& file);
+
+enum class Removal {
+  kBegun,   // it has a deletionTimestamp now, or is gone already
+  kAbsent,  // the tenant has no such resource: it was archived, is not there yet, or never was
+};
+
+// Begins the deletion of the tenant's Job, with its UID as precondition. What the cache lacks is looked up at the API
+// server. Another tenant's Job of this name is left alone.
+Result<Removal, kube::Error> remove_resource(const Services& services, const artifacts::Tenant& tenant,
+                                             std::string_view job_id);
+
+// How many calls one deletion makes at a time.
+inline constexpr std::size_t kResourcesAtOnce = 4;
+
+// remove_resource() for jobs that are marked as deleted, once more or at last. What fails is only logged: the marker
+// keeps such a job from being run, and the controller removes it.
+http::Task<void> remove_leftovers(const Services& services, const artifacts::Tenant& tenant,
+                                  const std::vector<std::string>& ids);
+
+// Whether the tenant's Job exists, not being deleted, as the API server itself says.
+Result<bool, kube::Error> has_live_resource(const Services& services, const artifacts::Tenant& tenant,
+                                            std::string_view job_id);
+
+}  // namespace vbrain::api

@@ -1,0 +1,224 @@
+#include "api-server/jobs/job_service.hpp"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+
+#include "api-server/jobs/job_resource.hpp"
+#include "api-server/jobs/repository_service.hpp"
+#include "artifacts/records/raw_json.hpp"
+#include "artifacts/store/store.hpp"
+#include "base/failpoint.hpp"
+#include "base/log.hpp"
+#include "job/names.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using artifacts::JobFile;
+using artifacts::Store;
+
+// --- On the volume's pool.
+
+// Fills in what the job takes from its repository and publishes it. `input` is published with it, if given.
+Result<void, Refusal> publish_in_repository(const Store& volume, JobFile& file, const Submission& submission,
+                                            StagedInput* input) {
+  if (!artifacts::is_repository_id(file.repository_id)) return refuse(Problem::kNoRepository);
+  auto repository = volume.read_repository(file.tenant, file.repository_id);
+  if (!repository) return refuse(Problem::kNoRepository);
+  file.params =
+      submission.params.empty() ? repository->params : artifacts::overlay_object(repository->params, submission.params);
+  file.metadata = submission.metadata.empty() ? repository->metadata : submission.metadata;
+  Result<void, artifacts::PublishError> published;
+  if (input != nullptr) {
+    auto overlaid = volume.overlay_repository_input(input->staging(), file.repository_id, std::move(input->files));
+    if (!overlaid) return refuse(Problem::kNoRepository);
+    file.input_from = JobFile::InputFrom::kJob;
+    file.input = std::move(*overlaid);
+    published = volume.publish_job(input->take(), file);
+  } else {
+    file.input = std::move(repository->input);
+    published = volume.publish_job(file);
+  }
+  if (published) return {};
+  if (published.error() == artifacts::PublishError::kNoRepository) return refuse(Problem::kNoRepository);
+  throw std::runtime_error("a new job id was taken");
+}
+
+// A repository from the same body, then the job in it.
+Result<void, Refusal> publish_with_repository(const Services& services, JobFile& file, Submission& submission) {
+  auto repository = publish_repository(services, file.tenant, file.created_by, submission);
+  file.repository_id = std::move(repository.repository_id);
+  file.params = std::move(repository.params);
+  file.metadata = std::move(repository.metadata);
+  file.input = std::move(repository.input);
+  const auto published = services.volume.publish_job(file);
+  // Somebody may have found and deleted the repository already.
+  if (!published) return refuse(Problem::kNoRepository);
+  return {};
+}
+
+// What of a job that is not acknowledged may be there.
+struct Leftovers {
+  bool resource = false;
+  bool repository = false;  // made for it, from the same body
+};
+
+// Makes sure that nobody runs the job, and that nothing is kept of it: nobody was told of it.
+void take_back(const Store& volume, const JobFile& file, Leftovers left) noexcept {
+  try {
+    volume.mark_deleted(file.tenant, file.job_id, file.repository_id);
+    // The controller makes no pod for a resource that shows up late and finds the marker; where none can show up, the
+    // folder can go. Its input, which may be large, can go too unless the controller was quicker than the marker.
+    if (!left.resource) {
+      volume.remove_job(file.tenant, file.job_id, file.repository_id);
+    } else if (volume.attempts(file.tenant, file.job_id).empty()) {
+      volume.remove_input(file.tenant, file.job_id);
+    }
+    if (!left.repository || file.repository_id.empty()) return;
+    // Somebody may have found the repository and used it.
+    const auto others = volume.index_of(file.tenant, file.repository_id);
+    if (!others || !others->empty()) return;
+    const auto trashed = volume.trash_repository(file.tenant, file.repository_id);
+    if (trashed) volume.purge(file.tenant, trashed->name);
+  } catch (const std::exception& problem) {
+    base::log_error("an unacknowledged job could not be taken back",
+                    {{"job", file.job_id}, {"problem", problem.what()}});
+  }
+}
+
+// What became of a job while its resource was being made.
+enum class Fate { kKept, kDeleted, kRepositoryDeleted };
+
+Fate fate_of(const Store& volume, const JobFile& file) {
+  try {
+    if (!volume.has_repository(file.tenant, file.repository_id)) return Fate::kRepositoryDeleted;
+    // A deletion may have been finished by now, marker and all.
+    const bool kept = volume.has_job(file.tenant, file.job_id) && !volume.is_deleted(file.tenant, file.job_id);
+    return kept ? Fate::kKept : Fate::kDeleted;
+  } catch (const artifacts::VolumeError& problem) {
+    // Nobody has told us otherwise, and the job is safe on the volume.
+    base::log_warning("volume failed after a job was made", {{"job", file.job_id}, {"problem", problem.what()}});
+    return Fate::kKept;
+  }
+}
+
+// take_back() on whatever pool has room, else where we are: blocking the other one, or a thread of the listener, for a
+// moment beats running what nobody was told of.
+http::Task<void> withdraw(const Services& services, const JobFile& file, Leftovers left) {
+  const auto undo = [&] { take_back(services.volume, file, left); };
+  const std::array<base::WorkerPool*, 2> pools{&services.volume_workers, &services.workers};
+  for (base::WorkerPool* pool : pools) {
+    try {
+      co_await http::run_on(*pool, undo);
+      co_return;
+    } catch (const http::Overloaded&) {
+      base::log_debug("a pool is full", {{"job", file.job_id}});
+    }
+  }
+  undo();
+}
+
+}  // namespace
+
+std::optional<Refusal> refuse_closed_application(const Services& services, const artifacts::Tenant& tenant) {
+  const auto applications = services.applications.by_index(kApplicationIndex, tenant.application);
+  const auto is_open = [&](const auto& application) {
+    return !application->meta.deletion_timestamp && application->open_to(tenant.organization);
+  };
+  if (std::ranges::any_of(applications, is_open)) return std::nullopt;
+  return Refusal{.problem = Problem::kUnknownKey,
+                 .for_operator = applications.empty() ? "no Application has this applicationId"
+                                                      : "the Application is not open to the organization"};
+}
+
+http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller& caller,
+                                                std::string_view repository_id, Submission submission) {
+  JobFile file;
+  file.created_on = services.clock.now();
+  file.job_id = job::new_job_id(file.created_on);
+  file.tenant = caller.tenant;
+  file.created_by = caller.username;
+  file.repository_id = repository_id;
+  const bool new_repository = repository_id.empty();
+  const Leftovers without_resource{.resource = false, .repository = new_repository};
+
+  const auto publish = [&] {
+    if (new_repository) return publish_with_repository(services, file, submission);
+    return publish_in_repository(services.volume, file, submission, submission.input ? &*submission.input : nullptr);
+  };
+  base::failpoint("api-server.before-publish");
+  std::exception_ptr failure;
+  Result<void, Refusal> published;
+  try {
+    // With files, each is synced, and copied where the repository has some.
+    base::WorkerPool& pool = submission.input ? services.bulk_workers : services.volume_workers;
+    published = co_await http::run_on(pool, publish);
+  } catch (const artifacts::VolumeError&) {
+    failure = std::current_exception();
+  } catch (const artifacts::TooLarge&) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    // Whatever of it the volume holds, the client is told that there is nothing.
+    co_await withdraw(services, file, without_resource);
+    std::rethrow_exception(failure);
+  }
+  base::failpoint("api-server.published");
+  if (!published) co_return Unexpected<Refusal>(published.error());
+
+  std::optional<Result<void, NotCreated>> created;
+  bool overloaded = false;
+  try {
+    const auto create = [&] { return create_resource(services, file); };
+    created = co_await http::run_on(services.workers, create);
+  } catch (const http::Overloaded&) {
+    overloaded = true;
+  }
+  base::failpoint("api-server.created");
+  if (overloaded || !*created) {
+    const bool may_exist = !overloaded && created->error().may_exist;
+    const Leftovers left{.resource = may_exist, .repository = new_repository};
+    co_await withdraw(services, file, left);
+    if (overloaded) throw http::Overloaded();
+    const kube::Error& error = created->error().error;
+    base::log_error("Job not created", {{"job", file.job_id},
+                                        {"code", to_string(error.code)},
+                                        {"http_status", error.http_status},
+                                        {"reason", error.reason},
+                                        {"problem", error.message}});
+    co_return Unexpected<Refusal>(refusal_of(error));
+  }
+
+  // Who deleted it or its repository meanwhile may not have found the resource.
+  Fate fate = Fate::kKept;
+  try {
+    const auto look = [&] { return fate_of(services.volume, file); };
+    fate = co_await http::run_on(services.volume_workers, look);
+  } catch (const http::Overloaded&) {
+    base::log_debug("no look at what became of a new job", {{"job", file.job_id}});
+  }
+  if (fate != Fate::kKept) {
+    const Leftovers left{.resource = true, .repository = false};
+    co_await withdraw(services, file, left);
+    const std::vector<std::string> ids{file.job_id};
+    co_await remove_leftovers(services, file.tenant, ids);
+  }
+  if (fate == Fate::kRepositoryDeleted) co_return refuse(Problem::kNoRepository);
+  co_return NewJob{file.job_id, file.repository_id, new_repository};
+}
+
+Result<JobRecord, Refusal> find_job(const Services& services, const Caller& caller, std::string_view job_id,
+                                    std::string_view repository_id) {
+  auto record = load_job(services, caller.tenant, job_id);
+  if (!repository_id.empty()) {
+    const bool exists =
+        artifacts::is_repository_id(repository_id) && services.volume.has_repository(caller.tenant, repository_id);
+    if (!exists || (record && record->stored->file.repository_id != repository_id))
+      return refuse(Problem::kNoRepository);
+  }
+  if (!record) return refuse(Problem::kNoJob);
+  return std::move(*record);
+}
+
+}  // namespace vbrain::api

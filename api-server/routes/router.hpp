@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "api-server/errors.hpp"
+#include "http/message.hpp"
+
+namespace vbrain::api {
+
+// What a route answers to. `path` has segments like "/api/v1/job/:id/result"; a segment that starts with a colon
+// takes any one segment. A route with fixed segments only goes before one with such a segment.
+struct RoutePattern {
+  http::Method method;
+  std::string_view path;
+};
+
+struct RouteMatch {
+  std::size_t index = 0;
+  std::string_view id;  // the segment of the colon, as sent (not percent-decoded: our ids have nothing to decode)
+};
+
+// The route of a request, or 404, or 405 with the methods that the path knows. HEAD goes where GET goes. A method that
+// we know no name of on something that is no path (CONNECT) is 405 with all methods. Pure.
+Result<RouteMatch, Refusal> match_route(std::span<const RoutePattern> routes, http::Method method,
+                                        std::string_view path);
+
+// The value of parameter `name` in a query, percent-decoded ('+' is a space). Empty optional if absent; a refusal if
+// it is there twice or badly encoded.
+Result<std::optional<std::string>, Refusal> query_parameter(std::string_view query, std::string_view name);
+
+}  // namespace vbrain::api

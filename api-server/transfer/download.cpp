@@ -1,0 +1,114 @@
+#include "api-server/transfer/download.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace vbrain::api {
+namespace {
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+// Up to 18 digits, so that nothing overflows; longer numbers are past the end of any file of ours anyway.
+std::optional<std::uint64_t> number(std::string_view text) {
+  const bool digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  if (text.empty() || text.size() > 18 || !digits) return std::nullopt;
+  return std::stoull(std::string(text));
+}
+
+void cut(Download& what, const ByteRange& range) {
+  const std::uint64_t length = range.last - range.first + 1;
+  if (auto* file = std::get_if<http::FileBody>(&what.body)) {
+    file->offset += range.first;
+    file->length = length;
+  } else {
+    auto& text = std::get<std::string>(what.body);
+    text = text.substr(range.first, length);
+  }
+}
+
+}  // namespace
+
+RangeChoice choose_range(std::string_view header, std::uint64_t size) {
+  constexpr std::string_view kUnit = "bytes=";
+  header = trim(header);
+  if (!header.starts_with(kUnit) || header.find(',') != std::string_view::npos) return {};
+  header = trim(header.substr(kUnit.size()));
+  const auto dash = header.find('-');
+  if (dash == std::string_view::npos) return {};
+  const std::string_view from = header.substr(0, dash);
+  const std::string_view to = header.substr(dash + 1);
+  if (from.empty()) {
+    const auto suffix = number(to);
+    if (!suffix) return {};
+    if (*suffix == 0 || size == 0) return {RangeKind::kUnsatisfiable, {}};
+    return {RangeKind::kPart, {size - std::min(*suffix, size), size - 1}};
+  }
+  const auto first = number(from);
+  if (!first) return {};
+  std::uint64_t last = size == 0 ? 0 : size - 1;
+  if (!to.empty()) {
+    const auto end = number(to);
+    if (!end || *end < *first) return {};
+    last = std::min(*end, last);
+  }
+  if (*first >= size) return {RangeKind::kUnsatisfiable, {}};
+  return {RangeKind::kPart, {*first, last}};
+}
+
+bool names_etag(std::string_view header, std::string_view etag) {
+  if (trim(header) == "*") return true;
+  while (!header.empty()) {
+    const std::string_view item = header.substr(0, header.find(','));
+    header.remove_prefix(std::min(item.size() + 1, header.size()));
+    std::string_view tag = trim(item);
+    if (tag.starts_with("W/")) tag.remove_prefix(2);
+    if (tag.size() == etag.size() + 2 && tag.front() == '"' && tag.back() == '"' &&
+        tag.substr(1, etag.size()) == etag) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Answer download(const http::RequestHead& head, Download what) {
+  http::Reply reply;
+  reply.content_type = what.content_type;
+  reply.headers.emplace_back("Accept-Ranges", "bytes");
+  if (!what.etag.empty()) {
+    reply.headers.emplace_back("ETag", "\"" + what.etag + "\"");
+    const auto known = head.find("if-none-match");
+    if (known && names_etag(*known, what.etag)) {
+      reply.status = 304;
+      return reply;
+    }
+  }
+  const std::uint64_t size = std::holds_alternative<http::FileBody>(what.body)
+                                 ? std::get<http::FileBody>(what.body).length
+                                 : std::get<std::string>(what.body).size();
+  // If-Range: the part only of what the client has the rest of, else all.
+  const auto if_range = head.find("if-range");
+  const bool same = !if_range || (!what.etag.empty() && trim(*if_range) == "\"" + what.etag + "\"");
+  const auto header = head.find("range");
+  const RangeChoice choice =
+      header && same && head.method == http::Method::kGet ? choose_range(*header, size) : RangeChoice{};
+  if (choice.kind == RangeKind::kUnsatisfiable) {
+    http::Reply refused = to_reply({.problem = Problem::kRangeUnsatisfiable});
+    refused.headers.emplace_back("Content-Range", "bytes */" + std::to_string(size));
+    return refused;
+  }
+  if (choice.kind == RangeKind::kPart) {
+    reply.status = 206;
+    reply.headers.emplace_back("Content-Range", "bytes " + std::to_string(choice.range.first) + "-" +
+                                                    std::to_string(choice.range.last) + "/" + std::to_string(size));
+    cut(what, choice.range);
+  }
+  reply.headers.emplace_back("Content-Disposition", "attachment; filename=\"" + what.filename + "\"");
+  reply.body = std::move(what.body);
+  return reply;
+}
+
+}  // namespace vbrain::api

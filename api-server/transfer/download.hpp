@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "api-server/errors.hpp"
+#include "http/message.hpp"
+
+namespace vbrain::api {
+
+// Bytes for a client to keep: an archive.
+struct Download {
+  std::variant<std::string, http::FileBody> body;  // FileBody without text around
+  std::string content_type = "application/zip";
+  std::string filename;  // [A-Za-z0-9._-] only
+  std::string etag;      // without quotes, strong; empty: none
+};
+
+// The part of a body that a Range header asks for.
+struct ByteRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;  // inclusive
+};
+enum class RangeKind { kWhole, kPart, kUnsatisfiable };
+struct RangeChoice {
+  RangeKind kind = RangeKind::kWhole;
+  ByteRange range = {};
+};
+
+// Reads `bytes=first-last`, `first-` or `-suffix` (RFC 9110 section 14.1.2). Several ranges, other units and malformed
+// headers are ignored, as the RFC allows: the whole body is sent. Pure.
+RangeChoice choose_range(std::string_view header, std::uint64_t size);
+
+// Whether a list of an If-None-Match header names the tag, or is "*". Weak comparison. Pure.
+bool names_etag(std::string_view header, std::string_view etag);
+
+// 200, 206, 304 or 416 with Accept-Ranges, ETag and Content-Disposition. Honours Range, If-Range and If-None-Match.
+Answer download(const http::RequestHead& head, Download what);
+
+}  // namespace vbrain::api

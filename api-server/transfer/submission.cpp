@@ -1,0 +1,286 @@
+#include "api-server/transfer/submission.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "api-server/transfer/multipart.hpp"
+#include "artifacts/archive/archive_reader.hpp"
+#include "artifacts/archive/archive_writer.hpp"
+#include "artifacts/records/raw_json.hpp"
+#include "base/digest.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using artifacts::ArchiveError;
+using artifacts::Staging;
+
+// JSON up to here is checked where we are; more is a worker's job.
+constexpr std::size_t kSmallJson = JsonBudget::kFree;
+
+enum class MediaType { kNone, kJson, kMultipart, kOther };
+
+MediaType media_type(const http::RequestHead& head, std::optional<ParameterizedValue>& parsed) {
+  if (!head.has_body()) return MediaType::kNone;
+  parsed = parse_parameterized(head.find("content-type").value_or(""));
+  if (!parsed) return MediaType::kOther;
+  if (parsed->value == "application/json") return MediaType::kJson;
+  return parsed->value == "multipart/form-data" ? MediaType::kMultipart : MediaType::kOther;
+}
+
+std::string_view without_byte_order_mark(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  return text;
+}
+
+// A field that has to hold one JSON object.
+Result<std::string, Refusal> read_object(std::string_view name, std::string_view text) {
+  text = without_byte_order_mark(text);
+  const auto members = artifacts::split_object(text);
+  if (!members) return refuse(Problem::kInvalid, std::string(name), members.error());
+  return std::string(text);
+}
+
+// One uploaded file on its way to the volume. Members run on the volume's pool, one after the other.
+class FileReceiver {
+ public:
+  FileReceiver(std::string name, FileKind kind) : name_(std::move(name)), kind_(kind) {}
+
+  void open(Staging& staging) {
+    if (kind_ == FileKind::kZip) {
+      file_ = artifacts::make_unnamed_file(staging.folder());
+    } else {
+      auto file = staging.input().create_file(name_);
+      if (!file) throw artifacts::VolumeError(EEXIST, "create an input file");
+      file_ = std::move(*file);
+    }
+  }
+
+  void write(std::string_view bytes) {
+    artifacts::write_all(file_.get(), bytes);
+    if (kind_ != FileKind::kZip) digest_.update(bytes);
+    size_ += bytes.size();
+  }
+
+  // Checks what has come and puts it into the staged input.
+  Result<std::vector<artifacts::InputFile>, ArchiveError> finish(Staging& staging, const Limits& limits) {
+    if (kind_ == FileKind::kZip) return unpack(staging, limits);
+    file_ = {};
+    const auto written = staging.input().open_file(name_);
+    if (!written) throw artifacts::VolumeError(ENOENT, "read an input file back");
+    const int fd = written->fd.get();
+    const auto checked = kind_ == FileKind::kCsv    ? artifacts::check_csv(fd)
+                         : kind_ == FileKind::kXlsx ? artifacts::check_xlsx(fd)
+                                                    : artifacts::check_json(fd);
+    if (!checked) return Unexpected<ArchiveError>(checked.error());
+    return std::vector<artifacts::InputFile>{{name_, size_, digest_.hex()}};
+  }
+
+ private:
+  Result<std::vector<artifacts::InputFile>, ArchiveError> unpack(Staging& staging, const Limits& limits) {
+    artifacts::ArchiveLimits archive_limits;
+    archive_limits.entries = limits.max_archive_entries;
+    archive_limits.inflated_bytes = limits.max_inflated_bytes;
+    archive_limits.file_bytes = limits.max_inflated_bytes;
+    auto listing = artifacts::inspect(file_.get(), archive_limits);
+    if (!listing) return Unexpected<ArchiveError>(std::move(listing.error()));
+    return artifacts::extract(*listing, file_.get(), staging.input());
+  }
+
+  const std::string name_;
+  const FileKind kind_;
+  artifacts::Fd file_;
+  base::Sha256 digest_;
+  std::uint64_t size_ = 0;
+};
+
+// Drops the receiver where closing its file may block.
+struct ReceiverHolder {
+  base::WorkerPool& pool;
+  std::shared_ptr<FileReceiver> receiver;
+
+  ~ReceiverHolder() {
+    // A full pool: it is closed here, as the last resort.
+    if (receiver != nullptr) pool.try_post([held = std::move(receiver)] {});
+  }
+};
+
+// A multipart body as it is read.
+struct Form {
+  std::optional<std::string> params;
+  std::optional<std::string> metadata;
+  std::string* field = nullptr;  // the one being read; null within the file
+};
+
+Unexpected<Refusal> bad_part(std::string_view name, std::string detail) {
+  // A name of the client's making goes back only if it is harmless to repeat.
+  const bool plain = !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+  return refuse(Problem::kInvalid, plain ? std::string(name) : "field", std::move(detail));
+}
+
+// The part's kind if it is the file; nothing for a field, which `form` then collects.
+Result<std::optional<FileKind>, Refusal> begin_part(const PartHead& head, Form& form, bool has_file) {
+  form.field = nullptr;
+  if (head.name == "file") {
+    if (has_file) return refuse(Problem::kInvalid, "file", "sent twice");
+    if (!head.filename) return refuse(Problem::kInvalid, "file", "it needs a filename");
+    const std::string_view why = artifacts::check_entry_name(*head.filename, 255, 1);
+    if (!why.empty()) return refuse(Problem::kInvalid, "file", "filename: " + std::string(why));
+    const auto kind = file_kind(*head.filename);
+    if (!kind) return refuse(Problem::kInvalid, "file", "neither .zip, .csv, .xlsx nor .json");
+    return kind;
+  }
+  auto* field = head.name == "params" ? &form.params : head.name == "metadata" ? &form.metadata : nullptr;
+  if (field == nullptr) return bad_part(head.name, "only file, params and metadata are known");
+  if (*field) return bad_part(head.name, "sent twice");
+  form.field = &field->emplace();
+  return std::optional<FileKind>();
+}
+
+http::Task<Result<Submission, Refusal>> read_json(const Services& services, http::BodyReader& body) {
+  Submission submission{.params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget)};
+  std::string text;
+  for (;;) {
+    const std::string_view piece = co_await body.read();
+    if (piece.empty()) break;
+    submission.memory.cover(text.size() + piece.size());
+    text += piece;
+  }
+  if (text.empty()) co_return submission;
+  Result<JsonFields, Refusal> fields;
+  if (text.size() <= kSmallJson) {
+    fields = read_json_fields(text);
+  } else {
+    const auto parse = [&] { return read_json_fields(text); };
+    fields = co_await http::run_on(services.workers, parse);
+  }
+  if (!fields) co_return Unexpected<Refusal>(std::move(fields.error()));
+  submission.params = std::move(fields->params);
+  submission.metadata = std::move(fields->metadata);
+  co_return submission;
+}
+
+http::Task<Result<Submission, Refusal>> read_multipart(const Services& services, const artifacts::Tenant& tenant,
+                                                       std::string_view boundary, http::BodyReader& body) {
+  using Kind = MultipartReader::Event::Kind;
+  MultipartReader reader(boundary);
+  Form form;
+  Submission submission{.params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget)};
+  std::size_t fields_size = 0;
+  ReceiverHolder file{services.volume_workers, nullptr};
+  for (;;) {
+    const std::string_view piece = co_await body.read();
+    if (piece.empty()) break;
+    reader.feed(piece);
+    for (auto event = reader.next(); event.kind != Kind::kNeedMore; event = reader.next()) {
+      if (event.kind == Kind::kError) co_return refuse(Problem::kInvalid, "body", std::string(event.error));
+      if (event.kind == Kind::kPart) {
+        const auto kind = begin_part(event.head, form, file.receiver != nullptr);
+        if (!kind) co_return Unexpected<Refusal>(kind.error());
+        if (!*kind) continue;
+        file.receiver = std::make_shared<FileReceiver>(*event.head.filename, **kind);
+        const auto open = [&] {
+          submission.input.emplace(services.bulk_workers, services.volume.stage(tenant));
+          file.receiver->open(submission.input->staging());
+        };
+        co_await http::run_on(services.volume_workers, open);
+      } else if (event.kind == Kind::kData && form.field != nullptr) {
+        if (form.field->size() + event.data.size() > services.limits.max_json_bytes) {
+          co_return refuse(Problem::kTooLarge, {}, "params or metadata");
+        }
+        fields_size += event.data.size();
+        submission.memory.cover(fields_size);
+        form.field->append(event.data);
+      } else if (event.kind == Kind::kData) {
+        const auto write = [&] { file.receiver->write(event.data); };
+        co_await http::run_on(services.volume_workers, write);
+      }
+    }
+  }
+  if (!reader.complete()) co_return refuse(Problem::kInvalid, "body", "the last boundary is missing");
+  const auto parse = [&]() -> std::optional<Refusal> {
+    for (auto [name, from, to] : {std::tuple("params", &form.params, &submission.params),
+                                  std::tuple("metadata", &form.metadata, &submission.metadata)}) {
+      if (!*from) continue;
+      auto object = read_object(name, **from);
+      if (!object) return std::move(object.error());
+      *to = std::move(*object);
+    }
+    return std::nullopt;
+  };
+  std::optional<Refusal> refused = co_await http::run_on(services.workers, parse);
+  if (refused) co_return Unexpected<Refusal>(std::move(*refused));
+  if (file.receiver != nullptr) {
+    const auto finish = [&] { return file.receiver->finish(submission.input->staging(), services.limits); };
+    auto files = co_await http::run_on(services.bulk_workers, finish);
+    if (!files) co_return Unexpected<Refusal>(refusal_of(files.error()));
+    submission.input->files = std::move(*files);
+  }
+  co_return submission;
+}
+
+}  // namespace
+
+StagedInput::StagedInput(base::WorkerPool& pool, Staging staging)
+    : pool_(&pool), staging_(std::make_shared<Staging>(std::move(staging))) {}
+
+StagedInput::~StagedInput() {
+  if (staging_ != nullptr) pool_->try_post([held = std::move(staging_)] {});
+}
+
+std::optional<FileKind> file_kind(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, FileKind>, 4> kKinds{
+      {{".zip", FileKind::kZip}, {".csv", FileKind::kCsv}, {".xlsx", FileKind::kXlsx}, {".json", FileKind::kJson}}};
+  const auto dot = name.rfind('.');
+  // ".csv" alone is a name without extension.
+  if (dot == std::string_view::npos || dot == 0) return std::nullopt;
+  for (const auto& [extension, kind] : kKinds) {
+    if (http::equal_ignoring_case(name.substr(dot), extension)) return kind;
+  }
+  return std::nullopt;
+}
+
+Result<JsonFields, Refusal> read_json_fields(std::string_view body) {
+  const auto members = artifacts::split_object(without_byte_order_mark(body));
+  if (!members) return refuse(Problem::kInvalid, "body", members.error());
+  JsonFields fields;
+  for (const auto& [name, value] : *members) {
+    std::string* field = name == "params" ? &fields.params : name == "metadata" ? &fields.metadata : nullptr;
+    if (field == nullptr) return bad_part(name, "only params and metadata are known");
+    if (!value.starts_with('{')) return refuse(Problem::kInvalid, name, "not a JSON object");
+    *field = value;
+  }
+  return fields;
+}
+
+std::uint64_t submission_limit(const Limits& limits, const http::RequestHead& head) {
+  std::optional<ParameterizedValue> parsed;
+  return media_type(head, parsed) == MediaType::kMultipart ? limits.max_upload_bytes : limits.max_json_bytes;
+}
+
+http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
+                                                        http::Exchange& exchange) {
+  std::optional<ParameterizedValue> type;
+  exchange.body.set_limit(submission_limit(services.limits, exchange.head));
+  switch (media_type(exchange.head, type)) {
+    case MediaType::kNone:
+      co_return Submission{
+          .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget)};
+    case MediaType::kJson:
+      co_return co_await read_json(services, exchange.body);
+    case MediaType::kMultipart: {
+      const auto boundary = boundary_of(*type);
+      if (!boundary) co_return refuse(Problem::kInvalid, "content-type", "it needs a boundary");
+      const std::string_view text = *boundary;
+      co_return co_await read_multipart(services, tenant, text, exchange.body);
+    }
+    case MediaType::kOther:
+      break;
+  }
+  co_return refuse(Problem::kMediaType, {}, "application/json or multipart/form-data");
+}
+
+}  // namespace vbrain::api

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api-server/errors.hpp"
+#include "api-server/services.hpp"
+#include "api-server/transfer/json_budget.hpp"
+#include "artifacts/records/job_file.hpp"
+#include "artifacts/store/store.hpp"
+#include "http/handler.hpp"
+
+namespace vbrain::api {
+
+// A staged folder with the files a client sent. Whoever drops it unpublished has it removed on `pool`: the I/O
+// threads must not wait for a volume.
+class StagedInput {
+ public:
+  StagedInput(base::WorkerPool& pool, artifacts::Staging staging);
+  StagedInput(StagedInput&&) noexcept = default;
+  StagedInput& operator=(StagedInput&&) = delete;
+  ~StagedInput();
+
+  artifacts::Staging& staging() { return *staging_; }
+  // For publishing; the object is empty afterwards.
+  artifacts::Staging take() { return std::move(*std::exchange(staging_, nullptr)); }
+
+  std::vector<artifacts::InputFile> files;
+
+ private:
+  base::WorkerPool* pool_;
+  std::shared_ptr<artifacts::Staging> staging_;
+};
+
+// The body of `POST /repository` and `POST /job/execute`: checked, and its files on the volume, not yet durable.
+struct Submission {
+  std::string params;                // JSON text of an object as sent; empty: not sent
+  std::string metadata;              // the same
+  std::optional<StagedInput> input;  // not sent: nothing
+  JsonBudget::Share memory;          // of params and metadata
+};
+
+// Reads the body: JSON {params?, metadata?}, multipart with `file`, `params`, `metadata`, or none. Files go to the
+// volume as they arrive, memory stays constant; an archive is checked and unpacked (hostile inputs, rows 15 to 23).
+// Throws BodyError, Overloaded and artifacts::VolumeError.
+http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
+                                                        http::Exchange& exchange);
+
+// The largest body that read_submission() would take of this request, by its media type.
+std::uint64_t submission_limit(const Limits& limits, const http::RequestHead& head);
+
+// Members of the JSON body, or nothing but `params` and `metadata` of it, which must be objects. Pure.
+struct JsonFields {
+  std::string params;
+  std::string metadata;
+};
+Result<JsonFields, Refusal> read_json_fields(std::string_view body);
+
+// What a file of this name has to be, by its extension in any case.
+enum class FileKind { kZip, kCsv, kXlsx, kJson };
+std::optional<FileKind> file_kind(std::string_view name);
+
+}  // namespace vbrain::api

@@ -1,0 +1,231 @@
+#include "controller/planning/outcome.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "controller/planning/wording.hpp"
+#include "controller/pods/template_rules.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using artifacts::Claim;
+using artifacts::Manifest;
+using artifacts::Outcome;
+using Stage = PodView::Stage;
+
+job::Artifacts artifacts_of(const Outcome& outcome) {
+  return {.output_bytes = static_cast<std::int64_t>(outcome.output_bytes),
+          .output_sha256 = outcome.output_sha256,
+          .log_bytes = static_cast<std::int64_t>(outcome.log_bytes),
+          .result_bytes = static_cast<std::int64_t>(outcome.result_bytes)};
+}
+
+std::string with_detail(std::string sentence, std::string_view detail) {
+  if (!detail.empty()) sentence.append(": ").append(clean_message(detail));
+  return sentence;
+}
+
+Verdict failure(std::string reason, std::string message, std::optional<std::int32_t> exit_code = {}) {
+  return {.reason = std::move(reason), .message = std::move(message), .exit_code = exit_code};
+}
+
+Verdict out_of_memory(std::int32_t exit_code) {
+  return failure(std::string(kOutOfMemoryReason), "killed for lack of memory; the container's memory limit was reached",
+                 exit_code);
+}
+
+std::string exit_text(std::int32_t exit_code) {
+  return "exit code " + std::to_string(exit_code);
+}
+
+// A report of failure in the words of a status.
+Verdict failure_of(const Outcome& outcome) {
+  switch (outcome.kind) {
+    case Outcome::Kind::kOom:
+      return out_of_memory(outcome.exit_code);
+    case Outcome::Kind::kSignal:
+      return failure("Killed", with_detail("killed by " + signal_text(outcome.signal), outcome.message),
+                     outcome.exit_code);
+    case Outcome::Kind::kInvalidResult:
+      return failure("InvalidResult", with_detail("the result is not valid", outcome.message), outcome.exit_code);
+    case Outcome::Kind::kSealFailed:
+      return failure("NotSealed", with_detail("the outputs could not be sealed", outcome.message), outcome.exit_code);
+    case Outcome::Kind::kExecFailed:
+      return failure("CommandNotStarted", with_detail("the command could not be started", outcome.message));
+    case Outcome::Kind::kClaimLost:
+      return failure(std::string(kClosedReason), "the attempt was closed before its application could start");
+    case Outcome::Kind::kExit:
+    case Outcome::Kind::kOk:
+      break;
+  }
+  return failure("NonZeroExit", with_detail(exit_text(outcome.exit_code), outcome.message), outcome.exit_code);
+}
+
+Verdict success_of(const Outcome& outcome) {
+  Verdict verdict;
+  verdict.succeeded = true;
+  verdict.reason = "Completed";
+  verdict.message = "exit code 0 after " + duration_text(std::chrono::milliseconds(outcome.duration_ms));
+  verdict.exit_code = 0;
+  verdict.artifacts = artifacts_of(outcome);
+  return verdict;
+}
+
+Verdict verdict_of(const Outcome& outcome) {
+  Verdict verdict = outcome.kind == Outcome::Kind::kOk ? success_of(outcome) : failure_of(outcome);
+  verdict.claimed = outcome.kind != Outcome::Kind::kClaimLost;
+  return verdict;
+}
+
+// The manifest that the attempt's own runner wrote; null if there is none to be trusted.
+const Manifest* manifest_of(const AttemptFiles& files, std::string_view pod_uid) {
+  if (!files.manifest || !files.manifest->has_value()) return nullptr;
+  const Manifest& manifest = **files.manifest;
+  return manifest.pod_uid == pod_uid ? &manifest : nullptr;
+}
+
+bool claimed_by_runner(const AttemptFiles& files) {
+  return files.claim && files.claim->by != Claim::By::kController;
+}
+
+bool is_terminal_phase(const kube::Pod& pod) {
+  return pod.phase == "Succeeded" || pod.phase == "Failed";
+}
+
+bool is_disrupted(const kube::Pod& pod) {
+  const kube::PodCondition* condition = pod.condition("DisruptionTarget");
+  return condition != nullptr && condition->status == "True";
+}
+
+// What the runner's own exit codes mean when no report came with them (docs/interfaces.md). An application may use
+// the same numbers, but then there is a report.
+Verdict failure_without_report(const kube::ContainerTerminated& end) {
+  const std::string_view detail = end.message;
+  // The container never began: the message is the container runtime's.
+  if (end.reason == "StartError" || end.reason == "ContainerCannotRun") {
+    return failure(end.reason, with_detail("the container could not be started", detail));
+  }
+  switch (end.exit_code) {
+    case 122:
+      return failure("NotSealed", "the outputs could not be sealed", end.exit_code);
+    case 123:
+      return failure("CommandNotStarted", "the command could not be started");
+    case 124:
+      return failure("InvalidResult", "the result is not valid", end.exit_code);
+    case 125:
+      return failure("RunnerFailed", "the runner itself failed; the logs may say more", end.exit_code);
+    default:
+      break;
+  }
+  if (end.exit_code > 128 && end.exit_code <= 128 + 64) {
+    return failure("Killed", "killed by " + signal_text(end.exit_code - 128) + " before it could report",
+                   end.exit_code);
+  }
+  return failure("NonZeroExit", exit_text(end.exit_code) + ", without a report", end.exit_code);
+}
+
+// `main` ended and the kubelet saw how.
+std::optional<Verdict> judge_end(const kube::Pod& pod, const kube::ContainerTerminated& end,
+                                 const AttemptFiles* files) {
+  const auto report = artifacts::decode_outcome(end.message);
+  const bool lost_claim =
+      report ? report->kind == Outcome::Kind::kClaimLost : end.message.empty() && end.exit_code == 121;
+  if (lost_claim && end.exit_code != 0) {
+    // Somebody else holds the attempt: the controller that closed it, or the runner of another pod of its name.
+    if (files == nullptr) return std::nullopt;
+    return judge_files(*files);
+  }
+  if (end.exit_code != 0 && end.reason == kOutOfMemoryReason) return out_of_memory(end.exit_code);
+  if (report) {
+    if (end.exit_code == 0 || report->kind != Outcome::Kind::kOk) return verdict_of(*report);
+    return failure("RunnerFailed", "reported success, but the container ended with " + exit_text(end.exit_code),
+                   end.exit_code);
+  }
+  if (end.exit_code != 0) return failure_without_report(end);
+  if (files == nullptr) return std::nullopt;
+  if (const Manifest* manifest = manifest_of(*files, pod.meta.uid)) return verdict_of(manifest->outcome);
+  return failure("NotSealed", "ended with exit code 0, but there is no record of sealed outputs", 0);
+}
+
+// The pod is over and nobody saw how `main` ended: evicted, node lost, refused by the kubelet.
+std::optional<Verdict> judge_without_end(const kube::Pod& pod, const AttemptFiles* files) {
+  if (files == nullptr) return std::nullopt;
+  if (const Manifest* manifest = manifest_of(*files, pod.meta.uid)) return verdict_of(manifest->outcome);
+  // The kubelet's words for a pod that filled more of its node's disk than it may; for a node short of disk they
+  // differ.
+  if (pod.reason == "Evicted" && pod.message.find("EmptyDir volume \"vbrain-work\"") != std::string::npos) {
+    return failure("OutputTooLarge", with_detail("wrote more than it may", pod.message));
+  }
+  return failure(clean_reason(pod.reason, "PodFailed"), with_detail("the pod failed", pod.message));
+}
+
+// The usual way of a pod to its start; none of these is worth a word in a status.
+bool is_usual_wait(std::string_view reason) {
+  return reason.empty() || reason == "ContainerCreating" || reason == "PodInitializing";
+}
+
+void note_waiting(const kube::ContainerStatus& container, PodView& view) {
+  if (!container.waiting || is_usual_wait(container.waiting_reason) || !view.waiting_reason.empty()) return;
+  view.waiting_reason = clean_reason(container.waiting_reason, "Waiting");
+  view.waiting_message = clean_message(container.waiting_message);
+}
+
+}  // namespace
+
+PodView look_at(const kube::Pod& pod) {
+  PodView view;
+  view.stopping = pod.meta.deletion_timestamp.has_value();
+  const kube::ContainerStatus* main = pod.container(kMainContainer);
+  if (is_terminal_phase(pod) || (main != nullptr && main->terminated)) {
+    view.stage = Stage::kEnded;
+    view.others_running =
+        !is_terminal_phase(pod) && std::ranges::any_of(pod.containers, [](const kube::ContainerStatus& container) {
+          return container.name != kMainContainer && !container.terminated;
+        });
+    return view;
+  }
+  if (main != nullptr && main->running_since) {
+    view.stage = Stage::kRunning;
+    view.running_since = main->running_since;
+    return view;
+  }
+  if (const auto* scheduled = pod.condition("PodScheduled");
+      scheduled != nullptr && scheduled->status == "False" && !scheduled->reason.empty()) {
+    view.waiting_reason = clean_reason(scheduled->reason, "Unschedulable");
+    view.waiting_message = clean_message(scheduled->message);
+  }
+  for (const auto& container : pod.init_containers) note_waiting(container, view);
+  for (const auto& container : pod.containers) note_waiting(container, view);
+  return view;
+}
+
+bool is_hopeless_wait(std::string_view waiting_reason) {
+  constexpr std::array<std::string_view, 2> kHopeless = {"InvalidImageName", "ErrImageNeverPull"};
+  return std::ranges::find(kHopeless, waiting_reason) != kHopeless.end();
+}
+
+std::optional<Verdict> judge_pod(const kube::Pod& pod, const AttemptFiles* files) {
+  const kube::ContainerStatus* main = pod.container(kMainContainer);
+  std::optional<Verdict> verdict;
+  // ContainerStatusUnknown: the kubelet came back and did not find the container; its 137 is invented.
+  if (main != nullptr && main->terminated && main->terminated->reason != "ContainerStatusUnknown") {
+    verdict = judge_end(pod, *main->terminated, files);
+  } else {
+    verdict = judge_without_end(pod, files);
+  }
+  if (verdict && !verdict->succeeded && is_disrupted(pod)) verdict->disrupted = true;
+  return verdict;
+}
+
+std::optional<Verdict> judge_files(const AttemptFiles& files) {
+  if (!files.claim) return std::nullopt;
+  if (claimed_by_runner(files)) {
+    if (const Manifest* manifest = manifest_of(files, files.claim->pod_uid)) return verdict_of(manifest->outcome);
+    return std::nullopt;
+  }
+  return failure(std::string(kClosedReason), "the attempt was closed before its application could start");
+}
+
+}  // namespace vbrain::controller

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "artifacts/records/claim.hpp"
+#include "artifacts/records/manifest.hpp"
+#include "base/result.hpp"
+#include "job/job.hpp"
+#include "kube/api/pod.hpp"
+
+namespace vbrain::controller {
+
+// What the volume holds of one attempt.
+struct AttemptFiles {
+  std::optional<artifacts::Claim> claim;
+  // An error is a manifest that can't be read as one.
+  std::optional<Result<artifacts::Manifest, std::string>> manifest;
+};
+
+// How an attempt ended.
+struct Verdict {
+  bool succeeded = false;
+  std::string reason;
+  std::string message;
+  std::optional<std::int32_t> exit_code = {};  // of the application; absent if it never ran or nobody knows
+  std::optional<job::Artifacts> artifacts = {};
+  bool disrupted = false;  // by the cluster: does not count against backoffLimit
+  bool hopeless = false;   // another attempt would end the same way
+  bool claimed = false;    // the attempt's own runner reported, so that it holds the claim and nobody else can start
+};
+
+// The reason of an attempt that the controller closed before a runner claimed it.
+inline constexpr std::string_view kClosedReason = "NotStarted";
+inline constexpr std::string_view kOutOfMemoryReason = "OOMKilled";
+
+// What a pod tells about its attempt, reduced to what rules ask.
+struct PodView {
+  enum class Stage {
+    kPending,  // `main` has not started; waiting_* say why, if it is not just the usual way
+    kRunning,
+    kEnded,  // `main` will not run any more, by the kubelet's word
+  };
+  Stage stage = Stage::kPending;
+  bool stopping = false;        // marked for deletion
+  bool others_running = false;  // ended, but other containers of the pod are not
+  std::string waiting_reason;   // empty while the kubelet is at its usual work
+  std::string waiting_message;
+  std::optional<base::TimePoint> running_since;
+};
+
+PodView look_at(const kube::Pod& pod);
+
+// The image will never be there and no retry of the kubelet changes it.
+bool is_hopeless_wait(std::string_view waiting_reason);
+
+// Judges an attempt whose pod is at Stage::kEnded. Nothing when the pod alone does not tell and `files` is null: read
+// them and ask again. Termination message and manifest are hostile; success needs the kubelet's exit code 0 and a
+// report that the outputs are sealed. With `files`, nothing means: the runner had claimed, left no manifest, and its
+// container's end is not known: it may still run somewhere. Pure.
+std::optional<Verdict> judge_pod(const kube::Pod& pod, const AttemptFiles* files);
+
+// The same for an attempt whose pod is gone. Nothing: the runner claimed it and left no manifest (yet), or nobody has
+// claimed it (close it first).
+std::optional<Verdict> judge_files(const AttemptFiles& files);
+
+}  // namespace vbrain::controller

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "controller/planning/action.hpp"
+#include "controller/planning/snapshot.hpp"
+
+namespace vbrain::controller {
+
+// What to do about a job now, in order, and when to look again although nothing has changed. After the actions the
+// snapshot is brought up to date and planned anew, until no action is left: every step starts from what is durable,
+// so a crash between any two leaves nothing that a fresh start would not find.
+struct Plan {
+  std::vector<Action> actions;
+  std::optional<std::chrono::milliseconds> requeue_after;
+
+  static Plan of(Action action) {
+    Plan plan;
+    plan.actions.emplace_back(std::move(action));
+    return plan;
+  }
+  // Look again after `delay` at the latest.
+  void wake_after(std::chrono::milliseconds delay) {
+    requeue_after = std::min(requeue_after.value_or(delay), std::max(delay, std::chrono::milliseconds(1)));
+  }
+};
+
+// The heart: what a job needs next. No I/O, no clock, no globals, no logging.
+Plan plan(const Snapshot& snapshot);
+
+// Its parts, each for jobs in one situation.
+Plan plan_deletion(const Snapshot& snapshot);  // the Job is marked for deletion
+Plan plan_ended(const Snapshot& snapshot);     // Finished or Failed
+Plan plan_queued(const Snapshot& snapshot);    // no attempt claimed yet
+Plan plan_attempt(const Snapshot& snapshot);   // an attempt is under way
+
+}  // namespace vbrain::controller

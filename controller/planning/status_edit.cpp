@@ -1,0 +1,218 @@
+#include "controller/planning/status_edit.hpp"
+
+#include <algorithm>
+
+#include "controller/planning/memory_growth.hpp"
+#include "controller/planning/wording.hpp"
+#include "job/names.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+constexpr std::size_t kHistoryLimit = 10;
+
+job::JobStatus present(const Snapshot& snapshot) {
+  job::JobStatus status = snapshot.job.status;
+  status.observed_generation = snapshot.job.meta.generation;
+  return status;
+}
+
+void set_condition(job::JobStatus& status, const Snapshot& snapshot, std::string_view type, bool holds,
+                   std::string_view reason, std::string_view message) {
+  status.set_condition({.type = std::string(type),
+                        .status = holds ? "True" : "False",
+                        .reason = std::string(reason),
+                        .message = std::string(message),
+                        .last_transition_time = snapshot.now,
+                        .observed_generation = snapshot.job.meta.generation});
+}
+
+void claim(job::JobStatus& status, const Snapshot& snapshot) {
+  ++status.attempts;
+  status.phase = job::Phase::kStarted;
+  // Named once it was made, in whatever is written next.
+  status.pod_name.clear();
+  status.node_name.clear();
+  status.exit_code.reset();
+  if (snapshot.application) status.application_generation = snapshot.application->meta.generation;
+  if (status.condition("Suspended") != nullptr) {
+    set_condition(status, snapshot, "Suspended", false, "Resumed", "");
+  }
+}
+
+void record(job::JobStatus& status, const Snapshot& snapshot, const AttemptEnd& end) {
+  job::AttemptRecord entry;
+  entry.attempt = status.attempts;
+  entry.pod_uid = end.pod_uid;
+  entry.node_name = end.node_name;
+  entry.start_time = attempt_start(snapshot);
+  entry.completion_time = snapshot.now;
+  entry.exit_code = end.verdict.exit_code;
+  entry.reason = end.verdict.reason;
+  entry.message = end.verdict.message;
+  if (snapshot.application) entry.memory_limit = memory_limit_of_attempt(*snapshot.application, status);
+  auto& history = status.attempt_history;
+  std::erase_if(history, [&](const job::AttemptRecord& old) { return old.attempt == entry.attempt; });
+  history.push_back(std::move(entry));
+  if (history.size() > kHistoryLimit) history.erase(history.begin(), history.end() - kHistoryLimit);
+  if (end.verdict.disrupted) ++status.disruptions;
+}
+
+std::chrono::milliseconds backoff_after(const Rules& rules, int failures) {
+  std::chrono::milliseconds delay = rules.retry_backoff;
+  for (int i = 1; i < failures && delay < rules.max_retry_backoff; ++i) delay *= 2;
+  return std::min(delay, rules.max_retry_backoff);
+}
+
+WriteStatus finish(job::JobStatus status, const Snapshot& snapshot, bool succeeded) {
+  status.phase = succeeded ? job::Phase::kFinished : job::Phase::kFailed;
+  status.completion_time = snapshot.now;
+  status.next_attempt_time.reset();
+  const base::TimePoint start = status.start_time.value_or(snapshot.now);
+  status.duration = job::format_duration(snapshot.now - start);
+  set_condition(status, snapshot, succeeded ? "Complete" : "Failed", true, status.reason, status.message);
+  Notice notice{
+      .warning = !succeeded, .reason = status.reason, .note = status.message, .action = succeeded ? "Finish" : "Fail"};
+  return {.status = std::move(status), .notice = std::move(notice)};
+}
+
+}  // namespace
+
+base::TimePoint attempt_start(const Snapshot& snapshot) {
+  const job::JobStatus& status = snapshot.job.status;
+  // The write that claims an attempt after the first is the one that records the end of the attempt before. The job's
+  // own start is later only after a suspension.
+  for (const job::AttemptRecord& record : status.attempt_history) {
+    if (record.attempt == status.attempts - 1 && record.completion_time) {
+      return std::max({*record.completion_time, status.next_attempt_time.value_or(*record.completion_time),
+                       status.start_time.value_or(*record.completion_time)});
+    }
+  }
+  return status.start_time.value_or(snapshot.now);
+}
+
+job::JobStatus with_reason(const Snapshot& snapshot, std::string_view reason, std::string_view message,
+                           std::string_view node) {
+  job::JobStatus status = present(snapshot);
+  status.reason = reason;
+  status.message = message;
+  if (snapshot.pod_of(status.attempts) != nullptr) {
+    status.pod_name = job::pod_name(snapshot.job.meta.name, status.attempts);
+  }
+  if (!node.empty()) status.node_name = node;
+  const bool suspended = snapshot.job.spec.suspend;
+  if (suspended || status.condition("Suspended") != nullptr) {
+    set_condition(status, snapshot, "Suspended", suspended, suspended ? "Suspended" : "Resumed", "");
+  }
+  return status;
+}
+
+job::JobStatus with_suspension(const Snapshot& snapshot) {
+  return with_reason(snapshot, kSuspendedReason, "held until spec.suspend is false");
+}
+
+job::JobStatus with_resumption(const Snapshot& snapshot) {
+  const std::string attempt = "attempt " + std::to_string(snapshot.job.status.attempts);
+  const bool is_first = snapshot.job.status.attempts == 1;
+  job::JobStatus status = with_reason(snapshot, is_first ? "Starting" : "Retrying",
+                                      is_first ? attempt + " is on its way to a node" : attempt + " follows");
+  status.start_time = snapshot.now;
+  return status;
+}
+
+job::JobStatus with_first_attempt(const Snapshot& snapshot) {
+  job::JobStatus status = present(snapshot);
+  claim(status, snapshot);
+  if (!status.start_time) status.start_time = snapshot.now;
+  status.reason = "Starting";
+  status.message = "attempt " + std::to_string(status.attempts) + " is on its way to a node";
+  return status;
+}
+
+job::JobStatus with_attempt_found(const Snapshot& snapshot, int newest) {
+  job::JobStatus status = present(snapshot);
+  status.attempts = newest - 1;
+  claim(status, snapshot);
+  status.next_attempt_time.reset();
+  status.reason = "Recovering";
+  status.message = "the volume tells of attempt " + std::to_string(newest) + ", begun before this resource was made";
+  return status;
+}
+
+job::JobStatus with_recorded_end(const Snapshot& snapshot, const job::JobStatus& record) {
+  job::JobStatus status = record;
+  status.observed_generation = snapshot.job.meta.generation;
+  status.attempts = std::max(status.attempts, snapshot.job.status.attempts);
+  return status;
+}
+
+job::JobStatus with_next_attempt(const Snapshot& snapshot, const AttemptEnd& end) {
+  job::JobStatus status = present(snapshot);
+  const int ended = status.attempts;
+  record(status, snapshot, end);
+  claim(status, snapshot);
+  status.next_attempt_time.reset();
+  status.reason = "Retrying";
+  status.message = "attempt " + std::to_string(ended) + " failed (" + end.verdict.message + "); attempt " +
+                   std::to_string(status.attempts) + " follows";
+  if (end.verdict.reason == kOutOfMemoryReason && snapshot.application) {
+    const std::string memory = memory_limit_of_attempt(*snapshot.application, status);
+    if (memory != status.attempt_history.back().memory_limit) status.message += " with " + memory + " of memory";
+  }
+  if (!end.verdict.disrupted) {
+    const int failures = std::max(1, ended - static_cast<int>(status.disruptions));
+    status.next_attempt_time = snapshot.now + backoff_after(snapshot.rules, failures);
+    status.message += " at " + base::format_rfc3339_seconds(*status.next_attempt_time);
+  }
+  return status;
+}
+
+WriteStatus with_end(const Snapshot& snapshot, const AttemptEnd& end) {
+  job::JobStatus status = present(snapshot);
+  record(status, snapshot, end);
+  const Verdict& verdict = end.verdict;
+  status.reason = verdict.reason;
+  status.message = verdict.message;
+  if (!verdict.succeeded && status.attempts > 1) {
+    status.message += " (attempt " + std::to_string(status.attempts) + ")";
+  }
+  if (!end.pod_uid.empty()) status.pod_name = job::pod_name(snapshot.job.meta.name, status.attempts);
+  if (!end.node_name.empty()) status.node_name = end.node_name;
+  status.exit_code = verdict.exit_code;
+  if (verdict.succeeded) {
+    status.accepted_attempt = status.attempts;
+    status.artifacts = verdict.artifacts;
+  }
+  return finish(std::move(status), snapshot, verdict.succeeded);
+}
+
+job::JobStatus bare_facts(const job::JobStatus& status) {
+  job::JobStatus bare;
+  bare.observed_generation = status.observed_generation;
+  bare.phase = status.phase;
+  bare.reason = clean_reason(status.reason, "Unknown");
+  bare.message = "the details were refused by the API server";
+  bare.attempts = status.attempts;
+  bare.accepted_attempt = status.accepted_attempt;
+  bare.artifacts = status.artifacts;
+  bare.disruptions = status.disruptions;
+  bare.start_time = status.start_time;
+  bare.completion_time = status.completion_time;
+  bare.exit_code = status.exit_code;
+  for (const kube::Condition& condition : status.conditions) {
+    if (condition.type != "Complete" && condition.type != "Failed") continue;
+    bare.conditions.push_back(condition);
+    bare.conditions.back().reason = bare.reason;
+    bare.conditions.back().message.clear();
+  }
+  return bare;
+}
+
+WriteStatus with_end_unstarted(const Snapshot& snapshot, std::string_view reason, std::string_view message) {
+  job::JobStatus status = present(snapshot);
+  status.reason = reason;
+  status.message = message;
+  return finish(std::move(status), snapshot, false);
+}
+
+}  // namespace vbrain::controller

@@ -1,0 +1,55 @@
+#include "controller/planning/wording.hpp"
+
+#include <cstring>
+
+#include "job/job.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+constexpr std::size_t kMessageLimit = 1024;
+constexpr std::size_t kReasonLimit = 128;
+
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_word_part(char c) {
+  return is_letter(c) || (c >= '0' && c <= '9') || c == '_';
+}
+bool is_continuation(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
+
+}  // namespace
+
+std::string clean_message(std::string_view text) {
+  std::size_t length = std::min(text.size(), kMessageLimit);
+  while (length > 0 && length < text.size() && is_continuation(text[length])) --length;
+  std::string clean(text.substr(0, length));
+  for (char& c : clean) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return clean;
+}
+
+std::string clean_reason(std::string_view reason, std::string_view fallback) {
+  bool fits =
+      !reason.empty() && reason.size() <= kReasonLimit && is_letter(reason.front()) && is_word_part(reason.back());
+  for (const char c : reason) fits = fits && (is_word_part(c) || c == ',' || c == ':');
+  return std::string(fits ? reason : fallback);
+}
+
+std::string signal_text(int signal) {
+  std::string text = "signal " + std::to_string(signal);
+  if (const char* name = sigabbrev_np(signal)) text += std::string(" (SIG") + name + ")";
+  return text;
+}
+
+std::string duration_text(std::chrono::milliseconds duration) {
+  std::string text = job::format_duration(duration);
+  // "1.2s" reads better in a sentence with a space; longer ones are compound.
+  if (duration < std::chrono::minutes(1) && !text.empty() && text.back() == 's') text.insert(text.size() - 1, " ");
+  return text;
+}
+
+}  // namespace vbrain::controller

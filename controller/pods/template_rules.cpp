@@ -1,0 +1,185 @@
+#include "controller/pods/template_rules.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace vbrain::controller {
+namespace {
+
+using nlohmann::json;
+using Fault = std::optional<std::string>;
+
+const json& member(const json& object, std::string_view key) {
+  static const json kNothing;
+  if (!object.is_object()) return kNothing;
+  const auto found = object.find(key);
+  return found == object.end() ? kNothing : *found;
+}
+
+std::string text(const json& object, std::string_view key) {
+  const json& value = member(object, key);
+  return value.is_string() ? value.get<std::string>() : std::string{};
+}
+
+bool is_true(const json& value) {
+  return value.is_boolean() && value.get<bool>();
+}
+
+std::string sentence(std::initializer_list<std::string_view> parts) {
+  std::string whole;
+  for (const std::string_view part : parts) whole += part;
+  return whole;
+}
+
+// The items of a list, or none when the key is absent; a fault when it is no list of objects.
+Fault each(const json& object, std::string_view key, auto&& check) {
+  const json& list = member(object, key);
+  if (list.is_null()) return {};
+  if (!list.is_array()) return sentence({key, " is not a list"});
+  for (const json& item : list) {
+    if (!item.is_object()) return sentence({key, " holds something that is not an object"});
+    if (Fault fault = check(item)) return fault;
+  }
+  return {};
+}
+
+Fault check_secret(const std::string& name, std::string_view where, const TemplateLimits& limits) {
+  if (std::ranges::find(limits.allowed_secrets, name) != limits.allowed_secrets.end()) return {};
+  return sentence({where, " uses Secret '", name, "', which is not among the allowed ones"});
+}
+
+Fault check_host_access(const json& spec) {
+  for (const char* key : {"hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"}) {
+    if (is_true(member(spec, key))) return sentence({key, " is not allowed"});
+  }
+  for (const char* key : {"fsGroup", "fsGroupChangePolicy"}) {
+    if (!member(member(spec, "securityContext"), key).is_null()) {
+      return sentence({"securityContext.", key, " is not allowed: it would change the owner of the shared volume"});
+    }
+  }
+  if (!member(spec, "ephemeralContainers").is_null()) return "ephemeralContainers is not allowed";
+  return {};
+}
+
+Fault check_projected(const json& volume, const std::string& where, const TemplateLimits& limits) {
+  return each(member(volume, "projected"), "sources", [&](const json& source) -> Fault {
+    if (!member(source, "serviceAccountToken").is_null()) return sentence({where, " asks for a service-account token"});
+    if (const json& secret = member(source, "secret"); !secret.is_null()) {
+      return check_secret(text(secret, "name"), where, limits);
+    }
+    return {};
+  });
+}
+
+// The kinds that Pod Security `restricted` admits; any other reaches for the host or for a disk of its own.
+constexpr std::array<std::string_view, 8> kVolumeKinds = {
+    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"};
+
+Fault check_volume(const json& volume, const TemplateLimits& limits) {
+  const std::string name = text(volume, "name");
+  const std::string where = sentence({"volume '", name, "'"});
+  if (name.starts_with(kVolumePrefix)) return sentence({where, ": names beginning with vbrain- are taken"});
+  for (const auto& [key, value] : volume.items()) {
+    if (key == "name" || value.is_null()) continue;
+    if (std::ranges::find(kVolumeKinds, key) == kVolumeKinds.end())
+      return sentence({where, ": ", key, " is not allowed"});
+  }
+  if (text(member(volume, "persistentVolumeClaim"), "claimName") == limits.volume_claim) {
+    return sentence({where, " mounts the shared claim '", limits.volume_claim, "'"});
+  }
+  const json& claim_spec = member(member(member(volume, "ephemeral"), "volumeClaimTemplate"), "spec");
+  for (const char* key : {"dataSource", "dataSourceRef"}) {
+    if (text(member(claim_spec, key), "name") == limits.volume_claim) {
+      return sentence({where, " copies the shared claim '", limits.volume_claim, "'"});
+    }
+  }
+  if (const json& secret = member(volume, "secret"); !secret.is_null()) {
+    if (Fault fault = check_secret(text(secret, "secretName"), where, limits)) return fault;
+  }
+  if (const json& secret = member(member(volume, "csi"), "nodePublishSecretRef"); !secret.is_null()) {
+    if (Fault fault = check_secret(text(secret, "name"), where, limits)) return fault;
+  }
+  return check_projected(volume, where, limits);
+}
+
+bool lies_below_mount_root(std::string path) {
+  // "//vbrain/./x" is a spelling of the same place.
+  std::string plain;
+  for (std::size_t i = 0; i < path.size();) {
+    const std::size_t end = std::min(path.find('/', i), path.size());
+    const std::string part = path.substr(i, end - i);
+    if (part == "..") return true;
+    if (!part.empty() && part != ".") plain += "/" + part;
+    i = end + 1;
+  }
+  return plain == kMountRoot || plain.starts_with(std::string(kMountRoot) + "/");
+}
+
+Fault check_container(const json& container, const TemplateLimits& limits) {
+  const std::string where = sentence({"container '", text(container, "name"), "'"});
+  if (is_true(member(member(container, "securityContext"), "privileged"))) return sentence({where, " is privileged"});
+  if (Fault fault = each(container, "volumeMounts", [&](const json& mount) -> Fault {
+        // We add ours to the pod: the shared one, mounted by its name, would show the files of all tenants.
+        if (const std::string volume = text(mount, "name"); volume.starts_with(kVolumePrefix)) {
+          return sentence({where, " mounts '", volume, "': volumes beginning with vbrain- are not the template's"});
+        }
+        if (lies_below_mount_root(text(mount, "mountPath"))) {
+          return sentence({where, " mounts something at or below /vbrain"});
+        }
+        return {};
+      })) {
+    return fault;
+  }
+  if (Fault fault = each(container, "env", [&](const json& entry) -> Fault {
+        const json& secret = member(member(entry, "valueFrom"), "secretKeyRef");
+        return secret.is_null() ? Fault{} : check_secret(text(secret, "name"), where, limits);
+      })) {
+    return fault;
+  }
+  return each(container, "envFrom", [&](const json& entry) -> Fault {
+    const json& secret = member(entry, "secretRef");
+    return secret.is_null() ? Fault{} : check_secret(text(secret, "name"), where, limits);
+  });
+}
+
+bool is_list_of_strings(const json& value) {
+  return value.is_array() && std::ranges::all_of(value, [](const json& item) { return item.is_string(); });
+}
+
+Fault check_main(const json& spec) {
+  const json& containers = member(spec, "containers");
+  if (!containers.is_array()) return "it has no containers";
+  const auto is_main = [](const json& container) { return text(container, "name") == kMainContainer; };
+  if (std::ranges::count_if(containers, is_main) != 1) return "exactly one container must be called 'main'";
+  const json& main = *std::ranges::find_if(containers, is_main);
+  const json& command = member(main, "command");
+  if (!is_list_of_strings(command) || command.empty()) return "container 'main' must name its command";
+  const json& args = member(main, "args");
+  if (!args.is_null() && !is_list_of_strings(args)) return "args of container 'main' is not a list of strings";
+  return {};
+}
+
+}  // namespace
+
+std::optional<std::string> find_template_fault(const json& pod_template, const TemplateLimits& limits) {
+  const json& spec = member(pod_template, "spec");
+  if (!spec.is_object()) return "it has no spec";
+  if (Fault fault = check_host_access(spec)) return fault;
+  if (Fault fault = each(spec, "volumes", [&](const json& volume) { return check_volume(volume, limits); })) {
+    return fault;
+  }
+  if (Fault fault = each(spec, "imagePullSecrets", [&](const json& secret) {
+        return check_secret(text(secret, "name"), "imagePullSecrets", limits);
+      })) {
+    return fault;
+  }
+  for (const char* key : {"initContainers", "containers"}) {
+    if (Fault fault = each(spec, key, [&](const json& container) { return check_container(container, limits); })) {
+      return fault;
+    }
+  }
+  return check_main(spec);
+}
+
+}  // namespace vbrain::controller

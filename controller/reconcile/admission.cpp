@@ -1,0 +1,171 @@
+#include "controller/reconcile/admission.hpp"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <utility>
+
+namespace vbrain::controller {
+namespace {
+
+using Standing = job::AdmissionLine::Standing;
+
+std::string wait_message(const job::AdmissionLine::Usage& usage, const std::string& whose) {
+  return "waiting: " + std::to_string(usage.used) + " of " + std::to_string(usage.limit.value_or(0)) + " jobs of " +
+         whose + " are under way";
+}
+
+job::Tenant tenant_of_spec(const job::JobSpec& spec) {
+  return {spec.organization_id, spec.application_id, spec.client_id};
+}
+
+// Of several objects for the same name the oldest counts.
+template <class T>
+std::shared_ptr<const T> oldest(const std::vector<std::shared_ptr<const T>>& objects) {
+  if (objects.empty()) return nullptr;
+  return *std::ranges::min_element(
+      objects, {}, [](const auto& object) { return std::pair(object->meta.creation_timestamp, object->meta.name); });
+}
+
+}  // namespace
+
+std::string tenant_key(const std::string& organization, const std::string& application, const std::string& client) {
+  return organization + '\n' + application + '\n' + client;
+}
+
+std::string tenant_key(const job::Client& client) {
+  return tenant_key(client.organization_id, client.application_id, client.client_id);
+}
+
+std::shared_ptr<const job::Application> find_application(const kube::Cache<job::Application>& applications,
+                                                         const std::string& id) {
+  return oldest<job::Application>(applications.by_index(kApplicationsById, id));
+}
+
+bool same_but_for_places(const job::Application& left, const job::Application& right) {
+  const auto rest = [](const job::Application& a) {
+    return std::tie(a.application_id, a.organizations, a.template_json, a.backoff_limit, a.active_deadline_seconds,
+                    a.pre_running_deadline_seconds, a.ttl_seconds_after_finished, a.memory_growth_factor,
+                    a.memory_growth_limit, a.output_limit, a.params_schema, a.result_schema);
+  };
+  return rest(left) == rest(right);
+}
+
+Admission::Admission(Caches caches, Wake wake, base::Metrics& metrics)
+    : caches_(caches),
+      wake_(std::move(wake)),
+      waiting_(metrics.gauge("vbrain_jobs_waiting", "Jobs that wait for a place under a maxConcurrentJobs.")),
+      under_way_(metrics.gauge("vbrain_jobs_under_way", "Jobs that hold a place: begun, not ended.")) {}
+
+// Read anew at each observation, under the mutex: whoever looks last has seen the newest.
+job::ConcurrencyLimits Admission::limits_of(const job::Tenant& tenant) const {
+  job::ConcurrencyLimits limits;
+  const auto application = find_application(caches_.applications, tenant.application);
+  limits.open = application != nullptr && application->open_to(tenant.organization);
+  if (application != nullptr) limits.application = application->max_concurrent_jobs;
+  const auto client = oldest<job::Client>(
+      caches_.clients.by_index(kClientsByTenant, tenant_key(tenant.organization, tenant.application, tenant.client)));
+  if (client != nullptr) limits.client = client->max_concurrent_jobs;
+  return limits;
+}
+
+void Admission::begin() {
+  const std::lock_guard lock(mutex_);
+  line_.clear();
+  counting_ = true;
+  // All, before the first may begin: who is under way counts, and who waits has his place in the order. A change that
+  // comes meanwhile waits for the mutex.
+  for (const auto& job : caches_.jobs.list()) line_.observe(*job, limits_of(tenant_of_spec(job->spec)));
+  wake_admitted();
+}
+
+void Admission::end() {
+  const std::lock_guard lock(mutex_);
+  counting_ = false;
+  line_.clear();
+  wake_admitted();
+}
+
+void Admission::wake_admitted(const std::string& but) {
+  for (const std::string& job : line_.admit()) {
+    if (job != but) wake_(job);
+  }
+  waiting_.Set(static_cast<double>(line_.waiting()));
+  under_way_.Set(static_cast<double>(line_.holding()));
+}
+
+void Admission::on_job_change(const kube::Change<job::Job>& change) {
+  const std::lock_guard lock(mutex_);
+  if (!counting_) return;
+  if (change.now) {
+    line_.observe(*change.now, limits_of(tenant_of_spec(change.now->spec)));
+  } else {
+    line_.forget(change.old->meta.name, change.old->meta.uid);
+  }
+  wake_admitted();
+}
+
+void Admission::on_application_change(const kube::Change<job::Application>& change) {
+  std::set<std::string> ids;
+  for (const auto& application : {change.old, change.now}) {
+    if (application) ids.insert(application->application_id);
+  }
+  const std::lock_guard lock(mutex_);
+  // All its tenants, before the first place is given: the order is among all of them.
+  for (const std::string& id : ids) {
+    for (const job::Tenant& tenant : line_.tenants_of(id)) line_.set_limits(tenant, limits_of(tenant));
+  }
+  wake_admitted();
+}
+
+void Admission::on_client_change(const kube::Change<job::Client>& change) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& client : {change.old, change.now}) {
+    if (!client) continue;
+    const job::Tenant tenant{client->organization_id, client->application_id, client->client_id};
+    line_.set_limits(tenant, limits_of(tenant));
+  }
+  wake_admitted();
+}
+
+Turn Admission::look(const job::Job& job) {
+  const std::lock_guard lock(mutex_);
+  if (!counting_) return {.may_begin = false, .why_not = {}};
+  line_.observe(job, limits_of(tenant_of_spec(job.spec)));
+  wake_admitted(job.meta.name);
+  return turn_of(job);
+}
+
+Turn Admission::turn_of(const job::Job& job) const {
+  switch (line_.standing(job.meta.name)) {
+    case Standing::kAdmitted:
+    case Standing::kUnderWay:
+      return {};
+    case Standing::kWaitsForClient:
+      return {.may_begin = false,
+              .why_not =
+                  wait_message(line_.usage_of_client(tenant_of_spec(job.spec)), "client '" + job.spec.client_id + "'")};
+    case Standing::kWaitsForApplication:
+      return {.may_begin = false,
+              .why_not = wait_message(line_.usage_of_application(job.spec.application_id),
+                                      "application '" + job.spec.application_id + "'")};
+    case Standing::kAside:
+    case Standing::kUnknown:
+      break;
+  }
+  return {.may_begin = false, .why_not = {}};
+}
+
+void Admission::forget(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  line_.forget(job);
+  wake_admitted();
+}
+
+void Admission::give_back(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  line_.give_back(job);
+  wake_admitted();
+}
+
+}  // namespace vbrain::controller

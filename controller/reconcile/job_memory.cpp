@@ -1,0 +1,175 @@
+#include "controller/reconcile/job_memory.hpp"
+
+#include <algorithm>
+
+#include "job/names.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+// A pod that we made and the watch does not show for so long was made and deleted unseen.
+constexpr std::chrono::seconds kUnseenLimit{30};
+
+std::chrono::milliseconds since(const std::optional<base::SteadyPoint>& start, base::SteadyPoint now) {
+  return start ? std::chrono::duration_cast<std::chrono::milliseconds>(now - *start) : std::chrono::milliseconds(0);
+}
+
+void begin_or_end(std::optional<base::SteadyPoint>& start, bool holds, base::SteadyPoint now) {
+  if (!holds) {
+    start.reset();
+  } else if (!start) {
+    start = now;
+  }
+}
+
+}  // namespace
+
+job::Job JobMemory::newest(const job::Job& cached) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[cached.meta.name];
+  if (entry.uid != cached.meta.uid) {
+    entry = {};
+    entry.uid = cached.meta.uid;
+  }
+  if (!entry.written) return cached;
+  if (entry.superseded.contains(cached.meta.resource_version)) return *entry.written;
+  // The watch has caught up: this is what we wrote, or newer.
+  entry.written.reset();
+  entry.superseded.clear();
+  return cached;
+}
+
+void JobMemory::forget(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  entries_.erase(job);
+}
+
+void JobMemory::note_write(const std::string& old_version, const job::Job& now) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[now.meta.name];
+  entry.superseded.insert(old_version);
+  entry.written = now;
+}
+
+void JobMemory::forget_writes(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(job);
+  if (found == entries_.end()) return;
+  found->second.written.reset();
+  found->second.superseded.clear();
+}
+
+void JobMemory::note_pods(const std::string& job, const std::vector<PodSighting>& pods, base::SteadyPoint now) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(job);
+  if (found == entries_.end()) return;
+  for (const PodSighting& sighting : pods) {
+    auto [slot, added] = found->second.pods.try_emplace(sighting.pod->meta.uid);
+    PodEntry& entry = slot->second;
+    if (added) {
+      entry.pod = sighting.pod;
+      entry.made = now;
+    }
+    entry.gone = entry.gone || sighting.gone;
+    entry.told_to_stop = entry.told_to_stop || sighting.pod->meta.deletion_timestamp.has_value();
+  }
+}
+
+void JobMemory::note_deleted(const std::string& job, std::shared_ptr<const kube::Pod> pod) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(job);
+  if (found == entries_.end()) return;
+  // One of an earlier Job of this name tells nothing of this one.
+  const kube::OwnerReference* owner = pod->meta.controller_owner();
+  if (owner == nullptr || owner->uid != found->second.uid) return;
+  PodEntry& entry = found->second.pods[pod->meta.uid];
+  entry.pod = std::move(pod);
+  entry.gone = true;
+}
+
+void JobMemory::note_archived(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = entries_.find(job); found != entries_.end()) found->second.archived = true;
+}
+
+bool JobMemory::archived(const std::string& job) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(job);
+  return found != entries_.end() && found->second.archived;
+}
+
+void JobMemory::note_removed(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = entries_.find(job); found != entries_.end()) found->second.removed = true;
+}
+
+bool JobMemory::removed(const std::string& job) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(job);
+  return found != entries_.end() && found->second.removed;
+}
+
+PodSighting JobMemory::sight(PodEntry& entry, base::SteadyPoint now) {
+  PodSighting sighting{.pod = entry.pod, .gone = entry.gone};
+  if (entry.told_to_stop && !entry.pod->meta.deletion_timestamp) {
+    auto marked = std::make_shared<kube::Pod>(*entry.pod);
+    marked->meta.deletion_timestamp = entry.pod->meta.creation_timestamp;
+    sighting.pod = std::move(marked);
+  }
+  const PodView view = look_at(*sighting.pod);
+  begin_or_end(entry.stopping, view.stopping, now);
+  begin_or_end(entry.running, view.stage == PodView::Stage::kRunning, now);
+  if (entry.waiting_reason != view.waiting_reason) entry.waiting.reset();
+  entry.waiting_reason = view.waiting_reason;
+  begin_or_end(entry.waiting, !view.waiting_reason.empty(), now);
+  const auto grace = std::chrono::seconds(sighting.pod->meta.deletion_grace_seconds);
+  sighting.stopping_for = std::max(since(entry.stopping, now) - grace, std::chrono::milliseconds(0));
+  sighting.running_for = since(entry.running, now);
+  sighting.waiting_for = since(entry.waiting, now);
+  return sighting;
+}
+
+std::vector<PodSighting> JobMemory::sightings(const job::Job& job,
+                                              const std::vector<std::shared_ptr<const kube::Pod>>& cached,
+                                              base::SteadyPoint now) {
+  const std::lock_guard lock(mutex_);
+  auto& pods = entries_[job.meta.name].pods;
+  for (auto& [uid, entry] : pods) entry.cached = false;
+  for (const auto& pod : cached) {
+    PodEntry& entry = pods[pod->meta.uid];
+    entry.pod = pod;
+    entry.cached = true;
+    // Deleted and cached at once: the deletion was told before the store had it, and this is an older look.
+  }
+  const std::string current = job::pod_name(job.meta.name, job.status.attempts);
+  std::erase_if(pods, [&](const auto& item) {
+    const PodEntry& entry = item.second;
+    if (entry.cached) return false;
+    // How the present attempt's pod went is asked until the attempt is recorded as over.
+    if (entry.gone) return entry.pod->meta.name != current || job::is_terminal(job.status.phase);
+    return now - entry.made > kUnseenLimit;
+  });
+  std::vector<PodSighting> all;
+  all.reserve(pods.size());
+  for (auto& [uid, entry] : pods) all.push_back(sight(entry, now));
+  return all;
+}
+
+std::chrono::milliseconds JobMemory::deleting_for(const std::string& job, base::SteadyPoint now) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[job];
+  begin_or_end(entry.deleting, true, now);
+  return since(entry.deleting, now);
+}
+
+std::chrono::milliseconds JobMemory::lost_for(const std::string& job, int attempt, base::SteadyPoint now) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[job];
+  if (entry.lost_attempt != attempt) {
+    entry.lost_attempt = attempt;
+    entry.lost_since = now;
+  }
+  return since(entry.lost_since, now);
+}
+
+}  // namespace vbrain::controller

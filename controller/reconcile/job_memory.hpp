@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "controller/planning/snapshot.hpp"
+#include "job/job.hpp"
+#include "kube/api/pod.hpp"
+
+namespace vbrain::controller {
+
+// What the caches do not say yet, or no more: our own writes until the watch shows them, pods that were deleted, and
+// since when things are as they are. Only a help: with an empty memory (a new leader) every decision is still right,
+// it only takes a conflict or a look at the volume more. Thread-safe. One entry per Job in the caches.
+class JobMemory {
+ public:
+  // The newest we know of a job: `cached`, or what we wrote over it. Begins an entry; a new UID begins it anew.
+  job::Job newest(const job::Job& cached);
+  void forget(const std::string& job);
+
+  // `now` was written over what had `old_version`.
+  void note_write(const std::string& old_version, const job::Job& now);
+  // The API server does not have our last write (any more): the caches are asked again.
+  void forget_writes(const std::string& job);
+  // The pods as a pass left them: made, told to stop.
+  void note_pods(const std::string& job, const std::vector<PodSighting>& pods, base::SteadyPoint now);
+  // A pod was deleted. Ignored for jobs without an entry, and if it was another Job's of this name.
+  void note_deleted(const std::string& job, std::shared_ptr<const kube::Pod> pod);
+  void note_archived(const std::string& job);
+  bool archived(const std::string& job) const;
+  // The resource was deleted by us, and nothing of ours holds it up.
+  void note_removed(const std::string& job);
+  bool removed(const std::string& job) const;
+
+  // The pods of a job: what the caches have, and what they lack. Entries of pods that are of no more use are dropped.
+  std::vector<PodSighting> sightings(const job::Job& job, const std::vector<std::shared_ptr<const kube::Pod>>& cached,
+                                     base::SteadyPoint now);
+
+  // For how long a job has been marked for deletion, counted from the first call.
+  std::chrono::milliseconds deleting_for(const std::string& job, base::SteadyPoint now);
+  // For how long the present attempt's runner has been missed, counted from the first call for that attempt.
+  std::chrono::milliseconds lost_for(const std::string& job, int attempt, base::SteadyPoint now);
+
+ private:
+  struct PodEntry {
+    std::shared_ptr<const kube::Pod> pod;  // the last seen
+    bool cached = false;                   // the caches have had it
+    bool gone = false;
+    bool told_to_stop = false;
+    base::SteadyPoint made{};
+    std::optional<base::SteadyPoint> stopping;
+    std::optional<base::SteadyPoint> running;
+    std::optional<base::SteadyPoint> waiting;
+    std::string waiting_reason;
+  };
+  struct Entry {
+    std::string uid;
+    std::optional<job::Job> written;
+    std::set<std::string> superseded;  // resourceVersions older than `written`
+    std::unordered_map<std::string, PodEntry> pods;
+    bool archived = false;
+    bool removed = false;
+    std::optional<base::SteadyPoint> deleting;
+    int lost_attempt = 0;
+    base::SteadyPoint lost_since{};
+  };
+
+  static PodSighting sight(PodEntry& entry, base::SteadyPoint now);
+
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Entry> entries_;
+};
+
+}  // namespace vbrain::controller

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "base/clock.hpp"
+#include "controller/planning/snapshot.hpp"
+#include "controller/reconcile/admission.hpp"
+#include "controller/reconcile/executor.hpp"
+#include "controller/reconcile/job_memory.hpp"
+#include "job/application.hpp"
+#include "job/job.hpp"
+#include "kube/api/pod.hpp"
+#include "kube/cache/cache.hpp"
+#include "kube/runtime/reconcile_loop.hpp"
+
+namespace vbrain::controller {
+
+// Names of the indexes that the informers' stores must have.
+inline constexpr const char* kPodsByJob = "job";          // Pod: name of the controlling Job
+inline constexpr const char* kJobsByApplication = "app";  // Job: spec.applicationId
+
+// The Job that controls a pod; empty if none does.
+std::string controlling_job(const kube::Pod& pod);
+
+// Observe, plan, execute, until nothing is left to do for one Job. The queue never gives one key to two workers.
+class JobReconciler {
+ public:
+  struct Caches {
+    const kube::Cache<job::Job>& jobs;
+    const kube::Cache<job::Application>& applications;
+    const kube::Cache<kube::Pod>& pods;
+  };
+
+  // References must outlive the reconciler.
+  JobReconciler(Caches caches, Admission& admission, Executor& executor, const base::Clock& clock, Rules rules);
+
+  kube::ReconcileResult reconcile(const std::string& key, std::stop_token stop);
+
+  // To be told by the informer, before the key is put into the queue; also while somebody else leads.
+  void on_job_change(const kube::Change<job::Job>& change);
+  void on_pod_change(const kube::Change<kube::Pod>& change);
+
+ private:
+  Snapshot observe(const job::Job& cached);
+  void remember(Snapshot& snapshot, const std::string& version_before);
+
+  const Caches caches_;
+  Admission& admission_;
+  Executor& executor_;
+  const base::Clock& clock_;
+  const Rules rules_;
+  JobMemory memory_;
+};
+
+}  // namespace vbrain::controller

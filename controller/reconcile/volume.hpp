@@ -1,0 +1,79 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "artifacts/records/claim.hpp"
+#include "artifacts/store/layout.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "controller/planning/outcome.hpp"
+#include "controller/planning/snapshot.hpp"
+#include "controller/pods/pod_builder.hpp"
+#include "job/job.hpp"
+
+namespace vbrain::artifacts {
+class Store;
+}
+
+namespace vbrain::controller {
+
+// An attempt's folder as its pod will find it.
+struct PreparedAttempt {
+  PodPaths paths;          // `runner` included
+  AttemptFiles files;      // empty but for an attempt that was begun before
+  bool published = false;  // the job's own folder was made just now
+  // What the volume knows and the resource does not, because the resource is younger (made anew) or older (restored).
+  // With one of them nothing is prepared, and the rest is empty.
+  std::optional<job::JobStatus> record;  // how the job ended
+  int newest = 0;                        // an attempt after this one; 0: there is none
+};
+
+// What the controller does on the shared volume. All members block, may be called from any thread, can be repeated,
+// and throw artifacts::VolumeError when the volume fails.
+class Volume {
+ public:
+  virtual ~Volume() = default;
+
+  // Makes the attempt's folder, durable. A Job made by hand gets its own folder here, from its inline params. The
+  // error says why no pod can be made for it.
+  virtual Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job& job, int attempt) = 0;
+  virtual AttemptFiles read_attempt(const job::Job& job, int attempt) = 0;
+  // Who owns the attempt afterwards: we, or who was there before.
+  virtual artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) = 0;
+  // status.json of a terminal job; nothing is written when it is there already. True if the job's folder was made for
+  // it just now: that of a Job made by hand that ended before it had one.
+  virtual bool archive(const job::Job& job) = 0;
+  // Moves the job's folder away and purges it; no error if there is none. Once `stop` is requested the rest of what was
+  // moved away is left to the sweeper.
+  virtual void purge(const job::Job& job, std::stop_token stop) = 0;
+};
+
+// The Volume on artifacts::Store. `runner_path` is where install_runner() put the runner.
+class StoreVolume final : public Volume {
+ public:
+  // `store` must outlive this.
+  StoreVolume(const artifacts::Store& store, std::string runner_path);
+
+  Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job& job, int attempt) override;
+  AttemptFiles read_attempt(const job::Job& job, int attempt) override;
+  artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) override;
+  bool archive(const job::Job& job) override;
+  void purge(const job::Job& job, std::stop_token stop) override;
+
+ private:
+  // True if the folder is ours, false if somebody else published it meanwhile.
+  Result<bool, PodRefusal> publish(const job::Job& job);
+  bool publish_ended(const job::Job& job, const nlohmann::json& record) const;
+  bool has_folder(const job::Job& job) const;
+  std::optional<job::JobStatus> read_record(const job::Job& job) const;
+
+  const artifacts::Store& store_;
+  const std::string runner_path_;
+};
+
+artifacts::Tenant tenant_of(const job::Job& job);
+
+}  // namespace vbrain::controller

@@ -1,0 +1,43 @@
+#include "controller/sweep/folder_rules.hpp"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace vbrain::controller {
+namespace {
+
+// A time so far ahead says nothing but that a clock was set; nobody has to wait for it.
+constexpr std::chrono::hours kBeyondSkew{1};
+
+bool is_settled(std::chrono::milliseconds age) {
+  return age > kFolderPatience || age < -kBeyondSkew;
+}
+
+}  // namespace
+
+FolderCare judge_folder(const FolderFacts& facts) {
+  using Resource = FolderFacts::Resource;
+  if (facts.resource == Resource::kBeingDeleted || !is_settled(facts.age)) return FolderCare::kNone;
+  if (facts.resource == Resource::kPresent) return facts.deleted ? FolderCare::kDeleteResource : FolderCare::kNone;
+  if (facts.deleted) return FolderCare::kRemoveFolder;
+  return facts.recorded ? FolderCare::kNone : FolderCare::kCreateResource;
+}
+
+nlohmann::json encode_recovered_job(std::string_view namespace_name, const artifacts::JobFile& file) {
+  job::JobSpec spec;
+  spec.organization_id = file.tenant.organization;
+  spec.application_id = file.tenant.application;
+  spec.client_id = file.tenant.client;
+  spec.repository_id = file.repository_id;
+  spec.username = file.created_by;
+  spec.priority = file.priority;
+  nlohmann::json body = job::encode_new_job(namespace_name, file.job_id, spec);
+  body["metadata"]["labels"][std::string(kRecoveredLabel)] = "true";
+  return body;
+}
+
+bool is_recovered(const job::Job& job) {
+  return job.meta.labels.contains(std::string(kRecoveredLabel));
+}
+
+}  // namespace vbrain::controller

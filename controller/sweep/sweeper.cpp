@@ -1,0 +1,240 @@
+#include "controller/sweep/sweeper.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "artifacts/store/store.hpp"
+#include "base/log.hpp"
+#include "base/stop.hpp"
+#include "controller/reconcile/volume.hpp"
+#include "job/names.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using artifacts::ScannedJob;
+using kube::ErrorCode;
+
+// After a walk that could not be finished.
+constexpr std::chrono::milliseconds kTryAgain{30'000};
+// Times the walk before.
+constexpr int kPeace = 10;
+
+// So many refusals in a row look like a Role that is missing.
+constexpr int kRefusals = 10;
+constexpr kube::ResourceType kAccessReviewType{"authorization.k8s.io", "v1", "selfsubjectaccessreviews",
+                                               "SelfSubjectAccessReview"};
+
+// Whether the folder is this resource's, and not that of another tenant's job of the same name.
+bool is_of(const job::Job& job, const ScannedJob& folder) {
+  const artifacts::Tenant tenant = tenant_of(job);
+  const bool is_legal = artifacts::is_name(tenant.organization) && artifacts::is_name(tenant.application) &&
+                        artifacts::is_name(tenant.client);
+  return is_legal && artifacts::layout::job(tenant, folder.id()) == folder.path();
+}
+
+}  // namespace
+
+std::chrono::milliseconds pause_after(std::chrono::milliseconds walk, bool complete,
+                                      std::chrono::milliseconds interval) {
+  return std::max(complete ? interval : std::min(interval, kTryAgain), kPeace * walk);
+}
+
+Sweeper::Sweeper(Parts parts, SweeperOptions options)
+    : parts_(std::move(parts)),
+      options_(options),
+      recovered_(parts_.metrics.counter("vbrain_jobs_recovered_total",
+                                        "Job resources made anew from their folders on the volume.")),
+      swept_(parts_.metrics.counter("vbrain_volume_swept_total",
+                                    "Folders removed from .staging and .trash of the volume for their age.")),
+      spoilt_(parts_.metrics.counter("vbrain_volume_spoilt_folders_total",
+                                     "Folders of jobs and tenants found on the volume that can't be read as such.")) {}
+
+void Sweeper::run(std::stop_token stop) {
+  for (;;) {
+    const auto begin = parts_.clock.steady();
+    const bool complete = round(stop);
+    const auto walk = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.steady() - begin);
+    if (!base::sleep_for(stop, pause_after(walk, complete, options_.scan_interval))) return;
+  }
+}
+
+bool Sweeper::round(std::stop_token stop) {
+  bool complete = false;
+  try {
+    complete = scan(stop);
+  } catch (const std::exception& error) {
+    base::log_warning("a walk over the volume was not finished", {{"error", error.what()}});
+  }
+  if (!stop.stop_requested() && parts_.may_write()) sweep(stop);
+  return complete;
+}
+
+artifacts::OnUnreadable Sweeper::note_unreadable(std::stop_token stop) {
+  return [this, stop](const std::string& path, const artifacts::VolumeError& error) {
+    note_spoilt(path, error);
+    return !stop.stop_requested();
+  };
+}
+
+void Sweeper::note_spoilt(const std::string& path, const std::exception& error) {
+  spoilt_.Increment();
+  base::log_warning("a folder on the volume is spoilt", {{"folder", path}, {"error", error.what()}});
+}
+
+std::optional<base::TimePoint> Sweeper::volume_time() const {
+  std::optional<base::TimePoint> time;
+  try {
+    time = parts_.volume_time ? parts_.volume_time() : parts_.store.probe();
+    if (!time) base::log_warning("the volume takes no file, so that nothing on it has an age");
+  } catch (const artifacts::VolumeError& error) {
+    base::log_warning("the volume does not say what time it is there", {{"error", error.what()}});
+  }
+  return time;
+}
+
+void Sweeper::sweep(std::stop_token stop) {
+  const auto now = volume_time();
+  if (!now) return;
+  const std::size_t removed =
+      artifacts::sweep_rubbish(parts_.store, *now - options_.sweep_age, note_unreadable(stop), stop);
+  if (removed == 0) return;
+  swept_.Increment(static_cast<double>(removed));
+  base::log_info("removed what was left half written or half removed", {{"folders", removed}});
+}
+
+bool Sweeper::scan(std::stop_token stop) {
+  const auto now = volume_time();
+  if (!now) return false;
+  began_ = *now;
+  began_here_ = parts_.clock.steady();
+  bool complete = true;
+  refused_in_a_row_ = 0;
+  const auto visit = [&](const ScannedJob& folder) {
+    complete = !stop.stop_requested() && parts_.may_write();
+    try {
+      complete = complete && tend(folder, stop);
+    } catch (const artifacts::CorruptFile& error) {
+      note_spoilt(folder.path(), error);
+    } catch (const artifacts::VolumeError& error) {
+      // One that can't be read must not keep the others from being looked at.
+      note_spoilt(folder.path(), error);
+    }
+    return complete;
+  };
+  artifacts::scan_jobs(parts_.store, visit, note_unreadable(stop));
+  return complete && !stop.stop_requested();
+}
+
+FolderFacts Sweeper::look(const ScannedJob& folder, const job::Job* resource) const {
+  FolderFacts facts;
+  if (resource != nullptr) {
+    facts.resource =
+        resource->meta.deletion_timestamp ? FolderFacts::Resource::kBeingDeleted : FolderFacts::Resource::kPresent;
+  }
+  if (facts.resource == FolderFacts::Resource::kBeingDeleted) return facts;
+  facts.deleted = folder.is_deleted();
+  if (!facts.deleted) facts.recorded = facts.resource == FolderFacts::Resource::kNone && folder.has_record();
+  // Nothing to be done whatever its age.
+  if (!facts.deleted && (facts.recorded || resource != nullptr)) return facts;
+  // One that has gone is young for ever.
+  if (const auto changed = folder.changed()) {
+    const auto walked = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.steady() - began_here_);
+    facts.age = began_ + walked - *changed;
+  }
+  return facts;
+}
+
+bool Sweeper::tend(const ScannedJob& folder, std::stop_token stop) {
+  auto resource = parts_.jobs.get(folder.id());
+  // Jobs made by hand may share a name with a job of another tenant that has ended.
+  if (resource != nullptr && !is_of(*resource, folder)) resource = nullptr;
+  switch (judge_folder(look(folder, resource.get()))) {
+    case FolderCare::kNone:
+      return true;
+    case FolderCare::kCreateResource:
+      return create_resource(folder, stop);
+    case FolderCare::kDeleteResource:
+      return delete_resource(folder.id(), resource->meta.uid, stop);
+    case FolderCare::kRemoveFolder:
+      return remove_folder(folder, stop);
+  }
+  return true;
+}
+
+// A refusal concerns one job, all else the next one too. Forbidden is what a policy or a quota has against one job, and
+// what is answered to all where we have no rights: only the API server can tell which.
+bool Sweeper::settle(const char* what, std::string_view verb, const std::string& job, const kube::Error& error,
+                     std::stop_token stop) {
+  base::log_warning(what, {{"job", job}, {"code", to_string(error.code)}, {"error", error.message}});
+  if (error.code == ErrorCode::kForbidden) {
+    if (++refused_in_a_row_ < kRefusals) return true;
+    refused_in_a_row_ = 0;
+    return may(verb, stop);
+  }
+  refused_in_a_row_ = 0;
+  return error.code == ErrorCode::kInvalid || error.code == ErrorCode::kBadRequest ||
+         error.code == ErrorCode::kTooLarge || error.code == ErrorCode::kConflict;
+}
+
+// Everybody may ask this of himself.
+bool Sweeper::may(std::string_view verb, std::stop_token stop) {
+  const nlohmann::json body = {{"apiVersion", kube::api_version(kAccessReviewType)},
+                               {"kind", kAccessReviewType.kind},
+                               {"spec",
+                                {{"resourceAttributes",
+                                  {{"namespace", parts_.namespace_name},
+                                   {"verb", verb},
+                                   {"group", job::Job::kType.group},
+                                   {"resource", job::Job::kType.plural}}}}}};
+  const auto review = parts_.client.create(kAccessReviewType, "", body, stop);
+  const nlohmann::json* status = review ? kube::find_member(*review, "status") : nullptr;
+  if (status != nullptr && status->value("allowed", false)) return true;
+  base::log_warning("no right to tend jobs' folders", {{"namespace", parts_.namespace_name}, {"verb", verb}});
+  return false;
+}
+
+bool Sweeper::create_resource(const ScannedJob& folder, std::stop_token stop) {
+  const auto file = folder.read();
+  if (!file) return true;
+  const auto created = parts_.client.create(job::Job::kType, parts_.namespace_name,
+                                            encode_recovered_job(parts_.namespace_name, *file), stop);
+  if (created || created.error().code == ErrorCode::kAlreadyExists) refused_in_a_row_ = 0;
+  if (created) {
+    recovered_.Increment();
+    base::log_info("job resource made anew from its folder", {{"job", file->job_id}});
+    return true;
+  }
+  // The caches were behind.
+  if (created.error().code == ErrorCode::kAlreadyExists) return true;
+  return settle("a job resource was not made anew", "create", file->job_id, created.error(), stop);
+}
+
+bool Sweeper::delete_resource(const std::string& name, const std::string& uid, std::stop_token stop) {
+  const auto removed =
+      parts_.client.remove(job::Job::kType, parts_.namespace_name, name, {.preconditions = {.uid = uid}}, stop);
+  if (removed) base::log_info("finishing a deletion of a job", {{"job", name}});
+  if (removed || removed.error().code == ErrorCode::kNotFound) {
+    refused_in_a_row_ = 0;
+    return true;
+  }
+  return settle("a deletion of a job was not finished", "delete", name, removed.error(), stop);
+}
+
+bool Sweeper::remove_folder(const ScannedJob& folder, std::stop_token stop) {
+  const auto file = folder.read();
+  if (!file) return true;
+  // The caches may be behind, and a resource must not lose its folder before its pods are gone.
+  const auto live = parts_.client.get<job::Job>(parts_.namespace_name, file->job_id, stop);
+  if (live && is_of(*live, folder)) {
+    return live->meta.deletion_timestamp || delete_resource(file->job_id, live->meta.uid, stop);
+  }
+  if (!live && live.error().code != ErrorCode::kNotFound) {
+    return settle("a deleted job's folder was not removed", "get", file->job_id, live.error(), stop);
+  }
+  refused_in_a_row_ = 0;
+  parts_.store.remove_job(file->tenant, file->job_id, file->repository_id, stop);
+  base::log_info("finished the deletion of a job's folder", {{"job", file->job_id}});
+  return true;
+}
+
+}  // namespace vbrain::controller

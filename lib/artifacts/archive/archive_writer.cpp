@@ -1,0 +1,310 @@
+#include "artifacts/archive/archive_writer.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <stdexcept>
+
+#include "artifacts/archive/zip_format.hpp"
+#include "base/digest.hpp"
+
+namespace vbrain::artifacts {
+namespace {
+
+constexpr std::size_t kBlock = 256U << 10;
+// Files up to here are compressed in memory first, so that their local header holds the sizes and any reader can
+// skip or stream them; larger ones carry a data descriptor.
+constexpr std::uint64_t kWholeLimit = 512U << 10;
+
+// MS-DOS date and time (UTC, since a ZIP names no zone); 1980 to 2107.
+std::uint32_t dos_time(base::TimePoint time) {
+  using namespace std::chrono;
+  const auto day = floor<days>(time);
+  const year_month_day date{day};
+  const hh_mm_ss clock{floor<seconds>(time - day)};
+  const int year = static_cast<int>(date.year());
+  if (year < 1980) return (1U << 21) | (1U << 16);
+  if (year > 2107) return 0xFF9FBF7D;
+  return (static_cast<std::uint32_t>(year - 1980) << 25) | (static_cast<unsigned>(date.month()) << 21) |
+         (static_cast<unsigned>(date.day()) << 16) | (static_cast<std::uint32_t>(clock.hours().count()) << 11) |
+         (static_cast<std::uint32_t>(clock.minutes().count()) << 5) |
+         (static_cast<std::uint32_t>(clock.seconds().count()) / 2);
+}
+
+class Deflater {
+ public:
+  Deflater() {
+    if (deflateInit2(&stream_, 1, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc();
+  }
+  ~Deflater() { deflateEnd(&stream_); }
+  Deflater(const Deflater&) = delete;
+  Deflater& operator=(const Deflater&) = delete;
+
+  void restart() { deflateReset(&stream_); }
+  template <class Out>
+  void put(std::string_view bytes, bool last, const Out& out) {
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+    stream_.avail_in = static_cast<uInt>(bytes.size());
+    do {
+      stream_.next_out = buffer_.data();
+      stream_.avail_out = static_cast<uInt>(buffer_.size());
+      deflate(&stream_, last ? Z_FINISH : Z_NO_FLUSH);
+      out(std::string_view(reinterpret_cast<const char*>(buffer_.data()), buffer_.size() - stream_.avail_out));
+    } while (stream_.avail_out == 0);
+  }
+
+ private:
+  z_stream stream_{};
+  std::array<Bytef, 64U << 10> buffer_{};
+};
+
+struct Central {
+  std::string name;
+  std::uint32_t time = 0;
+  std::uint16_t flags = 0;
+  std::uint16_t method = 0;
+  std::uint32_t crc = 0;
+  std::uint64_t compressed = 0;
+  std::uint64_t size = 0;
+  std::uint64_t offset = 0;
+  bool wide = false;
+  bool folder = false;
+};
+
+}  // namespace
+
+struct ArchiveWriter::State {
+  Sink sink;
+  Compression compression;
+  std::uint64_t wide_from;
+  Deflater deflater;
+  base::Sha256 digest;
+  std::uint64_t position = 0;
+  std::vector<Central> entries;
+  std::vector<char> block = std::vector<char>(kBlock);
+
+  void put(std::string_view bytes) {
+    digest.update(bytes);
+    position += bytes.size();
+    sink(bytes);
+  }
+
+  // Calls `piece` with the file's bytes, at most `size` of them.
+  template <class Piece>
+  void read_file(int fd, std::uint64_t size, const Piece& piece) {
+    for (std::uint64_t at = 0; at < size;) {
+      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(size - at, block.size()));
+      const ssize_t got = pread(fd, block.data(), want, static_cast<off_t>(at));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) throw VolumeError(errno, "read a file for an archive");
+      if (got == 0) return;
+      piece(std::string_view(block.data(), static_cast<std::size_t>(got)));
+      at += static_cast<std::uint64_t>(got);
+    }
+  }
+
+  // Images, archives and the like are stored: deflating them gains nothing and costs ten times the time. Decided on
+  // pieces from the beginning, the middle and the end.
+  bool is_compressible(int fd, std::uint64_t size) {
+    if (size <= kWholeLimit) return true;
+    constexpr std::size_t kSample = 32U << 10;
+    std::size_t before = 0;
+    std::size_t after = 0;
+    deflater.restart();
+    for (const std::uint64_t at : {std::uint64_t{0}, size / 2, size - kSample}) {
+      const ssize_t got = pread(fd, block.data(), kSample, static_cast<off_t>(at));
+      if (got <= 0) continue;
+      before += static_cast<std::size_t>(got);
+      deflater.put({block.data(), static_cast<std::size_t>(got)}, false,
+                   [&](std::string_view bytes) { after += bytes.size(); });
+    }
+    deflater.put({}, true, [&](std::string_view bytes) { after += bytes.size(); });
+    return after < before - before / 16;
+  }
+
+  void put_local_header(const Central& entry, bool descriptor, bool wide) {
+    zip::Record record;
+    record.u32(zip::kLocalHeader)
+        .u16(wide ? 45 : 20)
+        .u16(entry.flags)
+        .u16(entry.method)
+        .u32(entry.time)
+        .u32(descriptor ? 0 : entry.crc);
+    if (wide) {
+      record.u32(0xFFFFFFFF).u32(0xFFFFFFFF);
+    } else {
+      record.u32(descriptor ? 0 : static_cast<std::uint32_t>(entry.compressed))
+          .u32(descriptor ? 0 : static_cast<std::uint32_t>(entry.size));
+    }
+    record.u16(static_cast<std::uint16_t>(entry.name.size())).u16(wide ? 20 : 0).bytes(entry.name);
+    if (wide) {
+      record.u16(zip::kZip64Extra).u16(16).u64(descriptor ? 0 : entry.size).u64(descriptor ? 0 : entry.compressed);
+    }
+    put(record.text());
+  }
+
+  void put_descriptor(const Central& entry, bool wide) {
+    zip::Record record;
+    record.u32(zip::kDescriptor).u32(entry.crc);
+    if (wide) {
+      record.u64(entry.compressed).u64(entry.size);
+    } else {
+      record.u32(entry.compressed).u32(entry.size);
+    }
+    put(record.text());
+  }
+};
+
+ArchiveWriter::ArchiveWriter(Sink sink, Compression compression, std::uint64_t wide_from)
+    : state_(std::make_unique<State>()) {
+  state_->sink = std::move(sink);
+  state_->compression = compression;
+  state_->wide_from = wide_from;
+}
+ArchiveWriter::~ArchiveWriter() = default;
+
+ArchiveWriter::Added ArchiveWriter::add(std::string_view name, int fd, std::uint64_t size, base::TimePoint modified) {
+  State& s = *state_;
+  if (name.empty() || name.size() > 0xFFFF) throw std::invalid_argument("an archive entry needs a name");
+  const bool deflated = s.compression == Compression::kFast && size > 0 && s.is_compressible(fd, size);
+  // What is compressed while it passes has its sizes and CRC behind it; the rest in front, where every reader is
+  // content to find them.
+  const bool descriptor = deflated && size > kWholeLimit;
+  const bool wide = size >= s.wide_from;
+  Central entry{.name = std::string(name),
+                .time = dos_time(modified),
+                .flags = static_cast<std::uint16_t>(zip::kUtf8Flag | (descriptor ? zip::kDescriptorFlag : 0)),
+                .method = deflated ? zip::kDeflated : zip::kStored,
+                .offset = s.position,
+                .wide = wide};
+  base::Sha256 digest;
+  std::string content;  // of a small file, compressed
+  const auto emit = [&](std::string_view bytes) {
+    entry.compressed += bytes.size();
+    if (descriptor) {
+      s.put(bytes);
+    } else {
+      content += bytes;
+    }
+  };
+  if (descriptor) s.put_local_header(entry, true, wide);
+  if (deflated) s.deflater.restart();
+  s.read_file(fd, size, [&](std::string_view bytes) {
+    digest.update(bytes);
+    entry.crc = static_cast<std::uint32_t>(
+        crc32(entry.crc, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
+    entry.size += bytes.size();
+    if (deflated) s.deflater.put(bytes, false, emit);
+  });
+  if (deflated) s.deflater.put({}, true, emit);
+  if (descriptor) {
+    s.put_descriptor(entry, wide);
+  } else if (deflated) {
+    s.put_local_header(entry, false, false);
+    s.put(content);
+  } else {
+    entry.compressed = entry.size;
+    s.put_local_header(entry, false, wide);
+    const std::uint64_t start = s.position;
+    s.read_file(fd, entry.size, [&](std::string_view bytes) { s.put(bytes); });
+    if (s.position - start != entry.size) throw VolumeError(EIO, "a file became shorter while it was read");
+  }
+  s.entries.push_back(std::move(entry));
+  return {s.entries.back().size, digest.hex()};
+}
+
+void ArchiveWriter::add_folder(std::string_view name, base::TimePoint modified) {
+  State& s = *state_;
+  if (name.empty() || name.size() > 0xFFFE) throw std::invalid_argument("an archive entry needs a name");
+  Central entry{.name = std::string(name) + "/",
+                .time = dos_time(modified),
+                .flags = zip::kUtf8Flag,
+                .offset = s.position,
+                .folder = true};
+  s.put_local_header(entry, false, false);
+  s.entries.push_back(std::move(entry));
+}
+
+ArchiveWriter::Added ArchiveWriter::finish() {
+  State& s = *state_;
+  const std::uint64_t start = s.position;
+  for (const Central& entry : s.entries) {
+    zip::Record extra;
+    const bool wide_offset = entry.offset >= s.wide_from;
+    if (entry.wide) extra.u64(entry.size).u64(entry.compressed);
+    if (wide_offset) extra.u64(entry.offset);
+    const std::size_t extra_size = extra.text().size();
+    const std::uint32_t mode = entry.folder ? 0040755 : 0100644;
+    zip::Record record;
+    record.u32(zip::kCentralHeader)
+        .u16((zip::kUnixHost << 8) | 45)
+        .u16(extra_size > 0 ? 45 : 20)
+        .u16(entry.flags)
+        .u16(entry.method)
+        .u32(entry.time)
+        .u32(entry.crc)
+        .u32(entry.wide ? 0xFFFFFFFF : static_cast<std::uint32_t>(entry.compressed))
+        .u32(entry.wide ? 0xFFFFFFFF : static_cast<std::uint32_t>(entry.size))
+        .u16(static_cast<std::uint16_t>(entry.name.size()))
+        .u16(static_cast<std::uint16_t>(extra_size > 0 ? extra_size + 4 : 0))
+        .u16(0)
+        .u16(0)
+        .u16(0)
+        .u32((mode << 16) | (entry.folder ? 0x10 : 0))
+        .u32(wide_offset ? 0xFFFFFFFF : static_cast<std::uint32_t>(entry.offset))
+        .bytes(entry.name);
+    if (extra_size > 0) record.u16(zip::kZip64Extra).u16(static_cast<std::uint16_t>(extra_size)).bytes(extra.text());
+    s.put(record.text());
+  }
+  const std::uint64_t size = s.position - start;
+  const std::uint64_t count = s.entries.size();
+  zip::Record record;
+  if (count >= 0xFFFF || start >= s.wide_from || size >= s.wide_from) {
+    const std::uint64_t end64 = s.position;
+    record.u32(zip::kEnd64).u64(44).u16(45).u16(45).u32(0).u32(0).u64(count).u64(count).u64(size).u64(start);
+    record.u32(zip::kEnd64Locator).u32(0).u64(end64).u32(1);
+  }
+  const auto count16 = static_cast<std::uint16_t>(std::min<std::uint64_t>(count, 0xFFFF));
+  record.u32(zip::kEnd)
+      .u16(0)
+      .u16(0)
+      .u16(count16)
+      .u16(count16)
+      .u32(static_cast<std::uint32_t>(size >= s.wide_from ? 0xFFFFFFFF : size))
+      .u32(static_cast<std::uint32_t>(start >= s.wide_from ? 0xFFFFFFFF : start))
+      .u16(0);
+  s.put(record.text());
+  return {s.position, s.digest.hex()};
+}
+
+ArchiveWriter::Added write_zip(int out, const std::vector<ZipSource>& sources, Compression compression) {
+  ArchiveWriter writer([out](std::string_view bytes) { write_all(out, bytes); }, compression);
+  for (const ZipSource& source : sources) {
+    writer.add(source.name, source.file.fd.get(), source.file.size, source.file.modified);
+  }
+  return writer.finish();
+}
+
+Fd make_unnamed_file(const Dir& folder) {
+  Fd fd(openat(folder.fd(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, kFileMode));
+  if (fd) return fd;
+  // NFS and some FUSE file systems have no O_TMPFILE.
+  if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT) {
+    throw VolumeError(errno, "make a temporary file");
+  }
+  for (;;) {
+    const std::string name = ".vbrain-" + random_name();
+    fd = Fd(openat(folder.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode));
+    if (!fd && errno == EEXIST) continue;
+    if (!fd) throw VolumeError(errno, "make a temporary file");
+    unlinkat(folder.fd(), name.c_str(), 0);
+    return fd;
+  }
+}
+
+}  // namespace vbrain::artifacts

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/store/safe_open.hpp"
+#include "base/clock.hpp"
+
+namespace vbrain::artifacts {
+
+enum class Compression { kStore, kFast };  // kFast: DEFLATE level 1, but for large files that do not become smaller
+
+// Writes a ZIP front to back: no seeking, so `out` may be a pipe, a socket or a file, each byte is hashed as it
+// passes, and memory is bounded (under 2 MiB). Entries over 4 GiB and archives over 65,535 entries use Zip64. Not
+// thread-safe. Throws VolumeError when reading or writing fails; the archive is then worthless.
+class ArchiveWriter {
+ public:
+  // `sink` takes all bytes of the archive in order.
+  using Sink = std::function<void(std::string_view)>;
+  // Sizes and offsets from `wide_from` on are written in their Zip64 form: a little below 4 GiB, since DEFLATE may add
+  // to a file; a test takes less.
+  ArchiveWriter(Sink sink, Compression compression, std::uint64_t wide_from = 0xFF000000);
+  ~ArchiveWriter();
+  ArchiveWriter(const ArchiveWriter&) = delete;
+  ArchiveWriter& operator=(const ArchiveWriter&) = delete;
+
+  struct Added {
+    std::uint64_t bytes = 0;  // of the entry's content
+    std::string sha256;
+  };
+  // Adds the first `size` bytes of `fd` (from offset 0, with pread); fewer if the file has become shorter. `name` is
+  // UTF-8 with '/' between components and at most 65,535 bytes.
+  Added add(std::string_view name, int fd, std::uint64_t size, base::TimePoint modified);
+  void add_folder(std::string_view name, base::TimePoint modified);
+  // Writes the directory; the totals of the whole archive. Call once, last.
+  Added finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// One file for write_zip.
+struct ZipSource {
+  std::string name;
+  OpenFile file;
+};
+
+// Writes an archive of files that are open to `out` at its position. Sizes are those of the OpenFiles: what was
+// appended since is left out. Returns bytes and digest of the archive.
+ArchiveWriter::Added write_zip(int out, const std::vector<ZipSource>& sources, Compression compression);
+
+// An unlinked temporary file in `folder` (O_TMPFILE, or created and removed at once where the file system can't).
+Fd make_unnamed_file(const Dir& folder);
+
+}  // namespace vbrain::artifacts

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/records/outcome.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+
+namespace vbrain::artifacts {
+
+// One file of the output archive.
+struct OutputFile {
+  std::string name{};  // path in the archive
+  std::uint64_t bytes = 0;
+  std::string sha256{};
+  base::TimePoint modified{};
+
+  friend bool operator==(const OutputFile&, const OutputFile&) = default;
+};
+
+// manifest.json, the last file of an attempt: if it is there, all before it is complete and durable.
+struct Manifest {
+  Outcome outcome{};
+  std::string pod_uid{};
+  base::TimePoint start_time{};       // of the application
+  base::TimePoint completion_time{};  // of the application
+  std::uint64_t max_rss_bytes = 0;    // of its largest process
+  std::uint64_t cpu_ms = 0;           // user and system, all its processes
+  std::vector<OutputFile> files{};    // the first kManifestFiles
+  std::uint64_t files_total = 0;
+
+  friend bool operator==(const Manifest&, const Manifest&) = default;
+};
+
+inline constexpr std::size_t kManifestFiles = 10'000;
+inline constexpr std::size_t kManifestLimit = 32U << 20;  // bytes; the writer lists fewer files rather than exceed it
+
+std::string encode_manifest(const Manifest& manifest);
+
+// Hostile input, as decode_outcome.
+Result<Manifest, std::string> decode_manifest(std::string_view text);
+
+}  // namespace vbrain::artifacts

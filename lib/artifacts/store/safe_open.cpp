@@ -1,0 +1,392 @@
+#include "artifacts/store/safe_open.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+
+namespace vbrain::artifacts {
+namespace {
+
+constexpr std::uint64_t kResolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+
+[[noreturn]] void fail(std::string_view operation, std::string_view path, int error = errno) {
+  throw VolumeError(error, std::string(operation) + " " + std::string(path));
+}
+
+base::TimePoint time_of(const timespec& time) {
+  using namespace std::chrono;
+  return base::TimePoint(duration_cast<milliseconds>(seconds(time.tv_sec) + nanoseconds(time.tv_nsec)));
+}
+
+// A symbolic link in the way, a mount, "..": the kernel's words for "not beneath".
+bool is_escape(int error) {
+  return error == ELOOP || error == EXDEV;
+}
+
+int open_beneath(int dir, std::string_view path, std::uint64_t flags, mode_t mode = 0) {
+  const std::string name(path);
+  if (name.find('\0') != std::string::npos) {
+    errno = EINVAL;
+    return -1;
+  }
+  open_how how{};
+  how.flags = flags | O_CLOEXEC;
+  how.mode = mode;
+  how.resolve = kResolve;
+  int fd = -1;
+  do {
+    fd = static_cast<int>(syscall(SYS_openat2, dir, name.c_str(), &how, sizeof how));
+    // EAGAIN: a rename elsewhere raced with the walk (openat2(2)).
+  } while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+  return fd;
+}
+
+struct Split {
+  std::string_view parent;  // empty: the folder itself
+  std::string name;
+};
+
+Split split(std::string_view path) {
+  const auto slash = path.rfind('/');
+  Split result{slash == path.npos ? std::string_view{} : path.substr(0, slash),
+               std::string(slash == path.npos ? path : path.substr(slash + 1))};
+  if (result.name.empty() || result.name == "." || result.name == ".." || result.name.find('\0') != std::string::npos) {
+    fail("use", path, EINVAL);
+  }
+  return result;
+}
+
+// Opens the folder that holds the last component, so that the *at() calls which know no RESOLVE flags (mkdir, rename,
+// unlink) only ever see one component below a descriptor that openat2 gave.
+Fd open_parent(int dir, std::string_view path, std::string_view parent) {
+  Fd fd(open_beneath(dir, parent.empty() ? "." : parent, O_PATH | O_DIRECTORY));
+  if (!fd) {
+    if (is_escape(errno)) throw UnsafeFile(errno, "open the folder of " + std::string(path));
+    fail("open the folder of", path);
+  }
+  return fd;
+}
+
+void sync_fd(int fd, std::string_view path) {
+  if (fsync(fd) != 0) fail("fsync", path);
+}
+
+void set_mode(int fd, mode_t mode, std::string_view path) {
+  struct stat found {};
+  if (fstat(fd, &found) != 0) fail("stat", path);
+  if ((found.st_mode & 07777) != mode && fchmod(fd, mode) != 0) fail("chmod", path);
+}
+
+Fd make_one(int parent, const std::string& name, std::string_view path, bool& made) {
+  made = mkdirat(parent, name.c_str(), 0770) == 0;
+  if (!made && errno != EEXIST) fail("make folder", path);
+  Fd fd(open_beneath(parent, name, O_RDONLY | O_DIRECTORY));
+  if (!fd) {
+    if (is_escape(errno) || errno == ENOTDIR) throw UnsafeFile(errno, "open folder " + std::string(path));
+    fail("open folder", path);
+  }
+  if (made) set_mode(fd.get(), kFolderMode, path);
+  return fd;
+}
+
+// What lies in a folder, at most `limit` names, types resolved where the file system does not say.
+std::vector<Dir::Entry> read_entries(int dir, std::string_view path, std::size_t limit) {
+  const int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* stream = copy < 0 ? nullptr : fdopendir(copy);
+  if (stream == nullptr) {
+    const int error = errno;
+    if (copy >= 0) ::close(copy);
+    fail("list", path, error);
+  }
+  std::vector<Dir::Entry> entries;
+  errno = 0;
+  while (entries.size() < limit) {
+    const dirent* entry = readdir(stream);
+    if (entry == nullptr) break;
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    unsigned char type = entry->d_type;
+    struct stat found {};
+    if (type == DT_UNKNOWN && fstatat(dir, entry->d_name, &found, AT_SYMLINK_NOFOLLOW) == 0) {
+      type = static_cast<unsigned char>(IFTODT(found.st_mode));
+    }
+    entries.push_back({std::string(name), type});
+    errno = 0;
+  }
+  const int error = errno;
+  closedir(stream);
+  if (error != 0) fail("list", path, error);
+  return entries;
+}
+
+// Removes a tree with a bounded number of descriptors, however deep it is: what lies deeper than kRemoveDepth is
+// first moved up to the top, which is emptied again until nothing is left.
+class TreeRemover {
+ public:
+  TreeRemover(int parent, const std::string& name, std::stop_token stop)
+      : parent_(parent), name_(name), stop_(std::move(stop)) {}
+
+  void run() {
+    if (unlinked(parent_, name_)) return;
+    top_ = Fd(open_beneath(parent_, name_, O_RDONLY | O_DIRECTORY));
+    if (!top_) {
+      if (errno == ENOENT) return;
+      fail("open folder", name_);
+    }
+    if (!empty(top_.get(), name_, 1)) return;
+    if (unlinkat(parent_, name_.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) fail("remove folder", name_);
+  }
+
+ private:
+  static constexpr int kRemoveDepth = 40;
+  static constexpr std::size_t kBatch = 10'000;
+
+  // True if the name is gone; false if it is a folder.
+  static bool unlinked(int dir, const std::string& name) {
+    if (unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) return true;
+    if (errno != EISDIR && errno != EPERM) fail("remove", name);
+    return false;
+  }
+
+  // False if it was stopped, like remove().
+  bool empty(int dir, const std::string& path, int depth) {
+    // Again until nothing is left: removing while reading may make readdir skip entries.
+    for (auto entries = read_entries(dir, path, kBatch); !entries.empty(); entries = read_entries(dir, path, kBatch)) {
+      for (const Dir::Entry& entry : entries) {
+        if (stop_.stop_requested() || !remove(dir, entry.name, depth)) return false;
+      }
+    }
+    return true;
+  }
+
+  bool remove(int dir, const std::string& name, int depth) {
+    if (unlinked(dir, name)) return true;
+    if (depth >= kRemoveDepth) {
+      const std::string lifted = ".vbrain-deep-" + std::to_string(lifted_++);
+      if (renameat(dir, name.c_str(), top_.get(), lifted.c_str()) != 0) fail("move", name);
+      return true;
+    }
+    const Fd fd(open_beneath(dir, name, O_RDONLY | O_DIRECTORY));
+    if (!fd) {
+      if (errno == ENOENT) return true;
+      fail("open folder", name);
+    }
+    if (!empty(fd.get(), name, depth + 1)) return false;
+    if (unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) fail("remove folder", name);
+    return true;
+  }
+
+  int parent_;
+  const std::string& name_;
+  std::stop_token stop_;
+  Fd top_;
+  std::size_t lifted_ = 0;
+};
+
+// False if there are more than `budget` things to sync below.
+bool sync_below(int dir, std::string_view path, std::size_t& budget) {
+  for (const Dir::Entry& entry : read_entries(dir, path, budget + 1)) {
+    if (budget == 0) return false;
+    --budget;
+    const bool folder = entry.type == DT_DIR;
+    const Fd fd(open_beneath(dir, entry.name, O_RDONLY | O_NONBLOCK | O_NOCTTY | (folder ? O_DIRECTORY : 0)));
+    if (!fd) fail("open", entry.name);
+    if (folder && !sync_below(fd.get(), entry.name, budget)) return false;
+    sync_fd(fd.get(), entry.name);
+  }
+  return true;
+}
+
+}  // namespace
+
+bool VolumeError::is_full() const {
+  return code().value() == ENOSPC || code().value() == EDQUOT;
+}
+
+Dir Dir::open(const std::string& path) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) fail("open folder", path);
+  return Dir(std::move(fd));
+}
+
+std::optional<Dir> Dir::sub(std::string_view path) const {
+  Fd fd(open_beneath(fd_.get(), path, O_RDONLY | O_DIRECTORY));
+  if (fd) return Dir(std::move(fd));
+  if (errno == ENOENT) return std::nullopt;
+  if (is_escape(errno) || errno == ENOTDIR) throw UnsafeFile(errno, "open folder " + std::string(path));
+  fail("open folder", path);
+}
+
+Dir Dir::at(std::string_view path) const {
+  auto found = sub(path);
+  if (!found) fail("open folder", path, ENOENT);
+  return std::move(*found);
+}
+
+Dir Dir::make(std::string_view path) const {
+  if (auto found = sub(path)) return std::move(*found);
+  const Split name = split(path);
+  const Dir parent = name.parent.empty() ? at(".") : make(name.parent);
+  bool made = false;
+  Dir result(make_one(parent.fd(), name.name, path, made));
+  // Synced also when somebody else made it a moment ago: it must be durable for us too.
+  parent.sync();
+  return result;
+}
+
+bool Dir::make_new(std::string_view path) const {
+  const Split name = split(path);
+  const Fd parent = open_parent(fd_.get(), path, name.parent);
+  if (mkdirat(parent.get(), name.name.c_str(), 0770) != 0) {
+    if (errno == EEXIST) return false;
+    fail("make folder", path);
+  }
+  const Fd fd(open_beneath(parent.get(), name.name, O_RDONLY | O_DIRECTORY));
+  if (!fd) fail("open folder", path);
+  set_mode(fd.get(), kFolderMode, path);
+  return true;
+}
+
+std::optional<OpenFile> Dir::open_file(std::string_view path, nlink_t max_links) const {
+  // O_NONBLOCK: a FIFO without a writer would hold the thread for ever. It has no effect on regular files.
+  Fd fd(open_beneath(fd_.get(), path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  if (!fd) {
+    if (errno == ENOENT) return std::nullopt;
+    // ENXIO: a socket.
+    if (is_escape(errno) || errno == ENOTDIR || errno == ENXIO) {
+      throw UnsafeFile(errno, "open " + std::string(path));
+    }
+    fail("open", path);
+  }
+  struct stat found {};
+  if (fstat(fd.get(), &found) != 0) fail("stat", path);
+  if (!S_ISREG(found.st_mode)) throw UnsafeFile(EINVAL, "not a regular file: " + std::string(path));
+  // 0: removed after we opened it, harmless. Above 1: another name may lie where the tenant must not read.
+  if (found.st_nlink > max_links) throw UnsafeFile(EMLINK, "more than one link: " + std::string(path));
+  return OpenFile{std::move(fd), static_cast<std::uint64_t>(found.st_size), time_of(found.st_mtim)};
+}
+
+std::optional<std::string> Dir::read_file(std::string_view path, std::uint64_t max_bytes, nlink_t max_links) const {
+  const auto file = open_file(path, max_links);
+  if (!file) return std::nullopt;
+  if (file->size > max_bytes) throw UnsafeFile(EFBIG, "larger than allowed: " + std::string(path));
+  std::string bytes(file->size, '\0');
+  std::size_t have = 0;
+  while (have < bytes.size()) {
+    const ssize_t got = read(file->fd.get(), bytes.data() + have, bytes.size() - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("read", path);
+    if (got == 0) break;
+    have += static_cast<std::size_t>(got);
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+std::optional<Fd> Dir::create_file(std::string_view path) const {
+  Fd fd(open_beneath(fd_.get(), path, O_WRONLY | O_CREAT | O_EXCL, kFileMode));
+  if (!fd) {
+    if (errno == EEXIST) return std::nullopt;
+    if (is_escape(errno) || errno == ENOTDIR) throw UnsafeFile(errno, "create " + std::string(path));
+    fail("create", path);
+  }
+  set_mode(fd.get(), kFileMode, path);
+  return fd;
+}
+
+void Dir::write_file_durably(std::string_view path, std::string_view bytes) const {
+  const Split name = split(path);
+  const Dir parent = at(name.parent.empty() ? "." : name.parent);
+  DurableFile file(parent);
+  write_all(file.fd(), bytes);
+  file.commit(name.name);
+}
+
+std::vector<Dir::Entry> Dir::list(std::size_t limit) const {
+  auto entries = read_entries(fd_.get(), "folder", limit);
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  return entries;
+}
+
+std::optional<struct stat> Dir::status(std::string_view path) const {
+  const Fd fd(open_beneath(fd_.get(), path, O_PATH | O_NOFOLLOW));
+  struct stat found {};
+  if (fd) {
+    if (fstat(fd.get(), &found) != 0) fail("stat", path);
+    return found;
+  }
+  if (errno == ENOENT) return std::nullopt;
+  if (!is_escape(errno) && errno != ENOTDIR) fail("stat", path);
+  // RESOLVE_NO_SYMLINKS refuses a link as the last component too; its own lstat is harmless.
+  const Split name = split(path);
+  const Fd parent = open_parent(fd_.get(), path, name.parent);
+  if (fstatat(parent.get(), name.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) return found;
+  if (errno == ENOENT) return std::nullopt;
+  fail("stat", path);
+}
+
+bool Dir::move(std::string_view from, const Dir& target, std::string_view to) const {
+  const Split source = split(from);
+  const Split destination = split(to);
+  const Fd source_parent = open_parent(fd_.get(), from, source.parent);
+  const Fd target_parent = open_parent(target.fd(), to, destination.parent);
+  // Plain rename(2), since RENAME_NOREPLACE does not exist on NFS: it replaces an empty folder at most, and what is
+  // published is never empty.
+  if (renameat(source_parent.get(), source.name.c_str(), target_parent.get(), destination.name.c_str()) == 0) {
+    return true;
+  }
+  if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR || errno == EISDIR) return false;
+  fail("rename to", to);
+}
+
+bool Dir::remove_file(std::string_view path) const {
+  const Split name = split(path);
+  const Fd parent(open_beneath(fd_.get(), name.parent.empty() ? "." : name.parent, O_PATH | O_DIRECTORY));
+  if (!parent) {
+    if (errno == ENOENT) return false;
+    fail("open the folder of", path);
+  }
+  if (unlinkat(parent.get(), name.name.c_str(), 0) == 0) return true;
+  if (errno == ENOENT) return false;
+  fail("remove", path);
+}
+
+bool Dir::remove_tree(std::string_view path, std::stop_token stop) const {
+  const Split name = split(path);
+  const Fd parent(open_beneath(fd_.get(), name.parent.empty() ? "." : name.parent, O_PATH | O_DIRECTORY));
+  if (!parent) {
+    if (errno == ENOENT) return false;
+    fail("open the folder of", path);
+  }
+  struct stat found {};
+  if (fstatat(parent.get(), name.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return false;
+    fail("stat", path);
+  }
+  TreeRemover(parent.get(), name.name, std::move(stop)).run();
+  return true;
+}
+
+void Dir::sync() const {
+  sync_fd(fd_.get(), "folder");
+}
+
+void Dir::sync_tree() const {
+  // One fsync each is cheapest for the few files of most inputs; for many, one pass over the file system is.
+  std::size_t budget = 256;
+  if (!sync_below(fd_.get(), "folder", budget) && syncfs(fd_.get()) != 0) fail("syncfs", "folder");
+  sync();
+}
+
+base::TimePoint changed_at(const struct stat& found) {
+  return std::max(time_of(found.st_mtim), time_of(found.st_ctim));
+}
+
+}  // namespace vbrain::artifacts

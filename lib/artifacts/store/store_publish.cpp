@@ -1,0 +1,272 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <stdexcept>
+#include <unordered_set>
+
+#include "artifacts/store/store.hpp"
+#include "base/digest.hpp"
+#include "base/log.hpp"
+
+namespace vbrain::artifacts {
+namespace {
+
+// YYYYMMDDHHMMSS, UTC.
+std::string second_of(base::TimePoint time) {
+  using namespace std::chrono;
+  const auto day = floor<days>(time);
+  const year_month_day date{day};
+  const hh_mm_ss clock{floor<seconds>(time - day)};
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%04d%02u%02u%02d%02d%02d", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()));
+  return text.data();
+}
+
+void write_synced(const Dir& folder, std::string_view name, std::string_view bytes) {
+  auto file = folder.create_file(name);
+  if (!file) throw VolumeError(EEXIST, "create " + std::string(name));
+  write_all(file->get(), bytes);
+  sync_and_close(std::move(*file));
+}
+
+// The content of one file, shared with the original where the file system can (btrfs, XFS), else copied by the kernel.
+void copy_file(const OpenFile& from, int to) {
+  if (ioctl(to, FICLONE, from.fd.get()) == 0) return;
+  std::uint64_t left = from.size;
+  while (left > 0) {
+    const ssize_t copied = copy_file_range(from.fd.get(), nullptr, to, nullptr, left, 0);
+    if (copied < 0 && errno == EINTR) continue;
+    if (copied < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) break;
+    if (copied < 0) throw VolumeError(errno, "copy an input file");
+    if (copied == 0) return;
+    left -= static_cast<std::uint64_t>(copied);
+  }
+  std::array<char, 64U << 10> block;
+  while (left > 0) {
+    const ssize_t got = read(from.fd.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw VolumeError(errno, "copy an input file");
+    if (got == 0) return;
+    write_all(to, {block.data(), static_cast<std::size_t>(got)});
+    left -= static_cast<std::uint64_t>(got);
+  }
+}
+
+// The file as it is to be written, once it is sure that it can be read again.
+template <class File>
+std::string encode_readable(const File& file, Result<File, std::string> (*decode)(std::string_view)) {
+  std::string text = encode(file);
+  const auto read = text.size() <= kJobFileLimit ? decode(text) : Unexpected<std::string>("more than 64 MiB");
+  if (read) return text;
+  if (read.error().starts_with("more than")) {
+    throw TooLarge("params, metadata and the names of the input files: " + read.error());
+  }
+  throw std::logic_error("a file that could not be read again: " + read.error());
+}
+
+// Undoes what can't be finished; a failure of that too is for the log, the first one is told.
+template <class F>
+void take_back(F undo) noexcept {
+  try {
+    undo();
+  } catch (const std::exception& error) {
+    base::log_error("what could not be published whole could not be taken back", {{"error", error.what()}});
+  }
+}
+
+}  // namespace
+
+Staging::Staging(Tenant tenant, std::shared_ptr<const Dir> parent, std::string name, Dir folder)
+    : tenant_(std::move(tenant)), parent_(std::move(parent)), name_(std::move(name)), folder_(std::move(folder)) {}
+
+Staging& Staging::operator=(Staging&& other) noexcept {
+  if (this == &other) return *this;
+  discard();
+  tenant_ = std::move(other.tenant_);
+  parent_ = std::move(other.parent_);
+  name_ = std::move(other.name_);
+  folder_ = std::move(other.folder_);
+  input_ = std::move(other.input_);
+  return *this;
+}
+
+Staging::~Staging() {
+  discard();
+}
+
+void Staging::discard() noexcept {
+  if (!parent_) return;
+  try {
+    parent_->remove_tree(name_);
+  } catch (const std::exception& error) {
+    // The sweeper comes by.
+    base::log_warning("staged folder not removed", {{"error", error.what()}});
+  }
+  parent_.reset();
+}
+
+const Dir& Staging::input() {
+  if (!input_) {
+    folder_.make_new(layout::kInput);
+    input_ = folder_.at(layout::kInput);
+  }
+  return *input_;
+}
+
+Staging Store::stage(const Tenant& tenant) const {
+  auto parent = std::make_shared<const Dir>(root().make(layout::staging(tenant)));
+  for (;;) {
+    std::string name = random_name();
+    if (!parent->make_new(name)) continue;
+    Dir folder = parent->at(name);
+    return Staging(tenant, std::move(parent), std::move(name), std::move(folder));
+  }
+}
+
+std::string Store::publish_repository(Staging staging, RepositoryFile file, base::TimePoint now) const {
+  file.repository_id = second_of(now) + "0000";
+  encode_readable(file, decode_repository_file);
+  const Dir& folder = staging.folder();
+  const Dir repositories = root().make(layout::repositories(staging.tenant_));
+  // 1. Everything but repository.json, durable.
+  staging.input();
+  folder.make_new("jobs");
+  folder.sync_tree();
+  const std::string bytes = base::random_bytes(2);
+  const unsigned random = static_cast<unsigned char>(bytes[0]) * 256U + static_cast<unsigned char>(bytes[1]);
+  for (unsigned turn = 0; turn < 10'000; ++turn) {
+    std::array<char, 8> digits{};
+    std::snprintf(digits.data(), digits.size(), "%04u", (random + turn) % 10'000);
+    file.repository_id = second_of(now) + digits.data();
+    if (repositories.status(file.repository_id)) continue;
+    // 2. repository.json, which holds the id, and its name.
+    folder.write_file_durably(layout::kRepositoryFile, encode(file));
+    // 3. Into place. Taken in the meantime: the next id.
+    if (!staging.parent_->move(staging.name_, repositories, file.repository_id)) continue;
+    const auto parent = std::exchange(staging.parent_, nullptr);
+    // 4. Both parents. Without them nobody is told of the repository: then it must not stay either.
+    try {
+      repositories.sync();
+      parent->sync();
+    } catch (const VolumeError&) {
+      take_back([&] { trash_repository(staging.tenant_, file.repository_id); });
+      throw;
+    }
+    return file.repository_id;
+  }
+  throw VolumeError(EEXIST, "choose a repository id");
+}
+
+Result<void, PublishError> Store::publish_job(const JobFile& file) const {
+  return publish_job(stage(file.tenant), file);
+}
+
+Result<void, PublishError> Store::publish_job(Staging staging, const JobFile& file) const {
+  return publish(std::move(staging), file, !file.repository_id.empty());
+}
+
+Result<void, PublishError> Store::publish_ended_job(const JobFile& file, const nlohmann::json& record) const {
+  Staging staging = stage(file.tenant);
+  write_synced(staging.folder(), layout::kStatusFile, encode_record(record));
+  const bool indexed = !file.repository_id.empty() && has_repository(file.tenant, file.repository_id);
+  return publish(std::move(staging), file, indexed);
+}
+
+Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, bool indexed) const {
+  const std::string text = encode_readable(file, decode_job_file);
+  const auto absent = Unexpected<PublishError>(PublishError::kNoRepository);
+  std::optional<Dir> markers;
+  if (indexed) {
+    markers = root().sub(layout::markers(file.tenant, file.repository_id));
+    if (!markers) return absent;
+  }
+  const Dir jobs = root().make(layout::jobs(file.tenant));
+  if (jobs.status(file.job_id)) return Unexpected<PublishError>(PublishError::kTaken);
+  // 1. The whole folder, durable where nobody looks.
+  if (staging.input_) staging.input_->sync_tree();
+  write_synced(staging.folder(), layout::kJobFile, text);
+  staging.folder().sync();
+  // 2. The marker in the repository's index.
+  if (indexed) {
+    try {
+      markers->create_file(file.job_id);
+      markers->sync();
+    } catch (const VolumeError&) {
+      // The folder that we hold open may have been removed.
+      if (!has_repository(file.tenant, file.repository_id)) return absent;
+      throw;
+    }
+  }
+  // 3. Into place: from here on the job exists.
+  if (!staging.parent_->move(staging.name_, jobs, file.job_id)) {
+    return Unexpected<PublishError>(PublishError::kTaken);
+  }
+  const auto parent = std::exchange(staging.parent_, nullptr);
+  // 4. Both parents. Without them nobody is told of the job: then nobody may find it either and run it.
+  try {
+    jobs.sync();
+    parent->sync();
+  } catch (const VolumeError&) {
+    take_back([&] { trash_jobs(file.tenant, {file.job_id}, file.repository_id); });
+    throw;
+  }
+  // 5. A repository that was removed meanwhile takes its jobs along: whoever removed it after our marker was there has
+  // seen the marker; before, we see it now.
+  if (indexed && !has_repository(file.tenant, file.repository_id)) {
+    remove_job(file.tenant, file.job_id, {});
+    return absent;
+  }
+  return {};
+}
+
+namespace {
+
+// Whether one of `names` is the file itself or one of the folders it lies in.
+bool is_shadowed(const std::string& file, const std::unordered_set<std::string>& names) {
+  if (names.contains(file)) return true;
+  for (auto slash = file.find('/'); slash != std::string::npos; slash = file.find('/', slash + 1)) {
+    if (names.contains(file.substr(0, slash))) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<std::vector<InputFile>> Store::overlay_repository_input(Staging& staging, std::string_view repository_id,
+                                                                      std::vector<InputFile> own) const {
+  const auto repository = read_repository(staging.tenant_, repository_id);
+  const auto source = root().sub(layout::repository_input(staging.tenant_, repository_id));
+  if (!repository || !source) return std::nullopt;
+  const Dir& input = staging.input();
+  std::unordered_set<std::string> names;
+  for (const InputFile& file : own) names.insert(file.name);
+  std::unordered_set<std::string> folders;
+  std::vector<InputFile> all;
+  for (const InputFile& file : repository->input) {
+    if (is_shadowed(file.name, names)) continue;
+    const auto content = source->open_file(file.name);
+    if (!content) throw CorruptFile("input of " + std::string(repository_id) + ": a listed file is missing");
+    for (auto slash = file.name.find('/'); slash != std::string::npos; slash = file.name.find('/', slash + 1)) {
+      if (folders.insert(file.name.substr(0, slash)).second) input.make_new(file.name.substr(0, slash));
+    }
+    const auto copy = input.create_file(file.name);
+    // A folder of the job's own input has this name: the job's input wins.
+    if (!copy) continue;
+    copy_file(*content, copy->get());
+    all.push_back(file);
+  }
+  all.insert(all.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
+  return all;
+}
+
+}  // namespace vbrain::artifacts

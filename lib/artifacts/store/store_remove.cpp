@@ -1,0 +1,130 @@
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "artifacts/store/store.hpp"
+
+namespace vbrain::artifacts {
+namespace {
+
+// Where the folder is now: out of sight at once and for good. Nothing if there is none.
+std::optional<std::string> move_to_trash(const Dir& folder, std::string_view from, const Dir& trash) {
+  std::string name = std::string(from) + "-" + random_name();
+  try {
+    if (!folder.status(from) || !folder.move(from, trash, name)) return std::nullopt;
+  } catch (const VolumeError& error) {
+    // Somebody else has moved it since.
+    if (error.code().value() == ENOENT) return std::nullopt;
+    throw;
+  }
+  return name;
+}
+
+std::vector<std::string> job_names_in(const Dir& markers) {
+  std::vector<std::string> names;
+  for (Dir::Entry& entry : markers.list()) {
+    if (is_job_folder_name(entry.name)) names.push_back(std::move(entry.name));
+  }
+  return names;
+}
+
+}  // namespace
+
+namespace {
+
+void put_marker(const Dir& job, bool durably) {
+  try {
+    job.create_file(layout::kDeleted);
+    if (durably) job.sync();
+  } catch (const VolumeError& error) {
+    // The controller may have purged it already: what shall go has gone.
+    const int code = error.code().value();
+    if (code != ENOENT && code != ESTALE) throw;
+  }
+}
+
+}  // namespace
+
+bool Store::mark_deleted(const Tenant& tenant, std::string_view job_id, std::string_view repository_id) const {
+  const auto job = root().sub(layout::job(tenant, job_id));
+  if (job) put_marker(*job, true);
+  if (!repository_id.empty()) unindex(tenant, {std::string(job_id)}, repository_id);
+  return job.has_value();
+}
+
+void Store::mark_all_deleted(const Tenant& tenant, const std::vector<std::string>& job_ids) const {
+  // A few are synced one by one; for more, one pass over the file system is cheaper.
+  constexpr std::size_t kFew = 8;
+  for (const std::string& id : job_ids) {
+    const auto job = root().sub(layout::job(tenant, id));
+    if (!job) continue;
+    put_marker(*job, job_ids.size() <= kFew);
+  }
+  if (job_ids.size() > kFew && syncfs(root().fd()) != 0) throw VolumeError(errno, "syncfs");
+}
+
+bool Store::is_deleted(const Tenant& tenant, std::string_view job_id) const {
+  return root().status(layout::deleted(tenant, job_id)).has_value();
+}
+
+std::vector<std::string> Store::trash_jobs(const Tenant& tenant, const std::vector<std::string>& job_ids,
+                                           std::string_view repository_id) const {
+  std::vector<std::string> moved;
+  if (const auto jobs = root().sub(layout::jobs(tenant))) {
+    const Dir trash = root().make(layout::trash(tenant));
+    for (const std::string& id : job_ids) {
+      if (auto name = move_to_trash(*jobs, id, trash)) moved.push_back(std::move(*name));
+    }
+    trash.sync();
+    jobs->sync();
+  }
+  // The index last: until then the folder's absence hides the entry.
+  if (!repository_id.empty()) unindex(tenant, job_ids, repository_id);
+  return moved;
+}
+
+void Store::unindex(const Tenant& tenant, const std::vector<std::string>& job_ids,
+                    std::string_view repository_id) const {
+  const auto markers = root().sub(layout::markers(tenant, repository_id));
+  if (!markers) return;
+  bool changed = false;
+  for (const std::string& id : job_ids) changed = markers->remove_file(id) || changed;
+  if (changed) markers->sync();
+}
+
+bool Store::remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id,
+                       std::stop_token stop) const {
+  const auto moved = trash_jobs(tenant, {std::string(job_id)}, repository_id);
+  for (const std::string& name : moved) purge(tenant, name, stop);
+  return !moved.empty();
+}
+
+void Store::remove_input(const Tenant& tenant, std::string_view job_id) const {
+  root().remove_tree(layout::job_input(tenant, job_id));
+}
+
+std::optional<Store::TrashedRepository> Store::trash_repository(const Tenant& tenant,
+                                                                std::string_view repository_id) const {
+  const auto repositories = root().sub(layout::repositories(tenant));
+  if (!repositories || !is_repository_id(repository_id)) return std::nullopt;
+  const Dir trash = root().make(layout::trash(tenant));
+  auto name = move_to_trash(*repositories, repository_id, trash);
+  if (!name) return std::nullopt;
+  trash.sync();
+  repositories->sync();
+  TrashedRepository trashed{*name, {}};
+  if (const auto markers = trash.sub(*name + "/jobs")) trashed.jobs = job_names_in(*markers);
+  return trashed;
+}
+
+void Store::purge(const Tenant& tenant, std::string_view trash_name, std::stop_token stop) const {
+  if (const auto trash = root().sub(layout::trash(tenant))) trash->remove_tree(trash_name, std::move(stop));
+}
+
+std::optional<std::vector<std::string>> Store::index_of(const Tenant& tenant, std::string_view repository_id) const {
+  const auto markers = root().sub(layout::markers(tenant, repository_id));
+  if (!markers) return std::nullopt;
+  return job_names_in(*markers);
+}
+
+}  // namespace vbrain::artifacts

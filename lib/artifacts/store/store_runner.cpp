@@ -1,0 +1,107 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <vector>
+
+#include "artifacts/store/store.hpp"
+#include "base/digest.hpp"
+
+namespace vbrain::artifacts {
+namespace {
+
+constexpr mode_t kProgramMode = 0750;
+constexpr int kDepth = 4;
+
+// Calls `piece` with the bytes of a file.
+template <class Piece>
+void read_all(const OpenFile& file, const Piece& piece) {
+  std::vector<char> block(256U << 10);
+  for (;;) {
+    const ssize_t got = read(file.fd.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw VolumeError(errno, "read the runner");
+    if (got == 0) return;
+    piece(std::string_view(block.data(), static_cast<std::size_t>(got)));
+  }
+}
+
+// Names and contents of a folder, as one digest.
+void digest_folder(const Dir& folder, int depth, base::Sha256& digest) {
+  for (const Dir::Entry& entry : folder.list()) {
+    digest.update(entry.name);
+    digest.update(std::string_view("\0", 1));
+    if (entry.type == DT_DIR && depth > 0) {
+      digest_folder(folder.at(entry.name), depth - 1, digest);
+    } else if (const auto file = folder.open_file(entry.name)) {
+      base::Sha256 content;
+      read_all(*file, [&](std::string_view bytes) { content.update(bytes); });
+      digest.update(content.hex());
+    }
+    digest.update(std::string_view("\1", 1));
+  }
+}
+
+std::string digest_of(const Dir& folder) {
+  base::Sha256 digest;
+  digest_folder(folder, kDepth, digest);
+  return digest.hex();
+}
+
+void copy_folder(const Dir& from, const Dir& to, int depth) {
+  for (const Dir::Entry& entry : from.list()) {
+    if (entry.type == DT_DIR && depth > 0) {
+      to.make_new(entry.name);
+      copy_folder(from.at(entry.name), to.at(entry.name), depth - 1);
+    } else if (const auto file = from.open_file(entry.name)) {
+      auto copy = to.create_file(entry.name);
+      if (!copy) throw VolumeError(EEXIST, "copy the runner");
+      read_all(*file, [&](std::string_view bytes) { write_all(copy->get(), bytes); });
+      if (fchmod(copy->get(), kProgramMode) != 0) throw VolumeError(errno, "chmod the runner");
+      sync_and_close(std::move(*copy));
+    }
+  }
+  to.sync();
+}
+
+}  // namespace
+
+void Store::install_runner(const std::string& source, std::string_view version) const {
+  const Dir from = Dir::open(source);
+  const std::string target = layout::bin(version);
+  const std::string name = target.substr(target.find('/') + 1);
+  const std::string wanted = digest_of(from);
+  const Dir bin = root().make("bin");
+  const auto is_installed = [&] {
+    const auto installed = bin.sub(name);
+    return installed && digest_of(*installed) == wanted;
+  };
+  if (is_installed()) return;
+  const std::string staged = ".staging-" + random_name();
+  std::string aside;
+  bin.make_new(staged);
+  try {
+    copy_folder(from, bin.at(staged), kDepth);
+    // Another content under this name: exchanged in one step where the file system can, so that a pod that starts now
+    // finds one or the other. Pods that run keep what they have mounted.
+    for (int turn = 0; !bin.move(staged, bin, name); ++turn) {
+      if (is_installed()) break;
+      if (turn == 3) throw VolumeError(EEXIST, "install the runner");
+      if (syscall(SYS_renameat2, bin.fd(), staged.c_str(), bin.fd(), name.c_str(), RENAME_EXCHANGE) == 0) break;
+      aside = ".staging-" + random_name();
+      bin.move(name, bin, aside);
+    }
+  } catch (...) {
+    bin.remove_tree(staged);
+    throw;
+  }
+  bin.sync();
+  bin.remove_tree(staged);
+  if (!aside.empty()) bin.remove_tree(aside);
+}
+
+}  // namespace vbrain::artifacts

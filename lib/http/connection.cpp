@@ -1,0 +1,351 @@
+#include "http/connection.hpp"
+
+#include <prometheus/counter.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "base/log.hpp"
+#include "http/date.hpp"
+
+namespace vbrain::http {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// Within how many bytes the time of a slow peer is renewed.
+constexpr std::size_t kBodyPiece = 64 * 1024;
+constexpr std::size_t kFileBuffer = 128 * 1024;
+constexpr std::size_t kFirstRead = 4096;
+constexpr milliseconds kLinger{2000};
+constexpr HeadProblem kHeadTooLarge{431, "the head is larger than allowed"};
+constexpr HeadProblem kBadLine{400, "malformed line ending"};
+
+// Gives the memory back, which an assignment of something short does not.
+void replace(std::string& text, std::string by) {
+  text.swap(by);
+}
+
+// Reads up to `size` bytes at `offset`; throws std::runtime_error on an error or at an early end of the file.
+std::size_t read_at(int fd, char* to, std::size_t size, std::uint64_t offset) {
+  for (;;) {
+    const ssize_t got = ::pread(fd, to, size, static_cast<off_t>(offset));
+    if (got > 0) return static_cast<std::size_t>(got);
+    if (got == 0) throw std::runtime_error("file is shorter than it was");
+    if (errno != EINTR) throw std::runtime_error(std::string("reading a file to send: ") + std::strerror(errno));
+  }
+}
+
+}  // namespace
+
+Connection::Connection(Socket socket, ConnectionContext& context) : socket_(std::move(socket)), context_(context) {
+  error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
+  const auto remote = socket_.remote_endpoint(ignored);
+  if (!ignored) peer_ = remote.address().to_string();
+}
+
+Task<void> Connection::run() {
+  for (;;) {
+    const HeadResult result = co_await read_head();
+    if (result != HeadResult::kRequest) break;
+    const bool go_on = co_await answer_request();
+    if (!go_on) break;
+  }
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+void Connection::check_deadline(SteadyTime now) {
+  if (cut_) return;
+  const bool stuck = now >= stuck_deadline_ && context_.options.is_stuck && context_.options.is_stuck();
+  // In the middle of an answer there is no room for another.
+  if (stuck && !sending_file_) return give_up_on_handler();
+  if (!stuck && now < deadline_) return;
+  context_.cut->Increment();
+  cut();
+}
+
+void Connection::close_if_idle() {
+  if (idle_) cut();
+}
+
+void Connection::cut() {
+  cut_ = true;
+  deadline_ = SteadyTime::max();
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+// Nothing is being written while the handler works, so there is room for an answer in the socket's buffer. When the
+// handler comes back its own answer goes nowhere.
+void Connection::give_up_on_handler() {
+  const Reply reply = refuse(503, "the storage does not answer");
+  const std::string text = render_head(reply, http_date_now(), false) + std::get<std::string>(reply.body);
+  error_code ignored;
+  socket_.write_some(asio::buffer(text), ignored);
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  cut();
+}
+
+// Zero bytes: the peer is done, or its time was over.
+Task<std::size_t> Connection::read_some(char* to, std::size_t size, milliseconds patience) {
+  error_code error;
+  if (cut_) co_return 0;
+  deadline_ = steady_clock::now() + patience;
+  const std::size_t got = co_await socket_.async_read_some(asio::buffer(to, size), asio::redirect_error(kAwait, error));
+  deadline_ = SteadyTime::max();
+  co_return error ? 0 : got;
+}
+
+Task<Connection::HeadResult> Connection::read_head() {
+  const HttpOptions& options = context_.options;
+  std::size_t line = 0;       // start of the line being looked at
+  bool leading_line = false;  // one empty line before a request is forgiven (RFC 9112 section 2.2)
+  const SteadyTime begun = steady_clock::now();
+  SteadyTime first_byte = begun;
+  for (;;) {
+    for (;;) {
+      const auto end = input_.find('\n', line);
+      if (end == std::string::npos) break;
+      if (end == line || input_[end - 1] != '\r') {
+        co_await send_refusal(kBadLine);
+        co_return HeadResult::kRefused;
+      }
+      if (end == line + 1 && line == 0 && !leading_line) {
+        leading_line = true;
+        input_.erase(0, 2);
+        continue;
+      }
+      line = end + 1;
+      if (end >= 3 && input_[end - 2] == '\n') {
+        const auto problem = line > options.max_header_bytes ? std::optional(kHeadTooLarge) : parse_head(line);
+        if (problem) {
+          co_await send_refusal(*problem);
+          co_return HeadResult::kRefused;
+        }
+        idle_ = false;
+        co_return HeadResult::kRequest;
+      }
+    }
+    const std::size_t have = input_.size();
+    if (have >= options.max_header_bytes) {
+      co_await send_refusal(kHeadTooLarge);
+      co_return HeadResult::kRefused;
+    }
+    if (have == 0 && context_.draining) co_return HeadResult::kClosed;
+    // The first request of a connection has to come at once; later ones may wait for the idle time.
+    const bool waiting = have == 0 && parser_.has_value();
+    idle_ = have == 0;
+    const auto patience =
+        waiting ? options.idle_timeout
+                : std::chrono::ceil<milliseconds>(options.header_timeout - (steady_clock::now() - first_byte));
+    input_.resize(std::min(options.max_header_bytes, std::max(kFirstRead, have * 2)));
+    const std::size_t got = co_await read_some(input_.data() + have, input_.size() - have, patience);
+    input_.resize(have + got);
+    if (got == 0) co_return HeadResult::kClosed;
+    if (have == 0) first_byte = steady_clock::now();
+  }
+}
+
+std::optional<HeadProblem> Connection::parse_head(std::size_t length) {
+  head_bytes_.assign(input_, 0, length);
+  // A large head leaves no large buffer behind.
+  if (input_.capacity() > kFirstRead) {
+    replace(input_, input_.substr(length));
+  } else {
+    input_.erase(0, length);
+  }
+  if (auto problem = check_head(head_bytes_, context_.options.max_header_fields)) return problem;
+  request_ = RequestHead{};
+  parser_.emplace(request_);
+  error_code error;
+  parser_->put(asio::buffer(head_bytes_), error);
+  if (error || !parser_->is_header_done()) return HeadProblem{400, "malformed request"};
+  if (const auto expect = request_.find("expect"); expect && !request_.expect_continue) {
+    return HeadProblem{417, "only 100-continue can be expected"};
+  }
+  body_limit_ = 0;
+  body_total_ = 0;
+  body_received_ = 0;
+  body_patience_ = context_.options.body_timeout;
+  body_begin_ = body_end_ = 0;
+  skipping_ = false;
+  continue_sent_ = false;
+  return std::nullopt;
+}
+
+Reply Connection::refuse(int status, std::string_view detail) {
+  context_.refused->Increment();
+  Reply reply = context_.refuse(status, detail, peer_);
+  reply.close = true;
+  return reply;
+}
+
+Task<void> Connection::send_refusal(HeadProblem problem) {
+  Reply reply = refuse(problem.status, problem.detail);
+  co_await send(reply, false, false);
+  co_await linger();
+}
+
+// The handler's answer, or the server's own if it could not give one. Nothing: there is nobody left to answer.
+Task<std::optional<Reply>> Connection::call_handler() {
+  Exchange exchange{request_, *this, peer_};
+  struct Watched {
+    SteadyTime& deadline;
+    ~Watched() { deadline = SteadyTime::max(); }
+  } const watched{stuck_deadline_};
+  stuck_deadline_ = steady_clock::now() + context_.options.stuck_timeout;
+  try {
+    co_return co_await context_.handler(exchange);
+  } catch (const BodyError& problem) {
+    switch (problem.kind()) {
+      case BodyError::Kind::kMalformed:
+        co_return refuse(400, problem.what());
+      case BodyError::Kind::kTooLarge:
+        co_return refuse(413, problem.what());
+      case BodyError::Kind::kTimeout:
+      case BodyError::Kind::kGone:
+        break;
+    }
+    co_return std::nullopt;
+  } catch (const Overloaded&) {
+    co_return refuse(503, "too much to do");
+  } catch (const std::exception& problem) {
+    base::log_error("request failed", {{"method", to_string(request_.method)}, {"problem", problem.what()}});
+    co_return refuse(500, "");
+  }
+}
+
+// True if the connection can take another request.
+Task<bool> Connection::answer_request() {
+  std::optional<Reply> reply = co_await call_handler();
+  if (!reply) co_return false;
+  const bool skippable = body_can_be_skipped();
+  const bool keep_alive = request_.keep_alive && !reply->close && skippable && !context_.draining;
+  const bool head_only = request_.method == Method::kHead;
+  const bool sent = co_await send(*reply, keep_alive, head_only);
+  if (!sent) co_return false;
+  reply.reset();
+  forget_head();
+  if (!keep_alive) {
+    co_await linger();
+    co_return false;
+  }
+  if (!parser_->is_done()) {
+    const bool skipped = co_await skip_body();
+    if (!skipped) co_return false;
+  }
+  // What follows the body is the next request.
+  if (body_begin_ < body_end_) input_.insert(0, body_buffer_, body_begin_, body_end_ - body_begin_);
+  body_begin_ = body_end_ = 0;
+  // Idle connections keep little.
+  replace(body_buffer_, {});
+  replace(body_joined_, {});
+  if (input_.empty() && input_.capacity() > kFirstRead) replace(input_, {});
+  co_return true;
+}
+
+// Of no more use once the answer is on its way.
+void Connection::forget_head() {
+  request_.path = request_.query = {};
+  request_.fields = {};
+  replace(head_bytes_, {});
+}
+
+Task<bool> Connection::send(Reply& reply, bool keep_alive, bool head_only) {
+  std::string head = render_head(reply, http_date_now(), keep_alive);
+  if (head_only || reply.status == 304 || reply.status == 204) co_return co_await write(head);
+  if (auto* file = std::get_if<FileBody>(&reply.body)) co_return co_await send_file(*file, head);
+  head += std::get<std::string>(reply.body);
+  co_return co_await write(head);
+}
+
+Task<bool> Connection::send_file(FileBody& body, std::string& head) {
+  head += body.before;
+  bool taken = co_await write(head);
+  if (!taken) co_return false;
+  std::string buffer(std::min<std::uint64_t>(kFileBuffer, body.length), '\0');
+  std::uint64_t sent = 0;
+  sending_file_ = true;
+  while (sent < body.length) {
+    if (stuck_deadline_ == SteadyTime::max()) stuck_deadline_ = steady_clock::now() + context_.options.stuck_timeout;
+    const std::size_t want = std::min<std::uint64_t>(buffer.size(), body.length - sent);
+    std::size_t got = 0;
+    bool busy = false;
+    try {
+      got =
+          co_await run_on(*context_.file_pool, [fd = body.file.get(), to = buffer.data(), want,
+                                                offset = body.offset + sent] { return read_at(fd, to, want, offset); });
+    } catch (const Overloaded&) {
+      busy = true;
+    } catch (const std::exception& problem) {
+      // The length is announced: ending early is the only way left to say that the bytes are not whole.
+      base::log_error("download broken off", {{"problem", problem.what()}});
+      co_return false;
+    }
+    if (busy) {
+      asio::basic_waitable_timer<steady_clock, asio::wait_traits<steady_clock>, Executor> pause(socket_.get_executor(),
+                                                                                                milliseconds(20));
+      error_code ignored;
+      co_await pause.async_wait(asio::redirect_error(kAwait, ignored));
+      if (cut_) co_return false;
+      continue;
+    }
+    stuck_deadline_ = SteadyTime::max();
+    const std::string_view bytes(buffer.data(), got);
+    taken = co_await write(bytes);
+    if (!taken) co_return false;
+    sent += got;
+  }
+  sending_file_ = false;
+  if (body.after.empty()) co_return true;
+  co_return co_await write(body.after);
+}
+
+Task<bool> Connection::write(std::string_view bytes) {
+  error_code error;
+  if (cut_) co_return false;
+  // Most answers fit into the socket's buffer: no need to wait for anything.
+  std::size_t done = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), error);
+  if (error && error != asio::error::would_block && error != asio::error::try_again) co_return false;
+  std::size_t renew = done;
+  while (done < bytes.size()) {
+    if (done >= renew) {
+      renew = done + kBodyPiece;
+      deadline_ = steady_clock::now() + context_.options.body_timeout;
+    }
+    const std::size_t most = std::min(bytes.size(), renew) - done;
+    done +=
+        co_await socket_.async_write_some(asio::buffer(bytes.data() + done, most), asio::redirect_error(kAwait, error));
+    if (error) co_return false;
+  }
+  deadline_ = SteadyTime::max();
+  co_return true;
+}
+
+// Closing with unread bytes in the socket resets the connection and may take the answer with it.
+Task<void> Connection::linger() {
+  error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  const SteadyTime end = steady_clock::now() + kLinger;
+  forget_head();
+  replace(input_, {});
+  replace(body_buffer_, std::string(kFirstRead, '\0'));
+  while (steady_clock::now() < end) {
+    const auto patience = std::chrono::ceil<milliseconds>(end - steady_clock::now());
+    const std::size_t got = co_await read_some(body_buffer_.data(), body_buffer_.size(), patience);
+    if (got == 0) break;
+  }
+}
+
+}  // namespace vbrain::http

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "http/handler.hpp"
+#include "http/head_check.hpp"
+#include "http/parser.hpp"
+#include "http/server.hpp"
+
+namespace prometheus {
+class Counter;
+}
+
+namespace vbrain::http {
+
+using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+// What all connections of a server share. Read-only but for the flag.
+struct ConnectionContext {
+  HttpOptions options;
+  Handler handler;
+  RefusalWriter refuse;
+  base::WorkerPool* file_pool = nullptr;
+  prometheus::Counter* refused = nullptr;  // requests answered by the server itself
+  prometheus::Counter* cut = nullptr;      // connections ended by a timer
+  std::atomic<bool> draining{false};
+};
+
+// One client's connection: reads requests one after the other and answers each before the next is read. All members
+// run on the connection's I/O thread.
+class Connection final : private BodyReader {
+ public:
+  Connection(Socket socket, ConnectionContext& context);
+
+  // Serves until either side is done. Never throws but for memory.
+  Task<void> run();
+
+  // Called now and then: cuts the connection if its time is over.
+  void check_deadline(SteadyTime now);
+  // Ends the connection if no request is under way on it.
+  void close_if_idle();
+  // Ends the connection; a handler under way finishes, its answer goes nowhere.
+  void cut();
+
+ private:
+  enum class HeadResult { kRequest, kClosed, kRefused };
+
+  void set_limit(std::uint64_t bytes) override { body_limit_ = bytes; }
+  Task<std::string_view> read() override { return read_body(); }
+
+  Task<HeadResult> read_head();
+  std::optional<HeadProblem> parse_head(std::size_t length);
+  Task<bool> answer_request();
+  Task<std::optional<Reply>> call_handler();
+  Reply refuse(int status, std::string_view detail);
+  void give_up_on_handler();
+  Task<std::string_view> read_body();
+  Task<std::string_view> read_body_piece();
+  std::string_view next_body_piece();
+  Task<void> fill_body_buffer();
+  bool body_can_be_skipped() const;
+  void forget_head();
+  Task<bool> skip_body();
+  Task<void> send_refusal(HeadProblem problem);
+  Task<bool> send(Reply& reply, bool keep_alive, bool head_only);
+  Task<bool> send_file(FileBody& body, std::string& head);
+  Task<bool> write(std::string_view bytes);
+  Task<void> linger();
+  Task<std::size_t> read_some(char* to, std::size_t size, std::chrono::milliseconds patience);
+
+  Socket socket_;
+  ConnectionContext& context_;
+  std::string peer_;
+  SteadyTime deadline_ = SteadyTime::max();
+  SteadyTime stuck_deadline_ = SteadyTime::max();  // of what waits for a worker, not for the client
+  bool idle_ = true;
+  bool cut_ = false;
+  bool sending_file_ = false;  // and stuck_deadline_ is that of the next piece
+
+  std::string input_;       // bytes received and not yet consumed, head and pipelined requests
+  std::string head_bytes_;  // the head that request_ points into
+  RequestHead request_;
+  std::optional<RequestParser> parser_;
+
+  std::string body_buffer_;  // received bytes of the body, from body_begin_ to body_end_
+  std::size_t body_begin_ = 0;
+  std::size_t body_end_ = 0;
+  bool skipping_ = false;    // the rest of the body is dropped
+  std::string body_joined_;  // small chunks put together
+  std::uint64_t body_limit_ = 0;
+  std::uint64_t body_total_ = 0;
+  std::uint64_t body_received_ = 0;  // raw bytes since the patience was last renewed
+  std::chrono::milliseconds body_patience_{0};
+  bool continue_sent_ = false;
+};
+
+}  // namespace vbrain::http

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "http/message.hpp"
+#include "http/task.hpp"
+
+namespace vbrain::http {
+
+// Why a request's body could not be read to its end.
+class BodyError : public std::runtime_error {
+ public:
+  enum class Kind { kGone, kTimeout, kMalformed, kTooLarge };
+  BodyError(Kind kind, const char* detail) : std::runtime_error(detail), kind_(kind) {}
+  Kind kind() const { return kind_; }
+
+ private:
+  Kind kind_;
+};
+
+// The body of one request, read as it arrives.
+class BodyReader {
+ public:
+  virtual ~BodyReader() = default;
+  // The largest body this request may have, in bytes after removing the transfer coding; one byte more and read()
+  // throws kTooLarge. Set it before the first read(); it is 0 until then.
+  virtual void set_limit(std::uint64_t bytes) = 0;
+  // The next bytes, at most one read buffer, valid until the next call; empty at the end. A client that waits for
+  // `100 Continue` gets it at the first call. Throws BodyError.
+  virtual Task<std::string_view> read() = 0;
+};
+
+// One request and what belongs to it.
+struct Exchange {
+  const RequestHead& head;
+  BodyReader& body;
+  std::string_view peer;  // textual address of the client's end, without port
+};
+
+// Answers one request. Runs on an I/O thread. The server answers an exception with 500 and logs it, Overloaded and
+// BodyError with what they mean.
+using Handler = std::function<Task<Reply>(Exchange&)>;
+
+// Makes the server's own refusals: malformed HTTP, limits, time, overload.
+using RefusalWriter = std::function<Reply(int status, std::string_view detail, std::string_view peer)>;
+
+}  // namespace vbrain::http

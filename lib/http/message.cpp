@@ -1,0 +1,128 @@
+#include "http/message.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace vbrain::http {
+namespace {
+
+constexpr std::array<std::pair<Method, std::string_view>, 6> kMethods{{{Method::kGet, "GET"},
+                                                                       {Method::kHead, "HEAD"},
+                                                                       {Method::kPost, "POST"},
+                                                                       {Method::kPut, "PUT"},
+                                                                       {Method::kDelete, "DELETE"},
+                                                                       {Method::kOptions, "OPTIONS"}}};
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+bool is_clean(std::string_view text) {
+  return std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+}  // namespace
+
+std::string_view to_string(Method method) {
+  for (const auto& [known, name] : kMethods) {
+    if (known == method) return name;
+  }
+  return "other";
+}
+
+Method parse_method(std::string_view text) {
+  for (const auto& [known, name] : kMethods) {
+    if (name == text) return known;
+  }
+  return Method::kOther;
+}
+
+bool equal_ignoring_case(std::string_view left, std::string_view right) {
+  return std::ranges::equal(left, right, {}, lower, lower);
+}
+
+std::optional<std::string_view> RequestHead::find(std::string_view name) const {
+  for (const HeaderField& field : fields) {
+    if (equal_ignoring_case(field.name, name)) return field.value;
+  }
+  return std::nullopt;
+}
+
+std::uint64_t Reply::body_size() const {
+  if (const auto* file = std::get_if<FileBody>(&body)) return file->size();
+  return std::get<std::string>(body).size();
+}
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 206:
+      return "Partial Content";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 413:
+      return "Content Too Large";
+    case 415:
+      return "Unsupported Media Type";
+    case 416:
+      return "Range Not Satisfiable";
+    case 417:
+      return "Expectation Failed";
+    case 422:
+      return "Unprocessable Content";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 503:
+      return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
+    case 507:
+      return "Insufficient Storage";
+    default:
+      return "";
+  }
+}
+
+std::string render_head(const Reply& reply, std::string_view date, bool keep_alive) {
+  std::string head;
+  head.reserve(256);
+  head.append("HTTP/1.1 ").append(std::to_string(reply.status)).append(" ").append(reason_phrase(reply.status));
+  head.append("\r\nDate: ").append(date);
+  // RFC 9110 section 8.6: neither belongs into 204 and 304.
+  if (reply.status != 204 && reply.status != 304) {
+    head.append("\r\nContent-Type: ").append(reply.content_type);
+    head.append("\r\nContent-Length: ").append(std::to_string(reply.body_size()));
+  }
+  for (const auto& [name, value] : reply.headers) {
+    if (is_clean(name) && is_clean(value)) head.append("\r\n").append(name).append(": ").append(value);
+  }
+  head.append(keep_alive ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n");
+  return head;
+}
+
+}  // namespace vbrain::http

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/fd.hpp"
+
+namespace vbrain::http {
+
+enum class Method { kGet, kHead, kPost, kPut, kDelete, kOptions, kOther };
+
+// "GET" and so on; "other" for what we know no name of.
+std::string_view to_string(Method method);
+// Methods are case-sensitive (RFC 9110 section 9.1).
+Method parse_method(std::string_view text);
+
+// ASCII letters compare equal in both cases, as header names do.
+bool equal_ignoring_case(std::string_view left, std::string_view right);
+
+struct HeaderField {
+  std::string_view name;
+  std::string_view value;
+};
+
+// What came before a request's body. The views point into the connection's memory and live until the answer to this
+// request was sent.
+struct RequestHead {
+  Method method = Method::kOther;
+  std::string_view path;   // as sent, not percent-decoded, starts with '/'
+  std::string_view query;  // without '?'
+  bool http_1_1 = true;
+  bool keep_alive = true;  // what the client asked for
+  bool chunked = false;
+  bool expect_continue = false;
+  std::optional<std::uint64_t> content_length;
+  std::vector<HeaderField> fields;
+
+  bool has_body() const { return chunked || content_length.value_or(0) > 0; }
+  // Value of the first field of that name, any case. Empty view with no data if there is none.
+  std::optional<std::string_view> find(std::string_view name) const;
+};
+
+// Bytes [offset, offset + length) of a regular file, with optional text around them.
+struct FileBody {
+  base::Fd file;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  std::string before;
+  std::string after;
+
+  std::uint64_t size() const { return before.size() + length + after.size(); }
+};
+
+// An answer. The server adds Content-Length, Connection and Date.
+struct Reply {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;  // names and values without CR, LF or NUL
+  std::variant<std::string, FileBody> body;
+  // The connection is closed after this answer, whatever the client asked for.
+  bool close = false;
+  // Given up once the answer has been sent.
+  std::shared_ptr<void> hold;
+
+  std::uint64_t body_size() const;
+};
+
+// "Not Found" for 404; "" for a status we never send.
+std::string_view reason_phrase(int status);
+
+// Status line and fields of `reply`, with the empty line. `date` is an IMF-fixdate. A header holding a control
+// character is left out rather than sent.
+std::string render_head(const Reply& reply, std::string_view date, bool keep_alive);
+
+}  // namespace vbrain::http

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kube/api/error.hpp"
+#include "kube/api/object.hpp"
+#include "kube/api/request.hpp"
+#include "kube/transport/transport.hpp"
+
+namespace vbrain::kube {
+
+// Typed calls over a Transport. At most `max_in_flight` run at once, the rest wait: beyond 32 connections a caller
+// only gets more latency. Thread-safe; blocks. Every member ends with kCancelled soon after `stop`.
+//
+// T is a resource struct: `static const ResourceType kType` and `static T decode(const nlohmann::json&)`, which
+// throws DecodeError; the answer then is kInternal with reason "Malformed". The json members throw nothing but for
+// memory either. The object in an answer is what the server stored, with its new resourceVersion.
+class ApiClient {
+ public:
+  // `transport` must outlive the ApiClient.
+  explicit ApiClient(Transport& transport, std::size_t max_in_flight = 32);
+
+  KubeResult<nlohmann::json> get(const ResourceType& type, std::string_view ns, std::string_view name,
+                                 std::stop_token stop = {});
+  // The whole answer: {"metadata": {"continue", "resourceVersion"}, "items": [...]}.
+  KubeResult<nlohmann::json> list(const ResourceType& type, std::string_view ns, const ListOptions& options = {},
+                                  std::stop_token stop = {});
+  KubeResult<nlohmann::json> create(const ResourceType& type, std::string_view ns, const nlohmann::json& body,
+                                    std::stop_token stop = {});
+  // `body` needs metadata.name, and metadata.resourceVersion as the precondition.
+  KubeResult<nlohmann::json> replace(const ResourceType& type, std::string_view ns, const nlohmann::json& body,
+                                     std::stop_token stop = {});
+  KubeResult<nlohmann::json> replace_status(const ResourceType& type, std::string_view ns, const nlohmann::json& body,
+                                            std::stop_token stop = {});
+  KubeResult<nlohmann::json> patch(const ResourceType& type, std::string_view ns, std::string_view name, PatchKind kind,
+                                   const nlohmann::json& patch, Subresource subresource = {},
+                                   std::stop_token stop = {});
+  // Success also means "marked for deletion, finalizers or a kubelet are still at work".
+  KubeResult<void> remove(const ResourceType& type, std::string_view ns, std::string_view name,
+                          const DeleteOptions& options = {}, std::stop_token stop = {});
+
+  template <class T>
+  KubeResult<T> get(std::string_view ns, std::string_view name, std::stop_token stop = {}) {
+    return typed<T>(get_request(T::kType, ns, name), stop);
+  }
+  // Everything that matches, page by page; an object that cannot be decoded fails the list.
+  template <class T>
+  KubeResult<std::vector<T>> list(std::string_view ns, ListOptions options = {}, std::stop_token stop = {}) {
+    std::vector<T> objects;
+    const auto use = [&](const nlohmann::json& item) { objects.push_back(T::decode(item)); };
+    if (auto done = list_each(T::kType, ns, std::move(options), stop, use); !done) {
+      return tl::unexpected(std::move(done.error()));
+    }
+    return objects;
+  }
+  template <class T>
+  KubeResult<T> create(std::string_view ns, const nlohmann::json& body, std::stop_token stop = {}) {
+    return typed<T>(create_request(T::kType, ns, body), stop);
+  }
+  template <class T>
+  KubeResult<T> replace(std::string_view ns, const nlohmann::json& body, std::stop_token stop = {}) {
+    return typed<T>(replace_request(T::kType, ns, name_of(body), body), stop);
+  }
+  template <class T>
+  KubeResult<T> replace_status(std::string_view ns, const nlohmann::json& body, std::stop_token stop = {}) {
+    return typed<T>(replace_request(T::kType, ns, name_of(body), body, "status"), stop);
+  }
+  template <class T>
+  KubeResult<T> patch(std::string_view ns, std::string_view name, PatchKind kind, const nlohmann::json& patch,
+                      Subresource subresource = {}, std::stop_token stop = {}) {
+    return typed<T>(patch_request(T::kType, ns, name, kind, patch, subresource), stop);
+  }
+
+  // Any request, under the same limit.
+  KubeResult<Response> call(const Request& request, std::stop_token stop = {});
+
+ private:
+  using Use = std::function<void(const nlohmann::json&)>;
+
+  template <class T>
+  KubeResult<T> typed(const Request& request, std::stop_token stop) {
+    std::optional<T> object;
+    auto done = call_and_use(request, stop, [&](const nlohmann::json& answer) { object.emplace(T::decode(answer)); });
+    if (!done) return tl::unexpected(std::move(done.error()));
+    return std::move(*object);
+  }
+  // Hands the parsed answer to `use`; a DecodeError becomes kInternal.
+  KubeResult<void> call_and_use(const Request& request, std::stop_token stop, const Use& use);
+  KubeResult<void> list_each(const ResourceType& type, std::string_view ns, ListOptions options, std::stop_token stop,
+                             const Use& use);
+  static std::string name_of(const nlohmann::json& body);
+
+  Transport& transport_;
+  std::mutex mutex_;
+  std::condition_variable_any freed_;
+  std::size_t free_;
+};
+
+}  // namespace vbrain::kube

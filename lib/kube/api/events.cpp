@@ -1,0 +1,194 @@
+#include "kube/api/events.hpp"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/digest.hpp"
+#include "base/log.hpp"
+#include "base/stop.hpp"
+
+namespace vbrain::kube {
+namespace {
+
+using nlohmann::json;
+
+constexpr ResourceType kEventType{"events.k8s.io", "v1", "events", "Event"};
+constexpr std::size_t kMaxNote = 1'024;    // events.k8s.io/v1 Event.note
+constexpr std::size_t kMaxReason = 128;    // Event.reason, Event.action
+constexpr std::size_t kMaxNamePart = 200;  // of 253, with 17 for the hash
+constexpr std::chrono::seconds kLastWrites{2};
+
+// Cuts without splitting a UTF-8 character.
+std::string cut(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return std::string(text);
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+  return std::string(text.substr(0, limit));
+}
+
+std::string version_of(const json& object) {
+  const auto meta = object.find("metadata");
+  if (meta == object.end() || !meta->is_object()) return {};
+  const auto version = meta->find("resourceVersion");
+  return version != meta->end() && version->is_string() ? version->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+struct EventRecorder::Event {
+  ObjectReference about;
+  EventKind kind = EventKind::kNormal;
+  std::string reason;
+  std::string note;
+  std::string action;
+  base::TimePoint time{};
+
+  std::string key() const {
+    return about.uid + '\n' + about.name + '\n' + reason + '\n' + action + '\n' +
+           (kind == EventKind::kWarning ? "W" : "N") + note;
+  }
+};
+
+struct EventRecorder::Remembered {
+  std::string key;
+  std::string namespace_name;
+  std::string event_name;
+  std::string version;  // resourceVersion, as far as we know
+  std::int64_t count = 1;
+  base::SteadyPoint written_at{};
+};
+
+ObjectReference reference_to(const ResourceType& type, const ObjectMeta& meta) {
+  return {api_version(type), std::string(type.kind), meta.namespace_name, meta.name, meta.uid, meta.resource_version};
+}
+
+EventRecorder::EventRecorder(ApiClient& client, EventOptions options, base::Metrics& metrics, const base::Clock& clock)
+    : client_(client),
+      options_(std::move(options)),
+      clock_(clock),
+      dropped_(metrics.counter("vbrain_events_dropped_total", "Kubernetes events dropped because too many waited.")),
+      refused_(metrics.counter("vbrain_events_refused_total", "Kubernetes events that could not be written.")) {
+  thread_ = std::jthread([this](std::stop_token stop) { work(stop); });
+}
+
+EventRecorder::~EventRecorder() {
+  {
+    std::unique_lock lock(mutex_);
+    idle_.wait_for(lock, kLastWrites, [this] { return queue_.empty() && !writing_; });
+  }
+  thread_.request_stop();
+  thread_.join();
+}
+
+void EventRecorder::record(const ObjectReference& about, EventKind kind, std::string_view reason, std::string_view note,
+                           std::string_view action) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.size() >= options_.max_queued) {
+      dropped_.Increment();
+      return;
+    }
+    queue_.push_back(
+        {about, kind, cut(reason, kMaxReason), cut(note, kMaxNote), cut(action, kMaxReason), clock_.now()});
+  }
+  queued_.notify_one();
+}
+
+void EventRecorder::flush() {
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return queue_.empty() && !writing_; });
+}
+
+void EventRecorder::flush_or_drop(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  if (idle_.wait_for(lock, patience, [this] { return queue_.empty() && !writing_; })) return;
+  dropped_.Increment(static_cast<double>(queue_.size()));
+  queue_.clear();
+}
+
+void EventRecorder::work(std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  while (queued_.wait(lock, stop, [this] { return !queue_.empty(); })) {
+    if (stop.stop_requested()) break;
+    const Event event = std::move(queue_.front());
+    queue_.pop_front();
+    writing_ = true;
+    lock.unlock();
+    write(event, stop);
+    lock.lock();
+    writing_ = false;
+    if (queue_.empty()) idle_.notify_all();
+  }
+  queue_.clear();
+  idle_.notify_all();
+}
+
+void EventRecorder::write(const Event& event, std::stop_token stop) {
+  const std::string key = event.key();
+  const auto known = known_.find(key);
+  if (known == known_.end()) return create(event, key, stop);
+  order_.splice(order_.begin(), order_, known->second);
+  repeat(event, *known->second, stop);
+}
+
+void EventRecorder::create(const Event& event, const std::string& key, std::stop_token stop) {
+  const std::string time = base::format_rfc3339_micro(event.time);
+  // The name is ours, so that a POST sent twice makes one event.
+  const std::string hash = base::sha256_hex(key + '\n' + time + '\n' + options_.instance).substr(0, 16);
+  const std::string name = cut(event.about.name, kMaxNamePart) + "." + hash;
+  const json body = {{"apiVersion", api_version(kEventType)},
+                     {"kind", kEventType.kind},
+                     {"metadata", {{"name", name}, {"namespace", event.about.namespace_name}}},
+                     {"eventTime", time},
+                     {"reportingController", options_.controller},
+                     {"reportingInstance", cut(options_.instance, kMaxReason)},
+                     {"action", event.action},
+                     {"reason", event.reason},
+                     {"regarding",
+                      {{"apiVersion", event.about.api_version},
+                       {"kind", event.about.kind},
+                       {"namespace", event.about.namespace_name},
+                       {"name", event.about.name},
+                       {"uid", event.about.uid},
+                       {"resourceVersion", event.about.resource_version}}},
+                     {"note", event.note},
+                     {"type", event.kind == EventKind::kWarning ? "Warning" : "Normal"}};
+  const auto written = client_.create(kEventType, event.about.namespace_name, body, stop);
+  if (!written && written.error().code != ErrorCode::kAlreadyExists) {
+    refused_.Increment();
+    base::log_warning("event was not written", {{"reason", event.reason}, {"error", written.error().message}});
+    return;
+  }
+  // One that was there already (a POST sent twice) has a version that we do not know: it is not counted in.
+  if (!written) return;
+  order_.push_front({key, event.about.namespace_name, name, version_of(*written), 1, clock_.steady()});
+  known_[key] = order_.begin();
+  if (order_.size() > options_.max_remembered) {
+    known_.erase(order_.back().key);
+    order_.pop_back();
+  }
+}
+
+void EventRecorder::repeat(const Event& event, Remembered& known, std::stop_token stop) {
+  ++known.count;
+  // The first repetition is shown at once, later ones now and then.
+  if (known.count > 2 && clock_.steady() - known.written_at < options_.series_period) return;
+  json patch = {{"series", {{"count", known.count}, {"lastObservedTime", base::format_rfc3339_micro(event.time)}}}};
+  patch["metadata"]["resourceVersion"] = known.version;
+  const auto written =
+      client_.patch(kEventType, known.namespace_name, known.event_name, PatchKind::kMerge, patch, {}, stop);
+  if (written) {
+    known.written_at = clock_.steady();
+    known.version = version_of(*written);
+  } else if (written.error().code == ErrorCode::kNotFound || written.error().code == ErrorCode::kConflict) {
+    // The server forgets events after an hour, or somebody else has counted in this one: begin a new one.
+    const std::string key = known.key;
+    order_.erase(known_.at(key));
+    known_.erase(key);
+    create(event, key, stop);
+  } else {
+    refused_.Increment();
+    base::log_warning("event was not counted", {{"reason", event.reason}, {"error", written.error().message}});
+  }
+}
+
+}  // namespace vbrain::kube

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "kube/api/api_client.hpp"
+#include "kube/api/object.hpp"
+
+namespace vbrain::kube {
+
+// The object an event is about.
+struct ObjectReference {
+  std::string api_version;
+  std::string kind;
+  std::string namespace_name;
+  std::string name;
+  std::string uid;
+  std::string resource_version = {};
+};
+
+ObjectReference reference_to(const ResourceType& type, const ObjectMeta& meta);
+
+enum class EventKind { kNormal, kWarning };
+
+struct EventOptions {
+  std::string controller = "vbrain.visagio.com/controller";  // reportingController
+  std::string instance;                                      // reportingInstance: the pod's name
+  std::size_t max_queued = 1'000;
+  std::size_t max_remembered = 4'096;               // events whose repetition is found
+  std::chrono::milliseconds series_period{60'000};  // one event is updated at most so often
+};
+
+// Writes events.k8s.io/v1 Events on a thread of its own. record() never blocks and never fails: when more than
+// `max_queued` wait, the new one is dropped and counted (vbrain_events_dropped_total); one that the server refuses is
+// logged and dropped. The same event again (object, kind, reason, note) becomes a count in the first one's `series`, as
+// long as nobody else has changed that one: else it begins anew.
+class EventRecorder {
+ public:
+  // References must outlive the recorder.
+  EventRecorder(ApiClient& client, EventOptions options, base::Metrics& metrics, const base::Clock& clock);
+  // Writes what is queued, for 2 s at most, then stops.
+  ~EventRecorder();
+  EventRecorder(const EventRecorder&) = delete;
+  EventRecorder& operator=(const EventRecorder&) = delete;
+
+  // `reason` is one CamelCase word of at most 128 bytes; `note` is cut to 1,024 bytes; `action` is what was done or
+  // tried, one word ("Start", "Finish"). Thread-safe.
+  void record(const ObjectReference& about, EventKind kind, std::string_view reason, std::string_view note,
+              std::string_view action);
+
+  // Waits until nothing is queued. For tests.
+  void flush();
+  // The same, for at most `patience`; what is left then is dropped and counted. For the end of a leader's term: what it
+  // has seen is written while it leads, or not at all.
+  void flush_or_drop(std::chrono::milliseconds patience);
+
+ private:
+  struct Event;
+  struct Remembered;
+
+  void work(std::stop_token stop);
+  void write(const Event& event, std::stop_token stop);
+  void create(const Event& event, const std::string& key, std::stop_token stop);
+  void repeat(const Event& event, Remembered& known, std::stop_token stop);
+
+  ApiClient& client_;
+  const EventOptions options_;
+  const base::Clock& clock_;
+  prometheus::Counter& dropped_;
+  prometheus::Counter& refused_;
+  std::mutex mutex_;
+  std::condition_variable_any queued_;
+  std::condition_variable idle_;
+  std::list<Event> queue_;
+  bool writing_ = false;
+  std::list<Remembered> order_;  // most recent first; the worker's own
+  std::unordered_map<std::string, std::list<Remembered>::iterator> known_;
+  std::jthread thread_;
+};
+
+}  // namespace vbrain::kube

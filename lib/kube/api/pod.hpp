@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "kube/api/object.hpp"
+
+namespace vbrain::kube {
+
+// core/v1 ContainerStateTerminated.
+struct ContainerTerminated {
+  std::int32_t exit_code = 0;
+  std::int32_t signal = 0;
+  std::string reason;   // Completed, Error, OOMKilled, ContainerCannotRun, ...
+  std::string message;  // the termination message, as the container wrote it: hostile
+  std::optional<base::TimePoint> started_at;
+  std::optional<base::TimePoint> finished_at;
+};
+
+// core/v1 ContainerStatus, as much of it as rules look at. Of waiting, running and terminated one is set at most.
+struct ContainerStatus {
+  std::string name;
+  std::string image;
+  std::int32_t restart_count = 0;
+  bool waiting = false;
+  std::string waiting_reason;  // ImagePullBackOff, CreateContainerConfigError, ...
+  std::string waiting_message;
+  std::optional<base::TimePoint> running_since;
+  std::optional<ContainerTerminated> terminated;
+  std::optional<ContainerTerminated> last_terminated;  // lastState: before a restart, or lost by the kubelet
+};
+
+// core/v1 PodCondition.
+struct PodCondition {
+  std::string type;
+  std::string status;
+  std::string reason;
+  std::string message;
+};
+
+// A pod without what nobody asks: 10,000 of them have to fit in a cache.
+struct Pod {
+  ObjectMeta meta;
+  std::string phase;   // Pending, Running, Succeeded, Failed, Unknown
+  std::string reason;  // Evicted, NodeLost, ...
+  std::string message;
+  std::string node_name;
+  std::optional<base::TimePoint> start_time;
+  std::vector<ContainerStatus> containers;
+  std::vector<ContainerStatus> init_containers;
+  std::vector<PodCondition> conditions;  // PodScheduled, DisruptionTarget, Ready
+
+  // Null if the kubelet has not reported it.
+  const ContainerStatus* container(std::string_view name) const;
+  const PodCondition* condition(std::string_view type) const;
+
+  static const ResourceType kType;
+  static Pod decode(const nlohmann::json& object);  // throws DecodeError
+};
+
+}  // namespace vbrain::kube

@@ -1,0 +1,146 @@
+#include "kube/api/request.hpp"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace vbrain::kube {
+namespace {
+
+using nlohmann::json;
+
+bool is_unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
+}
+
+// RFC 3986, 6.2.2.3: "." and ".." as whole segments are removed by whoever normalises the path, so they are encoded.
+std::string segment(std::string_view text) {
+  if (text == ".") return "%2E";
+  if (text == "..") return "%2E%2E";
+  return percent_encode(text);
+}
+
+std::string collection_path(const ResourceType& type, std::string_view ns) {
+  std::string path = type.group.empty() ? "/api/" : "/apis/" + segment(type.group) + "/";
+  path += segment(type.version);
+  if (!ns.empty()) path += "/namespaces/" + segment(ns);
+  return path + "/" + segment(type.plural);
+}
+
+std::string object_path(const ResourceType& type, std::string_view ns, std::string_view name,
+                        Subresource subresource = {}) {
+  std::string path = collection_path(type, ns) + "/" + segment(name);
+  if (!subresource.empty()) path += "/" + segment(subresource);
+  return path;
+}
+
+class Query {
+ public:
+  void add(std::string_view key, std::string_view value) {
+    text_ += text_.empty() ? '?' : '&';
+    text_ += key;
+    text_ += '=';
+    text_ += percent_encode(value);
+  }
+  void add_unless_empty(std::string_view key, std::string_view value) {
+    if (!value.empty()) add(key, value);
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+Request with_json(std::string method, std::string target, std::string content_type, const json& body) {
+  // Bytes that are not UTF-8 become U+FFFD instead of an exception.
+  return {.method = std::move(method),
+          .target = std::move(target),
+          .content_type = std::move(content_type),
+          .body = body.dump(-1, ' ', false, json::error_handler_t::replace)};
+}
+
+const char* name_of(Propagation propagation) {
+  switch (propagation) {
+    case Propagation::kBackground:
+      return "Background";
+    case Propagation::kForeground:
+      return "Foreground";
+    case Propagation::kOrphan:
+      return "Orphan";
+    case Propagation::kDefault:
+      break;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::string percent_encode(std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string encoded;
+  encoded.reserve(text.size());
+  for (const char c : text) {
+    if (is_unreserved(c)) {
+      encoded += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      encoded += '%';
+      encoded += kHex[byte >> 4];
+      encoded += kHex[byte & 15];
+    }
+  }
+  return encoded;
+}
+
+Request get_request(const ResourceType& type, std::string_view ns, std::string_view name) {
+  return {.method = "GET", .target = object_path(type, ns, name)};
+}
+
+Request list_request(const ResourceType& type, std::string_view ns, const ListOptions& options) {
+  Query query;
+  query.add_unless_empty("labelSelector", options.label_selector);
+  query.add_unless_empty("fieldSelector", options.field_selector);
+  if (options.limit > 0) query.add("limit", std::to_string(options.limit));
+  query.add_unless_empty("continue", options.continue_token);
+  return {.method = "GET", .target = collection_path(type, ns) + query.text()};
+}
+
+Request watch_request(const ResourceType& type, std::string_view ns, const WatchOptions& options) {
+  Query query;
+  query.add("watch", "true");
+  query.add("allowWatchBookmarks", "true");
+  query.add_unless_empty("labelSelector", options.label_selector);
+  query.add_unless_empty("fieldSelector", options.field_selector);
+  query.add_unless_empty("resourceVersion", options.resource_version);
+  query.add("timeoutSeconds", std::to_string(options.timeout.count()));
+  return {.method = "GET", .target = collection_path(type, ns) + query.text()};
+}
+
+Request create_request(const ResourceType& type, std::string_view ns, const json& body) {
+  return with_json("POST", collection_path(type, ns), "application/json", body);
+}
+
+Request replace_request(const ResourceType& type, std::string_view ns, std::string_view name, const json& body,
+                        Subresource subresource) {
+  return with_json("PUT", object_path(type, ns, name, subresource), "application/json", body);
+}
+
+Request patch_request(const ResourceType& type, std::string_view ns, std::string_view name, PatchKind kind,
+                      const json& patch, Subresource subresource) {
+  const char* content_type = kind == PatchKind::kMerge ? "application/merge-patch+json" : "application/json-patch+json";
+  return with_json("PATCH", object_path(type, ns, name, subresource), content_type, patch);
+}
+
+Request delete_request(const ResourceType& type, std::string_view ns, std::string_view name,
+                       const DeleteOptions& options) {
+  json body = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}};
+  if (!options.preconditions.uid.empty()) body["preconditions"]["uid"] = options.preconditions.uid;
+  if (!options.preconditions.resource_version.empty()) {
+    body["preconditions"]["resourceVersion"] = options.preconditions.resource_version;
+  }
+  if (const char* propagation = name_of(options.propagation)) body["propagationPolicy"] = propagation;
+  if (options.grace_seconds) body["gracePeriodSeconds"] = *options.grace_seconds;
+  return with_json("DELETE", object_path(type, ns, name), "application/json", body);
+}
+
+}  // namespace vbrain::kube

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kube/api/object.hpp"
+
+namespace vbrain::kube {
+
+// An HTTP request to the API server, not yet tied to a connection. Built without I/O, so that tests read it.
+struct Request {
+  std::string method;
+  std::string target;  // path and query, percent-encoded
+  std::string content_type = {};
+  std::string body = {};
+  std::chrono::milliseconds timeout{0};  // for the whole call; 0: the transport's default
+};
+
+struct ListOptions {
+  std::string label_selector = {};
+  std::string field_selector = {};
+  std::uint32_t limit = 0;          // 0: everything in one answer
+  std::string continue_token = {};  // from the page before; goes with the same selectors and limit
+};
+
+struct WatchOptions {
+  std::string label_selector = {};
+  std::string field_selector = {};
+  std::string resource_version = {};  // of the list or the last event
+  std::chrono::seconds timeout{300};  // after which the server ends the watch
+};
+
+// Conditions of a delete (metav1.Preconditions); the server answers kConflict if one does not hold.
+struct Preconditions {
+  std::string uid = {};
+  std::string resource_version = {};
+};
+
+enum class Propagation { kDefault, kBackground, kForeground, kOrphan };
+
+struct DeleteOptions {
+  Preconditions preconditions = {};
+  Propagation propagation = Propagation::kDefault;
+  std::optional<std::int64_t> grace_seconds = {};  // 0: the object goes without waiting for a kubelet
+};
+
+enum class PatchKind {
+  kMerge,  // RFC 7386; put metadata.resourceVersion into it as a precondition
+  kJson,   // RFC 6902; a `test` operation is the precondition
+};
+
+// "" is the object itself; "status" its status, "binding", ...
+using Subresource = std::string_view;
+
+// Everything in `text` but unreserved characters (RFC 3986, 2.3) as %XX.
+std::string percent_encode(std::string_view text);
+
+// Names are encoded, so no name can reach another path. An empty namespace is left out of the path.
+Request get_request(const ResourceType& type, std::string_view ns, std::string_view name);
+Request list_request(const ResourceType& type, std::string_view ns, const ListOptions& options);
+// Asks for bookmarks.
+Request watch_request(const ResourceType& type, std::string_view ns, const WatchOptions& options);
+Request create_request(const ResourceType& type, std::string_view ns, const nlohmann::json& body);
+// `body` carries metadata.resourceVersion, else the write is unconditional.
+Request replace_request(const ResourceType& type, std::string_view ns, std::string_view name,
+                        const nlohmann::json& body, Subresource subresource = {});
+Request patch_request(const ResourceType& type, std::string_view ns, std::string_view name, PatchKind kind,
+                      const nlohmann::json& patch, Subresource subresource = {});
+Request delete_request(const ResourceType& type, std::string_view ns, std::string_view name,
+                       const DeleteOptions& options);
+
+}  // namespace vbrain::kube

@@ -1,0 +1,273 @@
+#include "kube/cache/informer.hpp"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/log.hpp"
+#include "base/stop.hpp"
+#include "kube/api/json_cut.hpp"
+
+namespace vbrain::kube {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint32_t kSmallestPage = 1;
+
+Error malformed(const std::string& message) {
+  return {.code = ErrorCode::kInternal, .reason = "Malformed", .message = message};
+}
+
+// metadata.<key> of an object that may not be what it should.
+std::string meta_text(const json& object, const char* key) {
+  const auto meta = object.find("metadata");
+  if (meta == object.end() || !meta->is_object()) return {};
+  const auto found = meta->find(key);
+  return found != meta->end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+bool wants_new_list(const Error& error) {
+  if (error.code == ErrorCode::kGone || error.code == ErrorCode::kBadRequest) return true;
+  // The server's history ends before our version: etcd was restored from a backup.
+  return std::ranges::any_of(error.causes, [](const ErrorCause& c) { return c.reason == "ResourceVersionTooLarge"; });
+}
+
+}  // namespace
+
+struct Reflector::Counters {
+  prometheus::Counter& lists;
+  prometheus::Counter& watches;
+  prometheus::Counter& events;
+  prometheus::Counter& failures;
+  prometheus::Counter& malformed;
+};
+
+Reflector::Reflector(Transport& transport, const ResourceType& type, std::string ns, std::string label_selector,
+                     base::Metrics& metrics, InformerOptions options, Sink& sink)
+    : transport_(transport),
+      type_(type),
+      namespace_(std::move(ns)),
+      label_selector_(std::move(label_selector)),
+      options_(std::move(options)),
+      sink_(sink),
+      backoff_(options_.min_backoff, options_.max_backoff, options_.seed != 0 ? options_.seed : std::random_device{}()),
+      random_(options_.seed != 0 ? options_.seed : std::random_device{}()),
+      page_size_(options_.page_size) {
+  if (!options_.sleep) options_.sleep = &base::sleep_for;
+  const base::Metrics::Labels labels{{"resource", std::string(type.plural)}};
+  counters_ = std::make_shared<Counters>(
+      Counters{metrics.counter("vbrain_kube_lists_total", "Complete lists of a resource begun.", labels),
+               metrics.counter("vbrain_kube_watches_total", "Watches of a resource opened.", labels),
+               metrics.counter("vbrain_kube_watch_events_total", "Events received from watches.", labels),
+               metrics.counter("vbrain_kube_watch_failures_total", "Lists and watches that failed.", labels),
+               metrics.counter("vbrain_kube_malformed_objects_total", "Objects that could not be decoded.", labels)});
+}
+
+void Reflector::run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    try {
+      step(stop);
+    } catch (const std::exception& error) {
+      state_ = State::kEmpty;
+      fail("informer failed and starts again", malformed(error.what()), stop);
+    }
+  }
+}
+
+void Reflector::note_contact() {
+  last_contact_.store(std::chrono::steady_clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+void Reflector::step(std::stop_token stop) {
+  if (state_ == State::kWatching) {
+    watch(stop);
+  } else {
+    list(stop);
+  }
+}
+
+void Reflector::list(std::stop_token stop) {
+  state_ = State::kListing;
+  counters_->lists.Increment();
+  const auto done = list_pages(stop);
+  if (done) {
+    // Pages of some megabytes went through the heap of this thread, which would keep them.
+    malloc_trim(0);
+    first_watch_ = true;
+    state_ = State::kWatching;
+    return;
+  }
+  state_ = State::kEmpty;
+  fail("list failed", done.error(), stop);
+}
+
+KubeResult<void> Reflector::list_pages(std::stop_token stop) {
+  sink_.list_started();
+  std::string first_version;
+  std::string continue_token;
+  do {
+    const ListOptions page{.label_selector = label_selector_, .limit = page_size_, .continue_token = continue_token};
+    auto answer = transport_.call(list_request(type_, namespace_, page), stop);
+    if (!answer) {
+      if (answer.error().code != ErrorCode::kTooLarge || page_size_ <= kSmallestPage) {
+        return tl::unexpected(std::move(answer.error()));
+      }
+      page_size_ = std::max(kSmallestPage, page_size_ / 2);
+      continue;
+    }
+    const auto meta = for_each_item(
+        answer->body, [this](std::string_view item) { take_object(without_managed_fields(item, scratch_), true); });
+    if (!meta) return tl::unexpected(malformed(meta.error()));
+    note_contact();
+    // All pages are of the moment of the first one.
+    if (first_version.empty()) first_version = meta->resource_version;
+    continue_token = meta->continue_token;
+    if (continue_token.empty()) {
+      resource_version_ = first_version;
+      sink_.list_finished();
+      return {};
+    }
+  } while (!stop.stop_requested());
+  return tl::unexpected(cancelled_error());
+}
+
+// The objects' revision only grows, unless etcd was restored from an older snapshot. A watch from our later version
+// would then stay silent until the new history has caught up, and miss all of it.
+KubeResult<bool> Reflector::went_back(std::stop_token stop) {
+  auto answer = transport_.call(list_request(type_, namespace_, {.limit = 1}), stop);
+  if (!answer) return tl::unexpected(std::move(answer.error()));
+  const auto meta = for_each_item(answer->body, [](std::string_view) {});
+  if (!meta) return tl::unexpected(malformed(meta.error()));
+  return is_older_version(meta->resource_version, resource_version_);
+}
+
+void Reflector::watch(std::stop_token stop) {
+  if (!std::exchange(first_watch_, false)) {
+    const auto back = went_back(stop);
+    if (!back) return fail("watch could not be opened", back.error(), stop);
+    if (*back) {
+      base::log_warning("the API server's history went back, listing again", {{"resource", type_.plural}});
+      state_ = State::kEmpty;
+      return;
+    }
+  }
+  const auto seconds = std::uniform_int_distribution<std::chrono::seconds::rep>(
+      options_.min_watch.count(), std::max(options_.min_watch, options_.max_watch).count())(random_);
+  const Request request = watch_request(type_, namespace_,
+                                        {.label_selector = label_selector_,
+                                         .resource_version = resource_version_,
+                                         .timeout = std::chrono::seconds(seconds)});
+  counters_->watches.Increment();
+  event_seen_ = false;
+  WatchDecoder decoder;
+  std::optional<Error> event_error;
+  const auto begin = std::chrono::steady_clock::now();
+  auto done = transport_.stream(
+      request, {.idle_timeout = options_.idle_timeout},
+      [&](std::string_view chunk) {
+        note_contact();
+        auto more = decoder.feed(chunk, [&](const WatchEvent& event) {
+          event_error = take_event(event);
+          return !event_error;
+        });
+        if (!more) event_error = std::move(more.error());
+        return more && *more;
+      },
+      stop);
+  if (done) note_contact();
+  if (event_error) done = tl::unexpected(std::move(*event_error));
+  const bool lived = event_seen_ || std::chrono::steady_clock::now() - begin >= options_.short_watch;
+  if (lived) {
+    backoff_.reset();
+    gone_in_a_row_ = 0;
+  }
+  after_watch(done, lived, stop);
+}
+
+void Reflector::after_watch(const KubeResult<void>& ended, bool lived, std::stop_token stop) {
+  if (stop.stop_requested()) return;
+  if (ended) {
+    // The server ends watches when their time is up. One that ends at once is no watch.
+    if (!lived) fail("watch ended at once", {.code = ErrorCode::kUnavailable, .message = "no event"}, stop);
+    return;
+  }
+  const Error& error = ended.error();
+  if (wants_new_list(error)) {
+    base::log_info("watch cannot go on, listing again", {{"resource", type_.plural}, {"reason", error.message}});
+    state_ = State::kEmpty;
+    // The first time in a row at once: a server that says so is back, whatever was before. Then with backoff.
+    if (gone_in_a_row_++ == 0) {
+      backoff_.reset();
+    } else {
+      pause(backoff_.next(), stop);
+    }
+    return;
+  }
+  if (error.code == ErrorCode::kTooLarge || error.reason == "Malformed") state_ = State::kEmpty;
+  // A broken connection or a silent one that did its work before is taken up again at once.
+  if (lived && error.http_status == 0 && state_ == State::kWatching) {
+    base::log_debug("watch broke off", {{"resource", type_.plural}, {"reason", error.message}});
+    return;
+  }
+  fail("watch failed", error, stop);
+}
+
+// Nothing, or the error that ends the watch.
+std::optional<Error> Reflector::take_event(const WatchEvent& event) {
+  if (event.type == EventType::kError) return event.error;
+  counters_->events.Increment();
+  const bool bookmark = event.type == EventType::kBookmark;
+  if (!bookmark && event.type != EventType::kDeleted) {
+    resource_version_ = take_object(event.object, false);
+    event_seen_ = true;
+    return std::nullopt;
+  }
+  const json object = json::parse(event.object, nullptr, false);
+  std::string version = object.is_object() ? meta_text(object, "resourceVersion") : std::string();
+  if (version.empty()) return malformed("a watch event without resourceVersion");
+  if (!bookmark) {
+    sink_.erase(meta_text(object, "name"), version);
+    event_seen_ = true;
+  }
+  resource_version_ = std::move(version);
+  return std::nullopt;
+}
+
+// Returns the object's resourceVersion. Throws if the text is no JSON; a known object with fields of wrong types is
+// only counted.
+std::string Reflector::take_object(std::string_view text, bool listing) {
+  const json object = json::parse(text);
+  std::string version = meta_text(object, "resourceVersion");
+  const std::string name = meta_text(object, "name");
+  if (version.empty() || name.empty()) throw DecodeError("an object without name or resourceVersion");
+  try {
+    sink_.put(object, listing);
+  } catch (const DecodeError& error) {
+    counters_->malformed.Increment();
+    base::log_error("object cannot be decoded, what was known of it stays",
+                    {{"resource", type_.plural}, {"name", name}, {"error", error.what()}});
+    if (listing) sink_.saw(name);
+  }
+  return version;
+}
+
+void Reflector::fail(const char* what, const Error& error, std::stop_token stop) {
+  if (stop.stop_requested()) return;
+  counters_->failures.Increment();
+  const auto asked = std::min(error.retry_after.value_or(std::chrono::milliseconds{0}), options_.max_backoff);
+  const auto wait = std::max(backoff_.next(), asked);
+  base::log_warning(what, {{"resource", type_.plural},
+                           {"code", to_string(error.code)},
+                           {"error", error.message},
+                           {"wait_ms", wait.count()}});
+  pause(wait, stop);
+}
+
+void Reflector::pause(std::chrono::milliseconds time, std::stop_token stop) {
+  options_.sleep(stop, time);
+}
+
+}  // namespace vbrain::kube

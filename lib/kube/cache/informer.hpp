@@ -1,0 +1,221 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <random>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "kube/api/object.hpp"
+#include "kube/cache/cache.hpp"
+#include "kube/cache/watch_decoder.hpp"
+#include "kube/transport/backoff.hpp"
+#include "kube/transport/transport.hpp"
+
+namespace vbrain::kube {
+
+struct InformerOptions {
+  std::uint32_t page_size = 500;  // halved while answers are too large
+  std::chrono::milliseconds min_backoff{800};
+  std::chrono::milliseconds max_backoff{30'000};
+  std::chrono::seconds min_watch{300};  // timeoutSeconds is random between the two
+  std::chrono::seconds max_watch{600};
+  std::chrono::milliseconds idle_timeout{90'000};
+  // A watch that ended younger than this without an event counts as a failure, so that a server which closes at once
+  // is not asked in a circle.
+  std::chrono::milliseconds short_watch{5'000};
+  // Waits; false if stop was requested. Tests put their own here.
+  std::function<bool(std::stop_token, std::chrono::nanoseconds)> sleep = {};
+  std::uint32_t seed = 0;  // of the random times; 0: from the system
+};
+
+// List and watch of one kind in one namespace, without knowing its type: the part of the Informer that is not a
+// template. States (after kube-rs' watcher): Empty -> Listing -> Watching; a 410 or an unusable watch goes back to
+// Empty, any other end of a watch is taken up again at the last resourceVersion. Lists are always consistent reads
+// (no resourceVersion), so that a restart never shows an older world.
+class Reflector {
+ public:
+  enum class State { kEmpty, kListing, kWatching };
+
+  // What the Informer does with the objects. Called on the reflector's thread only.
+  class Sink {
+   public:
+    virtual ~Sink() = default;
+    // A list begins, or begins again: nothing has been seen yet.
+    virtual void list_started() = 0;
+    // An object of the list or the watch; throws DecodeError.
+    virtual void put(const nlohmann::json& object, bool listing) = 0;
+    // An object of the list that could not be decoded: it exists all the same.
+    virtual void saw(const std::string& name) = 0;
+    // The watch says that it was deleted at `version`.
+    virtual void erase(const std::string& name, const std::string& version) = 0;
+    // The list is complete: what was not seen is gone.
+    virtual void list_finished() = 0;
+  };
+
+  Reflector(Transport& transport, const ResourceType& type, std::string ns, std::string label_selector,
+            base::Metrics& metrics, InformerOptions options, Sink& sink);
+
+  // Until stop is requested. Never throws: an exception of the sink is logged, and the list starts again.
+  void run(std::stop_token stop);
+  State state() const { return state_.load(std::memory_order_relaxed); }
+  // When the API server last said something that bears on what we know: a list, an event, a bookmark, the regular end
+  // of a watch. At an open watch this is never older than the idle timeout. The epoch: never.
+  base::SteadyPoint last_contact() const {
+    return base::SteadyPoint(base::SteadyPoint::duration(last_contact_.load(std::memory_order_relaxed)));
+  }
+
+ private:
+  struct Counters;
+
+  void note_contact();
+  void step(std::stop_token stop);
+  void list(std::stop_token stop);
+  void watch(std::stop_token stop);
+  KubeResult<void> list_pages(std::stop_token stop);
+  KubeResult<bool> went_back(std::stop_token stop);
+  void after_watch(const KubeResult<void>& ended, bool lived, std::stop_token stop);
+  std::optional<Error> take_event(const WatchEvent& event);
+  std::string take_object(std::string_view text, bool listing);
+  void fail(const char* what, const Error& error, std::stop_token stop);
+  void pause(std::chrono::milliseconds time, std::stop_token stop);
+
+  Transport& transport_;
+  const ResourceType type_;
+  const std::string namespace_;
+  const std::string label_selector_;
+  InformerOptions options_;
+  Sink& sink_;
+  std::shared_ptr<Counters> counters_;
+  Backoff backoff_;
+  std::minstd_rand random_;
+  std::atomic<State> state_{State::kEmpty};
+  std::atomic<base::SteadyPoint::rep> last_contact_{0};
+  std::string resource_version_;
+  std::uint32_t page_size_;
+  bool first_watch_ = true;  // since the list
+  bool event_seen_ = false;
+  unsigned gone_in_a_row_ = 0;
+  std::string scratch_;
+};
+
+// Keeps a Cache equal to the API server's objects and tells handlers what changed. Handlers run on the informer's own
+// thread, one change after another, after the Cache has it; they must be quick (put a key into a queue) and must not
+// throw. Nothing is lost: a change that happened while there was no watch is found by the next list, as one change
+// from the last object seen to the present one. Nothing comes twice: an object with a resourceVersion already in the
+// Cache is not reported.
+//
+// An object that cannot be decoded is logged and counted (vbrain_kube_malformed_objects_total); the Cache keeps what
+// it had, and the others go on.
+template <class T>
+class Informer final : private Reflector::Sink {
+ public:
+  using Handler = std::function<void(const Change<T>&)>;
+
+  // References must outlive the Informer. `label_selector` as in the API ("a=b,c"), "" for all.
+  Informer(Transport& transport, std::string ns, std::string label_selector, base::Metrics& metrics,
+           InformerOptions options = {})
+      : reflector_(transport, T::kType, std::move(ns), std::move(label_selector), metrics, std::move(options), *this) {}
+  ~Informer() override { stop(); }
+  Informer(const Informer&) = delete;
+  Informer& operator=(const Informer&) = delete;
+
+  // Both before start().
+  void add_handler(Handler handler) { handlers_.push_back(std::move(handler)); }
+  void add_index(std::string name, typename Cache<T>::IndexFn values_of) {
+    store_.add_index(std::move(name), std::move(values_of));
+  }
+
+  const Cache<T>& store() const { return store_; }
+
+  // Starts the informer's thread; once.
+  void start() {
+    thread_ = std::jthread([this](std::stop_token stop) { reflector_.run(stop); });
+  }
+  // Stops and joins. Idempotent; not from a handler.
+  void stop() {
+    if (thread_.joinable()) {
+      thread_.request_stop();
+      thread_.join();
+    }
+  }
+
+  // The first list is complete. Stays true.
+  bool synced() const { return synced_.load(std::memory_order_acquire); }
+  // False if stop was requested first.
+  bool wait_synced(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    return synced_changed_.wait(lock, stop, [this] { return synced(); });
+  }
+  Reflector::State state() const { return reflector_.state(); }
+  base::SteadyPoint last_contact() const { return reflector_.last_contact(); }
+
+ private:
+  void list_started() override { seen_.clear(); }
+
+  void put(const nlohmann::json& object, bool listing) override {
+    auto now = std::make_shared<const T>(T::decode(object));
+    const std::string& name = now->meta.name;
+    if (listing) seen_.insert(name);
+    const auto old = store_.get(name);
+    if (old != nullptr) {
+      const bool same = old->meta.resource_version == now->meta.resource_version && old->meta.uid == now->meta.uid;
+      // Within one watch versions only grow, so that a smaller one is an old event come again.
+      if (same || (!listing && is_older_version(now->meta.resource_version, old->meta.resource_version))) return;
+    }
+    store_.put(name, now);
+    tell({old, now});
+  }
+
+  void saw(const std::string& name) override { seen_.insert(name); }
+
+  void erase(const std::string& name, const std::string& version) override {
+    const auto old = store_.get(name);
+    if (old != nullptr && !is_older_version(version, old->meta.resource_version)) remove(name);
+  }
+
+  void remove(const std::string& name) {
+    if (auto old = store_.erase(name)) tell({std::move(old), nullptr});
+  }
+
+  void list_finished() override {
+    for (const auto& name : store_.names()) {
+      if (!seen_.contains(name)) remove(name);
+    }
+    seen_ = {};
+    {
+      const std::lock_guard lock(mutex_);
+      synced_.store(true, std::memory_order_release);
+    }
+    synced_changed_.notify_all();
+  }
+
+  void tell(const Change<T>& change) {
+    for (const auto& handler : handlers_) handler(change);
+  }
+
+  Cache<T> store_;
+  std::vector<Handler> handlers_;
+  std::unordered_set<std::string> seen_;
+  std::atomic<bool> synced_{false};
+  std::mutex mutex_;
+  std::condition_variable_any synced_changed_;
+  Reflector reflector_;
+  std::jthread thread_;
+};
+
+}  // namespace vbrain::kube

@@ -1,0 +1,221 @@
+#include "kube/runtime/leader_elector.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "base/log.hpp"
+#include "base/stop.hpp"
+
+namespace vbrain::kube {
+namespace {
+
+constexpr auto kNotHeld = std::numeric_limits<base::SteadyPoint::rep>::min();
+
+LeaseConfig checked(LeaseConfig config) {
+  const std::string problem = check(config);
+  if (!problem.empty()) throw std::invalid_argument("leader election: " + problem);
+  return config;
+}
+
+}  // namespace
+
+LeaderElector::LeaderElector(Transport& transport, LeaseConfig config, const base::Clock& clock, base::Metrics& metrics,
+                             Sleep sleep)
+    : client_(transport),
+      config_(checked(std::move(config))),
+      clock_(clock),
+      sleep_(sleep ? std::move(sleep) : Sleep(&base::sleep_for)),
+      renewed_(kNotHeld),
+      random_(std::random_device{}()),
+      is_leader_(metrics.gauge("vbrain_leader", "1 while this process holds the lease.")),
+      changes_(metrics.counter("vbrain_leader_acquired_total", "How often this process took the lease.")) {}
+
+LeaderElector::End LeaderElector::run(std::stop_token stop, const Work& on_started,
+                                      const std::function<void()>& on_stopped) {
+  if (!acquire(stop)) return End::kStopped;
+  return lead(stop, on_started, on_stopped);
+}
+
+bool LeaderElector::leading() const {
+  const auto renewed = renewed_.load(std::memory_order_acquire);
+  if (renewed == kNotHeld) return false;
+  return clock_.steady() - base::SteadyPoint(base::SteadyPoint::duration(renewed)) < config_.renew_deadline;
+}
+
+std::string LeaderElector::holder() const {
+  const std::lock_guard lock(mutex_);
+  return holder_;
+}
+
+bool LeaderElector::acquire(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    if (try_once(stop) == Attempt::kHeld) {
+      // Held and stopped at once: nobody else may learn of it before the lease has run out, so give it back.
+      if (!stop.stop_requested()) return true;
+      give_up();
+      return false;
+    }
+    // Candidates that started together spread out.
+    const double stretch = std::uniform_real_distribution<double>(1, 1.2)(random_);
+    const auto pause = std::chrono::duration<double, std::milli>(config_.retry_period) * stretch;
+    sleep_(stop, std::chrono::duration_cast<std::chrono::nanoseconds>(pause));
+  }
+  return false;
+}
+
+LeaderElector::End LeaderElector::lead(std::stop_token stop, const Work& on_started,
+                                       const std::function<void()>& on_stopped) {
+  base::log_info("became the leader", {{"lease", config_.name}, {"identity", config_.identity}});
+  changes_.Increment();
+  std::stop_source leading;
+  std::stop_source finished;
+  std::exception_ptr failure;
+  std::jthread work([&] {
+    try {
+      on_started(leading.get_token());
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    finished.request_stop();
+  });
+  bool kept = false;
+  {
+    const std::stop_callback pass_on(stop, [&] { leading.request_stop(); });
+    kept = keep(finished.get_token());
+  }
+  if (!kept) {
+    note_lost();
+    base::log_warning("lost the lease", {{"lease", config_.name}, {"holder", holder()}});
+    leading.request_stop();
+  }
+  work.join();
+  if (on_stopped) on_stopped();
+  if (kept) give_up();
+  if (failure) std::rethrow_exception(failure);
+  if (!kept) return End::kLost;
+  return stop.stop_requested() ? End::kStopped : End::kFinished;
+}
+
+// Renews until the work is finished (true) or the lease is not ours any more (false).
+bool LeaderElector::keep(std::stop_token finished) {
+  while (sleep_(finished, config_.retry_period)) {
+    // A process that was stopped for long must not go on where it was.
+    if (overdue()) return false;
+    const Attempt attempt = try_once(finished);
+    if (attempt == Attempt::kNotOurs) return false;
+    if (attempt == Attempt::kFailed && overdue()) return false;
+  }
+  return true;
+}
+
+LeaderElector::Attempt LeaderElector::try_once(std::stop_token stop) {
+  const bool known_ours = view_.lease() && view_.lease()->holder == config_.identity &&
+                          renewed_.load(std::memory_order_relaxed) != kNotHeld;
+  // The holder writes with what it knows; everybody else looks first.
+  if (!known_ours) {
+    if (const auto error = read_lease(stop)) return Attempt::kFailed;
+  }
+  // One repetition: a conflict means that what we know is old.
+  for (int round = 0; round < 2; ++round) {
+    const LeaseMove move = decide(view_, config_.identity, clock_.steady());
+    if (move == LeaseMove::kWait) return Attempt::kNotOurs;
+    const base::SteadyPoint sent = clock_.steady();
+    const auto body = lease_body(view_, move, config_, clock_.now());
+    auto written =
+        call(move == LeaseMove::kCreate ? create_request(Lease::kType, config_.namespace_name, body)
+                                        : replace_request(Lease::kType, config_.namespace_name, config_.name, body),
+             stop);
+    if (written) {
+      view_.observe(*written, clock_.steady());
+      note_renewed(sent);
+      return Attempt::kHeld;
+    }
+    const ErrorCode code = written.error().code;
+    if (code != ErrorCode::kCancelled) {
+      base::log_warning("lease was not written", {{"lease", config_.name}, {"error", written.error().message}});
+    }
+    if (code != ErrorCode::kConflict && code != ErrorCode::kAlreadyExists && code != ErrorCode::kNotFound) {
+      return Attempt::kFailed;
+    }
+    if (const auto error = read_lease(stop)) return Attempt::kFailed;
+  }
+  return decide(view_, config_.identity, clock_.steady()) == LeaseMove::kWait ? Attempt::kNotOurs : Attempt::kFailed;
+}
+
+std::optional<Error> LeaderElector::read_lease(std::stop_token stop) {
+  auto read = call(get_request(Lease::kType, config_.namespace_name, config_.name), stop);
+  if (read) {
+    view_.observe(*read, clock_.steady());
+  } else if (read.error().code == ErrorCode::kNotFound) {
+    view_.observe(std::nullopt, clock_.steady());
+  } else {
+    if (read.error().code != ErrorCode::kCancelled) {
+      base::log_warning("lease was not read", {{"lease", config_.name}, {"error", read.error().message}});
+    }
+    return std::move(read.error());
+  }
+  note_holder();
+  return std::nullopt;
+}
+
+void LeaderElector::give_up() {
+  note_lost();
+  if (!view_.lease() || view_.lease()->holder != config_.identity) return;
+  const auto body = released_body(*view_.lease(), clock_.now());
+  auto written = call(replace_request(Lease::kType, config_.namespace_name, config_.name, body), {});
+  if (written) {
+    view_.observe(*written, clock_.steady());
+    note_holder();
+    base::log_info("gave up the lease", {{"lease", config_.name}});
+  } else {
+    base::log_warning("lease was not given up; others wait until it runs out",
+                      {{"lease", config_.name}, {"error", written.error().message}});
+  }
+}
+
+KubeResult<Lease> LeaderElector::call(Request request, std::stop_token stop) {
+  request.timeout = call_timeout();
+  auto answer = client_.call(request, stop);
+  if (!answer) return tl::unexpected(std::move(answer.error()));
+  try {
+    return Lease::decode(nlohmann::json::parse(answer->body));
+  } catch (const std::exception& error) {
+    return tl::unexpected(Error{.code = ErrorCode::kInternal, .reason = "Malformed", .message = error.what()});
+  }
+}
+
+// Half the deadline, so that one slow call leaves time for another; less when the deadline is near.
+std::chrono::milliseconds LeaderElector::call_timeout() const {
+  const auto half = config_.renew_deadline / 2;
+  const auto renewed = renewed_.load(std::memory_order_relaxed);
+  if (renewed == kNotHeld) return half;
+  const auto deadline = base::SteadyPoint(base::SteadyPoint::duration(renewed)) + config_.renew_deadline;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_.steady());
+  return std::clamp(left, std::chrono::milliseconds(1), half);
+}
+
+bool LeaderElector::overdue() const {
+  return !leading();
+}
+
+void LeaderElector::note_holder() {
+  const std::lock_guard lock(mutex_);
+  holder_ = view_.lease() ? view_.lease()->holder : std::string();
+}
+
+void LeaderElector::note_renewed(base::SteadyPoint when) {
+  renewed_.store(when.time_since_epoch().count(), std::memory_order_release);
+  is_leader_.Set(1);
+  note_holder();
+}
+
+void LeaderElector::note_lost() {
+  renewed_.store(kNotHeld, std::memory_order_release);
+  is_leader_.Set(0);
+}
+
+}  // namespace vbrain::kube

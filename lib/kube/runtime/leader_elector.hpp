@@ -1,0 +1,79 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <stop_token>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "kube/api/api_client.hpp"
+#include "kube/runtime/lease.hpp"
+#include "kube/transport/transport.hpp"
+
+namespace vbrain::kube {
+
+// One of several processes is the leader, nearly always: between the loss of a lease and its notice two may believe
+// it, which is why every write has a precondition of its own. Renewals do not wait behind other calls: it has a
+// ApiClient of its own on the common Transport.
+class LeaderElector {
+ public:
+  enum class End {
+    kStopped,   // `stop` was requested: the work was ended, then the lease was given up
+    kLost,      // the lease could not be renewed in time or was taken: run() again, or end the program
+    kFinished,  // on_started returned on its own; the lease was given up
+  };
+  // The leader's work: blocks until its stop token is requested, then ends in an orderly way.
+  using Work = std::function<void(std::stop_token leading)>;
+  using Sleep = std::function<bool(std::stop_token, std::chrono::nanoseconds)>;
+
+  // References must outlive this. Throws std::invalid_argument for a config that check() refuses. `sleep` waits;
+  // false if stop was requested. Tests put their own there.
+  LeaderElector(Transport& transport, LeaseConfig config, const base::Clock& clock, base::Metrics& metrics,
+                Sleep sleep = {});
+
+  // Waits for the lease, then runs `on_started` on a thread of its own while renewing the lease here, also while
+  // the work drains after `stop`. When the lease is lost the work's token is stopped and run() waits for the work to
+  // end. `on_stopped` is called after the work has ended, before the lease is given up. Blocks; not for two threads.
+  End run(std::stop_token stop, const Work& on_started, const std::function<void()>& on_stopped = {});
+
+  // True while we hold the lease by our own clock: what was renewed less than renew_deadline ago. Thread-safe and cheap
+  // enough to ask before every write.
+  bool leading() const;
+  // Who holds the lease as far as we know; "" if nobody. Thread-safe.
+  std::string holder() const;
+
+ private:
+  enum class Attempt { kHeld, kNotOurs, kFailed };
+
+  bool acquire(std::stop_token stop);
+  End lead(std::stop_token stop, const Work& on_started, const std::function<void()>& on_stopped);
+  bool keep(std::stop_token finished);
+  Attempt try_once(std::stop_token stop);
+  std::optional<Error> read_lease(std::stop_token stop);
+  void give_up();
+  KubeResult<Lease> call(Request request, std::stop_token stop);
+  std::chrono::milliseconds call_timeout() const;
+  bool overdue() const;
+  void note_holder();
+  void note_renewed(base::SteadyPoint when);
+  void note_lost();
+
+  ApiClient client_;
+  const LeaseConfig config_;
+  const base::Clock& clock_;
+  Sleep sleep_;
+  LeaseView view_;
+  std::atomic<base::SteadyPoint::rep> renewed_;  // when the last successful write was sent; kNotHeld otherwise
+  mutable std::mutex mutex_;
+  std::string holder_;
+  std::minstd_rand random_;
+  prometheus::Gauge& is_leader_;
+  prometheus::Counter& changes_;
+};
+
+}  // namespace vbrain::kube

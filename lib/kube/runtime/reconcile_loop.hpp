@@ -1,0 +1,86 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <random>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "kube/api/error.hpp"
+#include "kube/runtime/work_queue.hpp"
+
+namespace vbrain::kube {
+
+// What a reconcile asks for.
+struct ReconcileResult {
+  enum class Kind { kOk, kAfter, kRetryable, kTerminal };
+  Kind kind = Kind::kOk;
+  std::chrono::milliseconds delay{0};  // kAfter: the time; kRetryable: at least so long (max_backoff at most)
+  std::string message = {};            // kRetryable, kTerminal: why
+
+  // Nothing more to do until the next change.
+  static ReconcileResult ok() { return {}; }
+  // Come again then, whatever happens until then.
+  static ReconcileResult after(std::chrono::milliseconds delay) { return {Kind::kAfter, delay}; }
+  // Come again with backoff.
+  static ReconcileResult retryable(std::string message, std::chrono::milliseconds at_least = {}) {
+    return {Kind::kRetryable, at_least, std::move(message)};
+  }
+  // The same with the error's message and Retry-After.
+  static ReconcileResult retryable(const Error& error);
+  // Only another change of the object can help.
+  static ReconcileResult terminal(std::string message) { return {Kind::kTerminal, {}, std::move(message)}; }
+};
+
+struct ReconcileLoopOptions {
+  std::string name;  // label of the metrics
+  std::size_t workers = 8;
+  std::chrono::milliseconds min_backoff{5};
+  std::chrono::milliseconds max_backoff{30'000};
+};
+
+// Workers over a WorkQueue, and the one place that knows the retry policy: retryable waits 5 ms, doubling to 30 s per
+// key, with jitter; every other result forgets the failures. An exception that leaves the reconcile is logged here
+// and retried.
+class ReconcileLoop {
+ public:
+  using Reconcile = std::function<ReconcileResult(const std::string& key, std::stop_token stop)>;
+
+  // References must outlive the ReconcileLoop.
+  ReconcileLoop(ReconcileLoopOptions options, Reconcile reconcile, base::Metrics& metrics, const base::Clock& clock);
+
+  // Where handlers put keys; also before run().
+  WorkQueue& queue() { return queue_; }
+
+  // Works until `stop`, then waits for the reconciles under way, which see the same stop token; keys still waiting
+  // are left (the next leader's list finds them). Blocks; once.
+  void run(std::stop_token stop);
+
+  // One key, on this thread, without waiting: what a worker does. False if no key is ready. For tests.
+  bool work_once(std::stop_token stop = {});
+
+ private:
+  void work_on(const std::string& key, std::stop_token stop);
+  void settle(const std::string& key, const ReconcileResult& result);
+  std::chrono::milliseconds failed(const std::string& key);
+  void forget(const std::string& key);
+
+  const ReconcileLoopOptions options_;
+  const Reconcile reconcile_;
+  WorkQueue queue_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, unsigned> failures_;
+  std::minstd_rand random_;
+  prometheus::Gauge& depth_;
+  prometheus::Histogram& seconds_;
+  prometheus::Counter* results_[4];
+  prometheus::Counter& exceptions_;
+};
+
+}  // namespace vbrain::kube

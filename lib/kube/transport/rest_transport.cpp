@@ -1,0 +1,297 @@
+#include "kube/transport/rest_transport.hpp"
+
+#include <cpprest/http_client.h>
+#include <pplx/threadpool.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdlib>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "base/clock.hpp"
+#include "kube/transport/rest_transport_exchange.hpp"
+#include "kube/transport/tls_material.hpp"
+#include "kube/transport/token_source.hpp"
+
+namespace vbrain::kube {
+namespace {
+
+namespace http = web::http;
+namespace streams = Concurrency::streams;
+using Milliseconds = std::chrono::milliseconds;
+using Steady = std::chrono::steady_clock;
+
+// One thread, on which cancellations run too. The library closes the socket of a cancelled request wherever the
+// cancellation is called, and asio's sockets are not made for that: with a second thread inside the connection the
+// process dies in epoll_reactor::start_op. Nothing in the client path blocks a pool thread.
+constexpr std::size_t kPoolThreads = 1;
+// Bytes of a stream that may wait for its reader before the connection is not read any more.
+constexpr std::size_t kStreamBuffer = 256u << 10;
+constexpr std::size_t kMaxErrorBody = 64u << 10;
+// The HTTP library's own timer. Ours are finer and always fire first.
+constexpr std::chrono::minutes kLibraryTimeout{15};
+
+// A request that was sent, and its end: the connection is closed unless the answer was read to its end.
+class Sent {
+ public:
+  Sent(std::shared_ptr<Exchange> exchange, pplx::cancellation_token_source cancel)
+      : exchange_(std::move(exchange)), cancel_(std::move(cancel)) {}
+  ~Sent() {
+    if (complete_) return;
+    exchange_->abandon();
+    crossplat::threadpool::shared_instance().service().post([cancel = cancel_] { cancel.cancel(); });
+  }
+  Sent(const Sent&) = delete;
+  Sent& operator=(const Sent&) = delete;
+
+  Exchange& operator*() const { return *exchange_; }
+  Exchange* operator->() const { return exchange_.get(); }
+  void complete() { complete_ = true; }
+
+ private:
+  const std::shared_ptr<Exchange> exchange_;
+  const pplx::cancellation_token_source cancel_;
+  bool complete_ = false;
+};
+
+// The texts are the library's; it gives no other sign of the phase that failed.
+bool is_handshake_failure(const std::string& message) {
+  return message.find("SSL handshake") != std::string::npos;
+}
+// The server never had the whole request.
+bool is_unsent(const std::string& message) {
+  return message.starts_with("Failed to write request");
+}
+// It had it, and closed the connection: before it read the request (a kept connection whose time was over), or after.
+bool is_unanswered(const std::string& message) {
+  return message.starts_with("Failed to read HTTP status line") ||
+         message.starts_with("cannot rewind input stream for connection re-establishment");
+}
+
+Error timeout_error(const char* what) {
+  return {.code = ErrorCode::kTimeout, .message = what};
+}
+
+class RestTransport final : public Transport {
+ public:
+  RestTransport(const Config& config, const RestOptions& options, std::shared_ptr<TlsMaterial> tls)
+      : options_(options),
+        user_agent_(config.user_agent),
+        tls_(std::move(tls)),
+        token_(config, clock_),
+        server_(config.server),
+        pool_(new_pool()) {}
+
+  KubeResult<Response> call(const Request& request, std::stop_token stop) override {
+    const auto deadline = Steady::now() + (request.timeout.count() > 0 ? request.timeout : options_.call_timeout);
+    KubeResult<Response> answer;
+    bool again = true;
+    bool maybe_done = false;
+    for (int attempt = 0; attempt < kAttempts && again; ++attempt) {
+      again = false;
+      answer = call_once(request, stop, deadline, again);
+      if (!answer) maybe_done = answer.error().maybe_done = maybe_done || answer.error().maybe_done;
+    }
+    return answer;
+  }
+
+  KubeResult<void> stream(const Request& request, const StreamOptions& options, const ChunkSink& sink,
+                          std::stop_token stop) override {
+    KubeResult<void> ended;
+    bool again = true;
+    for (int attempt = 0; attempt < kAttempts && again; ++attempt) {
+      again = false;
+      ended = stream_once(request, options, sink, stop, again);
+    }
+    return ended;
+  }
+
+ private:
+  // The first, one for a kept connection that had dropped, one for a token that was replaced.
+  static constexpr int kAttempts = 3;
+
+  // A client of the library is a pool of connections.
+  using Pool = std::shared_ptr<http::client::http_client>;
+
+  Pool new_pool() const {
+    http::client::http_client_config config;
+    config.set_timeout(std::chrono::duration_cast<std::chrono::seconds>(kLibraryTimeout));
+    config.set_validate_certificates(true);
+    config.set_max_redirects(0);
+    config.set_ssl_context_callback(
+        [tls = tls_](boost::asio::ssl::context& context) { tls->apply(context.native_handle()); });
+    return std::make_shared<http::client::http_client>(server_, config);
+  }
+
+  Pool pool() {
+    const std::lock_guard lock(mutex_);
+    return pool_;
+  }
+  // Where one kept connection had dropped, the others have too: a repetition gets a new one for certain.
+  void leave(const Pool& used) {
+    const std::lock_guard lock(mutex_);
+    if (pool_ == used) pool_ = new_pool();
+  }
+
+  // Never throws: what the library throws becomes the exchange's failure.
+  Sent send(const Pool& pool, const Request& request, const std::string& token, std::size_t limit,
+            Exchange::Fill fill) {
+    const auto exchange = std::make_shared<Exchange>(limit, fill);
+    const pplx::cancellation_token_source cancel;
+    try {
+      http::http_request message(request.method);
+      message.set_request_uri(web::uri(request.target));
+      message.headers().add(http::header_names::accept, "application/json");
+      message.headers().add(http::header_names::user_agent, user_agent_);
+      if (!token.empty()) message.headers().add(http::header_names::authorization, "Bearer " + token);
+      if (!request.body.empty()) {
+        const streams::streambuf<std::uint8_t> source(std::make_shared<BodySource>(request.body, exchange));
+        message.set_body(streams::istream(source), request.body.size(), request.content_type);
+      }
+      message.set_response_stream(
+          streams::ostream(streams::streambuf<std::uint8_t>(std::make_shared<AnswerSink>(exchange))));
+      pool->request(message, cancel.get_token())
+          .then([exchange](const http::http_response& response) {
+            std::string retry_after;
+            const auto& headers = response.headers();
+            if (const auto found = headers.find(http::header_names::retry_after); found != headers.end()) {
+              retry_after = found->second;
+            }
+            exchange->note_headers(response.status_code(), std::move(retry_after));
+            return response.content_ready();
+          })
+          .then([exchange](const pplx::task<http::http_response>& done) {
+            try {
+              done.get();
+              exchange->finish(std::nullopt);
+            } catch (const http::http_exception& error) {
+              exchange->finish(error.what(), error.error_code());
+            } catch (const std::exception& error) {
+              exchange->finish(error.what());
+            } catch (...) {
+              exchange->finish("unknown failure");
+            }
+          });
+    } catch (const std::exception& error) {
+      exchange->finish(error.what());
+    }
+    return {exchange, cancel};
+  }
+
+  // Why an exchange ended without a complete answer. `again`: a kept connection had been closed by the server before
+  // it read the request, as far as anybody can know; the request goes out once more.
+  Error failure_of(const Exchange& exchange, const Pool& used, bool& again) {
+    const std::string message = exchange.failure().value_or("no answer");
+    const std::error_code code = exchange.failure_code();
+    Error error{.code = ErrorCode::kUnavailable, .reason = "Connection", .message = message};
+    if (code == std::errc::timed_out) {
+      error.code = ErrorCode::kTimeout;
+    } else if (is_handshake_failure(message)) {
+      const std::string refusal = tls_->take_refusal();
+      if (!refusal.empty()) {
+        error.reason = "CertificateRefused";
+        error.message = "the API server's certificate was refused: " + refusal;
+      }
+    } else if (exchange.status() == 0 && (is_unsent(message) || is_unanswered(message))) {
+      error.maybe_done = is_unanswered(message);
+      leave(used);
+      again = true;
+    }
+    return error;
+  }
+
+  KubeResult<Response> call_once(const Request& request, std::stop_token stop, Steady::time_point deadline,
+                                 bool& again) {
+    const std::string token = token_.token();
+    const Pool used = pool();
+    Sent sent = send(used, request, token, options_.max_answer_bytes, Exchange::Fill::kStop);
+    auto view = sent->wait(stop, deadline, std::nullopt);
+    const auto unanswered = [&](Error error) {
+      error.unsent = !request.body.empty() && sent->forbid_sending();
+      return tl::unexpected(std::move(error));
+    };
+    if (view.stopped) return unanswered(cancelled_error());
+    if (view.timed_out) return unanswered(timeout_error("no answer in time"));
+    if (view.too_large) {
+      return tl::unexpected(Error{.code = ErrorCode::kTooLarge,
+                                  .http_status = sent->status(),
+                                  .message = "the answer is larger than the transport's limit"});
+    }
+    sent.complete();
+    if (sent->failure()) return unanswered(failure_of(*sent, used, again));
+    const int status = sent->status();
+    if (status >= 300) {
+      again = status == 401 && token_.refresh(token);
+      return tl::unexpected(error_from_response(status, view.bytes, sent->retry_after()));
+    }
+    return Response{.status = status, .body = std::move(view.bytes)};
+  }
+
+  KubeResult<void> stream_once(const Request& request, const StreamOptions& options, const ChunkSink& sink,
+                               std::stop_token stop, bool& again) {
+    const std::string token = token_.token();
+    const Pool used = pool();
+    Sent sent = send(used, request, token, kStreamBuffer, Exchange::Fill::kHold);
+    std::string error_body;
+    while (true) {
+      const auto view = sent->wait(stop, {}, options.idle_timeout);
+      // Data that never pauses keeps wait() from looking.
+      if (view.stopped || stop.stop_requested()) return tl::unexpected(cancelled_error());
+      if (view.timed_out) return tl::unexpected(timeout_error("nothing was received for too long"));
+      const int status = sent->status();
+      if (!view.bytes.empty() && status < 300) {
+        if (!sink(view.bytes)) return {};
+      } else if (error_body.size() < kMaxErrorBody) {
+        error_body += view.bytes;
+      }
+      if (!view.finished) continue;
+      sent.complete();
+      if (sent->failure()) return tl::unexpected(failure_of(*sent, used, again));
+      if (status < 300) return {};
+      again = status == 401 && token_.refresh(token);
+      return tl::unexpected(error_from_response(status, error_body, sent->retry_after()));
+    }
+  }
+
+  const RestOptions options_;
+  const std::string user_agent_;
+  const base::SystemClock clock_;
+  const std::shared_ptr<TlsMaterial> tls_;
+  TokenSource token_;
+  const std::string server_;
+  std::mutex mutex_;
+  Pool pool_;
+};
+
+// Throws if somebody else has started the library's threads.
+void prepare_process(bool own_authority) {
+  static std::once_flag once;
+  std::call_once(once, [] { crossplat::threadpool::initialize_with_threads(kPoolThreads); });
+  if (own_authority) {
+    setenv("SSL_CERT_FILE", "/nonexistent/roots.pem", 1);
+    setenv("SSL_CERT_DIR", "/nonexistent", 1);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Transport>, std::string> make_rest_transport(const Config& config, const RestOptions& options) {
+  if (!config.server.starts_with("https://")) {
+    return tl::unexpected(std::string("the API server's URL is not https"));
+  }
+  auto tls = TlsMaterial::load(config);
+  if (!tls) return tl::unexpected(tls.error());
+  try {
+    prepare_process(!config.ca_pem.empty());
+    return std::make_unique<RestTransport>(config, options, std::move(*tls));
+  } catch (const std::exception& error) {
+    return tl::unexpected("API server " + config.server + ": " + error.what());
+  }
+}
+
+}  // namespace vbrain::kube

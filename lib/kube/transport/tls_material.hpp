@@ -1,0 +1,47 @@
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "kube/api/config.hpp"
+
+namespace vbrain::kube {
+
+// The certificates and keys of a Config, parsed once and shared by all connections. Thread-safe.
+class TlsMaterial {
+ public:
+  static Result<std::shared_ptr<TlsMaterial>, std::string> load(const Config& config);
+
+  // Sets up the context of a new connection: TLS 1.2 at least, only the cluster's CA is trusted (if the Config has
+  // one), our certificate is shown. `context` must not be used after this object is gone.
+  void apply(SSL_CTX* context);
+
+  // Why the last handshake refused the server's certificate, and forgets it; "" if none did.
+  std::string take_refusal();
+
+ private:
+  template <auto Free>
+  struct Deleter {
+    template <class T>
+    void operator()(T* object) const {
+      Free(object);
+    }
+  };
+  using Certificate = std::unique_ptr<X509, Deleter<&X509_free>>;
+
+  static int verify(X509_STORE_CTX* store, void* self);
+  static Result<std::vector<Certificate>, std::string> read_certificates(const std::string& pem, const char* what);
+
+  std::unique_ptr<X509_STORE, Deleter<&X509_STORE_free>> authorities_;
+  std::vector<Certificate> chain_;
+  std::unique_ptr<EVP_PKEY, Deleter<&EVP_PKEY_free>> key_;
+  std::mutex mutex_;
+  std::string refusal_;
+};
+
+}  // namespace vbrain::kube

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+
+namespace vbrain::http::testing {
+
+// A TCP client that sends exactly what it is told. Waits at most 10 s for anything.
+class RawClient {
+ public:
+  explicit RawClient(const std::string& address, int receive_buffer = 0) {
+    const auto colon = address.rfind(':');
+    fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (receive_buffer > 0) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));
+    ::inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr);
+    if (::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) throw std::runtime_error("connect");
+  }
+  ~RawClient() { close(); }
+  RawClient(const RawClient&) = delete;
+
+  void close() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
+  void shutdown_write() { ::shutdown(fd_, SHUT_WR); }
+
+  // False if the peer does not take it any more.
+  bool send(std::string_view bytes) {
+    while (!bytes.empty()) {
+      pollfd waiting{fd_, POLLOUT, 0};
+      if (::poll(&waiting, 1, 10'000) <= 0) return false;
+      const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+      if (sent <= 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+  }
+
+  // One answer with its body, by Content-Length. "" if the connection ended before a whole one came.
+  std::string read_reply(bool head_only = false) {
+    for (;;) {
+      const auto end = received_.find("\r\n\r\n");
+      if (end != std::string::npos) {
+        std::size_t length = 0;
+        const auto field = received_.find("Content-Length: ");
+        if (!head_only && field < end) length = std::strtoull(received_.c_str() + field + 16, nullptr, 10);
+        const std::size_t whole = end + 4 + length;
+        if (received_.size() >= whole) {
+          std::string reply = received_.substr(0, whole);
+          received_.erase(0, whole);
+          return reply;
+        }
+      }
+      if (!receive()) return "";
+    }
+  }
+
+  // All until the peer closes; `closed` tells whether it did within the time.
+  std::string read_to_end(bool* closed = nullptr) {
+    while (receive()) {
+    }
+    if (closed != nullptr) *closed = ended_;
+    return std::move(received_);
+  }
+
+  // As read_to_end(), `size` bytes at a time with pauses.
+  std::string read_slowly(std::size_t size, std::chrono::milliseconds pause) {
+    std::string all;
+    std::string piece(size, '\0');
+    for (;;) {
+      const ssize_t got = ::recv(fd_, piece.data(), piece.size(), MSG_WAITALL);
+      if (got <= 0) return all;
+      all.append(piece, 0, static_cast<std::size_t>(got));
+      std::this_thread::sleep_for(pause);
+    }
+  }
+
+  // True if something to read is there now.
+  bool is_readable() const {
+    pollfd waiting{fd_, POLLIN, 0};
+    return ::poll(&waiting, 1, 0) > 0;
+  }
+
+  // True if nothing more can be read because the peer ended the connection.
+  bool is_closed_by_peer() {
+    bool closed = false;
+    read_to_end(&closed);
+    return closed;
+  }
+
+ private:
+  bool receive() {
+    pollfd waiting{fd_, POLLIN, 0};
+    if (::poll(&waiting, 1, 10'000) <= 0) return false;
+    char buffer[65536];
+    const ssize_t got = ::recv(fd_, buffer, sizeof buffer, 0);
+    if (got <= 0) {
+      ended_ = true;
+      return false;
+    }
+    received_.append(buffer, static_cast<std::size_t>(got));
+    return true;
+  }
+
+  int fd_ = -1;
+  bool ended_ = false;
+  std::string received_;
+};
+
+inline int status_of(std::string_view reply) {
+  return reply.size() > 12 && reply.starts_with("HTTP/1.1 ") ? std::atoi(std::string(reply.substr(9, 3)).c_str()) : 0;
+}
+
+inline std::string body_of(std::string_view reply) {
+  const auto end = reply.find("\r\n\r\n");
+  return end == std::string_view::npos ? "" : std::string(reply.substr(end + 4));
+}
+
+}  // namespace vbrain::http::testing

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "base/metrics.hpp"
+#include "base/worker_pool.hpp"
+#include "http/server.hpp"
+#include "unit/http/raw_client.hpp"
+
+namespace vbrain::http::testing {
+
+// What the test's handler saw.
+struct Seen {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t requests = 0;
+  std::size_t broken_bodies = 0;
+  bool gate_open = false;
+
+  template <class Condition>
+  bool wait(Condition condition) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(10), condition);
+  }
+  template <class Change>
+  void change(Change what) {
+    {
+      const std::lock_guard lock(mutex);
+      what();
+    }
+    changed.notify_all();
+  }
+};
+
+class HttpServerTest : public ::testing::Test {
+ protected:
+  HttpServerTest() {
+    options_.max_header_bytes = 8192;
+    options_.max_connections = 100;
+  }
+
+  // Starts at the first use, so that a test can change the options.
+  const std::string& address() {
+    if (server_ == nullptr) {
+      server_ = std::make_unique<HttpServer>(
+          "test", "127.0.0.1:0", options_, [this](Exchange& exchange) { return handle(exchange); },
+          [](int status, std::string_view detail, std::string_view) {
+            Reply reply;
+            reply.status = status;
+            reply.body = "{\"detail\":\"" + std::string(detail) + "\"}";
+            return reply;
+          },
+          io_, pool_, metrics_);
+      address_ = server_->address();
+    }
+    return address_;
+  }
+
+  Task<Reply> handle(Exchange& exchange) {
+    seen_.change([&] { ++seen_.requests; });
+    Reply reply;
+    const std::string path(exchange.head.path);
+    if (path == "/echo") {
+      exchange.body.set_limit(1 << 20);
+      std::string body;
+      try {
+        for (;;) {
+          const std::string_view piece = co_await exchange.body.read();
+          if (piece.empty()) break;
+          body += piece;
+        }
+      } catch (const BodyError&) {
+        seen_.change([&] { ++seen_.broken_bodies; });
+        throw;
+      }
+      reply.body = body;
+    } else if (path == "/thread") {
+      reply.body = co_await run_on(pool_, [] { return std::string("from a worker"); });
+    } else if (path == "/throw") {
+      co_await run_on(pool_, []() -> void { throw std::runtime_error("secret"); });
+    } else if (path == "/wait") {
+      co_await run_on(pool_, [this] { seen_.wait([this] { return seen_.gate_open; }); });
+      reply.body = "waited";
+    } else if (path == "/file") {
+      FileBody file;
+      file.file = artifacts::Fd(::open(file_path_.c_str(), O_RDONLY | O_CLOEXEC));
+      file.length = file_size_;
+      file.before = "<";
+      file.after = ">";
+      reply.body = std::move(file);
+    } else if (path == "/large") {
+      reply.body = std::string(8 << 20, 'x');
+    } else if (path == "/inject") {
+      reply.headers.emplace_back("X-Name", "a\r\nX-Evil: 1");
+    } else {
+      std::string fields;
+      for (const HeaderField& field : exchange.head.fields) {
+        fields.append(field.name).append("=").append(field.value).append(";");
+      }
+      reply.body = path + "|" + std::string(exchange.head.query) + "|" + fields;
+    }
+    co_return reply;
+  }
+
+  void make_file(std::size_t size) {
+    file_path_ = ::testing::TempDir() + "/http_server_test." + std::to_string(::getpid());
+    FILE* file = std::fopen(file_path_.c_str(), "w");
+    for (std::size_t i = 0; i < size; ++i) std::fputc('a' + static_cast<int>(i % 23), file);
+    std::fclose(file);
+    file_size_ = size;
+  }
+
+  ~HttpServerTest() override {
+    if (!file_path_.empty()) std::remove(file_path_.c_str());
+  }
+
+  HttpOptions options_;
+  Seen seen_;
+  std::string file_path_;
+  std::uint64_t file_size_ = 0;
+  base::Metrics metrics_;
+  base::WorkerPool pool_{"test", 2, 64};
+  IoThreads io_{2};
+  std::unique_ptr<HttpServer> server_;
+  std::string address_;
+};
+
+inline std::string get(std::string_view path, std::string_view fields = "") {
+  return "GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n" + std::string(fields) + "\r\n";
+}
+
+inline std::string post(std::string_view path, std::string_view fields, std::string_view body) {
+  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n" + std::string(fields) + "\r\n" + std::string(body);
+}
+
+}  // namespace vbrain::http::testing
