@@ -27,7 +27,7 @@ RequestParser::RequestParser(RequestHead& head) : head_(head) {
 }
 
 void RequestParser::on_request_impl(boost::beast::http::verb, View method, View target, int version, Error&) {
-  head_.method = api::parse_method(view(method));
+  head_.method = vbrain::http::parse_method(view(method));
   head_.http_1_1 = version == 11;
   const std::string_view whole = without_authority(view(target));
   const auto mark = whole.find('?');

@@ -19,8 +19,8 @@ namespace vbrain::fuzz {
 namespace {
 
 using api::MultipartReader;
-using api::RequestHead;
-using api::RequestParser;
+using http::RequestHead;
+using http::RequestParser;
 
 struct Body {
   std::string bytes;
@@ -55,7 +55,7 @@ Body read_body(http::RequestParser& parser, std::string_view input, std::size_t 
 void run_http(std::string_view input) {
   const auto end = input.find("\r\n\r\n");
   const std::string_view head = input.substr(0, end == input.npos ? end : end + 4);
-  if (api::check_head(head)) return;
+  if (http::check_head(head)) return;
   require(end != input.npos, "a head ends with an empty line");
   std::optional<Body> before;
   for (const std::size_t piece : {std::size_t{1} << 16, std::size_t{1}, std::size_t{7}}) {
@@ -119,10 +119,10 @@ void run_multipart(std::string_view input) {
 void run_values(std::string_view input) {
   if (const auto value = api::parse_parameterized(input)) static_cast<void>(api::boundary_of(*value));
   static_cast<void>(api::query_parameter(input, "from_date"));
-  static constexpr std::array<api::RoutePattern, 3> kRoutes{{{api::Method::kGet, "/api/v1/job/:id"},
-                                                             {api::Method::kPost, "/api/v1/job/execute"},
-                                                             {api::Method::kGet, "/api/v1/job/:id/result"}}};
-  if (const auto match = api::match_route(kRoutes, api::Method::kGet, input)) {
+  static constexpr std::array<api::RoutePattern, 3> kRoutes{{{http::Method::kGet, "/api/v1/job/:id"},
+                                                             {http::Method::kPost, "/api/v1/job/execute"},
+                                                             {http::Method::kGet, "/api/v1/job/:id/result"}}};
+  if (const auto match = api::match_route(kRoutes, http::Method::kGet, input)) {
     require(match->id.find('/') == match->id.npos, "an id is one segment");
   }
   for (const std::uint64_t size : {0ULL, 1ULL, 1000ULL, ~0ULL}) {

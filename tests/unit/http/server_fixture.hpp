@@ -93,7 +93,7 @@ class HttpServerTest : public ::testing::Test {
       reply.body = "waited";
     } else if (path == "/file") {
       FileBody file;
-      file.file = artifacts::Fd(::open(file_path_.c_str(), O_RDONLY | O_CLOEXEC));
+      file.file = base::Fd(::open(file_path_.c_str(), O_RDONLY | O_CLOEXEC));
       file.length = file_size_;
       file.before = "<";
       file.after = ">";
