@@ -31,6 +31,7 @@ while read -r folder forbidden; do
   hits="$(git grep --untracked -nE "#include *\"$forbidden" -- "$folder" || true)"
   [[ -z "$hits" ]] || complain "$folder must not include this: $hits"
 done <<<"$rules"
+graph="$(scripts/include-graph.py --check 2>&1)" || complain "$graph"
 [[ "$(git grep --untracked -lE '#include *[<"](cpprest|pplx)' -- '*.cpp' '*.hpp' | grep -v '^lib/kube/transport/rest_transport' | wc -l)" == 0 ]] ||
   complain "cpprest is included outside lib/kube/transport/rest_transport.cpp"
 hits="$(git grep --untracked -nE '(system_clock|steady_clock)::now|gettimeofday' -- 'controller/planning/*.cpp' \
