@@ -1,7 +1,7 @@
 #include "base/json.hpp"
 
-#include <algorithm>
-#include <cmath>
+#include <charconv>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -10,106 +10,90 @@ namespace {
 
 using nlohmann::json;
 
-// The longest double written out in full, with room. More digits only cost time in every reader that follows.
-constexpr std::size_t kLongestNumber = 1100;
-
-// Checks without a tree: nlohmann's own parser takes any depth and keeps the last of two equal keys.
-class LimitCheck final : public nlohmann::json_sax<json> {
+class IgnoreTokens final : public JsonHandler {
  public:
-  explicit LimitCheck(const JsonLimits& limits) : limits_(limits) {}
+  JsonNext token(const JsonToken&) override { return JsonNext::kContinue; }
+};
 
-  const std::string& error() const { return error_; }
+// A whole number that fits 64 bits keeps every digit; any other becomes a double.
+json number(std::string_view text) {
+  const auto whole = [text](auto value) -> json {
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return problem == std::errc() && end == text.data() + text.size() ? json(value) : json();
+  };
+  json value = text.starts_with('-') ? whole(std::int64_t()) : whole(std::uint64_t());
+  return value.is_null() ? json(std::strtod(std::string(text).c_str(), nullptr)) : value;
+}
 
-  bool null() override { return count(); }
-  bool boolean(bool) override { return count(); }
-  bool number_integer(number_integer_t) override { return count(); }
-  bool number_unsigned(number_unsigned_t) override { return count(); }
-  // A number of more than 20 digits comes here too, whole or not.
-  bool number_float(number_float_t value, const string_t& text) override {
-    if (text.size() > kLongestNumber) return refuse("number too long");
-    return std::isfinite(value) ? count() : refuse("number out of range");
+class TreeBuilder final : public JsonHandler {
+ public:
+  JsonNext token(const JsonToken& token) override {
+    using Kind = JsonToken::Kind;
+    switch (token.kind) {
+      case Kind::kNull:
+        add(nullptr);
+        break;
+      case Kind::kFalse:
+      case Kind::kTrue:
+        add(token.kind == Kind::kTrue);
+        break;
+      case Kind::kNumber:
+        add(number(token.text));
+        break;
+      case Kind::kString:
+        add(std::string(token.text));
+        break;
+      case Kind::kKey:
+        key_ = token.text;
+        break;
+      case Kind::kBeginObject:
+        open_.push_back(add(json::object()));
+        break;
+      case Kind::kBeginArray:
+        open_.push_back(add(json::array()));
+        break;
+      case Kind::kEndObject:
+      case Kind::kEndArray:
+        open_.pop_back();
+        break;
+    }
+    return JsonNext::kContinue;
   }
-  bool string(string_t&) override { return count(); }
-  bool binary(binary_t&) override { return refuse("binary value"); }
-  bool start_object(std::size_t) override {
-    objects_.push_back({keys_.size(), letters_.size()});
-    return open();
-  }
-  bool key(string_t& name) override {
-    if (name.find('\0') != string_t::npos) return refuse("NUL in a key");
-    keys_.push_back({letters_.size(), name.size()});
-    letters_ += name;
-    return true;
-  }
-  bool end_object() override {
-    const auto [first_key, first_letter] = objects_.back();
-    objects_.pop_back();
-    const auto text = [this](const Key& key) { return std::string_view(letters_).substr(key.at, key.size); };
-    const auto begin = keys_.begin() + static_cast<std::ptrdiff_t>(first_key);
-    std::ranges::sort(begin, keys_.end(), {}, text);
-    if (std::ranges::adjacent_find(begin, keys_.end(), {}, text) != keys_.end()) return refuse("duplicate key");
-    keys_.erase(begin, keys_.end());
-    letters_.resize(first_letter);
-    --depth_;
-    return true;
-  }
-  bool start_array(std::size_t) override { return open(); }
-  bool end_array() override {
-    --depth_;
-    return true;
-  }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& problem) override {
-    // 406 is nlohmann's out_of_range for numbers; the rest are syntax errors.
-    return refuse(problem.id == 406 ? "number out of range" : "syntax error at byte " + std::to_string(position));
-  }
+
+  json take() { return std::move(root_); }
 
  private:
-  bool open() {
-    if (++depth_ > limits_.depth) return refuse("nested deeper than " + std::to_string(limits_.depth));
-    return count();
-  }
-  bool count() {
-    if (++elements_ > limits_.elements) return refuse("more than " + std::to_string(limits_.elements) + " values");
-    return true;
-  }
-  bool refuse(std::string why) {
-    if (error_.empty()) error_ = std::move(why);
-    return false;
+  // The place of the new value. It stays valid while the value is open: its parent gets no other one meanwhile.
+  json* add(json value) {
+    if (open_.empty()) return &(root_ = std::move(value));
+    json& parent = *open_.back();
+    if (parent.is_object()) return &(parent[key_] = std::move(value));
+    parent.push_back(std::move(value));
+    return &parent.back();
   }
 
-  const JsonLimits& limits_;
-  std::size_t depth_ = 0;
-  std::size_t elements_ = 0;
-  // The keys of all open objects, in little memory: strangers choose how many there are.
-  struct Key {
-    std::size_t at;
-    std::size_t size;
-  };
-  struct Open {
-    std::size_t first_key;
-    std::size_t first_letter;
-  };
-  std::string letters_;
-  std::vector<Key> keys_;
-  std::vector<Open> objects_;
-  std::string error_;
+  json root_;
+  std::vector<json*> open_;
+  std::string key_;
 };
+
+Result<void, std::string> read(std::string_view text, JsonHandler& handler, const JsonLimits& limits) {
+  auto result = read_json(text, handler, {.limits = limits, .skip_byte_order_mark = true});
+  if (!result) return Unexpected<std::string>(std::move(result.error().message));
+  return {};
+}
 
 }  // namespace
 
 Result<void, std::string> check_json(std::string_view text, const JsonLimits& limits) {
-  // nlohmann's parser takes it for the end of the text, whatever follows.
-  if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
-    return Unexpected<std::string>("syntax error at byte " + std::to_string(nul + 1));
-  }
-  LimitCheck check(limits);
-  if (json::sax_parse(text.begin(), text.end(), &check)) return {};
-  return Unexpected<std::string>(check.error().empty() ? "not JSON" : check.error());
+  IgnoreTokens ignore;
+  return read(text, ignore, limits);
 }
 
 Result<json, std::string> parse_json(std::string_view text, const JsonLimits& limits) {
-  if (auto checked = check_json(text, limits); !checked) return Unexpected<std::string>(std::move(checked.error()));
-  return json::parse(text.begin(), text.end());
+  TreeBuilder tree;
+  if (auto result = read(text, tree, limits); !result) return Unexpected<std::string>(std::move(result.error()));
+  return tree.take();
 }
 
 std::string quote_json(std::string_view text) {

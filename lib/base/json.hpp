@@ -1,18 +1,13 @@
 #pragma once
 
-#include <cstddef>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
+#include "base/json_reader.hpp"
 #include "base/result.hpp"
 
 namespace vbrain::base {
-
-struct JsonLimits {
-  std::size_t depth = 64;            // nested arrays and objects
-  std::size_t elements = 1'000'000;  // values in all, keys not counted
-};
 
 // Reads one JSON text (RFC 8259) that a stranger wrote. The error is a short sentence fit for the `detail` of an
 // answer: nothing of the input but a byte position. Refused beyond the RFC: nesting or size over `limits`, a key
