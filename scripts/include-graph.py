@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Draws who includes whom, from the #include lines of the tree, into docs/architecture.md (between the two markers).
+"""Draws the includes between folders into docs/architecture.md, between the two markers. Reads the #include lines.
 
-include-graph.py           writes the pictures into the page
-include-graph.py --check   changes nothing; fails if the page tells another tale than the tree, or if folders include
-                           each other in a circle
+include-graph.py           writes the diagrams into the page
+include-graph.py --check   changes nothing; fails if the page differs from the source tree, or if the includes between
+                           folders have a cycle
 """
 
 import collections
@@ -19,59 +19,59 @@ FOLDERS = ["lib", "api-server", "controller", "runner"]
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 
-def place_of(path):
-    """("kube", "kube/api") for lib/kube/api/pod.hpp and for the include path kube/api/pod.hpp; a file that lies directly
-    in its folder has no room: ("base", "base")."""
+def folders_of(path):
+    """Folder and subfolder of a file: ("kube", "kube/api") for lib/kube/api/pod.hpp and for the include path
+    kube/api/pod.hpp. A file directly in its folder gives the folder twice: ("base", "base")."""
     parts = path.removeprefix("lib/").split("/")
     return parts[0], "/".join(parts[:2]) if len(parts) > 2 else parts[0]
 
 
 def read_includes():
-    """Counters of include lines: between folders, and between the rooms of each folder."""
+    """Counts the include lines between folders, and between the subfolders of each folder."""
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--", *FOLDERS], cwd=ROOT, check=True,
                             capture_output=True, text=True).stdout.split()
     folders = collections.Counter()
-    rooms = collections.defaultdict(collections.Counter)
+    subfolders = collections.defaultdict(collections.Counter)
     for name in listed:
         file = ROOT / name
         if file.suffix not in (".cpp", ".hpp") or not file.exists():
             continue
-        folder, room = place_of(name)
+        folder, subfolder = folders_of(name)
         for included in INCLUDE.findall(file.read_text()):
-            other_folder, other_room = place_of(included)
+            other_folder, other_subfolder = folders_of(included)
             if other_folder != folder:
                 folders[folder, other_folder] += 1
-            elif other_room != room:
-                rooms[folder][room, other_room] += 1
-    return folders, rooms
+            elif other_subfolder != subfolder:
+                subfolders[folder][subfolder, other_subfolder] += 1
+    return folders, subfolders
 
 
-def circle_in(edges):
-    """Nodes of one circle, or nothing."""
+def find_cycle(edges):
+    """The nodes of one cycle, or None."""
     following = collections.defaultdict(set)
     for source, target in edges:
         following[source].add(target)
     done = set()
 
-    def walk(node, path):
+    def visit(node, path):
         if node in path:
             return path[path.index(node):] + [node]
         if node in done:
             return None
         for target in sorted(following[node]):
-            if found := walk(target, path + [node]):
+            if found := visit(target, path + [node]):
                 return found
         done.add(node)
         return None
 
     for start in sorted(following):
-        if found := walk(start, []):
+        if found := visit(start, []):
             return found
     return None
 
 
-def without_detours(edges):
-    """The edges that no longer way stands for: what is left is enough to read the order of the folders."""
+def direct_edges(edges):
+    """The edges that no longer path implies (the transitive reduction)."""
     following = collections.defaultdict(set)
     for source, target in edges:
         following[source].add(target)
@@ -103,28 +103,28 @@ def draw(edges, direction):
     return "\n".join(lines + ["```"])
 
 
-def pictures(folders, rooms):
-    text = ["An arrow means: has files that include files of. Where a way over another folder says the same, the arrow is left out.",
-            "", draw(without_detours(folders), "TD")]
-    for folder in sorted(rooms):
-        text += ["", f"The rooms of `{folder}` (the name alone stands for the files that lie in no room):", "",
-                 draw(sorted(rooms[folder]), "LR")]
+def diagrams(folders, subfolders):
+    text = ["An arrow from A to B means: files of A include files of B. An arrow is left out where a path over another folder implies it.",
+            "", draw(direct_edges(folders), "TD")]
+    for folder in sorted(subfolders):
+        text += ["", f"The subfolders of `{folder}` (the name of the folder alone stands for the files directly in it):", "",
+                 draw(sorted(subfolders[folder]), "LR")]
     return "\n".join(text)
 
 
 def main():
-    folders, rooms = read_includes()
-    if circle := circle_in(folders):
-        sys.exit("folders include each other in a circle: " + " -> ".join(circle))
+    folders, subfolders = read_includes()
+    if cycle := find_cycle(folders):
+        sys.exit("folders include each other in a cycle: " + " -> ".join(cycle))
     page = PAGE.read_text()
     if BEGIN not in page or END not in page:
-        sys.exit(f"{PAGE.relative_to(ROOT)} has lost the markers of the pictures")
+        sys.exit(f"{PAGE.relative_to(ROOT)} lacks the markers of the diagrams")
     before, rest = page.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
-    new = f"{before}{BEGIN}\n{pictures(folders, rooms)}\n{END}{after}"
+    new = f"{before}{BEGIN}\n{diagrams(folders, subfolders)}\n{END}{after}"
     if sys.argv[1:] == ["--check"]:
         if new != page:
-            sys.exit("the pictures in docs/architecture.md differ from the tree: run scripts/include-graph.py")
+            sys.exit("the diagrams in docs/architecture.md differ from the tree: run scripts/include-graph.py")
     elif sys.argv[1:]:
         sys.exit(__doc__)
     else:
