@@ -2,7 +2,7 @@
 {{- .Values.fullnameOverride | default .Release.Name | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* Labels that select a component's pods; never change for the life of a release. Call with (dict "root" $ "component" "controller"). */}}
+{{/* Labels that select a component's pods; they must not change between upgrades of a release. Call with (dict "root" $ "component" "controller"). */}}
 {{- define "vbrain.selectorLabels" -}}
 app.kubernetes.io/name: vbrain
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -28,12 +28,12 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- .Values.volume.existingClaim | default (printf "%s-volume" (include "vbrain.fullname" .)) -}}
 {{- end -}}
 
-{{/* Name of the static PersistentVolume: cluster-wide, so the namespace is part of it. */}}
+{{/* Name of the static PersistentVolume. It is cluster-wide, so the name contains the namespace. */}}
 {{- define "vbrain.persistentVolumeName" -}}
 {{- printf "%s-%s-volume" .Release.Namespace (include "vbrain.fullname" .) -}}
 {{- end -}}
 
-{{/* What Pod Security "restricted" asks of a pod, and the group of the shared volume. */}}
+{{/* The fields that Pod Security "restricted" requires, and the group of the shared volume. */}}
 {{- define "vbrain.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -52,7 +52,7 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
 
-{{/* Who and where the program is, by the downward API. */}}
+{{/* Pod name and namespace, from the downward API. */}}
 {{- define "vbrain.identityEnv" -}}
 - name: POD_NAME
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
@@ -62,7 +62,7 @@ capabilities: {drop: [ALL]}
 {{- end -}}
 
 {{- define "vbrain.probes" -}}
-# Long enough to fill the caches of a large installation; liveness starts after it.
+# Long enough to fill the caches of a large installation. The liveness probe starts after it.
 startupProbe:
   httpGet: {path: /livez, port: metrics}
   periodSeconds: 2
@@ -79,7 +79,7 @@ readinessProbe:
   failureThreshold: 2
 {{- end -}}
 
-{{/* Where a program's pods may run. Call with (dict "values" its-values "selector" its-selector-labels). */}}
+{{/* Scheduling of a program's pods. Call with (dict "values" its-values "selector" its-selector-labels). */}}
 {{- define "vbrain.scheduling" -}}
 {{- $selector := .selector -}}
 {{- with .values -}}
