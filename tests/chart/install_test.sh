@@ -121,7 +121,7 @@ uninstall_and_return() {
   helm uninstall vbrain >/dev/null
   "$KUBECTL" patch crd jobs.vbrain.visagio.com --type=json \
     -p '[{"op":"replace","path":"/spec/versions/0/schema/openAPIV3Schema/description","value":"an older one"}]' >/dev/null
-  expect_match "older definitions are not taken over in silence" "jobs.vbrain.visagio.com is in the cluster already" \
+  expect_match "an installation over older definitions is refused" "jobs.vbrain.visagio.com is already in the cluster" \
     "$(helm install vbrain "$CHART" "${VALUES[@]}" || true)"
   "$KUBECTL" apply --server-side --force-conflicts -f "$CHART/files/crds" >/dev/null
   works "brought up to date as the message says, they are" helm install vbrain "$CHART" "${VALUES[@]}"
