@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the binaries of the local cluster into a cache that all clones of a user share. What is there is skipped.
+# Builds the binaries of the local cluster into a cache that all clones of a user share. Skips existing ones.
 set -euo pipefail
 PROGRAM=cluster/build.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -14,7 +14,7 @@ etcd, kube-apiserver and kubectl found in \$KUBEBUILDER_ASSETS are used from the
 USAGE
 }
 
-# Versions live in versions.env, checksums in go.sum: refuse to build a mixture.
+# versions.env has the versions, go.sum the checksums. Refuse to build if they do not match.
 check_pins() {
   local file module version
   while read -r file module version; do
@@ -73,7 +73,7 @@ main() {
     check_pins
     store="$VBRAIN_CACHE/cluster/store"
     mkdir -p "$into" "$store"
-    # One build at a time per cache; the second one finds everything done.
+    # One build at a time per cache. A second build waits and then finds all binaries.
     exec 9>"$store/lock"
     flock -n 9 || { say "waiting for another build of the same binaries"; flock 9; }
     GO="$("$CLUSTER_DIR/go.sh")"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A real Kubernetes of one node on this machine, in namespaces and cgroups of its own. See README.md.
+# A real one-node Kubernetes on this machine, in separate namespaces and cgroups. See README.md.
 set -euo pipefail
 PROGRAM=cluster/cluster.sh
 for part in common tools process pki control-plane machine cgroup namespaces node images forward; do
@@ -60,7 +60,7 @@ need_running() {
   NODE_ENTER=(nsenter "--net=/run/netns/$NAME" "--mount=/proc/$(process_pid anchor)/ns/mnt")
 }
 
-# --audit and --no-fsync hold for the state folder, so that an up without them does not start everything anew.
+# The state folder stores --audit and --no-fsync, so that an `up` without them does not restart everything.
 remember_options() {
   local audit="$AUDIT" fsync="$FSYNC"
   # shellcheck disable=SC1091
@@ -69,8 +69,8 @@ remember_options() {
   printf 'AUDIT=%s FSYNC=%s\n' "$AUDIT" "$FSYNC" >"$STATE/options.env"
 }
 
-# A name is machine-wide: two state folders must not share one, and a network namespace that somebody else made is not
-# ours to use or remove. The owner is written down before anything is made.
+# A name is machine-wide: two state folders must not share one, and a foreign network namespace must not be used or
+# removed. The owner is recorded before anything is created.
 check_owner() {
   local owner=""
   if [[ -s "$SOCKETS/owner" ]]; then owner="$(cat "$SOCKETS/owner")"; fi
@@ -78,11 +78,12 @@ check_owner() {
     fail "the name $NAME is used by the cluster in $owner; choose another one"
   fi
   if [[ -z "$owner" && -e "/run/netns/$NAME" ]] && cgroup_is_empty; then
-    fail "there is a network namespace $NAME that no cluster has made; choose another name"
+    fail "the network namespace $NAME exists and belongs to no cluster; choose another name"
   fi
 }
 
-# What decides how the components run. If it differs from the last start they are started anew; the data stays.
+# The settings that decide how the components run. If they differ from the last start, the components restart; the data
+# stays.
 specification() {
   {
     bin_dir
@@ -105,13 +106,13 @@ up() {
   fi
   check_machine
   check_owner
-  trap 'say "interrupted; \`cluster.sh down\` ends what has been started"; exit 130' INT TERM
+  trap 'say "interrupted; \`cluster.sh down\` stops what has been started"; exit 130' INT TERM
   "$CLUSTER_DIR/build.sh" all >/dev/null
   if process_lives anchor && [[ "$(cat "$RUN/specification" 2>/dev/null)" != "$wanted" ]]; then
-    say "versions or flags have changed: starting the components anew, the data stays"
+    say "versions or flags have changed: restarting the components, the data stays"
     stop_everything
   elif ! process_lives anchor || [[ ! -e "/run/netns/$NAME" ]]; then
-    stop_everything # what an interrupted run or a restart of the machine has left
+    stop_everything # leftovers of an interrupted run or a restart of the machine
   fi
   say "starting cluster $NAME (Kubernetes $KUBERNETES_VERSION) in $STATE"
   mkdir -p "$SOCKETS" "$STATE"/{config,volume,images,kubelet,containerd,logs/containers,logs/pods}
@@ -149,7 +150,7 @@ up() {
   say "cluster $NAME is ready in $(seconds_since "$began") s, KUBECONFIG=$STATE/host.kubeconfig"
 }
 
-# Ends whatever belongs to the cluster, in whatever state an interrupted command has left it.
+# Stops everything that belongs to the cluster, in any state that an interrupted command left behind.
 stop_everything() {
   local name
   for name in $(forward_names); do stop_process "$name" 2; done
@@ -164,7 +165,8 @@ stop_everything() {
   stop_process etcd 10
   stop_process containerd 5
   stop_process anchor 0
-  # Shims and anything that an interrupted command started: all that is in our cgroups. The mounts go with the last one.
+  # Shims and all processes that an interrupted command started: they are in the cluster's cgroups. The mounts end with
+  # the last process.
   kill_cgroup || fail "some processes of the cluster can't be ended"
   remove_cgroups || say "some cgroups named $KEY could not be removed"
   remove_network_namespace
@@ -223,7 +225,7 @@ forward() {
   local listen="${REST[0]}" target="${REST[1]}" name file
   need_running
   CGROUPS="$(component_cgroups)"
-  # Who names a file has one way, which may change where it leads; else every pair of addresses is one.
+  # A named address file has one forward, whose target may change; without a name each pair of addresses has its own.
   if [[ -n "$ADDRESS_FILE" ]]; then
     file="$(realpath -m "$ADDRESS_FILE")"
     name="$(basename "$file")-$(printf '%s' "$file" | sha256sum | cut -c1-6)"
@@ -236,7 +238,7 @@ forward() {
     tail_log "$LOGS/forward-$name.log" 3
     fail "can't listen on $listen"
   }
-  say "$(cat "$file") leads to $target"
+  say "$(cat "$file") forwards to $target"
 }
 
 parse_arguments "$@"

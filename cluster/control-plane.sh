@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Only etcd and kube-apiserver, for integration tests: real API semantics without nodes. Works without root.
+# Only etcd and kube-apiserver, for integration tests: the real API without nodes. Works without root.
 set -euo pipefail
 PROGRAM=cluster/control-plane.sh
 for part in common tools process pki control-plane; do . "$(dirname "${BASH_SOURCE[0]}")/lib/$part.sh"; done
@@ -32,7 +32,7 @@ done
 [[ -n "$STATE" ]] || { usage >&2; usage_error "--state is missing"; }
 use_state_folder "$STATE"
 
-# Options are given at the first start and remembered for the restarts.
+# The options of the first start are stored for restarts.
 load_options() {
   # shellcheck disable=SC1091
   if [[ -s "$STATE/options.env" ]]; then . "$STATE/options.env"; fi

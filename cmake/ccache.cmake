@@ -1,5 +1,5 @@
-# ccache serves builds in several folders and clones from one cache. Precompiled headers need two sloppiness
-# settings (ccache manual, "Precompiled headers"); base_dir makes clones in different folders share entries.
+# All build folders and clones share one ccache. Precompiled headers need two sloppiness settings (ccache manual,
+# "Precompiled headers"). base_dir makes clones in different folders share entries.
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER

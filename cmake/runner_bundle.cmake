@@ -1,7 +1,8 @@
-# <build>/bundle/: what is put on the volume as bin/<version>/ and mounted at /vbrain/bin in every job's container. The
-# runner must start in any image (glibc, musl, none), so it is one static file: glibc's, OpenSSL's and zlib's archives
-# come with the same packages as their headers. It uses nothing that a static glibc can't do (names, locales, dlopen:
-# main.cpp keeps OpenSSL from reading the image's configuration). `lib/` stays for what may once need a library.
+# <build>/bundle/: the controller puts it on the volume as bin/<version>/, and every job's container mounts it at
+# /vbrain/bin. The runner must start in any image (glibc, musl, or no libc), so it is one static file. The static
+# archives of glibc, OpenSSL and zlib are in the same packages as their headers. The runner uses no feature that needs a
+# dynamic glibc (name service, locales, dlopen); main.cpp keeps OpenSSL from reading the image's configuration. `lib/`
+# is reserved for future libraries.
 function(vbrain_runner_bundle)
   if(VBRAIN_SANITIZE)
     return()
@@ -11,10 +12,11 @@ function(vbrain_runner_bundle)
   add_executable(runner_static ${CMAKE_SOURCE_DIR}/runner/main.cpp)
   add_dependencies(runner_static vbrain_runner vbrain_artifacts vbrain_base)
   target_include_directories(runner_static PRIVATE ${CMAKE_SOURCE_DIR}/lib ${CMAKE_SOURCE_DIR})
-  # By file: the libraries' own link interfaces name shared libraries that the runner has no use for.
+  # The archives are named by file, because the libraries' CMake targets name shared libraries that the runner does not
+  # need.
   target_link_libraries(runner_static PRIVATE $<TARGET_FILE:vbrain_runner> $<TARGET_FILE:vbrain_artifacts>
                                               $<TARGET_FILE:vbrain_base> ${CRYPTO_ARCHIVE} ${ZLIB_ARCHIVE})
-  # --no-warnings: OpenSSL's archive has functions that look names up; nobody calls them.
+  # --no-warnings: OpenSSL's archive contains functions that use the name service; the runner never calls them.
   target_link_options(runner_static PRIVATE -static-pie -s -Wl,--gc-sections -Wl,--no-warnings)
   set_target_properties(runner_static PROPERTIES OUTPUT_NAME runner POSITION_INDEPENDENT_CODE ON
                         LINK_DEPENDS "$<TARGET_FILE:vbrain_runner>;$<TARGET_FILE:vbrain_artifacts>;$<TARGET_FILE:vbrain_base>"

@@ -4,7 +4,7 @@ if(VBRAIN_SANITIZE)
   add_link_options(-fsanitize=${VBRAIN_SANITIZE})
 endif()
 
-# Every branch calls a function that tests/fuzz/coverage.cpp has.
+# Makes the compiler call a function of tests/fuzz/coverage.cpp at every branch.
 option(VBRAIN_COUNT_BRANCHES "Compile for the fuzzer" OFF)
 if(VBRAIN_COUNT_BRANCHES)
   add_compile_options(-fsanitize-coverage=trace-pc)

@@ -1,6 +1,6 @@
 # vbrain_library(<name> [PCH <header>...] LINK <targets>...)
-# One static library per folder, made of every .cpp in it but main.cpp; a program's main.cpp is added by
-# vbrain_program, so that tests link exactly what ships.
+# One static library per folder, from all its .cpp files except main.cpp. vbrain_program adds main.cpp, so that tests link the
+# same code as the programs.
 function(vbrain_library name)
   cmake_parse_arguments(ARG "" "" "PCH;LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)

@@ -1,7 +1,7 @@
-# vbrain/controller, for those who build with Docker. From the root of the clone:
+# Builds vbrain/controller with Docker. From the root of the clone:
 #   docker build -f images/controller.Dockerfile -t vbrain/controller:0.1.0 .
-# The content is what scripts/images/build.sh puts into an image without Docker: the stripped program and the files that its
-# dynamic linker would load. scripts/images/check-dockerfiles.sh compares the two.
+# The content equals that of scripts/images/build.sh: the stripped program and the files that its dynamic linker loads.
+# scripts/images/check-dockerfiles.sh compares the two.
 FROM docker.io/library/debian:bookworm AS build
 WORKDIR /src
 COPY scripts/install-packages.sh scripts/

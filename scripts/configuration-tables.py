@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the tables of docs/configuration.md from their sources: the programs' --help, the chart's values.yaml.
+"""Writes the tables of docs/configuration.md from their sources: the programs' --help and the chart's values.yaml.
 
     configuration-tables.py [--check] BIN    BIN is a folder with api-server and controller
 
-A table stands between `<!-- table NAME -->` and `<!-- end -->`. With --check nothing is written; a table that differs is an error.
+A table is between `<!-- table NAME -->` and `<!-- end -->`. With --check nothing is written, and a different table is an error.
 """
 
 import re
@@ -26,20 +26,20 @@ def code(text):
 
 
 def duration(text):
-    """CLI11 shows what it was given: 75000ms."""
+    """CLI11 prints 75000ms for 75 s."""
     found = re.fullmatch(r"(\d+)ms", text)
     return f"{int(found[1]) // 1000}s" if found and int(found[1]) % 1000 == 0 else text
 
 
 def chart_values(program, part):
-    """Environment name -> the chart's value that sets it, or what the chart computes. <name> is explained on the page."""
+    """Environment name -> the chart value that sets it, or how the chart computes it. The page explains <name>."""
     template = (CHART / "templates" / f"{program}.yaml").read_text()
     own_name = re.search(r'\$name := printf "%s(-[\w-]+)" \(include "vbrain.fullname" \.\)', template)
     computed = {'{{ include "vbrain.claimName" . }}': "`volume.existingClaim`, else `<name>-volume`",
                 "{{ $name }}": f"`<name>{own_name[1]}`",
                 "$(POD_NAME)": "the pod's name", "$(POD_NAMESPACE)": "the release's namespace"}
     found = {}
-    # What both programs get alike is in _helpers.tpl.
+    # _helpers.tpl has the variables that both programs get.
     for line in (template + (CHART / "templates" / "_helpers.tpl").read_text()).splitlines():
         variable = re.match(r"\s*- \{name: (VBRAIN_\w+), value: (.*)\}$", line)
         if not variable:
@@ -76,7 +76,7 @@ def option_table(program, binary):
 
 
 def value_table():
-    """Every value that has no parts, with the comment above it, which must be there; and every part that has a comment."""
+    """Every value with the comment above it, which must exist; and every group of values that has a comment."""
     rows = ["| value | default | meaning |", "|---|---|---|"]
     path, comment = [], []
     for line in (CHART / "values.yaml").read_text().splitlines():
@@ -92,7 +92,7 @@ def value_table():
         path = path[:indent] + [key]
         meaning = cell(" ".join(" ".join(comment).split()))
         if value.strip() and not meaning:
-            sys.exit(f"values.yaml: {'.'.join(path)} needs a comment above it that says what it means")
+            sys.exit(f"values.yaml: {'.'.join(path)} needs a comment above it that explains it")
         if meaning:
             rows.append(f"| `{'.'.join(path)}` | {code(value.strip())} | {meaning} |")
         comment = []

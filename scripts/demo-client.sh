@@ -1,11 +1,11 @@
-# The demo client of `make up`, for every cluster. Sourced after lib.sh. The caller sets KUBECTL, HELM and KUBECONFIG, by which
-# the cluster is reached from here, and has written $LOCAL/rest.address.
+# The demo client of `make up`, for every cluster. Sourced after lib.sh. The caller sets KUBECTL, HELM and KUBECONFIG,
+# which reach the cluster, and has written $LOCAL/rest.address.
 
 DEMO_ENV="$LOCAL/demo.env"
 
 demo_value() { sed -n "s/^export $1=//p" "$DEMO_ENV" 2>/dev/null || true; }
 
-# A Client `demo` with one member, and the file of connection details. A key that the cluster still knows is kept.
+# Creates a Client `demo` with one member, and the file with connection details. Keeps a key that the cluster still has.
 create_demo_client() {
   local key members known="" id
   key="$(demo_value VBRAIN_API_KEY)"

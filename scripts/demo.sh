@@ -3,7 +3,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/scripts/demo-client.sh"
 [[ -f "$DEMO_ENV" ]] || fail "nothing is installed here: run make up"
-# A port-forward ends with the pod that it led to.
+# A port-forward ends with its pod, so open it again.
 if [[ -f "$LOCAL/existing/answers.json" ]]; then "$ROOT/scripts/existing.sh" open; fi
 . "$DEMO_ENV"
 
@@ -12,13 +12,13 @@ headers=(-H "username: $VBRAIN_USERNAME" -H "organization_id: $VBRAIN_ORGANIZATI
 body="$(mktemp)"
 trap 'rm -f "$body"' EXIT
 
-# call METHOD PATH [curl arguments]: shows the request, its status and body; leaves them in $status and $answer.
+# call METHOD PATH [curl arguments]: sends a request; sets $status and $answer.
 call() {
   local method="$1" path="$2"
   shift 2
   status="$(curl -s -o "$body" -w '%{http_code}' --max-time 30 -X "$method" "${headers[@]}" "$@" "$VBRAIN_URL/api/v1$path")" ||
-    fail "no answer from $VBRAIN_URL (make status says what runs)"
-  answer="$(tr -d "\000" <"$body")"  # bash variables hold no NUL, and archives do
+    fail "no answer from $VBRAIN_URL (make status shows what runs)"
+  answer="$(tr -d "\000" <"$body")"  # bash variables can't hold the NUL bytes of archives
 }
 field() { python3 -c 'import json, sys; print(json.loads(sys.argv[1]).get(sys.argv[2], ""))' "$answer" "$1"; }
 show() { printf '  %s\n' "$@"; }

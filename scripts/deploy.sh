@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # deploy.sh --state DIR --name NAME --out FILE [--set KEY=VALUE]...: builds the images from build/release, loads them
-# into the local cluster and installs or upgrades the chart. Changes only what differs. FILE gets, as JSON, where
-# things are; for tests and for `make up`.
+# into the local cluster, and installs or upgrades the chart. It changes only what differs. It writes addresses and
+# paths of the installation to FILE as JSON, for tests and for `make up`.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/scripts/release.sh"
 
@@ -43,9 +43,9 @@ install_chart --set apiServer.image.tag="$tag" --set controller.image.tag="$tag"
   --set volume.hostPath.path="$volume" "${sets[@]}"
 
 address="$(inside "$KUBECTL" -n "$NAMESPACE" get service vbrain-api-server -o jsonpath='{.spec.clusterIP}')"
-# The pods are ready a moment before the node leads the Service's address to them.
+# The pods are ready shortly before the node routes the Service's address to them.
 inside curl --silent --show-error --output /dev/null --max-time 5 --retry 60 --retry-delay 1 --retry-all-errors "http://$address:8080/api/v1" ||
-  fail "the REST server does not answer at its Service's address, $address:8080"
+  fail "the REST server does not answer at the address of its Service, $address:8080"
 cat >"$out.new" <<JSON
 {"namespace": "$NAMESPACE", "kubeconfig": "$KUBECONFIG", "kubectl": "$KUBECTL", "helm": "$HELM", "volume": "$volume",
  "apiServer": "$address:8080", "metrics": "$address:9090", "apiServerProgram": "$BIN/api-server", "tag": "$tag",

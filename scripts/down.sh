@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make down`: ends what `make up` started; etcd's data and the volume stay for the next `make up`. With --purge
-# (`make purge`) the release, the resource definitions, the claim and all data go too.
+# `make down` stops what `make up` started. etcd's data and the volume stay for the next `make up`. With --purge (`make
+# purge`) it also removes the release, the resource definitions, the claim and all data.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/scripts/local.sh"
 . "$ROOT/scripts/demo-client.sh"
@@ -31,12 +31,12 @@ purge_release() {
 if [[ "${1:-}" == --purge ]]; then
   [[ -f "$DEPLOYMENT" ]] && step "Removing the release, its resource definitions and its claim" "kubectl get vjob" purge_release
 fi
-step "Ending the local cluster" "make status; then run make down again" \
+step "Stopping the local cluster" "make status; then run make down again" \
   "$ROOT/cluster/cluster.sh" down --state "$CLUSTER_STATE" --name "$CLUSTER_NAME"
 rm -f "$LOCAL/rest.address" "$LOCAL/rest.target"
 if [[ "${1:-}" == --purge ]]; then
   rm -rf --one-file-system "$CLUSTER_STATE" "$LOCAL/logs" "$LOCAL/bin" "$DEPLOYMENT" "$DEMO_ENV"
-  say "all data of the local installation is gone"
+  say "all data of the local installation is removed"
 else
-  say "the data lies in .local/cluster; make up goes on with it, make purge removes it"
+  say "the data is in .local/cluster; make up continues with it, make purge removes it"
 fi

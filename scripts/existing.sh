@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# CLUSTER=existing: vBrain on the cluster of the current kubeconfig context, with its images in a registry that the
-# cluster's nodes can pull from. existing.sh up|down|purge|status|open, called by up.sh, down.sh, status.sh, demo.sh.
+# CLUSTER=existing: installs vBrain on the cluster of the current kubeconfig context. The images go to a registry that
+# the cluster's nodes can pull from. existing.sh up|down|purge|status|open, called by up.sh, down.sh, status.sh and
+# demo.sh.
 #
-#   IMAGE_REGISTRY      host[:port][/prefix]; 127.0.0.1 and localhost, or IMAGE_REGISTRY_TLS=no, are spoken to without TLS
+#   IMAGE_REGISTRY      host[:port][/prefix]; 127.0.0.1 and localhost, or IMAGE_REGISTRY_TLS=no, use no TLS
 #   VOLUME_CLAIM        a PersistentVolumeClaim of the namespace, or
-#   STORAGE_CLASS       a class that gives ReadWriteMany volumes
-#   VBRAIN_NAMESPACE    default vbrain                    IMAGE_PULL_SECRETS  names, with commas
-#   HELM_VALUES         a file of further chart values
+#   STORAGE_CLASS       a storage class that provides ReadWriteMany volumes
+#   VBRAIN_NAMESPACE    default vbrain                    IMAGE_PULL_SECRETS  names, separated by commas
+#   HELM_VALUES         a file with more chart values
 #
-# .local/existing remembers the answers, the context, and what was made here: down and purge remove that and nothing else.
+# .local/existing stores these settings, the context, and what was created here. down and purge remove only that.
 PROGRAM=scripts/existing.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../cluster/lib/common.sh"
 . "$CLUSTER_DIR/lib/process.sh"
@@ -18,7 +19,7 @@ PROGRAM=scripts/existing.sh
 
 RECORD="$LOCAL/existing"
 ANSWERS="$RECORD/answers.json" # {"registry": …, "claim": …, "class": …, "namespace": …, "secrets": …, "values": …}
-MADE="$RECORD/made"            # one word a line: namespace, definitions, claim
+MADE="$RECORD/made"            # one word per line: namespace, definitions, claim
 KUBECONFIG_COPY="$RECORD/kubeconfig"
 RUN="$RECORD" LOGS="$RECORD"
 DEFINITIONS=({jobs,applications,clients}.vbrain.visagio.com)
@@ -28,7 +29,7 @@ answer() { jq -r --arg name "$1" '.[$name] // ""' "$ANSWERS" 2>/dev/null || true
 made() { grep -qx "$1" "$MADE" 2>/dev/null; }
 note_made() { made "$1" || printf '%s\n' "$1" >>"$MADE"; }
 
-# kubectl and helm of this machine, which know its credential plugins, else those that the local cluster uses.
+# kubectl and helm of this machine, because they know its credential plugins; else those of the local cluster.
 find_tools() {
   KUBECTL="$(command -v kubectl || "$ROOT/cluster/build.sh" --path kubectl)"
   HELM="$(command -v helm || "$ROOT/cluster/build.sh" --path helm)"
@@ -46,14 +47,14 @@ use_record() {
 }
 reachable() { "$KUBECTL" --request-timeout=10s get --raw /readyz >/dev/null 2>&1; }
 
-# The answers of this run, of the last one, or the default; a question without an answer is an error that says what to set.
+# The settings of this run, of the last one, or the defaults. A missing setting is an error that names it.
 ask() {
   local registry claim class
   registry="${IMAGE_REGISTRY:-$(answer registry)}"
-  [[ -n "$registry" ]] || fail "CLUSTER=existing needs IMAGE_REGISTRY=host[:port][/prefix]: where the cluster's nodes pull images from" \
+  [[ -n "$registry" ]] || fail "CLUSTER=existing needs IMAGE_REGISTRY=host[:port][/prefix]: the registry from which the cluster's nodes pull images" \
     "(push rights are needed here: skopeo login host)"
   [[ "$registry" =~ ^([a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?|[a-z0-9-]+:[0-9]+|localhost)(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$ ]] ||
-    fail "IMAGE_REGISTRY=$registry is no host[:port][/prefix] such as registry.example.com/team (no https://, no / at the end)"
+    fail "IMAGE_REGISTRY=$registry is not host[:port][/prefix] such as registry.example.com/team (no https://, no / at the end)"
   if [[ -n "${VOLUME_CLAIM:-}" && -n "${STORAGE_CLASS:-}" ]]; then fail "VOLUME_CLAIM and STORAGE_CLASS are both set: choose one"; fi
   claim="${VOLUME_CLAIM:-}" class="${STORAGE_CLASS:-}"
   if [[ -z "$claim$class" ]]; then claim="$(answer claim)" class="$(answer class)"; fi
@@ -66,17 +67,17 @@ ask() {
     '{registry: $registry, claim: $claim, class: $class, namespace: $namespace, secrets: $secrets, values: $values, tls: $tls}')"
 }
 
-# A private copy of the context's kubeconfig: whoever switches the context later must not lead `make down` elsewhere.
+# A private copy of the kubeconfig of this context, so that `make down` uses the same cluster after a context switch.
 pin_context() {
   local copy
   copy="$("$KUBECTL" config view --raw --minify --flatten 2>/dev/null)" ||
     fail "no current kubeconfig context: set KUBECONFIG, or kubectl config use-context NAME"
   if [[ -f "$ANSWERS" ]] && [[ "$(server_of <<<"$copy")" != "$(server_of <"$KUBECONFIG_COPY")" || "$NAMESPACE" != "$(answer namespace)" ]]; then
-    fail "this clone has vBrain in namespace $(answer namespace) of $(server_of <"$KUBECONFIG_COPY"): make down or make purge ends that first" \
+    fail "this clone has vBrain in namespace $(answer namespace) of $(server_of <"$KUBECONFIG_COPY"): run make down or make purge first" \
       "(after make down: rm -r $RECORD)"
   fi
   mkdir -p "$RECORD"
-  # Without answers there is no installation: a question that stays open leaves nothing behind.
+  # Without all settings there is no installation, so a missing one leaves no files behind.
   trap '[[ -f "$ANSWERS" ]] || rm -rf "$RECORD"' EXIT
   (umask 077 && printf '%s\n' "$copy" >"$KUBECONFIG_COPY")
   export KUBECONFIG="$KUBECONFIG_COPY"
@@ -89,13 +90,13 @@ examine_volume() {
   claim="$(jq -r .claim <<<"$ASKED")" class="$(jq -r .class <<<"$ASKED")"
   if [[ -n "$claim" ]]; then
     modes="$("$KUBECTL" -n "$NAMESPACE" get pvc "$claim" -o jsonpath='{.spec.accessModes}' 2>/dev/null)" ||
-      fail "VOLUME_CLAIM=$claim: namespace $NAMESPACE has no such PersistentVolumeClaim. Make it there first, ReadWriteMany"
+      fail "VOLUME_CLAIM=$claim: namespace $NAMESPACE has no such PersistentVolumeClaim. Create it first, with access mode ReadWriteMany"
     [[ "$modes" == *ReadWriteMany* || "$("$KUBECTL" get nodes -o name | wc -l)" == 1 ]] ||
       fail "VOLUME_CLAIM=$claim is $modes: servers and jobs of several nodes need a ReadWriteMany claim"
   elif [[ -n "$class" ]]; then
     "$KUBECTL" get storageclass "$class" >/dev/null 2>&1 || fail "STORAGE_CLASS=$class: the cluster has $(classes)"
   else
-    fail "where shall the files lie? Set VOLUME_CLAIM=<a ReadWriteMany claim in namespace $NAMESPACE>, or STORAGE_CLASS=<a class that" \
+    fail "no volume for the files: set VOLUME_CLAIM=<a ReadWriteMany claim in namespace $NAMESPACE>, or STORAGE_CLASS=<a class that" \
       "gives ReadWriteMany volumes>; the cluster has $(classes)"
   fi
 }
@@ -105,7 +106,7 @@ classes() {
   printf '%s\n' "${names:+the classes $names}" | sed 's/^$/no storage class/'
 }
 
-# Everything that can be wrong is said before anything is built or made. Then: what is there already is not ours.
+# All checks come before the first build or change. After them: existing objects do not belong to this installation.
 examine_cluster() {
   pin_context
   examine_volume
@@ -115,7 +116,7 @@ examine_cluster() {
   if [[ ! -f "$ANSWERS" ]]; then
     "$KUBECTL" get namespace "$NAMESPACE" >/dev/null 2>&1 || note_made namespace
     if "$KUBECTL" get crd "${DEFINITIONS[@]}" >/dev/null 2>&1; then
-      say "the definitions are in the cluster already and stay as they are (kubectl apply --server-side -f crds/ brings them up to date)"
+      say "the definitions are already in the cluster and are not changed (to update them: kubectl apply --server-side -f crds/)"
     else
       note_made definitions
     fi
@@ -134,7 +135,7 @@ push_images() {
   for image in "${IMAGES[@]}"; do
     reference="docker://$registry/vbrain/$image:$tag"
     if skopeo inspect --raw "${tls[@]}" "$reference" >/dev/null 2>&1; then
-      say "$registry/vbrain/$image:$tag is there already"
+      say "$registry/vbrain/$image:$tag is already there"
     else
       skopeo --insecure-policy copy "${tls[@]/#--tls/--dest-tls}" "oci-archive:$RECORD/images/$image.tar" "$reference"
     fi
@@ -149,13 +150,14 @@ install_release() {
     --set tutorial.enabled=true --set "tutorial.image.tag=$tag"
     --set "volume.existingClaim=$(answer claim)" --set "volume.storageClass=$(answer class)")
   if [[ -n "$(answer secrets)" ]]; then arguments+=(--set "imagePullSecrets={$(answer secrets)}"); fi
-  # Definitions that another release keeps up to date are not ours to take over.
+  # Definitions that another release manages are not taken over.
   if ! made definitions; then arguments+=(--set crds.install=false); fi
   if [[ -n "$(answer values)" ]]; then arguments+=(--values "$(answer values)"); fi
   install_chart "${arguments[@]}"
 }
 
-# The REST server at 127.0.0.1 of this machine: $VBRAIN_PORT, 8080, or any free port. It ends with the pod it leads to.
+# The REST server at 127.0.0.1 of this machine: $VBRAIN_PORT, 8080, or any free port. The port-forward ends with its
+# pod.
 open_port_forward() {
   local port="${VBRAIN_PORT:-8080}" log="$RECORD/port-forward.log"
   if process_lives port-forward && way_is_open; then
@@ -176,24 +178,24 @@ open_port_forward() {
   wait_until 20 grep -q '^Forwarding from' "$log" || { tail_log "$log"; fail "kubectl port-forward did not start"; }
   sed -n 's/^Forwarding from \(127[0-9.:]*\) .*/\1/p' "$log" | head -n 1 >"$LOCAL/rest.address"
   wait_until 10 way_is_open || { tail_log "$log"; fail "nothing answers at http://$(cat "$LOCAL/rest.address")"; }
-  say "http://$(cat "$LOCAL/rest.address") leads to service/vbrain-api-server"
+  say "http://$(cat "$LOCAL/rest.address") forwards to service/vbrain-api-server"
 }
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 way_is_open() { curl -s -o /dev/null --max-time 5 "http://$(cat "$LOCAL/rest.address")/api/v1/job"; }
 
 up() {
   mkdir -p "$LOCAL"
-  [[ ! -e "$LOCAL/cluster/run/kube-apiserver.pid" ]] || fail "this clone's local cluster runs: make down ends it first"
+  [[ ! -e "$LOCAL/cluster/run/kube-apiserver.pid" ]] || fail "this clone's local cluster runs: run make down first"
   step "Installing system packages" "run as root on Debian 12, with its package archive reachable" \
     "$ROOT/scripts/install-packages.sh" --existing
   find_tools
-  step "Looking for kubectl and helm" "install them, or let the Go module proxy be reachable" build_tools
+  step "Looking for kubectl and helm" "install them, or make the Go module proxy reachable" build_tools
   ask
   examine_cluster
   step "Building vBrain (first time a few minutes)" "read the compiler's first error in the log" "$ROOT/scripts/build.sh" release
-  step "Pushing the images to $(answer registry)" "skopeo login, or IMAGE_REGISTRY_TLS=no where the registry speaks plain HTTP" push_images
+  step "Pushing the images to $(answer registry)" "skopeo login, or IMAGE_REGISTRY_TLS=no if the registry speaks plain HTTP" push_images
   step "Installing the chart" "the end of the log has pods, events and logs" install_release
-  step "Opening the way in" "another program may hold the port: set VBRAIN_PORT and run make up again" open_port_forward
+  step "Opening the REST port" "another program may use the port: set VBRAIN_PORT and run make up again" open_port_forward
   step "Creating the demo client" "kubectl -n $NAMESPACE get vclient demo -o yaml" create_demo_client
 }
 
@@ -203,7 +205,7 @@ take_down() {
   "$HELM" -n "$NAMESPACE" uninstall vbrain --ignore-not-found --wait --timeout 2m
 }
 
-# What the controller could not finish keeps its finalizer, and would keep the definitions and the namespace for ever.
+# Jobs that the controller could not finish keep their finalizer, which would block deleting definitions and namespace.
 release_jobs() {
   local job
   for job in $("$KUBECTL" -n "$NAMESPACE" get jobs.vbrain.visagio.com -o name 2>/dev/null); do
@@ -237,15 +239,15 @@ case "${1:-}" in
   open) use_record; open_port_forward >/dev/null ;;
   down)
     use_record
-    step "Removing the release from namespace $NAMESPACE" "the log; then make down again" take_down
+    step "Removing the release from namespace $NAMESPACE" "read the log; then run make down again" take_down
     rm -f "$LOCAL/rest.address"
-    say "definitions, Jobs, Applications, Clients and the claim stay; make up CLUSTER=existing goes on with them, make purge removes what it made" ;;
+    say "definitions, Jobs, Applications, Clients and the claim stay; make up CLUSTER=existing continues with them, make purge removes what it created" ;;
   purge)
     use_record
-    step "Removing what was installed in namespace $NAMESPACE" "the log; then make purge again" take_all_away
-    if ! made claim || [[ -n "$(answer claim)" ]]; then say "the claim is yours and stays, with the files of repositories and archived jobs"; fi
+    step "Removing what was installed in namespace $NAMESPACE" "read the log; then run make purge again" take_all_away
+    if ! made claim || [[ -n "$(answer claim)" ]]; then say "the claim was not created by make up and stays, with the files of repositories and archived jobs"; fi
     rm -rf --one-file-system "$RECORD" "$LOCAL/rest.address" "$DEMO_ENV" "$LOCAL/bin"
-    say "all that make up made is gone, but for the images in the registry" ;;
+    say "everything that make up created is removed, except the images in the registry" ;;
   status)
     use_record
     say "cluster: $(server_of <"$KUBECONFIG_COPY"), namespace $NAMESPACE, images in $(answer registry)"

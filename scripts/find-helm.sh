@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the path of helm: $HELM, the pinned one of cluster/ (built now if need be), or the one on the PATH.
+# Prints the path of helm: $HELM, the pinned one of cluster/ (built if missing), or the one in PATH.
 set -euo pipefail
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 

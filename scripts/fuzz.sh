@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Gives mutated inputs to every parser, for FUZZ_SECONDS (30) in all. What breaks one lies in .local/fuzz afterwards;
-# `build/fuzz/tests/fuzz --replay FILE TARGET` shows it again. FUZZ_SEED starts from another number.
+# Runs every parser with mutated inputs, for FUZZ_SECONDS (30) in all. An input that fails is stored in .local/fuzz;
+# `build/fuzz/tests/fuzz --replay FILE TARGET` repeats it. FUZZ_SEED sets the seed.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 cd "$ROOT"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building, testing and running need; does nothing when all are there.
+# Installs the Debian packages for building, testing and running. Does nothing if all are installed.
 #   install-packages.sh [--e2e=off | --existing | --build]
-# --e2e=off leaves out what only the local cluster needs; --existing does so too and adds what brings images to a registry;
-# --build is the compiler and the libraries alone, for the build stage of the Dockerfiles.
+# --e2e=off leaves out packages that only the local cluster needs. --existing does so too and adds the tools that push images
+# to a registry. --build installs only the compiler and the libraries, for the build stage of the Dockerfiles.
 set -euo pipefail
 PROGRAM=scripts/install-packages.sh
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -13,10 +13,10 @@ fail() { say "$*"; exit 1; }
 BUILD=(make g++ cmake ninja-build ccache clang-format binutils libcpprest-dev libboost1.74-dev libyaml-cpp-dev
   nlohmann-json3-dev rapidjson-dev libzip-dev libssl-dev zlib1g-dev libgtest-dev libgmock-dev pkg-config libexpected-dev
   libcli11-dev prometheus-cpp-dev)
-# python3-venv is for the Go toolchain from PyPI; curl, jq and openssl start the API server that integration tests use.
+# python3-venv is for the Go toolchain from PyPI. curl, jq and openssl start the API server of the integration tests.
 TOOLS=(git ca-certificates openssl curl jq python3 python3-venv python3-yaml procps util-linux)
 REGISTRY=(skopeo)
-# Without a cluster too they must be there to be counted.
+# These are also needed without a cluster, to count the tests as skipped.
 TESTS=(python3-pytest python3-pytest-xdist python3-requests python3-kubernetes)
 CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2)
 
@@ -30,7 +30,7 @@ esac
 
 missing_packages() {
   local installed
-  # dpkg-query fails when it does not know one of the names: that is the very question.
+  # dpkg-query fails if it does not know a name, and that is not an error here.
   installed=" $( (dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' "${wanted[@]}" 2>/dev/null || true) | sed -n 's/^ii //p' | tr '\n' ' ')"
   local package
   for package in "${wanted[@]}"; do
@@ -41,8 +41,8 @@ missing_packages() {
 install_missing() {
   local log policy=/usr/sbin/policy-rc.d made=0 status=0 pid waited=0
   log="$(mktemp)"
-  # The machine's own containerd service is not wanted: the cluster starts one of its own. (Where the file exists
-  # already, somebody has decided about services.)
+  # Keeps Debian's containerd service from starting: the cluster starts its own. If the file already exists, the
+  # machine's administrator has made that decision.
   if [[ ! -e "$policy" ]]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
@@ -73,7 +73,7 @@ install_missing() {
 }
 
 if ! command -v dpkg-query >/dev/null; then
-  say "this is not Debian: install the counterparts of these packages yourself: ${wanted[*]}"
+  say "this is not Debian: install the equivalents of these packages yourself: ${wanted[*]}"
   exit 3
 fi
 mapfile -t missing < <(missing_packages)

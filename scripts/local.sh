@@ -1,4 +1,4 @@
-# The local installation of `make up`: its names and the way in from the host. Sourced after lib.sh.
+# The local installation of `make up`: its names, and its REST port on the host. Sourced after lib.sh.
 
 CLUSTER_STATE="$LOCAL/cluster"
 CLUSTER_NAME="vbl$CLONE_ID"
@@ -7,8 +7,8 @@ DEPLOYMENT="$LOCAL/deployment.json"
 deployment() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$DEPLOYMENT" "$1"; }
 cluster() { "$ROOT/cluster/cluster.sh" "$1" --state "$CLUSTER_STATE" --name "$CLUSTER_NAME" "${@:2}"; }
 
-# The REST server at 127.0.0.1 of this machine: $VBRAIN_PORT, the port of the last time, 8080, or any free one.
-open_the_way_in() {
+# Opens the REST server at 127.0.0.1 of this machine: $VBRAIN_PORT, the port of the last time, 8080, or any free one.
+open_rest_port() {
   local target file="$LOCAL/rest.address" port last
   target="$(deployment apiServer)"
   if [[ -f "$file" && "$(cat "$LOCAL/rest.target" 2>/dev/null)" == "$target" ]] &&
@@ -21,5 +21,5 @@ open_the_way_in() {
   cluster forward --address-file "$file" "127.0.0.1:$port" "$target" ||
     cluster forward --address-file "$file" 127.0.0.1:0 "$target"
   printf '%s' "$target" >"$LOCAL/rest.target"
-  say "http://$(cat "$file") leads to $target"
+  say "http://$(cat "$file") forwards to $target"
 }

@@ -1,12 +1,12 @@
-# Images and chart, for every cluster: what deploy.sh and existing.sh have in common. Sourced after lib.sh. The caller
-# sets KUBECTL and HELM, and a function `inside` that runs a command where these reach the cluster.
+# Images and chart, shared by deploy.sh and existing.sh. Sourced after lib.sh. The caller sets KUBECTL and HELM, and a
+# function `inside` that runs a command where these reach the cluster.
 # shellcheck shell=bash
 
 BIN="$ROOT/build/release/bin"
 BUNDLE="$ROOT/build/release/bundle"
 IMAGES=(api-server controller tutorial)
 
-# The tag follows the content: an image that did not change keeps its tag, and then its pods are left alone.
+# The tag is a hash of the content, so pods of an unchanged image are not restarted.
 image_tag() {
   local content
   content="$(cat "$BIN/api-server" "$BIN/controller" "$BUNDLE/runner" "$ROOT"/examples/tutorial/{main.py,Dockerfile} |
@@ -20,17 +20,17 @@ build_images() {
   "$ROOT/scripts/images/build.sh" --bin "$BIN" --bundle "$BUNDLE" --out "$1" --version "$2"
 }
 
-# A helm that was killed in the middle leaves the release pending, and then every later one refuses to work.
-take_back_pending_revisions() {
+# A helm that is killed during an upgrade leaves the release pending, and later helm runs refuse to work.
+remove_pending_revisions() {
   local pending
   pending="$(inside "$HELM" -n "$NAMESPACE" list --pending --filter '^vbrain$' --output json 2>/dev/null | jq -r '.[].revision' || true)"
   [[ -n "$pending" ]] || return 0
-  say "an earlier installation was cut off: taking back its revision $pending"
+  say "an earlier installation was interrupted: removing its pending revision $pending"
   inside "$KUBECTL" -n "$NAMESPACE" delete secret "sh.helm.release.v1.vbrain.v$pending" --ignore-not-found
 }
 
-# release_is_current HELM-ARGUMENTS...: the chart with these values renders what is installed, no hook is due, and what is
-# installed is in the cluster as it was rendered.
+# release_is_current HELM-ARGUMENTS...: true if the chart with these values renders the installed manifest, no hook has to run,
+# and the cluster's objects equal the manifest.
 release_is_current() {
   local wanted installed
   [[ "$(inside "$HELM" -n "$NAMESPACE" status vbrain --output json 2>/dev/null | jq -r .info.status)" == deployed ]] || return 1
@@ -48,13 +48,13 @@ roll_out() {
   done
 }
 
-# install_chart HELM-ARGUMENTS...: installs or upgrades, or leaves alone what is as wanted; returns when the programs are
-# ready, or fails with what the cluster says about them.
+# install_chart HELM-ARGUMENTS...: installs or upgrades the release if it differs. Returns when the programs are
+# ready, or fails and shows pods, events and logs.
 install_chart() {
   local program
-  take_back_pending_revisions
+  remove_pending_revisions
   if release_is_current "$@"; then
-    say "the release is as it should be: nothing to upgrade"
+    say "the release is up to date: nothing to upgrade"
     roll_out && return 0
   else
     say "installing the chart"
@@ -70,7 +70,7 @@ install_chart() {
   fail "the chart did not become ready"
 }
 
-# The namespace's manifest: Pod Security holds everything in it to the level that the chart and job pods are made for.
+# The manifest of the namespace, with Pod Security level restricted, which all pods of vBrain meet.
 namespace_manifest() {
   cat <<NAMESPACE
 apiVersion: v1

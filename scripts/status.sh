@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Says what `make up` left running: the cluster's components, the platform's pods, the way in, the last jobs.
+# Shows what `make up` left running: the cluster's components, the platform's pods, the REST address, the last jobs.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/scripts/local.sh"
 . "$ROOT/scripts/demo-client.sh"
@@ -10,7 +10,7 @@ elif [[ ! -d "$CLUSTER_STATE" ]]; then
   say "nothing is installed by this clone: run make up"
   exit 0
 elif ! cluster status; then
-  say "" "not all of it runs: make up starts what is missing and goes on with the data"
+  say "" "not everything runs: make up starts the missing parts and continues with the data"
 fi
 if [[ -f "$DEMO_ENV" ]]; then
   . "$DEMO_ENV"

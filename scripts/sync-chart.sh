@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Copies into the chart what has its one source elsewhere: the definitions (crds/) and the tutorial's Application. Helm packages
-# only what lies in the chart's folder. `--check` changes nothing and fails when a copy differs.
+# Copies the definitions (crds/) and the tutorial's Application into the chart, because Helm packages only files of the
+# chart's folder. `--check` changes nothing and fails if a copy differs.
 set -euo pipefail
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 FILES="${CHART_FILES:-$ROOT/helm/vbrain/files}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test.sh [unit|chart|integration|conformance|fault|e2e]...: installs what is missing, then runs the suites (default: all of
-# them). E2E=off counts what needs a cluster as skipped. The last line is `N passed, N failed, N skipped`.
+# test.sh [unit|chart|integration|conformance|fault|e2e]...: installs missing packages, then runs the suites (default:
+# all). E2E=off counts the suites that need a cluster as skipped. The last line is `N passed, N failed, N skipped`.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 packages=()
@@ -9,5 +9,5 @@ if [[ "${E2E:-on}" == off ]]; then packages=(--e2e=off); fi
   say "0 passed, 1 failed, 0 skipped"
   exit 1
 }
-# Debian's Python: the packages that the tests need are installed for that one.
+# Debian's Python, because the packages of the tests are installed for it.
 exec /usr/bin/python3 "$ROOT/tests/run.py" "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make up`: from a fresh clone to a finished job on a real one-node Kubernetes, which goes on running. A second run
-# changes only what differs. With CLUSTER=existing: on the cluster of the current kubeconfig context (existing.sh).
+# `make up`: from a fresh clone to a finished job on a real one-node Kubernetes, which stays running. A second run
+# changes only what differs. With CLUSTER=existing it uses the cluster of the current kubeconfig context (existing.sh).
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/scripts/local.sh"
 . "$ROOT/scripts/demo-client.sh"
@@ -16,31 +16,31 @@ create_local_demo_client() {
 }
 
 up_local() {
-  [[ ! -f "$LOCAL/existing/answers.json" ]] || fail "this clone has vBrain on an existing cluster: CLUSTER=existing goes on with it, make purge ends it"
+  [[ ! -f "$LOCAL/existing/answers.json" ]] || fail "this clone has vBrain on an existing cluster: CLUSTER=existing continues with it, make purge removes it"
   step "Installing system packages" "run as root on Debian 12, with its package archive reachable" \
     "$ROOT/scripts/install-packages.sh"
   step "Building the cluster's programs (first time about 6 minutes)" \
-    "the Go module proxy must be reachable; run make up again, it goes on where it stopped" "$ROOT/cluster/build.sh" all
+    "the Go module proxy must be reachable; run make up again, it continues where it stopped" "$ROOT/cluster/build.sh" all
   step "Building vBrain (first time a few minutes)" "read the compiler's first error in the log" \
     "$ROOT/scripts/build.sh" release
   step "Starting the local cluster" "make status shows which component is missing; its log is named above" \
     "$ROOT/cluster/cluster.sh" up --state "$CLUSTER_STATE" --name "$CLUSTER_NAME"
   step "Loading the images and installing the chart" "make status; the end of the log has pods, events and logs" \
     "$ROOT/scripts/deploy.sh" --state "$CLUSTER_STATE" --name "$CLUSTER_NAME" --out "$DEPLOYMENT"
-  step "Opening the way in" "another program may hold the port: set VBRAIN_PORT and run make up again" open_the_way_in
+  step "Opening the REST port" "another program may use the port: set VBRAIN_PORT and run make up again" open_rest_port
   step "Creating the demo client" "kubectl -n $NAMESPACE get vclient demo -o yaml" create_local_demo_client
 }
 
 case "${CLUSTER:-local}" in
   local) up_local ;;
   existing) "$ROOT/scripts/existing.sh" up ;;
-  *) fail "CLUSTER=$CLUSTER: it is local (default) or existing" ;;
+  *) fail "CLUSTER=$CLUSTER: must be local (default) or existing" ;;
 esac
 "$ROOT/scripts/demo.sh"
 
 cat <<TEXT
 
-vBrain runs. What to try next (paste as it is):
+vBrain runs. Commands to try next (copy and paste):
 
   . .local/demo.env
   curl -s "\$VBRAIN_URL/api/v1/job/execute" -H "username: \$VBRAIN_USERNAME" -H "organization_id: \$VBRAIN_ORGANIZATION_ID" \\
@@ -51,5 +51,5 @@ vBrain runs. What to try next (paste as it is):
   kubectl explain vjob.status
 
   make demo      the same job again, step by step        make status    what runs
-  make down      end it; the data stays                  make purge     end it and remove all data
+  make down      stop it; the data stays                 make purge     stop it and remove all data
 TEXT

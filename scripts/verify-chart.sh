@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What `make verify` asks of the chart: its copies are those of their sources, its values pass their schema, helm finds no fault.
+# The checks of `make verify` for the chart: copies equal their sources, values match their schema, helm lint passes.
 set -euo pipefail
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 

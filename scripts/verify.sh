@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that need no test run: formatting, includes between folders, copies, scripts. Says all that is wrong, not
-# only the first.
+# Checks that need no test run: formatting, includes between folders, copies, scripts. It reports all problems, not only
+# the first.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$ROOT"
 wrong=0
@@ -8,14 +8,14 @@ complain() {
   printf 'verify: %s\n' "$1" >&2
   wrong=1
 }
-# The files of the clone, with those that git does not track yet; what it ignores is left out, by git grep --untracked too.
+# The files of the clone, tracked or not, without ignored ones. (git grep --untracked leaves out ignored files, too.)
 files() { git ls-files -co --exclude-standard "$@"; }
 
 unformatted="$(files -z '*.cpp' '*.hpp' | xargs -0 clang-format --dry-run -Werror 2>&1 | grep -oE '^[^:]+:[0-9]+' |
   cut -d: -f1 | sort -u || true)"
 [[ -z "$unformatted" ]] || complain "not formatted (make format): $(tr '\n' ' ' <<<"$unformatted")"
 
-# Folder, and what its files must not include. The reasons stand in docs/architecture.md.
+# A folder, and the folders that its files must not include. See docs/architecture.md.
 rules='
 lib/base (http|kube|job|artifacts|api-server|controller|runner)/
 lib/http (kube|job|artifacts|api-server|controller|runner)/
@@ -39,10 +39,10 @@ hits="$(git grep --untracked -nE '(system_clock|steady_clock)::now|gettimeofday'
 [[ -z "$hits" ]] || complain "a pure file reads a clock: $hits"
 
 long="$(files '*.cpp' '*.hpp' '*.py' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 450 {print $2 " (" $1 " lines)"}')"
-[[ -z "$long" ]] || complain "too long to read at once: $long"
-while read -r script; do bash -n "$script" || complain "$script is no valid bash"; done < <(files '*.sh' .ci/run)
+[[ -z "$long" ]] || complain "longer than 450 lines: $long"
+while read -r script; do bash -n "$script" || complain "$script is not valid bash"; done < <(files '*.sh' .ci/run)
 if [[ -x scripts/verify-chart.sh ]]; then scripts/verify-chart.sh || complain "the chart (see above)"; fi
 documented="$(tests/chart/docs_test.sh)" || complain "$documented"
 
-((wrong == 0)) && say "verify: all well"
+((wrong == 0)) && say "verify: no problem found"
 exit "$wrong"

@@ -2,10 +2,10 @@
 //
 //	forward -netns /run/netns/NAME -listen 127.0.0.1:0 -target 10.254.0.1:6443 -address-file FILE
 //
-// The listener is opened where the program is started; then the program replaces itself (nsenter, same pid) by a copy
-// inside the namespace, which inherits the listener and dials from there. A socket stays in the namespace in which it
-// was made, so no thread ever has to change namespaces. Memory is constant: at most maxConnections at once, each
-// spliced in the kernel.
+// The program opens the listener in the namespace in which it is started. Then it replaces itself (nsenter, same pid)
+// by a copy inside the target namespace, which inherits the listener and dials from there. A socket stays in the
+// namespace in which it was created, so no thread has to change namespaces. Memory is constant: at most maxConnections
+// at once, each spliced in the kernel.
 package main
 
 import (
@@ -28,7 +28,7 @@ import (
 const (
 	maxConnections = 2048
 	dialTimeout    = 10 * time.Second
-	// A connection of which one half is closed and on which nothing moves is ended after this time.
+	// A connection with one closed half and no traffic is closed after this time.
 	halfClosedTimeout = 5 * time.Minute
 )
 
@@ -76,7 +76,7 @@ func enter(netns, listen, target, addressFile string) error {
 	if err != nil {
 		return err
 	}
-	// The descriptor has to survive exec.
+	// The descriptor must survive exec.
 	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, file.Fd(), syscall.F_SETFD, 0); errno != 0 {
 		return fmt.Errorf("fcntl: %w", errno)
 	}
@@ -105,7 +105,7 @@ func open(fd int, address string) (net.Listener, error) {
 	return net.FileListener(file)
 }
 
-// writeAddress writes atomically: who waits for the file never reads half of it.
+// writeAddress writes atomically, so that a reader never sees half of the file.
 func writeAddress(path, address string) error {
 	if path == "" {
 		return nil
@@ -120,7 +120,7 @@ func writeAddress(path, address string) error {
 func serve(listener net.Listener, target string) error {
 	slots := make(chan struct{}, maxConnections)
 	for {
-		slots <- struct{}{} // at the limit new connections wait in the kernel's backlog
+		slots <- struct{}{} // at the limit, new connections wait in the kernel's backlog
 		connection, err := listener.Accept()
 		if err != nil {
 			<-slots
@@ -128,7 +128,7 @@ func serve(listener net.Listener, target string) error {
 				return err
 			}
 			log.Printf("accept: %v", err)
-			time.Sleep(100 * time.Millisecond) // out of descriptors: let some connections end first
+			time.Sleep(100 * time.Millisecond) // out of descriptors: wait until some connections have ended
 			continue
 		}
 		go func() {
@@ -143,7 +143,7 @@ func carry(outside *net.TCPConn, target string) {
 	connection, err := net.DialTimeout("tcp", target, dialTimeout)
 	if err != nil {
 		log.Printf("%v", err)
-		_ = outside.SetLinger(0) // a reset: the caller shall not take it for an empty answer
+		_ = outside.SetLinger(0) // send a reset, so that the caller does not read this as an empty answer
 		return
 	}
 	inside := connection.(*net.TCPConn)

@@ -1,11 +1,12 @@
-# The cluster's cgroups: /KEY in every hierarchy, with `components` (our processes) and `kubepods` (the kubelet's) below.
-# Every process of the cluster is born in one of them, shims and containers too, so that none can be missed at the end.
-# Works on cgroup v2 and on v1 with any mix of mounted controllers. Source common.sh first; KEY is set by the caller.
+# The cluster's cgroups: /KEY in every hierarchy, with `components` (the cluster's processes) and `kubepods` (the
+# kubelet's). Every process of the cluster starts in one of them, including shims and containers, so `down` finds all of
+# them. Works on cgroup v2, and on v1 with any set of mounted controllers. Source common.sh first; KEY is set by the
+# caller.
 # shellcheck shell=bash
 
 cgroup_v2() { [[ "$(stat -f -c %T /sys/fs/cgroup)" == cgroup2fs ]]; }
 
-# The mount points, one per line. Beside v1's hierarchies there may be one of v2 without controllers; runc uses it too.
+# The mount points, one per line. A v2 hierarchy without controllers may exist beside those of v1; runc uses it too.
 cgroup_hierarchies() {
   if cgroup_v2; then
     echo /sys/fs/cgroup
@@ -44,7 +45,7 @@ delegate_controllers() {
   done
 }
 
-# A new cpuset on v1 is empty and takes no process.
+# On v1 a new cpuset is empty, and no process can join it.
 copy_cpuset() {
   local file
   for file in cpuset.cpus cpuset.mems; do
@@ -54,7 +55,7 @@ copy_cpuset() {
 
 component_cgroups() { cgroup_hierarchies | sed "s|\$|/$KEY/components|"; }
 
-# cgroup_pids [BELOW]: every process below /KEY[/BELOW], once.
+# cgroup_pids [BELOW]: every process below /KEY[/BELOW], listed once.
 cgroup_pids() {
   local hierarchy
   while read -r hierarchy; do
@@ -64,16 +65,16 @@ cgroup_pids() {
 }
 cgroup_is_empty() { [[ -z "$(cgroup_pids "${1:-}")" ]]; }
 
-# SIGTERM to the first process of every container, as the kubelet does it.
+# Sends SIGTERM to the first process of every container, like the kubelet.
 terminate_containers() {
   local pid
   for pid in $(cgroup_pids kubepods); do
-    # NSpid ends in the pid inside the innermost namespace.
+    # The last number of NSpid is the pid inside the innermost namespace.
     if grep -qE '^NSpid:.*\s1$' "/proc/$pid/status" 2>/dev/null; then kill -TERM "$pid" 2>/dev/null || true; fi
   done
 }
 
-# kill_cgroup [BELOW]: SIGKILL until nothing is left.
+# kill_cgroup [BELOW]: sends SIGKILL until no process is left.
 kill_cgroup() {
   local below="${1:-}"
   wait_until 20 kill_cgroup_once "$below" || {

@@ -6,9 +6,9 @@ CLUSTER_DIR="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 . "$CLUSTER_DIR/versions.env"
 VBRAIN_CACHE="${VBRAIN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/vbrain}"
 
-PATH="$PATH:/usr/sbin:/sbin" # iptables, ip and the CNI plugins; not everybody's path has them
+PATH="$PATH:/usr/sbin:/sbin" # iptables, ip and the CNI plugins are here, which not every PATH contains
 
-# Exit codes that callers tell apart: wrong arguments; this machine lacks something that we can't add.
+# Exit codes that callers distinguish: wrong arguments; this machine lacks something that the scripts can't add.
 readonly EXIT_USAGE=2 EXIT_MACHINE=3
 
 say() { printf '%s: %s\n' "${PROGRAM:-cluster}" "$*" >&2; }
@@ -32,7 +32,7 @@ seconds_since() { # seconds_since START_MS: "2.8"
   printf '%d.%d\n' $((ms / 1000)) $((ms % 1000 / 100))
 }
 
-# wait_until SECONDS COMMAND...: polls until the command succeeds; status 1 when the time is over.
+# wait_until SECONDS COMMAND...: polls until the command succeeds; status 1 after SECONDS.
 wait_until() {
   local deadline=$(($(now_ms) + $1 * 1000))
   shift
@@ -42,7 +42,8 @@ wait_until() {
   done
 }
 
-# take_lock FILE: one command at a time per state folder. The lock ends with this shell; started programs don't hold it.
+# take_lock FILE: one command at a time per state folder. The lock ends with this shell; started programs do not hold
+# it.
 take_lock() {
   exec 9>"$1"
   flock -n 9 || { say "waiting for another command on the same state folder"; flock 9; }

@@ -3,10 +3,10 @@
 # Two uses. Alone (integration tests): on free ports of 127.0.0.1, without root. In a cluster: in the cluster's network
 # namespace, on the usual ports. The caller sets
 #   STATE            the state folder, absolute; RUN, LOGS, PKI lie in it
-#   ENTER            array: prefix that enters the network namespace; empty for the present one
+#   ENTER            array: prefix that enters the network namespace; empty for the current one
 #   FULL_CLUSTER     1 in a cluster with controllers and a kubelet, else 0
 #   AUDIT            1 to write audit.log (metadata of every request)
-#   FSYNC            0: etcd's data survives the end of the process (kill -9 too), but not a power cut; quicker
+#   FSYNC            0: etcd's data survives a kill -9, but not a power failure; faster
 # shellcheck shell=bash
 
 readonly ADVERTISE_ADDRESS=10.254.0.1 SERVICE_CIDR=10.96.0.0/16 SERVICE_ADDRESS=10.96.0.1
@@ -21,9 +21,9 @@ make_state_folder() {
   chmod 700 "$STATE/pki"
 }
 
-# choose_ports: three ports on which nobody listens. They are taken from below the kernel's range for outgoing
-# connections, so that none of those can sit on our port while the API server restarts. Somebody else may still be
-# quicker: start_control_plane then chooses again.
+# choose_ports: three unused ports. They are below the kernel's range for outgoing connections, so that no such
+# connection can use the port while the API server restarts. Another program may still take one first; then
+# start_control_plane chooses again.
 choose_ports() {
   local lowest taken port chosen=()
   read -r lowest _ </proc/sys/net/ipv4/ip_local_port_range
@@ -58,7 +58,7 @@ DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local,IP:127.0.0.1
 start_etcd() {
   local fast=(--unsafe-no-fsync)
   if ((FSYNC)); then fast=(); fi
-  # A member started again with another peer port is fine: it is alone and nobody calls it.
+  # A restart with another peer port works, because the member is alone.
   start_process etcd "${ENTER[@]}" "$(tool etcd)" --name=vbrain --data-dir="$STATE/etcd" \
     --listen-client-urls="http://127.0.0.1:$ETCD_PORT" --advertise-client-urls="http://127.0.0.1:$ETCD_PORT" \
     --listen-peer-urls="http://127.0.0.1:$ETCD_PEER_PORT" \
@@ -90,19 +90,19 @@ start_apiserver() {
       --kubelet-client-certificate="$PKI/kubelet-client.crt" --kubelet-client-key="$PKI/kubelet-client.key"
       --kubelet-certificate-authority="$PKI/ca.crt" --kubelet-preferred-address-types=InternalIP)
   else
-    # Nobody makes the default ServiceAccount here (that is a controller's work), so pods must do without.
+    # No controller creates the default ServiceAccount here, so pods must be created without it.
     flags+=(--bind-address=127.0.0.1 --advertise-address="$ADVERTISE_ADDRESS" --authorization-mode=RBAC
       --disable-admission-plugins=ServiceAccount --endpoint-reconciler-type=none)
   fi
   if ((AUDIT)); then
     write_audit_policy
-    # Blocking: when a client has its answer, the line is written.
+    # Blocking mode: the line is written before the client gets its answer.
     flags+=(--audit-policy-file="$STATE/audit-policy.yaml" --audit-log-path="$STATE/audit.log" --audit-log-mode=blocking)
   fi
   start_process kube-apiserver "${ENTER[@]}" "$(tool kube-apiserver)" "${flags[@]}"
 }
 
-# api_get PATH: a request as admin, for polling (curl starts ten times quicker than kubectl).
+# api_get PATH: a request as admin, for polling (curl starts ten times faster than kubectl).
 api_get() {
   "${ENTER[@]}" curl -sSf --max-time 5 --noproxy '*' --cacert "$PKI/ca.crt" --cert "$PKI/admin.crt" --key "$PKI/admin.key" \
     "https://127.0.0.1:$API_PORT$1" 2>/dev/null
@@ -110,11 +110,11 @@ api_get() {
 api_is_ready() { api_get /readyz >/dev/null && api_get /api/v1/namespaces/default >/dev/null; }
 api_is_ready_or_dead() { api_is_ready || ! process_lives etcd || ! process_lives kube-apiserver; }
 
-lost_port() { # did the process end because somebody else has its port?
+lost_port() { # did the process end because another program uses its port?
   ! process_lives "$1" && grep -q "address already in use" "$LOGS/$1.log" 2>/dev/null
 }
 
-# start_control_plane choose|fixed: brings up what is missing. Status 0 when the API server answers.
+# start_control_plane choose|fixed: starts what is missing. Status 0 when the API server answers.
 start_control_plane() {
   local attempt
   for attempt in 1 2 3 4 5; do
@@ -123,7 +123,7 @@ start_control_plane() {
     wait_until 90 api_is_ready_or_dead || break
     api_is_ready && return 0
     if [[ "$1" == choose ]] && { lost_port etcd || lost_port kube-apiserver; }; then
-      say "somebody else took a port, choosing again ($attempt)"
+      say "another program took a port, choosing again ($attempt)"
       stop_process kube-apiserver
       stop_process etcd
       choose_ports

@@ -1,8 +1,8 @@
-# Ways from the host's network namespace into the cluster's, one process each. Source process.sh first.
+# Forwards from the host's network namespace into the cluster's, one process each. Source process.sh first.
 # shellcheck shell=bash
 
-# ensure_forward NAME LISTEN TARGET ADDRESS-FILE: status 1 if it can't listen there. One that runs with the same
-# arguments is kept.
+# ensure_forward NAME LISTEN TARGET ADDRESS-FILE: status 1 if it can't listen there. It keeps a running forward with the
+# same arguments.
 ensure_forward() {
   local name="forward-$1" wanted="$2 $3 $4"
   if process_lives "$name" && [[ "$(cat "$RUN/$name.arguments" 2>/dev/null)" == "$wanted" && -s "$4" ]]; then return 0; fi
@@ -24,7 +24,7 @@ forward_names() {
   done
 }
 
-# The API server on 127.0.0.1 of the host, on the port of the last time if it is free, so that kubeconfigs stay valid.
+# The API server on 127.0.0.1 of the host, on the port of the last time if that is free, so that kubeconfigs stay valid.
 open_host_kubeconfig() {
   local file="$STATE/host-api.address" last
   if process_lives forward-api && [[ -s "$file" && -s "$STATE/host.kubeconfig" ]]; then return 0; fi
@@ -32,7 +32,7 @@ open_host_kubeconfig() {
   ensure_forward api "${last:-127.0.0.1:0}" "127.0.0.1:$API_PORT" "$file" ||
     ensure_forward api 127.0.0.1:0 "127.0.0.1:$API_PORT" "$file" || {
     tail_log "$LOGS/forward-api.log"
-    fail "could not open a way to the API server"
+    fail "could not forward a port to the API server"
   }
   write_kubeconfig "$STATE/host.kubeconfig" "https://$(cat "$file")" admin
 }

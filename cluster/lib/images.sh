@@ -6,11 +6,11 @@ readonly PAUSE_IMAGE=docker.io/vbrain/pause:1
 image_digest() { # of a loaded image; empty if there is none
   run_ctr images list "name==$1" 2>/dev/null | awk 'NR == 2 {print $3}'
 }
-image_is_known_to_kubelet() { # containerd's CRI service takes note of new images a moment after the import
+image_is_known_to_kubelet() { # containerd's CRI service sees a new image shortly after the import
   run_ctr images list "name==$1" 2>/dev/null | awk 'NR == 2' | grep -q 'io.cri-containerd.image=managed'
 }
 
-# load_image FILE: nothing to do if the same content is loaded under the same name.
+# load_image FILE: does nothing if the same content is already loaded under the same name.
 load_image() {
   local file="$1" index name digest output
   [[ -f "$file" ]] || fail "$file: no such file"
@@ -26,7 +26,7 @@ load_image() {
     printf '%s\n' "$output" >&2
     fail "could not load $file; is the disk full? (containerd's log: $LOGS/containerd.log)"
   }
-  wait_until 20 image_is_known_to_kubelet "$name" || fail "containerd did not take note of $name ($LOGS/containerd.log)"
+  wait_until 20 image_is_known_to_kubelet "$name" || fail "containerd's CRI service does not show $name ($LOGS/containerd.log)"
   say "$name is loaded"
 }
 

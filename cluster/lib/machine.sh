@@ -1,4 +1,4 @@
-# What the full cluster needs of this machine. Source common.sh first. Every lack is named, then exit 3.
+# The requirements of the full cluster on this machine. Source common.sh first. Each missing one is named, then exit 3.
 # shellcheck shell=bash
 
 CNI_PLUGINS=/usr/lib/cni
@@ -6,7 +6,7 @@ CNI_PLUGINS=/usr/lib/cni
 check_machine() {
   local lacks=() command missing=() controllers controller
   if ((EUID != 0)); then
-    say "the cluster's kubelet needs root: run it as root (E2E=off leaves the tests on a cluster out)"
+    say "the cluster's kubelet needs root: run it as root (E2E=off skips the tests that need a cluster)"
     exit "$EXIT_MACHINE"
   fi
   for command in containerd ctr runc iptables conntrack ip nsenter unshare setsid openssl curl jq; do
@@ -51,7 +51,7 @@ check_machine() {
   fi
 }
 
-# overlayfs where it works on the file system of the state folder (it does not on another overlay), else plain copies.
+# overlayfs if it works on the file system of the state folder (it does not on another overlay), else plain copies.
 choose_snapshotter() {
   local folder="$STATE/containerd/.overlay-check"
   mkdir -p "$folder/lower" "$folder/upper" "$folder/work" "$folder/merged"
@@ -64,5 +64,5 @@ choose_snapshotter() {
   rm -rf "$folder"
 }
 
-# May processes lower their OOM score? (Without CAP_SYS_RESOURCE every sandbox would die in runc.)
+# May processes lower their OOM score? (Without CAP_SYS_RESOURCE runc would fail to start every sandbox.)
 may_lower_oom_score() { (echo -999 >/proc/self/oom_score_adj) 2>/dev/null; }

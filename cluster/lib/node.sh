@@ -77,11 +77,11 @@ cgroupDriver: cgroupfs
 cgroupRoot: /$KEY
 enforceNodeAllocatable: []
 failSwapOn: false
-# There is no name server in here. The address makes pods ask in vain, and be refused at once, instead of a warning
-# event for every pod.
+# There is no name server. Look-ups to this address are refused at once. Without an address the kubelet would write a
+# warning event for every pod.
 clusterDNS: [10.96.0.10]
 clusterDomain: cluster.local
-# Images come from files, there is no registry to fetch them from again: never collect them.
+# Images come from files and can't be fetched again from a registry, so they are never garbage-collected.
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 evictionHard: {memory.available: 1%, nodefs.available: 1%, nodefs.inodesFree: 1%, imagefs.available: 1%}
@@ -128,7 +128,7 @@ start_node() {
       --conntrack-tcp-timeout-close-wait=0 --metrics-bind-address=127.0.0.1:10249
 }
 
-# The node's heartbeat must be younger than the kubelet: what etcd kept of the last run may say Ready too.
+# The node's heartbeat must be newer than the kubelet's start, because etcd may still hold Ready from the last run.
 node_is_ready() { # node_is_ready SINCE-EPOCH-SECONDS
   api_get "/api/v1/nodes/$NODE_NAME" | jq -e --argjson since "$1" '.status.conditions[]? | select(.type == "Ready")
     | select(.status == "True" and (.lastHeartbeatTime | fromdateiso8601) >= $since)' >/dev/null 2>&1

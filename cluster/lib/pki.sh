@@ -1,5 +1,5 @@
-# Certificates of the cluster, made with openssl: one authority, client certificates as Kubernetes names its parts.
-# Source common.sh first; PKI is the folder. What exists is kept.
+# Certificates of the cluster, made with openssl: one CA, and client certificates with the names that Kubernetes
+# expects. Source common.sh first; PKI is the folder. Existing files are kept.
 # shellcheck shell=bash
 
 readonly CERTIFICATE_DAYS=3650
@@ -14,7 +14,7 @@ make_authority() {
   mv "$PKI/ca.crt.new" "$PKI/ca.crt"
 }
 
-# make_certificate NAME SUBJECT [ALTERNATIVE-NAMES]: for clients, with names for servers too.
+# make_certificate NAME SUBJECT [ALTERNATIVE-NAMES]: for clients; with alternative names for servers too.
 make_certificate() {
   local name="$1" subject="$2" names="${3:-}" usage=clientAuth
   [[ -s "$PKI/$name.crt" && -s "$PKI/$name.key" ]] && return
@@ -39,7 +39,7 @@ openssl_quietly() {
   output="$(umask 077 && openssl "$@" 2>&1)" || { printf '%s\n' "$output" >&2; fail "openssl $1 failed (needs OpenSSL 3)"; }
 }
 
-# write_kubeconfig FILE SERVER CERTIFICATE-NAME: everything embedded, so the file can be copied elsewhere.
+# write_kubeconfig FILE SERVER CERTIFICATE-NAME: embeds all certificates, so that the file can be copied.
 write_kubeconfig() {
   local file="$1" server="$2" name="$3"
   (umask 077 && cat >"$file.new" <<YAML

@@ -1,15 +1,15 @@
 # Processes by pid file. Source common.sh first; RUN is the folder of the pid files, LOGS that of the logs.
 #
-# A pid file holds "PID START-TIME BOOT-ID": a pid that the kernel has given to another process since, or a file from
-# before a restart of the machine, is never taken for ours. The new process writes it itself, before it becomes the
-# program, and holds the caller's lock (descriptor 9) until it has: whoever gets the lock after an interrupted command
-# sees every process that it started.
+# A pid file contains "PID START-TIME BOOT-ID". So a reused pid, or a file from before a restart of the machine, is
+# recognised. The new process writes the file itself, before it executes the program, and holds the caller's lock
+# (descriptor 9) until then: after an interrupted command, the next holder of the lock sees every process that was
+# started.
 # shellcheck shell=bash
 
 BOOT_ID="$(cat /proc/sys/kernel/random/boot_id)"
 
 # process_start_time PID: in clock ticks since boot; status 1 if there is no such process or only its zombie. A zombie
-# whose other threads are still ending (field 17 counts them) lives: it still holds its ports.
+# with threads that are still ending (field 17 counts them) counts as alive, because it still holds its ports.
 process_start_time() {
   local line fields
   { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
@@ -18,7 +18,7 @@ process_start_time() {
   printf '%s\n' "${fields[19]}"
 }
 
-# process_pid NAME: the pid if the process lives, else status 1.
+# process_pid NAME: the pid if the process is alive, else status 1.
 process_pid() {
   local pid start boot now
   { read -r pid start boot <"$RUN/$1.pid"; } 2>/dev/null || return 1
@@ -27,8 +27,8 @@ process_pid() {
 }
 process_lives() { process_pid "$1" >/dev/null; }
 
-# The programs run in a session of their own (Ctrl-C in a terminal does not reach them), in the cgroups of CGROUPS (one
-# path per line, may be empty). The environment is emptied but for what programs need.
+# The programs run in their own session (Ctrl-C in a terminal does not reach them), in the cgroups of CGROUPS (one path
+# per line, may be empty). The environment contains only what programs need.
 start_process() { # start_process NAME COMMAND...
   local name="$1"
   shift
@@ -55,12 +55,12 @@ start_process() { # start_process NAME COMMAND...
   }
 }
 
-# Logs keep one predecessor, so that restarts never fill the disk and the reason of the last end stays readable.
+# Keeps one previous log, so that restarts do not fill the disk and the reason of the last end stays readable.
 rotate_log() {
   if [[ -s "$1" ]]; then mv -f "$1" "$1.1"; fi
 }
 
-# stop_process NAME [SECONDS]: SIGTERM, after SECONDS (default 10) SIGKILL; returns when it is gone.
+# stop_process NAME [SECONDS]: SIGTERM, after SECONDS (default 10) SIGKILL; returns when the process is gone.
 stop_process() {
   local pid
   if pid="$(process_pid "$1")"; then
@@ -75,7 +75,7 @@ stop_process() {
 }
 process_gone() { ! process_lives "$1"; }
 
-# kill_process NAME: SIGKILL, as a crash would end it.
+# kill_process NAME: SIGKILL, like a crash.
 kill_process() {
   local pid
   if pid="$(process_pid "$1")"; then

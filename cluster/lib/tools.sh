@@ -1,4 +1,4 @@
-# The binaries of the local cluster: what they are built from, how, and where they lie. Source common.sh first.
+# The binaries of the local cluster: sources, build and location. Source common.sh first.
 # shellcheck shell=bash
 
 # NAME -> folder of the Go module, main package.
@@ -16,7 +16,7 @@ declare -A TOOL_PACKAGE=(
 TOOLS_CONTROL_PLANE=(etcd kube-apiserver kubectl)
 TOOLS_ALL=(etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kubelet kube-proxy forward helm)
 
-# Without the -X the API server says v0.0.0, which the kubeVersion checks of Helm charts refuse.
+# Without -X the API server reports v0.0.0, which the kubeVersion checks of Helm charts refuse.
 tool_ldflags() {
   local minor="${KUBERNETES_VERSION#v1.}" package flags="-s -w"
   case "$1" in
@@ -30,7 +30,7 @@ tool_ldflags() {
   printf '%s\n' "$flags"
 }
 
-# tool_key NAME: a hash of everything that decides the content of a binary.
+# tool_key NAME: a hash of everything that affects the content of a binary.
 tool_key() {
   local folder package
   read -r folder package <<<"${TOOL_PACKAGE[$1]}"
@@ -41,8 +41,8 @@ tool_key() {
   } | sha256sum | cut -c1-16
 }
 
-# The folder of the binaries, named by the keys of them all: old binaries are never run after a change of versions,
-# flags or our own sources. What did not change is linked from the store beside it, not built again.
+# The folder of the binaries is named by the keys of all of them, so a change of versions, flags or sources never runs
+# old binaries. Unchanged ones are linked from the store beside it instead of built again.
 bin_dir() {
   local key
   key="$(cd "$CLUSTER_DIR" && {
@@ -52,8 +52,8 @@ bin_dir() {
   printf '%s\n' "$VBRAIN_CACHE/cluster/$key/bin"
 }
 
-# tool NAME: path of a binary. KUBEBUILDER_ASSETS (the ecosystem's name for a folder with etcd, kube-apiserver and
-# kubectl) wins over our own build for these three.
+# tool NAME: path of a binary. For etcd, kube-apiserver and kubectl, KUBEBUILDER_ASSETS (the usual name of a folder with
+# these three) has precedence over the own build.
 tool() {
   case "$1" in
     etcd | kube-apiserver | kubectl)

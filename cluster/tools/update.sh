@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# After a change of versions.env: brings the Go modules of this folder in line with it. Commit go.mod and go.sum.
+# After a change of versions.env: updates the Go modules of this folder. Commit go.mod and go.sum.
 set -euo pipefail
 PROGRAM=cluster/tools/update.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
@@ -10,7 +10,8 @@ update() { # update FOLDER MODULE VERSION
   say "$2 $3"
   cd "$CLUSTER_DIR/tools/$1"
   "$GO" mod edit -require "$2@$3"
-  # A module file of an earlier version would keep its newer indirect requirements: start from the one requirement.
+  # A module file of an earlier version would keep its newer indirect requirements, so start from the single
+  # requirement.
   "$GO" mod edit -json | jq -r '.Require[]? | select(.Path != "'"$2"'") | .Path' | while read -r path; do
     "$GO" mod edit -droprequire "$path"
   done
@@ -18,7 +19,7 @@ update() { # update FOLDER MODULE VERSION
 }
 
 update kubernetes k8s.io/kubernetes "$KUBERNETES_VERSION"
-# k8s.io/kubernetes names its staging modules without a version; their versions follow its own, v1.34.4 -> v0.34.4.
+# k8s.io/kubernetes names its staging modules without a version. Their versions follow its own, v1.34.4 -> v0.34.4.
 "$GO" mod download -json "k8s.io/kubernetes@$KUBERNETES_VERSION" | jq -r .GoMod | xargs cat |
   awk '$2 == "v0.0.0" && $1 ~ /^k8s\.io\// {print $1}' | sort -u | while read -r path; do
   "$GO" mod edit -replace "$path=$path@v0${KUBERNETES_VERSION#v1}"

@@ -1,6 +1,6 @@
 """Tutorial: the product of two numbers. A vBrain application in plain Python.
 
-The numbers a and b come from the params of the job; without params, from the first file in the input folder that holds them:
+The numbers a and b come from the params of the job; without params, from the first file in the input folder that contains them:
 *.csv with the header a,b, *.json with {"a": ..., "b": ...}, or *.xlsx with a and b in the first row of its first sheet.
 """
 
@@ -17,7 +17,7 @@ SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 class InputError(Exception):
-    """What the user gave cannot be used; the text says why."""
+    """The input is invalid; the text says why."""
 
 
 def number(name, value):

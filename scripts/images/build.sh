@@ -78,7 +78,8 @@ build_program() { # build_program NAME LIMIT-MB
   fi
 }
 
-# The recipe in examples/tutorial starts from Docker Hub's Python; here the base is made of Debian's packages and kept.
+# examples/tutorial/Dockerfile starts from Docker Hub's Python. Here the base is built from Debian's packages and
+# cached.
 build_tutorial() {
   local packages base
   packages="$(basename "$(realpath /usr/bin/python3)")"
@@ -92,7 +93,7 @@ build_tutorial() {
     make_python_root "$WORK/python"
     rm -rf "$base.$$"
     cp -r --preserve=mode,links "$WORK/python" "$base.$$"
-    mv -T "$base.$$" "$base" 2>/dev/null || rm -rf "$base.$$" # somebody else was quicker
+    mv -T "$base.$$" "$base" 2>/dev/null || rm -rf "$base.$$" # another run was quicker
   fi
   install -D -m 644 "$EXAMPLES/tutorial/main.py" "$WORK/tutorial/app/main.py"
   oci_image tutorial 40 '["python3", "/app/main.py"]' "$base" "$WORK/tutorial"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the Dockerfiles with buildah and holds the images against those of build.sh: the same files, labels, user, entrypoint
-# and limits; the programs in them start. Needs root, Debian, and build/release (scripts/build.sh release); about 5 minutes the
-# first time, then it goes on from the layers in .local/buildah. The base images are made here of Debian's packages under the
-# names that the Dockerfiles use, and nothing is pulled.
+# Builds the Dockerfiles with buildah and compares the images with those of build.sh: files, labels, user, entrypoint
+# and size limits must match, and the programs must start. Needs root, Debian, and build/release (scripts/build.sh
+# release). The first run takes about 5 minutes; later runs use the layers in .local/buildah. The script builds the base
+# images from Debian's packages under the names in the Dockerfiles, and pulls nothing.
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 [[ $EUID == 0 ]] || fail "root is needed: the base images are made with chroot"
 
@@ -10,7 +10,7 @@ STORE="$LOCAL/buildah"
 mkdir -p "$STORE/tmp"
 export TMPDIR="$STORE/tmp" BUILDAH_ISOLATION=chroot
 WORK="$(mktemp -d)"
-# The store is this script's own: whatever container is in it was left by a run.
+# Only this script uses the store, so any container in it was left by an earlier run.
 leave() {
   storage rm --all >/dev/null 2>&1 || true
   rm -rf --one-file-system "$WORK"
@@ -24,7 +24,7 @@ if mount -t overlay overlay -o "lowerdir=$WORK/lower,upperdir=$WORK/upper,workdi
   umount "$WORK/merged"
   driver=overlay
 fi
-# Debian's configuration files are recommended packages only: what buildah asks of them is said here.
+# Debian ships buildah's configuration files in recommended packages only, so they are written here.
 printf '{"default": [{"type": "insecureAcceptAnything"}]}\n' >"$STORE/policy.json"
 printf 'unqualified-search-registries = []\n' >"$STORE/registries.conf"
 export CONTAINERS_REGISTRIES_CONF="$STORE/registries.conf"
@@ -45,7 +45,7 @@ if ((${#packages[@]})); then
     { tail -n 20 "$WORK/apt.log"; fail "buildah and mmdebstrap could not be installed"; }
 fi
 
-# base NAME PACKAGES: an image NAME of Debian's packages, from where this machine has its own.
+# base NAME PACKAGES: builds an image NAME from Debian's packages, from the package source of this machine.
 base() {
   local name="$1" container
   if storage images --quiet "$name" >/dev/null 2>&1; then return 0; fi
@@ -63,10 +63,10 @@ base() {
 build() { # build NAME DOCKERFILE CONTEXT
   say "building $2"
   storage build --layers --pull-never --signature-policy "$STORE/policy.json" --file "$ROOT/$2" --tag "localhost/vbrain/$1:$VERSION" \
-    "$ROOT/$3" >"$STORE/$1.log" 2>&1 || { tail -n 30 "$STORE/$1.log"; fail "$2 does not build (all of it: $STORE/$1.log)"; }
+    "$ROOT/$3" >"$STORE/$1.log" 2>&1 || { tail -n 30 "$STORE/$1.log"; fail "$2 does not build (full log: $STORE/$1.log)"; }
 }
 
-# One line per path: mode, kind, name, and where a link leads.
+# One line per path: mode, type, name, and the target of a link.
 listing() { (cd "$1" && find . -mindepth 1 -printf '%m %y %P %l\n' | sort); }
 
 check_program() { # check_program NAME LIMIT-MB
@@ -74,9 +74,9 @@ check_program() { # check_program NAME LIMIT-MB
   container="$(storage from --pull-never "$image")"
   root="$(storage mount "$container")"
   "$ROOT/scripts/images/build.sh" --trees --only "$name" --bin "$ROOT/build/release/bin" --bundle "$ROOT/build/release/bundle" --out "$WORK/trees"
-  # What a container engine makes for itself in every root.
+  # Files that a container engine creates in every root.
   diff <(listing "$WORK/trees/$name") <(listing "$root" | grep -vE ' d (dev|proc|sys|run) $') ||
-    fail "$name: the Dockerfile's image (>) and that of build.sh (<) hold other files"
+    fail "$name: the Dockerfile's image (>) and that of build.sh (<) have different files"
   bytes="$(find "$root" -type f -printf '%s\n' | awk '{sum += $1} END {print sum + 0}')"
   ((bytes <= $2 * 1000000)) || fail "$name has $bytes bytes, more than $2 MB"
   want="[\"/usr/local/bin/$name\"] 65532:65532 / vbrain/$name $VERSION"
@@ -108,4 +108,4 @@ build controller images/controller.Dockerfile .
 check_program controller 55
 build tutorial examples/tutorial/Dockerfile examples/tutorial
 check_tutorial
-say "the Dockerfiles build what build.sh builds"
+say "the images of the Dockerfiles equal those of build.sh"

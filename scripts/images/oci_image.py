@@ -3,9 +3,9 @@
 
     oci_image.py --name vbrain/api-server:1 --out FILE.tar --layer ROOT [--layer ROOT]... --entrypoint '["/app"]'
 
-Each --layer is a folder that becomes one layer; later ones lie above earlier ones. The same input gives the same bytes:
-entries are sorted, owned by root, dated 0, with modes 0755 (folders, executables), 0644 (files) or, with the sticky bit
-set on the folder, 1777. If the inputs are those of the last time, nothing is written.
+Each --layer is a folder that becomes one layer; later layers are above earlier ones. The same input gives the same bytes:
+entries are sorted, owned by root, have time 0 and mode 0755 (folders, executables), 0644 (files) or 1777 (folders with the
+sticky bit). If the inputs have not changed since the last run, nothing is written.
 `ctr images import`, `docker load` (25 and later), `podman load` and `skopeo` read the result.
 """
 
@@ -39,7 +39,7 @@ def normal_mode(info):
 
 
 def fingerprint(layers, config):
-    """Hash of all that the image depends on."""
+    """Hash of everything that the image depends on."""
     total = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     with open(os.path.abspath(__file__), "rb") as self:
         total.update(self.read())
@@ -75,7 +75,7 @@ def write_layer(root, target):
                 with open(path, "rb") as file:
                     tar.addfile(item, file)
             else:
-                sys.exit(f"{path}: neither file, folder nor symbolic link")
+                sys.exit(f"{path}: not a file, folder or symbolic link")
 
 
 def descriptor(media_type, digest, size, **more):
@@ -91,7 +91,7 @@ def digest_of(path):
 
 
 def full_name(name):
-    """vbrain/x:1 -> docker.io/vbrain/x:1, as container runtimes read a name without a registry."""
+    """vbrain/x:1 -> docker.io/vbrain/x:1, like container runtimes complete a name without a registry."""
     first = name.split("/")[0]
     if "/" not in name:
         name = f"docker.io/library/{name}"

@@ -1,7 +1,7 @@
-# Root file systems made of a program and what it needs to run, taken from this machine's Debian packages. Sourced.
+# Root file systems with a program and the files it needs to run, from this machine's Debian packages. Sourced.
 # shellcheck shell=bash
 
-# new_root DIR: the skeleton. `vbrain` is the user that our pods run as.
+# new_root DIR: the skeleton. vBrain's pods run as the user `vbrain`.
 new_root() {
   local root="$1"
   rm -rf "$root"
@@ -17,8 +17,8 @@ new_root() {
   printf '%s\n' 'passwd: files' 'group: files' 'hosts: files dns' >"$root/etc/nsswitch.conf"
 }
 
-# libraries FILE...: the shared libraries (loader included) that the files need, one path per line. (A program whose
-# loader is not of this machine, as the runner's, is traced by this machine's loader.)
+# libraries FILE...: the shared libraries that the files need, including the loader, one path per line. (If a program
+# names a loader that this machine does not have, this machine's loader resolves its libraries.)
 libraries() {
   local output file
   for file in "$@"; do
@@ -43,7 +43,7 @@ add_libraries() {
   done < <(libraries "$@")
 }
 
-# add_program ROOT FILE DESTINATION: stripped, with its libraries.
+# add_program ROOT FILE DESTINATION: adds the stripped program with its libraries.
 add_program() {
   local root="$1" file="$2" destination="$3"
   [[ -x "$file" ]] || fail "$file is missing: build it first (scripts/build.sh release)"
@@ -52,8 +52,8 @@ add_program() {
   add_libraries "$root" "$file"
 }
 
-# add_bundle ROOT FOLDER DESTINATION: the runner with its libraries beside it; it runs in images of any kind. A folder
-# that has lib/ is taken as it is, else lib/ is filled here.
+# add_bundle ROOT FOLDER DESTINATION: adds the runner with its libraries beside it, so that it runs in images of any
+# kind. If FOLDER has lib/, it is used unchanged; otherwise lib/ is filled here.
 add_bundle() {
   local root="$1" folder="$2" destination="$1$3" library
   [[ -x "$folder/runner" ]] || fail "$folder/runner is missing: build it first (scripts/build.sh release)"
@@ -69,9 +69,9 @@ add_bundle() {
   done < <(libraries "$folder/runner")
 }
 
-# make_python_root ROOT: Debian's Python with the standard library, but for what needs large libraries (TLS, databases,
-# terminals) or is for development. Compiled in advance, because the root is read-only where it runs; the compiled
-# files are marked to be used without looking at the sources' dates.
+# make_python_root ROOT: Debian's Python with the standard library, without the parts that need large libraries (TLS,
+# databases, terminals) or are for development. It is compiled in advance, because the root is read-only at run time.
+# The compiled files are marked as valid without a check of the sources' times.
 make_python_root() {
   local root="$1" python version file needed modules=()
   python="$(realpath /usr/bin/python3)"

@@ -1,4 +1,4 @@
-"""What the chart renders: Pod Security, rights, volume modes, names that the programs rely on. Needs $HELM, no cluster."""
+"""The objects that the chart renders: Pod Security, rights, volumes, names that the programs use. Needs $HELM, no cluster."""
 
 import json
 import os
@@ -28,7 +28,7 @@ passed = failed = skipped = 0
 
 
 def check(name, problem):
-    """`problem` is empty or None when all is well, else what is wrong."""
+    """Passes if `problem` is empty or None; else `problem` describes the failure."""
     global passed, failed
     if problem:
         failed += 1
@@ -80,7 +80,7 @@ def environment(pod):
 
 
 def restricted_violations(pod):
-    """Pod Security Standards, level restricted, and what we ask beyond it."""
+    """Pod Security Standards, level restricted, and further requirements of this project."""
     wrong = [field for field in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace") if pod.get(field)]
     context = pod.get("securityContext", {})
     wrong += [] if context.get("runAsNonRoot") is True and context.get("runAsUser", 0) > 0 else ["runAsNonRoot"]
@@ -117,7 +117,7 @@ def test_values():
         if "properties" not in part or not isinstance(value, dict):
             return []
         known = set(part["properties"]) - {"global"}
-        # resources has optional parts, everything else is spelled out in values.yaml.
+        # resources has optional parts; values.yaml lists all other values.
         different = [f"{path}.{key}" for key in (set(value) - known if "claims" in known else set(value) ^ known)]
         return different + [d for key in set(value) & known for d in differences(value[key], part["properties"][key], f"{path}.{key}")]
 
@@ -169,7 +169,7 @@ def test_definitions(objects):
 
 
 def test_removal():
-    """An uninstall that takes the definitions along takes the finalizers of Jobs first."""
+    """An uninstall that removes the definitions removes the finalizers of Jobs first."""
     objects = render("crds.keep=false")
     expect("definitions that are not kept go with the release", [None] * 3,
            [d["metadata"]["annotations"].get("helm.sh/resource-policy") if "annotations" in d["metadata"] else None
@@ -233,7 +233,7 @@ def test_rights(objects):
     check("no right to read Secrets, run commands in pods or hand out rights",
           [rule for rule in rules if rule[2] in ("secrets", "pods/exec", "pods/attach", "roles", "rolebindings", "serviceaccounts/token")])
     check("the REST server touches no pods", [rule for rule in rules if rule[0] == "vbrain-api-server" and rule[1] != "vbrain.visagio.com"])
-    # Each was seen in the API server's audit log, or stands in the code for what happens rarely (get, events' patch).
+    # Each verb was seen in the API server's audit log, or is in the code for rare cases (get, patch of events).
     used = {("vbrain-api-server", "jobs", "create delete get list watch"), ("vbrain-api-server", "applications", "list watch"),
             ("vbrain-api-server", "clients", "list watch"), ("vbrain-controller", "jobs", "create delete get list patch watch"),
             ("vbrain-controller", "jobs/status", "update"), ("vbrain-controller", "applications", "list watch"),
@@ -287,7 +287,7 @@ def test_programs(objects):
         targets = [d for d in of_kind(objects, "Deployment") if selector.items() <= d["spec"]["template"]["metadata"]["labels"].items()]
         expect(f"Service {service['metadata']['name']} has one Deployment behind it", 1, len(targets))
         names = {port["name"] for port in targets[0]["spec"]["template"]["spec"]["containers"][0]["ports"]}
-        check(f"Service {service['metadata']['name']} leads to its ports", {port["targetPort"] for port in service["spec"]["ports"]} - names)
+        check(f"Service {service['metadata']['name']} has the ports of its pods", {port["targetPort"] for port in service["spec"]["ports"]} - names)
     expect("REST and metrics on one Service inside the cluster", {"http": 8080, "metrics": 9090},
            {port["name"]: port["port"] for port in named(objects, "Service", "vbrain-api-server")["spec"]["ports"]})
     rest = render("apiServer.service.type=NodePort", "apiServer.service.nodePort=30080")
@@ -301,7 +301,7 @@ def chart_version():
 
 
 def test_options(program, variables):
-    """Every variable that the chart sets is an option of the program: an unknown one would be ignored without a word."""
+    """Every variable that the chart sets must be an option of the program, because a program ignores an unknown variable."""
     sources = [path for path in (ROOT / program).glob("*.cpp") if "config" in path.name]
     if not sources:
         skip(f"{program}: the chart sets options that exist")

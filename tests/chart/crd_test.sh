@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The definitions on a real API server: what it fills in, what it refuses whoever asks, what kubectl shows.
-# On a control plane of its own, or on the cluster of $VBRAIN_CHART_TEST_KUBECONFIG.
+# The definitions on a real API server: defaults, refusals, and the output of kubectl. Uses its own control plane, or
+# the cluster of $VBRAIN_CHART_TEST_KUBECONFIG.
 set -euo pipefail
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 ROOT="$(cd "$HERE/../.." && pwd)"
@@ -8,8 +8,8 @@ ROOT="$(cd "$HERE/../.." && pwd)"
 
 use_cluster crd
 
-# variant EXAMPLE [FIELD=VALUE…]: a Job, Application or Client on stdout, made from the examples by replacing or (with the value null) removing
-# fields. FIELD is a path with dots, VALUE is JSON.
+# variant EXAMPLE [FIELD=VALUE…]: prints a Job, Application or Client: an example with FIELDs replaced or (if VALUE is
+# null) removed. FIELD is a path with dots, VALUE is JSON.
 variant() {
   local example="$1"
   shift
@@ -31,7 +31,7 @@ for assignment in sys.argv[1:]:
 json.dump(document, sys.stdout)' "$@"
 }
 
-# accepted NAME EXAMPLE [FIELD=VALUE…] / refused NAME PATTERN EXAMPLE [FIELD=VALUE…]: at create, nothing is kept.
+# accepted NAME EXAMPLE [FIELD=VALUE…] / refused NAME PATTERN EXAMPLE [FIELD=VALUE…]: checks a create, with a dry run.
 accepted() {
   local name="$1" answer
   shift
@@ -156,7 +156,7 @@ job_status() {
     {"type":"Failed","status":"False","reason":"A","message":"","lastTransitionTime":"2026-01-01T00:00:01Z"}]}]' --subresource=status
   patch_refused "eleven attempts in the history" "attemptHistory: Too many" "$JOB" "[{\"op\":\"add\",\"path\":\"/status/attemptHistory\",\"value\":[$(
     printf '{"attempt":%d},' {1..10}){\"attempt\":11}]}]" --subresource=status
-  # kubectl wait believes a condition only if it answers the newest spec.
+  # kubectl wait accepts a condition only if its observedGeneration is the current generation.
   ended="${ended//\"observedGeneration\":1/\"observedGeneration\":$(k get "$JOB" -o jsonpath='{.metadata.generation}')}"
   patch_accepted "the status of the formats page" "$JOB" "[{\"op\":\"replace\",\"path\":\"/status\",\"value\":$ended}]" --subresource=status
   expect_match "it is kept field by field" '"acceptedAttempt":1.*"outputBytes":12.*"memoryLimit":"64Mi".*"duration":"1.2s".*"phase":"Finished"' \

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# docs/configuration.md says what the programs and the chart say of themselves. Skipped where the programs are not built.
+# docs/configuration.md must match the programs' --help and the chart's values. Skipped if the programs are not built.
 set -euo pipefail
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 ROOT="$(cd "$HERE/../.." && pwd)"
 . "$HERE/lib.bash"
 for bin in "$ROOT/build/dev/bin" "$ROOT/build/release/bin" ""; do
-  # Programs older than the code of their options say what was so.
+  # Programs that are older than the source of their options show old options.
   if [[ "$bin/api-server" -nt "$ROOT/api-server/config.cpp" && "$bin/controller" -nt "$ROOT/controller/config.cpp" ]]; then break; fi
 done
 if [[ -z "$bin" ]]; then
@@ -16,7 +16,7 @@ else
   fail "docs/configuration.md has every option and value, as they are" "$answer"
 fi
 
-# Every metric of the code is described, and nothing else is.
+# docs/operations.md must describe every metric in the code, and no other.
 in_code="$(grep -rhoE '"vbrain_[a-z_]+"' "$ROOT"/{api-server,controller,lib} --include='*.cpp' --include='*.hpp' | tr -d '"' | sort -u)"
 in_docs="$(grep -oE '`vbrain_[a-z_]+' "$ROOT/docs/operations.md" | tr -d '`' | sort -u)"
 expect "docs/operations.md has every metric" "$in_code" "$in_docs"

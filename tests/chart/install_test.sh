@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The chart's life on a real API server: install, upgrade, uninstall, install again; what stays, what changes, who may do what.
-# No nodes: the pods' templates are judged by the admission of Pod Security, they do not run.
-# On a control plane of its own, or on the cluster of $VBRAIN_CHART_TEST_KUBECONFIG.
+# The chart on a real API server: install, upgrade, uninstall, install again; what stays, what changes, access rights.
+# There are no nodes: Pod Security admission checks the pod templates, but no pod runs.
+# Uses its own control plane, or the cluster of $VBRAIN_CHART_TEST_KUBECONFIG.
 set -euo pipefail
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 ROOT="$(cd "$HERE/../.." && pwd)"
@@ -13,7 +13,7 @@ VALUES=(--set "volume.hostPath.path=/srv/$NAMESPACE" --set tutorial.enabled=true
 
 helm() { "$HELM" --namespace "$NAMESPACE" "$@" 2>&1; }
 
-# works NAME COMMAND…: passes when the command does; ends the test when it does not, since the rest builds on it.
+# works NAME COMMAND…: passes if the command succeeds. If it fails, the test ends, because later checks depend on it.
 works() {
   local name="$1" answer
   shift
@@ -80,7 +80,7 @@ rights() {
   expect "a job's account may not even list Jobs" no "$(allowed vbrain-job list jobs.vbrain.visagio.com)"
 }
 
-# current HELM-ARGUMENTS...: would `make up` leave the release alone?
+# current HELM-ARGUMENTS...: would `make up` leave the release unchanged?
 current() {
   # shellcheck disable=SC2016  # expanded by the inner shell
   KUBECTL="$KUBECTL" HELM="$HELM" SPACE="$NAMESPACE" bash -c '
@@ -127,7 +127,7 @@ uninstall_and_return() {
   works "brought up to date as the message says, they are" helm install vbrain "$CHART" "${VALUES[@]}"
 }
 
-# On a cluster of somebody else the test must not change definitions that are in use.
+# On a foreign cluster the test must not change definitions that are in use.
 if [[ "$HAD_DEFINITIONS" == yes ]]; then
   skip "the cluster has the definitions already"
 else

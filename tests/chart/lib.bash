@@ -1,4 +1,5 @@
-# Counting for the scripts of this folder: each check is one line, the last line is `N passed, N failed, N skipped`.
+# Counts the checks of the scripts in this folder: each check is one line, the last line is `N passed, N failed, N
+# skipped`.
 PASSED=0
 FAILED=0
 SKIPPED=0
@@ -8,7 +9,7 @@ pass() {
   printf 'ok    %s\n' "$1"
 }
 
-# fail NAME [DETAIL]: goes on with the next check.
+# fail NAME [DETAIL]: counts a failure and continues.
 fail() {
   FAILED=$((FAILED + 1))
   printf 'FAIL  %s\n' "$1"
@@ -25,20 +26,20 @@ expect() {
   if [[ "$3" == "$2" ]]; then pass "$1"; else fail "$1" "want: $2"$'\n'"got:  $3"; fi
 }
 
-# expect_match NAME PATTERN TEXT: an extended regular expression somewhere in the text.
+# expect_match NAME PATTERN TEXT: TEXT must contain a match of the extended regular expression PATTERN.
 expect_match() {
   if grep -qE -- "$2" <<<"$3"; then pass "$1"; else fail "$1" "want a match of: $2"$'\n'"got: $3"; fi
 }
 
-# finish: prints the last line; its status is the script's.
+# finish: prints the last line and returns the status of the script.
 finish() {
   printf '%d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED"
   ((FAILED == 0))
 }
 
-# use_cluster NAME: sets KUBECTL, NAMESPACE (not made yet) and WORK (a temporary folder). Starts a control plane of its own, unless
-# $VBRAIN_CHART_TEST_KUBECONFIG names a cluster to use; not $KUBECONFIG, which may well be that of a cluster in use. At exit the
-# namespace goes away; so do the definitions, unless the cluster had them before.
+# use_cluster NAME: sets KUBECTL, NAMESPACE (not created yet) and WORK (a temporary folder). It starts a control plane,
+# unless $VBRAIN_CHART_TEST_KUBECONFIG names a cluster to use. It does not use $KUBECONFIG, which may belong to a
+# production cluster. At exit it removes the namespace, and the definitions unless the cluster had them before.
 use_cluster() {
   NAMESPACE="vbrain-$1-test-$$"
   WORK="$(mktemp -d "${VBRAIN_TEST_STATE:-${TMPDIR:-/tmp}}/chart-$1.XXXXXX")"
@@ -65,7 +66,8 @@ leave_cluster() {
     "$ROOT/cluster/control-plane.sh" stop --state "$WORK/state" >/dev/null 2>&1 || true
   else
     "$KUBECTL" delete namespace "$NAMESPACE" --ignore-not-found --wait=false >/dev/null 2>&1 || true
-    # Without a controller-manager a namespace does not empty itself, without our controller nobody takes the finalizers away.
+    # Without a controller-manager nothing empties the namespace, and without vBrain's controller nothing removes the
+    # finalizers.
     k delete vjob,vapp,vclient --all --wait=false >/dev/null || true
     for job in $(k get vjob -o name 2>/dev/null); do
       k patch "$job" --type=merge -p '{"metadata":{"finalizers":null}}' >/dev/null || true
@@ -80,7 +82,7 @@ leave_cluster() {
 
 k() { "$KUBECTL" -n "$NAMESPACE" "$@" 2>&1; }
 
-# New kinds reach the API server's routes a moment after their definitions were taken.
+# The API server serves new kinds shortly after it accepts their definitions.
 kinds_are_served() {
   local deadline=$((SECONDS + 30))
   until k get vjob,vapp,vclient >/dev/null; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The chart without a cluster: lint, and what it renders in all its modes.
+# The chart without a cluster: lint, and the rendered objects for many values.
 set -euo pipefail
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 export HELM="${HELM:-$("$ROOT/scripts/find-helm.sh")}"

@@ -1,4 +1,4 @@
-"""Runs examples/tutorial/main.py with inputs as users send them. Standard library only."""
+"""Runs examples/tutorial/main.py with inputs like those of users. Uses only the standard library."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def workbook(path, rows, strings=()):
 
 
 def shared_strings_workbook(path):
-    # What spreadsheet programs write: texts by index, and not from column A.
+    # As spreadsheet programs write it: shared strings, and cells that do not start in column A.
     workbook(path, '<row r="1"><c r="B1" t="s"><v>1</v></c><c r="C1" t="s"><v>0</v></c></row>'
                    '<row r="2"><c r="B2"><v>6</v></c><c r="C2"><v>7</v></c></row>', ["b", "a"])
 
@@ -31,7 +31,7 @@ def inline_workbook(path):
                    '<row r="2"><c r="A2"><v>2.5</v></c><c r="B2"><v>4</v></c></row>')
 
 
-# name, params, input files {name: text, bytes or a function that writes it}, wanted result or wanted part of stderr
+# name, params, input files {name: text, bytes or a function that writes it}, expected result or expected part of stderr
 CASES = [
     ("params", {"a": 10, "b": 20}, {}, 200),
     ("negative and fractional params", {"a": -1.5, "b": 4}, {}, -6.0),

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# The tutorial's program by itself, given the files and variables that a job gives it.
+# The tutorial's program alone, with the files and variables that a job gives it.
 set -euo pipefail
 exec python3 "$(dirname "${BASH_SOURCE[0]}")/tutorial_test.py"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Test of the local cluster itself, on real clusters made for it (about three minutes; root). Not part of `make test`,
-# which finds out soon enough if the cluster does not work: run it after changes below cluster/ or scripts/images/.
+# Tests the local cluster itself, on clusters of its own (about three minutes; root). Not part of `make test`, whose
+# suites fail in any case if the cluster does not work. Run it after changes of cluster/ or scripts/images/.
 set -euo pipefail
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 BASE="$(mktemp -d)"
-# A deep state folder: paths of sockets may have 107 bytes only.
+# A long path of the state folder, because a socket's path has at most 107 bytes.
 DEEP="$BASE/a-state-folder/whose-path-is-longer/than-any-socket-address-may-be/$(printf 'x%.0s' {1..60})"
 A="t$$a" B="t$$b"
 CLUSTER="$ROOT/cluster/cluster.sh"
@@ -43,7 +43,7 @@ check_output() { # check_output WHAT PATTERN COMMAND...
 export -f a b kubectl_a
 export CLUSTER DEEP BASE A B
 
-left_over() { # everything on the machine that names the cluster
+left_over() { # everything on the machine that mentions the cluster
   local name="$1"
   ps -eo args | grep -F -e "vbrain-$name" -e "$2" | grep -v -e grep -e cluster_test || true
   grep -F -e "vbrain-$name" -e "/run/netns/$name" /proc/self/mounts || true
@@ -173,9 +173,9 @@ check "the first one still works" kubectl_a -n work exec web -- python3 -c ''
 
 echo "# names are machine-wide"
 check_output "a name in use is refused" "is used by the cluster in" "$CLUSTER" up --state "$BASE/c" --name "$A"
-check_output "nobody else ends it" "is used by the cluster in" "$CLUSTER" down --state "$BASE/c" --name "$A"
+check_output "another state folder can not stop it" "is used by the cluster in" "$CLUSTER" down --state "$BASE/c" --name "$A"
 ip netns add "t$$c"
-check_output "a network namespace of somebody else is refused" "no cluster has made" "$CLUSTER" up --state "$BASE/c" --name "t$$c"
+check_output "a foreign network namespace is refused" "belongs to no cluster" "$CLUSTER" up --state "$BASE/c" --name "t$$c"
 check "and left alone" ip netns delete "t$$c"
 check "a refused start leaves nothing" nothing_left "t$$c" "$BASE/c"
 check "the first one still works" kubectl_a -n work exec web -- python3 -c ''
@@ -209,7 +209,7 @@ check "process 1 of the machine was not taken for ours" kill -0 1
 echo "# the state folder is removed under a running cluster"
 check "up with an audit log and without fsync" b up --audit --no-fsync
 check_output "requests are logged" '"kind":"Event"' cat "$BASE/b/audit.log"
-rm -rf --one-file-system "$BASE/b" 2>/dev/null || true # the kubelet goes on writing meanwhile
+rm -rf --one-file-system "$BASE/b" 2>/dev/null || true # the kubelet still writes at this time
 check "down" b down
 check "nothing is left" nothing_left "$B" "$BASE/b"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make up CLUSTER=existing` on a cluster that it has not made, with a registry that it pushes to and the kubelet pulls from.
-# Run by hand: root, about 2 minutes where build/release and the cluster's programs are built. Last line: `N passed, …`.
+# Tests `make up CLUSTER=existing` on a foreign cluster, with a registry that it pushes to and the kubelet pulls from.
+# Run it by hand: root, about 2 minutes if build/release and the cluster's programs are built. Last line: `N passed, …`.
 set -euo pipefail
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 . "$ROOT/tests/chart/lib.bash"
@@ -23,13 +23,13 @@ leave() {
 trap leave EXIT
 trap 'exit 130' INT TERM
 
-need() { # need WHAT COMMAND...: what the test stands on
+need() { # a precondition of the test
   local what="$1"
   shift
   "$@" >"$WORK/need.log" 2>&1 || { tail -n 20 "$WORK/need.log"; fail "$what"; finish; exit 1; }
 }
 
-# Debian's registry, unpacked: no service of this machine is installed.
+# Debian's registry, unpacked and not installed, so that no service of this machine changes.
 registry_program() {
   local folder="$VBRAIN_CACHE/docker-registry"
   if [[ ! -x "$folder/usr/bin/docker-registry" ]]; then
@@ -38,7 +38,7 @@ registry_program() {
   fi
 }
 
-# At one address for this machine, which pushes, and for the node, which pulls: a port of 127.0.0.1 in both networks.
+# One address for this machine, which pushes, and for the node, which pulls: a port of 127.0.0.1 in both networks.
 start_registry() {
   local port
   port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
@@ -72,7 +72,7 @@ spec: {accessModes: [ReadWriteMany], storageClassName: "", volumeName: files, re
 YAML
 }
 
-# up [NAME=VALUE]...: the command that people type; its output is left in $said, its status in $status.
+# up [NAME=VALUE]...: the command that users type; sets $said to its output and $status to its status.
 up() {
   status=0
   said="$(env KUBECONFIG="$WORK/cluster/host.kubeconfig" VBRAIN_LOCAL="$WORK/local" VBRAIN_NAMESPACE="$NAMESPACE" "$@" \
@@ -99,7 +99,7 @@ start_registry || { tail "$WORK/registry.log"; fail "the registry answers"; fini
 need "a claim" make_claim
 
 refused "no registry" "IMAGE_REGISTRY=host"
-refused "a registry with a scheme" "is no host" IMAGE_REGISTRY="https://$REGISTRY"
+refused "a registry with a scheme" "is not host" IMAGE_REGISTRY="https://$REGISTRY"
 refused "no volume" "VOLUME_CLAIM=.* or STORAGE_CLASS=.*no storage class" IMAGE_REGISTRY="$REGISTRY/a"
 refused "a claim that is not there" "namespace team has no such PersistentVolumeClaim" IMAGE_REGISTRY="$REGISTRY/a" VOLUME_CLAIM=other
 refused "a class that is not there" "STORAGE_CLASS=fast: the cluster has" IMAGE_REGISTRY="$REGISTRY/a" STORAGE_CLASS=fast
@@ -123,7 +123,7 @@ expect_match "make status says where it is and that it answers" "namespace team.
 k delete pod -l app.kubernetes.io/component=api-server >/dev/null
 k rollout status deployment/vbrain-api-server >/dev/null
 said="$(VBRAIN_LOCAL="$WORK/local" make -s -C "$ROOT" demo 2>&1)" || true
-expect_match "make demo opens the way in again after the pod it led to has gone" '"output":200' "$(tr -d ' ' <<<"$said")"
+expect_match "make demo opens the REST port again after its pod is gone" '"output":200' "$(tr -d ' ' <<<"$said")"
 
 KUBECONFIG=/nonexistent VBRAIN_LOCAL="$WORK/local" make -s -C "$ROOT" down >/dev/null
 expect "make down takes the release away, whatever the context is now" "" "$(revision)$(k get deployment,service -o name)"

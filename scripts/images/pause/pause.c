@@ -1,4 +1,4 @@
-// PID 1 of a pod's sandbox: holds the pod's namespaces, reaps what is left to it, ends on SIGTERM or SIGINT.
+// PID 1 of a pod's sandbox: keeps the pod's namespaces, reaps orphaned children, ends on SIGTERM or SIGINT.
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
