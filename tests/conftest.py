@@ -9,7 +9,7 @@ from tenants import PROBE, Tenants, application
 
 
 def pytest_collection_modifyitems(items):
-    # What mostly waits starts first, so that the others fill its time.
+    # Tests that mostly wait start first, so that the others run meanwhile.
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
@@ -39,6 +39,6 @@ def make_application(platform):
 
 @pytest.fixture(scope="session")
 def probe(make_application, tenants):
-    """A tenant whose application does what its params say."""
+    """A tenant whose application behaves as its params say."""
     make_application("Probe")
     return tenants.make("Probe")

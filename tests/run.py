@@ -1,8 +1,8 @@
 """Runs the test suites and counts them: python3 tests/run.py [unit|chart|integration|conformance|fault|e2e]...
 
-Every suite gets a state folder, network namespace and ports of its own, so that a run works beside `make up` and
-beside the run of another clone. What a run started ends with it, also when it fails or is interrupted; what a killed
-run left behind is ended by the next one. The last line is `N passed, N failed, N skipped`.
+Every suite gets its own state folder, network namespace and ports, so that a run works beside `make up` and
+beside the run of another clone. A run stops everything that it started, also when it fails or is interrupted. The next
+run stops what a killed run left behind. The last line is `N passed, N failed, N skipped`.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ class Interrupted(Exception):
 
 
 class Failed(Exception):
-    """A step that tests need has failed; its log was shown."""
+    """A step that tests depend on has failed; its log was shown."""
 
 
 @dataclass
@@ -68,7 +68,7 @@ def tail(path, lines=60):
 
 
 def run(what, command, log_name, env=None, check=True, hint=""):
-    """Runs a command with its output in a log; says every 30 seconds that it still runs. Returns the exit code."""
+    """Runs a command with its output in a log; shows every 30 seconds that it still runs. Returns the exit code."""
     log = STATE / "logs" / f"{log_name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -78,7 +78,7 @@ def run(what, command, log_name, env=None, check=True, hint=""):
         process = subprocess.Popen(
             [str(part) for part in command], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})}, start_new_session=True,
-            # Whoever kills this program ends what it waits for.
+            # The child dies with this program.
             preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
         try:
             while True:
@@ -101,7 +101,7 @@ def run(what, command, log_name, env=None, check=True, hint=""):
 
 
 def stop_group(process):
-    """Ends a command and its children: politely, so that traps clean up, then not."""
+    """Ends a command and its children: first with SIGTERM, so that traps clean up, then with SIGKILL."""
     for sign, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 5)):
         try:
             os.killpg(process.pid, sign)
@@ -144,12 +144,12 @@ def count_junit(report):
 
 
 def count_last_line(log):
-    """Of scripts that close with `N passed, N failed, N skipped`."""
+    """Counts of scripts that end with `N passed, N failed, N skipped`."""
     for line in reversed(log.read_text(errors="replace").splitlines()):
         found = re.match(r"^(?:\S+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", line.strip())
         if found:
             return Count(*(int(part or 0) for part in found.groups()))
-    return Count(failed=1, failures=[f"{log.stem} (gave no count)"])
+    return Count(failed=1, failures=[f"{log.stem} (printed no count)"])
 
 
 def build(preset, *targets):
@@ -159,10 +159,10 @@ def build(preset, *targets):
 
 
 def show_failures(log):
-    """The end of a log without the programs' own log lines: those are in the file."""
+    """Shows the end of a log without the programs' own log lines, which are in the file."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith('{"time"')]
     say("\n".join("    " + line for line in lines[-120:]))
-    say(f"  (all of it: {log.relative_to(ROOT)})")
+    say(f"  (full log: {log.relative_to(ROOT)})")
 
 
 def run_googletest(program, env=None):
@@ -220,13 +220,13 @@ def suite_integration():
     return run_googletest(ROOT / "build" / "dev" / "tests" / "integration_kube", env=env)
 
 
-# Two of each program, as an installation that must not stand still has it; and what would keep tests waiting comes soon.
-# All tests are one source, and poll with keys that are not known yet: wrong keys are not counted.
+# Two replicas of each program, as in an installation with high availability; short intervals, so that tests wait less.
+# All tests are one source and poll with keys that are not known yet, so the limit of wrong keys is off.
 CONTROLLER_FLAGS = ["--retry-backoff=2s", "--scan-interval=5s", "--sweep-age=1m"]
 SETTINGS = [part for setting in ["apiServer.replicas=2", "controller.replicas=2", "apiServer.limits.maxAuthFailuresPerMinute=0",
                                  *(f"controller.extraArgs[{i}]={flag}" for i, flag in enumerate(CONTROLLER_FLAGS))]
             for part in ("--set", setting)]
-# Test processes that work at the same time: most of a test is waiting for a pod.
+# Number of concurrent test processes. A test waits most of its time for a pod.
 PROCESSES = ["-n", "6", "--dist", "loadgroup"]
 
 
@@ -239,13 +239,13 @@ def count_as_skipped(suite):
                              check=False)
     if listing.returncode != 0:
         say(listing.stdout + listing.stderr)
-        raise Failed(f"the tests of {suite} could not even be counted")
+        raise Failed(f"the tests of {suite} could not be counted")
     return Count(skipped=sum("::" in line for line in listing.stdout.splitlines()))
 
 
 @contextlib.contextmanager
 def installed_platform(settings):
-    """The chart on a cluster of this run's own; gives the file that says where things are."""
+    """Installs the chart on a cluster of this run. Returns the file with its addresses and paths."""
     build("release")
     run("building the cluster's programs", ["cluster/build.sh", "all"], "cluster-build-all",
         hint="the Go module proxy must be reachable for the first build")
@@ -255,7 +255,7 @@ def installed_platform(settings):
                    check=False)
         if code != 0:
             say(tail(STATE / "logs" / "cluster-up.log", 30))
-            raise Failed("this machine cannot run a kubelet (see above; E2E=off leaves these tests out)"
+            raise Failed("this machine cannot run a kubelet (see above; E2E=off skips these tests)"
                          if code == MACHINE_LACKS else "the test cluster did not start")
         description = STATE / "e2e.json"
         run("building images and installing the chart", ["scripts/deploy.sh", *CLUSTER, "--out", description, *settings], "deploy",
@@ -292,7 +292,7 @@ def suite_conformance(description):
 def suite_e2e(description):
     count = run_pytest("tests/e2e", "e2e", description, "tests/e2e", "-m", "not disruptive and not rebuild", *PROCESSES)
     count.add(run_pytest("the disruptive ones of tests/e2e", "e2e-disruptive", description, "tests/e2e", "-m", "disruptive"))
-    # The cluster's network goes with the cluster.
+    # The cluster's network namespace ends with the cluster.
     count.add(run_pytest("the rebuild of the cluster", "e2e-rebuild", description, "tests/e2e", "-m", "rebuild", inside=False))
     return count
 
@@ -303,7 +303,7 @@ def suite_fault(description):
 
 
 def suite_bench(description):
-    """Not a test: prints figures."""
+    """Not a test: prints measurements."""
     run("measuring (20 jobs, one after the other)",
         ["cluster/cluster.sh", "exec", *CLUSTER, "--", sys.executable, "tests/bench/one_job.py"], "bench",
         env={"VBRAIN_E2E": str(description)})
@@ -312,13 +312,13 @@ def suite_bench(description):
 
 
 def end_cluster():
-    """Goes through also when a second signal comes: half an end would leave more behind than none."""
+    """Completes also if a second signal arrives, because a partial cleanup would leave things behind."""
     if not CLUSTER_STATE.exists():
         return
     handlers = {sign: signal.signal(sign, signal.SIG_IGN) for sign in SIGNALS}
     try:
         run("ending the test cluster", ["cluster/cluster.sh", "down", *CLUSTER], "cluster-down", check=False)
-        # Small volumes of tests that were killed.
+        # Small volumes of killed tests.
         for line in Path("/proc/self/mounts").read_text().splitlines():
             if line.split()[1].startswith(f"{CLUSTER_STATE}/"):
                 subprocess.run(["umount", "-l", line.split()[1]], check=False)
@@ -329,7 +329,7 @@ def end_cluster():
 
 
 class Installation:
-    """What several suites share: made when the first one needs it, given up for all if that fails."""
+    """Shared by several suites: created for the first one that needs it; if that fails, it fails for all."""
 
     def __init__(self, stack):
         self.stack = stack
@@ -371,7 +371,7 @@ def main(names):
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        say("another test run of this clone is under way; run it again when that has ended")
+        say("another test run of this clone is running; try again when it has ended")
         say(str(Count(failed=1)))
         return 1
     for sign in SIGNALS:
@@ -393,7 +393,7 @@ def main(names):
                 lines.append(f"{name:12} {count} ({time.monotonic() - started:.0f} s)")
                 say(lines[-1])
     except Interrupted:
-        say("interrupted; what this run started has been ended")
+        say("interrupted; everything that this run started has been stopped")
         code = 130
     say("")
     for line in lines:

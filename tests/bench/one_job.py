@@ -1,6 +1,6 @@
-"""Figures of one job at a time on the installed platform: the median of 20 runs. Run by `make bench`.
+"""Measures one job at a time on the installed platform: the median of 20 runs. Run by `make bench`.
 
-What is watched is watched from outside: pods and Jobs through watches of the API server's own, requests through its
+All measurements are from outside: pods and Jobs through watches of the API server, requests through its
 audit log, memory through /proc, sizes through the image archives.
 """
 
@@ -27,7 +27,7 @@ WRITES = {"create", "update", "patch", "delete"}
 
 
 class Watch(threading.Thread):
-    """Notes when the first event of each name that `wanted` accepts has arrived."""
+    """Records when the first event of each name that `wanted` accepts arrived."""
 
     def __init__(self, platform, path, wanted):
         super().__init__(daemon=True)
@@ -77,7 +77,7 @@ def resident_kib(pid):
 
 
 def writes_by_the_controller(platform, audit, jobs):
-    """Requests in the audit log that changed something, by kind; the lease is not part of any job."""
+    """Writing requests in the audit log, by kind, without those for the Lease."""
     found = {}
     for line in audit.read_text().splitlines():
         entry = json.loads(line)
@@ -117,7 +117,7 @@ def main():
     label = "vbrain.visagio.com/job"
     pods = Watch(platform, f"/api/v1/namespaces/{platform.namespace}/pods",
                  lambda event: event["object"]["metadata"].get("labels", {}).get(label))
-    rest.wait(rest.start(params={}))  # the first one pays for page faults and connections
+    rest.wait(rest.start(params={}))  # warm-up: page faults, connections
     audit = next(state.glob("**/audit.log"), None)
     before = writes_by_the_controller(platform, audit, 0) if audit else {}
 

@@ -6,7 +6,7 @@ from tenants import make_job_by_hand
 
 
 class World:
-    """What the tests of the contract only read. `lead`, `dev` and `stake` are users of one Client."""
+    """Objects that the tests of the contract only read. `lead`, `dev` and `stake` are users of one Client."""
 
     PARAMS = {"a": 10, "b": 20, "hyperparam": "Hyperparam_Example", "result": '{"value": 600, "more_results": "So long"}',
               "output": {"table.csv": "x,y\n1,2\n", "sub/deep.txt": "deep"}, "log": "my own words"}
@@ -25,7 +25,7 @@ class World:
         self.started = self.lead.start(repository_id=self.waiting_repository)
         self.queued = make_job_by_hand(platform, self.lead, suspend=True, repositoryId=self.empty_repository)
         wait_until("one job runs", lambda: "started attempt 1" in self.lead.log(self.started))
-        # From here on nothing of them changes, on any replica.
+        # From here on these objects do not change on any replica.
         for what, job, holds in (("one is said to run", self.started, lambda info: info.get("reason") == "Running"),
                                  ("one is finished", self.finished, lambda info: info["job_status"] == "finished"),
                                  ("one has failed", self.failed, lambda info: info["job_status"] == "failed")):

@@ -1,4 +1,4 @@
-"""HTTP requests that well-behaved clients do not send."""
+"""HTTP requests that normal clients do not send."""
 
 import http.client
 import json
@@ -6,10 +6,10 @@ import socket
 
 
 def request(address, method, target, headers=(), body=b""):
-    """Sends the target and the headers, a list of pairs of text or bytes, as they are; returns (status, headers, body)."""
+    """Sends the target and the headers, a list of pairs of text or bytes, as they are, and returns (status, headers, body)."""
     connection = http.client.HTTPConnection(address, timeout=30)
     try:
-        # The library would refuse such targets; the wire does not.
+        # http.client would refuse such targets.
         connection._validate_path = lambda _: None
         connection.putrequest(method, target, skip_accept_encoding=True)
         for name, value in headers:

@@ -1,5 +1,5 @@
-"""Ten identities x every endpoint x four states of what is asked for: the answer follows from the contract's tables, and no
-answer to others holds a byte of the owner's."""
+"""Ten identities x every endpoint x four states of the object: the answer must follow from the contract's tables, and no
+answer to another tenant may contain data of the owner."""
 
 import json
 
@@ -14,7 +14,8 @@ IDENTITIES = ["owner", "other user", "other app", "other org", "other client", "
               "malformed"]
 STATES = ["absent", "queued", "running", "ended"]
 
-# Name: method, path, permission, whether the path's or header's object decides. {job} and {repository} are the state's.
+# Name: method, path, permission, whether the answer depends on the object in path or header. {job} and {repository} come from
+# the state.
 ENDPOINTS = {
     "list repositories": ("GET", "/repository", "read repository"),
     "create repository": ("POST", "/repository", "create repository"),
@@ -43,7 +44,7 @@ NOT_YET = (202, {"message": "Job not yet finished"})
 
 
 def expected(identity, endpoint, state):
-    """(status, body or None where the body is not said here), from the contract's tables alone."""
+    """(status, body or None if the tables do not define it), from the contract's tables alone."""
     method, path, permission = ENDPOINTS[endpoint]
     if identity == "none":
         return 400, {"error": "Missing username"}
@@ -83,7 +84,7 @@ class Matrix:
         tenants.wait_for(self.users["owner"])
         tenants.client(f"{CANARY}-org", "Probe", f"{CANARY}-client", [m for m in members if m["username"] != "revoked"])
         tenants.wait_for(self.users["revoked"], known=False)
-        # Users of their own right, whose names differ from the owner's in one place each.
+        # Valid users whose identity differs from the owner's in one name each.
         self.users["other app"] = tenants.make("Matrix-Other", organization="matrix", username="owner", client="matrix")
         self.users["other org"] = tenants.make("Probe", organization="matrix", username="owner", client="matrix")
         self.users["other client"] = tenants.make("Probe", organization="matrix-2", username="owner", client="matrix-2")
@@ -92,7 +93,7 @@ class Matrix:
         self.wait()
 
     def make(self, state):
-        """A repository with one job, both full of canaries."""
+        """A repository with one job, both with the canary text in every field."""
         if state == "absent":
             return {"repository": ABSENT_REPOSITORY, "job": ABSENT_JOB, "state": state}
         owner = self.users["owner"]
@@ -152,7 +153,7 @@ def test_access(matrix, identity, endpoint, state):
 
 
 def test_the_canaries_are_alive(matrix):
-    """The test above would see them: their owner does."""
+    """Checks the test above: the owner's answers do contain the canary."""
     thing = matrix.objects["ended"]
     for endpoint in ("describe repository", "repository params", "describe job", "job result", "job params"):
         assert CANARY in matrix.ask("owner", endpoint, thing).text
@@ -170,7 +171,7 @@ def test_foreign_attempts_change_nothing(matrix, identity):
 
 
 def test_a_key_opens_its_own_tenant_only(matrix):
-    """A right key with any of the names around it changed."""
+    """A correct key with one of the names changed."""
     owner = matrix.users["owner"]
     other = matrix.users["other org"].identity
     for change in ({"username": "other user"}, {"organization_id": other.organization_id},

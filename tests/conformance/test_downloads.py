@@ -1,4 +1,4 @@
-"""What every GET has in common: HEAD, ETag, If-None-Match, Range, and the headers of downloads."""
+"""Behaviour of every GET: HEAD, ETag, If-None-Match, Range, and the headers of downloads."""
 
 import pytest
 from platform_client import unzip

@@ -1,4 +1,4 @@
-"""Spellings, encodings and malformations of the identity headers, and the order in which a request is checked."""
+"""Spelling, encoding and malformed values of the identity headers, and the order of the checks."""
 
 import json
 
@@ -12,7 +12,7 @@ HEADERS = ["username", "organization_id", "application_id", "client_id", "x-api-
 
 
 def pairs(rest, **changes):
-    """The identity as a list of headers; None leaves one out."""
+    """The identity as a list of headers; None removes one."""
     merged = {**rest.identity.headers(), **changes}
     return [(name, value) for name, value in merged.items() if value is not None]
 
@@ -105,7 +105,7 @@ def test_ids_that_are_none(world, target):
     assert json.loads(body)["error"]
 
 
-# Each request breaks all rules from one of the chain on: the first of them is what it is told.
+# Each request violates a rule and all later ones in the chain. The answer must name the first.
 ABSENT = f"/job/{ABSENT_JOB}"
 BAD_JSON = {"content-type": "application/json"}
 CHAIN = {

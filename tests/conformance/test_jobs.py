@@ -221,7 +221,7 @@ def test_delete_what_is_not_there(world):
 
 
 def test_delete_that_fails(world):
-    """A folder that the server may not touch stands for storage that fails."""
+    """Simulates failing storage by a folder that the server may not change."""
     job = world.lead.start(repository_id=world.repository)
     world.lead.wait(job)
     wait_until("its record is on the volume", lambda: (world.platform.job_folder(job) / "status.json").exists())
@@ -240,7 +240,7 @@ def test_delete_that_fails(world):
 
 
 def test_params_reach_the_application_as_they_are(world, make_application, tenants):
-    """Nothing of them is ever part of a command, a template or a YAML document."""
+    """Params never become part of a command, a template or a YAML document."""
     make_application("Echo", command=["python3", "-c", "import os, shutil;"
                                       "shutil.copy(os.environ['VBRAIN_PARAMS_FILE'], os.environ['VBRAIN_RESULT_FILE'])"])
     rest = tenants.make("Echo")

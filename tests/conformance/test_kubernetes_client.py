@@ -1,4 +1,4 @@
-"""Jobs by the official Python client of Kubernetes and by kubectl, without REST."""
+"""Jobs through the official Python client of Kubernetes and kubectl, without REST."""
 
 import uuid
 
@@ -55,7 +55,7 @@ def a_job(user, **spec):
 
 
 def has_started(user, name):
-    # A replica hears of what was made without it a moment later.
+    # A replica sees objects of other clients a moment later.
     return user.get(f"/job/{name}").status_code != 404 and "started attempt 1" in user.log(name)
 
 
@@ -81,7 +81,7 @@ def test_create_and_watch_to_the_end(jobs, user):
     assert (complete["status"], complete["reason"]) == ("True", "Completed")
     assert complete["observedGeneration"] == job["metadata"]["generation"]
     assert "vbrain.visagio.com/artifacts" in job["metadata"]["finalizers"]
-    # What was made without REST is read by REST all the same.
+    # REST reads a Job that was not created by REST, too.
     info = user.wait(name)
     assert (info["job_status"], info["params"], info["created_by"]) == ("finished", True, "ana")
     assert user.get(f"/job/{name}/result").json() == {"output": 5}

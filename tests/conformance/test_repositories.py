@@ -13,7 +13,7 @@ INVALID = {"error": "Invalid repository_id"}
 
 
 def minute(repository, offset=0):
-    """AAAAMMDDHHMM of a repository's id, and minutes around it."""
+    """YYYYMMDDhhmm of a repository's id, and minutes around it."""
     from datetime import datetime, timedelta
 
     return (datetime.strptime(repository[:12], "%Y%m%d%H%M") + timedelta(minutes=offset)).strftime("%Y%m%d%H%M")
@@ -165,7 +165,7 @@ def test_delete_what_is_not_there(world):
 
 
 def test_delete_that_fails(world):
-    """A folder that the server may not touch stands for storage that fails."""
+    """Simulates failing storage by a folder that the server may not change."""
     repository = world.lead.repository()
     folder = world.platform.repository_folder(repository)
     mode, owner = folder.stat().st_mode, folder.stat().st_uid

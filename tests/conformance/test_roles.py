@@ -1,11 +1,11 @@
-"""The contract's table of roles, row by row, and who counts as one of its users."""
+"""The contract's table of roles, row by row, and which users have a role."""
 
 import pytest
 from tenants import ABSENT_JOB
 
 pytestmark = pytest.mark.xdist_group("contract")
 
-# Permission, how it is asked for, who has it.
+# Permission, the request that needs it, the roles that have it.
 ROWS = {
     "create repository": ("POST", "/repository", {}, "leader developer"),
     "list repositories": ("GET", "/repository", {}, "leader developer stakeholder"),

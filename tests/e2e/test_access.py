@@ -1,4 +1,4 @@
-"""Who may see what; the answers' words are the contract's."""
+"""Access rights. The answers have the texts of the contract."""
 
 import pytest
 import requests
@@ -47,9 +47,9 @@ def test_a_foreign_repository_is_an_absent_one(probe, tutorial):
 def test_a_stakeholder_may_create_jobs_but_no_repository_and_not_read(tenants):
     rest = tenants.make("Tutorial", role="stakeholder")
     denied = rest.execute(params={"a": 1, "b": 2})
-    assert (denied.status_code, denied.json()["error"]) == (403, "Permission denied"), "it would create a repository"
+    assert (denied.status_code, denied.json()["error"]) == (403, "Permission denied"), "execute without repository_id creates a repository"
     absent = rest.execute(params={"a": 1, "b": 2}, repository_id="202009231629398695")
-    assert (absent.status_code, absent.json()) == (404, {"error": "Invalid repository_id"}), "this one may"
+    assert (absent.status_code, absent.json()) == (404, {"error": "Invalid repository_id"}), "this user may create one"
     denied = rest.get(f"/job/{ABSENT}")
     assert (denied.status_code, denied.json()) == (403, {"error": "Permission denied"})
     denied = rest.create_repository()

@@ -1,4 +1,4 @@
-"""The resource goes after its time to live; what users read goes on."""
+"""The Job resource is removed after ttlSecondsAfterFinished; users can still read the job."""
 
 import pytest
 from platform_client import unzip, wait_until
@@ -14,7 +14,7 @@ def brief(make_application, tenants):
 
 @pytest.fixture(scope="module")
 def archived(platform, brief):
-    """A finished and a failed job of one repository, whose resources are gone."""
+    """A finished and a failed job of one repository, without resources."""
     repository = brief.repository(params={"output": {"x.txt": "y"}}, metadata={"name": "Kept"}, file=("x.csv", b"1"))
     jobs = [brief.start(repository_id=repository, params=params)
             for params in ({"result": "7", "log": "mine"}, {"exit": 9, "say": "why"})]

@@ -48,8 +48,8 @@ def test_with_more_params_than_allowed(platform, probe):
 
 
 def job_that_waits(platform, rest, reason, **spec):
-    """A Job that waits for that reason. The controller may hear of an Application's change after it has seen the Job, which then
-    runs: another one is tried."""
+    """A Job that waits for that reason. If the controller sees the Application's change after the Job, the Job runs; then
+    the helper tries another one."""
     def one_more():
         job = make_job_by_hand(platform, rest, **spec)
         seen = wait_until("it waits or begins", lambda: platform.job(job)["status"].get("reason"))
@@ -59,7 +59,7 @@ def job_that_waits(platform, rest, reason, **spec):
 
 
 def test_waits_for_its_application(platform, tenants, make_application):
-    """The Application may come after the Job; so may the Client, whom the controller need not know."""
+    """The Application may be created after the Job. So may the Client, which the controller does not need."""
     make_application("Early")
     rest = tenants.make("Early")
     platform.kube.delete(platform.kube.ours("applications", "early"))

@@ -55,7 +55,7 @@ def test_after_the_end(platform, probe):
     job = probe.start(params={"result": "1"})
     probe.wait(job)
     platform.patch_job(job, cancel=True)
-    # Another job's whole life is time enough for the controller to look at this one.
+    # When another job has finished, the controller has processed this one, too.
     probe.wait(probe.start(params={}))
     assert probe.state(job) == "finished"
     assert probe.get(f"/job/{job}/result").json() == {"output": 1}
@@ -77,7 +77,7 @@ def test_suspend_holds_the_next_attempt(platform, make_application, tenants):
     job = rest.start(params={"exit": 1})
     wait_until("the first attempt has failed", lambda: platform.job(job)["status"]["attempts"] > 1)
     platform.patch_job(job, suspend=True)
-    # An attempt that was just on its way goes on; the one after it is held.
+    # An attempt that is just starting continues; the one after it is held.
     wait_until("the reason shows", lambda: platform.job(job)["status"].get("reason") == "Suspended")
     held = platform.job(job)["status"]["attempts"]
     assert f"{job}-{held}" not in [pod["metadata"]["name"] for pod in platform.pods_of(job)]

@@ -6,7 +6,7 @@ from tenants import make_job_by_hand
 
 
 def start_waiting(rest):
-    """A job whose application goes on until it is released."""
+    """A job whose application runs until it is released."""
     answer = rest.execute(params={"wait": True, "result": "1"})
     assert answer.status_code == 201, answer.text
     return answer.json()
@@ -47,12 +47,12 @@ def test_one_at_a_time_in_order(platform, make_application, tenants):
 
     ended = ""
     for job in jobs:
-        assert status(platform, job)["startTime"] >= ended, "begun before the one before it had ended"
+        assert status(platform, job)["startTime"] >= ended, "started before the previous job had ended"
         ended = status(platform, job)["completionTime"]
 
 
 def test_priority_goes_before_age(platform, make_application, tenants):
-    """Jobs made by hand have a priority; it may change while they wait. Who is suspended or deleted holds up nobody."""
+    """Jobs made with kubectl have a priority, which may change while they wait. Suspended and deleted jobs delay no other."""
     make_application("ByPriority", maxConcurrentJobs=1)
     rest = tenants.make("ByPriority")
     first = start_waiting(rest)
@@ -65,7 +65,7 @@ def test_priority_goes_before_age(platform, make_application, tenants):
     platform.patch_job(urgent, suspend=True)
     wait_until("it stands aside", lambda: platform.job(urgent)["status"].get("reason") == "Suspended")
     assert rest.delete(f"/job/{gone}").status_code == 200
-    # Until the controller has gone through with it, it has seen all that was changed before.
+    # When the controller has finished this delete, it has seen all earlier changes.
     wait_until("the deleted one is gone", lambda: platform.find_job(gone) is None)
     finish(platform, rest, first)
     ended = [rest.wait(job) for job in (late, middle, old)]

@@ -1,4 +1,4 @@
-"""A delete, by REST or by kubectl, in every state: absent at once, and after a while nothing is left."""
+"""A delete, by REST or by kubectl, in every state: the job is absent at once, and later nothing is left."""
 
 import functools
 
@@ -9,7 +9,7 @@ from tenants import make_job_by_hand
 NO_JOB = {"error": "Invalid job_id"}
 
 
-# Applications whose jobs come to rest in a state of their own.
+# Applications whose jobs stay in one particular state.
 APPLICATIONS = {
     "unschedulable": ("Nowhere", {"pod": {"nodeSelector": {"e2e": "no-such-node"}}}, ["Unschedulable"]),
     "without its image": ("NoSuchImage", {"image": "vbrain.invalid/none:1"}, ["ErrImagePull", "ImagePullBackOff"]),
@@ -20,7 +20,7 @@ APPLICATIONS = {
 
 @pytest.fixture(scope="module")
 def user_of(make_application, tenants):
-    """Users of those applications, made when asked for."""
+    """Users of those applications, created on demand."""
     takers = []
 
     @functools.cache
@@ -40,7 +40,7 @@ def user_of(make_application, tenants):
 
 
 def in_state(platform, probe, user_of, state):
-    """(whose, job)"""
+    """(user, job)"""
     if state in APPLICATIONS:
         rest = user_of(state)
         job = rest.start(params={"exit": 1})
@@ -71,7 +71,7 @@ def test_delete(platform, probe, user_of, by, state):
         platform.kubectl("delete", "vjob", job, "--timeout=60s")
     for address in platform.replicas():
         replica = rest.at(address)
-        if by == "kubectl":  # a replica hears of it a moment later
+        if by == "kubectl":  # a replica sees it a moment later
             wait_until("it is absent", lambda: replica.get(f"/job/{job}").status_code == 404)
         for part in ("", "/result", "/params", "/output", "/logs"):
             answer = replica.get(f"/job/{job}{part}")
@@ -100,7 +100,7 @@ def test_a_repository_and_its_jobs(platform, probe):
 
 
 def test_a_deleted_job_frees_its_name_to_nobody(platform, probe):
-    """Deleting twice at the same time, and one that is already on its way out, is no error of the platform's."""
+    """Concurrent deletes, and a delete of a job that is being deleted, get no 5xx answer."""
     job = probe.start(params={"wait": True})
     wait_until("it runs", lambda: "started attempt 1" in probe.log(job))
     platform.kube.delete(platform.kube.ours("jobs", job))

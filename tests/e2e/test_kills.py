@@ -1,4 +1,4 @@
-"""A program is killed while a job runs: the job finishes, and its application ran once."""
+"""A program is killed while a job runs: the job finishes, and its application has run once."""
 
 import pytest
 from platform_client import wait_until

@@ -1,4 +1,4 @@
-"""Two controllers: one works, the other takes over."""
+"""Two controllers: one leads, the other takes over."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from platform_client import wait_until
 
 pytestmark = pytest.mark.disruptive
 
-TAKEOVER = 15  # seconds after which another one leads, at most
+TAKEOVER = 15  # seconds until another one leads, at most
 
 
 def leader(platform):
@@ -19,13 +19,13 @@ def leader(platform):
 
 
 def two_controllers(platform):
-    """The leader's pod, once another controller stands by."""
+    """The leader's pod, when another controller is ready to take over."""
     return wait_until("two controllers and a leader",
                       lambda: len(platform.ready_pods("controller")) == 2 and leader(platform))
 
 
 def acquired(platform):
-    """When the present leader took the lease, seconds since the epoch."""
+    """When the current leader acquired the Lease, seconds since the epoch."""
     lease = platform.kube.get(platform.kube.lease("vbrain-controller"))
     return datetime.fromisoformat(lease["spec"]["acquireTime"].replace("Z", "+00:00")).timestamp()
 
@@ -44,7 +44,7 @@ def test_a_frozen_leader_is_replaced_and_does_no_harm(platform, probe):
         for pid in pids:
             try:
                 os.kill(pid, signal.SIGCONT)
-            except ProcessLookupError:  # its liveness probe may have ended it
+            except ProcessLookupError:  # its liveness probe may have killed it
                 pass
     assert probe.wait(probe.start(params={}))["job_status"] == "finished"
     assert platform.lease_holder() != holder
@@ -53,11 +53,11 @@ def test_a_frozen_leader_is_replaced_and_does_no_harm(platform, probe):
 
 
 def test_a_killed_leader_is_replaced_in_time(platform, probe):
-    """As when its machine dies: it says nothing any more and does not come back."""
+    """As if its machine fails: it stops and does not come back."""
     first = two_controllers(platform)
     holder = platform.lease_holder()
     pids = platform.processes_of("controller", first)
-    # It must not hear the SIGTERM that the kubelet sends once the pod is gone.
+    # It must not get the SIGTERM that the kubelet sends when the pod is deleted.
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     killed = time.time()
@@ -76,10 +76,10 @@ def test_a_clean_stop_hands_over_at_once(platform, probe):
     lease = platform.kube.lease("vbrain-controller")
     version = platform.kube.get(lease)["metadata"]["resourceVersion"]
     platform.kube.delete(platform.kube.core("pods", first["metadata"]["name"]))
-    # The leader gives the lease back, which nobody has to wait out.
+    # The leader releases the Lease, so the next one need not wait until it expires.
     for seen in platform.kube.watch_object(lease, version):
         if seen["spec"].get("holderIdentity", "") != holder:
             break
-    assert not seen["spec"].get("holderIdentity"), "given back before another one took it"
+    assert not seen["spec"].get("holderIdentity"), "released before another one acquired it"
     wait_until("the other one holds the lease", lambda: platform.lease_holder() not in ("", holder))
     assert probe.wait(probe.start(params={}))["job_status"] == "finished"

@@ -1,10 +1,10 @@
-"""What users see of a job while it lives and when it fails, by REST and by kubectl."""
+"""What users see of a running, finished or failed job, by REST and by kubectl."""
 
 from platform_client import unzip, wait_until
 
 
 def test_a_running_job(platform, probe):
-    """202 until the end, logs at any moment, the pod and its state visible."""
+    """202 until the end, logs in every state, the pod and its state visible."""
     created = probe.execute(params={"wait": True, "result": '{"value": 600}'}).json()
     job = created["job_id"]
     wait_until("the application's first line is in the logs", lambda: "started attempt 1" in probe.log(job))

@@ -1,4 +1,4 @@
-"""Deadlines, images, memory, nodes and quotas: a job that waits or fails says the real reason."""
+"""Deadlines, images, memory, nodes and quotas: a job that waits or fails shows the real reason."""
 
 import json
 import uuid
@@ -14,7 +14,7 @@ def failure(rest, job):
 
 
 def test_active_deadline(make_application, tenants):
-    """The deadline is set when the application runs: on a busy machine a pod's start alone may take longer."""
+    """The test sets the deadline when the application runs, because a pod's start may take longer on a busy machine."""
     make_application("ActiveDeadline")
     rest = tenants.make("ActiveDeadline")
     job = rest.start(params={"wait": True})
@@ -66,7 +66,7 @@ def test_unschedulable_fails_at_the_deadline(platform, make_application, tenants
     rest = tenants.make("Unschedulable")
     job = rest.start(params={})
     wait_until("the reason shows while it waits", lambda: platform.job(job)["status"].get("reason") == "Unschedulable")
-    assert "affinity/selector" in platform.job(job)["status"]["message"], "the scheduler's own words"
+    assert "affinity/selector" in platform.job(job)["status"]["message"], "the message of the scheduler"
     make_application("Unschedulable", preRunningDeadlineSeconds=1, pod=nowhere)
     info = failure(rest, job)
     assert info["reason"] == "Unschedulable"

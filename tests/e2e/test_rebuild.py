@@ -1,4 +1,4 @@
-"""The cluster is lost but for its volume: what had ended is read again, what had not is run to its end."""
+"""The cluster is lost except for its volume: ended jobs are still served, others run to their end."""
 
 import json
 import os
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Cluster:
-    """The test cluster, from outside of its network."""
+    """The test cluster, used from outside of its network."""
 
     def __init__(self, description):
         self.description = description
@@ -54,7 +54,7 @@ class Cluster:
 
 
 def wait_for_key(rest):
-    """Each answer may come from another replica; none of them tells which. Several in a row are from all."""
+    """Each answer may come from another replica, and no answer says from which. So several equal answers in a row are needed."""
     wait_until("the key works", lambda: all(
         rest.execute(repository_id=ABSENT_REPOSITORY).status_code == 404 for _ in range(20)))
 
@@ -65,10 +65,10 @@ def test_the_cluster_is_rebuilt_over_the_same_volume():
     cluster = Cluster(description)
     platform = cluster.platform(description)
     tenants = Tenants(platform)
-    tenants.wait_for = wait_for_key  # the pods' own addresses are out of reach
+    tenants.wait_for = wait_for_key  # the pods' addresses are not reachable from here
     command = ["python3", "-c", PROBE]
     nowhere = {"nodeSelector": {"e2e": "no-such-node"}}
-    # The local cluster ends its containers in good order, and then the runner's record of that end counts.
+    # The local cluster stops its containers with SIGTERM, so the runner's record of that end decides.
     platform.apply(application("Survivor", platform.tutorial_image, command, backoffLimit=1),
                    application("Nowhere", platform.tutorial_image, command, pod=nowhere))
     rest, queue = tenants.make("Survivor", client="survivor"), tenants.make("Nowhere", client="survivor")
@@ -81,7 +81,7 @@ def test_the_cluster_is_rebuilt_over_the_same_volume():
     for job in (ended, failed, deleted):
         rest.wait(job)
     assert rest.delete(f"/job/{deleted}").status_code == 200
-    # What its application waits for is there when the cluster comes back.
+    # The file that its application waits for exists when the cluster comes back.
     running_repository = rest.repository(params={"wait": True, "result": "4"})
     running = rest.start(repository_id=running_repository)
     wait_until("it runs", lambda: "started attempt 1" in rest.log(running))
@@ -95,7 +95,7 @@ def test_the_cluster_is_rebuilt_over_the_same_volume():
     description = cluster.build_again()
     platform = cluster.platform(description)
     rest, queue = rest.at(platform.address), queue.at(platform.address)
-    # The one whose pods no node took comes back without its demand, before a pod is made from it.
+    # The unschedulable application is restored without its node selector, before a pod is created from it.
     platform.apply(application("Nowhere", platform.tutorial_image, command))
     for listing in applied:
         for item in [item for item in listing["items"] if item["metadata"]["name"] != "nowhere"]:
@@ -114,7 +114,7 @@ def test_the_cluster_is_rebuilt_over_the_same_volume():
     assert rest.get(f"/job/{failed}").json()["job_status"] == "failed"
     assert rest.get(f"/job/{deleted}").status_code == 404
     assert sorted(rest.get("/job", repository_id=repository).json()) == sorted([ended, failed])
-    assert platform.find_job(ended) is None, "what has ended is not run again"
+    assert platform.find_job(ended) is None, "an ended job does not run again"
 
     for user, job, result in ((rest, running, 4), (queue, waiting, 5)):
         wait_until("the unfinished job is a Job again", lambda: platform.find_job(job))

@@ -1,4 +1,4 @@
-"""Two REST servers are one: what one has answered, the other knows."""
+"""Two REST servers: what one has answered is visible on the other."""
 
 import itertools
 import threading
@@ -9,7 +9,7 @@ from platform_client import unzip
 
 @pytest.fixture(scope="module")
 def both(platform):
-    """The addresses of two servers, both ways round."""
+    """The addresses of two servers, in both orders."""
     addresses = platform.replicas()
     assert len(addresses) >= 2, "these tests need two replicas"
     return list(itertools.permutations(addresses, 2))
@@ -53,7 +53,7 @@ def test_a_repository_is_gone_at_once(both, probe):
 
 
 def test_one_delete_of_many_wins(both, probe):
-    """Several clients delete the same repository through both servers: each is told that it is gone, or was not there."""
+    """Several clients delete the same repository through both servers: each gets 200 or 404."""
     repository = probe.repository()
     codes = []
 

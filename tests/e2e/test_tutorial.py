@@ -1,4 +1,4 @@
-"""The a·b application through every way of handing in its numbers."""
+"""The a·b application with every form of input."""
 
 import io
 import json

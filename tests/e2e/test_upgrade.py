@@ -27,7 +27,7 @@ def next_chart(tmp_path):
 
 @pytest.fixture
 def running(platform, probe):
-    """(job, its repository) while its application waits to be released."""
+    """(job, its repository); its application waits to be released."""
     repository = probe.repository(params={"wait": True, "result": "1"})
     job = probe.start(repository_id=repository)
     wait_until("it runs", lambda: "started attempt 1" in probe.log(job))
@@ -52,7 +52,7 @@ def assert_ran_once(platform, rest, running):
 
 
 def test_upgrade_with_jobs_on_their_way(platform, probe, running, next_chart, make_application, tenants):
-    """One that runs, one that waits in line, and one between two attempts."""
+    """One job that runs, one that waits for a slot, and one between two attempts."""
     make_application("UpgradeLine", maxConcurrentJobs=1)
     make_application("UpgradeRetry", backoffLimit=100)
     line, retry = tenants.make("UpgradeLine"), tenants.make("UpgradeRetry")

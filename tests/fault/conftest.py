@@ -1,4 +1,4 @@
-"""An installation of its own, whose servers are processes of the test: same cluster, same kubelet, another namespace."""
+"""An installation in its own namespace of the test cluster. Its servers are processes of the test."""
 
 import contextlib
 import itertools
@@ -15,7 +15,7 @@ from ports import choose_port
 from programs import PROGRAMS, ROOT, Program
 from tenants import ABSENT_JOB, ABSENT_REPOSITORY, PROBE, Tenants, application
 
-# Several test processes share the cluster, and several runs may: each has an installation of its own.
+# Several test processes share the cluster, and so may several runs. Each has its own installation.
 NAME = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-{uuid.uuid4().hex[:6]}"
 NAMESPACE = f"vbrain-fault-{NAME}"
 RELEASE = "fault"
@@ -42,7 +42,7 @@ class World:
         self.volume.chmod(0o2770)
         self.installed = installed
         self._install()
-        # A port of its own, since a server that comes back must come back where its clients are.
+        # A fixed port, because a restarted server must be reachable at the same address.
         address = f"127.0.0.1:{choose_port()}"
         self.platform = FaultPlatform({**installed, "namespace": NAMESPACE, "volume": str(self.volume),
                                   "apiServer": address, "apiServerProgram": str(PROGRAMS / "bin" / "api-server")})
@@ -51,7 +51,7 @@ class World:
         self.others = itertools.count(1)
         self.controller = Program("controller", [
             *common, "--volume-claim", self.claim, "--runner-source", str(PROGRAMS / "bundle"), "--retry-backoff", "1s",
-            # One name through all its lives, so that each goes on with the lease of the one before.
+            # The same identity after every restart, so that the controller continues to hold its Lease.
             "--identity", "the-controller", "--scan-interval", "1s"], folder, self.failpoints)
         self.api_server = Program("api-server", [*common, "--listen", address], folder, self.failpoints)
         self.tenants = Tenants(self.platform)
@@ -65,7 +65,7 @@ class World:
 
     @contextlib.contextmanager
     def another_server(self, volume=None, kubeconfig=None, flags=()):
-        """One more REST server beside the first, with a volume or a way to the API of its own; gives its address."""
+        """Starts another REST server, with its own volume or its own kubeconfig. Returns its address."""
         folder = self.folder / f"server-{next(self.others)}"
         folder.mkdir()
         address = f"127.0.0.1:{choose_port()}"
@@ -84,7 +84,7 @@ class World:
         return host, int(port)
 
     def kubeconfig_through(self, port):
-        """A kubeconfig that leads to a port on loopback instead."""
+        """A kubeconfig for the API server behind a port on loopback."""
         config = yaml.safe_load(Path(self.installed["kubeconfig"]).read_text())
         config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
         path = self.folder / f"kubeconfig-{port}"
@@ -131,17 +131,17 @@ class World:
         return self.tenants.make(name)
 
     def probe_user(self, name, **spec):
-        """A user of a new application that does what its params say."""
+        """A user of a new application that behaves as its params say."""
         self.platform.apply(application(name, self.installed["tutorialImage"], ["python3", "-c", PROBE], **spec))
         return self.tenants.make(name)
 
     @staticmethod
     def wait_for(rest):
-        """Until the server at that address takes work of the user."""
+        """Waits until the server at that address accepts requests of the user."""
         wait_until("the server knows the user", lambda: rest.execute(repository_id=ABSENT_REPOSITORY).status_code == 404)
 
     def serves(self, rest=None):
-        """Whether the api-server is up and has its caches filled."""
+        """Whether the api-server runs and its caches are filled."""
         try:
             return (rest or self.stranger).get(f"/job/{ABSENT_JOB}").status_code in (401, 404)
         except OSError:
@@ -157,7 +157,7 @@ class World:
 def world(tmp_path_factory):
     with open(os.environ["VBRAIN_E2E"], encoding="utf-8") as file:
         installed = json.load(file)
-    # Below the cluster's own folder: the node mounts it, and it goes when the cluster goes.
+    # In the cluster's folder: the node can mount it, and it is removed with the cluster.
     folder = Path(installed["state"]) / "fault" / NAME
     folder.mkdir(parents=True)
     world = World(installed, folder)

@@ -1,4 +1,4 @@
-"""The Kubernetes API is away from the REST server: what is there is read, what would be lost is refused."""
+"""The REST server can't reach the Kubernetes API: reads continue, writes that could be lost are refused."""
 
 import pytest
 from platform_client import unzip, wait_until
@@ -9,11 +9,11 @@ AWAY = {"error": "Service unavailable"}
 
 
 class Away:
-    """A REST server of its own over the same volume, whose way to the Kubernetes API goes through a proxy."""
+    """A second REST server over the same volume. It reaches the Kubernetes API through a proxy."""
 
     def __init__(self, world, proxy, address, user, brief):
         self.world, self.proxy = world, proxy
-        self.near = user  # through the server that is not cut off
+        self.near = user  # through the server with a connection to the API
         self.user, self.brief = user.at(address), brief.at(address)
         self.repository = user.repository(params={"a": 1}, metadata={"name": "Kept"}, file=("x.csv", b"1,2\n"))
         self.finished = user.start(repository_id=self.repository, params={"result": "7", "output": {"y": "z"}})
@@ -71,9 +71,9 @@ def test_a_job_that_could_not_be_made_is_refused_and_forgotten(outage, file):
     assert answer.status_code == 503, answer.text
     assert {"error": answer.json()["error"]} == AWAY
     assert int(answer.headers["Retry-After"]) > 0
-    # Where it is not known whether the request was heard, the folder waits for the controller to be sure.
+    # If it is unknown whether the API server got the request, the folder stays, marked, for the controller.
     left = platform.jobs_on_volume(user) - before
-    assert all((platform.job_folder(job) / "deleted").exists() for job in left), "nobody was told of it, nobody may run it"
+    assert all((platform.job_folder(job) / "deleted").exists() for job in left), "no client got its id, so it must not run"
     assert user.get("/job", repository_id=outage.repository).json() == [outage.finished]
 
 

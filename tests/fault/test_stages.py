@@ -1,4 +1,4 @@
-"""Each program is killed once at each stage of a job's life: no accepted job is lost, none runs twice."""
+"""Each program is killed once at each stage of a job: no accepted job is lost, none runs twice."""
 
 import json
 import uuid
@@ -7,7 +7,7 @@ import pytest
 import requests
 from platform_client import wait_until
 
-# Says that it starts; the volume keeps the line, one for each start.
+# Prints a line at each start. The volume keeps the lines.
 SAYS_AND_ENDS = ["python3", "-c", """
 import os, pathlib
 print("started attempt", os.environ["VBRAIN_JOB_ATTEMPT"], flush=True)
@@ -27,7 +27,7 @@ def ended(world, job):
 
 
 def was_killed_once(world, program, before):
-    """It met its end by SIGKILL, once, since it had ended so `before` times."""
+    """The program was killed once by SIGKILL after the first `before` ends."""
     return world.program(program).ends.count(-9) == before + 1
 
 
@@ -36,7 +36,7 @@ def archived(world, job):
 
 
 def starts(world, job):
-    """How often the application was started, by attempt."""
+    """Number of starts of the application, by attempt."""
     attempts = sorted((world.platform.job_folder(job) / "attempts").glob("*"), key=lambda folder: int(folder.name))
     logs = [folder / "logs" / "stdout.log" for folder in attempts]
     return [log.read_text().count("started attempt") if log.exists() else 0 for log in logs]
@@ -52,7 +52,7 @@ def assert_ran_once(world, rest, job):
 
 
 def answer_of(rest, path):
-    """The JSON of a 200; None for everything else, also while the server is away."""
+    """The JSON of a 200; None for any other answer and if there is no answer."""
     try:
         answer = rest.get(path)
     except requests.ConnectionError:
@@ -71,7 +71,8 @@ def test_the_controller_killed(world, worker, stage):
     assert was_killed_once(world, "controller", before)
 
 
-# Says that it starts, waits until the test puts `release` into its repository, and leaves so much that sealing takes a while.
+# Prints a line at its start, waits until the test puts `release` into its repository, and writes much output, so that sealing
+# takes some time.
 SEALS_LONG = ["python3", "-c", """
 import os, pathlib, time
 print("started attempt", os.environ["VBRAIN_JOB_ATTEMPT"], flush=True)
@@ -95,7 +96,7 @@ def is_sealing(world, job):
     return "result.json" in names or any(name.startswith(".vbrain-") for name in names)
 
 
-# What is seen from outside when a job is at that stage, in order.
+# What is visible from outside at each stage of a job, in order.
 SEEN = {
     "claimed": lambda world, job: world.platform.job(job)["status"].get("attempts") == 1,
     "pod": lambda world, job: world.platform.pods_of(job),
@@ -143,7 +144,7 @@ def test_the_controller_killed_while_it_deletes(world, worker, stage):
 
 
 def send_to_its_end(world, rest, point):
-    """Sends a job to a server that ends at `point` before it answers; gives what the volume has more than before."""
+    """Sends a job to a server that is killed at `point`, before it answers. Returns the new folders on the volume."""
     before = world.platform.jobs_on_volume(rest)
     world.arm(point)
     with pytest.raises(requests.ConnectionError):
@@ -154,14 +155,14 @@ def send_to_its_end(world, rest, point):
 
 
 def test_the_server_killed_before_it_publishes(world, worker):
-    """Nothing was promised and nothing is kept."""
+    """The client got no 201, and nothing stays."""
     assert send_to_its_end(world, worker, "api-server.before-publish") == set()
     assert_ran_once(world, worker, worker.start(params={}))
 
 
 def test_the_server_killed_before_it_creates_the_resource(world, worker):
-    """The folder is whole: the job is made from it, once, although its sender has heard nothing. Not before a minute has gone:
-    until then its server may be about to go on."""
+    """The folder is complete: the controller creates the job from it, once, although the client got no answer. It waits a
+    minute, because the server could still continue."""
     (job,) = send_to_its_end(world, worker, "api-server.published")
     wait_until("the resource is made from the folder",
                lambda: world.platform.find_job(job))
@@ -189,7 +190,7 @@ def test_the_server_killed_while_it_deletes(world, worker, stage):
 
 
 def test_the_controller_killed_while_a_resource_goes_after_its_time(world):
-    """Between its two writes: the resource goes all the same, and all that it led to is still served."""
+    """Killed between the two writes: the resource is still removed, and all its files are still served."""
     rest = world.application("Brief", SAYS_AND_ENDS, ttlSecondsAfterFinished=1)
     point = "controller.released"
     world.arm(point)
@@ -202,13 +203,13 @@ def test_the_controller_killed_while_a_resource_goes_after_its_time(world):
     assert "started attempt 1" in rest.log(job)
 
 
-# What is left of attempt 1 when its runner ends there: how often the application was started in it.
+# The point at which the runner of attempt 1 is killed, and how often its application was started by then.
 RUNNER_STAGES = {"before-claim": 0, "claimed": 0, "started": None, "before-seal": 1, "before-manifest": 1, "sealed": 1}
 
 
 @pytest.mark.parametrize("stage", RUNNER_STAGES)
 def test_the_runner_killed(world, stage):
-    """As when the kernel ends the container: the job goes on with its next attempt; each attempt starts at most once."""
+    """As if the kernel killed the container: the next attempt follows; each attempt starts at most once."""
     name = "Runner-" + stage
     rest = world.application(name, SAYS_AND_ENDS, {"FAILPOINT": f"runner.{stage}"}, backoffLimit=1)
     job = rest.start(params={})

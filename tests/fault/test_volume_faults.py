@@ -1,4 +1,4 @@
-"""The volume is full, or can only be read: the answers of the contract, nothing half-made, and reading goes on."""
+"""The volume is full or read-only: the answers follow the contract, nothing incomplete stays, and reads continue."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ SIZE = 8 << 20
 
 
 class Small:
-    """A REST server of its own over a small volume of its own."""
+    """A separate REST server over a small volume."""
 
     def __init__(self, world, user, folder):
         self.user, self.folder = user, folder
@@ -30,12 +30,12 @@ class Small:
         subprocess.run(["mount", "-o", f"remount,{mode}", str(self.folder)], check=True)
 
     def files(self):
-        """All files, but for ballast and the server's own probes, and what is being written."""
+        """All files except the ballast and the server's probes, and the folders being written."""
         found = {path for path in self.folder.rglob("*") if path.is_file() or path.parent.name == ".staging"}
         return {path for path in found if path != self.ballast and not path.name.startswith(".probe")}
 
     def wait_for(self, files):
-        """What was begun is removed behind the answer."""
+        """The server removes incomplete folders after the answer."""
         wait_until("nothing more than that is left", lambda: self.files() == files)
 
     def assert_reads(self):
@@ -47,7 +47,7 @@ class Small:
         assert user.get("/job", repository_id=repository).json() == []
 
     def assert_refuses(self, status, error):
-        """New work of every form; nothing of it stays."""
+        """Every kind of write is refused and leaves nothing."""
         before = self.files()
         jobs = len(self.world.jobs_of_client(self.user))
         archive = zip_of({"a.bin": "y" * 100_000})

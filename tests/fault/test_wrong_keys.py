@@ -1,4 +1,4 @@
-"""Whoever tries many keys is told to wait; whoever has the right one is not."""
+"""A source with many wrong keys gets 429; a correct key from the same source passes."""
 
 from platform_client import wait_until
 from tenants import ABSENT_JOB
@@ -23,4 +23,4 @@ def assert_waits(wrong, rest):
     (answer,) = answer
     assert (answer.status_code, answer.json()) == (429, {"error": "Too many requests"})
     assert int(answer.headers["Retry-After"]) > 0
-    assert rest.get(f"/job/{ABSENT_JOB}").status_code == 404, "the same source, with a right key"
+    assert rest.get(f"/job/{ABSENT_JOB}").status_code == 404, "the same source, with a correct key"

@@ -1,4 +1,4 @@
-"""The installed platform as its users meet it: a REST client, kubectl, and the volume on the node's disk."""
+"""The installed platform: a REST client, kubectl, and the volume on the node's disk."""
 
 import io
 import json
@@ -13,11 +13,11 @@ from pathlib import Path
 import requests
 from kube_api import KubeApi
 
-DEADLINE = 120  # seconds; only a bound on waiting for something that must come, never a measure
+DEADLINE = 120  # seconds; limits the wait for an event that must come, and measures nothing
 
 
 def wait_until(what, probe, deadline=DEADLINE):
-    """Polls until `probe` gives something true and returns that; fails with `what` and the last value otherwise."""
+    """Polls until `probe` returns a true value, and returns it. At the deadline it fails with `what` and the last value."""
     end = time.monotonic() + deadline
     while True:
         value = probe()
@@ -45,7 +45,7 @@ class Identity:
 
 
 class Rest:
-    """One user of the REST API. `where` is an address, or the Platform, whose address may change."""
+    """One user of the REST API. `where` is an address, or the Platform (whose address may change)."""
 
     def __init__(self, where, identity):
         self._where = where
@@ -62,11 +62,11 @@ class Rest:
         return f"http://{self.address}/api/v1"
 
     def at(self, address):
-        """The same user, through another address."""
+        """The same user at another address."""
         return Rest(address, self.identity)
 
     def call(self, method, path, headers=None, **arguments):
-        """`headers`: beside those of the identity; None as a value leaves one out."""
+        """`headers` are added to those of the identity; the value None removes a header."""
         merged = {**self.identity.headers(), **(headers or {})}
         return self.session.request(method, self.base + path, timeout=60,
                                     headers={name: value for name, value in merged.items() if value is not None},
@@ -79,7 +79,7 @@ class Rest:
         return self.call("DELETE", path)
 
     def execute(self, params=None, file=None, metadata=None, repository_id=None):
-        """`file` is (name, bytes). JSON without a file, multipart with one; returns the answer."""
+        """`file` is (name, bytes). Sends JSON without a file, multipart with one. Returns the answer."""
         headers = {"repository_id": repository_id} if repository_id else {}
         return self._create("/job/execute", params, file, metadata, headers)
 
@@ -109,12 +109,12 @@ class Rest:
         return answer.json()["job_status"]
 
     def wait(self, job):
-        """Waits for the end of the job and returns its information."""
+        """Waits until the job has ended and returns its object."""
         wait_until(f"job {job} ends", lambda: self.state(job) in ("finished", "failed"))
         return self.get(f"/job/{job}").json()
 
     def log(self, job, name="stdout.log"):
-        """One file of the logs archive; empty if it is not in there."""
+        """One file of the logs archive; empty if the archive does not contain it."""
         answer = self.get(f"/job/{job}/logs")
         assert answer.status_code == 200, answer.text
         files = unzip(answer.content)
@@ -194,15 +194,15 @@ class Platform:
             part["type"] == "Ready" and part["status"] == "True" for part in pod["status"].get("conditions", []))]
 
     def replicas(self):
-        """Addresses of all api-servers, once as many are ready as the chart was told: a test that asked fewer would miss
-        what the others do not know yet."""
+        """Addresses of all api-servers, when all replicas are ready: a test that asks fewer of them could miss one
+        with a stale cache."""
         wanted = self.kube.get(self.kube.deployment("vbrain-api-server"))["spec"]["replicas"]
         pods = wait_until(f"{wanted} api-servers are ready",
                           lambda: len(ready := self.ready_pods("api-server")) == wanted and ready)
         return [f"{pod['status']['podIP']}:8080" for pod in pods]
 
     def everywhere(self, rest, holds):
-        """Whether `holds` is true of what the user sees through each replica."""
+        """Whether `holds` is true for the user on every replica."""
         return all(holds(rest.at(address)) for address in self.replicas())
 
     def processes_of(self, program, pod=None):
@@ -217,12 +217,12 @@ class Platform:
                     if uid in (entry / "cgroup").read_text().replace("_", "-") and \
                             (entry / "comm").read_text().strip() == program[:15]:
                         pids.append(int(entry.name))
-                except OSError:  # ended meanwhile
+                except OSError:  # the process has ended
                     continue
         return pids
 
     def kill(self, program):
-        """SIGKILL, as the kernel's OOM killer would."""
+        """SIGKILL, like the kernel's OOM killer."""
         pids = wait_until(f"a process of {program}", lambda: self.processes_of(program))
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
@@ -241,7 +241,7 @@ class Platform:
         return found[0]
 
     def job_folders(self, job):
-        """Wherever the job still has a trace on the volume."""
+        """All paths on the volume that still belong to the job."""
         return list(self.tenant_folders().glob(f"*/*/*/jobs/{job}")) + \
             list(self.tenant_folders().glob(f"*/*/*/repositories/*/jobs/{job}"))
 
@@ -251,5 +251,5 @@ class Platform:
         return found[0]
 
     def release(self, repository):
-        """Lets the probe's jobs of this repository go on that were started with `wait`."""
+        """Releases the probe's jobs of this repository that were started with `wait`."""
         (self.repository_folder(repository) / "input" / "release").touch(mode=0o666)

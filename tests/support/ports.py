@@ -1,4 +1,4 @@
-"""Ports for servers that come back to the same one after a kill."""
+"""Ports for servers that use the same port again after a kill."""
 
 import random
 import socket
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def choose_port():
-    """A free port that the kernel gives to nobody unasked: an outgoing connection must not take it while its server is away."""
+    """A free port below the ephemeral range, so that no outgoing connection takes it while its server is down."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     for _ in range(100):
         port = random.randrange(10_000, lowest)

@@ -1,4 +1,4 @@
-"""The servers as processes of the test, built with failpoints, kept running as a Deployment would keep them."""
+"""The servers as processes of the test, built with failpoints and restarted like by a Deployment."""
 
 import ctypes
 import os
@@ -16,12 +16,12 @@ LIBC = ctypes.CDLL(None)
 
 
 def end_with_the_test():
-    """In the child: who kills the test's process kills its servers too."""
+    """In the child: the servers die with the test's process."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Program:
-    """Starts a program again whenever it ends. `ends` are the exit codes so far."""
+    """Restarts a program when it ends. `ends` are the exit codes so far."""
 
     def __init__(self, name, arguments, folder, failpoints):
         self.command = [str(PROGRAMS / "bin" / name), *arguments]
@@ -42,7 +42,7 @@ class Program:
     def _keep(self):
         while True:
             self.ends.append(self._process.wait())
-            # A program that cannot start at all is not worth a core.
+            # A program that can't start must not be restarted in a busy loop.
             if self._stopping.wait(0.2):
                 return
             self._process = self._start()

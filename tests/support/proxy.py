@@ -1,4 +1,4 @@
-"""A connection that a test can cut: between a server and the Kubernetes API."""
+"""A TCP proxy between a server and the Kubernetes API, which a test can cut."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ from ports import choose_port
 
 
 class Proxy:
-    """Carries connections from a port of its own on loopback to `target`, (host, port), until it is cut or hangs."""
+    """Forwards connections from its own port on loopback to `target`, (host, port), until it is cut or hangs."""
 
     def __init__(self, target):
         self.target = target
@@ -19,7 +19,7 @@ class Proxy:
         self.mend()
 
     def cut(self):
-        """No connection is taken any more, and those there are break."""
+        """Refuses new connections and breaks the existing ones."""
         with self._lock:
             listener, self._listener = self._listener, None
             broken, self._connections = self._connections, set()
@@ -28,16 +28,16 @@ class Proxy:
         for connection in broken:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:  # the other side was faster
+            except OSError:  # the peer has already closed it
                 pass
 
     def hang(self):
-        """Connections stay and are taken, but nothing comes through."""
+        """Keeps and accepts connections, but forwards nothing."""
         self._hanging.set()
 
     def mend(self):
         if self._hanging.is_set():
-            # What was lost on the way does not come later.
+            # Data that was lost must not arrive later.
             self.cut()
             self._hanging.clear()
         if self._listener is None:

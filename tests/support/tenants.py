@@ -1,4 +1,4 @@
-"""Applications and users, made as an operator makes them."""
+"""Applications and users, created like an operator does."""
 
 import os
 import re
@@ -11,8 +11,8 @@ from platform_client import Identity, Rest, wait_until
 ABSENT_JOB = "00000000-0000-7000-8000-000000000000"
 ABSENT_REPOSITORY = "200001010000000000"
 
-# Says its attempt, then waits until the test puts a file `release` into the repository's input, if asked to; then
-# exits as told. The volume shows how often it really ran: one line in its log for each start.
+# Prints its attempt. With `wait` it waits until the test puts a file `release` into the repository's input. Then it
+# exits as its params say. Its log on the volume has one line for each start.
 PROBE = """
 import json, os, pathlib, signal, sys, time
 params = json.load(open(os.environ["VBRAIN_PARAMS_FILE"]))
@@ -43,7 +43,7 @@ sys.exit(params.get("exit", 0))
 
 
 def application(name, image, command, memory="64Mi", pod=None, container=None, **spec):
-    """`pod` and `container`: fields beside ours in the template's pod and its container."""
+    """`pod` and `container`: more fields of the template's pod and its container."""
     main = {"name": "main", "image": image, "imagePullPolicy": "IfNotPresent", "command": list(command),
             "resources": {"requests": {"cpu": "10m", "memory": memory}, "limits": {"memory": memory, "cpu": "1"}},
             **(container or {})}
@@ -53,7 +53,7 @@ def application(name, image, command, memory="64Mi", pod=None, container=None, *
 
 
 class Tenants:
-    """Makes Clients with keys as an operator would, and waits until every replica knows them."""
+    """Creates Clients with keys like an operator, and waits until every replica knows them."""
 
     def __init__(self, platform):
         self.platform = platform
@@ -62,7 +62,7 @@ class Tenants:
         self.prefix = os.environ.get("PYTEST_XDIST_WORKER", "main")
 
     def keygen(self, username, role, *arguments):
-        """A new key, and its entry of a Client's members."""
+        """A new key, and its entry for a Client's members."""
         done = subprocess.run([self.platform.program, "keygen", "--username", username, "--role", role, *arguments],
                               capture_output=True, text=True, check=True)
         key = re.search(r"vb_[a-z0-9]+_[0-9A-Za-z]+", done.stdout).group(0)
@@ -78,10 +78,10 @@ class Tenants:
         return name
 
     def wait_for(self, rest, known=True):
-        """Until every replica knows the key and its Application, or no longer knows the key."""
+        """Waits until every replica knows the key and its Application, or no longer knows the key."""
         wanted = 404 if known else 401
 
-        # Every role may do this; nothing comes of it; and new work, unlike reading, wants the Application too.
+        # Every role may send this request, and it creates nothing. It needs the Application, because it asks for new work.
         wait_until(f"every replica answers {wanted}", lambda: self.platform.everywhere(
             rest, lambda user: user.execute(repository_id=ABSENT_REPOSITORY).status_code == wanted))
 
@@ -111,7 +111,7 @@ class Tenants:
 
 
 def make_job_by_hand(platform, rest, **spec):
-    """A Job of the user's as kubectl makes it; waits until REST knows it and returns its id."""
+    """Creates a Job of the user with kubectl, waits until REST shows it, and returns its id."""
     identity = rest.identity
     name = str(uuid.uuid4())
     platform.kube.create(platform.kube.ours("jobs"), {

@@ -1,4 +1,4 @@
-"""What the controller finds when it walks over the volume: jobs that Kubernetes lost, deletions cut short, rubbish."""
+"""The controller's scan of the volume: jobs without a resource, interrupted deletions, incomplete folders."""
 
 import json
 import os
@@ -8,20 +8,20 @@ import uuid
 import pytest
 from platform_client import wait_until
 
-# Only what has not changed for a minute is touched.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("walk")]
+# The scan handles only folders that have not changed for a minute.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("scan")]
 
-WALK = 150  # seconds: a minute, and time for the next walk
+SCAN = 150  # seconds: a minute, and time for the next scan
 
 
 def own(path):
-    """As the programs make it."""
+    """A folder with the owner and mode that the programs use."""
     os.chown(path, 65532, 2000)
     path.chmod(0o2770 if path.is_dir() else 0o660)
 
 
 def restored(platform, job, attempts=()):
-    """A copy of the job's folder under a new id, as a volume brought back from a backup has it: no end, no resource."""
+    """A copy of the job's folder under a new id, as on a restored volume: without status.json and without a resource."""
     folder = platform.job_folder(job)
     name = str(uuid.uuid4())
     copy = folder.parent / name
@@ -48,7 +48,7 @@ def rubbish(folder):
 
 @pytest.fixture(scope="module")
 def found(platform, probe):
-    """All that the walk is to find, made at once, since the walk comes late."""
+    """Everything that the scan must find, created together, because a scan takes a while."""
     made = {"repository": probe.repository(params={"result": "5"})}
     made["model"] = probe.start(repository_id=made["repository"])
     probe.wait(made["model"])
@@ -70,7 +70,7 @@ def found(platform, probe):
 
 def test_an_orphan_is_a_job_again(platform, probe, found):
     job = found["orphan"]
-    wait_until("it is a Job again", lambda: platform.find_job(job), deadline=WALK)
+    wait_until("it is a Job again", lambda: platform.find_job(job), deadline=SCAN)
     info = probe.wait(job)
     assert (info["job_status"], info["repository_id"]) == ("finished", found["repository"])
     assert probe.get(f"/job/{job}/result").json() == {"output": 5}
@@ -79,20 +79,20 @@ def test_an_orphan_is_a_job_again(platform, probe, found):
 
 def test_an_orphan_that_has_run_does_not_run_again(platform, probe, found):
     job = found["ended orphan"]
-    wait_until("it is a Job again", lambda: platform.find_job(job), deadline=WALK)
+    wait_until("it is a Job again", lambda: platform.find_job(job), deadline=SCAN)
     assert probe.wait(job)["job_status"] == "finished"
     assert probe.get(f"/job/{job}/result").json() == {"output": 5}
     assert platform.pods_of(job) == []
 
 
 def test_a_deletion_is_finished(platform, probe, found):
-    wait_until("what was deleted is removed", lambda: not platform.job_folders(found["deleted"]), deadline=WALK)
+    wait_until("what was deleted is removed", lambda: not platform.job_folders(found["deleted"]), deadline=SCAN)
     assert platform.find_job(found["deleted"]) is None
     assert probe.get(f"/job/{found['deleted']}").status_code == 404
 
 
 def test_rubbish_is_swept(found):
-    wait_until("it is gone", lambda: not any(folder.exists() for folder in found["rubbish"]), deadline=WALK)
+    wait_until("it is gone", lambda: not any(folder.exists() for folder in found["rubbish"]), deadline=SCAN)
 
 
 def test_what_has_ended_stays_as_it_is(probe, found):
