@@ -17,6 +17,7 @@
 #include "base/metrics.hpp"
 #include "base/stop.hpp"
 #include "base/worker_pool.hpp"
+#include "http/health.hpp"
 #include "http/server.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/api/config.hpp"
@@ -26,11 +27,12 @@
 namespace vbrain::api {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds kProbePeriod{5};
 constexpr seconds kProbePatience{20};
+// I/O threads never block: one that does not come back for so long never will.
+constexpr seconds kIoPatience{30};
 
 template <class T>
 T value_or_throw(Result<T, std::string> result, const char* what) {
@@ -159,7 +161,7 @@ int run(const Config& given, std::stop_token stop) {
                           caches.clients.store(),
                           calls.get_token()};
   std::atomic<bool> draining{false};
-  const auto readiness = [&]() -> std::string_view {
+  const auto readiness = [&]() -> std::string {
     if (draining) return "draining";
     if (!caches.synced()) return "the caches of the Kubernetes API are not filled yet";
     if (!volume_health.good()) return "the volume does not answer";
@@ -171,17 +173,20 @@ int run(const Config& given, std::stop_token stop) {
   http::IoThreads io(config.io_threads);
   http::HttpOptions options = http_options(config);
   options.is_stuck = [&volume_health] { return !volume_health.good(); };
-  const auto refuse_anonymous = [](int status, std::string_view detail, std::string_view) {
-    return to_reply({.problem = problem_of_status(status), .detail = std::string(detail)});
+  const auto why_not_alive = [&]() -> std::string {
+    if (io.unresponsive_for() < kIoPatience) return "";
+    return "a thread that serves connections hangs: restart the server";
   };
-  http::HttpServer health("health", config.metrics_listen, options, make_health_handler(readiness, metrics),
-                          refuse_anonymous, io, volume_workers, metrics);
+  http::HealthListener health(
+      config.metrics_listen,
+      {.not_ready = readiness, .not_alive = why_not_alive, .metrics = [&metrics] { return metrics.render(); }},
+      metrics);
   http::HttpServer rest(
       "rest", config.listen, options, [&](http::Exchange& exchange) { return api.handle(exchange); },
       [&](int status, std::string_view detail, std::string_view peer) {
         return api.refuse_request(status, detail, peer);
       },
-      io, volume_workers, metrics);
+      io, &volume_workers, metrics);
   caches.start();
   std::jthread prober([&](std::stop_token ended) { probe_volume(volume, probe_worker, volume_health, ended); });
   base::log_info("listening", {{"rest", rest.address()}, {"metrics", health.address()}});
@@ -205,7 +210,6 @@ int run(const Config& given, std::stop_token stop) {
     base::log_error("ending with requests under way");
     std::_Exit(1);
   }
-  health.drain(milliseconds(500));
   workers.close();
   bulk_workers.close();
   volume_workers.close();

@@ -2,15 +2,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <functional>
-#include <string>
 
 #include "base/clock.hpp"
-#include "http/handler.hpp"
-
-namespace vbrain::base {
-class Metrics;
-}
 
 namespace vbrain::api {
 
@@ -28,12 +21,5 @@ class VolumeHealth {
   const std::chrono::milliseconds patience_;
   std::atomic<base::SteadyPoint::rep> last_good_{0};
 };
-
-// Why the server can't serve now, as constant text; empty if it can.
-using Readiness = std::function<std::string_view()>;
-
-// /livez (the loops turn), /readyz (200, or 503 with the reason), /metrics. Never blocks, so that it answers whatever
-// hangs.
-http::Handler make_health_handler(Readiness readiness, base::Metrics& metrics);
 
 }  // namespace vbrain::api

@@ -11,13 +11,13 @@
 #include "artifacts/store/store.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
-#include "controller/health_server.hpp"
 #include "controller/reconcile/admission.hpp"
 #include "controller/reconcile/executor.hpp"
 #include "controller/reconcile/job_reconciler.hpp"
 #include "controller/reconcile/volume.hpp"
 #include "controller/runner_install.hpp"
 #include "controller/sweep/sweeper.hpp"
+#include "http/health.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/api/config.hpp"
 #include "kube/api/events.hpp"
@@ -94,7 +94,9 @@ class App {
         namespace_(config.namespace_name.empty() ? kube_.namespace_name : config.namespace_name),
         transport_(connect(kube_)),
         client_(*transport_),
-        health_(config.metrics_listen, {[this] { return why_not_ready(); }, [this] { return metrics_.render(); }}) {}
+        health_(config.metrics_listen,
+                {.not_ready = [this] { return why_not_ready(); }, .metrics = [this] { return metrics_.render(); }},
+                metrics_) {}
 
   int run() {
     if (!config_.address_file.empty()) write_address_file(config_.address_file, health_.address());
@@ -271,7 +273,7 @@ class App {
   std::mutex ready_mutex_;
   std::function<bool()> synced_;
   // Last: its thread asks all of the above.
-  HealthServer health_;
+  http::HealthListener health_;
 };
 
 }  // namespace

@@ -38,6 +38,9 @@ hits="$(git grep --untracked -nE '(system_clock|steady_clock)::now|gettimeofday'
   controller/pods/*.cpp lib/kube/runtime/lease.cpp lib/artifacts/store/layout.cpp || true)"
 [[ -z "$hits" ]] || complain "a pure file reads a clock: $hits"
 
+hits="$(files -z '*.cpp' '*.hpp' | xargs -0 python3 scripts/check-coroutines.py || true)"
+[[ -z "$hits" ]] || complain "a co_await that g++ 12 may compile wrongly: $hits"
+
 long="$(files '*.cpp' '*.hpp' '*.py' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 450 {print $2 " (" $1 " lines)"}')"
 [[ -z "$long" ]] || complain "longer than 450 lines: $long"
 while read -r script; do bash -n "$script" || complain "$script is not valid bash"; done < <(files '*.sh' .ci/run)

@@ -14,7 +14,7 @@ namespace vbrain::api {
 // not throw. One thread leads and does all that nobody else comes for, so that a busy pool only makes it slower. Throws
 // Overloaded, with nothing done, if the pool has no room.
 template <class F>
-http::Task<void> for_each_on(base::WorkerPool& pool, std::size_t count, std::size_t width, F work) {
+http::Task<void> for_each_on(base::WorkerPool& pool, std::size_t count, std::size_t width, F& work) {
   // Helpers may come when all is over, and then must touch nothing but this.
   struct Crew {
     std::mutex mutex;

@@ -52,6 +52,8 @@ Connection::Connection(Socket socket, ConnectionContext& context) : socket_(std:
   socket_.non_blocking(true, ignored);
   const auto remote = socket_.remote_endpoint(ignored);
   if (!ignored) peer_ = remote.address().to_string();
+  const milliseconds lifetime = context.options.connection_lifetime;
+  if (lifetime > milliseconds(0)) end_of_life_ = steady_clock::now() + lifetime;
 }
 
 Task<void> Connection::run() {
@@ -70,7 +72,7 @@ void Connection::check_deadline(SteadyTime now) {
   const bool stuck = now >= stuck_deadline_ && context_.options.is_stuck && context_.options.is_stuck();
   // In the middle of an answer there is no room for another.
   if (stuck && !sending_file_) return give_up_on_handler();
-  if (!stuck && now < deadline_) return;
+  if (!stuck && now < std::min(deadline_, end_of_life_)) return;
   context_.cut->Increment();
   cut();
 }
@@ -283,9 +285,8 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
     std::size_t got = 0;
     bool busy = false;
     try {
-      got =
-          co_await run_on(*context_.file_pool, [fd = body.file.get(), to = buffer.data(), want,
-                                                offset = body.offset + sent] { return read_at(fd, to, want, offset); });
+      const auto read = [&] { return read_at(body.file.get(), buffer.data(), want, body.offset + sent); };
+      got = co_await run_on(*context_.file_pool, read);
     } catch (const Overloaded&) {
       busy = true;
     } catch (const std::exception& problem) {

@@ -79,6 +79,7 @@ class Connection final : private BodyReader {
   std::string peer_;
   SteadyTime deadline_ = SteadyTime::max();
   SteadyTime stuck_deadline_ = SteadyTime::max();  // of what waits for a worker, not for the client
+  SteadyTime end_of_life_ = SteadyTime::max();
   bool idle_ = true;
   bool cut_ = false;
   bool sending_file_ = false;  // and stuck_deadline_ is that of the next piece

@@ -68,6 +68,8 @@ struct IoThreads::Loop {
   asio::io_context context{1};
   asio::executor_work_guard<Executor> work{context.get_executor()};
   std::thread thread;
+  std::atomic<bool> answered{true};        // the last question of unresponsive_for()
+  steady_clock::time_point asked_at = {};  // when it was put
 };
 
 IoThreads::IoThreads(std::size_t threads) {
@@ -96,6 +98,21 @@ void IoThreads::stop() {
 
 boost::asio::io_context& IoThreads::next() {
   return loops_[turn_.fetch_add(1, std::memory_order_relaxed) % loops_.size()]->context;
+}
+
+steady_clock::duration IoThreads::unresponsive_for() {
+  steady_clock::duration longest{0};
+  const auto now = steady_clock::now();
+  for (auto& loop : loops_) {
+    if (!loop->answered) {
+      longest = std::max(longest, now - loop->asked_at);
+      continue;
+    }
+    loop->answered = false;
+    loop->asked_at = now;
+    asio::post(loop->context, [&answered = loop->answered] { answered = true; });
+  }
+  return longest;
 }
 
 std::size_t IoThreads::size() const {
@@ -221,7 +238,8 @@ Task<void> HttpServer::State::serve(Group& group, Socket socket) {
 Task<void> HttpServer::State::watch_deadlines(Group& group) {
   const Membership<State> membership(*this);
   const HttpOptions& options = context.options;
-  const milliseconds shortest = std::min({options.header_timeout, options.body_timeout, options.idle_timeout});
+  milliseconds shortest = std::min({options.header_timeout, options.body_timeout, options.idle_timeout});
+  if (options.connection_lifetime > milliseconds(0)) shortest = std::min(shortest, options.connection_lifetime);
   const milliseconds period = std::clamp(shortest / 4, milliseconds(10), milliseconds(500));
   error_code error;
   for (;;) {
@@ -244,13 +262,13 @@ void HttpServer::State::turn_away(Socket& socket) {
 }
 
 HttpServer::HttpServer(std::string name, const std::string& address, const HttpOptions& options, Handler handler,
-                       RefusalWriter refuse, IoThreads& io, base::WorkerPool& file_pool, base::Metrics& metrics)
+                       RefusalWriter refuse, IoThreads& io, base::WorkerPool* file_pool, base::Metrics& metrics)
     : state_(std::make_unique<State>(address, io)) {
   ConnectionContext& context = state_->context;
   context.options = options;
   context.handler = std::move(handler);
   context.refuse = std::move(refuse);
-  context.file_pool = &file_pool;
+  context.file_pool = file_pool;
   context.refused =
       &metrics.counter("vbrain_http_refused_total",
                        "Requests the listener itself refused: malformed, too large, overload.", {{"listener", name}});

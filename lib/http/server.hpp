@@ -28,6 +28,8 @@ struct HttpOptions {
   std::chrono::milliseconds body_timeout{15'000};
   // Between two requests of one connection.
   std::chrono::milliseconds idle_timeout{75'000};
+  // From the accept to the last byte of the last answer. Zero: no limit.
+  std::chrono::milliseconds connection_lifetime{0};
   // A handler that works for longer while `is_stuck` (if any) is true is not waited for: its client gets 503 and the
   // connection is closed. What it works on may still be done. Time in which it waits for the client does not count.
   std::chrono::milliseconds stuck_timeout{60'000};
@@ -43,6 +45,9 @@ class IoThreads {
   // The threads in turn. Thread-safe.
   boost::asio::io_context& next();
   std::size_t size() const;
+  // For how long a thread has not come back to its queue: zero if all have since the last call, else the time since the
+  // first call that found the slowest one away. Call it regularly, from one thread that is none of these.
+  std::chrono::steady_clock::duration unresponsive_for();
   void stop();
 
  private:
@@ -55,11 +60,11 @@ class IoThreads {
 // phase under a timer, keep-alive and pipelining in order. See HttpOptions for the limits.
 class HttpServer {
  public:
-  // Binds and starts to accept. `address` is "host:port", port 0 takes a free one; throws std::runtime_error if it
-  // can't be had. File bodies are read on `file_pool`. `name` labels the metrics. The referenced objects must
-  // outlive the server.
+  // Binds and starts to accept. `address` is "host:port"; port 0 takes a free one. Throws std::runtime_error if it
+  // cannot listen there. File bodies are read on `file_pool`; null: the handler answers with text only. `name` labels
+  // the metrics. The referenced objects must outlive the server.
   HttpServer(std::string name, const std::string& address, const HttpOptions& options, Handler handler,
-             RefusalWriter refuse, IoThreads& io, base::WorkerPool& file_pool, base::Metrics& metrics);
+             RefusalWriter refuse, IoThreads& io, base::WorkerPool* file_pool, base::Metrics& metrics);
   ~HttpServer();
 
   // "127.0.0.1:40123".

@@ -22,8 +22,10 @@ using Executor = boost::asio::io_context::executor_type;
 // A coroutine of one connection. It runs on that connection's I/O thread only and must not block there; what
 // blocks goes through run_on().
 //
-// Write each co_await as a statement of its own (`const auto x = co_await f(named);`), never inside a condition or
-// with a literal that converts to a parameter: g++ 12 lays out the frames of such coroutines wrongly and they crash.
+// g++ 12 generates wrong code for a co_await whose full expression makes temporaries (GCC bugs 99576, 100611 and 101367
+// have examples): they are destroyed twice or too early. So a co_await stands in a statement of its own and its operand
+// is a call whose arguments have names: `const auto x = co_await f(named);`. scripts/check-coroutines.py, a part of
+// `make verify`, refuses every other form; run_on() does not compile with an unnamed function.
 template <class T>
 using Task = boost::asio::awaitable<T, Executor>;
 
@@ -41,20 +43,19 @@ namespace detail {
 template <class F>
 Task<bool> run_posted(base::WorkerPool& pool, F& task) {
   bool accepted = true;
-  co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>&, void()>(
-      [&](auto handler) {
-        using Handler = decltype(handler);
-        const auto executor = boost::asio::get_associated_executor(handler);
-        // std::function copies; the handler only moves.
-        auto shared = std::make_shared<Handler>(std::move(handler));
-        const auto back = [executor, shared] { boost::asio::post(executor, std::move(*shared)); };
-        accepted = pool.try_post([&task, back] {
-          task();
-          back();
-        });
-        if (!accepted) back();
-      },
-      kAwait);
+  const auto initiate = [&](auto handler) {
+    using Handler = decltype(handler);
+    const auto executor = boost::asio::get_associated_executor(handler);
+    // std::function copies; the handler only moves.
+    auto shared = std::make_shared<Handler>(std::move(handler));
+    const auto back = [executor, shared] { boost::asio::post(executor, std::move(*shared)); };
+    accepted = pool.try_post([&task, back] {
+      task();
+      back();
+    });
+    if (!accepted) back();
+  };
+  co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>&, void()>(initiate, kAwait);
   co_return accepted;
 }
 
@@ -62,9 +63,9 @@ Task<bool> run_posted(base::WorkerPool& pool, F& task) {
 
 // Runs `work` on a thread of `pool`; the caller goes on with its result on its own I/O thread. Exceptions of `work`
 // come back too. Throws Overloaded if the pool has no room. There is no way to give up waiting: `work` may hold
-// references into the caller's frame.
+// references into the caller's frame. It is a named function that lives until the co_await is over.
 template <class F>
-Task<std::invoke_result_t<F&>> run_on(base::WorkerPool& pool, F work) {
+Task<std::invoke_result_t<F&>> run_on(base::WorkerPool& pool, F& work) {
   using T = std::invoke_result_t<F&>;
   std::exception_ptr failure;
   if constexpr (std::is_void_v<T>) {

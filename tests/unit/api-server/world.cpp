@@ -172,7 +172,7 @@ World::World(Limits given, http::HttpOptions options, World* first)
       [this](int status, std::string_view detail, std::string_view peer) {
         return api->refuse_request(status, detail, peer);
       },
-      *io, *volume_workers, metrics);
+      *io, volume_workers.get(), metrics);
 }
 
 World::~World() {

@@ -230,7 +230,7 @@ TEST(HttpServerAddressTest, RefusesWhatIsNoAddress) {
   base::WorkerPool pool("test", 1, 1);
   IoThreads io(1);
   for (const char* address : {"", "8080", "localhost:8080", "1.2.3.4:", "1.2.3.4:70000", "1.2.3.4:x", "1.2.3.4:-1"}) {
-    EXPECT_THROW(HttpServer("t", address, {}, {}, {}, io, pool, metrics), std::runtime_error) << address;
+    EXPECT_THROW(HttpServer("t", address, {}, {}, {}, io, &pool, metrics), std::runtime_error) << address;
   }
 }
 

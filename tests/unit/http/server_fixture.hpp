@@ -60,7 +60,7 @@ class HttpServerTest : public ::testing::Test {
             reply.body = "{\"detail\":\"" + std::string(detail) + "\"}";
             return reply;
           },
-          io_, pool_, metrics_);
+          io_, &pool_, metrics_);
       address_ = server_->address();
     }
     return address_;
@@ -85,11 +85,14 @@ class HttpServerTest : public ::testing::Test {
       }
       reply.body = body;
     } else if (path == "/thread") {
-      reply.body = co_await run_on(pool_, [] { return std::string("from a worker"); });
+      const auto work = [] { return std::string("from a worker"); };
+      reply.body = co_await run_on(pool_, work);
     } else if (path == "/throw") {
-      co_await run_on(pool_, []() -> void { throw std::runtime_error("secret"); });
+      const auto work = []() -> void { throw std::runtime_error("secret"); };
+      co_await run_on(pool_, work);
     } else if (path == "/wait") {
-      co_await run_on(pool_, [this] { seen_.wait([this] { return seen_.gate_open; }); });
+      const auto work = [this] { seen_.wait([this] { return seen_.gate_open; }); };
+      co_await run_on(pool_, work);
       reply.body = "waited";
     } else if (path == "/file") {
       FileBody file;

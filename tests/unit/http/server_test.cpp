@@ -15,6 +15,17 @@ using testing::post;
 using testing::RawClient;
 using testing::status_of;
 
+// A function without a name would be a temporary of the co_await, see task.hpp.
+template <class F>
+concept RunsOnAPool = requires(base::WorkerPool& pool, F&& work) {
+  run_on(pool, std::forward<F>(work));
+};
+struct Work {
+  void operator()() const {}
+};
+static_assert(RunsOnAPool<Work&> && RunsOnAPool<const Work&>);
+static_assert(!RunsOnAPool<Work>);
+
 TEST_F(HttpServerTest, AnswersAndKeepsTheConnection) {
   RawClient client(address());
   for (int i = 0; i < 3; ++i) {
