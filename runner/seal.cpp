@@ -1,17 +1,20 @@
 #include "runner/seal.hpp"
 
 #include <dirent.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
+#include <system_error>
 
 #include "artifacts/archive/archive_writer.hpp"
 #include "artifacts/archive/utf8.hpp"
-#include "artifacts/records/json_check.hpp"
 #include "artifacts/store/layout.hpp"
 #include "base/digest.hpp"
+#include "base/json_reader.hpp"
 
 namespace vbrain::runner {
 namespace {
@@ -191,6 +194,46 @@ Result<SealedOutput, std::string> seal_output(const Dir& work, const Dir& attemp
   }
 }
 
+namespace {
+
+// Copies a file while it is checked to be JSON, in constant memory: what is sealed is what was checked, and the
+// application's memory limit holds for the runner too.
+class CheckedCopy final : public base::IgnoreTokens {
+ public:
+  explicit CheckedCopy(int to) : to_(to) {}
+
+  // What is wrong with the file `from`, if anything.
+  std::optional<std::string> run(int from) try {
+    const auto read = base::read_json(from, *this,
+                                      {.limits = {.elements = base::JsonOptions::kNoLimit},
+                                       .strict_keys = false,
+                                       .lone_surrogates = true,
+                                       .text_limit = 0,
+                                       .copy_all = true});
+    if (read) return std::nullopt;
+    const base::JsonError& error = read.error();
+    if (error.kind == base::JsonError::Kind::kTooDeep) return "it is " + error.message;
+    struct stat status = {};
+    const bool at_end = fstat(from, &status) == 0 && error.offset >= static_cast<std::uint64_t>(status.st_size);
+    if (at_end) return error.offset == 0 ? "it is empty" : "it is not JSON: it ends early";
+    return "it is not JSON: " + error.message;
+  } catch (const std::system_error& error) {
+    throw artifacts::VolumeError(error.code().value(), "read a file of the application");
+  }
+  void bytes(std::string_view piece) override {
+    size_ += piece.size();
+    if (size_ > kResultLimit) throw Refused{"it is larger than 16 MiB"};
+    artifacts::write_all(to_, piece);
+  }
+  std::uint64_t size() const { return size_; }
+
+ private:
+  int to_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace
+
 Result<std::uint64_t, std::string> seal_result(const Dir& work, const Dir& attempt) {
   try {
     const auto file = work.open_file("result.json");
@@ -201,15 +244,9 @@ Result<std::uint64_t, std::string> seal_result(const Dir& work, const Dir& attem
       size = 4;
     } else {
       if (file->size > kResultLimit) return Unexpected<std::string>("it is larger than 16 MiB");
-      artifacts::JsonCheck check;
-      read_blocks(*file, [&](std::string_view bytes) {
-        const bool good = check.feed(bytes);
-        if (check.too_deep()) throw Refused{"it is nested deeper than 64"};
-        if (!good) throw Refused{"it is not JSON: wrong near byte " + std::to_string(size)};
-        artifacts::write_all(sealed.fd(), bytes);
-        size += bytes.size();
-      });
-      if (!check.finish()) return Unexpected<std::string>(size == 0 ? "it is empty" : "it is not JSON: it ends early");
+      CheckedCopy copy(sealed.fd());
+      if (auto problem = copy.run(file->fd.get())) return Unexpected<std::string>(std::move(*problem));
+      size = copy.size();
     }
     sealed.commit(artifacts::layout::kResult, false);
     return size;

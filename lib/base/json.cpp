@@ -10,11 +10,6 @@ namespace {
 
 using nlohmann::json;
 
-class IgnoreTokens final : public JsonHandler {
- public:
-  JsonNext token(const JsonToken&) override { return JsonNext::kContinue; }
-};
-
 // A whole number that fits 64 bits keeps every digit; any other becomes a double.
 json number(std::string_view text) {
   const auto whole = [text](auto value) -> json {

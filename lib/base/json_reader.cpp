@@ -23,13 +23,17 @@ class Stream {
   using Ch = char;
 
   Stream(std::string_view text, JsonHandler& handler, const JsonOptions& options)
-      : handler_(handler), text_limit_(options.text_limit), copying_(options.copy_all) {
+      : handler_(handler),
+        lone_surrogates_(options.lone_surrogates),
+        text_limit_(options.text_limit),
+        copying_(options.copy_all) {
     begin_ = at_ = text.data();
     end_ = begin_ + text.size();
     ended_ = true;
   }
   Stream(int fd, JsonHandler& handler, const JsonOptions& options)
       : handler_(handler),
+        lone_surrogates_(options.lone_surrogates),
         text_limit_(options.text_limit),
         copying_(options.copy_all),
         fd_(fd),
@@ -41,8 +45,16 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   // RapidJSON takes NUL for the end of the text; the caller looks at at_end() afterwards.
-  char Peek() { return at_ != end_ || refill() ? *at_ : '\0'; }
-  char Take() { return at_ != end_ || refill() ? *at_++ : '\0'; }
+  char Peek() {
+    if (at_ == end_ && !refill()) return '\0';
+    return escape_ == Escape::kCodePoint ? without_surrogate(*at_) : *at_;
+  }
+  char Take() {
+    if (at_ == end_ && !refill()) return '\0';
+    const char c = *at_++;
+    if (lone_surrogates_ && (c == '\\' || escape_ != Escape::kNone)) follow_escape(c);
+    return c;
+  }
   std::size_t Tell() const { return offset_ + static_cast<std::size_t>(at_ - begin_); }
 
   char* PutBegin() {
@@ -89,6 +101,21 @@ class Stream {
   }
 
  private:
+  // What RapidJSON takes next of an escape sequence. Followed only to hide surrogates from it.
+  enum class Escape { kNone, kLetter, kCodePoint };
+
+  // RapidJSON refuses a high surrogate that stands alone. It sees \u0xxx instead of \uDxxx.
+  static char without_surrogate(char first_digit) {
+    return first_digit == 'd' || first_digit == 'D' ? '0' : first_digit;
+  }
+  void follow_escape(char c) {
+    if (escape_ == Escape::kNone) {
+      escape_ = Escape::kLetter;
+    } else {
+      escape_ = escape_ == Escape::kLetter && c == 'u' ? Escape::kCodePoint : Escape::kNone;
+    }
+  }
+
   // These bytes stay in the buffer when the next ones are read, so that a number is always whole.
   static constexpr std::size_t kKept = kJsonNumberLimit + 1;
 
@@ -126,6 +153,9 @@ class Stream {
   const char* end_;
   std::uint64_t offset_ = 0;  // of begin_ in the input
   bool ended_ = false;        // nothing comes behind end_
+
+  bool lone_surrogates_;
+  Escape escape_ = Escape::kNone;
 
   std::size_t text_limit_;
   std::string text_;

@@ -28,6 +28,9 @@ struct JsonOptions {
   bool strict_keys = true;
   // Skips a byte order mark (U+FEFF) at the beginning. Otherwise it is a syntax error.
   bool skip_byte_order_mark = false;
+  // Takes an escaped surrogate without its other half, such as "\ud83d", which RFC 8259 allows and some programs write.
+  // It has no UTF-8 form, so text_limit must be 0.
+  bool lone_surrogates = false;
   // The handler gets at most so many bytes of a string or key; the token says how many there were. Must be kNoLimit
   // with strict_keys.
   std::size_t text_limit = kNoLimit;
@@ -73,6 +76,12 @@ class JsonHandler {
   // The input, unchanged, piece by piece, between kBeginCopy and kEndCopy. A member's value is copied by kBeginCopy at
   // its key and kEndCopy at the token that ends the value; then the colon and white space come first.
   virtual void bytes(std::string_view /*piece*/) {}
+};
+
+// For those who only want to know whether the text is right.
+class IgnoreTokens : public JsonHandler {
+ public:
+  JsonNext token(const JsonToken&) override { return JsonNext::kContinue; }
 };
 
 struct JsonError {

@@ -9,8 +9,8 @@
 #include <unordered_set>
 
 #include "artifacts/archive/archive_reader.hpp"
-#include "artifacts/records/json_check.hpp"
 #include "base/digest.hpp"
+#include "base/json_reader.hpp"
 
 namespace vbrain::artifacts {
 namespace {
@@ -209,14 +209,15 @@ Result<void, ArchiveError> check_csv(int fd) {
 }
 
 Result<void, ArchiveError> check_json(int fd) {
-  JsonCheck check(1'000);
-  bool good = true;
-  for_each_block(fd, [&](std::string_view bytes, std::uint64_t at) {
-    if (at == 0 && bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
-    good = check.feed(bytes);
-    return good;
-  });
-  if (!good || !check.finish()) return invalid("not a JSON file");
+  // Any size and any number of values; only the bytes of one block are in memory.
+  base::IgnoreTokens ignore;
+  const auto checked = base::read_json(fd, ignore,
+                                       {.limits = {.depth = 1'000, .elements = base::JsonOptions::kNoLimit},
+                                        .strict_keys = false,
+                                        .skip_byte_order_mark = true,
+                                        .lone_surrogates = true,
+                                        .text_limit = 0});
+  if (!checked) return invalid("not a JSON file");
   return {};
 }
 

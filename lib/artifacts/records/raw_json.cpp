@@ -1,88 +1,51 @@
 #include "artifacts/records/raw_json.hpp"
 
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <unordered_map>
 
 namespace vbrain::artifacts {
 namespace {
 
-using nlohmann::json;
+using base::JsonNext;
+using base::JsonToken;
 
-// Walks over text that check_json has accepted, so every step is known to succeed.
-class Scanner {
+class MemberSplitter final : public base::JsonHandler {
  public:
-  explicit Scanner(std::string_view text) : text_(text) {}
+  explicit MemberSplitter(std::string_view text) : text_(text) {}
 
-  void skip_space() {
-    while (at_ < text_.size() && (peek() == ' ' || peek() == '\t' || peek() == '\n' || peek() == '\r')) ++at_;
-  }
-  char peek() const { return text_[at_]; }
-  void next() { ++at_; }
-  std::string_view take_string() {
-    const std::size_t start = at_++;
-    while (peek() != '"') at_ += peek() == '\\' ? 2 : 1;
-    ++at_;
-    return text_.substr(start, at_ - start);
-  }
-  std::string_view take_value() {
-    const std::size_t start = at_;
-    if (peek() == '"') return take_string();
-    if (peek() == '{' || peek() == '[') {
-      take_nested();
-    } else {
-      while (std::string_view(",}] \t\n\r").find(peek()) == std::string_view::npos) ++at_;
+  JsonNext token(const JsonToken& token) override {
+    if (token.depth == 0) is_object_ = token.kind == JsonToken::Kind::kEndObject;
+    if (token.depth != 1) return JsonNext::kContinue;
+    if (token.kind == JsonToken::Kind::kKey) {
+      members_.emplace_back(token.text, std::string_view());
+    } else if (token.is_begin()) {
+      begin_ = token.begin;
+    } else if (!members_.empty()) {
+      const auto begin = token.is_end() ? begin_ : token.begin;
+      members_.back().second = text_.substr(begin, token.end - begin);
     }
-    return text_.substr(start, at_ - start);
+    return JsonNext::kContinue;
   }
+
+  bool is_object() const { return is_object_; }
+  RawMembers take() { return std::move(members_); }
 
  private:
-  void take_nested() {
-    std::size_t depth = 0;
-    do {
-      const char c = peek();
-      if (c == '"') {
-        take_string();
-        continue;
-      }
-      if (c == '{' || c == '[') ++depth;
-      if (c == '}' || c == ']') --depth;
-      ++at_;
-    } while (depth > 0);
-  }
-
   std::string_view text_;
-  std::size_t at_ = 0;
+  bool is_object_ = false;
+  std::uint64_t begin_ = 0;  // of the nested value
+  RawMembers members_;
 };
 
 }  // namespace
 
 Result<RawMembers, std::string> split_object(std::string_view text, const base::JsonLimits& limits) {
-  // nlohmann passes over a byte order mark. Written into another text, as the values and the whole are, it is an error
-  // there: who takes one from a client takes it off.
-  if (text.starts_with("\xEF\xBB\xBF")) return Unexpected<std::string>("syntax error at byte 1");
-  if (auto checked = base::check_json(text, limits); !checked) {
-    return Unexpected<std::string>(std::move(checked.error()));
+  MemberSplitter splitter(text);
+  if (auto read = base::read_json(text, splitter, {.limits = limits}); !read) {
+    return Unexpected<std::string>(std::move(read.error().message));
   }
-  Scanner scan(text);
-  scan.skip_space();
-  if (scan.peek() != '{') return Unexpected<std::string>("not a JSON object");
-  RawMembers members;
-  scan.next();
-  for (scan.skip_space(); scan.peek() != '}'; scan.skip_space()) {
-    if (scan.peek() == ',') {
-      scan.next();
-      scan.skip_space();
-    }
-    const std::string_view key = scan.take_string();
-    scan.skip_space();
-    scan.next();  // the colon
-    scan.skip_space();
-    const bool plain = key.find('\\') == std::string_view::npos;
-    members.emplace_back(plain ? std::string(key.substr(1, key.size() - 2)) : json::parse(key).get<std::string>(),
-                         scan.take_value());
-  }
-  return members;
+  if (!splitter.is_object()) return Unexpected<std::string>("not a JSON object");
+  return splitter.take();
 }
 
 std::string join_object(const RawMembers& members) {
@@ -100,7 +63,7 @@ std::string overlay_object(std::string_view below, std::string_view above) {
   auto result = split_object(below);
   const auto over = split_object(above);
   if (!result || !over) throw std::invalid_argument("not a JSON object");
-  result->reserve(result->size() + over->size());  // so that the names stay where the map looks for them
+  result->reserve(result->size() + over->size());  // the map below points to the names
   std::unordered_map<std::string_view, std::size_t> places;
   for (std::size_t i = 0; i < result->size(); ++i) places.emplace((*result)[i].first, i);
   for (const auto& [key, value] : *over) {

@@ -12,19 +12,21 @@
 
 namespace vbrain::artifacts {
 
-// A JSON object's members in their order, each value as the bytes it was written with. nlohmann turns
-// 12345678901234567890123 into a double and 1.10 into 1.1; what a user sends as params must arrive untouched.
+// A JSON object's members in their order. Each value is the bytes that it was written with: a tree would turn
+// 12345678901234567890123 into a double and 1.10 into 1.1, but the application must get the params as the user sent
+// them.
 using RawMembers = std::vector<std::pair<std::string, std::string_view>>;
 
-// Splits an object; the values point into `text`. The error is check_json's, or "not a JSON object". A byte order mark
-// is refused.
+// Splits an object; the values point into `text`. The error is that of base::read_json with strict keys, or "not a JSON
+// object". A byte order mark is a syntax error: whoever takes one from a client removes it first, since the values and
+// the whole are written into other texts, where it would be wrong.
 Result<RawMembers, std::string> split_object(std::string_view text, const base::JsonLimits& limits = {});
 
 // The inverse: `{"key":value,…}`. Values must be JSON.
 std::string join_object(const RawMembers& members);
 
-// `below` overlaid by `above`, key by key at the top level; keys of `below` keep their places. Both must be objects
-// (throws std::invalid_argument).
+// The members of both objects; where both have a key, the value is that of `above`. Keys of `below` come first, in
+// their order. Throws std::invalid_argument if one of the texts is not an object.
 std::string overlay_object(std::string_view below, std::string_view above);
 
 }  // namespace vbrain::artifacts

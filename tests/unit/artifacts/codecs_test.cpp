@@ -1,18 +1,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
 #include <vector>
 
+#include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/records/claim.hpp"
 #include "artifacts/records/job_file.hpp"
-#include "artifacts/records/json_check.hpp"
 #include "artifacts/records/manifest.hpp"
 #include "artifacts/records/outcome.hpp"
 #include "artifacts/records/raw_json.hpp"
+#include "base/io.hpp"
+#include "base/json_reader.hpp"
 #include "unit/artifacts/temp_dir.hpp"
+#include "unit/base/hostile_json.hpp"
 
 namespace vbrain::artifacts {
 namespace {
@@ -20,6 +24,12 @@ namespace {
 using ::testing::HasSubstr;
 using vbrain::testing::TempDir;
 using vbrain::testing::write_file;
+
+Fd in_memory(std::string_view bytes) {
+  Fd fd(memfd_create("json", MFD_CLOEXEC));
+  EXPECT_TRUE(base::write_full(fd.get(), bytes));
+  return fd;
+}
 
 const base::TimePoint kTime = *base::parse_rfc3339("2026-01-02T03:04:05.678Z");
 
@@ -344,17 +354,33 @@ TEST(JsonCheck, AgreesWithTheParser) {
       {"\xEF\xBB\xBF{}", false},
   };
   for (const auto& [text, want] : cases) {
-    JsonCheck whole;
-    EXPECT_EQ(whole.feed(text) && whole.finish(), want) << text;
-    JsonCheck bytewise;
-    bool good = true;
-    for (const char c : text) good = good && bytewise.feed({&c, 1});
-    EXPECT_EQ(good && bytewise.finish(), want) << text;
+    const Fd fd = in_memory(text);
+    for (const std::size_t block : {1U, 4096U}) {
+      base::IgnoreTokens ignore;
+      EXPECT_EQ(base::read_json(fd.get(), ignore, {.block = block}).has_value(), want) << text;
+    }
   }
-  JsonCheck deep(64);
-  EXPECT_FALSE(deep.feed(std::string(65, '[')));
-  JsonCheck huge_number;
-  EXPECT_FALSE(huge_number.feed(std::string(1'000'000, '1')) && huge_number.finish());
+}
+
+TEST(JsonCheck, HoldsForEveryReaderOfTheVolume) {
+  for (const auto& row : vbrain::testing::hostile_json()) {
+    EXPECT_EQ(check_json(in_memory(row.text).get()).has_value(), row.lenient) << row.name;
+    EXPECT_EQ(check_json(in_memory("\xEF\xBB\xBF" + row.text).get()).has_value(), row.lenient) << row.name;
+    EXPECT_FALSE(split_object(row.text)) << row.name;
+    // The same value as a member: one level deeper.
+    const std::string object = "{\"params\":" + row.text + "}";
+    const bool deepest = row.name.starts_with("depth");
+    if (!deepest && row.name != "more than a million values") {
+      EXPECT_EQ(split_object(object).has_value(), row.strict) << row.name;
+    }
+    if (row.strict) {
+      EXPECT_EQ(split_object(object)->front().second, row.text) << row.name;
+    }
+    EXPECT_FALSE(decode_job_file(row.text)) << row.name;
+    EXPECT_FALSE(decode_repository_file(row.text)) << row.name;
+    EXPECT_FALSE(decode_manifest(row.text)) << row.name;
+    EXPECT_FALSE(decode_outcome(row.text)) << row.name;
+  }
 }
 
 }  // namespace

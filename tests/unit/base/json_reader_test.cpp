@@ -10,6 +10,7 @@
 
 #include "base/fd.hpp"
 #include "base/io.hpp"
+#include "unit/base/hostile_json.hpp"
 
 namespace vbrain::base {
 namespace {
@@ -193,6 +194,24 @@ TEST(JsonReader, SaysWhatIsWrongAndWhere) {
     ASSERT_FALSE(result) << c.text;
     EXPECT_EQ(result.error().kind, c.kind) << c.text;
     EXPECT_EQ(result.error().offset, c.offset) << c.text;
+  }
+}
+
+TEST(JsonReader, PiecesChangeNoVerdict) {
+  for (const auto& row : vbrain::testing::hostile_json()) {
+    const Fd whole = file(row.text);
+    for (const std::size_t block : {std::size_t{1}, std::size_t{3}, std::size_t{64} << 10}) {
+      if (block < 4 && row.text.size() > 100'000) continue;  // a system call for each byte takes seconds
+      IgnoreTokens ignore;
+      EXPECT_EQ(read_json(whole.get(), ignore, {.block = block}).has_value(), row.strict) << row.name << ", " << block;
+      const JsonOptions lenient{.limits = {.depth = 1'000, .elements = JsonOptions::kNoLimit},
+                                .strict_keys = false,
+                                .lone_surrogates = true,
+                                .text_limit = 0,
+                                .block = block};
+      EXPECT_EQ(read_json(whole.get(), ignore, lenient).has_value(), row.lenient) << row.name << ", " << block;
+      EXPECT_EQ(read_json(row.text, ignore, lenient).has_value(), row.lenient) << row.name;
+    }
   }
 }
 

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "unit/base/hostile_json.hpp"
+
 namespace vbrain::base {
 namespace {
 
@@ -52,6 +54,36 @@ TEST(Json, RefusesHostileText) {
     const auto value = parse_json(c.text);
     ASSERT_FALSE(value) << c.text.substr(0, 40);
     EXPECT_NE(value.error().find(c.want_error), std::string::npos) << value.error();
+  }
+}
+
+TEST(Json, CheckAndParserTakeTheSameTexts) {
+  for (const auto& row : vbrain::testing::hostile_json()) {
+    const auto checked = check_json(row.text);
+    const auto parsed = parse_json(row.text);
+    EXPECT_EQ(checked.has_value(), row.strict) << row.name;
+    EXPECT_EQ(parsed.has_value(), row.strict) << row.name;
+    if (!checked && !parsed) {
+      EXPECT_EQ(checked.error(), parsed.error()) << row.name;
+    }
+    if (parsed) {
+      EXPECT_EQ(*parsed, json::parse(row.text)) << row.name;
+    }
+  }
+}
+
+TEST(Json, SkipsAByteOrderMark) {
+  EXPECT_TRUE(check_json("\xEF\xBB\xBF{}"));
+  EXPECT_EQ(*parse_json("\xEF\xBB\xBF[1]"), json::parse("[1]"));
+}
+
+TEST(Json, KeepsWholeNumbersOf64Bits) {
+  for (const std::string text : {"0", "-0", "9223372036854775808", "18446744073709551615", "-9223372036854775808",
+                                 "18446744073709551616", "-9223372036854775809", "1.0", "1e2", "-0.0"}) {
+    const auto value = parse_json(text);
+    ASSERT_TRUE(value) << text;
+    EXPECT_EQ(value->type(), json::parse(text).type()) << text;
+    EXPECT_EQ(*value, json::parse(text)) << text;
   }
 }
 

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "unit/base/hostile_json.hpp"
+
 namespace vbrain::kube {
 namespace {
 
@@ -88,6 +90,37 @@ TEST(JsonCut, DropsManagedFieldsOfTheMetadataOnly) {
     const std::string_view cut = without_managed_fields(c.object, scratch);
     EXPECT_EQ(cut, c.want) << c.name;
     EXPECT_TRUE(nlohmann::json::accept(cut)) << c.name;
+  }
+}
+
+// Whatever comes, it is an error or the bytes that were sent.
+TEST(JsonCut, TakesHostileTextForWhatItIs) {
+  for (const auto& row : vbrain::testing::hostile_json()) {
+    std::vector<std::string> items;
+    const auto take = [&](std::string_view item) { items.emplace_back(item); };
+    const auto list = for_each_item(R"({"metadata":{"resourceVersion":"7"},"items":[)" + row.text + "]}", take);
+    const bool blank = row.text.find_first_not_of(" \n\t\r") == std::string::npos;
+    const bool no_grammar = !row.lenient && !blank && row.name != "depth 1,001";
+    if (no_grammar) {
+      EXPECT_FALSE(list) << row.name;
+    }
+    if (row.strict) {
+      EXPECT_TRUE(list && items == std::vector{row.text}) << row.name;
+    }
+    EXPECT_FALSE(for_each_item(row.text, take)) << row.name;
+    EXPECT_FALSE(cut_event(row.text)) << row.name;
+    const std::string line = R"({"type":"ADDED","object":{"x":)" + row.text + "}}";
+    const auto event = cut_event(line);
+    if (row.strict) {
+      EXPECT_TRUE(event) << row.name;
+    }
+    if (event) {
+      EXPECT_TRUE(event->object == "{\"x\":" + row.text + "}") << row.name;
+    }
+    std::string scratch;
+    const std::string object = "{\"metadata\":{\"managedFields\":" + row.text + "}}";
+    const auto rest = without_managed_fields(object, scratch);
+    EXPECT_TRUE(rest == (event ? std::string_view("{\"metadata\":{}}") : std::string_view(object))) << row.name;
   }
 }
 
