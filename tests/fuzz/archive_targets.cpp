@@ -68,7 +68,7 @@ void run_uploads(std::string_view input) {
   static_cast<void>(artifacts::check_json(fd.get()));
 }
 
-// One name a line.
+// One name per line.
 void run_names(std::string_view input) {
   artifacts::NameTree tree;
   while (!input.empty()) {

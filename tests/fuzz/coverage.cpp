@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <cstring>
 
-// Nothing here may call a function that is compiled into branches that are counted: plain arrays.
-//
-// As AFL counts: a branch is a pair of places, its counter one of 2^16, its times one of eight magnitudes.
+// Code in this file must not call a function that is compiled with branch counting, so it uses plain arrays.
+// Counts like AFL: a branch is a pair of code addresses. Its counter is one of 2^16, and its number of runs is one of
+// eight orders of magnitude.
 namespace {
 
 constexpr std::size_t kCounters = 1 << 16;
@@ -16,12 +16,12 @@ std::uintptr_t before = 0;
 }  // namespace
 
 extern "C" {
-extern const char __executable_start;  // of the linker
+extern const char __executable_start;  // from the linker
 
-// The compiler calls it at every branch.
+// The compiler inserts a call at every branch.
 __attribute__((no_sanitize_coverage, no_sanitize("address", "undefined"))) void __sanitizer_cov_trace_pc();
 void __sanitizer_cov_trace_pc() {
-  // Counted from the program's start, so that a run is the same wherever the program was loaded.
+  // Relative to the program's start, so that the result does not depend on the load address.
   const auto place = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)) -
                      reinterpret_cast<std::uintptr_t>(&__executable_start);
   std::uint8_t& counter = counters[(place ^ before) % kCounters];

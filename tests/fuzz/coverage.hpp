@@ -2,13 +2,13 @@
 
 namespace vbrain::fuzz {
 
-// Which branches the code under test takes, if it was compiled with -fsanitize-coverage=trace-pc (the preset `fuzz`).
-// For one thread.
+// Records the branches that the code under test takes, if it is compiled with -fsanitize-coverage=trace-pc (the preset
+// `fuzz`). Single-threaded.
 void clear_coverage();
-// True if the run since clear_coverage() took a branch, or took one in an order of magnitude of times, that no run
-// before did. Without the compiler's help always false.
+// True if the run since clear_coverage() took a new branch, or took a branch a new order of magnitude of times. Always
+// false without that compiler option.
 bool saw_something_new();
-// Branches seen so far, since forget_coverage().
+// Number of branches seen since forget_coverage().
 unsigned branches_seen();
 void forget_coverage();
 

@@ -7,19 +7,19 @@
 
 namespace vbrain::fuzz {
 
-// One parser and what it starts from. `run` gets any bytes; it must return, throw nothing, and hold its promises, which
-// require() checks.
+// One parser and its first inputs. `run` gets any bytes. It must return and throw nothing; require() checks its
+// results.
 struct Target {
   const char* name;
   void (*run)(std::string_view input);
-  std::vector<std::string> seeds;  // what the parser takes, or nearly
-  std::vector<std::string> words;  // what mutations put in
+  std::vector<std::string> seeds;  // inputs that the parser accepts or nearly accepts
+  std::vector<std::string> words;  // tokens that mutations insert
 };
 
-// Ends the program with the sentence, and the input in a file, if the promise was not held.
+// If `promise` is false, writes the input to a file and ends the program with the sentence.
 void require(bool held, const char* promise);
 
-// By subject, one file each.
+// The targets by subject, one file each.
 std::vector<Target> archive_targets();
 std::vector<Target> http_targets();
 std::vector<Target> json_targets();

@@ -28,7 +28,7 @@ struct Body {
   bool done = false;
 };
 
-// As a connection reads a body: what has come goes to the parser, what it can't use yet waits.
+// Like a connection: new bytes go to the parser, and the bytes it can't use yet stay in the buffer.
 Body read_body(http::RequestParser& parser, std::string_view input, std::size_t piece) {
   Body body;
   std::string have;
@@ -51,7 +51,7 @@ Body read_body(http::RequestParser& parser, std::string_view input, std::size_t 
   return body;
 }
 
-// A head, and what follows it as the body. What the check lets pass, the parser must read the same way.
+// A head, followed by its body. If the check accepts the head, the parser must read the same values.
 void run_http(std::string_view input) {
   const auto end = input.find("\r\n\r\n");
   const std::string_view head = input.substr(0, end == input.npos ? end : end + 4);
@@ -115,7 +115,7 @@ void run_multipart(std::string_view input) {
   }
 }
 
-// What stands in single headers, paths and queries.
+// Values of single headers, paths and queries.
 void run_values(std::string_view input) {
   if (const auto value = api::parse_parameterized(input)) static_cast<void>(api::boundary_of(*value));
   static_cast<void>(api::query_parameter(input, "from_date"));
@@ -142,7 +142,7 @@ void run_dates(std::string_view input) {
   }
   if (const auto time = base::parse_rfc3339(input)) {
     const auto again = base::parse_rfc3339(base::format_rfc3339(*time));
-    // Years beyond four digits can't be written.
+    // Years with more than four digits can't be formatted.
     const bool four_digits = *time >= base::TimePoint(std::chrono::sys_days(std::chrono::year(0) / 1 / 1)) &&
                              *time < base::TimePoint(std::chrono::sys_days(std::chrono::year(10'000) / 1 / 1));
     require(!four_digits || again == time, "a time is written as it was read");

@@ -97,7 +97,7 @@ void run_raw_json(std::string_view input) {
   require(json::parse(artifacts::overlay_object(input, joined)) == tree, "overlaid by itself it is the same");
 }
 
-// Files of the volume, which a pod or a broken disk may have written.
+// Files of the volume, written by a pod or damaged by a faulty disk.
 void run_files(std::string_view input) {
   if (const auto job = artifacts::decode_job_file(input)) {
     const std::string text = artifacts::encode(*job);

@@ -28,7 +28,7 @@ void decode(const json& object) {
   }
 }
 
-// Custom resources, which anybody with kubectl can write, and pods.
+// Custom resources, which every kubectl user with the right can write, and pods.
 void run_resources(std::string_view input) {
   const json object = json::parse(input, nullptr, false);
   if (object.is_discarded()) return;

@@ -2,8 +2,8 @@
 // fuzz --replay FILE target                                one input
 // fuzz --list
 //
-// Gives mutated inputs to every parser that reads what strangers wrote. An input that crashes it, breaks a promise or
-// takes longer than ten seconds is written to the working folder as crash-<target>, and the program ends.
+// Runs every parser of untrusted input with mutated inputs. An input that crashes the parser, fails a check or takes
+// longer than ten seconds is written to the working folder as crash-<target>, and the program ends.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -27,7 +27,7 @@
 #include "fuzz/mutate.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
-// An input of 32 KiB has no business with half a gigabyte.
+// An input of 32 KiB must not need more than half a gigabyte.
 extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() {
   return "handle_abort=1:max_allocation_size_mb=512:detect_leaks=0";
@@ -37,7 +37,7 @@ extern "C" const char* __asan_default_options() {
 namespace vbrain::fuzz {
 namespace {
 
-constexpr unsigned kPatience = 10;  // seconds
+constexpr unsigned kPatience = 10;  // seconds per input
 
 std::string_view current_input;
 std::string crash_file;
@@ -68,7 +68,7 @@ void watch_for_death() {
 #endif
 }
 
-// A copy of exactly its size, so that the sanitizer sees a read beyond.
+// A copy of exact size, so that the sanitizer detects a read beyond the end.
 void run(const Target& target, std::string_view input) {
   const std::unique_ptr<char[]> copy(new char[input.size()]);
   std::memcpy(copy.get(), input.data(), input.size());
@@ -101,7 +101,7 @@ void fuzz(const Target& target, const Budget& budget) {
       Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(budget.seconds));
   std::uint64_t runs = 0;
   for (; budget.runs ? runs < *budget.runs : Clock::now() < end; ++runs) {
-    // What was found last leads on more often than what came first.
+    // The newest inputs are chosen more often than old ones.
     const std::size_t newest = mutator.pick(2) * (corpus.size() - (corpus.size() + 3) / 4);
     const std::string& from = corpus[newest + mutator.pick(corpus.size() - newest)];
     const std::string& other = corpus[mutator.pick(corpus.size())];
@@ -144,7 +144,7 @@ int main_of(const std::vector<std::string>& arguments) {
       names.push_back(argument);
     }
   }
-  // What the parsers say of such inputs is not for reading.
+  // Log lines about such inputs are not useful.
   base::set_log_level(base::LogLevel::kError);
   watch_for_death();
   std::size_t found = 0;

@@ -61,7 +61,7 @@ void Mutator::put_number(std::string& input) {
   const std::size_t at = pick(input.size() - width + 1);
   std::uint64_t value = kNumbers.at(pick(kNumbers.size()));
   if (pick(2) == 0) {
-    // Near what is there.
+    // A number close to the existing one.
     value = 0;
     for (std::size_t i = width; i-- > 0;) value = (value << 8) | static_cast<unsigned char>(input[at + i]);
     value += pick(33) - 16;

@@ -8,8 +8,8 @@
 
 namespace vbrain::fuzz {
 
-// Changes inputs at random: bits, bytes, numbers of the sizes that formats have, pieces moved, doubled, taken from
-// another input or from the words. The same seed makes the same changes.
+// Changes inputs at random: bits, bytes, integers of common sizes; pieces are moved, doubled, or taken from another
+// input or from the words. The same seed makes the same changes.
 class Mutator {
  public:
   static constexpr std::size_t kMaxInput = 32 * 1024;

@@ -50,7 +50,7 @@ TEST(Access, AWrongTokenIsUnauthorized) {
   EXPECT_EQ(read.error().code, ErrorCode::kUnauthorized);
 }
 
-// A ServiceAccount whose tokens can be withdrawn one by one: each is bound to a Secret.
+// A ServiceAccount with tokens that can be revoked separately: each token is bound to its own Secret.
 class Account {
  public:
   explicit Account(Connection& admin) : admin_(admin) {
@@ -111,13 +111,13 @@ TEST(Access, AReplacedTokenIsTakenUpWithoutAFailedCall) {
   Connection rotating(config);
   Connection stale(fixed);
   const auto deadline = std::chrono::steady_clock::now() + 60s;
-  // The API server learns of the new binding a moment after it was made.
+  // The API server sees the new RoleBinding a moment after its creation.
   while (!stale.client().get<ConfigMap>(admin.ns(), "a")) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
   ASSERT_TRUE(rotating.client().get<ConfigMap>(admin.ns(), "a"));
 
   write(second);
   account.withdraw("first");
-  // The API server remembers a good token for some seconds.
+  // The API server caches a valid token for some seconds.
   while (stale.client().get<ConfigMap>(admin.ns(), "a")) {
     const auto read = rotating.client().get<ConfigMap>(admin.ns(), "a");
     ASSERT_TRUE(read) << read.error().message;
@@ -132,7 +132,7 @@ TEST(Access, CallsGoOnAfterTheApiServerWasRestarted) {
   auto& plane = ControlPlane::shared();
   Connection connection;
   ASSERT_TRUE(connection.client().create<ConfigMap>(connection.ns(), config_map("a", "1")));
-  // Both leave dropped connections in the pool.
+  // Both leave broken connections in the pool.
   for (const bool kill : {true, false}) {
     kill ? plane.kill_apiserver() : plane.stop_apiserver();
     const auto away = connection.client().get<ConfigMap>(connection.ns(), "a");

@@ -27,8 +27,8 @@ struct ConfigMap {
   }
 };
 
-// The world as an informer's handlers were told it. Fails the test when a change does not follow from the one before:
-// something came twice or was left out between.
+// The objects as an informer's handlers reported them. The test fails if a change does not follow from the one before,
+// that is, if an event was repeated or lost.
 class Mirror {
  public:
   using Versions = std::map<std::string, std::string>;
@@ -52,7 +52,7 @@ class Mirror {
     changed_.notify_all();
   }
 
-  // True as soon as the mirror shows `want`; false if it does not within the time.
+  // True as soon as the mirror equals `want`; false if it does not within the time.
   bool becomes(const Versions& want, std::chrono::seconds time = std::chrono::seconds(60)) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, time, [&] { return versions_ == want; });

@@ -90,8 +90,8 @@ ControlPlane::~ControlPlane() {
   waitpid(guard_, nullptr, 0);
 }
 
-// Ends the control plane when this process is gone: only then does the pipe end. Signals sent to the whole process
-// group (Ctrl-C) must not end the guard first.
+// Ends the control plane when this process has ended: then the pipe closes. A signal to the whole process group
+// (Ctrl-C) must not end this guard first.
 void ControlPlane::start_guard() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2 failed");

@@ -14,12 +14,11 @@
 
 namespace vbrain::testing {
 
-// A real etcd and kube-apiserver in a folder of their own, below $VBRAIN_TEST_STATE, started by the script
-// $VBRAIN_CONTROL_PLANE. They end with this process, however it ends: a child process waits for that. Throws
-// std::runtime_error when something cannot be had.
+// A real etcd and kube-apiserver with a folder below $VBRAIN_TEST_STATE, started by the script $VBRAIN_CONTROL_PLANE. A
+// child process ends them when this process has ended for any reason. Throws std::runtime_error if the start fails.
 class ControlPlane {
  public:
-  // The one that all tests of the program share; started at the first call.
+  // The instance that all tests of the program share; the first call starts it.
   static ControlPlane& shared();
 
   ControlPlane();
@@ -27,7 +26,7 @@ class ControlPlane {
   ControlPlane(const ControlPlane&) = delete;
   ControlPlane& operator=(const ControlPlane&) = delete;
 
-  // As cluster administrator.
+  // With the rights of a cluster administrator.
   kube::Config config() const;
   std::filesystem::path kubeconfig() const { return state_ / "admin.kubeconfig"; }
   std::filesystem::path folder() const { return state_; }
@@ -35,10 +34,10 @@ class ControlPlane {
   void stop_apiserver() const { script("stop-apiserver"); }
   void kill_apiserver() const { script("kill-apiserver"); }
   void start_apiserver() const { script("start-apiserver"); }
-  // Everything in etcd up to now loses its history.
+  // Compacts etcd's history up to now.
   void compact(const std::string& revision) const;
 
-  // Creates what $VBRAIN_CRDS/<name>.yaml defines and waits until it is served. Again: nothing to do.
+  // Creates the definitions of $VBRAIN_CRDS/<name>.yaml and waits until they are served. Does nothing if they exist.
   void install_definition(kube::ApiClient& client, const std::string& name) const;
 
  private:
@@ -51,7 +50,7 @@ class ControlPlane {
   pid_t guard_ = -1;
 };
 
-// A Transport and ApiClient of the shared control plane, and a namespace of the test's own.
+// A Transport and an ApiClient of the shared control plane, and a namespace of this test.
 class Connection {
  public:
   Connection();
@@ -59,7 +58,7 @@ class Connection {
 
   kube::Transport& transport() { return *transport_; }
   kube::ApiClient& client() { return *client_; }
-  // Made at the first call; unique.
+  // Created at the first call; unique.
   const std::string& ns();
 
  private:
@@ -68,7 +67,7 @@ class Connection {
   std::string namespace_;
 };
 
-// Runs a program to its end; its exit code, or 128 + signal.
+// Runs a program to its end. Returns its exit code, or 128 + signal.
 int run_program(const std::vector<std::string>& command);
 pid_t start_program(const std::vector<std::string>& command);
 int wait_for_program(pid_t pid);

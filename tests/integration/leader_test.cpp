@@ -28,7 +28,7 @@ kube::LeaseConfig lease_config(const std::string& ns, const std::string& identit
           .retry_period = 200ms};
 }
 
-// A candidate on a thread of its own, with its own connections.
+// A candidate with its own thread and connections.
 class Candidate {
  public:
   Candidate(const std::string& ns, const std::string& identity)

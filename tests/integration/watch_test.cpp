@@ -60,14 +60,14 @@ TEST(Watch, AnInformerWithASelectorSeesOnlyItsObjects) {
   informer.start();
   ASSERT_TRUE(mirror.has_seen("mine"));
   EXPECT_EQ(informer.store().size(), 1u);
-  // An object that no longer matches is gone for this informer.
+  // For this informer, an object that no longer matches the selector is deleted.
   ASSERT_TRUE(client.patch<ConfigMap>(connection.ns(), "mine", kube::PatchKind::kMerge,
                                       {{"metadata", {{"labels", {{"vbrain.visagio.com/job", "b"}}}}}}));
   EXPECT_TRUE(mirror.becomes({}));
 }
 
-// Somebody who goes on writing while the API server comes and goes. Names are never used twice, so that a create that
-// was sent twice shows.
+// A writer that continues while the API server stops and starts. Names are never reused, so that a create that was sent
+// twice is detected.
 class Writer {
  public:
   explicit Writer(const std::string& ns) : ns_(ns) {}
@@ -118,7 +118,7 @@ TEST(Watch, NothingIsLostAndNothingComesTwiceWhenTheApiServerIsRestarted) {
   ASSERT_TRUE(mirror.has_seen("w-20"));
   for (int round = 0; round < 2; ++round) {
     plane.kill_apiserver();
-    // What is written before the informer has a watch again is found by its next list.
+    // The informer's next list finds what was written before it has a watch again.
     plane.start_apiserver();
     const int before = writer.written();
     const auto deadline = std::chrono::steady_clock::now() + 60s;
@@ -184,7 +184,7 @@ TEST(Watch, AContinueTokenFromBeforeACompactionIsGone) {
   const auto last = client.create<ConfigMap>(connection.ns(), config_map("later", "1"));
   ASSERT_TRUE(last);
   plane.compact(last->meta.resource_version);
-  plane.kill_apiserver();  // it could answer from its memory
+  plane.kill_apiserver();  // otherwise it could answer from its watch cache
   plane.start_apiserver();
   const auto next =
       client.list(ConfigMap::kType, connection.ns(), {.limit = 1, .continue_token = (*page)["metadata"]["continue"]});

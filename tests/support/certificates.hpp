@@ -14,7 +14,7 @@ namespace vbrain::testing {
 
 struct CertificateOptions {
   std::string common_name;
-  std::string alternative_names = {};  // as OpenSSL writes them: "IP:127.0.0.1,DNS:localhost"
+  std::string alternative_names = {};  // in OpenSSL's format: "IP:127.0.0.1,DNS:localhost"
   bool authority = false;
 };
 
@@ -53,7 +53,7 @@ inline void add_extension(X509* certificate, X509* issuer, int nid, const std::s
 
 }  // namespace internal
 
-// A certificate on an elliptic curve, valid for a day, signed by `issuer` or by itself.
+// A certificate with an elliptic-curve key, valid for a day, signed by `issuer` or self-signed.
 inline CertificateAndKey make_certificate(const CertificateOptions& options,
                                           const CertificateAndKey* issuer = nullptr) {
   using namespace internal;

@@ -17,13 +17,13 @@
 
 namespace vbrain::testing {
 
-// The part of an API server that clients rely on, in memory and as a Transport: names, UIDs, resourceVersions with
-// their preconditions, status subresource, merge and JSON patches, finalizers, pages, watches with history, compaction.
-// No schemas, no admission. Thread-safe.
+// The parts of an API server that clients depend on, in memory and as a Transport: names, UIDs, resourceVersions with
+// their preconditions, the status subresource, merge and JSON patches, finalizers, pages, watches with history,
+// compaction. No schemas and no admission. Thread-safe.
 class FakeApiServer final : public kube::Transport {
  public:
   using json = nlohmann::json;
-  // Sees every request before it is handled; an error is the answer. Called without a lock.
+  // Gets every request before it is handled; an error that it returns is the answer. Called without a lock.
   using Before = std::function<std::optional<kube::Error>(const kube::Request&)>;
 
   void set_before(Before before) {
@@ -53,7 +53,7 @@ class FakeApiServer final : public kube::Transport {
     while (true) {
       const auto pending = [&] { return generation != watch_generation_ || next_entry(target.path, seen) != nullptr; };
       if (!changed_.wait(lock, stop, pending)) return close_watch(tl::unexpected(kube::cancelled_error()));
-      // First: what an ended watch has not delivered may be gone from the history.
+      // Before the history is used: events that an ended watch has not delivered may be compacted.
       if (generation != watch_generation_) return close_watch(watch_end_);
       const Entry entry = *next_entry(target.path, seen);
       seen = entry.version;
@@ -76,8 +76,8 @@ class FakeApiServer final : public kube::Transport {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return open_watches_ > 0; });
   }
-  // History up to now is forgotten and all watches end: whoever had not seen all of it, and lists half read, are
-  // answered 410.
+  // Drops the history up to now and ends all watches. A client that has not seen all of it, or continues a paged list,
+  // gets 410.
   void compact() {
     const std::lock_guard lock(mutex_);
     compacted_ = version_;
@@ -88,7 +88,7 @@ class FakeApiServer final : public kube::Transport {
     changed_.notify_all();
   }
 
-  // etcd from a snapshot: what was done since is forgotten, versions included, and all watches end.
+  // Restores etcd from a snapshot: all later changes are lost, including resourceVersions, and all watches end.
   struct Backup {
     std::map<std::string, json> objects;
     std::int64_t version;
@@ -124,7 +124,7 @@ class FakeApiServer final : public kube::Transport {
     const auto found = objects_.find(path);
     return found == objects_.end() ? json() : found->second;
   }
-  // Writes an object as if another client did; creates or replaces.
+  // Creates or replaces an object, like another client.
   void put(const std::string& collection, json object) {
     const std::lock_guard lock(mutex_);
     const std::string path = collection + "/" + object["metadata"]["name"].get<std::string>();
@@ -197,8 +197,8 @@ class FakeApiServer final : public kube::Transport {
     return parts;
   }
 
-  // "/api/v1/namespaces/ns/pods" has 5 parts, "/apis/g/v/namespaces/ns/kind" 6; one more is an object, two more a
-  // subresource.
+  // "/api/v1/namespaces/ns/pods" has 5 parts, "/apis/g/v/namespaces/ns/kind" 6. One more part is an object, two more
+  // are a subresource.
   static std::size_t collection_parts(const std::string& path) { return path.starts_with("/apis/") ? 6 : 5; }
   static std::string first_parts(const std::string& path, std::size_t count) {
     std::size_t at = 0;
@@ -295,7 +295,7 @@ class FakeApiServer final : public kube::Transport {
     return true;
   }
 
-  // All pages are of the moment of the first one; its objects are kept until compaction.
+  // All pages show the state of the first page's time; its objects are kept until compaction.
   Answer list(const std::string& collection, const Target& target) {
     const auto query = [&](const char* key) { return target.query.contains(key) ? target.query.at(key) : ""; };
     const std::string limit = query("limit");

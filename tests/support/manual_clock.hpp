@@ -7,7 +7,7 @@
 
 namespace vbrain::testing {
 
-// A clock that stands until it is told otherwise. Thread-safe.
+// A clock that changes only when the test sets it. Thread-safe.
 class ManualClock final : public base::Clock {
  public:
   base::TimePoint now() const override { return base::TimePoint(since_epoch()); }

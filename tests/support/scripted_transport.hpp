@@ -13,13 +13,13 @@
 
 namespace vbrain::testing {
 
-// A Transport that answers from a script, one step per request. For tests of what exactly is sent and of answers that
-// no healthy server gives. For one thread.
+// A Transport that answers from a script, one step per request. It is for tests of the exact requests, and of answers
+// that no healthy server gives. Single-threaded.
 class ScriptedTransport final : public kube::Transport {
  public:
   struct Step {
     bool is_stream = false;
-    std::vector<std::string> chunks;  // of a stream; the first is the body of a call
+    std::vector<std::string> chunks;  // of a stream; the first one is the body of a call
     kube::KubeResult<void> end;
   };
 
@@ -29,7 +29,7 @@ class ScriptedTransport final : public kube::Transport {
     steps_.push_back({true, std::move(chunks), std::move(end)});
   }
 
-  // Stopped when a request comes for which there is no step, or not one of its kind.
+  // Fails when a request comes without a step, or with a step of the other kind.
   std::stop_token over() const { return over_.get_token(); }
   const std::vector<kube::Request>& requests() const { return requests_; }
 

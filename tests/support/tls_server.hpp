@@ -21,7 +21,7 @@
 
 namespace vbrain::testing {
 
-// One TLS connection of a TlsServer, blocking.
+// One TLS connection of a TlsServer, with blocking I/O.
 class TlsConnection {
  public:
   TlsConnection(SSL_CTX* context, int socket) : socket_(socket), ssl_(SSL_new(context)) {
@@ -38,7 +38,7 @@ class TlsConnection {
 
   bool accept() { return SSL_accept(ssl_) == 1; }
 
-  // The head and body of the next request; "" when the client has closed the connection.
+  // The head and body of the next request; "" if the client has closed the connection.
   std::string read_request() {
     std::size_t wanted = std::string::npos;
     while (true) {
@@ -55,7 +55,7 @@ class TlsConnection {
       buffer_.append(bytes, static_cast<std::size_t>(count));
     }
   }
-  // False when the client has gone.
+  // False if the client has closed the connection.
   bool write(const std::string& bytes) {
     return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) == static_cast<int>(bytes.size());
   }
@@ -88,8 +88,8 @@ class TlsConnection {
   std::string buffer_;
 };
 
-// A TLS server on a free port of 127.0.0.1 that treats connections as the test says: `serve` gets each connection and
-// its number from 0, on a thread of its own. For what no healthy API server does.
+// A TLS server on a free port of 127.0.0.1 with behaviour from the test: `serve` gets each connection and its number
+// (from 0) on a separate thread. It is for behaviour that no healthy API server has.
 class TlsServer {
  public:
   using Serve = std::function<void(TlsConnection&, int number)>;
@@ -111,7 +111,7 @@ class TlsServer {
     shutdown(listener_, SHUT_RDWR);
     acceptor_.join();
     {
-      // Whoever still reads or writes is woken.
+      // Wakes threads that still read or write.
       const std::lock_guard lock(mutex_);
       for (const int socket : sockets_) shutdown(socket, SHUT_RDWR);
     }

@@ -1,4 +1,4 @@
-// The line against a model that looks at every job for every decision.
+// Compares AdmissionLine with a simple model that checks all jobs for every decision.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -39,7 +39,7 @@ class Model {
            (!limits.client || std::cmp_less(used(same_client), *limits.client));
   }
 
-  // The first that may go, again and again.
+  // Repeatedly admits the first job that may start.
   std::vector<std::string> admit() {
     std::vector<std::string> admitted;
     while (true) {
@@ -53,7 +53,7 @@ class Model {
       admitted.push_back(first->job.meta.name);
     }
   }
-  // A place is for those who may begin or have begun.
+  // Only jobs that may start or have started can have a slot.
   void close_where_shut(const std::string& application) {
     if (applications.at(application).open) return;
     for (auto& [name, person] : jobs) {
@@ -98,7 +98,7 @@ class History {
     }
   }
 
-  // The two must agree on who goes, in which order within an Application, and on what is held.
+  // Both must agree on the admitted jobs, their order within an Application, and the slots in use.
   void check() {
     std::map<std::string, std::vector<std::string>> want;
     std::map<std::string, std::vector<std::string>> got;
@@ -155,7 +155,7 @@ class History {
     job.spec.client_id = pick(2) != 0 ? "north" : "south";
     job.spec.priority = pick(3) - 1;
     job.spec.suspend = pick(8) == 0;
-    // As a new leader finds it.
+    // The state that a new leader finds.
     if (pick(20) == 0) job.status.attempts = 1;
     if (model_.jobs.contains(job.meta.name)) return;
     tell(model_.jobs[job.meta.name] = person);
@@ -196,7 +196,7 @@ class History {
         line_.forget(job.meta.name, job.meta.uid);
         model_.jobs.erase(chosen);
         return;
-      case 5:  // a cache that shows it as it was
+      case 5:  // a stale cache that shows the earlier state
         if (person.has_place && job.status.attempts > 0 && !is_terminal(job.status.phase)) {
           Job old = job;
           old.status = {};

@@ -27,7 +27,7 @@ Job a_job(const std::string& name, const std::string& client = "north", int prio
   return job;
 }
 
-// A line whose jobs are told about one by one; answers who got a place, as "a b".
+// A line that observes jobs one by one; returns the jobs that got a slot, as "a b".
 class Line {
  public:
   explicit Line(Limit application = {}, Limit client = {}) : limits_{application, client, true} {}

@@ -84,7 +84,7 @@ TEST_F(ClientTest, AnObjectThatCannotBeDecodedIsAnError) {
   EXPECT_FALSE(client_.list<Thing>("ns"));
 }
 
-// Holds every call until told to let them go.
+// Blocks every call until the test releases them.
 class Turnstile final : public Transport {
  public:
   KubeResult<Response> call(const Request&, std::stop_token) override {
@@ -127,7 +127,7 @@ TEST(ApiClient, LimitsWhatIsUnderWay) {
       threads.emplace_back([&] { EXPECT_TRUE(client.get(Thing::kType, "ns", "a")); });
     }
     transport.wait_until_inside(2);
-    // There is no place for a third one, which therefore is cancelled while it waits.
+    // The third call gets no slot, so it is cancelled while it waits.
     const auto third = client.get(Thing::kType, "ns", "a", stop.get_token());
     ASSERT_FALSE(third);
     EXPECT_EQ(third.error().code, ErrorCode::kCancelled);

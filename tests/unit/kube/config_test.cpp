@@ -182,7 +182,7 @@ TEST_F(TokenSourceTest, ARefusedTokenIsReadAtOnce) {
   write("token", "two");
   EXPECT_TRUE(source.refresh("one"));
   EXPECT_EQ(source.token(), "two");
-  // Another thread has refreshed meanwhile.
+  // Another thread has refreshed it in between.
   EXPECT_TRUE(source.refresh("one"));
 }
 

@@ -19,13 +19,13 @@ using ::testing::HasSubstr;
 
 class ControllerTest : public ::testing::Test {
  protected:
-  // Runs what is ready, without waiting.
+  // Processes all ready keys without waiting.
   int work() {
     int done = 0;
     while (controller_.work_once()) ++done;
     return done;
   }
-  // How long the key waits until it is worked on again, in steps of 1 ms; nothing if longer than `limit`.
+  // Time until the key is processed again, in steps of 1 ms; nothing if longer than `limit`.
   std::optional<std::chrono::milliseconds> time_until_next(std::chrono::milliseconds limit) {
     for (auto waited = 0ms; waited <= limit; waited += 1ms) {
       if (work() > 0) return waited;
@@ -77,7 +77,7 @@ TEST_F(ControllerTest, RetryableBacksOffPerKeyAndOkForgets) {
     longest = std::max(longest, *waited);
   }
   EXPECT_GE(longest, 1'280ms);
-  // Another key is not punished.
+  // The back-off of one key does not delay another.
   controller_.queue().add("b");
   work();
   EXPECT_EQ(time_until_next(10ms), 5ms);

@@ -27,7 +27,7 @@ Error broken() {
   return {.code = ErrorCode::kUnavailable, .reason = "Connection", .message = "reset"};
 }
 
-// An informer on a script: runs it to its end, and keeps what was told, asked and waited.
+// An informer with a scripted transport: runs it to its end, and records events, requests and waits.
 class InformerScript : public ::testing::Test {
  protected:
   void run() {
@@ -98,7 +98,7 @@ TEST_F(InformerScript, NeverAsksForACachedList) {
 TEST_F(InformerScript, GoesOnWhereTheWatchEnded) {
   transport_->answer(list_json(10, {stored_thing("a", "1", 3)}));
   transport_->watch({event_json("MODIFIED", stored_thing("a", "2", 11))});
-  transport_->answer(list_json(11, {}));  // is the history still ours?
+  transport_->answer(list_json(11, {}));  // is the history still the same?
   transport_->watch({bookmark_json(20), event_json("MODIFIED", stored_thing("a", "3", 21))}, tl::unexpected(broken()));
   transport_->answer(list_json(21, {}));
   transport_->watch({bookmark_json(30), event_json("DELETED", stored_thing("a", "3", 31))});
@@ -109,7 +109,7 @@ TEST_F(InformerScript, GoesOnWhereTheWatchEnded) {
   EXPECT_THAT(targets()[3], HasSubstr("resourceVersion=11&"));
   EXPECT_THAT(targets()[5], HasSubstr("resourceVersion=21&"));
   EXPECT_THAT(targets()[7], HasSubstr("resourceVersion=31&"));
-  // Watches that did their work are taken up again at once, the last one ended without an event.
+  // A watch that ended after events is reopened at once; the last one ended without an event.
   EXPECT_EQ(pauses_.size(), 1u);
 }
 
@@ -171,13 +171,13 @@ TEST_F(InformerScript, TheFirstGoneAfterAnOutageListsAtOnce) {
   transport_->answer(list_json(10, {}));
   transport_->watch({bookmark_json(11)}, tl::unexpected(broken()));
   for (int i = 0; i < 5; ++i) transport_->refuse(broken());
-  transport_->answer(list_json(90, {}));  // is the history still ours?
+  transport_->answer(list_json(90, {}));  // is the history still the same?
   transport_->watch({}, tl::unexpected(gone()));
   transport_->answer(list_json(90, {stored_thing("a", "1", 80)}));
   transport_->watch({}, tl::unexpected(gone()));
   run();
   EXPECT_THAT(changes_, ElementsAre("->a=1"));
-  // One after the watch that ended at once, five while the server was away, one after the second 410.
+  // One wait after the watch that ended at once, five while the server was unreachable, one after the second 410.
   ASSERT_EQ(pauses_.size(), 7u);
   EXPECT_EQ(pauses_[6], milliseconds(800)) << "as after a first failure";
 }
@@ -342,7 +342,7 @@ TEST_F(InformerScript, TooLargePagesAreHalved) {
   EXPECT_EQ(targets()[2], kThings + "?limit=1&continue=next");
 }
 
-// The world as the handlers were told it.
+// The objects as the handlers reported them.
 class Mirror {
  public:
   void take(const Change<Thing>& change) {
@@ -358,7 +358,7 @@ class Mirror {
     }
     changed_.notify_all();
   }
-  // True as soon as the mirror shows `want`; false if it does not within 30 s.
+  // True as soon as the mirror equals `want`; false if it does not within 30 s.
   bool becomes(const std::map<std::string, std::string>& want) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, std::chrono::seconds(30), [&] { return things_ == want; });

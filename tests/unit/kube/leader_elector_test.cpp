@@ -18,8 +18,7 @@ using nlohmann::json;
 
 const std::string kLeases = "/apis/coordination.k8s.io/v1/namespaces/ns/leases";
 
-// An elector whose waiting moves the clock on instead of taking time. What happens meanwhile is a function of how
-// often it has waited.
+// An elector whose waits advance the clock and take no time. The script is a function of the number of waits so far.
 class ElectorTest : public ::testing::Test {
  protected:
   using Script = std::function<void(int wait)>;
@@ -48,7 +47,7 @@ class ElectorTest : public ::testing::Test {
                             {"leaseTransitions", 1},
                             {"renewTime", "2026-01-01T00:00:" + std::to_string(10 + renewal) + ".000000Z"}}}});
   }
-  // Filled with the clock's time when the first such request comes.
+  // Set to the clock's time when the first such request comes.
   std::shared_ptr<base::SteadyPoint> time_of_first(const std::string& method) {
     auto time = std::make_shared<base::SteadyPoint>();
     server_.set_before([this, method, time](const Request& request) {
@@ -66,7 +65,7 @@ class ElectorTest : public ::testing::Test {
   testing::FakeApiServer server_;
   testing::ManualClock clock_;
   base::Metrics metrics_;
-  ApiClient client_{server_, 1};  // whatever else the process does
+  ApiClient client_{server_, 1};  // one is enough, whatever else the process does
 };
 
 TEST_F(ElectorTest, TakesAFreeLeaseLeadsAndGivesItUp) {
@@ -117,7 +116,7 @@ TEST_F(ElectorTest, ADeadHoldersLeaseIsTakenWhenItWasSeenUnchangedForItsDuration
   EXPECT_EQ(lease()["spec"]["leaseTransitions"], 2);
 }
 
-// Killed right after a renewal, which the other one sees as late as its looks allow.
+// Killed directly after a renewal, which the other candidate sees as late as its retry period allows.
 TEST_F(ElectorTest, WithTheDefaultTimesAKilledLeaderIsReplacedWithinFifteenSeconds) {
   const auto duration = std::chrono::duration_cast<std::chrono::seconds>(LeaseConfig{}.lease_duration).count();
   for (int i = 0; i < 200; ++i) {
@@ -192,7 +191,8 @@ TEST_F(ElectorTest, LosesTheLeaseWhenItCannotRenewInTime) {
   });
   EXPECT_EQ(end, LeaderElector::End::kLost);
   EXPECT_FALSE(elector.leading());
-  // Three good renewals, then calls of 3 s every 2 s until the deadline of 7 s has passed: no further one is begun.
+  // Three successful renewals, then calls of 3 s every 2 s until the deadline of 7 s has passed: no further call
+  // starts.
   EXPECT_EQ(stopped_at - begin, 6s + 7s);
 }
 
@@ -238,7 +238,7 @@ TEST_F(ElectorTest, AProcessThatSleptTooLongDoesNotRenew) {
   std::size_t writes = 0;
   auto elector = this->elector("me", [&](int wait) {
     if (wait == 2) {
-      clock_.advance(60s);  // SIGSTOP, SIGCONT
+      clock_.advance(60s);  // the process was stopped by SIGSTOP and continued by SIGCONT
       writes = server_.count("PUT");
     }
   });

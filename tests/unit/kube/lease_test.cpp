@@ -20,7 +20,7 @@ Lease lease_of(std::string holder, std::int64_t seconds = 15, std::string versio
   lease.holder = std::move(holder);
   lease.duration_seconds = seconds;
   lease.acquire_time = "2020-01-01T00:00:00.000000Z";
-  lease.renew_time = "2099-01-01T00:00:00.000000Z";  // a clock that is wrong by decades
+  lease.renew_time = "2099-01-01T00:00:00.000000Z";  // the clock of the other candidate is wrong by decades
   lease.transitions = 3;
   return lease;
 }

@@ -1,4 +1,4 @@
-// Streams: an answer that is read while it comes, a watch's.
+// Streams: an answer that is read while it arrives, such as a watch.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -65,7 +65,7 @@ TEST_F(RestStreamTest, StopIsSeenBetweenDataThatNeverPauses) {
     ++calls;
     got += chunk.size();
     stop.request_stop();
-    // The next bytes are there before we are done with these.
+    // The next bytes arrive before these are processed.
     const auto deadline = std::chrono::steady_clock::now() + 10s;
     while (written < got + (192 << 10) && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
     return calls < 100;
@@ -113,7 +113,7 @@ TEST_F(RestStreamTest, ASilentStreamTimesOutAndAnActiveOneDoesNot) {
     connection.read_request();
     if (number > 0) connection.begin_chunks();
     if (number > 1) {
-      // Longer than the idle time in all, never in one piece.
+      // The whole answer takes longer than the idle time, but no gap does.
       for (int i = 0; i < 12; ++i) {
         std::this_thread::sleep_for(100ms);
         connection.chunk("x");
@@ -147,7 +147,7 @@ TEST_F(RestStreamTest, ASlowReaderHoldsTheServerBack) {
   const auto transport = connect(server);
   const auto ended = transport->stream(kGet, {},
                                        [&](std::string_view) {
-                                         // Until the server can write no more: nobody reads.
+                                         // until the server's socket buffer is full, because nobody reads
                                          std::size_t before = 0;
                                          do {
                                            before = written;
@@ -180,7 +180,7 @@ TEST_F(RestStreamTest, TheStatusOfARefusedStreamIsItsError) {
   EXPECT_FALSE(seen);
 }
 
-// Cancelled in the handshake, before the answer or in the middle of it: nothing of that may take the process with it.
+// Cancelled in the handshake, before the answer, or in the middle of it. None of these may end the process.
 TEST_F(RestStreamTest, ManyRequestsAreCancelledAtAnyTime) {
   TlsServer server([](TlsConnection& connection, int) {
     connection.read_request();

@@ -1,4 +1,4 @@
-// Calls: one request, one answer.
+// Calls: one request and one answer.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -52,7 +52,7 @@ TEST_F(RestTransportTest, ConnectionsAreKept) {
   });
   const auto transport = connect(server);
   for (int i = 0; i < 50; ++i) EXPECT_TRUE(transport->call(kGet, {}));
-  // An answer is told a moment before its connection is free again.
+  // The answer arrives a moment before its connection is free again.
   EXPECT_LE(server.connections(), 4);
 }
 
@@ -109,7 +109,7 @@ TEST_F(RestTransportTest, TheCertificateMustNameTheHost) {
 }
 
 TEST_F(RestTransportTest, ADroppedKeptConnectionIsReplaced) {
-  // Each connection answers once and is then closed by the server, as after its idle time.
+  // The server closes each connection after one answer, as after an idle timeout.
   TlsServer server([](TlsConnection& connection, int) {
     connection.read_request();
     connection.answer(200, "{}");
@@ -131,11 +131,11 @@ TEST_F(RestTransportTest, AConnectionThatNeverAnswersIsUnavailableAfterOneRepeti
   EXPECT_GE(server.connections(), 2);
 }
 
-// The library alone would send it again and say nothing of it.
+// The library alone would silently send it again.
 TEST_F(RestTransportTest, ARefusalOfARepeatedPostSaysThatTheFirstMayHaveBeenDone) {
   std::atomic<int> posts{0};
   TlsServer server([&](TlsConnection& connection, int number) {
-    // The first connection is kept after a GET; the POST that comes on it is read and never answered.
+    // The first connection is kept after a GET. The POST on it is read and never answered.
     while (true) {
       const std::string request = connection.read_request();
       if (request.empty()) return;
@@ -175,13 +175,13 @@ TEST_F(RestTransportTest, NobodyListensIsUnavailable) {
 }
 
 TEST_F(RestTransportTest, SaysThatABodyNeverWentOut) {
-  // Refused.
+  // Connection refused.
   config_.server = "https://127.0.0.1:1";
   const auto refused = (*make_rest_transport(config_))->call(kPost, {});
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().unsent) << refused.error().message;
   EXPECT_FALSE(may_have_been_done(refused.error()));
-  // Taken by the kernel, and nobody there who would speak TLS.
+  // The kernel accepts the connection, but no TLS handshake follows.
   const int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in at{};
   at.sin_family = AF_INET;

@@ -7,7 +7,7 @@
 
 namespace vbrain::kube {
 
-// A resource of the tests: one text that must be text.
+// A resource of the tests with one field, which must be a string.
 struct Thing {
   ObjectMeta meta;
   std::string value;
