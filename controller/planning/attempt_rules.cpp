@@ -70,10 +70,12 @@ class AttemptRules {
     if (const auto left = active_time_left(); left && *left > milliseconds(0)) plan_.wake_after(*left);
   }
 
-  // Only the current attempt has a right to a pod: earlier ones were given up (node lost, sidecars that go on).
+  // Earlier attempts were given up (node lost, sidecars that go on), so their pods are stopped. A pod of a later
+  // attempt never is.
   void stop_earlier_pods() {
     for (const PodSighting& sighting : s_.pods) {
-      if (sighting.gone || sighting.pod->meta.deletion_timestamp || &sighting == s_.pod_of(attempt_)) continue;
+      if (sighting.gone || sighting.pod->meta.deletion_timestamp) continue;
+      if (attempt_of(*sighting.pod, s_.job) >= attempt_) continue;
       const PodView view = look_at(*sighting.pod);
       if (view.stage != Stage::kEnded || view.others_running) {
         plan_.actions.emplace_back(StopPod{sighting.pod->meta.name, sighting.pod->meta.uid});

@@ -1,5 +1,7 @@
 #include "controller/planning/plan.hpp"
 
+#include <algorithm>
+
 #include "controller/planning/status_edit.hpp"
 
 namespace vbrain::controller {
@@ -55,18 +57,50 @@ std::chrono::milliseconds time_to_live(const Snapshot& snapshot) {
   return end + std::chrono::seconds(ttl) - snapshot.now;
 }
 
-}  // namespace
+// The newest attempt, after the one that the status counts, of which a pod exists; 0 if there is none.
+int attempt_beyond_status(const Snapshot& snapshot) {
+  int newest = 0;
+  for (const PodSighting& sighting : snapshot.pods) {
+    if (!sighting.gone) newest = std::max(newest, attempt_of(*sighting.pod, snapshot.job));
+  }
+  return newest > snapshot.job.status.attempts ? newest : 0;
+}
 
-Plan plan(const Snapshot& snapshot) {
+// Actions that destroy something and have no resourceVersion of the Job as precondition.
+bool needs_confirmed_job(const Action& action) {
+  return std::holds_alternative<StopPod>(action) || std::holds_alternative<CloseAttempt>(action) ||
+         std::holds_alternative<PurgeFolder>(action);
+}
+
+Plan decide(const Snapshot& snapshot) {
   const job::Job& job = snapshot.job;
-  if (snapshot.removed) return {};
   if (job.meta.deletion_timestamp) return plan_deletion(snapshot);
   if (job::is_terminal(job.status.phase)) return plan_ended(snapshot);
+  // The Job was set back, by hand or from a backup. Its pod goes on: an attempt never counts twice.
+  if (const int newest = attempt_beyond_status(snapshot); newest != 0) {
+    return Plan::of(WriteStatus{with_attempt_found(snapshot, newest), {}});
+  }
   // Before anything is made that a deletion would have to clean up.
   if (!job.meta.has_finalizer(job::kFinalizer)) return Plan::of(AddFinalizer{});
   // A status whose last attempt is over without the job being so was not written by us: there is no such write.
   if (job.status.attempts == 0 || has_recorded_end(job.status)) return plan_queued(snapshot);
   return plan_attempt(snapshot);
+}
+
+}  // namespace
+
+Plan plan(const Snapshot& snapshot) {
+  if (snapshot.removed) return {};
+  const Plan confirm = Plan::of(ConfirmJob{});
+  if (!snapshot.job_confirmed) {
+    // A pod of a later attempt means that the caches show an old Job.
+    if (attempt_beyond_status(snapshot) != 0) return confirm;
+    // Our own write has not come back from the watch for so long that it may have been undone (etcd restored).
+    if (snapshot.unseen_write_for.value_or(std::chrono::milliseconds(0)) >= kWatchPatience) return confirm;
+  }
+  Plan next = decide(snapshot);
+  if (!snapshot.job_confirmed && std::ranges::any_of(next.actions, needs_confirmed_job)) return confirm;
+  return next;
 }
 
 Plan plan_deletion(const Snapshot& snapshot) {

@@ -28,7 +28,14 @@ struct Plan {
   }
 };
 
-// The heart: what a job needs next. No I/O, no clock, no globals, no logging.
+// A watch shows a write within seconds. One that it does not show for so long may have been undone (etcd restored).
+inline constexpr std::chrono::milliseconds kWatchPatience{60'000};
+
+// What a job needs next. No I/O, no clock, no globals, no logging.
+//
+// A cache may be older than the API server. So whatever destroys is decided on a Job that is known to be the present
+// one. The write of a status carries its resourceVersion as precondition. Stopping a pod, closing an attempt and
+// purging a folder cannot carry it: before them the plan asks for ConfirmJob, once in a pass.
 Plan plan(const Snapshot& snapshot);
 
 // Its parts, each for jobs in one situation.

@@ -1,10 +1,12 @@
 #include "controller/planning/snapshot.hpp"
 
+#include <charconv>
+
 #include "job/names.hpp"
 
 namespace vbrain::controller {
 
-const PodSighting* Snapshot::pod_of(int attempt) const {
+const PodSighting* Learned::pod_of(int attempt) const {
   const std::string name = job::pod_name(job.meta.name, attempt);
   const PodSighting* found = nullptr;
   for (const PodSighting& sighting : pods) {
@@ -12,6 +14,28 @@ const PodSighting* Snapshot::pod_of(int attempt) const {
     if (found == nullptr || found->gone) found = &sighting;
   }
   return found;
+}
+
+void Learned::take_job(job::Job now) {
+  const bool same_attempt = now.status.attempts == job.status.attempts;
+  job = std::move(now);
+  if (same_attempt) return;
+  files.reset();
+  refusal.reset();
+  record.reset();
+  newest_attempt = 0;
+  pod_asked_for = false;
+  alien_pod_uid.clear();
+}
+
+int attempt_of(const kube::Pod& pod, const job::Job& job) {
+  const std::string& name = pod.meta.name;
+  const std::size_t prefix = job.meta.name.size() + 1;
+  if (name.size() <= prefix || !name.starts_with(job.meta.name + "-")) return 0;
+  int attempt = 0;
+  const char* end = name.data() + name.size();
+  const auto parsed = std::from_chars(name.data() + prefix, end, attempt);
+  return parsed.ec == std::errc() && parsed.ptr == end && attempt > 0 ? attempt : 0;
 }
 
 }  // namespace vbrain::controller

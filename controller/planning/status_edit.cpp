@@ -135,7 +135,7 @@ job::JobStatus with_attempt_found(const Snapshot& snapshot, int newest) {
   claim(status, snapshot);
   status.next_attempt_time.reset();
   status.reason = "Recovering";
-  status.message = "the volume tells of attempt " + std::to_string(newest) + ", begun before this resource was made";
+  status.message = "attempt " + std::to_string(newest) + " was begun already, by its folder or its pod; this resource is older";
   return status;
 }
 

@@ -25,8 +25,8 @@ job::JobStatus with_resumption(const Snapshot& snapshot);
 // The first attempt is claimed.
 job::JobStatus with_first_attempt(const Snapshot& snapshot);
 
-// The volume has attempts that the resource does not know: `newest` is the last. All before it are over, or it would
-// not have been begun.
+// There are attempts that the resource does not know, by their folders or by a pod: `newest` is the last. All before it
+// are over, or it would not have been begun.
 job::JobStatus with_attempt_found(const Snapshot& snapshot, int newest);
 
 // The volume has the record of the job's end, and the resource does not know it.

@@ -4,6 +4,8 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
@@ -17,6 +19,29 @@
 #include "kube/runtime/reconcile_loop.hpp"
 
 namespace vbrain::controller {
+
+// What follows an action.
+class [[nodiscard]] Step {
+ public:
+  // The action is done; the next one of the plan may follow.
+  static Step go_on() { return Step(Kind::kGoOn, {}); }
+  // Something else than planned is known now: the rest of the plan is dropped, and it is planned anew.
+  static Step plan_anew() { return Step(Kind::kPlanAnew, {}); }
+  // This pass over the job ends here, with this result.
+  static Step pass_ends(kube::ReconcileResult result) { return Step(Kind::kPassEnds, std::move(result)); }
+
+  bool goes_on() const { return kind_ == Kind::kGoOn; }
+  bool ends_pass() const { return kind_ == Kind::kPassEnds; }
+  // Only if the pass ends.
+  const kube::ReconcileResult& result() const { return result_; }
+
+ private:
+  enum class Kind { kGoOn, kPlanAnew, kPassEnds };
+  Step(Kind kind, kube::ReconcileResult result) : kind_(kind), result_(std::move(result)) {}
+
+  Kind kind_;
+  kube::ReconcileResult result_;
+};
 
 // Carries out actions: the only place where the controller writes. Thread-safe; blocks.
 //
@@ -44,37 +69,50 @@ class Executor {
 
   explicit Executor(Parts parts);
 
-  // Does `action` and notes in `snapshot` what is known afterwards, so that it can be planned anew. A result means
-  // that this pass ends with it. Throws artifacts::VolumeError.
-  std::optional<kube::ReconcileResult> execute(const Action& action, Snapshot& snapshot, std::stop_token stop);
+  // Does `action` and notes in `learned` what is known afterwards. Throws artifacts::VolumeError.
+  Step execute(const Action& action, const Observed& observed, Learned& learned, std::stop_token stop);
 
  private:
-  using Outcome = std::optional<kube::ReconcileResult>;
+  // What an action may use.
+  struct Pass {
+    const Observed& observed;
+    Learned& learned;
+    std::stop_token stop;
+  };
 
-  Outcome run(const AddFinalizer& action, Snapshot& snapshot, std::stop_token stop);
-  Outcome run(const InspectAttempt& action, Snapshot& snapshot, std::stop_token stop);
-  Outcome run(const CloseAttempt& action, Snapshot& snapshot, std::stop_token stop);
-  Outcome run(const WriteStatus& action, Snapshot& snapshot, std::stop_token stop);
-  Outcome run(const RecordEvent& action, Snapshot& snapshot, std::stop_token stop);
-  Outcome run(const CreatePod& action, Snapshot& snapshot, std::stop_token stop);
-  Outcome run(const StopPod& action, Snapshot& snapshot, std::stop_token stop);
-  Outcome run(const ArchiveStatus& action, Snapshot& snapshot, std::stop_token stop);
-  Outcome run(const PurgeFolder& action, Snapshot& snapshot, std::stop_token stop);
-  Outcome run(const RemoveFinalizer& action, Snapshot& snapshot, std::stop_token stop);
-  Outcome run(const DeleteJob& action, Snapshot& snapshot, std::stop_token stop);
-
-  Result<PreparedAttempt, PodRefusal> prepare(const job::Job& job, int attempt);
-  void record(const Notice& notice, const kube::ObjectMeta& meta);
-  Outcome undo_if_deleted(const job::Job& job, std::stop_token stop);
-  Outcome archive(const job::Job& job, std::stop_token stop);
-  Outcome find_pod(int attempt, Snapshot& snapshot, std::stop_token stop);
-  Outcome patch_finalizers(const std::vector<std::string>& finalizers, Snapshot& snapshot, std::stop_token stop);
+  // executor.cpp: the Job.
+  Step run(const ConfirmJob& action, const Pass& pass);
+  Step run(const AddFinalizer& action, const Pass& pass);
+  Step run(const WriteStatus& action, const Pass& pass);
+  Step run(const RecordEvent& action, const Pass& pass);
+  Step run(const RemoveFinalizer& action, const Pass& pass);
+  Step confirm_later_pods(const Pass& pass);
+  Step patch_finalizers(const std::vector<std::string>& finalizers, const Pass& pass);
   kube::KubeResult<job::Job> put_status(const kube::ObjectMeta& meta, const job::JobStatus& status,
                                         std::stop_token stop);
+  Step take_written(kube::KubeResult<job::Job> written, const Pass& pass);
+  Step take_present(const Pass& pass);
+  bool is_without_effect(const kube::Error& error, const Pass& pass);
+  void record(const Notice& notice, const kube::ObjectMeta& meta);
+  Step not_leading() const;
+
+  // executor_attempt.cpp: an attempt's folder and pod.
+  Step run(const InspectAttempt& action, const Pass& pass);
+  Step run(const CloseAttempt& action, const Pass& pass);
+  Step run(const CreatePod& action, const Pass& pass);
+  Step run(const StopPod& action, const Pass& pass);
+  Step find_pod(int attempt, const Pass& pass);
+  Result<PreparedAttempt, PodRefusal> prepare(const job::Job& job, int attempt);
+  Step create_pod(int attempt, const PodPaths& paths, const Pass& pass);
+  Step take_existing_pod(int attempt, const Pass& pass);
+
+  // executor_folder.cpp: the job's folder, and its end.
+  Step run(const ArchiveStatus& action, const Pass& pass);
+  Step run(const PurgeFolder& action, const Pass& pass);
+  Step run(const DeleteJob& action, const Pass& pass);
+  Step undo_if_deleted(const job::Job& job, std::stop_token stop);
+  Step archive(const job::Job& job, std::stop_token stop);
   kube::KubeResult<bool> is_being_uninstalled(const std::string& ns, std::stop_token stop);
-  Outcome take_written(kube::KubeResult<job::Job> written, Snapshot& snapshot, std::stop_token stop);
-  bool is_outdated(const kube::Error& error, const job::Job& before, std::stop_token stop);
-  bool is_without_effect(const kube::Error& error, const job::Job& before, std::stop_token stop);
 
   Parts parts_;
   QuotaMemo quota_;
@@ -82,5 +120,11 @@ class Executor {
   prometheus::Counter& jobs_finished_;
   prometheus::Counter& jobs_failed_;
 };
+
+// The API server will refuse the same request again.
+bool is_refused(const kube::Error& error);
+
+// What a failed request means for the pass.
+Step give_up_on(const kube::Error& error);
 
 }  // namespace vbrain::controller

@@ -31,11 +31,12 @@ job::Job JobMemory::newest(const job::Job& cached) {
     entry = {};
     entry.uid = cached.meta.uid;
   }
-  if (!entry.written) return cached;
-  if (entry.superseded.contains(cached.meta.resource_version)) return *entry.written;
-  // The watch has caught up: this is what we wrote, or newer.
-  entry.written.reset();
-  entry.superseded.clear();
+  if (!entry.answered) return cached;
+  if (kube::is_older_version(cached.meta.resource_version, entry.answered->meta.resource_version)) {
+    return *entry.answered;
+  }
+  // The watch has caught up.
+  entry.answered.reset();
   return cached;
 }
 
@@ -44,19 +45,24 @@ void JobMemory::forget(const std::string& job) {
   entries_.erase(job);
 }
 
-void JobMemory::note_write(const std::string& old_version, const job::Job& now) {
+void JobMemory::note_newest(const job::Job& job, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
-  Entry& entry = entries_[now.meta.name];
-  entry.superseded.insert(old_version);
-  entry.written = now;
+  Entry& entry = entries_[job.meta.name];
+  entry.answered = job;
+  entry.answered_at = now;
 }
 
 void JobMemory::forget_writes(const std::string& job) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(job);
-  if (found == entries_.end()) return;
-  found->second.written.reset();
-  found->second.superseded.clear();
+  if (found != entries_.end()) found->second.answered.reset();
+}
+
+std::optional<std::chrono::milliseconds> JobMemory::unseen_write_for(const std::string& job, base::SteadyPoint now) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(job);
+  if (found == entries_.end() || !found->second.answered) return std::nullopt;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now - found->second.answered_at);
 }
 
 void JobMemory::note_pods(const std::string& job, const std::vector<PodSighting>& pods, base::SteadyPoint now) {
@@ -170,6 +176,11 @@ std::chrono::milliseconds JobMemory::lost_for(const std::string& job, int attemp
     entry.lost_since = now;
   }
   return since(entry.lost_since, now);
+}
+
+void JobMemory::note_found(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = entries_.find(job); found != entries_.end()) found->second.lost_attempt = 0;
 }
 
 }  // namespace vbrain::controller

@@ -4,7 +4,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -21,14 +20,17 @@ namespace vbrain::controller {
 // it only takes a conflict or a look at the volume more. Thread-safe. One entry per Job in the caches.
 class JobMemory {
  public:
-  // The newest we know of a job: `cached`, or what we wrote over it. Begins an entry; a new UID begins it anew.
+  // The newest we know of a job: `cached`, or what the API server has answered since. Begins an entry; a new UID begins
+  // it anew.
   job::Job newest(const job::Job& cached);
   void forget(const std::string& job);
 
-  // `now` was written over what had `old_version`.
-  void note_write(const std::string& old_version, const job::Job& now);
+  // The API server answered with `job`: to a write of ours, or when it was asked.
+  void note_newest(const job::Job& job, base::SteadyPoint now);
   // The API server does not have our last write (any more): the caches are asked again.
   void forget_writes(const std::string& job);
+  // For how long the caches have been older than what the API server answered; nothing if they are not.
+  std::optional<std::chrono::milliseconds> unseen_write_for(const std::string& job, base::SteadyPoint now) const;
   // The pods as a pass left them: made, told to stop.
   void note_pods(const std::string& job, const std::vector<PodSighting>& pods, base::SteadyPoint now);
   // A pod was deleted. Ignored for jobs without an entry, and if it was another Job's of this name.
@@ -47,6 +49,8 @@ class JobMemory {
   std::chrono::milliseconds deleting_for(const std::string& job, base::SteadyPoint now);
   // For how long the present attempt's runner has been missed, counted from the first call for that attempt.
   std::chrono::milliseconds lost_for(const std::string& job, int attempt, base::SteadyPoint now);
+  // It is not missed, or not any more.
+  void note_found(const std::string& job);
 
  private:
   struct PodEntry {
@@ -62,13 +66,13 @@ class JobMemory {
   };
   struct Entry {
     std::string uid;
-    std::optional<job::Job> written;
-    std::set<std::string> superseded;  // resourceVersions older than `written`
+    std::optional<job::Job> answered;  // newer than the caches
+    base::SteadyPoint answered_at{};
     std::unordered_map<std::string, PodEntry> pods;
     bool archived = false;
     bool removed = false;
     std::optional<base::SteadyPoint> deleting;
-    int lost_attempt = 0;
+    int lost_attempt = 0;  // 0: none is missed
     base::SteadyPoint lost_since{};
   };
 

@@ -44,6 +44,8 @@ class JobReconciler {
 
  private:
   Snapshot observe(const job::Job& cached);
+  Step execute(const Action& action, Snapshot& snapshot, std::stop_token stop);
+  void note_loss(Snapshot& snapshot);
   void remember(Snapshot& snapshot, const std::string& version_before);
 
   const Caches caches_;

@@ -204,6 +204,12 @@ class Scene {
     s_.job = a_job();
     application_ = an_application();
     s_.job.status.phase = job::Phase::kQueued;
+    s_.job_confirmed = true;
+  }
+  // The caches alone told of the Job.
+  Scene& from_caches() {
+    s_.job_confirmed = false;
+    return *this;
   }
   // Attempt `n` was claimed at second 100.
   Scene& attempt(int n) {

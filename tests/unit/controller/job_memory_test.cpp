@@ -30,8 +30,8 @@ job::Job a_job_of_version(const char* version) {
 TEST(JobMemory, AnswersWithOwnWritesUntilTheCacheHasThem) {
   JobMemory memory;
   EXPECT_EQ(memory.newest(a_job_of_version("1")).meta.resource_version, "1");
-  memory.note_write("1", a_job_of_version("2"));
-  memory.note_write("2", a_job_of_version("3"));
+  memory.note_newest(a_job_of_version("2"), at_second(0));
+  memory.note_newest(a_job_of_version("3"), at_second(0));
   EXPECT_EQ(memory.newest(a_job_of_version("1")).meta.resource_version, "3");
   EXPECT_EQ(memory.newest(a_job_of_version("2")).meta.resource_version, "3") << "our first write arrived";
   EXPECT_EQ(memory.newest(a_job_of_version("4")).meta.resource_version, "4")
@@ -42,19 +42,31 @@ TEST(JobMemory, AnswersWithOwnWritesUntilTheCacheHasThem) {
 TEST(JobMemory, WhatTheApiServerDoesNotKnowIsForgotten) {
   JobMemory memory;
   memory.newest(a_job_of_version("1"));
-  memory.note_write("1", a_job_of_version("2"));
-  memory.note_write("2", a_job_of_version("3"));
+  memory.note_newest(a_job_of_version("2"), at_second(0));
+  memory.note_newest(a_job_of_version("3"), at_second(0));
   memory.forget_writes(kJobId);
   EXPECT_EQ(memory.newest(a_job_of_version("1")).meta.resource_version, "1") << "etcd was restored";
-  memory.note_write("1", a_job_of_version("2"));
+  memory.note_newest(a_job_of_version("2"), at_second(0));
   EXPECT_EQ(memory.newest(a_job_of_version("2")).meta.resource_version, "2") << "versions come again";
+  EXPECT_FALSE(memory.unseen_write_for(kJobId, at_second(9)));
   memory.forget_writes("nobody");
+}
+
+TEST(JobMemory, ForHowLongTheWatchHasNotShownAWrite) {
+  JobMemory memory;
+  memory.newest(a_job_of_version("9"));
+  EXPECT_FALSE(memory.unseen_write_for(kJobId, at_second(0)));
+  memory.note_newest(a_job_of_version("10"), at_second(3));
+  EXPECT_EQ(memory.newest(a_job_of_version("9")).meta.resource_version, "10") << "versions are numbers";
+  EXPECT_EQ(memory.unseen_write_for(kJobId, at_second(5)), milliseconds(2'000));
+  memory.newest(a_job_of_version("11"));
+  EXPECT_FALSE(memory.unseen_write_for(kJobId, at_second(5)));
 }
 
 TEST(JobMemory, AnotherJobOfTheSameNameBeginsAnew) {
   JobMemory memory;
   memory.newest(a_job_of_version("1"));
-  memory.note_write("1", a_job_of_version("2"));
+  memory.note_newest(a_job_of_version("2"), at_second(0));
   memory.note_archived(kJobId);
   job::Job other = a_job_of_version("1");
   other.meta.uid = "another";
@@ -137,6 +149,8 @@ TEST_F(JobMemoryPods, ALossIsCountedPerAttempt) {
   EXPECT_EQ(memory_.lost_for(kJobId, 1, at_second(10)), milliseconds(0));
   EXPECT_EQ(memory_.lost_for(kJobId, 1, at_second(15)), milliseconds(5'000));
   EXPECT_EQ(memory_.lost_for(kJobId, 2, at_second(20)), milliseconds(0));
+  memory_.note_found(kJobId);
+  EXPECT_EQ(memory_.lost_for(kJobId, 2, at_second(30)), milliseconds(0)) << "missed again, from now on";
 }
 
 }  // namespace

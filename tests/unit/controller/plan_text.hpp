@@ -10,6 +10,7 @@ namespace vbrain::controller::testing {
 // A plan as one line of text, so that a table says what is wanted and a failure says what came.
 inline std::string text_of(const Action& action) {
   struct Text {
+    std::string operator()(const ConfirmJob&) const { return "confirm-job"; }
     std::string operator()(const AddFinalizer&) const { return "add-finalizer"; }
     std::string operator()(const InspectAttempt& a) const { return "inspect " + std::to_string(a.attempt); }
     std::string operator()(const CloseAttempt& a) const { return "close " + std::to_string(a.attempt); }
