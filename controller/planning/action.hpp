@@ -10,8 +10,8 @@ namespace vbrain::controller {
 
 // What a plan may ask for. Each action says what makes it safe to do twice, and by two controllers at once.
 
-// Asks the API server for the Job itself, and for pods of attempts that the Job does not count. Our caches may be older.
-// Changes nothing.
+// Asks the API server for the Job itself, and for pods of attempts that the Job does not count. Our caches may be
+// older. Changes nothing.
 struct ConfirmJob {};
 
 // Puts our finalizer on a Job that was made without it. Precondition: resourceVersion.
@@ -72,7 +72,7 @@ struct RemoveFinalizer {};
 // next look.
 struct DeleteJob {};
 
-using Action = std::variant<ConfirmJob, AddFinalizer, InspectAttempt, CloseAttempt, WriteStatus, RecordEvent, CreatePod, StopPod,
-                            ArchiveStatus, PurgeFolder, RemoveFinalizer, DeleteJob>;
+using Action = std::variant<ConfirmJob, AddFinalizer, InspectAttempt, CloseAttempt, WriteStatus, RecordEvent, CreatePod,
+                            StopPod, ArchiveStatus, PurgeFolder, RemoveFinalizer, DeleteJob>;
 
 }  // namespace vbrain::controller

@@ -135,7 +135,8 @@ job::JobStatus with_attempt_found(const Snapshot& snapshot, int newest) {
   claim(status, snapshot);
   status.next_attempt_time.reset();
   status.reason = "Recovering";
-  status.message = "attempt " + std::to_string(newest) + " was begun already, by its folder or its pod; this resource is older";
+  status.message =
+      "attempt " + std::to_string(newest) + " was begun already, by its folder or its pod; this resource is older";
   return status;
 }
 

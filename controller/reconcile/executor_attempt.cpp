@@ -107,10 +107,10 @@ Step Executor::create_pod(int attempt, const PodPaths& paths, const Pass& pass) 
   const std::string& application = pass.observed.application->meta.name;
   const auto body = build_pod(*pass.observed.application, learned.job, attempt, paths, parts_.pod);
   if (!body) {
-    learned.refusal = PodRefusal{
-        .reason = "InvalidTemplate",
-        .message = "the template of Application '" + application + "' can't be run: " + body.error(),
-        .hopeless = true};
+    learned.refusal =
+        PodRefusal{.reason = "InvalidTemplate",
+                   .message = "the template of Application '" + application + "' can't be run: " + body.error(),
+                   .hopeless = true};
     return Step::go_on();
   }
   // The volume may have taken longer than our lease lasts.
@@ -137,8 +137,8 @@ Step Executor::create_pod(int attempt, const PodPaths& paths, const Pass& pass) 
 Step Executor::take_existing_pod(int attempt, const Pass& pass) {
   if (Step step = find_pod(attempt, pass); !step.goes_on()) return step;
   if (pass.learned.pod_of(attempt) == nullptr) {
-    pass.learned.refusal =
-        PodRefusal{.reason = "AlienPod", .message = "waiting: a pod of this name exists that does not belong to this job"};
+    pass.learned.refusal = PodRefusal{.reason = "AlienPod",
+                                      .message = "waiting: a pod of this name exists that does not belong to this job"};
   }
   return Step::go_on();
 }

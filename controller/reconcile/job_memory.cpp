@@ -58,7 +58,8 @@ void JobMemory::forget_writes(const std::string& job) {
   if (found != entries_.end()) found->second.answered.reset();
 }
 
-std::optional<std::chrono::milliseconds> JobMemory::unseen_write_for(const std::string& job, base::SteadyPoint now) const {
+std::optional<std::chrono::milliseconds> JobMemory::unseen_write_for(const std::string& job,
+                                                                     base::SteadyPoint now) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(job);
   if (found == entries_.end() || !found->second.answered) return std::nullopt;
