@@ -16,8 +16,9 @@ BUILD=(make g++ cmake ninja-build ccache clang-format binutils libcpprest-dev li
 # python3-venv is for the Go toolchain from PyPI. curl, jq and openssl start the API server of the integration tests.
 TOOLS=(git ca-certificates openssl curl jq python3 python3-venv python3-yaml procps util-linux)
 REGISTRY=(skopeo)
-# These are also needed without a cluster, to count the tests as skipped.
-TESTS=(python3-pytest python3-pytest-xdist python3-requests python3-kubernetes)
+# libfuse3-dev and fuse3: the tests mount a file system of their own (tests/support/netfs). The Python packages are also
+# needed without a cluster, to count the tests as skipped.
+TESTS=(libfuse3-dev fuse3 python3-pytest python3-pytest-xdist python3-requests python3-kubernetes)
 CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2)
 
 case "${1:-}" in

@@ -9,7 +9,7 @@
 #include "artifacts/archive/name_tree.hpp"
 #include "artifacts/store/layout.hpp"
 #include "fuzz/fuzz.hpp"
-#include "unit/artifacts/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 
 namespace vbrain::fuzz {

@@ -14,7 +14,7 @@
 #include "base/json_reader.hpp"
 #include "base/yaml.hpp"
 #include "fuzz/fuzz.hpp"
-#include "unit/artifacts/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 namespace vbrain::fuzz {
 namespace {

@@ -9,6 +9,7 @@
 #include "artifacts/archive/archive_writer.hpp"
 #include "base/digest.hpp"
 #include "job/names.hpp"
+#include "support/temp_dir.hpp"
 
 namespace vbrain::api::testing {
 namespace {
@@ -27,12 +28,6 @@ std::string organization_of(const std::string& username) {
 
 job::Member member(const std::string& username, job::Role role) {
   return {username, role, {{username.substr(0, 3) + "1", base::sha256_hex(secret_of(username)), std::nullopt}}};
-}
-
-std::string make_folder() {
-  std::string path = (fs::path(::testing::TempDir()) / "api-XXXXXX").string();
-  if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
-  return path;
 }
 
 }  // namespace
@@ -110,14 +105,18 @@ std::string HttpReply::header(const std::string& name) const {
   return head.substr(from, head.find("\r\n", from) - from);
 }
 
-World::World(Limits given, http::HttpOptions options) : World(given, options, nullptr) {}
+World::World(Limits given, http::HttpOptions options) : World(given, options, nullptr, "") {}
 
-World::World(World& first) : World(first.limits, {}, &first) {}
+World::World(World& first) : World(first, first.root) {}
 
-World::World(Limits given, http::HttpOptions options, World* first)
+World::World(World& first, const std::string& root) : World(first.limits, {}, &first, root) {}
+
+World::World(const std::string& root) : World({}, {}, nullptr, root) {}
+
+World::World(Limits given, http::HttpOptions options, World* first, const std::string& given_root)
     : limits(given),
-      root(first != nullptr ? first->root : make_folder()),
-      owns_root(first == nullptr),
+      root(given_root.empty() ? vbrain::testing::make_temp_folder(vbrain::testing::volumes_folder()) : given_root),
+      owns_root(given_root.empty()),
       shared_kube(first != nullptr ? first->shared_kube : std::make_shared<FakeKube>()) {
   volume = std::make_unique<artifacts::Store>(root);
   applications.add_index(kApplicationIndex,

@@ -82,6 +82,10 @@ class World {
   explicit World(Limits limits = {}, http::HttpOptions options = {});
   // Another replica over the same volume and the same Kubernetes API, with caches of its own.
   explicit World(World& first);
+  // As that, but it reaches the volume at `root`: another mount of the same folder.
+  World(World& first, const std::string& root);
+  // With its volume at `root`, which stays there.
+  explicit World(const std::string& root);
   ~World();
 
   // The identity headers of `username` (of "ana" and so on).
@@ -141,7 +145,7 @@ class World {
   std::unique_ptr<http::HttpServer> server;
 
  private:
-  World(Limits limits, http::HttpOptions options, World* first);
+  World(Limits limits, http::HttpOptions options, World* first, const std::string& root);
 };
 
 // A multipart body with boundary "BOUND"; parts are (disposition parameters, content).

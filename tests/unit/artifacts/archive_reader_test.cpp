@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "base/digest.hpp"
-#include "unit/artifacts/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 
 namespace vbrain::artifacts {

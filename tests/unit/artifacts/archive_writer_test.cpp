@@ -11,7 +11,7 @@
 
 #include "artifacts/archive/archive_reader.hpp"
 #include "base/digest.hpp"
-#include "unit/artifacts/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -15,7 +15,7 @@
 #include "artifacts/records/raw_json.hpp"
 #include "base/io.hpp"
 #include "base/json_reader.hpp"
-#include "unit/artifacts/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 #include "unit/base/hostile_json.hpp"
 
 namespace vbrain::artifacts {

@@ -14,7 +14,7 @@
 #include <stop_token>
 #include <thread>
 
-#include "unit/artifacts/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 namespace {
 std::function<void()> after_unlink;

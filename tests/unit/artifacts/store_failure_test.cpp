@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "artifacts/store/store.hpp"
-#include "unit/artifacts/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 namespace {
 int fsyncs_until_failure = 0;  // 0: none fails

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/clock.hpp"
-#include "unit/artifacts/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -8,7 +8,7 @@
 #include "artifacts/store/store.hpp"
 #include "support/fake_api_server.hpp"
 #include "support/manual_clock.hpp"
-#include "unit/artifacts/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 #include "unit/controller/builders.hpp"
 
 namespace vbrain::controller {

@@ -8,7 +8,7 @@
 
 #include "artifacts/store/store.hpp"
 #include "controller/runner_install.hpp"
-#include "unit/artifacts/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 #include "unit/controller/builders.hpp"
 
 namespace vbrain::controller {

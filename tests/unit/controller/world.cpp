@@ -9,6 +9,7 @@
 
 #include "artifacts/records/claim.hpp"
 #include "artifacts/records/manifest.hpp"
+#include "support/temp_dir.hpp"
 
 namespace vbrain::controller::testing {
 namespace {
@@ -72,10 +73,8 @@ std::string text_of(const Fault& fault) {
 }
 
 MemoryFolder::MemoryFolder() {
-  const bool has_memory = access("/dev/shm", W_OK) == 0;
-  std::string name = (has_memory ? "/dev/shm" : std::filesystem::temp_directory_path().string()) + "/vbrain-XXXXXX";
-  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
-  path_ = name;
+  const bool use_memory = std::getenv("VBRAIN_TEST_VOLUMES") == nullptr && access("/dev/shm", W_OK) == 0;
+  path_ = vbrain::testing::make_temp_folder(use_memory ? "/dev/shm" : vbrain::testing::volumes_folder());
 }
 
 MemoryFolder::~MemoryFolder() {

@@ -47,7 +47,7 @@ struct Behaviour {
   int exit_code = 0;
 };
 
-// A folder in memory where there is one: thousands of histories need no disk.
+// A volume in memory, since thousands of histories need no disk; elsewhere if VBRAIN_TEST_VOLUMES says so.
 class MemoryFolder {
  public:
   MemoryFolder();

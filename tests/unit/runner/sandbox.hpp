@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "artifacts/records/outcome.hpp"
-#include "unit/artifacts/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 namespace vbrain::testing {
 

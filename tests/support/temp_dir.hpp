@@ -1,0 +1,90 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace vbrain::testing {
+
+// Where the volumes of tests lie: the folder that VBRAIN_TEST_VOLUMES names, else the system's temporary folder. A test
+// run sets it to have the volume tests on another file system.
+inline std::string volumes_folder() {
+  const char* named = std::getenv("VBRAIN_TEST_VOLUMES");
+  return named != nullptr ? named : std::filesystem::temp_directory_path().string();
+}
+
+// Makes a new folder with a name of its own in `parent`; only this user may use it.
+inline std::string make_temp_folder(const std::string& parent) {
+  std::string path = parent + "/vbrain-test-XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("cannot make a folder in " + parent);
+  return path;
+}
+
+// A folder that goes away with the object.
+class TempDir {
+ public:
+  TempDir() : TempDir(volumes_folder()) {}
+  explicit TempDir(const std::string& parent) : path_(make_temp_folder(parent)) {}
+  ~TempDir() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::string operator/(std::string_view below) const { return path_ + "/" + std::string(below); }
+
+ private:
+  std::string path_;
+};
+
+inline void write_file(const std::string& path, std::string_view bytes) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+inline std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error("cannot read " + path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+inline std::string read_fd(int fd) {
+  std::string bytes;
+  char block[65536];
+  for (off_t at = 0;;) {
+    const ssize_t got = pread(fd, block, sizeof block, at);
+    if (got <= 0) return bytes;
+    bytes.append(block, static_cast<std::size_t>(got));
+    at += got;
+  }
+}
+
+// Number of files and folders below.
+inline std::size_t count_below(const std::string& path) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
+    static_cast<void>(entry);
+    ++count;
+  }
+  return count;
+}
+
+inline unsigned mode_of(const std::string& path) {
+  struct stat found {};
+  if (lstat(path.c_str(), &found) != 0) throw std::runtime_error("cannot stat " + path);
+  return found.st_mode & 07777;
+}
+
+}  // namespace vbrain::testing
