@@ -44,7 +44,7 @@ build_one() { # build_one NAME FILE: from the module of NAME into FILE
     rm -f "$file.new"
     tail_log "$log" 20
     fail "building $name failed. A 403 or a timeout above: the Go module proxy can't be reached (see \`$GO env GOPROXY\`);" \
-      "no space: free some under $VBRAIN_CACHE and \`$GO env GOCACHE\`. Then run it again, it goes on where it stopped."
+      "no space: free some under $VBRAIN_CACHE and \`$GO env GOCACHE\`. Then run it again; it continues where it stopped."
   fi
   rm -f "$log"
   mv "$file.new" "$file"

@@ -57,7 +57,7 @@ def test_kubectl_shows_the_job(platform, probe):
     header, line = platform.kubectl("get", "vjob", job).splitlines()
     assert header.split() == ["NAME", "STATE", "REASON", "APPLICATION", "ORGANIZATION", "CLIENT", "ATTEMPTS", "DURATION", "AGE"]
     assert line.split()[:7] == [job, "Finished", "Completed", "Probe", "acme", probe.identity.client_id, "1"]
-    wait_until("an event tells of the end", lambda: platform.events_of(job))
+    wait_until("an event reports the end", lambda: platform.events_of(job))
     assert "priority" in platform.kubectl("explain", "vjob.spec")
 
 

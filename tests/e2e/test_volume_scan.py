@@ -38,7 +38,7 @@ def restored(platform, job, attempts=()):
     return name
 
 
-def rubbish(folder):
+def leftover(folder):
     (folder / "sub").mkdir(parents=True)
     (folder / "sub" / "file").write_text("x")
     for path in (folder, folder / "sub", folder / "sub" / "file"):
@@ -64,7 +64,7 @@ def found(platform, probe):
     for name in (".staging", ".trash"):
         (tenant / name).mkdir(exist_ok=True)
         own(tenant / name)
-    made["rubbish"] = [rubbish(tenant / name / f"e2e-{uuid.uuid4()}") for name in (".staging", ".trash")]
+    made["leftovers"] = [leftover(tenant / name / f"e2e-{uuid.uuid4()}") for name in (".staging", ".trash")]
     return made
 
 
@@ -91,8 +91,8 @@ def test_a_deletion_is_finished(platform, probe, found):
     assert probe.get(f"/job/{found['deleted']}").status_code == 404
 
 
-def test_rubbish_is_swept(found):
-    wait_until("it is gone", lambda: not any(folder.exists() for folder in found["rubbish"]), deadline=SCAN)
+def test_leftovers_are_removed(found):
+    wait_until("it is gone", lambda: not any(folder.exists() for folder in found["leftovers"]), deadline=SCAN)
 
 
 def test_what_has_ended_stays_as_it_is(probe, found):

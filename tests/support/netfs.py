@@ -1,4 +1,4 @@
-"""Mounts of the pass-through file system that behaves as a network file system does (netfs/, built as build/dev/tests/netfs)."""
+"""Mounts of the pass-through file system that behaves like a network file system (netfs/, built as build/dev/tests/netfs)."""
 
 import os
 import socket
@@ -9,14 +9,14 @@ PROGRAM = Path(__file__).resolve().parents[2] / "build" / "dev" / "tests" / "net
 
 
 def lacks():
-    """Why this machine cannot mount it; empty if it can."""
+    """The reason why this machine can't mount it; empty if it can."""
     if not os.path.exists("/dev/fuse"):
         return "there is no /dev/fuse"
     return "" if os.geteuid() == 0 else "only root may mount for other users"
 
 
 class NetFs:
-    """One client of the file server that the folder `backing` stands for; several mounts of one folder are several clients.
+    """One client of a file server whose files are in the folder `backing`. Several mounts of one folder are several clients.
 
     Ends with the object's end(), and with this process. `folder` takes the mount point and the control socket.
     """
@@ -31,7 +31,7 @@ class NetFs:
             raise RuntimeError(f"netfs ended with {self._process.wait()}")
 
     def command(self, line):
-        """Carries out one command of netfs/control.hpp; gives the value of its answer, as text."""
+        """Executes one command of netfs/control.hpp and returns the value of its answer as text."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self._socket))
             connection.sendall(line.encode() + b"\n")
@@ -41,19 +41,19 @@ class NetFs:
         return answer.removeprefix("ok").strip()
 
     def hang(self, pattern="*", operations="*", pid=None):
-        """Calls below the pattern get no answer until release(), as of a server that is away; their callers can be killed."""
+        """Calls that match get no answer until release(), as from an unreachable server; their callers can be killed."""
         return self.command(f"add hang {operations} {pattern}" + (f" pid={pid}" if pid else ""))
 
     def waiting(self):
-        """How many calls hang now."""
+        """The number of calls that hang now."""
         return int(self.command("waiting"))
 
     def release(self):
-        """Ends all faults."""
+        """Removes all rules."""
         self.command("clear")
 
     def end(self):
-        """Unmounts; whoever still uses the mount gets ENOTCONN."""
+        """Unmounts; processes that still use the mount get ENOTCONN."""
         self._process.terminate()
         self._process.wait()
 
