@@ -5,18 +5,22 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
 #include "artifacts/store/store.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "controller/background/trash_remover.hpp"
+#include "controller/leadership/leader_watch.hpp"
 #include "controller/reconcile/admission.hpp"
 #include "controller/reconcile/executor.hpp"
 #include "controller/reconcile/job_reconciler.hpp"
 #include "controller/reconcile/volume.hpp"
 #include "controller/runner_install.hpp"
 #include "controller/sweep/sweeper.hpp"
+#include "controller/uninstall/uninstall_watch.hpp"
 #include "http/health.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/api/config.hpp"
@@ -31,6 +35,8 @@ namespace {
 
 // For what a leader has still to tell when its term ends.
 constexpr std::chrono::milliseconds kLastEvents{1'000};
+// Few, since the volume is shared with everybody else.
+constexpr std::size_t kArchiveThreads = 4;
 
 kube::Config load_kube_config(const Config& config) {
   auto loaded = kube::load_config(config.kubeconfig);
@@ -94,20 +100,26 @@ class App {
         namespace_(config.namespace_name.empty() ? kube_.namespace_name : config.namespace_name),
         transport_(connect(kube_)),
         client_(*transport_),
-        health_(config.metrics_listen,
-                {.not_ready = [this] { return why_not_ready(); }, .metrics = [this] { return metrics_.render(); }},
-                metrics_) {}
+        listener_(config.metrics_listen,
+                  {.not_ready = [this] { return why_not_ready(); },
+                   .not_alive = [this] { return why_not_alive(); },
+                   .metrics = [this] { return metrics_.render(); }},
+                  metrics_) {}
 
   int run() {
-    if (!config_.address_file.empty()) write_address_file(config_.address_file, health_.address());
+    if (!config_.address_file.empty()) write_address_file(config_.address_file, listener_.address());
     base::log_info("controller starts", {{"version", VBRAIN_VERSION},
                                          {"namespace", namespace_},
                                          {"server", kube_.server},
                                          {"identity", config_.identity},
-                                         {"metrics", health_.address()}});
+                                         {"metrics", listener_.address()}});
     const artifacts::Store store(config_.volume);
     const std::string runner_path = install_runner(store, config_.runner_source);
-    StoreVolume volume(store, runner_path);
+    TrashRemover trash([&](const artifacts::Tenant& tenant, const std::string& name,
+                           std::stop_token stop) { store.purge(tenant, name, std::move(stop)); },
+                       metrics_);
+    StoreVolume volume(store, runner_path,
+                       [&](const artifacts::Tenant& tenant, const std::string& name) { trash.add(tenant, name); });
 
     kube::EventRecorder events(client_, {.instance = config_.identity}, metrics_, clock_);
     kube::LeaderElector elector(*transport_, lease_config(), clock_, metrics_);
@@ -118,7 +130,9 @@ class App {
                        .metrics = metrics_,
                        .clock = clock_,
                        .pod = pod_settings(),
-                       .may_write = may_write});
+                       .may_write = may_write,
+                       .archive_threads = kArchiveThreads,
+                       .wake = [this](const std::string& job) { queue_.add(job); }});
     kube::Informer<job::Job> jobs(*transport_, namespace_, "", metrics_);
     kube::Informer<job::Application> applications(*transport_, namespace_, "", metrics_);
     kube::Informer<job::Client> clients(*transport_, namespace_, "", metrics_);
@@ -136,35 +150,49 @@ class App {
                      .namespace_name = namespace_,
                      .may_write = may_write},
                     {.scan_interval = config_.scan_interval, .sweep_age = config_.sweep_age});
+    UninstallWatch uninstall(client_, namespace_);
+    LeaderWatch watch([&] { store.probe(); }, clock_, config_.stall_timeout);
     connect_admission(jobs, applications, clients, admission);
     connect_handlers(jobs, applications, pods, reconciler);
+    jobs.add_handler([&](const kube::Change<job::Job>& change) {
+      if (change.now && change.now->meta.deletion_timestamp) uninstall.note_marked_job();
+    });
     const Running watching([&] { jobs.start(), applications.start(), clients.start(), pods.start(); },
                            [&] { jobs.stop(), applications.stop(), clients.stop(), pods.stop(); });
 
     const auto lead = [&](std::stop_token leading) {
-      if (!jobs.wait_synced(leading) || !applications.wait_synced(leading) || !clients.wait_synced(leading) ||
-          !pods.wait_synced(leading)) {
-        return;
-      }
       kube::ReconcileLoop controller(
           {.name = "job", .workers = config_.workers},
           [&](const std::string& key, std::stop_token token) { return reconciler.reconcile(key, token); }, metrics_,
           clock_);
+      std::optional<LeaderWatch::Term> watched(std::in_place, watch, controller, leading);
+      if (!jobs.wait_synced(leading) || !applications.wait_synced(leading) || !clients.wait_synced(leading) ||
+          !pods.wait_synced(leading)) {
+        return;
+      }
       const CurrentQueue::Term term(queue_, controller.queue());
       const Admission::Term counting(admission);
-      for (const std::string& name : jobs.store().names()) controller.queue().add(name);
-      // What it finds comes back as a change of a Job; no worker waits for it.
+      enqueue_all(jobs.store(), controller.queue());
+      // What the sweeper finds comes back as a change of a Job; no worker waits for it.
       std::jthread sweeping([&](std::stop_token token) { sweeper.run(token); });
-      const std::stop_callback end_of_term(leading, [&] { sweeping.request_stop(); });
+      std::jthread uninstalling([&](std::stop_token token) { uninstall.run(token); });
+      const std::stop_callback end_of_term(leading, [&] { sweeping.request_stop(), uninstalling.request_stop(); });
       controller.run(leading);
+      sweeping.join();
+      uninstalling.join();
+      watched.reset();
+      if (stop_.stop_requested() && may_write()) uninstall.end_of_program();
       // Who was deposed tells nothing any more; who goes in good order has a moment to.
       events.flush_or_drop(may_write() ? kLastEvents : std::chrono::milliseconds(0));
     };
-    const ReadyWhile ready(*this,
-                           [&] { return jobs.synced() && applications.synced() && clients.synced() && pods.synced(); });
+    const auto not_ready = [&]() -> std::string {
+      const bool synced = jobs.synced() && applications.synced() && clients.synced() && pods.synced();
+      return synced ? watch.why_not_lead() : "waiting for the first list of Jobs, Applications, Clients and pods";
+    };
+    const HealthWhile health(*this, {.not_ready = not_ready, .not_alive = [&] { return watch.why_restart(); }});
     if (config_.leader_elect) {
-      // A lost lease is not the end of the program: caches are warm, and the next term begins where it can.
-      while (!stop_.stop_requested()) elector.run(stop_, lead);
+      // A lost lease is not the end of the program: the caches are warm for the next term.
+      while (watch.wait_until_fit(stop_)) elector.run(stop_, lead, [&] { return why_resign(watch); });
     } else {
       lead(stop_);
     }
@@ -220,6 +248,23 @@ class App {
     });
   }
 
+  // Live jobs first: somebody waits for them. Ended ones may be many, and are looked at for their record alone.
+  static void enqueue_all(const kube::Cache<job::Job>& jobs, kube::WorkQueue& queue) {
+    std::vector<std::string> ended;
+    for (std::string& name : jobs.names()) {
+      const auto job = jobs.get(name);
+      const bool is_over = job != nullptr && job::is_terminal(job->status.phase) && !job->meta.deletion_timestamp;
+      is_over ? ended.push_back(std::move(name)) : queue.add(name);
+    }
+    for (const std::string& name : ended) queue.add(name);
+  }
+
+  static std::optional<std::string> why_resign(LeaderWatch& watch) {
+    const auto stall = watch.why_give_up();
+    if (!stall) return std::nullopt;
+    return stall->cause + "; another controller takes over. Remedy: " + stall->remedy;
+  }
+
   // Before the other handlers: a job that is put into the queue has its place in the order.
   static void connect_admission(kube::Informer<job::Job>& jobs, kube::Informer<job::Application>& applications,
                                 kube::Informer<job::Client>& clients, Admission& admission) {
@@ -240,25 +285,33 @@ class App {
     const std::function<void()> stop_;
   };
 
-  // Lets /readyz ask something that does not live as long as the listener.
-  class ReadyWhile {
+  // What the listener asks while run() has the parts that can answer.
+  struct Health {
+    std::function<std::string()> not_ready;
+    std::function<std::string()> not_alive;
+  };
+  class HealthWhile {
    public:
-    ReadyWhile(App& app, std::function<bool()> synced) : app_(app) { set(std::move(synced)); }
-    ~ReadyWhile() { set(nullptr); }
+    HealthWhile(App& app, Health health) : app_(app) { set(std::move(health)); }
+    ~HealthWhile() { set({}); }
 
    private:
-    void set(std::function<bool()> synced) {
-      const std::lock_guard lock(app_.ready_mutex_);
-      app_.synced_ = std::move(synced);
+    void set(Health health) {
+      const std::lock_guard lock(app_.health_mutex_);
+      app_.health_ = std::move(health);
     }
     App& app_;
   };
 
   std::string why_not_ready() {
     if (stop_.stop_requested()) return "stopping";
-    const std::lock_guard lock(ready_mutex_);
-    if (!synced_) return "starting";
-    return synced_() ? std::string{} : "waiting for the first list of Jobs, Applications, Clients and pods";
+    const std::lock_guard lock(health_mutex_);
+    return health_.not_ready ? health_.not_ready() : "starting";
+  }
+
+  std::string why_not_alive() {
+    const std::lock_guard lock(health_mutex_);
+    return health_.not_alive ? health_.not_alive() : std::string();
   }
 
   const Config& config_;
@@ -270,10 +323,10 @@ class App {
   std::unique_ptr<kube::Transport> transport_;
   kube::ApiClient client_;
   CurrentQueue queue_;
-  std::mutex ready_mutex_;
-  std::function<bool()> synced_;
+  std::mutex health_mutex_;
+  Health health_;
   // Last: its thread asks all of the above.
-  http::HealthListener health_;
+  http::HealthListener listener_;
 };
 
 }  // namespace

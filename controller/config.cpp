@@ -72,6 +72,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   add_duration(app, "--lease-duration", config.lease_duration, "After which others may take a lease not renewed");
   add_duration(app, "--renew-deadline", config.renew_deadline, "After which the holder gives up a lease not renewed");
   add_duration(app, "--retry-period", config.retry_period, "Between two looks at the lease");
+  add_duration(app, "--stall-timeout", config.stall_timeout,
+               "After which a leader gives up its lease because the volume does not answer or no reconcile ends");
   add_duration(app, "--node-loss-timeout", config.node_loss_timeout,
                "After which a pod that cannot be reached is given up");
   add_duration(app, "--retry-backoff", config.retry_backoff,
@@ -96,6 +98,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
 std::string check(const Config& config) {
   if (!base::parse_log_level(config.log_level)) return "--log-level: debug, info, warning or error";
   if (config.volume_claim.empty()) return "--volume-claim: needs a name";
+  // Below, a volume that is merely slow would end terms.
+  if (config.stall_timeout < std::chrono::seconds(5)) return "--stall-timeout: at least 5s";
   if (config.node_loss_timeout < std::chrono::seconds(1)) return "--node-loss-timeout: at least 1s";
   if (config.retry_backoff < milliseconds(1)) return "--retry-backoff: at least 1ms";
   if (config.scan_interval < std::chrono::seconds(1)) return "--scan-interval: at least 1s";

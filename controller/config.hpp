@@ -28,6 +28,7 @@ struct Config {
   std::chrono::milliseconds lease_duration{10'000};
   std::chrono::milliseconds renew_deadline{7'000};
   std::chrono::milliseconds retry_period{2'000};
+  std::chrono::milliseconds stall_timeout{25'000};
   std::chrono::milliseconds node_loss_timeout{300'000};
   std::chrono::milliseconds retry_backoff{10'000};
   std::chrono::milliseconds scan_interval{60'000};

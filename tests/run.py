@@ -290,10 +290,11 @@ def suite_conformance(description):
 
 
 def suite_e2e(description):
-    count = run_pytest("tests/e2e", "e2e", description, "tests/e2e", "-m", "not disruptive and not rebuild", *PROCESSES)
+    count = run_pytest("tests/e2e", "e2e", description, "tests/e2e", "-m", "not disruptive and not rebuild and not uninstall", *PROCESSES)
     count.add(run_pytest("the disruptive ones of tests/e2e", "e2e-disruptive", description, "tests/e2e", "-m", "disruptive"))
     # The cluster's network namespace ends with the cluster.
     count.add(run_pytest("the rebuild of the cluster", "e2e-rebuild", description, "tests/e2e", "-m", "rebuild", inside=False))
+    count.add(run_pytest("uninstallations", "e2e-uninstall", description, "tests/e2e", "-m", "uninstall"))
     return count
 
 

@@ -140,6 +140,8 @@ Plan plan_ended(const Snapshot& snapshot) {
   // The pods go with the resource that owns them.
   if (!plan.actions.empty() || waits_for_pods(snapshot, plan)) return plan;
   if (const auto left = time_to_live(snapshot); left > std::chrono::milliseconds(0)) {
+    // An uninstallation took it. Without it a deletion of the Job would leave its files.
+    if (!snapshot.job.meta.has_finalizer(job::kFinalizer)) return Plan::of(AddFinalizer{});
     plan.wake_after(left);
     return plan;
   }

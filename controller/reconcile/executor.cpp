@@ -30,7 +30,8 @@ Executor::Executor(Parts parts)
     : parts_(std::move(parts)),
       pods_created_(parts_.metrics.counter("vbrain_job_pods_created_total", "Pods made for attempts of jobs.")),
       jobs_finished_(parts_.metrics.counter("vbrain_jobs_ended_total", "Jobs that ended.", {{"phase", "Finished"}})),
-      jobs_failed_(parts_.metrics.counter("vbrain_jobs_ended_total", "Jobs that ended.", {{"phase", "Failed"}})) {}
+      jobs_failed_(parts_.metrics.counter("vbrain_jobs_ended_total", "Jobs that ended.", {{"phase", "Failed"}})),
+      archiver_(parts_.volume, parts_.archive_threads, parts_.wake) {}
 
 Step Executor::not_leading() const {
   return Step::pass_ends(ReconcileResult::retryable("not leading"));
@@ -107,9 +108,7 @@ Step Executor::patch_finalizers(const std::vector<std::string>& finalizers, cons
   const kube::ObjectMeta& meta = pass.learned.job.meta;
   const json patch = {
       {"metadata", {{"uid", meta.uid}, {"resourceVersion", meta.resource_version}, {"finalizers", json(finalizers)}}}};
-  return take_written(
-      parts_.client.patch<job::Job>(meta.namespace_name, meta.name, kube::PatchKind::kMerge, patch, {}, pass.stop),
-      pass);
+  return take_written(parts_.client.patch<job::Job>(meta.namespace_name, meta.name, patch, {}, pass.stop), pass);
 }
 
 Step Executor::run(const AddFinalizer&, const Pass& pass) {

@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "controller/background/archiver.hpp"
 #include "controller/planning/action.hpp"
 #include "controller/planning/snapshot.hpp"
 #include "controller/pods/pod_builder.hpp"
@@ -65,6 +66,10 @@ class Executor {
     // False once the lease may be another's. Asked before every write: it narrows the time in which two believe to
     // lead; preconditions and the claim are what makes that time harmless.
     std::function<bool()> may_write = [] { return true; };
+    // Threads that write records of ended jobs, and what they call with a job's name when its record is written or
+    // could not be (see Archiver).
+    std::size_t archive_threads = 0;
+    Archiver::Wake wake = {};
   };
 
   explicit Executor(Parts parts);
@@ -112,13 +117,13 @@ class Executor {
   Step run(const DeleteJob& action, const Pass& pass);
   Step undo_if_deleted(const job::Job& job, std::stop_token stop);
   Step archive(const job::Job& job, std::stop_token stop);
-  kube::KubeResult<bool> is_being_uninstalled(const std::string& ns, std::stop_token stop);
 
   Parts parts_;
   QuotaMemo quota_;
   prometheus::Counter& pods_created_;
   prometheus::Counter& jobs_finished_;
   prometheus::Counter& jobs_failed_;
+  Archiver archiver_;
 };
 
 // The API server will refuse the same request again.

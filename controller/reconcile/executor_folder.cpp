@@ -1,30 +1,19 @@
 // What the Executor does with the folder of a job: the record of its end, and its removal.
-#include <algorithm>
-#include <nlohmann/json.hpp>
+#include <chrono>
 
 #include "base/failpoint.hpp"
 #include "base/log.hpp"
 #include "controller/reconcile/executor.hpp"
+#include "controller/uninstall/uninstall.hpp"
 
 namespace vbrain::controller {
 namespace {
 
 using kube::ErrorCode;
 using kube::ReconcileResult;
-using nlohmann::json;
 
-constexpr kube::ResourceType kNamespaceType{"", "v1", "namespaces", "Namespace"};
-
-// Whether an APIResourceList says that Jobs can be created.
-bool offers_create(const std::string& body) {
-  const json list = json::parse(body, nullptr, false);
-  if (!list.is_object() || !list.contains("resources") || !list["resources"].is_array()) return false;
-  return std::ranges::any_of(list["resources"], [](const json& resource) {
-    if (!resource.is_object() || resource.value("name", "") != job::Job::kType.plural) return false;
-    const json verbs = resource.value("verbs", json::array());
-    return std::ranges::find(verbs, json("create")) != verbs.end();
-  });
-}
+// Until a job asks again whose record could not be taken.
+constexpr std::chrono::milliseconds kArchiverBusy{1'000};
 
 }  // namespace
 
@@ -33,15 +22,25 @@ Step Executor::undo_if_deleted(const job::Job& job, std::stop_token stop) {
   const auto live = parts_.client.get<job::Job>(job.meta.namespace_name, job.meta.name, stop);
   const bool gone = live ? live->meta.uid != job.meta.uid || live->meta.deletion_timestamp
                          : live.error().code == ErrorCode::kNotFound;
-  if (gone) parts_.volume.purge(job, stop);
+  if (gone) parts_.volume.purge(job);
   if (gone) return Step::pass_ends(ReconcileResult::ok());
   if (!live) return give_up_on(live.error());
   return Step::go_on();
 }
 
+// The pass ends while the record is being written; the Archiver wakes the job when that is done.
 Step Executor::archive(const job::Job& job, std::stop_token stop) {
-  if (!parts_.volume.archive(job)) return Step::go_on();
-  return undo_if_deleted(job, stop);
+  switch (archiver_.archive(job)) {
+    case Archiver::State::kUnderWay:
+      return Step::pass_ends(ReconcileResult::ok());
+    case Archiver::State::kBusy:
+      return Step::pass_ends(ReconcileResult::after(kArchiverBusy));
+    case Archiver::State::kPublished:
+      return undo_if_deleted(job, stop);
+    case Archiver::State::kDone:
+      break;
+  }
+  return Step::go_on();
 }
 
 Step Executor::run(const ArchiveStatus&, const Pass& pass) {
@@ -75,36 +74,17 @@ Step Executor::run(const DeleteJob&, const Pass& pass) {
   return Step::go_on();
 }
 
-// When the namespace or the definition goes, every Job is marked for deletion though nobody asked for its files to go:
-// artifacts outlive an uninstall. The mark on namespace or definition is older than the one on the Job.
-kube::KubeResult<bool> Executor::is_being_uninstalled(const std::string& ns, std::stop_token stop) {
-  const auto space = parts_.client.get(kNamespaceType, "", ns, stop);
-  if (!space && space.error().code == ErrorCode::kForbidden) {
-    base::log_warning("may not look whether the namespace is being deleted", {{"namespace", ns}});
-  } else if (!space) {
-    return space.error().code == ErrorCode::kNotFound ? kube::KubeResult<bool>(true) : tl::unexpected(space.error());
-  } else if (space->at("metadata").contains("deletionTimestamp")) {
-    return true;
-  }
-  // Everybody may ask what can be done with Jobs: of a definition that is going, "create" is not offered any more.
-  const auto offered = parts_.client.call({.method = "GET", .target = "/apis/vbrain.visagio.com/v1"}, stop);
-  if (!offered) {
-    return offered.error().code == ErrorCode::kNotFound ? kube::KubeResult<bool>(true)
-                                                        : tl::unexpected(offered.error());
-  }
-  return !offers_create(offered->body);
-}
-
 Step Executor::run(const PurgeFolder&, const Pass& pass) {
   const kube::ObjectMeta& meta = pass.learned.job.meta;
-  auto leaving = is_being_uninstalled(meta.namespace_name, pass.stop);
+  // Artifacts outlive an uninstallation.
+  const auto leaving = is_being_uninstalled(parts_.client, meta.namespace_name, pass.stop);
   if (!leaving) return give_up_on(leaving.error());
   if (*leaving) {
     base::log_info("keeping the files of a job, since the installation is being deleted", {{"job", meta.name}});
     return Step::go_on();
   }
   base::failpoint("controller.before-purge");
-  parts_.volume.purge(pass.learned.job, pass.stop);
+  parts_.volume.purge(pass.learned.job);
   base::failpoint("controller.purged");
   base::log_info("job deleted", {{"job", meta.name}});
   return Step::go_on();

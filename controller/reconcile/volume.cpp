@@ -58,8 +58,8 @@ artifacts::Tenant tenant_of(const job::Job& job) {
       .organization = job.spec.organization_id, .application = job.spec.application_id, .client = job.spec.client_id};
 }
 
-StoreVolume::StoreVolume(const artifacts::Store& store, std::string runner_path)
-    : store_(store), runner_path_(std::move(runner_path)) {}
+StoreVolume::StoreVolume(const artifacts::Store& store, std::string runner_path, Discard discard)
+    : store_(store), runner_path_(std::move(runner_path)), discard_(std::move(discard)) {}
 
 Result<bool, PodRefusal> StoreVolume::publish(const job::Job& job) {
   if (!inline_object(job.spec.params) || !inline_object(job.spec.metadata)) {
@@ -98,7 +98,7 @@ Result<PreparedAttempt, PodRefusal> StoreVolume::prepare_attempt(const job::Job&
     // A create that its client was told had failed: nobody waits for this job, and who asked may have asked again.
     return refused("Deleted", "the job was deleted before it started");
   }
-  // 2. What is over, or further than the resource says, is not begun again.
+  // 2. The job may have ended, or have a later attempt than the resource says: then no attempt begins.
   if (!prepared.published) {
     prepared.record = read_record(job);
     if (const auto numbers = store_.attempts(tenant, id); !numbers.empty() && numbers.back() > attempt) {
@@ -199,8 +199,12 @@ bool StoreVolume::publish_ended(const job::Job& job, const nlohmann::json& recor
   return store_.publish_ended_job(file, record).has_value();
 }
 
-void StoreVolume::purge(const job::Job& job, std::stop_token stop) {
-  if (has_sound_names(job)) store_.remove_job(tenant_of(job), job.meta.name, job.spec.repository_id, stop);
+void StoreVolume::purge(const job::Job& job) {
+  if (!has_sound_names(job)) return;
+  const artifacts::Tenant tenant = tenant_of(job);
+  for (const std::string& name : store_.trash_jobs(tenant, {job.meta.name}, job.spec.repository_id)) {
+    discard_(tenant, name);
+  }
 }
 
 }  // namespace vbrain::controller

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
-#include <stop_token>
 #include <string>
 
 #include "artifacts/records/claim.hpp"
@@ -46,22 +46,25 @@ class Volume {
   // status.json of a terminal job; nothing is written when it is there already. True if the job's folder was made for
   // it just now: that of a Job made by hand that ended before it had one.
   virtual bool archive(const job::Job& job) = 0;
-  // Moves the job's folder away and purges it; no error if there is none. Once `stop` is requested the rest of what was
-  // moved away is left to the sweeper.
-  virtual void purge(const job::Job& job, std::stop_token stop) = 0;
+  // Moves the job's folder to .trash, which is durable: from then on nobody sees it. What is in it is removed later.
+  // No error if there is no folder.
+  virtual void purge(const job::Job& job) = 0;
 };
 
 // The Volume on artifacts::Store. `runner_path` is where install_runner() put the runner.
 class StoreVolume final : public Volume {
  public:
+  // Is told which folder of the tenant's .trash can be removed; must not wait for the volume (see TrashRemover).
+  using Discard = std::function<void(const artifacts::Tenant& tenant, const std::string& trash_name)>;
+
   // `store` must outlive this.
-  StoreVolume(const artifacts::Store& store, std::string runner_path);
+  StoreVolume(const artifacts::Store& store, std::string runner_path, Discard discard);
 
   Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job& job, int attempt) override;
   AttemptFiles read_attempt(const job::Job& job, int attempt) override;
   artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) override;
   bool archive(const job::Job& job) override;
-  void purge(const job::Job& job, std::stop_token stop) override;
+  void purge(const job::Job& job) override;
 
  private:
   // True if the folder is ours, false if somebody else published it meanwhile.
@@ -72,6 +75,7 @@ class StoreVolume final : public Volume {
 
   const artifacts::Store& store_;
   const std::string runner_path_;
+  const Discard discard_;
 };
 
 artifacts::Tenant tenant_of(const job::Job& job);

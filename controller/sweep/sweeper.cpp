@@ -161,10 +161,11 @@ bool Sweeper::tend(const ScannedJob& folder, std::stop_token stop) {
   return true;
 }
 
-// A refusal concerns one job, all else the next one too. Forbidden is what a policy or a quota has against one job, and
-// what is answered to all where we have no rights: only the API server can tell which.
-bool Sweeper::settle(const char* what, std::string_view verb, const std::string& job, const kube::Error& error,
-                     std::stop_token stop) {
+// The API server's refusal of one job says nothing about the next one; any other error will come again. Forbidden may
+// be either: an admission policy or a quota refuses one job, a missing Role refuses all. After several in a row the API
+// server is asked which it is.
+bool Sweeper::can_go_on_after(const char* what, std::string_view verb, const std::string& job, const kube::Error& error,
+                              std::stop_token stop) {
   base::log_warning(what, {{"job", job}, {"code", to_string(error.code)}, {"error", error.message}});
   if (error.code == ErrorCode::kForbidden) {
     if (++refused_in_a_row_ < kRefusals) return true;
@@ -206,7 +207,7 @@ bool Sweeper::create_resource(const ScannedJob& folder, std::stop_token stop) {
   }
   // The caches were behind.
   if (created.error().code == ErrorCode::kAlreadyExists) return true;
-  return settle("a job resource was not made anew", "create", file->job_id, created.error(), stop);
+  return can_go_on_after("a job resource was not made anew", "create", file->job_id, created.error(), stop);
 }
 
 bool Sweeper::delete_resource(const std::string& name, const std::string& uid, std::stop_token stop) {
@@ -217,7 +218,7 @@ bool Sweeper::delete_resource(const std::string& name, const std::string& uid, s
     refused_in_a_row_ = 0;
     return true;
   }
-  return settle("a deletion of a job was not finished", "delete", name, removed.error(), stop);
+  return can_go_on_after("a deletion of a job was not finished", "delete", name, removed.error(), stop);
 }
 
 bool Sweeper::remove_folder(const ScannedJob& folder, std::stop_token stop) {
@@ -229,7 +230,7 @@ bool Sweeper::remove_folder(const ScannedJob& folder, std::stop_token stop) {
     return live->meta.deletion_timestamp || delete_resource(file->job_id, live->meta.uid, stop);
   }
   if (!live && live.error().code != ErrorCode::kNotFound) {
-    return settle("a deleted job's folder was not removed", "get", file->job_id, live.error(), stop);
+    return can_go_on_after("a deleted job's folder was not removed", "get", file->job_id, live.error(), stop);
   }
   refused_in_a_row_ = 0;
   parts_.store.remove_job(file->tenant, file->job_id, file->repository_id, stop);

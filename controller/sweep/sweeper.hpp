@@ -69,9 +69,9 @@ class Sweeper {
   bool create_resource(const artifacts::ScannedJob& folder, std::stop_token stop);
   bool delete_resource(const std::string& name, const std::string& uid, std::stop_token stop);
   bool remove_folder(const artifacts::ScannedJob& folder, std::stop_token stop);
-  // What was tried on a job and did not succeed. True if the walk may go on.
-  bool settle(const char* what, std::string_view verb, const std::string& job, const kube::Error& error,
-              std::stop_token stop);
+  // Logs what failed for one job. True if the walk can go on with the next one.
+  bool can_go_on_after(const char* what, std::string_view verb, const std::string& job, const kube::Error& error,
+                       std::stop_token stop);
   bool may(std::string_view verb, std::stop_token stop);
 
   Parts parts_;

@@ -109,7 +109,7 @@ uninstall_and_return() {
   local definition application
   definition="$(live_definition)"
   application="$(tutorial)"
-  works "the chart uninstalls" helm uninstall vbrain
+  works "the chart uninstalls" helm uninstall vbrain --no-hooks
   expect "the Deployments are gone" "" "$(k get deployment -o name)"
   expect "definitions stay" "$definition" "$(live_definition)"
   expect "Jobs stay" job.vbrain.visagio.com/01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d "$(k get vjob -o name)"
@@ -118,7 +118,7 @@ uninstall_and_return() {
   works "the chart comes back over them" helm install vbrain "$CHART" "${VALUES[@]}" --set-string tutorial.image.tag=2
   expect "and takes them over" "$definition $application" "$(live_definition) $(tutorial)"
 
-  helm uninstall vbrain >/dev/null
+  helm uninstall vbrain --no-hooks >/dev/null
   "$KUBECTL" patch crd jobs.vbrain.visagio.com --type=json \
     -p '[{"op":"replace","path":"/spec/versions/0/schema/openAPIV3Schema/description","value":"an older one"}]' >/dev/null
   expect_match "an installation over older definitions is refused" "jobs.vbrain.visagio.com is already in the cluster" \
@@ -135,7 +135,7 @@ else
   rights
   upgrades
   uninstall_and_return
-  helm uninstall vbrain >/dev/null
+  helm uninstall vbrain --no-hooks >/dev/null
   "$KUBECTL" delete pv "$NAMESPACE-vbrain-volume" --wait=false >/dev/null
 fi
 finish

@@ -77,6 +77,19 @@ class World:
         finally:
             server.stop()
 
+    @contextlib.contextmanager
+    def another_controller(self, identity, volume=None):
+        """One more controller beside the first, a candidate for the same Lease, with a volume of its own."""
+        folder = self.folder / f"controller-{next(self.others)}"
+        folder.mkdir()
+        controller = Program("controller", [
+            *self.flags(volume or self.volume, self.installed["kubeconfig"]), "--volume-claim", self.claim, "--runner-source",
+            str(PROGRAMS / "bundle"), "--retry-backoff", "1s", "--identity", identity, "--scan-interval", "1s"], folder, self.failpoints)
+        try:
+            yield controller
+        finally:
+            controller.stop()
+
     def kube_address(self):
         """(host, port) of the API server."""
         config = yaml.safe_load(Path(self.installed["kubeconfig"]).read_text())

@@ -82,7 +82,7 @@ TEST_F(JobResource, LivesFromCreateToTheLastFinalizer) {
   ASSERT_TRUE(marked) << "the finalizer holds it";
   EXPECT_TRUE(marked->meta.deletion_timestamp);
   const json release = {{"metadata", {{"resourceVersion", marked->meta.resource_version}, {"finalizers", nullptr}}}};
-  ASSERT_TRUE(client().patch(Job::kType, ns(), id, kube::PatchKind::kMerge, release));
+  ASSERT_TRUE(client().patch(Job::kType, ns(), id, release));
   const auto gone = client().get<Job>(ns(), id);
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().code, ErrorCode::kNotFound);
@@ -101,13 +101,13 @@ TEST_F(JobResource, WhatTheDefinitionForbidsIsInvalidWithItsField) {
       {"a priority out of range", {{"spec", {{"priority", 5000}}}}, "spec.priority"},
   };
   for (const auto& c : cases) {
-    const auto refused = client().patch(Job::kType, ns(), id, kube::PatchKind::kMerge, c.patch);
+    const auto refused = client().patch(Job::kType, ns(), id, c.patch);
     ASSERT_FALSE(refused) << c.name;
     EXPECT_EQ(refused.error().code, ErrorCode::kInvalid) << c.name;
     ASSERT_FALSE(refused.error().causes.empty()) << c.name;
     EXPECT_EQ(refused.error().causes[0].field, c.field) << c.name;
   }
-  EXPECT_TRUE(client().patch(Job::kType, ns(), id, kube::PatchKind::kMerge, {{"spec", {{"cancel", true}}}}));
+  EXPECT_TRUE(client().patch(Job::kType, ns(), id, {{"spec", {{"cancel", true}}}}));
 }
 
 TEST_F(JobResource, AnInformerSeesEachStep) {

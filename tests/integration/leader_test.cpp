@@ -131,7 +131,7 @@ TEST(Leader, ALeaseStolenByHandIsNotedAtTheNextRenewal) {
   Candidate leader(connection.ns(), "leader");
   leader.start();
   ASSERT_TRUE(leader.leads_within(30s));
-  ASSERT_TRUE(connection.client().patch(kube::Lease::kType, connection.ns(), "leader", kube::PatchKind::kMerge,
+  ASSERT_TRUE(connection.client().patch(kube::Lease::kType, connection.ns(), "leader",
                                         {{"spec", {{"holderIdentity", "thief"}}}}));
   leader.join();
   EXPECT_EQ(leader.end(), LeaderElector::End::kLost);

@@ -61,7 +61,7 @@ TEST(Watch, AnInformerWithASelectorSeesOnlyItsObjects) {
   ASSERT_TRUE(mirror.has_seen("mine"));
   EXPECT_EQ(informer.store().size(), 1u);
   // For this informer, an object that no longer matches the selector is deleted.
-  ASSERT_TRUE(client.patch<ConfigMap>(connection.ns(), "mine", kube::PatchKind::kMerge,
+  ASSERT_TRUE(client.patch<ConfigMap>(connection.ns(), "mine",
                                       {{"metadata", {{"labels", {{"vbrain.visagio.com/job", "b"}}}}}}));
   EXPECT_TRUE(mirror.becomes({}));
 }

@@ -18,7 +18,7 @@
 namespace vbrain::testing {
 
 // The parts of an API server that clients depend on, in memory and as a Transport: names, UIDs, resourceVersions with
-// their preconditions, the status subresource, merge and JSON patches, finalizers, pages, watches with history,
+// their preconditions, the status subresource, merge patches, finalizers, pages, watches with history,
 // compaction. No schemas and no admission. Thread-safe.
 class FakeApiServer final : public kube::Transport {
  public:
@@ -221,15 +221,7 @@ class FakeApiServer final : public kube::Transport {
     json wanted = body;
     if (request.method == "PATCH") {
       wanted = found->second;
-      if (request.content_type == "application/merge-patch+json") {
-        wanted.merge_patch(body);
-      } else {
-        try {
-          wanted = wanted.patch(body);
-        } catch (const json::exception& error) {
-          return fail(422, "Invalid", error.what());
-        }
-      }
+      wanted.merge_patch(body);
     }
     return update(collection, path, found->second, std::move(wanted), subresource);
   }

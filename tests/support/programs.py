@@ -1,5 +1,6 @@
 """The servers as processes of the test, built with failpoints and restarted like by a Deployment."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -46,6 +47,18 @@ class Program:
             if self._stopping.wait(0.2):
                 return
             self._process = self._start()
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """Its process stands still, as on a machine that hangs."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
+
+    def log_text(self):
+        return Path(self.log.name).read_text(errors="replace")
 
     def kill(self):
         self._process.kill()

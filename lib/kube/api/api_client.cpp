@@ -7,14 +7,10 @@ namespace {
 
 using nlohmann::json;
 
-Error malformed(const std::string& message) {
-  return {.code = ErrorCode::kInternal, .reason = "Malformed", .message = message};
-}
-
 KubeResult<json> parsed(KubeResult<Response> answer) {
   if (!answer) return tl::unexpected(std::move(answer.error()));
   json object = json::parse(answer->body, nullptr, false);
-  if (!object.is_object()) return tl::unexpected(malformed("the API server's answer is no JSON object"));
+  if (!object.is_object()) return tl::unexpected(malformed_error("the API server's answer is no JSON object"));
   return object;
 }
 
@@ -71,9 +67,9 @@ KubeResult<json> ApiClient::replace_status(const ResourceType& type, std::string
   return parsed(call(replace_request(type, ns, name_of(body), body, "status"), stop));
 }
 
-KubeResult<json> ApiClient::patch(const ResourceType& type, std::string_view ns, std::string_view name, PatchKind kind,
+KubeResult<json> ApiClient::patch(const ResourceType& type, std::string_view ns, std::string_view name,
                                   const json& patch, Subresource subresource, std::stop_token stop) {
-  return parsed(call(patch_request(type, ns, name, kind, patch, subresource), stop));
+  return parsed(call(patch_request(type, ns, name, patch, subresource), stop));
 }
 
 KubeResult<void> ApiClient::remove(const ResourceType& type, std::string_view ns, std::string_view name,
@@ -89,7 +85,7 @@ KubeResult<void> ApiClient::call_and_use(const Request& request, std::stop_token
   try {
     use(*object);
   } catch (const DecodeError& error) {
-    return tl::unexpected(malformed(error.what()));
+    return tl::unexpected(malformed_error(error.what()));
   }
   return {};
 }

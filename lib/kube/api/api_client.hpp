@@ -42,7 +42,7 @@ class ApiClient {
                                      std::stop_token stop = {});
   KubeResult<nlohmann::json> replace_status(const ResourceType& type, std::string_view ns, const nlohmann::json& body,
                                             std::stop_token stop = {});
-  KubeResult<nlohmann::json> patch(const ResourceType& type, std::string_view ns, std::string_view name, PatchKind kind,
+  KubeResult<nlohmann::json> patch(const ResourceType& type, std::string_view ns, std::string_view name,
                                    const nlohmann::json& patch, Subresource subresource = {},
                                    std::stop_token stop = {});
   // Success also means "marked for deletion, finalizers or a kubelet are still at work".
@@ -76,9 +76,9 @@ class ApiClient {
     return typed<T>(replace_request(T::kType, ns, name_of(body), body, "status"), stop);
   }
   template <class T>
-  KubeResult<T> patch(std::string_view ns, std::string_view name, PatchKind kind, const nlohmann::json& patch,
+  KubeResult<T> patch(std::string_view ns, std::string_view name, const nlohmann::json& patch,
                       Subresource subresource = {}, std::stop_token stop = {}) {
-    return typed<T>(patch_request(T::kType, ns, name, kind, patch, subresource), stop);
+    return typed<T>(patch_request(T::kType, ns, name, patch, subresource), stop);
   }
 
   // Any request, under the same limit.

@@ -90,8 +90,8 @@ class Section {
     return given.is_absolute() ? given : folder_ / given;
   }
 
-  // `<key>-data` in base64, or the file that `<key>` names. The data wins, as in client-go.
-  Text pem(const std::string& key) const {
+  // `<key>-data` in base64, or the file that `<key>` names, which is added to `files`. The data wins, as in client-go.
+  Text pem(const std::string& key, std::vector<std::filesystem::path>& files) const {
     const Text data = text((key + "-data").c_str());
     if (!data) return data;
     if (!data->empty()) {
@@ -101,7 +101,8 @@ class Section {
     }
     const Text name = text(key.c_str());
     if (!name || name->empty()) return name;
-    Text content = read_file(path(*name));
+    files.push_back(path(*name));
+    Text content = read_file(files.back());
     if (!content) return Failure(title_ + ": " + key + ": " + content.error());
     return content;
   }
@@ -151,7 +152,7 @@ std::string read_cluster(const Section& cluster, Config& config) {
   if (const std::string problem = refuse_server(config.server); !problem.empty()) {
     return cluster.title() + ": " + problem;
   }
-  const Text authority = cluster.pem("certificate-authority");
+  const Text authority = cluster.pem("certificate-authority", config.files);
   if (!authority) return authority.error();
   config.ca_pem = *authority;
   return {};
@@ -171,9 +172,9 @@ std::string read_user(const Section& user, Config& config) {
   for (const auto& [key, why] : kRefused) {
     if (user.has(key)) return user.title() + ": " + key + ": " + why;
   }
-  const Text certificate = user.pem("client-certificate");
+  const Text certificate = user.pem("client-certificate", config.files);
   if (!certificate) return certificate.error();
-  const Text key = user.pem("client-key");
+  const Text key = user.pem("client-key", config.files);
   if (!key) return key.error();
   if (certificate->empty() != key->empty()) {
     return user.title() + ": client-certificate and client-key go together";
@@ -212,7 +213,9 @@ ConfigResult load_in_cluster(const std::filesystem::path& folder, const GetEnv& 
   const Text token = read_file(config.token_file);
   if (!token) return Failure("ServiceAccount: " + token.error());
   config.token = trimmed(*token);
-  const Text authority = read_file(folder / "ca.crt");
+  config.service_account = folder;
+  config.files = {folder / "ca.crt"};
+  const Text authority = read_file(config.files.front());
   if (!authority) return Failure("ServiceAccount: " + authority.error());
   if (trimmed(*authority).empty()) return Failure("ServiceAccount: ca.crt is empty");
   config.ca_pem = *authority;
@@ -251,11 +254,20 @@ ConfigResult load_kubeconfig(const std::filesystem::path& file, std::string_view
   if (user == nullptr) return Failure(where + ": no user '" + *user_name + "'");
 
   Config config;
+  config.kubeconfig = std::filesystem::absolute(file);
+  config.context = context_name;
+  config.files = {config.kubeconfig};
   if (!ns->empty()) config.namespace_name = *ns;
   std::string problem = read_cluster({*cluster, where + ": cluster '" + *cluster_name + "'", folder}, config);
   if (problem.empty()) problem = read_user({*user, where + ": user '" + *user_name + "'", folder}, config);
   if (!problem.empty()) return Failure(problem);
   return config;
+}
+
+ConfigResult reload(const Config& config) {
+  if (!config.kubeconfig.empty()) return load_kubeconfig(config.kubeconfig, config.context);
+  if (!config.service_account.empty()) return load_in_cluster(config.service_account);
+  return Failure("the configuration was not read from files");
 }
 
 ConfigResult load_config(const std::filesystem::path& kubeconfig, std::string_view context, const GetEnv& env) {

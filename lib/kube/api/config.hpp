@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -19,6 +20,12 @@ struct Config {
   std::string token = {};
   std::filesystem::path token_file = {};  // read again when it changes; wins over `token`
   std::string namespace_name = "default";
+  // Where all of this was read from, for reload(); empty in a Config that was made otherwise. `files` are the
+  // kubeconfig and the files of certificates, keys and authorities, without the token's.
+  std::filesystem::path kubeconfig = {};
+  std::string context = {};
+  std::filesystem::path service_account = {};
+  std::vector<std::filesystem::path> files = {};
   std::string user_agent = "vbrain";  // becomes the field manager of our writes (up to the first '/')
 };
 
@@ -38,6 +45,9 @@ ConfigResult load_in_cluster(const std::filesystem::path& folder = kServiceAccou
 // file's folder. Refused with a sentence that says so: insecure-skip-tls-verify, http servers, exec and auth-provider
 // users, user names with passwords, impersonation, tls-server-name, proxy-url.
 ConfigResult load_kubeconfig(const std::filesystem::path& file, std::string_view context = {});
+
+// Reads again what `config` was read from. An error if it was read from nowhere.
+ConfigResult reload(const Config& config);
 
 // `kubeconfig` if not empty, else $KUBECONFIG (one file), else the cluster around us, else ~/.kube/config.
 ConfigResult load_config(const std::filesystem::path& kubeconfig = {}, std::string_view context = {},

@@ -162,4 +162,8 @@ Error cancelled_error() {
   return {.code = ErrorCode::kCancelled, .message = "cancelled"};
 }
 
+Error malformed_error(std::string message) {
+  return {.code = ErrorCode::kInternal, .reason = "Malformed", .message = std::move(message)};
+}
+
 }  // namespace vbrain::kube

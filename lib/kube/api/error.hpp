@@ -70,5 +70,7 @@ bool may_have_been_done(const Error& error);
 Error error_from_response(int http_status, std::string_view body, std::string_view retry_after = {});
 
 Error cancelled_error();
+// The server answered, but not what the API promises: kInternal, reason "Malformed".
+Error malformed_error(std::string message);
 
 }  // namespace vbrain::kube

@@ -174,8 +174,7 @@ void EventRecorder::repeat(const Event& event, Remembered& known, std::stop_toke
   if (known.count > 2 && clock_.steady() - known.written_at < options_.series_period) return;
   json patch = {{"series", {{"count", known.count}, {"lastObservedTime", base::format_rfc3339_micro(event.time)}}}};
   patch["metadata"]["resourceVersion"] = known.version;
-  const auto written =
-      client_.patch(kEventType, known.namespace_name, known.event_name, PatchKind::kMerge, patch, {}, stop);
+  const auto written = client_.patch(kEventType, known.namespace_name, known.event_name, patch, {}, stop);
   if (written) {
     known.written_at = clock_.steady();
     known.version = version_of(*written);

@@ -59,20 +59,6 @@ Request with_json(std::string method, std::string target, std::string content_ty
           .body = body.dump(-1, ' ', false, json::error_handler_t::replace)};
 }
 
-const char* name_of(Propagation propagation) {
-  switch (propagation) {
-    case Propagation::kBackground:
-      return "Background";
-    case Propagation::kForeground:
-      return "Foreground";
-    case Propagation::kOrphan:
-      return "Orphan";
-    case Propagation::kDefault:
-      break;
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 std::string percent_encode(std::string_view text) {
@@ -125,10 +111,9 @@ Request replace_request(const ResourceType& type, std::string_view ns, std::stri
   return with_json("PUT", object_path(type, ns, name, subresource), "application/json", body);
 }
 
-Request patch_request(const ResourceType& type, std::string_view ns, std::string_view name, PatchKind kind,
-                      const json& patch, Subresource subresource) {
-  const char* content_type = kind == PatchKind::kMerge ? "application/merge-patch+json" : "application/json-patch+json";
-  return with_json("PATCH", object_path(type, ns, name, subresource), content_type, patch);
+Request patch_request(const ResourceType& type, std::string_view ns, std::string_view name, const json& patch,
+                      Subresource subresource) {
+  return with_json("PATCH", object_path(type, ns, name, subresource), "application/merge-patch+json", patch);
 }
 
 Request delete_request(const ResourceType& type, std::string_view ns, std::string_view name,
@@ -138,8 +123,6 @@ Request delete_request(const ResourceType& type, std::string_view ns, std::strin
   if (!options.preconditions.resource_version.empty()) {
     body["preconditions"]["resourceVersion"] = options.preconditions.resource_version;
   }
-  if (const char* propagation = name_of(options.propagation)) body["propagationPolicy"] = propagation;
-  if (options.grace_seconds) body["gracePeriodSeconds"] = *options.grace_seconds;
   return with_json("DELETE", object_path(type, ns, name), "application/json", body);
 }
 

@@ -40,17 +40,8 @@ struct Preconditions {
   std::string resource_version = {};
 };
 
-enum class Propagation { kDefault, kBackground, kForeground, kOrphan };
-
 struct DeleteOptions {
   Preconditions preconditions = {};
-  Propagation propagation = Propagation::kDefault;
-  std::optional<std::int64_t> grace_seconds = {};  // 0: the object goes without waiting for a kubelet
-};
-
-enum class PatchKind {
-  kMerge,  // RFC 7386; put metadata.resourceVersion into it as a precondition
-  kJson,   // RFC 6902; a `test` operation is the precondition
 };
 
 // "" is the object itself; "status" its status, "binding", ...
@@ -68,8 +59,9 @@ Request create_request(const ResourceType& type, std::string_view ns, const nloh
 // `body` carries metadata.resourceVersion, else the write is unconditional.
 Request replace_request(const ResourceType& type, std::string_view ns, std::string_view name,
                         const nlohmann::json& body, Subresource subresource = {});
-Request patch_request(const ResourceType& type, std::string_view ns, std::string_view name, PatchKind kind,
-                      const nlohmann::json& patch, Subresource subresource = {});
+// A merge patch (RFC 7386). metadata.resourceVersion in it is a precondition, else the write is unconditional.
+Request patch_request(const ResourceType& type, std::string_view ns, std::string_view name, const nlohmann::json& patch,
+                      Subresource subresource = {});
 Request delete_request(const ResourceType& type, std::string_view ns, std::string_view name,
                        const DeleteOptions& options);
 

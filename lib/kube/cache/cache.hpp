@@ -64,13 +64,6 @@ class Cache {
     return all;
   }
 
-  std::size_t count_by_index(const std::string& index, std::string_view value) const {
-    const std::shared_lock lock(mutex_);
-    const auto& entries = indexes_.at(index).entries;
-    const auto found = entries.find(value);
-    return found == entries.end() ? 0 : found->second.size();
-  }
-
   std::size_t size() const {
     const std::shared_lock lock(mutex_);
     return objects_.size();

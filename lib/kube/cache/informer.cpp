@@ -17,10 +17,6 @@ using nlohmann::json;
 
 constexpr std::uint32_t kSmallestPage = 1;
 
-Error malformed(const std::string& message) {
-  return {.code = ErrorCode::kInternal, .reason = "Malformed", .message = message};
-}
-
 // metadata.<key> of an object that may not be what it should.
 std::string meta_text(const json& object, const char* key) {
   const auto meta = object.find("metadata");
@@ -72,7 +68,7 @@ void Reflector::run(std::stop_token stop) {
       step(stop);
     } catch (const std::exception& error) {
       state_ = State::kEmpty;
-      fail("informer failed and starts again", malformed(error.what()), stop);
+      fail("informer failed and starts again", malformed_error(error.what()), stop);
     }
   }
 }
@@ -120,7 +116,7 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
     }
     const auto meta = for_each_item(
         answer->body, [this](std::string_view item) { take_object(without_managed_fields(item, scratch_), true); });
-    if (!meta) return tl::unexpected(malformed(meta.error()));
+    if (!meta) return tl::unexpected(malformed_error(meta.error()));
     note_contact();
     // All pages are of the moment of the first one.
     if (first_version.empty()) first_version = meta->resource_version;
@@ -140,7 +136,7 @@ KubeResult<bool> Reflector::went_back(std::stop_token stop) {
   auto answer = transport_.call(list_request(type_, namespace_, {.limit = 1}), stop);
   if (!answer) return tl::unexpected(std::move(answer.error()));
   const auto meta = for_each_item(answer->body, [](std::string_view) {});
-  if (!meta) return tl::unexpected(malformed(meta.error()));
+  if (!meta) return tl::unexpected(malformed_error(meta.error()));
   return is_older_version(meta->resource_version, resource_version_);
 }
 
@@ -227,7 +223,7 @@ std::optional<Error> Reflector::take_event(const WatchEvent& event) {
   }
   const json object = json::parse(event.object, nullptr, false);
   std::string version = object.is_object() ? meta_text(object, "resourceVersion") : std::string();
-  if (version.empty()) return malformed("a watch event without resourceVersion");
+  if (version.empty()) return malformed_error("a watch event without resourceVersion");
   if (!bookmark) {
     sink_.erase(meta_text(object, "name"), version);
     event_seen_ = true;

@@ -72,7 +72,6 @@ class Reflector {
 
   // Until stop is requested. Never throws: an exception of the sink is logged, and the list starts again.
   void run(std::stop_token stop);
-  State state() const { return state_.load(std::memory_order_relaxed); }
   // When the API server last said something that bears on what we know: a list, an event, a bookmark, the regular end
   // of a watch. At an open watch this is never older than the idle timeout. The epoch: never.
   base::SteadyPoint last_contact() const {
@@ -161,7 +160,6 @@ class Informer final : private Reflector::Sink {
     std::unique_lock lock(mutex_);
     return synced_changed_.wait(lock, stop, [this] { return synced(); });
   }
-  Reflector::State state() const { return reflector_.state(); }
   base::SteadyPoint last_contact() const { return reflector_.last_contact(); }
 
  private:

@@ -18,10 +18,6 @@ std::optional<EventType> type_of(std::string_view text) {
   return std::nullopt;
 }
 
-Error malformed(std::string message) {
-  return {.code = ErrorCode::kInternal, .reason = "Malformed", .message = std::move(message)};
-}
-
 // An ERROR event carries a metav1.Status with the HTTP status in `code`.
 Error error_of(std::string_view status) {
   const auto parsed = nlohmann::json::parse(status, nullptr, false);
@@ -66,9 +62,9 @@ KubeResult<bool> WatchDecoder::feed(std::string_view chunk, const EventSink& sin
 KubeResult<bool> WatchDecoder::take_line(std::string_view line, const EventSink& sink) {
   if (line.find_first_not_of(" \r\t") == std::string_view::npos) return true;
   const auto text = cut_event(line);
-  if (!text) return tl::unexpected(malformed(text.error()));
+  if (!text) return tl::unexpected(malformed_error(text.error()));
   const auto type = type_of(text->type);
-  if (!type) return tl::unexpected(malformed("unknown type of watch event"));
+  if (!type) return tl::unexpected(malformed_error("unknown type of watch event"));
   WatchEvent event{.type = *type};
   if (*type == EventType::kError) {
     event.error = error_of(text->object);

@@ -34,10 +34,9 @@ LeaderElector::LeaderElector(Transport& transport, LeaseConfig config, const bas
       is_leader_(metrics.gauge("vbrain_leader", "1 while this process holds the lease.")),
       changes_(metrics.counter("vbrain_leader_acquired_total", "How often this process took the lease.")) {}
 
-LeaderElector::End LeaderElector::run(std::stop_token stop, const Work& on_started,
-                                      const std::function<void()>& on_stopped) {
+LeaderElector::End LeaderElector::run(std::stop_token stop, const Work& on_started, const WhyResign& why_resign) {
   if (!acquire(stop)) return End::kStopped;
-  return lead(stop, on_started, on_stopped);
+  return lead(stop, on_started, why_resign);
 }
 
 bool LeaderElector::leading() const {
@@ -67,8 +66,7 @@ bool LeaderElector::acquire(std::stop_token stop) {
   return false;
 }
 
-LeaderElector::End LeaderElector::lead(std::stop_token stop, const Work& on_started,
-                                       const std::function<void()>& on_stopped) {
+LeaderElector::End LeaderElector::lead(std::stop_token stop, const Work& on_started, const WhyResign& why_resign) {
   base::log_info("became the leader", {{"lease", config_.name}, {"identity", config_.identity}});
   changes_.Increment();
   std::stop_source leading;
@@ -82,34 +80,52 @@ LeaderElector::End LeaderElector::lead(std::stop_token stop, const Work& on_star
     }
     finished.request_stop();
   });
-  bool kept = false;
+  Kept kept = Kept::kLost;
   {
     const std::stop_callback pass_on(stop, [&] { leading.request_stop(); });
-    kept = keep(finished.get_token());
+    kept = keep(finished.get_token(), why_resign);
   }
-  if (!kept) {
+  if (kept != Kept::kUntilFinished) {
+    // First nothing more is written, then others may lead.
+    const bool resigned = kept == Kept::kResigned;
     note_lost();
-    base::log_warning("lost the lease", {{"lease", config_.name}, {"holder", holder()}});
     leading.request_stop();
+    resigned ? give_up() : say_lost();
   }
   work.join();
-  if (on_stopped) on_stopped();
-  if (kept) give_up();
+  if (kept == Kept::kUntilFinished) give_up();
   if (failure) std::rethrow_exception(failure);
-  if (!kept) return End::kLost;
+  if (kept == Kept::kLost) return End::kLost;
+  if (kept == Kept::kResigned) return End::kResigned;
   return stop.stop_requested() ? End::kStopped : End::kFinished;
 }
 
-// Renews until the work is finished (true) or the lease is not ours any more (false).
-bool LeaderElector::keep(std::stop_token finished) {
+void LeaderElector::say_lost() const {
+  const std::string by = holder();
+  if (by.empty() || by == config_.identity) {
+    base::log_warning(
+        "lost the lease: the API server did not take a renewal in time; another controller takes over when "
+        "the lease has run out. Look at the API server and at the network between",
+        {{"lease", config_.name}});
+  } else {
+    base::log_warning("lost the lease: another controller has taken it", {{"lease", config_.name}, {"holder", by}});
+  }
+}
+
+// Renews the lease until the work is finished.
+LeaderElector::Kept LeaderElector::keep(std::stop_token finished, const WhyResign& why_resign) {
   while (sleep_(finished, config_.retry_period)) {
     // A process that was stopped for long must not go on where it was.
-    if (overdue()) return false;
+    if (overdue()) return Kept::kLost;
+    if (const auto why = why_resign ? why_resign() : std::nullopt) {
+      base::log_error("gives up the lease, since it gets no work done: " + *why, {{"lease", config_.name}});
+      return Kept::kResigned;
+    }
     const Attempt attempt = try_once(finished);
-    if (attempt == Attempt::kNotOurs) return false;
-    if (attempt == Attempt::kFailed && overdue()) return false;
+    if (attempt == Attempt::kNotOurs) return Kept::kLost;
+    if (attempt == Attempt::kFailed && overdue()) return Kept::kLost;
   }
-  return true;
+  return Kept::kUntilFinished;
 }
 
 LeaderElector::Attempt LeaderElector::try_once(std::stop_token stop) {
@@ -184,7 +200,7 @@ KubeResult<Lease> LeaderElector::call(Request request, std::stop_token stop) {
   try {
     return Lease::decode(nlohmann::json::parse(answer->body));
   } catch (const std::exception& error) {
-    return tl::unexpected(Error{.code = ErrorCode::kInternal, .reason = "Malformed", .message = error.what()});
+    return tl::unexpected(malformed_error(error.what()));
   }
 }
 

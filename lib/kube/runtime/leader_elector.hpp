@@ -17,18 +17,21 @@
 
 namespace vbrain::kube {
 
-// One of several processes is the leader, nearly always: between the loss of a lease and its notice two may believe
-// it, which is why every write has a precondition of its own. Renewals do not wait behind other calls: it has a
-// ApiClient of its own on the common Transport.
+// One of several processes is the leader, nearly always: for a short time after a lease is lost two processes may
+// believe that they lead, so every write needs a precondition of its own. The elector has an ApiClient of its own on
+// the common Transport, so that renewals do not wait behind other calls.
 class LeaderElector {
  public:
   enum class End {
     kStopped,   // `stop` was requested: the work was ended, then the lease was given up
     kLost,      // the lease could not be renewed in time or was taken: run() again, or end the program
     kFinished,  // on_started returned on its own; the lease was given up
+    kResigned,  // why_resign said so: the lease was given up at once, then the work was ended
   };
   // The leader's work: blocks until its stop token is requested, then ends in an orderly way.
   using Work = std::function<void(std::stop_token leading)>;
+  // Asked before each renewal. A text ends the term: it says why, for the log.
+  using WhyResign = std::function<std::optional<std::string>()>;
   using Sleep = std::function<bool(std::stop_token, std::chrono::nanoseconds)>;
 
   // References must outlive this. Throws std::invalid_argument for a config that check() refuses. `sleep` waits;
@@ -37,9 +40,10 @@ class LeaderElector {
                 Sleep sleep = {});
 
   // Waits for the lease, then runs `on_started` on a thread of its own while renewing the lease here, also while
-  // the work drains after `stop`. When the lease is lost the work's token is stopped and run() waits for the work to
-  // end. `on_stopped` is called after the work has ended, before the lease is given up. Blocks; not for two threads.
-  End run(std::stop_token stop, const Work& on_started, const std::function<void()>& on_stopped = {});
+  // the work drains after `stop`. When the lease is lost, or `why_resign` gives a reason, leading() is false at once,
+  // the work's token is stopped and run() waits for the work to end. A lease that was lost is left alone; one that is
+  // resigned is given up before the work has ended, since that may hang. Blocks; not for two threads.
+  End run(std::stop_token stop, const Work& on_started, const WhyResign& why_resign = {});
 
   // True while we hold the lease by our own clock: what was renewed less than renew_deadline ago. Thread-safe and cheap
   // enough to ask before every write.
@@ -49,10 +53,12 @@ class LeaderElector {
 
  private:
   enum class Attempt { kHeld, kNotOurs, kFailed };
+  enum class Kept { kUntilFinished, kLost, kResigned };
 
   bool acquire(std::stop_token stop);
-  End lead(std::stop_token stop, const Work& on_started, const std::function<void()>& on_stopped);
-  bool keep(std::stop_token finished);
+  End lead(std::stop_token stop, const Work& on_started, const WhyResign& why_resign);
+  Kept keep(std::stop_token finished, const WhyResign& why_resign);
+  void say_lost() const;
   Attempt try_once(std::stop_token stop);
   std::optional<Error> read_lease(std::stop_token stop);
   void give_up();

@@ -73,11 +73,12 @@ void ReconcileLoop::work_on(const std::string& key, std::stop_token stop) {
   results_[static_cast<std::size_t>(result.kind)]->Increment();
   depth_.Set(static_cast<double>(queue_.size()));
   // Before done(): a retry added now is not seen by a worker before this one lets the key go.
-  if (!stop.stop_requested()) settle(key, result);
+  ++ended_;
+  if (!stop.stop_requested()) requeue(key, result);
   queue_.done(key);
 }
 
-void ReconcileLoop::settle(const std::string& key, const ReconcileResult& result) {
+void ReconcileLoop::requeue(const std::string& key, const ReconcileResult& result) {
   switch (result.kind) {
     case ReconcileResult::Kind::kOk:
       return forget(key);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <random>
@@ -62,18 +64,26 @@ class ReconcileLoop {
   // are left (the next leader's list finds them). Blocks; once.
   void run(std::stop_token stop);
 
+  struct Progress {
+    std::size_t ready = 0;    // keys that a worker could take now
+    std::uint64_t ended = 0;  // reconciles that have ended since the loop was made
+  };
+  // Thread-safe.
+  Progress progress() const { return {.ready = queue_.size(), .ended = ended_}; }
+
   // One key, on this thread, without waiting: what a worker does. False if no key is ready. For tests.
   bool work_once(std::stop_token stop = {});
 
  private:
   void work_on(const std::string& key, std::stop_token stop);
-  void settle(const std::string& key, const ReconcileResult& result);
+  void requeue(const std::string& key, const ReconcileResult& result);
   std::chrono::milliseconds failed(const std::string& key);
   void forget(const std::string& key);
 
   const ReconcileLoopOptions options_;
   const Reconcile reconcile_;
   WorkQueue queue_;
+  std::atomic<std::uint64_t> ended_{0};
   std::mutex mutex_;
   std::unordered_map<std::string, unsigned> failures_;
   std::minstd_rand random_;

@@ -91,7 +91,6 @@ void WorkQueue::done(const std::string& key) {
     ready_.notify_one();
   }
   if (shut_down_) ready_.notify_all();
-  if (working_.empty()) idle_.notify_all();
 }
 
 void WorkQueue::shut_down() {
@@ -102,15 +101,11 @@ void WorkQueue::shut_down() {
   ready_.notify_all();
 }
 
-void WorkQueue::drain() {
-  shut_down();
-  std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return working_.empty() && dirty_.empty(); });
-}
-
 std::size_t WorkQueue::size() const {
   const std::lock_guard lock(mutex_);
-  return order_.size();
+  // Where all workers are busy nobody has moved such a key into the order yet.
+  const bool due = !delays_.empty() && delays_.top().due <= clock_.steady();
+  return order_.size() + (due ? 1 : 0);
 }
 
 std::size_t WorkQueue::delayed() const {

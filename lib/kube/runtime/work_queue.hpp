@@ -41,10 +41,8 @@ class WorkQueue {
 
   // Keys with a delay are dropped.
   void shut_down();
-  // shut_down(), then waits until every key handed out is done.
-  void drain();
 
-  std::size_t size() const;     // keys ready
+  std::size_t size() const;     // keys ready, or whose delay is over
   std::size_t delayed() const;  // keys with a delay
 
  private:
@@ -62,7 +60,6 @@ class WorkQueue {
   const base::Clock& clock_;
   mutable std::mutex mutex_;
   std::condition_variable_any ready_;
-  std::condition_variable idle_;
   std::deque<std::string> order_;
   std::unordered_set<std::string> dirty_;
   std::unordered_set<std::string> working_;

@@ -15,7 +15,7 @@
 
 #include "base/clock.hpp"
 #include "kube/transport/rest_transport_exchange.hpp"
-#include "kube/transport/tls_material.hpp"
+#include "kube/transport/tls_source.hpp"
 #include "kube/transport/token_source.hpp"
 
 namespace vbrain::kube {
@@ -59,7 +59,8 @@ class Sent {
   bool complete_ = false;
 };
 
-// The texts are the library's; it gives no other sign of the phase that failed.
+// The HTTP library gives no code for the phase that failed, only these texts. The tests of kept connections, unsent
+// bodies and refused certificates fail if a release of the library changes them.
 bool is_handshake_failure(const std::string& message) {
   return message.find("SSL handshake") != std::string::npos;
 }
@@ -79,13 +80,15 @@ Error timeout_error(const char* what) {
 
 class RestTransport final : public Transport {
  public:
-  RestTransport(const Config& config, const RestOptions& options, std::shared_ptr<TlsMaterial> tls)
-      : options_(options),
-        user_agent_(config.user_agent),
-        tls_(std::move(tls)),
-        token_(config, clock_),
-        server_(config.server),
-        pool_(new_pool()) {}
+  // Throws what the HTTP library throws for a server that is no URL.
+  static Result<std::unique_ptr<Transport>, std::string> make(const Config& config, const RestOptions& options) {
+    std::unique_ptr<RestTransport> transport(new RestTransport(config, options));
+    auto tls = TlsSource::load(config, transport->clock_);
+    if (!tls) return tl::unexpected(tls.error());
+    transport->tls_ = std::move(*tls);
+    transport->pool_ = transport->new_pool(transport->tls_->current());
+    return transport;
+  }
 
   KubeResult<Response> call(const Request& request, std::stop_token stop) override {
     const auto deadline = Steady::now() + (request.timeout.count() > 0 ? request.timeout : options_.call_timeout);
@@ -115,28 +118,39 @@ class RestTransport final : public Transport {
   // The first, one for a kept connection that had dropped, one for a token that was replaced.
   static constexpr int kAttempts = 3;
 
-  // A client of the library is a pool of connections.
-  using Pool = std::shared_ptr<http::client::http_client>;
+  // A client of the library is a pool of connections. All of them have used the same TLS material, which they need.
+  struct Connections {
+    TlsSource::Material tls;
+    http::client::http_client client;
+  };
+  using Pool = std::shared_ptr<Connections>;
 
-  Pool new_pool() const {
+  RestTransport(const Config& config, const RestOptions& options)
+      : options_(options), user_agent_(config.user_agent), token_(config, clock_), server_(config.server) {}
+
+  Pool new_pool(const TlsSource::Material& tls) const {
     http::client::http_client_config config;
     config.set_timeout(std::chrono::duration_cast<std::chrono::seconds>(kLibraryTimeout));
     config.set_validate_certificates(true);
     config.set_max_redirects(0);
-    config.set_ssl_context_callback(
-        [tls = tls_](boost::asio::ssl::context& context) { tls->apply(context.native_handle()); });
-    return std::make_shared<http::client::http_client>(server_, config);
+    config.set_ssl_context_callback([tls](boost::asio::ssl::context& context) { tls->apply(context.native_handle()); });
+    return std::make_shared<Connections>(Connections{tls, {server_, config}});
   }
 
+  // After a rotation of certificates all connections are made anew.
   Pool pool() {
+    const auto tls = tls_->current();
     const std::lock_guard lock(mutex_);
+    if (pool_->tls != tls) pool_ = new_pool(tls);
     return pool_;
   }
-  // Where one kept connection had dropped, the others have too: a repetition gets a new one for certain.
+  // When one kept connection was closed, the others were too: a repetition must get a new one.
   void leave(const Pool& used) {
     const std::lock_guard lock(mutex_);
-    if (pool_ == used) pool_ = new_pool();
+    if (pool_ == used) pool_ = new_pool(used->tls);
   }
+  // True if the credentials that were refused have been replaced since.
+  bool refresh(const std::string& token, const Pool& used) { return token_.refresh(token) || tls_->refresh(used->tls); }
 
   // Never throws: what the library throws becomes the exchange's failure.
   Sent send(const Pool& pool, const Request& request, const std::string& token, std::size_t limit,
@@ -155,7 +169,7 @@ class RestTransport final : public Transport {
       }
       message.set_response_stream(
           streams::ostream(streams::streambuf<std::uint8_t>(std::make_shared<AnswerSink>(exchange))));
-      pool->request(message, cancel.get_token())
+      pool->client.request(message, cancel.get_token())
           .then([exchange](const http::http_response& response) {
             std::string retry_after;
             const auto& headers = response.headers();
@@ -192,7 +206,8 @@ class RestTransport final : public Transport {
     if (code == std::errc::timed_out) {
       error.code = ErrorCode::kTimeout;
     } else if (is_handshake_failure(message)) {
-      const std::string refusal = tls_->take_refusal();
+      const std::string refusal = used->tls->take_refusal();
+      again = tls_->refresh(used->tls);
       if (!refusal.empty()) {
         error.reason = "CertificateRefused";
         error.message = "the API server's certificate was refused: " + refusal;
@@ -226,7 +241,7 @@ class RestTransport final : public Transport {
     if (sent->failure()) return unanswered(failure_of(*sent, used, again));
     const int status = sent->status();
     if (status >= 300) {
-      again = status == 401 && token_.refresh(token);
+      again = status == 401 && refresh(token, used);
       return tl::unexpected(error_from_response(status, view.bytes, sent->retry_after()));
     }
     return Response{.status = status, .body = std::move(view.bytes)};
@@ -253,7 +268,7 @@ class RestTransport final : public Transport {
       sent.complete();
       if (sent->failure()) return tl::unexpected(failure_of(*sent, used, again));
       if (status < 300) return {};
-      again = status == 401 && token_.refresh(token);
+      again = status == 401 && refresh(token, used);
       return tl::unexpected(error_from_response(status, error_body, sent->retry_after()));
     }
   }
@@ -261,7 +276,7 @@ class RestTransport final : public Transport {
   const RestOptions options_;
   const std::string user_agent_;
   const base::SystemClock clock_;
-  const std::shared_ptr<TlsMaterial> tls_;
+  std::unique_ptr<TlsSource> tls_;
   TokenSource token_;
   const std::string server_;
   std::mutex mutex_;
@@ -284,11 +299,9 @@ Result<std::unique_ptr<Transport>, std::string> make_rest_transport(const Config
   if (!config.server.starts_with("https://")) {
     return tl::unexpected(std::string("the API server's URL is not https"));
   }
-  auto tls = TlsMaterial::load(config);
-  if (!tls) return tl::unexpected(tls.error());
   try {
     prepare_process(!config.ca_pem.empty());
-    return std::make_unique<RestTransport>(config, options, std::move(*tls));
+    return RestTransport::make(config, options);
   } catch (const std::exception& error) {
     return tl::unexpected("API server " + config.server + ": " + error.what());
   }

@@ -12,7 +12,7 @@
 
 namespace vbrain::kube {
 
-// The certificates and keys of a Config, parsed once and shared by all connections. Thread-safe.
+// The certificates and keys of a Config, parsed and shared by connections. Thread-safe.
 class TlsMaterial {
  public:
   static Result<std::shared_ptr<TlsMaterial>, std::string> load(const Config& config);

@@ -99,7 +99,7 @@ class Crowd::EasyVolume final : public Volume {
     return {.by = artifacts::Claim::By::kController, .pod_uid = {}, .time = now};
   }
   bool archive(const job::Job&) override { return false; }
-  void purge(const job::Job&, std::stop_token) override {}
+  void purge(const job::Job&) override {}
 };
 
 // All that dies with the process.

@@ -273,7 +273,7 @@ TEST(Plan, EndedJobs) {
       {"that is under way", Scene().attempt(1).finished(true).pod(PodOf().running().stopping()), ""},
       {"cancel and suspend change nothing", Scene().attempt(1).finished(true).cancelled().suspended(), ""},
       {"an Application that went away changes nothing", Scene().attempt(1).finished(true).without_application(), ""},
-      {"nor does a missing finalizer", Scene().attempt(1).finished(true).without_finalizer(), ""},
+      {"an uninstallation took the finalizer", Scene().attempt(1).finished(true).without_finalizer(), "add-finalizer"},
   });
 }
 

@@ -35,7 +35,9 @@ class StoreVolumeTest : public ::testing::Test {
 
   TempDir folder_;
   artifacts::Store store_{folder_.path()};
-  StoreVolume volume_{store_, "bin/1"};
+  std::vector<std::string> discarded_;
+  StoreVolume volume_{store_, "bin/1",
+                      [this](const artifacts::Tenant&, const std::string& name) { discarded_.push_back(name); }};
 };
 
 TEST_F(StoreVolumeTest, AJobMadeByHandGetsItsFolderFromItsSpec) {
@@ -126,7 +128,7 @@ TEST_F(StoreVolumeTest, RefusesWhatCanNeverRun) {
     EXPECT_EQ(volume_.close_attempt(job, 1, at(1)).by, Claim::By::kController);
     EXPECT_FALSE(volume_.read_attempt(job, 1).claim);
     EXPECT_NO_THROW(volume_.archive(job));
-    EXPECT_NO_THROW(volume_.purge(job, {}));
+    EXPECT_NO_THROW(volume_.purge(job));
   }
 }
 
@@ -221,7 +223,7 @@ TEST_F(StoreVolumeTest, AJobMadeByHandThatNeverHadAFolderGetsItForItsRecord) {
   EXPECT_EQ(store_.read_status(tenant_of(job), job.meta.name)->at("status")["reason"], "UnknownRepository");
   EXPECT_FALSE(store_.has_repository(tenant_of(job), job.spec.repository_id)) << "none is made for it";
   EXPECT_FALSE(volume_.archive(job)) << "it is there";
-  volume_.purge(job, {});
+  volume_.purge(job);
   EXPECT_FALSE(std::filesystem::exists(folder(job)));
 }
 
@@ -266,8 +268,8 @@ TEST_F(StoreVolumeTest, PurgeLeavesNothingAndMayBeRepeated) {
   job::Job job = a_job();
   job.spec.repository_id = publish_repository(false);
   ASSERT_TRUE(volume_.prepare_attempt(job, 1));
-  volume_.purge(job, {});
-  volume_.purge(job, {});
+  volume_.purge(job);
+  volume_.purge(job);
   EXPECT_FALSE(std::filesystem::exists(folder(job)));
   EXPECT_TRUE(store_.jobs_of(tenant_of(job), job.spec.repository_id)->empty());
 }

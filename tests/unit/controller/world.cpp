@@ -134,7 +134,10 @@ class World::Wire final : public kube::Transport {
 
 class World::SickVolume final : public Volume {
  public:
-  SickVolume(World& world, const artifacts::Store& store) : world_(world), volume_(store, "bin/test") {}
+  SickVolume(World& world, const artifacts::Store& store)
+      : world_(world), volume_(store, "bin/test", [&store](const artifacts::Tenant& tenant, const std::string& name) {
+          store.purge(tenant, name);
+        }) {}
 
   Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job& job, int attempt) override {
     return write("prepare", [&] { return volume_.prepare_attempt(job, attempt); });
@@ -146,9 +149,9 @@ class World::SickVolume final : public Volume {
   bool archive(const job::Job& job) override {
     return write("archive", [&] { return volume_.archive(job); });
   }
-  void purge(const job::Job& job, std::stop_token stop) override {
+  void purge(const job::Job& job) override {
     if (std::exchange(world_.ends_at_purge_, false)) world_.term_.request_stop();
-    write("purge", [&] { volume_.purge(job, stop); });
+    write("purge", [&] { volume_.purge(job); });
   }
 
  private:

@@ -57,14 +57,13 @@ TEST_F(ClientTest, TheStatusIsWrittenAlone) {
 
 TEST_F(ClientTest, Patches) {
   ASSERT_TRUE(client_.create(Thing::kType, "ns", thing_json("a", "1")));
-  const auto merged = client_.patch<Thing>("ns", "a", PatchKind::kMerge, {{"spec", {{"value", "2"}}}});
+  const auto merged = client_.patch<Thing>("ns", "a", {{"spec", {{"value", "2"}}}});
   ASSERT_TRUE(merged);
   EXPECT_EQ(merged->value, "2");
-  const auto refused = client_.patch<Thing>("ns", "a", PatchKind::kJson,
-                                            {{{"op", "test"}, {"path", "/metadata/uid"}, {"value", "x"}},
-                                             {{"op", "replace"}, {"path", "/spec/value"}, {"value", "3"}}});
+  const auto refused =
+      client_.patch<Thing>("ns", "a", {{"metadata", {{"resourceVersion", "1"}}}, {"spec", {{"value", "3"}}}});
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
 }
 
 TEST_F(ClientTest, ListsAllPages) {

@@ -71,19 +71,14 @@ class ElectorTest : public ::testing::Test {
 TEST_F(ElectorTest, TakesAFreeLeaseLeadsAndGivesItUp) {
   auto elector = this->elector("me");
   std::stop_source stop;
-  std::string holder_at_end;
-  const auto end = elector.run(
-      stop.get_token(),
-      [&](std::stop_token leading) {
-        EXPECT_TRUE(elector.leading());
-        EXPECT_EQ(elector.holder(), "me");
-        EXPECT_EQ(holder(), "me");
-        stop.request_stop();
-        until_stopped(leading);
-      },
-      [&] { holder_at_end = holder(); });
+  const auto end = elector.run(stop.get_token(), [&](std::stop_token leading) {
+    EXPECT_TRUE(elector.leading());
+    EXPECT_EQ(elector.holder(), "me");
+    stop.request_stop();
+    until_stopped(leading);
+    EXPECT_EQ(holder(), "me") << "given up only after the work has ended";
+  });
   EXPECT_EQ(end, LeaderElector::End::kStopped);
-  EXPECT_EQ(holder_at_end, "me") << "given up only after the work has ended";
   EXPECT_EQ(holder(), "");
   EXPECT_FALSE(elector.leading());
 }
@@ -213,13 +208,38 @@ TEST_F(ElectorTest, AStolenLeaseEndsTheWorkAtOnceAndIsNotGivenUp) {
   auto elector = this->elector("me", [&](int wait) {
     if (wait == 2) put_lease("thief");
   });
-  bool told = false;
   const auto begin = clock_.steady();
-  EXPECT_EQ(elector.run({}, &until_stopped, [&] { told = true; }), LeaderElector::End::kLost);
+  EXPECT_EQ(elector.run({}, &until_stopped), LeaderElector::End::kLost);
   EXPECT_EQ(clock_.steady() - begin, 6s);
-  EXPECT_TRUE(told);
   EXPECT_EQ(holder(), "thief");
   EXPECT_EQ(elector.holder(), "thief");
+}
+
+// As when a volume hangs: the work does not end, and the others must not wait for that.
+TEST_F(ElectorTest, WhoResignsGivesTheLeaseUpBeforeItsWorkHasEnded) {
+  int waits = 0;
+  auto elector = this->elector("me", [&](int wait) { waits = wait; });
+  std::latch given_up(1);
+  server_.set_before([&](const Request& request) {
+    if (request.method == "PUT" && request.body.find("holderIdentity") == std::string::npos) given_up.count_down();
+    return std::optional<Error>();
+  });
+  std::latch hangs(1);
+  std::jthread others([&] {
+    given_up.wait();
+    auto heir = this->elector("heir");
+    EXPECT_EQ(heir.run({}, [&](std::stop_token) { EXPECT_FALSE(elector.leading()) << "its writes are over"; }),
+              LeaderElector::End::kFinished);
+    hangs.count_down();
+  });
+  const auto end = elector.run(
+      {}, [&](std::stop_token) { hangs.wait(); },
+      [&]() -> std::optional<std::string> {
+        if (waits < 2) return std::nullopt;
+        return "the volume hangs";
+      });
+  EXPECT_EQ(end, LeaderElector::End::kResigned);
+  EXPECT_EQ(waits, 2);
 }
 
 TEST_F(ElectorTest, ADeletedLeaseIsMadeAgain) {

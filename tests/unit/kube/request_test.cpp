@@ -62,10 +62,9 @@ TEST(Request, Writes) {
   EXPECT_EQ(status.method, "PUT");
   EXPECT_EQ(status.target, "/apis/vbrain.visagio.com/v1/namespaces/ns/jobs/a/status");
 
-  EXPECT_EQ(patch_request(kJobs, "ns", "a", PatchKind::kMerge, body).content_type, "application/merge-patch+json");
-  const Request patch = patch_request(kJobs, "ns", "a", PatchKind::kJson, json::array(), "status");
+  const Request patch = patch_request(kJobs, "ns", "a", body, "status");
   EXPECT_EQ(patch.method, "PATCH");
-  EXPECT_EQ(patch.content_type, "application/json-patch+json");
+  EXPECT_EQ(patch.content_type, "application/merge-patch+json");
   EXPECT_EQ(patch.target, "/apis/vbrain.visagio.com/v1/namespaces/ns/jobs/a/status");
 }
 
@@ -74,14 +73,12 @@ TEST(Request, DeletesWithPreconditions) {
   EXPECT_EQ(plain.method, "DELETE");
   EXPECT_EQ(json::parse(plain.body), (json{{"apiVersion", "v1"}, {"kind", "DeleteOptions"}}));
   const Request full = delete_request(kPods, "ns", "a",
-                                      {.preconditions = {.uid = "u", .resource_version = "5"},
-                                       .propagation = Propagation::kBackground,
-                                       .grace_seconds = 0});
+                                      {
+                                          .preconditions = {.uid = "u", .resource_version = "5"},
+                                      });
   EXPECT_EQ(json::parse(full.body), (json{{"apiVersion", "v1"},
                                           {"kind", "DeleteOptions"},
-                                          {"preconditions", {{"uid", "u"}, {"resourceVersion", "5"}}},
-                                          {"propagationPolicy", "Background"},
-                                          {"gracePeriodSeconds", 0}}));
+                                          {"preconditions", {{"uid", "u"}, {"resourceVersion", "5"}}}}));
 }
 
 TEST(Request, ABodyThatIsNoUtf8DoesNotThrow) {

@@ -118,24 +118,6 @@ TEST_F(WorkQueueTest, AKeyAddedAgainBeforeShutDownIsStillWorkedOn) {
   queue_.done("a");
 }
 
-TEST_F(WorkQueueTest, DrainWaitsForTheWorkUnderWay) {
-  queue_.add("a");
-  queue_.add("b");
-  ASSERT_EQ(queue_.get(), "a");
-  std::atomic<bool> drained{false};
-  std::jthread drainer([&] {
-    queue_.drain();
-    drained = true;
-  });
-  ASSERT_EQ(queue_.get(), "b");
-  queue_.done("b");
-  EXPECT_FALSE(drained);
-  queue_.done("a");
-  drainer.join();
-  EXPECT_TRUE(drained);
-  EXPECT_EQ(queue_.get(), Key());
-}
-
 TEST_F(WorkQueueTest, StopWakesAWaiter) {
   std::jthread waiter([this](std::stop_token stop) { EXPECT_EQ(queue_.get(stop), Key()); });
   waiter.request_stop();
@@ -189,7 +171,7 @@ TEST(WorkQueue, ManyWorkersNeverHoldOneKeyTwiceAndLoseNothing) {
       }
     }
     for (int key = 0; key < kKeys; ++key) queue.add(std::to_string(key));
-    queue.drain();
+    queue.shut_down();
   }
   for (std::size_t key = 0; key < kKeys; ++key) EXPECT_EQ(handled[key], wanted[key]);
 }

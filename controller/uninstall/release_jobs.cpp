@@ -1,0 +1,125 @@
+#include "controller/uninstall/release_jobs.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/stop.hpp"
+#include "job/job.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using kube::Error;
+using kube::ErrorCode;
+using nlohmann::json;
+
+constexpr std::uint32_t kPage = 500;
+constexpr std::size_t kThreads = 32;
+// How often Jobs are listed again for those that were refused, changed meanwhile, or got no answer.
+constexpr int kPasses = 6;
+constexpr std::size_t kReasons = 10;
+
+// A Job that carries our finalizer, and the patch that takes it off.
+struct Held {
+  std::string name;
+  json patch;
+};
+
+std::optional<Held> held_job(const json& job, ReleaseScope scope) {
+  const json& meta = job.at("metadata");
+  if (scope == ReleaseScope::kMarkedJobs && !meta.contains("deletionTimestamp")) return std::nullopt;
+  std::vector<std::string> finalizers = meta.value("finalizers", std::vector<std::string>{});
+  if (std::erase(finalizers, std::string(job::kFinalizer)) == 0) return std::nullopt;
+  // A retry of our own finds the resourceVersion that it was made for, or nothing to do.
+  return Held{.name = meta.at("name"),
+              .patch = {{"metadata",
+                         {{"uid", meta.at("uid")},
+                          {"resourceVersion", meta.at("resourceVersion")},
+                          {"finalizers", json(finalizers)}}}}};
+}
+
+// One pass over all Jobs.
+class Pass {
+ public:
+  Pass(kube::ApiClient& client, const std::string& ns, ReleaseScope scope, std::stop_token stop)
+      : client_(client), namespace_(ns), scope_(scope), stop_(std::move(stop)) {}
+
+  kube::KubeResult<Release> run() {
+    kube::ListOptions options{.limit = kPage};
+    do {
+      const auto page = client_.list(job::Job::kType, namespace_, options, stop_);
+      if (!page && page.error().code == ErrorCode::kTooLarge && options.limit > 1) {
+        options.limit /= 2;
+        continue;
+      }
+      if (!page) return tl::unexpected(page.error());
+      release(*page);
+      options.continue_token = page->at("metadata").value("continue", "");
+      if (stop_.stop_requested()) return tl::unexpected(kube::cancelled_error());
+      if (options.continue_token.empty()) return result_;
+    } while (true);
+  }
+
+ private:
+  void release(const json& page) {
+    std::vector<Held> jobs;
+    for (const json& job : page.at("items")) {
+      if (auto held = held_job(job, scope_)) jobs.push_back(std::move(*held));
+    }
+    std::atomic<std::size_t> next{0};
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < std::min(kThreads, jobs.size()); ++i) {
+      threads.emplace_back([&] {
+        for (std::size_t at = next++; at < jobs.size() && !stop_.stop_requested(); at = next++) release(jobs[at]);
+      });
+    }
+  }
+
+  void release(const Held& job) {
+    const auto done = client_.patch(job::Job::kType, namespace_, job.name, job.patch, {}, stop_);
+    const std::lock_guard lock(mutex_);
+    if (done) {
+      ++result_.released;
+    } else if (done.error().code != ErrorCode::kNotFound) {
+      ++result_.refused;
+      if (result_.reasons.size() < kReasons) result_.reasons.push_back(job.name + ": " + done.error().message);
+    }
+  }
+
+  kube::ApiClient& client_;
+  const std::string& namespace_;
+  const ReleaseScope scope_;
+  const std::stop_token stop_;
+  std::mutex mutex_;
+  Release result_;
+};
+
+// Whether listing again may succeed: the list took longer than the API server keeps its pages, or had no answer.
+bool can_list_again(const Error& error) {
+  return error.code == ErrorCode::kGone || kube::is_retryable(error);
+}
+
+}  // namespace
+
+kube::KubeResult<Release> release_jobs(kube::ApiClient& client, const std::string& ns, const ReleaseOptions& options,
+                                       std::stop_token stop) {
+  Release total;
+  for (int number = 1;; ++number) {
+    const auto pass = Pass(client, ns, options.scope, stop).run();
+    if (!pass && pass.error().code == ErrorCode::kNotFound) return total;
+    if (!pass && (!can_list_again(pass.error()) || number == kPasses)) return tl::unexpected(pass.error());
+    if (pass) {
+      total.released += pass->released;
+      total.refused = pass->refused;
+      total.reasons = pass->reasons;
+      if (total.refused == 0 || number == kPasses) return total;
+    }
+    if (!base::sleep_for(stop, options.between_passes)) return tl::unexpected(kube::cancelled_error());
+  }
+}
+
+}  // namespace vbrain::controller

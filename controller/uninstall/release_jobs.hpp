@@ -1,0 +1,37 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "kube/api/api_client.hpp"
+
+namespace vbrain::controller {
+
+// What came of taking our finalizer from Jobs.
+struct Release {
+  std::size_t released = 0;
+  std::size_t refused = 0;           // Jobs that still carry the finalizer
+  std::vector<std::string> reasons;  // for the first few of them: "<job>: <why>"
+};
+
+enum class ReleaseScope {
+  kAllJobs,
+  kMarkedJobs,  // those that have a deletionTimestamp
+};
+
+struct ReleaseOptions {
+  ReleaseScope scope = ReleaseScope::kAllJobs;
+  std::chrono::milliseconds between_passes{1'000};
+};
+
+// Takes our finalizer from Jobs of the namespace, so that Jobs, definition and namespace can be deleted where no
+// controller does it one by one. Other finalizers and the files on the volume stay. Thirty-two Jobs at once; it goes
+// past Jobs that are refused and tries them again a few times. A definition that is gone has no Jobs. Blocks. An error:
+// Jobs could not be listed, or `stop` was requested; then some Jobs may have been released. It can be repeated.
+kube::KubeResult<Release> release_jobs(kube::ApiClient& client, const std::string& ns, const ReleaseOptions& options,
+                                       std::stop_token stop);
+
+}  // namespace vbrain::controller

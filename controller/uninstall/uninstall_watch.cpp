@@ -1,0 +1,79 @@
+#include "controller/uninstall/uninstall_watch.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+#include "base/log.hpp"
+#include "base/stop.hpp"
+#include "controller/uninstall/release_jobs.hpp"
+#include "controller/uninstall/uninstall.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+constexpr std::chrono::milliseconds kBetweenLooks{1'000};
+
+void log_release(const std::string& ns, const kube::KubeResult<Release>& done) {
+  if (!done) {
+    base::log_error(
+        "the installation is being deleted, but its Jobs could not be released; run controller release-jobs",
+        {{"namespace", ns}, {"error", done.error().message}});
+    return;
+  }
+  if (done->released > 0) {
+    base::log_info("the installation is being deleted: took the finalizer from Jobs, kept their files",
+                   {{"namespace", ns}, {"jobs", static_cast<std::int64_t>(done->released)}});
+  }
+  if (done->refused > 0) {
+    base::log_error("Jobs still carry the finalizer; run controller release-jobs",
+                    {{"namespace", ns},
+                     {"jobs", static_cast<std::int64_t>(done->refused)},
+                     {"first", done->reasons.empty() ? std::string() : done->reasons.front()}});
+  }
+}
+
+}  // namespace
+
+UninstallWatch::UninstallWatch(kube::ApiClient& client, std::string ns) : client_(client), namespace_(std::move(ns)) {}
+
+void UninstallWatch::note_marked_job() {
+  const std::lock_guard lock(mutex_);
+  has_note_ = true;
+  noted_.notify_one();
+}
+
+void UninstallWatch::run(std::stop_token stop) {
+  note_marked_job();
+  do {
+    {
+      std::unique_lock lock(mutex_);
+      if (!noted_.wait(lock, stop, [this] { return has_note_; })) return;
+      has_note_ = false;
+    }
+    release_marked(stop);
+  } while (base::sleep_for(stop, kBetweenLooks));
+}
+
+void UninstallWatch::release_marked(std::stop_token stop) {
+  // What cannot be found out now is found out for each Job before its folder is purged.
+  const auto leaving = is_being_uninstalled(client_, namespace_, stop);
+  if (!leaving || !*leaving) return;
+  const auto done = release_jobs(client_, namespace_, {.scope = ReleaseScope::kMarkedJobs}, stop);
+  if (stop.stop_requested()) return;
+  log_release(namespace_, done);
+  // More Jobs may have been marked meanwhile.
+  if (!done || done->released > 0 || done->refused > 0) note_marked_job();
+}
+
+void UninstallWatch::end_of_program() {
+  const auto leaving = is_being_uninstalled(client_, namespace_, {});
+  if (!leaving) {
+    base::log_warning("could not find out whether the installation is being deleted",
+                      {{"namespace", namespace_}, {"error", leaving.error().message}});
+  } else if (*leaving) {
+    log_release(namespace_, release_jobs(client_, namespace_, {.scope = ReleaseScope::kAllJobs}, {}));
+  }
+}
+
+}  // namespace vbrain::controller

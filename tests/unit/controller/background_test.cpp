@@ -1,0 +1,180 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <future>
+#include <latch>
+#include <mutex>
+#include <semaphore>
+
+#include "artifacts/store/store.hpp"
+#include "base/metrics.hpp"
+#include "controller/background/archiver.hpp"
+#include "controller/background/trash_remover.hpp"
+#include "unit/artifacts/temp_dir.hpp"
+#include "unit/controller/builders.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using testing::a_job;
+using State = Archiver::State;
+
+const artifacts::Tenant kTenant{"acme", "Tutorial", "north"};
+
+// Whoever comes waits until it is opened.
+class Gate {
+ public:
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    opened_.notify_all();
+  }
+  void pass() {
+    std::unique_lock lock(mutex_);
+    opened_.wait(lock, [this] { return open_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool open_ = false;
+};
+
+TEST(TrashRemover, WhoDeletesDoesNotWaitForTheFilesOfOthers) {
+  const vbrain::testing::TempDir folder;
+  const artifacts::Store store(folder.path());
+  base::Metrics metrics;
+  Gate gate;
+  std::promise<void> all_removed;
+  int removed = 0;
+  TrashRemover remover(
+      [&](const artifacts::Tenant& tenant, const std::string& name, std::stop_token stop) {
+        gate.pass();  // as if there were 65,535 files
+        store.purge(tenant, name, std::move(stop));
+        if (++removed == 20) all_removed.set_value();
+      },
+      metrics);
+  StoreVolume volume(store, "bin/1",
+                     [&](const artifacts::Tenant& tenant, const std::string& name) { remover.add(tenant, name); });
+  for (int i = 0; i < 20; ++i) {
+    job::Job job = a_job();
+    job.meta.name = "job-" + std::to_string(i);
+    job.spec.repository_id.clear();
+    ASSERT_TRUE(volume.prepare_attempt(job, 1));
+    volume.purge(job);
+    EXPECT_FALSE(store.has_job(kTenant, job.meta.name)) << "nobody sees it any more";
+  }
+  gate.open();
+  all_removed.get_future().get();
+  EXPECT_TRUE(store.root().sub(artifacts::layout::trash(kTenant))->list().empty());
+}
+
+TEST(TrashRemover, GoesOnAfterAFolderThatCannotBeRemoved) {
+  base::Metrics metrics;
+  std::promise<void> second;
+  TrashRemover remover(
+      [&](const artifacts::Tenant&, const std::string& name, std::stop_token) {
+        if (name == "first") throw artifacts::VolumeError(EACCES, "first");
+        second.set_value();
+      },
+      metrics);
+  remover.add(kTenant, "first");
+  remover.add(kTenant, "second");
+  second.get_future().get();
+}
+
+TEST(TrashRemover, EndsWhileFoldersWait) {
+  base::Metrics metrics;
+  std::promise<void> begun;
+  int calls = 0;
+  {
+    TrashRemover remover(
+        [&](const artifacts::Tenant&, const std::string&, std::stop_token stop) {
+          ++calls;
+          begun.set_value();
+          std::promise<void> stopped;
+          const std::stop_callback on_stop(stop, [&] { stopped.set_value(); });
+          stopped.get_future().get();
+        },
+        metrics);
+    for (int i = 0; i < 10; ++i) remover.add(kTenant, "folder");
+    begun.get_future().get();
+  }
+  EXPECT_EQ(calls, 1) << "the sweeper finds the others";
+}
+
+// A volume that only archives, when it is let.
+class SlowVolume final : public Volume {
+ public:
+  Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job&, int) override { return PreparedAttempt{}; }
+  AttemptFiles read_attempt(const job::Job&, int) override { return {}; }
+  artifacts::Claim close_attempt(const job::Job&, int, base::TimePoint) override { return {}; }
+  void purge(const job::Job&) override {}
+  bool archive(const job::Job& job) override {
+    gate.pass();
+    ++archived;
+    if (job.meta.name == "fails") throw artifacts::VolumeError(EIO, "status.json");
+    return job.meta.name == "published";
+  }
+
+  Gate gate;
+  std::atomic<int> archived{0};
+};
+
+job::Job ended(const std::string& name) {
+  job::Job job = a_job();
+  job.meta.name = name;
+  return job;
+}
+
+TEST(Archiver, NobodyWaitsForARecordAndItsEndWakesTheJob) {
+  SlowVolume volume;
+  std::latch woken(3);
+  Archiver archiver(volume, 2, [&](const std::string&) { woken.count_down(); });
+  for (const char* name : {"plain", "published", "fails"}) {
+    EXPECT_EQ(archiver.archive(ended(name)), State::kUnderWay);
+    EXPECT_EQ(archiver.archive(ended(name)), State::kUnderWay) << "not begun twice";
+  }
+  volume.gate.open();
+  woken.wait();
+  EXPECT_EQ(archiver.archive(ended("plain")), State::kDone);
+  EXPECT_EQ(archiver.archive(ended("published")), State::kPublished);
+  EXPECT_THROW(archiver.archive(ended("fails")), artifacts::VolumeError);
+}
+
+TEST(Archiver, TheRecordOfAnOlderVersionIsNotEnough) {
+  SlowVolume volume;
+  std::binary_semaphore woken(0);
+  Archiver archiver(volume, 1, [&](const std::string&) { woken.release(); });
+  EXPECT_EQ(archiver.archive(ended("a")), State::kUnderWay);
+  volume.gate.open();
+  woken.acquire();
+  job::Job newer = ended("a");
+  newer.meta.resource_version += "9";
+  archiver.archive(newer);
+  woken.acquire();
+  EXPECT_EQ(volume.archived, 2);
+}
+
+TEST(Archiver, TakesNoMoreThanItCanRemember) {
+  SlowVolume volume;
+  Archiver archiver(volume, 1, {});
+  std::size_t taken = 0;
+  while (archiver.archive(ended("job-" + std::to_string(taken))) == State::kUnderWay) ++taken;
+  EXPECT_GE(taken, Archiver::kMaxWaiting);
+  EXPECT_LE(taken, Archiver::kMaxWaiting + 1);
+  volume.gate.open();
+}
+
+TEST(Archiver, WithoutThreadsItWritesAtOnce) {
+  SlowVolume volume;
+  volume.gate.open();
+  Archiver archiver(volume, 0);
+  EXPECT_EQ(archiver.archive(ended("plain")), State::kDone);
+  EXPECT_EQ(archiver.archive(ended("published")), State::kPublished);
+  EXPECT_THROW(archiver.archive(ended("fails")), artifacts::VolumeError);
+}
+
+}  // namespace
+}  // namespace vbrain::controller
