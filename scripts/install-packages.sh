@@ -12,7 +12,7 @@ fail() { say "$*"; exit 1; }
 
 BUILD=(make g++ cmake ninja-build ccache clang-format binutils libcpprest-dev libboost1.74-dev libyaml-cpp-dev
   nlohmann-json3-dev rapidjson-dev libzip-dev libssl-dev zlib1g-dev libgtest-dev libgmock-dev pkg-config libexpected-dev
-  libcli11-dev prometheus-cpp-dev)
+  libutf8proc-dev libcli11-dev prometheus-cpp-dev)
 # python3-venv is for the Go toolchain from PyPI. curl, jq and openssl start the API server of the integration tests.
 TOOLS=(git ca-certificates openssl curl jq python3 python3-venv python3-yaml procps util-linux)
 REGISTRY=(skopeo)

@@ -9,6 +9,7 @@
 #include "artifacts/archive/archive_writer.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/digest.hpp"
+#include "base/io.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -53,14 +54,9 @@ Answer when_finished(const Call& call, F answer) {
 
 std::string read_small(const OpenFile& file) {
   std::string text(file.size, '\0');
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t got = ::pread(file.fd.get(), text.data() + done, text.size() - done, static_cast<off_t>(done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw VolumeError(errno, "read a file to send");
-    if (got == 0) throw VolumeError(EIO, "read a file to send: shorter than it was");
-    done += static_cast<std::size_t>(got);
-  }
+  const ssize_t got = base::read_full_at(file.fd.get(), text, 0);
+  if (got < 0) throw VolumeError(errno, "read a file to send");
+  if (static_cast<std::size_t>(got) < text.size()) throw VolumeError(EIO, "read a file to send: shorter than it was");
   return text;
 }
 

@@ -4,6 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/percent.hpp"
+
 namespace vbrain::api {
 namespace {
 
@@ -38,30 +40,6 @@ std::optional<Fit> fit(std::string_view pattern, std::string_view path) {
 
 bool serves(http::Method route, http::Method request) {
   return route == request || (route == http::Method::kGet && request == http::Method::kHead);
-}
-
-int unhex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::optional<std::string> decode_query(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i] == '+' ? ' ' : text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = unhex(text[i + 1]);
-    const int low = unhex(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    decoded += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return decoded;
 }
 
 std::string allowed(const std::vector<http::Method>& methods) {
@@ -111,7 +89,8 @@ Result<std::optional<std::string>, Refusal> query_parameter(std::string_view que
     query.remove_prefix(std::min(pair.size() + 1, query.size()));
     const auto equals = pair.find('=');
     if (pair.substr(0, equals) != name) continue;
-    auto value = decode_query(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
+    auto value =
+        base::percent_decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1), base::Plus::kSpace);
     if (!value || found) return refuse(Problem::kInvalid, std::string(name));
     found = std::move(value);
   }

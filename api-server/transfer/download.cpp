@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/grammar.hpp"
+
 namespace vbrain::api {
 namespace {
-
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 // Up to 18 digits, so that nothing overflows; longer numbers are past the end of any file of ours anyway.
 std::optional<std::uint64_t> number(std::string_view text) {
@@ -34,9 +30,9 @@ void cut(Download& what, const ByteRange& range) {
 
 RangeChoice choose_range(std::string_view header, std::uint64_t size) {
   constexpr std::string_view kUnit = "bytes=";
-  header = trim(header);
+  header = http::trim(header);
   if (!header.starts_with(kUnit) || header.find(',') != std::string_view::npos) return {};
-  header = trim(header.substr(kUnit.size()));
+  header = http::trim(header.substr(kUnit.size()));
   const auto dash = header.find('-');
   if (dash == std::string_view::npos) return {};
   const std::string_view from = header.substr(0, dash);
@@ -60,11 +56,11 @@ RangeChoice choose_range(std::string_view header, std::uint64_t size) {
 }
 
 bool names_etag(std::string_view header, std::string_view etag) {
-  if (trim(header) == "*") return true;
+  if (http::trim(header) == "*") return true;
   while (!header.empty()) {
     const std::string_view item = header.substr(0, header.find(','));
     header.remove_prefix(std::min(item.size() + 1, header.size()));
-    std::string_view tag = trim(item);
+    std::string_view tag = http::trim(item);
     if (tag.starts_with("W/")) tag.remove_prefix(2);
     if (tag.size() == etag.size() + 2 && tag.front() == '"' && tag.back() == '"' &&
         tag.substr(1, etag.size()) == etag) {
@@ -91,7 +87,7 @@ Answer download(const http::RequestHead& head, Download what) {
                                  : std::get<std::string>(what.body).size();
   // If-Range: the part only of what the client has the rest of, else all.
   const auto if_range = head.find("if-range");
-  const bool same = !if_range || (!what.etag.empty() && trim(*if_range) == "\"" + what.etag + "\"");
+  const bool same = !if_range || (!what.etag.empty() && http::trim(*if_range) == "\"" + what.etag + "\"");
   const auto header = head.find("range");
   const RangeChoice choice =
       header && same && head.method == http::Method::kGet ? choose_range(*header, size) : RangeChoice{};

@@ -2,18 +2,14 @@
 
 #include <algorithm>
 
+#include "base/percent.hpp"
+#include "http/grammar.hpp"
 #include "http/message.hpp"
 
 namespace vbrain::api {
 namespace {
 
 using Event = MultipartReader::Event;
-
-constexpr std::string_view kSeparators = "()<>@,;:\\\"/[]?={} \t";
-
-bool is_token_char(char c) {
-  return c > 0x20 && c < 0x7f && kSeparators.find(c) == std::string_view::npos;
-}
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -26,7 +22,7 @@ void skip_blanks(std::string_view& text) {
 }
 
 std::string_view take_token(std::string_view& text) {
-  const auto end = std::ranges::find_if_not(text, is_token_char);
+  const auto end = std::ranges::find_if_not(text, http::is_token_char);
   const std::string_view token = text.substr(0, static_cast<std::size_t>(end - text.begin()));
   text.remove_prefix(token.size());
   return token;
@@ -45,34 +41,13 @@ std::optional<std::string> take_quoted(std::string_view& text) {
   return std::nullopt;
 }
 
-int unhex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // RFC 8187 section 3.2.1: UTF-8'language'percent-encoded.
 std::optional<std::string> decode_extended(std::string_view text) {
   const auto first = text.find('\'');
   const auto second = first == std::string_view::npos ? first : text.find('\'', first + 1);
   if (second == std::string_view::npos || !http::equal_ignoring_case(text.substr(0, first), "utf-8"))
     return std::nullopt;
-  text.remove_prefix(second + 1);
-  std::string value;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      value += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = unhex(text[i + 1]);
-    const int low = unhex(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    value += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return value;
+  return base::percent_decode(text.substr(second + 1));
 }
 
 // A part's head, without the empty line. An error is constant text.
@@ -85,7 +60,7 @@ Result<PartHead, std::string_view> parse_part_head(std::string_view text) {
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 2);
     const bool clean = std::ranges::none_of(line, [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
     const auto colon = line.find(':');
-    if (!clean || colon == std::string_view::npos || !std::ranges::all_of(line.substr(0, colon), is_token_char)) {
+    if (!clean || colon == std::string_view::npos || !std::ranges::all_of(line.substr(0, colon), http::is_token_char)) {
       return Error("malformed head of a part");
     }
     const std::string_view name = line.substr(0, colon);
@@ -125,7 +100,7 @@ std::optional<ParameterizedValue> parse_parameterized(std::string_view text) {
   const auto value_end = std::min(text.find(';'), text.size());
   std::string_view value = text.substr(0, value_end);
   value = value.substr(0, value.find_last_not_of(" \t") + 1);
-  const bool plain = std::ranges::all_of(value, [](char c) { return is_token_char(c) || c == '/'; });
+  const bool plain = std::ranges::all_of(value, [](char c) { return http::is_token_char(c) || c == '/'; });
   if (value.empty() || !plain) return std::nullopt;
   result.value = lower(value);
   text.remove_prefix(value_end);

@@ -4,23 +4,15 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "kube/api/object.hpp"
+
 namespace vbrain::controller {
 namespace {
 
+using kube::member_or_null;
+using kube::text_or_empty;
 using nlohmann::json;
 using Fault = std::optional<std::string>;
-
-const json& member(const json& object, std::string_view key) {
-  static const json kNothing;
-  if (!object.is_object()) return kNothing;
-  const auto found = object.find(key);
-  return found == object.end() ? kNothing : *found;
-}
-
-std::string text(const json& object, std::string_view key) {
-  const json& value = member(object, key);
-  return value.is_string() ? value.get<std::string>() : std::string{};
-}
 
 bool is_true(const json& value) {
   return value.is_boolean() && value.get<bool>();
@@ -34,7 +26,7 @@ std::string sentence(std::initializer_list<std::string_view> parts) {
 
 // The items of a list, or none when the key is absent; a fault when it is no list of objects.
 Fault each(const json& object, std::string_view key, auto&& check) {
-  const json& list = member(object, key);
+  const json& list = member_or_null(object, key);
   if (list.is_null()) return {};
   if (!list.is_array()) return sentence({key, " is not a list"});
   for (const json& item : list) {
@@ -51,22 +43,23 @@ Fault check_secret(const std::string& name, std::string_view where, const Templa
 
 Fault check_host_access(const json& spec) {
   for (const char* key : {"hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"}) {
-    if (is_true(member(spec, key))) return sentence({key, " is not allowed"});
+    if (is_true(member_or_null(spec, key))) return sentence({key, " is not allowed"});
   }
   for (const char* key : {"fsGroup", "fsGroupChangePolicy"}) {
-    if (!member(member(spec, "securityContext"), key).is_null()) {
+    if (!member_or_null(member_or_null(spec, "securityContext"), key).is_null()) {
       return sentence({"securityContext.", key, " is not allowed: it would change the owner of the shared volume"});
     }
   }
-  if (!member(spec, "ephemeralContainers").is_null()) return "ephemeralContainers is not allowed";
+  if (!member_or_null(spec, "ephemeralContainers").is_null()) return "ephemeralContainers is not allowed";
   return {};
 }
 
 Fault check_projected(const json& volume, const std::string& where, const TemplateLimits& limits) {
-  return each(member(volume, "projected"), "sources", [&](const json& source) -> Fault {
-    if (!member(source, "serviceAccountToken").is_null()) return sentence({where, " asks for a service-account token"});
-    if (const json& secret = member(source, "secret"); !secret.is_null()) {
-      return check_secret(text(secret, "name"), where, limits);
+  return each(member_or_null(volume, "projected"), "sources", [&](const json& source) -> Fault {
+    if (!member_or_null(source, "serviceAccountToken").is_null())
+      return sentence({where, " asks for a service-account token"});
+    if (const json& secret = member_or_null(source, "secret"); !secret.is_null()) {
+      return check_secret(text_or_empty(secret, "name"), where, limits);
     }
     return {};
   });
@@ -77,7 +70,7 @@ constexpr std::array<std::string_view, 8> kVolumeKinds = {
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"};
 
 Fault check_volume(const json& volume, const TemplateLimits& limits) {
-  const std::string name = text(volume, "name");
+  const std::string name = text_or_empty(volume, "name");
   const std::string where = sentence({"volume '", name, "'"});
   if (name.starts_with(kVolumePrefix)) return sentence({where, ": names beginning with vbrain- are taken"});
   for (const auto& [key, value] : volume.items()) {
@@ -85,20 +78,21 @@ Fault check_volume(const json& volume, const TemplateLimits& limits) {
     if (std::ranges::find(kVolumeKinds, key) == kVolumeKinds.end())
       return sentence({where, ": ", key, " is not allowed"});
   }
-  if (text(member(volume, "persistentVolumeClaim"), "claimName") == limits.volume_claim) {
+  if (text_or_empty(member_or_null(volume, "persistentVolumeClaim"), "claimName") == limits.volume_claim) {
     return sentence({where, " mounts the shared claim '", limits.volume_claim, "'"});
   }
-  const json& claim_spec = member(member(member(volume, "ephemeral"), "volumeClaimTemplate"), "spec");
+  const json& claim_spec =
+      member_or_null(member_or_null(member_or_null(volume, "ephemeral"), "volumeClaimTemplate"), "spec");
   for (const char* key : {"dataSource", "dataSourceRef"}) {
-    if (text(member(claim_spec, key), "name") == limits.volume_claim) {
+    if (text_or_empty(member_or_null(claim_spec, key), "name") == limits.volume_claim) {
       return sentence({where, " copies the shared claim '", limits.volume_claim, "'"});
     }
   }
-  if (const json& secret = member(volume, "secret"); !secret.is_null()) {
-    if (Fault fault = check_secret(text(secret, "secretName"), where, limits)) return fault;
+  if (const json& secret = member_or_null(volume, "secret"); !secret.is_null()) {
+    if (Fault fault = check_secret(text_or_empty(secret, "secretName"), where, limits)) return fault;
   }
-  if (const json& secret = member(member(volume, "csi"), "nodePublishSecretRef"); !secret.is_null()) {
-    if (Fault fault = check_secret(text(secret, "name"), where, limits)) return fault;
+  if (const json& secret = member_or_null(member_or_null(volume, "csi"), "nodePublishSecretRef"); !secret.is_null()) {
+    if (Fault fault = check_secret(text_or_empty(secret, "name"), where, limits)) return fault;
   }
   return check_projected(volume, where, limits);
 }
@@ -117,14 +111,15 @@ bool lies_below_mount_root(std::string path) {
 }
 
 Fault check_container(const json& container, const TemplateLimits& limits) {
-  const std::string where = sentence({"container '", text(container, "name"), "'"});
-  if (is_true(member(member(container, "securityContext"), "privileged"))) return sentence({where, " is privileged"});
+  const std::string where = sentence({"container '", text_or_empty(container, "name"), "'"});
+  if (is_true(member_or_null(member_or_null(container, "securityContext"), "privileged")))
+    return sentence({where, " is privileged"});
   if (Fault fault = each(container, "volumeMounts", [&](const json& mount) -> Fault {
         // We add ours to the pod: the shared one, mounted by its name, would show the files of all tenants.
-        if (const std::string volume = text(mount, "name"); volume.starts_with(kVolumePrefix)) {
+        if (const std::string volume = text_or_empty(mount, "name"); volume.starts_with(kVolumePrefix)) {
           return sentence({where, " mounts '", volume, "': volumes beginning with vbrain- are not the template's"});
         }
-        if (lies_below_mount_root(text(mount, "mountPath"))) {
+        if (lies_below_mount_root(text_or_empty(mount, "mountPath"))) {
           return sentence({where, " mounts something at or below /vbrain"});
         }
         return {};
@@ -132,14 +127,14 @@ Fault check_container(const json& container, const TemplateLimits& limits) {
     return fault;
   }
   if (Fault fault = each(container, "env", [&](const json& entry) -> Fault {
-        const json& secret = member(member(entry, "valueFrom"), "secretKeyRef");
-        return secret.is_null() ? Fault{} : check_secret(text(secret, "name"), where, limits);
+        const json& secret = member_or_null(member_or_null(entry, "valueFrom"), "secretKeyRef");
+        return secret.is_null() ? Fault{} : check_secret(text_or_empty(secret, "name"), where, limits);
       })) {
     return fault;
   }
   return each(container, "envFrom", [&](const json& entry) -> Fault {
-    const json& secret = member(entry, "secretRef");
-    return secret.is_null() ? Fault{} : check_secret(text(secret, "name"), where, limits);
+    const json& secret = member_or_null(entry, "secretRef");
+    return secret.is_null() ? Fault{} : check_secret(text_or_empty(secret, "name"), where, limits);
   });
 }
 
@@ -148,14 +143,14 @@ bool is_list_of_strings(const json& value) {
 }
 
 Fault check_main(const json& spec) {
-  const json& containers = member(spec, "containers");
+  const json& containers = member_or_null(spec, "containers");
   if (!containers.is_array()) return "it has no containers";
-  const auto is_main = [](const json& container) { return text(container, "name") == kMainContainer; };
+  const auto is_main = [](const json& container) { return text_or_empty(container, "name") == kMainContainer; };
   if (std::ranges::count_if(containers, is_main) != 1) return "exactly one container must be called 'main'";
   const json& main = *std::ranges::find_if(containers, is_main);
-  const json& command = member(main, "command");
+  const json& command = member_or_null(main, "command");
   if (!is_list_of_strings(command) || command.empty()) return "container 'main' must name its command";
-  const json& args = member(main, "args");
+  const json& args = member_or_null(main, "args");
   if (!args.is_null() && !is_list_of_strings(args)) return "args of container 'main' is not a list of strings";
   return {};
 }
@@ -163,14 +158,14 @@ Fault check_main(const json& spec) {
 }  // namespace
 
 std::optional<std::string> find_template_fault(const json& pod_template, const TemplateLimits& limits) {
-  const json& spec = member(pod_template, "spec");
+  const json& spec = member_or_null(pod_template, "spec");
   if (!spec.is_object()) return "it has no spec";
   if (Fault fault = check_host_access(spec)) return fault;
   if (Fault fault = each(spec, "volumes", [&](const json& volume) { return check_volume(volume, limits); })) {
     return fault;
   }
   if (Fault fault = each(spec, "imagePullSecrets", [&](const json& secret) {
-        return check_secret(text(secret, "name"), "imagePullSecrets", limits);
+        return check_secret(text_or_empty(secret, "name"), "imagePullSecrets", limits);
       })) {
     return fault;
   }

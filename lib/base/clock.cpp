@@ -104,6 +104,21 @@ std::string format_rfc3339_micro(TimePoint time) {
                c.millisecond * 1000);
 }
 
+std::string format_imf_fixdate(TimePoint time) {
+  static constexpr std::array kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr std::array kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const Civil c = split(time);
+  const std::chrono::weekday weekday{std::chrono::floor<std::chrono::days>(time)};
+  return print("%s, %02u %s %04d %02u:%02u:%02u GMT", kDays.at(weekday.c_encoding()), c.day, kMonths.at(c.month - 1),
+               c.year, c.hour, c.minute, c.second);
+}
+
+std::string format_digits(TimePoint time) {
+  const Civil c = split(time);
+  return print("%04d%02u%02u%02u%02u%02u", c.year, c.month, c.day, c.hour, c.minute, c.second);
+}
+
 std::optional<TimePoint> parse_rfc3339(std::string_view text) {
   using namespace std::chrono;
   const auto year_number = take_number(text, 4);

@@ -35,6 +35,13 @@ std::string format_rfc3339_seconds(TimePoint time);
 // RFC 3339 in UTC with six digits, the form of metav1.MicroTime.
 std::string format_rfc3339_micro(TimePoint time);
 
+// IMF-fixdate of RFC 9110 section 5.6.7, the form of HTTP: "Sun, 06 Nov 1994 08:49:37 GMT". The names of days and
+// months do not depend on the locale.
+std::string format_imf_fixdate(TimePoint time);
+
+// Year to second as 14 digits, UTC: "20260102030405". Repository ids begin with it.
+std::string format_digits(TimePoint time);
+
 // Reads RFC 3339 section 5.6 with any fraction (cut to milliseconds) and any offset. Nothing if it is not one,
 // or names a day or hour that does not exist. A leap second reads as the second before it.
 std::optional<TimePoint> parse_rfc3339(std::string_view text);

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/io.hpp"
 #include "base/log.hpp"
 #include "http/date.hpp"
 
@@ -36,12 +37,10 @@ void replace(std::string& text, std::string by) {
 
 // Reads up to `size` bytes at `offset`; throws std::runtime_error on an error or at an early end of the file.
 std::size_t read_at(int fd, char* to, std::size_t size, std::uint64_t offset) {
-  for (;;) {
-    const ssize_t got = ::pread(fd, to, size, static_cast<off_t>(offset));
-    if (got > 0) return static_cast<std::size_t>(got);
-    if (got == 0) throw std::runtime_error("file is shorter than it was");
-    if (errno != EINTR) throw std::runtime_error(std::string("reading a file to send: ") + std::strerror(errno));
-  }
+  const ssize_t got = base::read_some_at(fd, {to, size}, offset);
+  if (got < 0) throw std::runtime_error(std::string("reading a file to send: ") + std::strerror(errno));
+  if (got == 0) throw std::runtime_error("file is shorter than it was");
+  return static_cast<std::size_t>(got);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "http/grammar.hpp"
 #include "http/message.hpp"
 
 namespace vbrain::http {
@@ -12,25 +13,9 @@ constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// RFC 9110 section 5.6.2.
-constexpr bool is_token_char(char c) {
-  if (is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
-  return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, is_token_char);
-}
-
 // A field's value: visible characters, space, tab and bytes from 0x80 on, which the layer above decodes.
 bool is_field_value(std::string_view text) {
   return std::ranges::all_of(text, [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
-}
-
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 // The next line without its CRLF, dropped from `rest`. Nothing if a line ends any other way.

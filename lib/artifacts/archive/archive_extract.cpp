@@ -1,4 +1,3 @@
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -6,10 +5,14 @@
 #include <cerrno>
 #include <limits>
 #include <new>
+#include <span>
 #include <unordered_set>
+#include <utility>
 
 #include "artifacts/archive/archive_reader.hpp"
+#include "artifacts/store/file_blocks.hpp"
 #include "base/digest.hpp"
+#include "base/io.hpp"
 #include "base/json_reader.hpp"
 
 namespace vbrain::artifacts {
@@ -24,12 +27,10 @@ Unexpected<ArchiveError> invalid(const char* reason) {
 }
 
 // Reads some bytes at `offset`; 0 at the end of the file.
-std::size_t read_some(int fd, char* to, std::size_t size, std::uint64_t offset) {
-  for (;;) {
-    const ssize_t got = pread(fd, to, size, static_cast<off_t>(offset));
-    if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR) throw VolumeError(errno, "read an archive");
-  }
+std::size_t read_some(int fd, std::span<char> to, std::uint64_t offset) {
+  const ssize_t got = base::read_some_at(fd, to, offset);
+  if (got < 0) throw VolumeError(errno, "read an archive");
+  return static_cast<std::size_t>(got);
 }
 
 // Raw DEFLATE (RFC 1951) of one entry after the other.
@@ -111,7 +112,7 @@ class Extractor {
   const char* copy_entry(const ArchiveEntry& entry, Target& to) {
     for (std::uint64_t at = 0; at < entry.compressed_size;) {
       const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(entry.compressed_size - at, in_.size()));
-      const std::size_t got = read_some(fd_, in_.data(), want, entry.data_offset + at);
+      const std::size_t got = read_some(fd_, {in_.data(), want}, entry.data_offset + at);
       if (got == 0) return "the archive is cut short";
       if (!to.put({in_.data(), got})) return "a file is larger than declared";
       at += got;
@@ -125,7 +126,7 @@ class Extractor {
     for (int state = Z_OK; state != Z_STREAM_END;) {
       if (stream.avail_in == 0 && at < entry.compressed_size) {
         const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(entry.compressed_size - at, in_.size()));
-        const std::size_t got = read_some(fd_, in_.data(), want, entry.data_offset + at);
+        const std::size_t got = read_some(fd_, {in_.data(), want}, entry.data_offset + at);
         if (got == 0) return "the archive is cut short";
         at += got;
         stream.next_in = reinterpret_cast<Bytef*>(in_.data());
@@ -168,16 +169,6 @@ bool is_binary_format(std::string_view first_bytes) {
   return std::ranges::any_of(kMagics, [&](std::string_view magic) { return first_bytes.starts_with(magic); });
 }
 
-template <class Piece>
-void for_each_block(int fd, const Piece& piece) {
-  std::vector<char> block(kBlock);
-  for (std::uint64_t at = 0;;) {
-    const std::size_t got = read_some(fd, block.data(), block.size(), at);
-    if (got == 0 || !piece(std::string_view(block.data(), got), at)) return;
-    at += got;
-  }
-}
-
 }  // namespace
 
 Result<std::vector<InputFile>, ArchiveError> extract(const ArchiveListing& listing, int fd, const Dir& target) {
@@ -198,8 +189,9 @@ Result<void, ArchiveError> check_xlsx(int fd) {
 Result<void, ArchiveError> check_csv(int fd) {
   bool clean = true;
   bool text = true;
-  for_each_block(fd, [&](std::string_view bytes, std::uint64_t at) {
-    if (at == 0) text = !is_binary_format(bytes);
+  bool first = true;
+  for_each_block(fd, "read an uploaded file", [&](std::string_view bytes) {
+    if (std::exchange(first, false)) text = !is_binary_format(bytes);
     clean = bytes.find('\0') == std::string_view::npos;
     return clean && text;
   });

@@ -10,6 +10,7 @@
 
 #include "artifacts/archive/name_tree.hpp"
 #include "artifacts/archive/zip_format.hpp"
+#include "base/io.hpp"
 
 namespace vbrain::artifacts {
 namespace {
@@ -70,13 +71,9 @@ class Inspector {
   std::string read(std::uint64_t offset, std::uint64_t length) const {
     if (offset > size_ || length > size_ - offset) refuse("the archive is cut short");
     std::string bytes(length, '\0');
-    for (std::size_t have = 0; have < bytes.size();) {
-      const ssize_t got = pread(fd_, bytes.data() + have, bytes.size() - have, static_cast<off_t>(offset + have));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw VolumeError(errno, "read an archive");
-      if (got == 0) refuse("the archive is cut short");
-      have += static_cast<std::size_t>(got);
-    }
+    const ssize_t got = base::read_full_at(fd_, bytes, offset);
+    if (got < 0) throw VolumeError(errno, "read an archive");
+    if (static_cast<std::size_t>(got) < bytes.size()) refuse("the archive is cut short");
     return bytes;
   }
 

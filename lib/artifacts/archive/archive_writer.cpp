@@ -12,6 +12,7 @@
 
 #include "artifacts/archive/zip_format.hpp"
 #include "base/digest.hpp"
+#include "base/io.hpp"
 
 namespace vbrain::artifacts {
 namespace {
@@ -99,8 +100,7 @@ struct ArchiveWriter::State {
   void read_file(int fd, std::uint64_t size, const Piece& piece) {
     for (std::uint64_t at = 0; at < size;) {
       const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(size - at, block.size()));
-      const ssize_t got = pread(fd, block.data(), want, static_cast<off_t>(at));
-      if (got < 0 && errno == EINTR) continue;
+      const ssize_t got = base::read_some_at(fd, {block.data(), want}, at);
       if (got < 0) throw VolumeError(errno, "read a file for an archive");
       if (got == 0) return;
       piece(std::string_view(block.data(), static_cast<std::size_t>(got)));
@@ -117,7 +117,7 @@ struct ArchiveWriter::State {
     std::size_t after = 0;
     deflater.restart();
     for (const std::uint64_t at : {std::uint64_t{0}, size / 2, size - kSample}) {
-      const ssize_t got = pread(fd, block.data(), kSample, static_cast<off_t>(at));
+      const ssize_t got = base::read_some_at(fd, {block.data(), kSample}, at);
       if (got <= 0) continue;
       before += static_cast<std::size_t>(got);
       deflater.put({block.data(), static_cast<std::size_t>(got)}, false,

@@ -1,51 +1,38 @@
 #include "artifacts/archive/name_tree.hpp"
 
-#include "artifacts/archive/utf8.hpp"
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <stdexcept>
 
 namespace vbrain::artifacts {
 namespace {
 
-char32_t fold(char32_t c) {
-  if ((c >= 'A' && c <= 'Z') || (c >= 0xC0 && c <= 0xDE && c != 0xD7)) return c + 0x20;  // ASCII, Latin-1
-  if (c >= 0x100 && c <= 0x17F && c != 0x130 && c != 0x131 && c != 0x138 && c != 0x149 && c != 0x178 && c != 0x17F) {
-    const bool upper_is_odd = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17E);
-    return (c % 2 == 1) == upper_is_odd ? c + 1 : c;  // Latin Extended-A goes in pairs
-  }
-  if (c >= 0x391 && c <= 0x3A9 && c != 0x3A2) return c + 0x20;  // Greek
-  if (c >= 0x410 && c <= 0x42F) return c + 0x20;                // Cyrillic
-  if (c >= 0x400 && c <= 0x40F) return c + 0x50;
-  return c;
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-void append_utf8(std::string& out, char32_t c) {
-  const auto byte = [&](char32_t value) { out += static_cast<char>(value); };
-  if (c < 0x80) {
-    byte(c);
-  } else if (c < 0x800) {
-    byte(0xC0 | (c >> 6));
-    byte(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    byte(0xE0 | (c >> 12));
-    byte(0x80 | ((c >> 6) & 0x3F));
-    byte(0x80 | (c & 0x3F));
-  } else {
-    byte(0xF0 | (c >> 18));
-    byte(0x80 | ((c >> 12) & 0x3F));
-    byte(0x80 | ((c >> 6) & 0x3F));
-    byte(0x80 | (c & 0x3F));
-  }
+// `text` in the normalization form NFC, after what `options` ask for.
+std::string normalized(std::string_view text, int options) {
+  utf8proc_uint8_t* mapped = nullptr;
+  const auto size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
+                   &mapped, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | options));
+  if (size == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
+  if (size < 0) throw std::invalid_argument(utf8proc_errmsg(size));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owned(mapped, &std::free);
+  return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size)};
 }
 
 }  // namespace
 
 std::string fold_case(std::string_view text) {
-  std::string result;
-  result.reserve(text.size());
-  while (!text.empty()) {
-    const auto point = take_code_point(text);
-    if (!point) break;
-    append_utf8(result, fold(*point));
-  }
+  if (!is_ascii(text)) return normalized(text, UTF8PROC_CASEFOLD);
+  std::string result(text);
+  std::ranges::transform(result, result.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
   return result;
 }
 
@@ -64,7 +51,10 @@ std::string_view NameTree::add(std::string_view name, bool folder) {
     const auto [it, is_new] = nodes_.try_emplace(std::move(key), Node{number, std::string(component), is_folder, last});
     Node& node = it->second;
     if (!is_new) {
-      if (node.name != component) return "two names differ in case only";
+      if (node.name != component) {
+        const bool same = normalized(node.name, 0) == normalized(component, 0);
+        return same ? "two names differ in Unicode normalization only" : "two names differ in case only";
+      }
       if (node.folder != is_folder) return "a name is both a file and a folder";
       if (last && node.listed) return "a name occurs twice";
       node.listed = node.listed || last;

@@ -8,11 +8,12 @@
 
 namespace vbrain::artifacts {
 
-// The names of one archive as a tree, to find those that can't stand beside each other in a folder of any system: twice
-// the same, different in case only, a file that is also a folder. Memory grows with the bytes of the names.
+// The names of one archive as a tree. It finds names that cannot be in one folder on every system: the same name twice,
+// names that differ only in case or in Unicode normalization, a file that is also a folder. Memory grows with the bytes
+// of the names.
 class NameTree {
  public:
-  // `name` without a slash at its end, checked by check_entry_name. Constant text if it clashes, else empty.
+  // `name` has no slash at its end and passed check_entry_name. Returns constant text if it clashes, else nothing.
   std::string_view add(std::string_view name, bool folder);
   // Files and folders so far, those included that are only a part of other names.
   std::size_t size() const { return nodes_.size(); }
@@ -27,7 +28,8 @@ class NameTree {
   std::unordered_map<std::string, Node> nodes_;  // by number of the parent and the folded component
 };
 
-// `text` (UTF-8) in lower case: ASCII, Latin-1, Greek, Cyrillic. For comparing only.
+// `text` for comparing without case: Unicode's full case folding, then NFC. Throws std::invalid_argument if it is not
+// UTF-8.
 std::string fold_case(std::string_view text);
 
 }  // namespace vbrain::artifacts

@@ -8,6 +8,7 @@
 
 #include "artifacts/store/safe_open.hpp"
 #include "base/digest.hpp"
+#include "base/io.hpp"
 
 namespace vbrain::artifacts {
 namespace {
@@ -91,12 +92,7 @@ bool DurableFile::commit_new(std::string_view name) {
 }
 
 void write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("write", "file");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
+  if (!base::write_full(fd, bytes)) fail("write", "file");
 }
 
 void sync_and_close(Fd fd) {

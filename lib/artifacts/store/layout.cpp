@@ -5,13 +5,13 @@
 
 #include "artifacts/archive/utf8.hpp"
 #include "base/digest.hpp"
+#include "base/percent.hpp"
 
 namespace vbrain::artifacts {
 namespace {
 
 constexpr std::size_t kComponentLimit = 255;  // NAME_MAX
 constexpr std::size_t kHashSize = 64;
-constexpr std::string_view kHex = "0123456789ABCDEF";
 
 bool is_lower_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -20,19 +20,11 @@ bool is_plain(char c) {
   return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
 }
 
+// A dot in front would hide the folder, or be "." or "..".
 std::string percent_encode(std::string_view name) {
-  std::string result;
-  result.reserve(name.size() * 3);
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const char c = name[i];
-    if (is_plain(c) || (c == '.' && i > 0)) {
-      result += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      result += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-  return result;
+  const std::string_view plain = "_-.";
+  if (!name.starts_with('.')) return base::percent_encode(name, plain);
+  return "%2E" + base::percent_encode(name.substr(1), plain);
 }
 
 void require(bool ok, const char* what) {
@@ -64,21 +56,9 @@ std::string encode_component(std::string_view name) {
 
 std::optional<std::string> decode_component(std::string_view component) {
   if (component.size() > kComponentLimit) return std::nullopt;
-  std::string name;
-  for (std::size_t i = 0; i < component.size(); ++i) {
-    if (component[i] != '%') {
-      name += component[i];
-      continue;
-    }
-    if (i + 2 >= component.size()) return std::nullopt;
-    const auto high = kHex.find(component[i + 1]);
-    const auto low = kHex.find(component[i + 2]);
-    if (high == kHex.npos || low == kHex.npos) return std::nullopt;
-    name += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
+  auto name = base::percent_decode(component);
   // Only the one spelling that the encoder makes: "%41" is not an "A", and "~" is nothing but the mark of the cut form.
-  if (!is_name(name) || percent_encode(name) != component) return std::nullopt;
+  if (!name || !is_name(*name) || percent_encode(*name) != component) return std::nullopt;
   return name;
 }
 

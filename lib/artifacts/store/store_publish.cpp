@@ -13,24 +13,11 @@
 
 #include "artifacts/store/store.hpp"
 #include "base/digest.hpp"
+#include "base/io.hpp"
 #include "base/log.hpp"
 
 namespace vbrain::artifacts {
 namespace {
-
-// YYYYMMDDHHMMSS, UTC.
-std::string second_of(base::TimePoint time) {
-  using namespace std::chrono;
-  const auto day = floor<days>(time);
-  const year_month_day date{day};
-  const hh_mm_ss clock{floor<seconds>(time - day)};
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%04d%02u%02u%02d%02d%02d", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                static_cast<int>(clock.seconds().count()));
-  return text.data();
-}
 
 void write_synced(const Dir& folder, std::string_view name, std::string_view bytes) {
   auto file = folder.create_file(name);
@@ -44,8 +31,8 @@ void copy_file(const OpenFile& from, int to) {
   if (ioctl(to, FICLONE, from.fd.get()) == 0) return;
   std::uint64_t left = from.size;
   while (left > 0) {
-    const ssize_t copied = copy_file_range(from.fd.get(), nullptr, to, nullptr, left, 0);
-    if (copied < 0 && errno == EINTR) continue;
+    const ssize_t copied =
+        base::without_eintr([&] { return copy_file_range(from.fd.get(), nullptr, to, nullptr, left, 0); });
     if (copied < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) break;
     if (copied < 0) throw VolumeError(errno, "copy an input file");
     if (copied == 0) return;
@@ -53,8 +40,7 @@ void copy_file(const OpenFile& from, int to) {
   }
   std::array<char, 64U << 10> block;
   while (left > 0) {
-    const ssize_t got = read(from.fd.get(), block.data(), block.size());
-    if (got < 0 && errno == EINTR) continue;
+    const ssize_t got = base::read_some(from.fd.get(), block);
     if (got < 0) throw VolumeError(errno, "copy an input file");
     if (got == 0) return;
     write_all(to, {block.data(), static_cast<std::size_t>(got)});
@@ -134,7 +120,7 @@ Staging Store::stage(const Tenant& tenant) const {
 }
 
 std::string Store::publish_repository(Staging staging, RepositoryFile file, base::TimePoint now) const {
-  file.repository_id = second_of(now) + "0000";
+  file.repository_id = base::format_digits(now) + "0000";
   encode_readable(file, decode_repository_file);
   const Dir& folder = staging.folder();
   const Dir repositories = root().make(layout::repositories(staging.tenant_));
@@ -147,7 +133,7 @@ std::string Store::publish_repository(Staging staging, RepositoryFile file, base
   for (unsigned turn = 0; turn < 10'000; ++turn) {
     std::array<char, 8> digits{};
     std::snprintf(digits.data(), digits.size(), "%04u", (random + turn) % 10'000);
-    file.repository_id = second_of(now) + digits.data();
+    file.repository_id = base::format_digits(now) + digits.data();
     if (repositories.status(file.repository_id)) continue;
     // 2. repository.json, which holds the id, and its name.
     folder.write_file_durably(layout::kRepositoryFile, encode(file));

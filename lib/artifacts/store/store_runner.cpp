@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "artifacts/store/file_blocks.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/digest.hpp"
 
@@ -16,19 +17,6 @@ namespace {
 
 constexpr mode_t kProgramMode = 0750;
 constexpr int kDepth = 4;
-
-// Calls `piece` with the bytes of a file.
-template <class Piece>
-void read_all(const OpenFile& file, const Piece& piece) {
-  std::vector<char> block(256U << 10);
-  for (;;) {
-    const ssize_t got = read(file.fd.get(), block.data(), block.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw VolumeError(errno, "read the runner");
-    if (got == 0) return;
-    piece(std::string_view(block.data(), static_cast<std::size_t>(got)));
-  }
-}
 
 // Names and contents of a folder, as one digest.
 void digest_folder(const Dir& folder, int depth, base::Sha256& digest) {
@@ -39,7 +27,7 @@ void digest_folder(const Dir& folder, int depth, base::Sha256& digest) {
       digest_folder(folder.at(entry.name), depth - 1, digest);
     } else if (const auto file = folder.open_file(entry.name)) {
       base::Sha256 content;
-      read_all(*file, [&](std::string_view bytes) { content.update(bytes); });
+      for_each_block(file->fd.get(), "read the runner", [&](std::string_view bytes) { content.update(bytes); });
       digest.update(content.hex());
     }
     digest.update(std::string_view("\1", 1));
@@ -60,7 +48,7 @@ void copy_folder(const Dir& from, const Dir& to, int depth) {
     } else if (const auto file = from.open_file(entry.name)) {
       auto copy = to.create_file(entry.name);
       if (!copy) throw VolumeError(EEXIST, "copy the runner");
-      read_all(*file, [&](std::string_view bytes) { write_all(copy->get(), bytes); });
+      for_each_block(file->fd.get(), "read the runner", [&](std::string_view bytes) { write_all(copy->get(), bytes); });
       if (fchmod(copy->get(), kProgramMode) != 0) throw VolumeError(errno, "chmod the runner");
       sync_and_close(std::move(*copy));
     }

@@ -111,10 +111,7 @@ KubeResult<void> ApiClient::list_each(const ResourceType& type, std::string_view
 }
 
 std::string ApiClient::name_of(const json& body) {
-  const auto meta = body.find("metadata");
-  if (meta == body.end() || !meta->is_object()) return {};
-  const auto name = meta->find("name");
-  return name != meta->end() && name->is_string() ? name->get<std::string>() : std::string();
+  return meta_text(body, "name");
 }
 
 }  // namespace vbrain::kube

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "kube/api/object.hpp"
+
 namespace vbrain::kube {
 namespace {
 
@@ -11,12 +13,6 @@ using nlohmann::json;
 
 constexpr std::chrono::seconds kMaxRetryAfter{3600};
 constexpr std::size_t kMaxForeignMessage = 200;
-
-// metav1.Status is read without exceptions: an error about an error would hide the first.
-std::string text_of(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 ErrorCode code_of(int status, const std::string& reason) {
   if (reason == "AlreadyExists") return ErrorCode::kAlreadyExists;
@@ -73,7 +69,8 @@ void read_details(const json& details, Error& error) {
   if (causes == details.end() || !causes->is_array()) return;
   for (const json& cause : *causes) {
     if (!cause.is_object()) continue;
-    error.causes.push_back({text_of(cause, "reason"), text_of(cause, "message"), text_of(cause, "field")});
+    error.causes.push_back(
+        {text_or_empty(cause, "reason"), text_or_empty(cause, "message"), text_or_empty(cause, "field")});
   }
 }
 
@@ -145,9 +142,10 @@ Error error_from_response(int http_status, std::string_view body, std::string_vi
   Error error;
   error.http_status = http_status;
   const json status = json::parse(body, nullptr, false);
-  if (status.is_object() && text_of(status, "kind") == "Status") {
-    error.reason = text_of(status, "reason");
-    error.message = text_of(status, "message");
+  // Read without exceptions: an error about an error would hide the first.
+  if (text_or_empty(status, "kind") == "Status") {
+    error.reason = text_or_empty(status, "reason");
+    error.message = text_or_empty(status, "message");
     if (const auto details = status.find("details"); details != status.end()) read_details(*details, error);
   } else {
     error.message = std::string(body.substr(0, kMaxForeignMessage));

@@ -6,6 +6,7 @@
 #include "base/digest.hpp"
 #include "base/log.hpp"
 #include "base/stop.hpp"
+#include "kube/api/object.hpp"
 
 namespace vbrain::kube {
 namespace {
@@ -23,13 +24,6 @@ std::string cut(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) return std::string(text);
   while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
   return std::string(text.substr(0, limit));
-}
-
-std::string version_of(const json& object) {
-  const auto meta = object.find("metadata");
-  if (meta == object.end() || !meta->is_object()) return {};
-  const auto version = meta->find("resourceVersion");
-  return version != meta->end() && version->is_string() ? version->get<std::string>() : std::string();
 }
 
 }  // namespace
@@ -160,7 +154,8 @@ void EventRecorder::create(const Event& event, const std::string& key, std::stop
   }
   // One that was there already (a POST sent twice) has a version that we do not know: it is not counted in.
   if (!written) return;
-  order_.push_front({key, event.about.namespace_name, name, version_of(*written), 1, clock_.steady()});
+  order_.push_front(
+      {key, event.about.namespace_name, name, meta_text(*written, "resourceVersion"), 1, clock_.steady()});
   known_[key] = order_.begin();
   if (order_.size() > options_.max_remembered) {
     known_.erase(order_.back().key);
@@ -177,7 +172,7 @@ void EventRecorder::repeat(const Event& event, Remembered& known, std::stop_toke
   const auto written = client_.patch(kEventType, known.namespace_name, known.event_name, patch, {}, stop);
   if (written) {
     known.written_at = clock_.steady();
-    known.version = version_of(*written);
+    known.version = meta_text(*written, "resourceVersion");
   } else if (written.error().code == ErrorCode::kNotFound || written.error().code == ErrorCode::kConflict) {
     // The server forgets events after an hour, or somebody else has counted in this one: begin a new one.
     const std::string key = known.key;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "kube/api/object.hpp"
 
 namespace vbrain::kube {
 namespace {
@@ -21,11 +22,6 @@ constexpr base::JsonOptions kOptions{
 
 bool is_key(const JsonToken& token, std::string_view name) {
   return token.kind == Kind::kKey && token.text == name;
-}
-
-std::string text_of(const nlohmann::json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 // Reads an object; `member(name, value, token)` gets each of its members when the value is complete. A handler may look
@@ -78,7 +74,7 @@ class ListReader final : public Members {
     if (value.empty()) return JsonNext::kContinue;
     const auto parsed = base::parse_json(value);
     if (!parsed || !parsed->is_object()) return JsonNext::kStop;
-    meta_ = {text_of(*parsed, "resourceVersion"), text_of(*parsed, "continue")};
+    meta_ = {text_or_empty(*parsed, "resourceVersion"), text_or_empty(*parsed, "continue")};
     return JsonNext::kContinue;
   }
   JsonNext take_item(const JsonToken& token) {

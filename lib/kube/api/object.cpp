@@ -159,4 +159,20 @@ std::vector<std::string> get_strings(const json& object, std::string_view key) {
   return values;
 }
 
+const json& member_or_null(const json& object, std::string_view key) {
+  static const json kNull;
+  if (!object.is_object()) return kNull;
+  const auto found = object.find(key);
+  return found == object.end() ? kNull : *found;
+}
+
+std::string text_or_empty(const json& object, std::string_view key) {
+  const json& value = member_or_null(object, key);
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+std::string meta_text(const json& object, std::string_view key) {
+  return text_or_empty(member_or_null(object, "metadata"), key);
+}
+
 }  // namespace vbrain::kube

@@ -94,4 +94,11 @@ std::optional<std::int64_t> get_optional_int(const nlohmann::json& object, std::
 std::optional<base::TimePoint> get_time(const nlohmann::json& object, std::string_view key);
 std::vector<std::string> get_strings(const nlohmann::json& object, std::string_view key);
 
+// Field access without DecodeError, for what may have any form: a template, an error about an error. What is absent, or
+// lies around something that is no object, reads as null; what is no text reads as an empty one.
+const nlohmann::json& member_or_null(const nlohmann::json& object, std::string_view key);
+std::string text_or_empty(const nlohmann::json& object, std::string_view key);
+// metadata.<key>.
+std::string meta_text(const nlohmann::json& object, std::string_view key);
+
 }  // namespace vbrain::kube

@@ -3,21 +3,18 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/percent.hpp"
+
 namespace vbrain::kube {
 namespace {
 
 using nlohmann::json;
 
-bool is_unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
-}
-
 // RFC 3986, 6.2.2.3: "." and ".." as whole segments are removed by whoever normalises the path, so they are encoded.
 std::string segment(std::string_view text) {
   if (text == ".") return "%2E";
   if (text == "..") return "%2E%2E";
-  return percent_encode(text);
+  return base::percent_encode(text);
 }
 
 std::string collection_path(const ResourceType& type, std::string_view ns) {
@@ -40,7 +37,7 @@ class Query {
     text_ += text_.empty() ? '?' : '&';
     text_ += key;
     text_ += '=';
-    text_ += percent_encode(value);
+    text_ += base::percent_encode(value);
   }
   void add_unless_empty(std::string_view key, std::string_view value) {
     if (!value.empty()) add(key, value);
@@ -60,23 +57,6 @@ Request with_json(std::string method, std::string target, std::string content_ty
 }
 
 }  // namespace
-
-std::string percent_encode(std::string_view text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string encoded;
-  encoded.reserve(text.size());
-  for (const char c : text) {
-    if (is_unreserved(c)) {
-      encoded += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      encoded += '%';
-      encoded += kHex[byte >> 4];
-      encoded += kHex[byte & 15];
-    }
-  }
-  return encoded;
-}
 
 Request get_request(const ResourceType& type, std::string_view ns, std::string_view name) {
   return {.method = "GET", .target = object_path(type, ns, name)};

@@ -47,9 +47,6 @@ struct DeleteOptions {
 // "" is the object itself; "status" its status, "binding", ...
 using Subresource = std::string_view;
 
-// Everything in `text` but unreserved characters (RFC 3986, 2.3) as %XX.
-std::string percent_encode(std::string_view text);
-
 // Names are encoded, so no name can reach another path. An empty namespace is left out of the path.
 Request get_request(const ResourceType& type, std::string_view ns, std::string_view name);
 Request list_request(const ResourceType& type, std::string_view ns, const ListOptions& options);

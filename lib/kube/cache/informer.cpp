@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/stop.hpp"
 #include "kube/api/json_cut.hpp"
+#include "kube/api/object.hpp"
 
 namespace vbrain::kube {
 namespace {
@@ -16,14 +17,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint32_t kSmallestPage = 1;
-
-// metadata.<key> of an object that may not be what it should.
-std::string meta_text(const json& object, const char* key) {
-  const auto meta = object.find("metadata");
-  if (meta == object.end() || !meta->is_object()) return {};
-  const auto found = meta->find(key);
-  return found != meta->end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 bool wants_new_list(const Error& error) {
   if (error.code == ErrorCode::kGone || error.code == ErrorCode::kBadRequest) return true;
@@ -222,7 +215,7 @@ std::optional<Error> Reflector::take_event(const WatchEvent& event) {
     return std::nullopt;
   }
   const json object = json::parse(event.object, nullptr, false);
-  std::string version = object.is_object() ? meta_text(object, "resourceVersion") : std::string();
+  std::string version = meta_text(object, "resourceVersion");
   if (version.empty()) return malformed_error("a watch event without resourceVersion");
   if (!bookmark) {
     sink_.erase(meta_text(object, "name"), version);

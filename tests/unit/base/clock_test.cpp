@@ -16,6 +16,17 @@ TEST(Clock, PrintsRfc3339InUtc) {
   EXPECT_EQ(format_rfc3339_micro(time), "2020-09-23T16:29:39.042000Z");
 }
 
+TEST(Clock, PrintsTheDateOfHttp) {
+  EXPECT_EQ(format_imf_fixdate(at_milliseconds(784111777'000)), "Sun, 06 Nov 1994 08:49:37 GMT");
+  EXPECT_EQ(format_imf_fixdate(at_milliseconds(951782400'999)), "Tue, 29 Feb 2000 00:00:00 GMT");
+  EXPECT_EQ(format_imf_fixdate(at_milliseconds(1767225599'000)), "Wed, 31 Dec 2025 23:59:59 GMT");
+  EXPECT_EQ(format_imf_fixdate(at_milliseconds(-1)), "Wed, 31 Dec 1969 23:59:59 GMT");
+}
+
+TEST(Clock, PrintsDigits) {
+  EXPECT_EQ(format_digits(at_milliseconds(1600878579'042)), "20200923162939");
+}
+
 TEST(Clock, PrintsTimesBeforeTheEpoch) {
   EXPECT_EQ(format_rfc3339(at_milliseconds(-1)), "1969-12-31T23:59:59.999Z");
 }

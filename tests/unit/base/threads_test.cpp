@@ -4,7 +4,6 @@
 #include <future>
 #include <latch>
 
-#include "base/gate.hpp"
 #include "base/stop.hpp"
 #include "base/worker_pool.hpp"
 
@@ -48,25 +47,6 @@ TEST(WorkerPool, UsesAllItsThreads) {
     for (int i = 0; i < 8; ++i) ASSERT_TRUE(pool.try_post([together] { together->arrive_and_wait(); }));
     together->arrive_and_wait();
   }
-}
-
-TEST(Gate, ClosesWhenTheLastHasLeft) {
-  Gate gate;
-  std::optional<Gate::Pass> inside = gate.enter();
-  ASSERT_TRUE(*inside);
-  std::atomic<bool> left = false;
-  std::future<bool> closed = std::async(std::launch::async, [&] {
-    gate.close();
-    return left.load();
-  });
-  // Closing is under way once entering fails.
-  while (gate.enter()) {
-  }
-  left = true;
-  inside.reset();
-  EXPECT_TRUE(closed.get());
-  EXPECT_FALSE(gate.enter());
-  EXPECT_EQ(gate.inside(), 0U);
 }
 
 TEST(Stop, SleepEndsWhenStopIsRequested) {
