@@ -32,7 +32,7 @@ std::string print(const char* format, Args... args) {
   return {text.data(), static_cast<std::size_t>(length)};
 }
 
-// Reads exactly `digits` decimal digits and drops them from `text`.
+// Reads exactly `digits` decimal digits and removes them from `text`.
 std::optional<unsigned> take_number(std::string_view& text, std::size_t digits) {
   if (text.size() < digits) return std::nullopt;
   unsigned value = 0;
@@ -50,7 +50,7 @@ bool take_any(std::string_view& text, std::string_view choices) {
   return true;
 }
 
-// ".5", ".123456": any number of digits, cut to milliseconds. No dot is no fraction.
+// Reads a fraction such as ".5" or ".123456" as milliseconds; further digits are cut. Without a dot it is 0.
 std::optional<unsigned> take_fraction(std::string_view& text) {
   if (!take_any(text, ".")) return 0;
   unsigned milliseconds = 0;

@@ -7,11 +7,12 @@
 
 namespace vbrain::base {
 
-// Wall-clock time in milliseconds since the Unix epoch, UTC: the resolution of every file and resource we write.
+// Wall-clock time in UTC: milliseconds since the Unix epoch. All our files and resources have this resolution.
 using TimePoint = std::chrono::sys_time<std::chrono::milliseconds>;
 using SteadyPoint = std::chrono::steady_clock::time_point;
 
-// The two clocks a program may read. Rules are given a time; only the rim asks a Clock for it.
+// The clocks of a program: one for times that people see, one for durations. Rules do not read a clock: their caller
+// passes the time, so that tests can choose it.
 class Clock {
  public:
   virtual ~Clock() = default;
@@ -29,7 +30,7 @@ class SystemClock final : public Clock {
 // RFC 3339 in UTC with milliseconds: "2026-01-02T03:04:05.678Z".
 std::string format_rfc3339(TimePoint time);
 
-// RFC 3339 in UTC without a fraction, the form of metav1.Time (a fraction is refused by the API server there).
+// RFC 3339 in UTC without a fraction, the form of metav1.Time. The API server refuses a fraction there.
 std::string format_rfc3339_seconds(TimePoint time);
 
 // RFC 3339 in UTC with six digits, the form of metav1.MicroTime.
@@ -42,8 +43,8 @@ std::string format_imf_fixdate(TimePoint time);
 // Year to second as 14 digits, UTC: "20260102030405". Repository ids begin with it.
 std::string format_digits(TimePoint time);
 
-// Reads RFC 3339 section 5.6 with any fraction (cut to milliseconds) and any offset. Nothing if it is not one,
-// or names a day or hour that does not exist. A leap second reads as the second before it.
+// Reads a time of RFC 3339 section 5.6 with any offset and any fraction, which is cut to milliseconds. Returns nothing
+// if the text is no such time, or if the day or hour does not exist. A leap second is read as the second before it.
 std::optional<TimePoint> parse_rfc3339(std::string_view text);
 
 }  // namespace vbrain::base

@@ -7,7 +7,7 @@
 
 namespace vbrain::base {
 
-// SHA-256 (FIPS 180-4) of bytes given piece by piece. Not thread-safe; one object, one digest.
+// The SHA-256 (FIPS 180-4) of bytes that come in pieces. Not thread-safe. An object computes one digest.
 class Sha256 {
  public:
   Sha256();
@@ -16,7 +16,7 @@ class Sha256 {
   Sha256& operator=(Sha256&&) noexcept;
 
   void update(std::string_view bytes);
-  // Lower-case hex, 64 characters. Call once, last.
+  // 64 lower-case hexadecimal digits. Call it once, after the last update().
   std::string hex();
 
  private:
@@ -27,10 +27,10 @@ class Sha256 {
 // Lower-case hex SHA-256 of `bytes`.
 std::string sha256_hex(std::string_view bytes);
 
-// `count` bytes of the operating system's random source. Throws std::runtime_error when it has none.
+// `count` random bytes of the operating system. Throws std::runtime_error if it gives none.
 std::string random_bytes(std::size_t count);
 
-// True if both are equal; the time depends on the lengths only.
+// Whether both are equal. The time depends on the lengths only, so it tells an attacker nothing about the content.
 bool equal_constant_time(std::string_view left, std::string_view right);
 
 }  // namespace vbrain::base

@@ -25,7 +25,7 @@ std::string_view environment(const char* name) {
   return value != nullptr ? value : "";
 }
 
-// Whoever removes the file is the one that ends; of several threads one does.
+// The thread that removes the file ends the program; of several threads only one can remove it.
 bool takes_file(std::string_view name) {
   const std::string_view folder = environment("FAILPOINTS");
   if (folder.empty()) return false;
@@ -41,7 +41,7 @@ void failpoint(std::string_view name) noexcept {
   const bool first_attempt = environment("FAILPOINT") == name && environment("VBRAIN_JOB_ATTEMPT") == "1";
   if (!first_attempt && !takes_file(name)) return;
   kill(getpid(), SIGKILL);
-  // The kernel does not let the first process of a container kill itself; its end is the end of all in it all the same.
+  // The kernel ignores SIGKILL that the first process of a container sends itself. Its exit ends the others as well.
   _exit(128 + SIGKILL);
 }
 

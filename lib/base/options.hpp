@@ -11,13 +11,13 @@ struct OptionsOutcome {
   int exit_code = 0;
 };
 
-// Gives every option of `app` that has a long name `--like-this` the environment name VBRAIN_LIKE_THIS and adds
-// `--config FILE` (YAML, keys as the long names without dashes). Call after all options are added.
+// Gives every option of `app` with a long name `--like-this` the environment variable VBRAIN_LIKE_THIS. Adds `--config
+// FILE`: a YAML file whose keys are the long names without dashes in front. Call it after all options are added.
 void add_environment_and_config(CLI::App& app);
 
-// Reads argv, then the environment, then the YAML file, each filling what the earlier ones left open: precedence
-// flag > environment > file > default. Unknown flags and keys, and values that do not convert, print one line to
-// stderr (help and version to stdout) and end with the returned exit code, 2 for a user's error.
+// Reads options from argv, the environment and the YAML file. Precedence: flag, environment, file, default. An unknown
+// flag or key, or a value of a wrong form, prints one line to stderr; help and version print to stdout. In these cases
+// the program must end with the returned exit code, which is 2 for an error of the user.
 OptionsOutcome read_options(CLI::App& app, int argc, const char* const* argv);
 
 }  // namespace vbrain::base

@@ -5,8 +5,8 @@
 
 namespace vbrain::base {
 
-// Whose files and jobs: one Client resource stands for each tenant. The names are as users write them (UTF-8, accents
-// and slashes included), never encoded.
+// The owner of files and jobs. Each tenant has one Client resource. The names are as users write them: UTF-8, with
+// accents and slashes, not encoded.
 struct Tenant {
   std::string organization;
   std::string application;

@@ -32,8 +32,8 @@ bool WorkerPool::try_post(std::function<void()> task) {
   return true;
 }
 
-// One thread is woken at a time, and it wakes the next if work is left when it arrives. A burst of small tasks is then
-// done by the few threads that are awake instead of paying for the waking of all.
+// Only one thread is woken at a time. It wakes the next one if there are more tasks when it runs. So a few threads do a
+// burst of small tasks, and the program does not pay for waking all of them.
 bool WorkerPool::begin_waking() {
   if (tasks_.empty() || idle_ == 0 || waking_) return false;
   waking_ = true;

@@ -11,21 +11,21 @@
 
 namespace vbrain::base {
 
-// A fixed number of threads over a bounded queue. All members but the destructor are thread-safe.
+// A fixed number of threads that run tasks from a bounded queue. All members except the destructor are thread-safe.
 class WorkerPool {
  public:
-  // `name` is cut to 15 bytes for the threads' names. `threads` >= 1. `max_queued` is how many tasks may wait.
+  // The threads get `name`, cut to 15 bytes. `threads` is at least 1. At most `max_queued` tasks wait.
   WorkerPool(std::string name, std::size_t threads, std::size_t max_queued);
-  // Runs what is queued, then joins.
+  // Runs the queued tasks, then joins the threads.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // False if the queue is full or the pool is closed; the task is then not run. A task must not throw: an
+  // Returns false, and does not run the task, if the queue is full or the pool is closed. A task must not throw: an
   // exception ends the program.
   bool try_post(std::function<void()> task);
 
-  // Takes no more tasks, runs what is queued, joins. Idempotent; not to be called from a task.
+  // Accepts no more tasks, runs the queued ones and joins the threads. May be called twice, but not by a task.
   void close();
 
  private:
@@ -37,7 +37,7 @@ class WorkerPool {
   std::deque<std::function<void()>> tasks_;
   const std::size_t max_queued_;
   std::size_t idle_ = 0;  // threads that wait for work
-  bool waking_ = false;   // one of them was told of some and has not come yet
+  bool waking_ = false;   // one idle thread was notified and does not run yet
   bool closed_ = false;
   std::vector<std::thread> threads_;
 };

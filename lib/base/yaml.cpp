@@ -17,7 +17,7 @@ constexpr std::size_t kMaxNodes = 100'000;
 
 json scalar(const YAML::Node& node) {
   const std::string& text = node.Scalar();
-  // yaml-cpp tags quoted scalars "!" and plain ones "?".
+  // yaml-cpp gives quoted scalars the tag "!" and plain ones "?".
   if (node.Tag() == "!" || node.Tag() == "tag:yaml.org,2002:str") return text;
   if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") return nullptr;
   if (text == "true" || text == "True" || text == "TRUE") return true;

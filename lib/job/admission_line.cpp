@@ -8,7 +8,7 @@ Demand demand_of(const Job& job) {
   if (is_terminal(job.status.phase)) return Demand::kEnded;
   const bool begun = job.status.attempts > 0;
   if (job.meta.deletion_timestamp) {
-    // The finalizer goes when the pod has gone.
+    // The finalizer is removed after the pod is gone.
     if (begun) return job.meta.has_finalizer(kFinalizer) ? Demand::kUnderWay : Demand::kEnded;
     return Demand::kNothing;
   }
@@ -52,7 +52,7 @@ void AdmissionLine::apply(ClientLine& client, const ConcurrencyLimits& limits) {
   refresh_head(client);
 }
 
-// They can't begin, and others wait for their places.
+// These jobs cannot begin, and other jobs wait for their places.
 void AdmissionLine::bring_back_admitted(ClientLine& client) {
   const std::size_t count = client.admitted.size();
   for (const Ticket& ticket : client.admitted) jobs_.find(*ticket.job)->second.state = Entry::State::kWaiting;
@@ -63,7 +63,7 @@ void AdmissionLine::bring_back_admitted(ClientLine& client) {
   waiting_ += count;
 }
 
-// Brings the client's head in the Application's line up to date. Called after every change of a client.
+// Updates the Client's entry in the Application's `heads`. Call it after every change of a Client.
 void AdmissionLine::refresh_head(ClientLine& client) {
   std::optional<Ticket> head;
   if (client.open && has_room(client.used, client.limit) && !client.waiting.empty()) head = *client.waiting.begin();

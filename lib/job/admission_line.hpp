@@ -17,33 +17,33 @@ namespace vbrain::job {
 
 using base::Tenant;
 
-// What counts for the jobs of one tenant. A limit is a number of jobs, 0 or more; absent means none.
+// The limits for the jobs of one tenant. A limit is a number of jobs, 0 or more; absent means no limit.
 struct ConcurrencyLimits {
   std::optional<std::int32_t> application;
   std::optional<std::int32_t> client;
-  // Its Application exists and is open to its organization. Otherwise its jobs stand aside and block nobody: whoever
-  // has a place and has not begun waits again.
+  // Its Application exists and is open to its organization. Otherwise its jobs wait outside of the line and block no
+  // other job; a job that was admitted and has not begun loses its place.
   bool open = true;
 };
 
-// What a Job asks for.
+// What a Job needs of the line.
 enum class Demand {
-  kPlace,     // it would begin: waits in line
+  kPlace,     // it could begin, and waits in line for a place
   kNothing,   // it holds no place and wants none now: suspended, cancelled or deleted before its first attempt
-  kUnderWay,  // it has a place, from the claim of its first attempt on, whatever the limits say
-  kEnded,     // terminal, or deleted and its pod gone: its place is free
+  kUnderWay,  // its first attempt was claimed: it holds a place, even above the limits
+  kEnded,     // terminal, or deleted and its pod is gone: its place is free
 };
 Demand demand_of(const Job& job);
 
-// The jobs of all tenants in the order in which they may begin, and the places of those that have begun: a job needs a
-// place under the limit of its Application and one under that of its Client. Higher priority goes first, then the older
-// job, then the smaller name. Nobody overtakes in the line of one limit, but who waits for his Client's limit is not in
-// the line of the Application. Each operation costs O(log n) of the jobs that wait, whatever their number. A value
-// without a clock; not thread-safe.
+// Decides which jobs of all tenants may begin. A job needs a place under the limit of its Application and one under the
+// limit of its Client. Jobs are admitted by priority, then by age, then by name. No job overtakes another one that
+// waits for the same limit. A job that waits for its Client's limit does not block jobs of other Clients in the line of
+// the Application. Each operation costs O(log n) in the number of waiting jobs. A value without a clock; not
+// thread-safe.
 class AdmissionLine {
  public:
   enum class Standing {
-    kUnknown,              // waits for nothing: not asked, withdrawn, or ended
+    kUnknown,              // not observed, withdrawn, or ended
     kAside,                // its Application does not exist or is not open to its organization
     kWaitsForClient,       // all places of its Client are taken
     kWaitsForApplication,  // all places of its Application are taken
@@ -56,18 +56,18 @@ class AdmissionLine {
     std::optional<std::int32_t> limit;
   };
 
-  // Tells what is known of a job. What a job may do changes with admit() only. Facts may be late: a job that is under
-  // way does not fall back before it has ended. A new UID is another job of the same name.
+  // Reports the present state of a job. It admits no job; admit() does. Reports may be late: a job that is under way
+  // stays so until it has ended. A new UID means another job of the same name.
   void observe(const Job& job, const ConcurrencyLimits& limits);
-  // The job is gone. With a UID: only if it is that one.
+  // The job is gone. With a UID, only a job of that UID is removed.
   void forget(const std::string& job, const std::string& uid = {});
-  // Takes back the place of a job that has not begun; it waits no more either, until it is observed again.
+  // Takes the place of a job that has not begun. The job does not wait either, until it is observed again.
   void give_back(const std::string& job);
-  // Other limits for a tenant, of which those of the Application hold for all its tenants. Nothing happens if none of
-  // its jobs is known. A lowered limit takes nobody's place, a closed Application the places of those who have not
-  // begun.
+  // Sets the limits of a tenant. The Application's limit holds for all tenants of that Application. Does nothing if no
+  // job of the tenant is known. A lower limit takes no place from a job. A closed Application takes the places of its
+  // jobs that have not begun.
   void set_limits(const Tenant& tenant, const ConcurrencyLimits& limits);
-  // Gives the free places to the first in line. Returns who got one, in that order.
+  // Gives the free places to the first jobs in line. Returns these jobs, in that order.
   std::vector<std::string> admit();
   void clear();
 
@@ -81,7 +81,7 @@ class AdmissionLine {
 
  private:
   struct ClientLine;
-  // A job's place in the order. `job` points to its key in jobs_, which stays where it is.
+  // A job's position in the order. `job` points to its key in jobs_; a map never moves its keys.
   struct Ticket {
     std::int32_t priority = 0;
     base::TimePoint created{};
@@ -93,7 +93,7 @@ class AdmissionLine {
   struct ApplicationLine {
     std::optional<std::int32_t> limit;
     std::size_t used = 0;
-    std::map<Ticket, ClientLine*> heads;  // the first of each client that has room
+    std::map<Ticket, ClientLine*> heads;  // the first job of each Client that has a free place
     std::set<ClientLine*> clients;
   };
   struct ClientLine {
@@ -104,7 +104,7 @@ class AdmissionLine {
     std::size_t used = 0;
     std::set<Ticket> waiting;
     std::set<Ticket> admitted;
-    std::optional<Ticket> head;  // as it stands in the Application's line
+    std::optional<Ticket> head;  // the key in the Application's `heads`, if it is there
   };
   struct Entry {
     std::string uid;

@@ -12,8 +12,8 @@
 
 namespace vbrain::job {
 
-// The Application custom resource: what an operator installs. Template and schemas stay compact JSON text: they are
-// large, rarely read, and a text costs a fifth of a tree.
+// The Application custom resource, which an operator installs. Template and schemas are kept as compact JSON text,
+// because they are large and rarely read, and a text takes a fifth of the memory of a tree.
 struct Application {
   static const kube::ResourceType kType;
 
@@ -34,7 +34,7 @@ struct Application {
 
   bool open_to(std::string_view organization) const;
 
-  // Throws kube::DecodeError for an object that the CRD's schema would not have let in.
+  // Throws kube::DecodeError for an object that does not match the CRD's schema.
   static Application decode(const nlohmann::json& object);
 };
 

@@ -16,7 +16,7 @@ enum class Role { kLeader, kDeveloper, kStakeholder };
 std::string_view to_string(Role role);
 std::optional<Role> parse_role(std::string_view text);
 
-// The hash of one API key. The key itself is never stored anywhere.
+// The hash of one API key. The key itself is not stored.
 struct ApiKey {
   std::string id;
   std::string sha256;  // lower-case hex of the secret part
@@ -29,7 +29,7 @@ struct Member {
   std::vector<ApiKey> keys;
 };
 
-// The Client custom resource: a tenant {organization, application, client} and who may act in it.
+// The Client custom resource: a tenant (organization, application, client) and the users who may act for it.
 struct Client {
   static const kube::ResourceType kType;
 
@@ -40,7 +40,7 @@ struct Client {
   std::optional<std::int32_t> max_concurrent_jobs;
   std::vector<Member> members;
 
-  // Throws kube::DecodeError for an object that the CRD's schema would not have let in.
+  // Throws kube::DecodeError for an object that does not match the CRD's schema.
   static Client decode(const nlohmann::json& object);
 };
 

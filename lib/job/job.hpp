@@ -11,18 +11,19 @@
 
 namespace vbrain::job {
 
-// Set at create, so that a deleted Job stays visible until its folder on the volume is gone.
+// The finalizer of every Job. A deleted Job stays visible until its folder on the volume is removed.
 inline constexpr std::string_view kFinalizer = "vbrain.visagio.com/artifacts";
 
-// Set at create by the REST server, which published the job's folder first. A Job without it was made by hand.
+// The label of Jobs that the REST server created, after it had published the job's folder. A Job without it was created
+// with kubectl.
 inline constexpr std::string_view kOriginLabel = "vbrain.visagio.com/origin";
 inline constexpr std::string_view kOriginRest = "rest";
 
 enum class Phase { kQueued, kStarted, kFinished, kFailed };
 
-// The word of the resource: "Queued", "Started", "Finished" or "Failed".
+// The phase as the resource writes it: "Queued", "Started", "Finished" or "Failed".
 std::string_view to_string(Phase phase);
-// The word of the REST contract: the same in lower case.
+// The phase as the REST API writes it: the same in lower case.
 std::string_view rest_state(Phase phase);
 inline bool is_terminal(Phase phase) {
   return phase == Phase::kFinished || phase == Phase::kFailed;
@@ -37,7 +38,7 @@ struct JobSpec {
   std::int32_t priority = 0;
   bool suspend = false;
   bool cancel = false;
-  // Compact JSON text of the inline fields of Jobs made by hand; empty when absent, as in all that REST makes.
+  // The inline fields of Jobs created with kubectl, as compact JSON text. Empty if absent; the REST server sets none.
   std::string params;
   std::string metadata;
 };
@@ -86,11 +87,11 @@ struct JobStatus {
   std::vector<AttemptRecord> attempt_history;  // last 10, oldest first
 
   const kube::Condition* condition(std::string_view type) const;
-  // Adds the condition or replaces the one of its type; lastTransitionTime changes only with `status`.
+  // Adds the condition, or replaces the one of the same type. lastTransitionTime changes only if `status` does.
   void set_condition(kube::Condition condition);
 };
 
-// The Job custom resource. A value; the caches share it as shared_ptr<const Job>.
+// The Job custom resource. A value; caches share it as shared_ptr<const Job>.
 struct Job {
   static const kube::ResourceType kType;
 
@@ -98,22 +99,23 @@ struct Job {
   JobSpec spec;
   JobStatus status;
 
-  // Its folder was on the volume before the Job was: nobody else may make one for it.
+  // The REST server published the job's folder before it created the Job. Nobody else may make a folder for it.
   bool made_by_rest() const;
 
-  // Throws kube::DecodeError for an object that the CRD's schema would not have let in.
+  // Throws kube::DecodeError for an object that does not match the CRD's schema.
   static Job decode(const nlohmann::json& object);
 };
 
-// The status as the API server takes it; absent fields are left out. Times are metav1.Time (whole seconds) in
-// conditions, RFC 3339 with milliseconds elsewhere.
+// The status as JSON for the API server, without absent fields. Times in conditions are metav1.Time, in whole seconds;
+// all others are RFC 3339 with milliseconds.
 nlohmann::json encode(const JobStatus& status);
 
-// The body of the REST server's create: apiVersion, kind, metadata (name, namespace, origin label, finalizer) and spec;
-// no status.
+// The body of a create request: apiVersion, kind, metadata (name, namespace, origin label, finalizer) and spec, without
+// status.
 nlohmann::json encode_new_job(std::string_view namespace_name, std::string_view name, const JobSpec& spec);
 
-// "0.4s", "59.9s", "3m5s", "2h3m0s": what printer column Duration shows. Negative counts as zero.
+// A duration as the printer column Duration shows it: "0.4s", "59.9s", "3m5s", "2h3m0s". A negative one is shown as
+// zero.
 std::string format_duration(std::chrono::milliseconds duration);
 
 }  // namespace vbrain::job

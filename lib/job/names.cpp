@@ -51,7 +51,7 @@ bool is_job_id(std::string_view text) {
 std::optional<base::TimePoint> time_of_job_id(std::string_view id) {
   if (!is_job_id(id) || id[14] != '7') return std::nullopt;
   std::int64_t milliseconds = 0;
-  // Twelve digits and a dash among them.
+  // The first 12 digits, with a dash between them, are the milliseconds.
   for (const char c : id.substr(0, 13)) {
     if (c != '-') milliseconds = milliseconds * 16 + static_cast<std::int64_t>(kHexDigits.find(c));
   }

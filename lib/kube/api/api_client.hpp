@@ -19,12 +19,13 @@
 
 namespace vbrain::kube {
 
-// Typed calls over a Transport. At most `max_in_flight` run at once, the rest wait: beyond 32 connections a caller
-// only gets more latency. Thread-safe; blocks. Every member ends with kCancelled soon after `stop`.
+// Typed calls to the Kubernetes API over a Transport. At most `max_in_flight` calls run at once and the others wait,
+// because more than 32 connections only add latency. Thread-safe; calls block. Every call ends with kCancelled soon
+// after `stop`.
 //
-// T is a resource struct: `static const ResourceType kType` and `static T decode(const nlohmann::json&)`, which
-// throws DecodeError; the answer then is kInternal with reason "Malformed". The json members throw nothing but for
-// memory either. The object in an answer is what the server stored, with its new resourceVersion.
+// T is a struct of a resource. It has `static const ResourceType kType` and `static T decode(const nlohmann::json&)`.
+// If decode throws DecodeError, the call returns kInternal with the reason "Malformed". No call throws, except
+// std::bad_alloc. The returned object is what the API server stored, with its new resourceVersion.
 class ApiClient {
  public:
   // `transport` must outlive the ApiClient.
@@ -45,7 +46,7 @@ class ApiClient {
   KubeResult<nlohmann::json> patch(const ResourceType& type, std::string_view ns, std::string_view name,
                                    const nlohmann::json& patch, Subresource subresource = {},
                                    std::stop_token stop = {});
-  // Success also means "marked for deletion, finalizers or a kubelet are still at work".
+  // Success does not mean that the object is gone: finalizers or a kubelet may still have to act.
   KubeResult<void> remove(const ResourceType& type, std::string_view ns, std::string_view name,
                           const DeleteOptions& options = {}, std::stop_token stop = {});
 
@@ -53,7 +54,7 @@ class ApiClient {
   KubeResult<T> get(std::string_view ns, std::string_view name, std::stop_token stop = {}) {
     return typed<T>(get_request(T::kType, ns, name), stop);
   }
-  // Everything that matches, page by page; an object that cannot be decoded fails the list.
+  // All objects that match, read page by page. The call fails if one object cannot be decoded.
   template <class T>
   KubeResult<std::vector<T>> list(std::string_view ns, ListOptions options = {}, std::stop_token stop = {}) {
     std::vector<T> objects;

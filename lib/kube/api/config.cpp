@@ -45,7 +45,7 @@ int base64_value(char c) {
   return -1;
 }
 
-// RFC 4648, section 4; line breaks are skipped, padding may be missing.
+// Decodes base64 (RFC 4648 section 4). Line breaks are skipped; padding may be missing.
 std::optional<std::string> decode_base64(std::string_view text) {
   std::string bytes;
   unsigned bits = 0;
@@ -65,7 +65,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return bytes;
 }
 
-// One mapping of a kubeconfig file with the words for messages about it.
+// One mapping of a kubeconfig file, with its title for error messages.
 class Section {
  public:
   Section(const json& object, std::string title, std::filesystem::path folder)
@@ -90,7 +90,8 @@ class Section {
     return given.is_absolute() ? given : folder_ / given;
   }
 
-  // `<key>-data` in base64, or the file that `<key>` names, which is added to `files`. The data wins, as in client-go.
+  // `<key>-data` in base64, or the file that `<key>` names, which is added to `files`. If both are there, the data is
+  // used, as in client-go.
   Text pem(const std::string& key, std::vector<std::filesystem::path>& files) const {
     const Text data = text((key + "-data").c_str());
     if (!data) return data;

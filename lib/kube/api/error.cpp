@@ -142,7 +142,7 @@ Error error_from_response(int http_status, std::string_view body, std::string_vi
   Error error;
   error.http_status = http_status;
   const json status = json::parse(body, nullptr, false);
-  // Read without exceptions: an error about an error would hide the first.
+  // Reads without exceptions: a second error would hide the first one.
   if (text_or_empty(status, "kind") == "Status") {
     error.reason = text_or_empty(status, "reason");
     error.message = text_or_empty(status, "message");

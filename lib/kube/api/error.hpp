@@ -10,17 +10,18 @@
 
 namespace vbrain::kube {
 
-// Why a call to the Kubernetes API failed, after the reasons of metav1.Status (apimachinery api/meta/v1, StatusReason).
+// Why a call to the Kubernetes API failed. The codes follow the reasons of metav1.Status (apimachinery api/meta/v1,
+// StatusReason).
 enum class ErrorCode {
   kNotFound,
   kAlreadyExists,
-  kConflict,  // a resourceVersion or UID precondition did not hold: read again, decide again
+  kConflict,  // a resourceVersion or UID precondition failed: read the object again, then decide again
   kInvalid,   // refused by a schema, a CEL rule or an admission plugin; the same request never succeeds
   kForbidden,
   kUnauthorized,
   kTooManyRequests,
   kGone,         // 410: the resourceVersion or the continue token is too old; list again
-  kTimeout,      // nobody answered in time; the request may or may not have been done
+  kTimeout,      // no answer in time; the server may have executed the request
   kUnavailable,  // no connection, connection broken, 502, 503
   kInternal,     // 500, or an answer that is not what the API promises
   kBadRequest,
@@ -44,29 +45,29 @@ struct Error {
   std::string message = {};
   std::optional<std::chrono::milliseconds> retry_after = {};  // Retry-After or Status.details.retryAfterSeconds
   std::vector<ErrorCause> causes = {};
-  // The transport sent the request more than once, and a try before the last, of which all else here tells, may have
-  // been done.
+  // The transport sent the request more than once, and the server may have executed one before the last. The other
+  // members describe the last one.
   bool maybe_done = false;
-  // Nothing of the request's body has reached the server, by the last try: it was not done. Never of a request without
-  // a body.
+  // The last time, no byte of the request's body was sent, so the server did not execute it. Never set for a request
+  // without a body.
   bool unsent = false;
 };
 
 template <class T>
 using KubeResult = Result<T, Error>;
 
-// True if the same request may succeed later without anybody changing it: kTooManyRequests, kTimeout, kUnavailable,
-// kInternal, and kUnauthorized (a token in rotation). A kConflict is not: it needs a new read first.
+// Whether the same request may succeed later: kTooManyRequests, kTimeout, kUnavailable, kInternal, and kUnauthorized,
+// since the token may be replaced. kConflict is not among them, because the object must be read again first.
 bool is_retryable(const Error& error);
 
-// True if the request may have been done although its answer is this error: it was lost on the way, its outcome is not
-// known to the server itself, or `maybe_done`; a 502 or 503 may be a proxy's, behind which it was done. Not if it was
-// `unsent`. Only of use for writes.
+// Whether the server may have executed the request although the call returned this error: the answer was lost, the
+// server does not know the outcome itself, `maybe_done` is set, or a 502 or 503 came from a proxy. False if `unsent` is
+// set. For writes only.
 bool may_have_been_done(const Error& error);
 
-// The error of an answer with status >= 300, or of an ERROR event (status then is Status.code). `body` is a
-// metav1.Status or anything else; of a body that is no Status the first 200 bytes become the message.
-// `retry_after` is the header's text: seconds are read (at most an hour), anything else is ignored.
+// The error of an answer with status 300 or above, or of an ERROR event, whose `status` is Status.code. If `body` is no
+// metav1.Status, its first 200 bytes become the message. `retry_after` is the text of the header: a number of seconds
+// is read, up to an hour; any other form is ignored.
 Error error_from_response(int http_status, std::string_view body, std::string_view retry_after = {});
 
 Error cancelled_error();

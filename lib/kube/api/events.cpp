@@ -19,7 +19,7 @@ constexpr std::size_t kMaxReason = 128;    // Event.reason, Event.action
 constexpr std::size_t kMaxNamePart = 200;  // of 253, with 17 for the hash
 constexpr std::chrono::seconds kLastWrites{2};
 
-// Cuts without splitting a UTF-8 character.
+// Cuts `text` to at most `limit` bytes without splitting a UTF-8 character.
 std::string cut(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) return std::string(text);
   while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
@@ -126,7 +126,7 @@ void EventRecorder::write(const Event& event, std::stop_token stop) {
 
 void EventRecorder::create(const Event& event, const std::string& key, std::stop_token stop) {
   const std::string time = base::format_rfc3339_micro(event.time);
-  // The name is ours, so that a POST sent twice makes one event.
+  // We choose the name, so that a POST that is sent twice makes one event.
   const std::string hash = base::sha256_hex(key + '\n' + time + '\n' + options_.instance).substr(0, 16);
   const std::string name = cut(event.about.name, kMaxNamePart) + "." + hash;
   const json body = {{"apiVersion", api_version(kEventType)},
@@ -152,7 +152,7 @@ void EventRecorder::create(const Event& event, const std::string& key, std::stop
     base::log_warning("event was not written", {{"reason", event.reason}, {"error", written.error().message}});
     return;
   }
-  // One that was there already (a POST sent twice) has a version that we do not know: it is not counted in.
+  // If the event existed already (a POST that was sent twice), we do not know its resourceVersion and cannot update it.
   if (!written) return;
   order_.push_front(
       {key, event.about.namespace_name, name, meta_text(*written, "resourceVersion"), 1, clock_.steady()});
@@ -165,7 +165,7 @@ void EventRecorder::create(const Event& event, const std::string& key, std::stop
 
 void EventRecorder::repeat(const Event& event, Remembered& known, std::stop_token stop) {
   ++known.count;
-  // The first repetition is shown at once, later ones now and then.
+  // The first repetition is written at once, later ones once per series_period.
   if (known.count > 2 && clock_.steady() - known.written_at < options_.series_period) return;
   json patch = {{"series", {{"count", known.count}, {"lastObservedTime", base::format_rfc3339_micro(event.time)}}}};
   patch["metadata"]["resourceVersion"] = known.version;
@@ -174,7 +174,7 @@ void EventRecorder::repeat(const Event& event, Remembered& known, std::stop_toke
     known.written_at = clock_.steady();
     known.version = meta_text(*written, "resourceVersion");
   } else if (written.error().code == ErrorCode::kNotFound || written.error().code == ErrorCode::kConflict) {
-    // The server forgets events after an hour, or somebody else has counted in this one: begin a new one.
+    // The API server removed the event, or somebody else changed it: create a new one.
     const std::string key = known.key;
     order_.erase(known_.at(key));
     known_.erase(key);

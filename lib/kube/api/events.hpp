@@ -19,7 +19,7 @@
 
 namespace vbrain::kube {
 
-// The object an event is about.
+// The object that an event describes.
 struct ObjectReference {
   std::string api_version;
   std::string kind;
@@ -37,32 +37,32 @@ struct EventOptions {
   std::string controller = "vbrain.visagio.com/controller";  // reportingController
   std::string instance;                                      // reportingInstance: the pod's name
   std::size_t max_queued = 1'000;
-  std::size_t max_remembered = 4'096;               // events whose repetition is found
-  std::chrono::milliseconds series_period{60'000};  // one event is updated at most so often
+  std::size_t max_remembered = 4'096;               // events that are recognized when they occur again
+  std::chrono::milliseconds series_period{60'000};  // the least time between two updates of one event
 };
 
-// Writes events.k8s.io/v1 Events on a thread of its own. record() never blocks and never fails: when more than
-// `max_queued` wait, the new one is dropped and counted (vbrain_events_dropped_total); one that the server refuses is
-// logged and dropped. The same event again (object, kind, reason, note) becomes a count in the first one's `series`, as
-// long as nobody else has changed that one: else it begins anew.
+// Writes events.k8s.io/v1 Events on its own thread. record() never blocks and never fails: if `max_queued` events wait,
+// the new one is dropped and counted (vbrain_events_dropped_total). An event that the API server refuses is logged and
+// dropped. If the same event (object, kind, reason, note) occurs again, the `series` of the first one counts it. If
+// somebody else has changed the first one, a new event is created.
 class EventRecorder {
  public:
   // References must outlive the recorder.
   EventRecorder(ApiClient& client, EventOptions options, base::Metrics& metrics, const base::Clock& clock);
-  // Writes what is queued, for 2 s at most, then stops.
+  // Writes the queued events for at most 2 s, then stops.
   ~EventRecorder();
   EventRecorder(const EventRecorder&) = delete;
   EventRecorder& operator=(const EventRecorder&) = delete;
 
-  // `reason` is one CamelCase word of at most 128 bytes; `note` is cut to 1,024 bytes; `action` is what was done or
-  // tried, one word ("Start", "Finish"). Thread-safe.
+  // `reason` is one word in CamelCase of at most 128 bytes. `note` is cut to 1,024 bytes. `action` is one word for what
+  // was done or tried ("Start", "Finish"). Thread-safe.
   void record(const ObjectReference& about, EventKind kind, std::string_view reason, std::string_view note,
               std::string_view action);
 
-  // Waits until nothing is queued. For tests.
+  // Waits until no event is queued. For tests.
   void flush();
-  // The same, for at most `patience`; what is left then is dropped and counted. For the end of a leader's term: what it
-  // has seen is written while it leads, or not at all.
+  // Waits for at most `patience`, then drops and counts the remaining events. Called at the end of a leader's term,
+  // since a controller writes events only while it is the leader.
   void flush_or_drop(std::chrono::milliseconds patience);
 
  private:
@@ -84,7 +84,7 @@ class EventRecorder {
   std::condition_variable idle_;
   std::list<Event> queue_;
   bool writing_ = false;
-  std::list<Remembered> order_;  // most recent first; the worker's own
+  std::list<Remembered> order_;  // most recent first; used by the worker thread only
   std::unordered_map<std::string, std::list<Remembered>::iterator> known_;
   std::jthread thread_;
 };

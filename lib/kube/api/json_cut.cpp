@@ -13,8 +13,8 @@ using base::JsonToken;
 using Failure = tl::unexpected<std::string>;
 using Kind = JsonToken::Kind;
 
-// The API server may answer with more values, and nest them deeper, than we would take from a stranger. The parser that
-// reads the piece looks at its keys. The names and words that matter here are short.
+// The limits for clients do not hold for the API server: its lists are larger. The parser of each object checks for
+// duplicate keys. All names that are compared here are short.
 constexpr base::JsonOptions kOptions{
     .limits = {.depth = base::JsonOptions::kNoLimit, .elements = base::JsonOptions::kNoLimit},
     .strict_keys = false,
@@ -24,8 +24,7 @@ bool is_key(const JsonToken& token, std::string_view name) {
   return token.kind == Kind::kKey && token.text == name;
 }
 
-// Reads an object; `member(name, value, token)` gets each of its members when the value is complete. A handler may look
-// at the tokens inside.
+// Reads an object and tells a derived class to which of its members each token belongs.
 class Members : public base::JsonHandler {
  public:
   explicit Members(std::string_view text) : text_(text) {}

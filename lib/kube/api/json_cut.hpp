@@ -8,16 +8,16 @@
 
 namespace vbrain::kube {
 
-// Cuts big JSON texts of the API server into the small ones that are worth parsing, without building a tree of the
-// whole: a list of 500 objects costs the memory of one. The texts are trusted to be JSON; what is not is reported,
-// and what passes unnoticed fails in the parser that reads the piece.
+// Cuts the large JSON texts of the API server into their objects, without a tree of the whole text: a list of 500
+// objects takes the memory of one tree. The whole text is checked to be JSON; the parser of each object checks its
+// content.
 
 struct ListMeta {
   std::string resource_version;
   std::string continue_token;
 };
 
-// Calls `use` for the text of every item of a list {"metadata": {...}, "items": [...]}, in order.
+// Calls `use` with the text of every item of a list {"metadata": {...}, "items": [...]}, in order.
 Result<ListMeta, std::string> for_each_item(std::string_view list, const std::function<void(std::string_view)>& use);
 
 struct EventText {
@@ -28,8 +28,8 @@ struct EventText {
 // The parts of one watch line {"type": "...", "object": {...}}.
 Result<EventText, std::string> cut_event(std::string_view line);
 
-// The object's text without metadata.managedFields, often half of its bytes. The result lies in `scratch` if something
-// was cut; otherwise it is `object` itself.
+// The text of an object without metadata.managedFields, which is often half of it. The result is in `scratch` if
+// something was cut; otherwise it is `object`.
 std::string_view without_managed_fields(std::string_view object, std::string& scratch);
 
 }  // namespace vbrain::kube

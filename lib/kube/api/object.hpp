@@ -13,7 +13,7 @@
 
 namespace vbrain::kube {
 
-// Where a kind of resource lives in the API. All our kinds are namespaced. `group` is empty for the core group.
+// The names of a kind of resource in the API. All kinds here are namespaced. `group` is empty for the core group.
 struct ResourceType {
   std::string_view group;
   std::string_view version;
@@ -24,7 +24,7 @@ struct ResourceType {
 // "v1" or "batch/v1".
 std::string api_version(const ResourceType& type);
 
-// An object from the API server that does not have the shape its kind promises.
+// An object of the API server does not have the form of its kind.
 class DecodeError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -40,8 +40,8 @@ struct OwnerReference {
   bool operator==(const OwnerReference&) const = default;
 };
 
-// The part of metav1.ObjectMeta that rules look at. managedFields and annotations are dropped while decoding: they
-// are most of an object's bytes, and the caches hold every object.
+// The part of metav1.ObjectMeta that the rules need. Decoding drops managedFields and annotations, which are most of an
+// object's bytes, because the caches keep every object.
 struct ObjectMeta {
   std::string name;
   std::string namespace_name;
@@ -75,8 +75,7 @@ struct Condition {
 // Reads `object["metadata"]`. Throws DecodeError when name, uid or resourceVersion is missing or of a wrong type.
 ObjectMeta decode_meta(const nlohmann::json& object);
 
-// Whether resourceVersion `left` came before `right`. Both are decimal numbers (KEP-5504); compared as texts they need
-// no width.
+// Whether the resourceVersion `left` is older than `right`. Both are decimal numbers of any length (KEP-5504).
 bool is_older_version(std::string_view left, std::string_view right);
 
 // Reads one metav1.Condition; throws DecodeError when it has no type or status.
@@ -84,8 +83,8 @@ Condition decode_condition(const nlohmann::json& condition);
 nlohmann::json encode(const Condition& condition);
 nlohmann::json encode(const OwnerReference& owner);
 
-// Field access for decoders: absent and null are "nothing", any other type than the wanted one is a DecodeError that
-// names the key.
+// Field access for decoders. Absent and null count as nothing. A value of a wrong type throws a DecodeError that names
+// the key.
 const nlohmann::json* find_member(const nlohmann::json& object, std::string_view key);
 std::string get_string(const nlohmann::json& object, std::string_view key, std::string_view fallback = {});
 std::int64_t get_int(const nlohmann::json& object, std::string_view key, std::int64_t fallback = 0);
@@ -94,8 +93,8 @@ std::optional<std::int64_t> get_optional_int(const nlohmann::json& object, std::
 std::optional<base::TimePoint> get_time(const nlohmann::json& object, std::string_view key);
 std::vector<std::string> get_strings(const nlohmann::json& object, std::string_view key);
 
-// Field access without DecodeError, for what may have any form: a template, an error about an error. What is absent, or
-// lies around something that is no object, reads as null; what is no text reads as an empty one.
+// Field access without exceptions, for JSON of any form, such as pod templates. A member that is absent is null, also
+// if `object` is no object. A value that is no text is an empty text.
 const nlohmann::json& member_or_null(const nlohmann::json& object, std::string_view key);
 std::string text_or_empty(const nlohmann::json& object, std::string_view key);
 // metadata.<key>.

@@ -17,12 +17,12 @@ struct ContainerTerminated {
   std::int32_t exit_code = 0;
   std::int32_t signal = 0;
   std::string reason;   // Completed, Error, OOMKilled, ContainerCannotRun, ...
-  std::string message;  // the termination message, as the container wrote it: hostile
+  std::string message;  // the termination message as the container wrote it; do not trust it
   std::optional<base::TimePoint> started_at;
   std::optional<base::TimePoint> finished_at;
 };
 
-// core/v1 ContainerStatus, as much of it as rules look at. Of waiting, running and terminated one is set at most.
+// The part of core/v1 ContainerStatus that the rules need. At most one of waiting, running and terminated is set.
 struct ContainerStatus {
   std::string name;
   std::string image;
@@ -32,7 +32,7 @@ struct ContainerStatus {
   std::string waiting_message;
   std::optional<base::TimePoint> running_since;
   std::optional<ContainerTerminated> terminated;
-  std::optional<ContainerTerminated> last_terminated;  // lastState: before a restart, or lost by the kubelet
+  std::optional<ContainerTerminated> last_terminated;  // lastState: the end before a restart
 };
 
 // core/v1 PodCondition.
@@ -43,7 +43,7 @@ struct PodCondition {
   std::string message;
 };
 
-// A pod without what nobody asks: 10,000 of them have to fit in a cache.
+// The part of a pod that the rules need. A cache may keep 10,000 pods.
 struct Pod {
   ObjectMeta meta;
   std::string phase;   // Pending, Running, Succeeded, Failed, Unknown

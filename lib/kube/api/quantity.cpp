@@ -28,7 +28,7 @@ constexpr std::array<Unit, 14> kUnits = {{{"", 1.0L},
                                           {"Pi", 0x1p50L},
                                           {"Ei", 0x1p60L}}};
 
-// The power of ten of "e9", "E-3"; nothing for a suffix that is a unit or none at all.
+// The power of ten of a suffix such as "e9" or "E-3"; nothing for a unit and for no suffix.
 std::optional<int> exponent_of(std::string_view suffix) {
   if (suffix.size() < 2 || (suffix[0] != 'e' && suffix[0] != 'E')) return std::nullopt;
   suffix.remove_prefix(suffix[1] == '+' ? 2 : 1);
@@ -42,7 +42,7 @@ std::optional<int> exponent_of(std::string_view suffix) {
 
 std::optional<std::int64_t> parse_quantity(std::string_view text) {
   long double number = 0;
-  // Fixed: "1e9" is for the suffix, and neither "inf" nor "0x1" begins with what we take.
+  // Format fixed leaves an exponent to the suffix. The check of the first character excludes signs and "inf".
   if (text.empty() || ((text[0] < '0' || text[0] > '9') && text[0] != '.')) return std::nullopt;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (error != std::errc()) return std::nullopt;

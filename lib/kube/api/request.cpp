@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-// RFC 3986, 6.2.2.3: "." and ".." as whole segments are removed by whoever normalises the path, so they are encoded.
+// Programs that normalize a path remove the segments "." and ".." (RFC 3986 section 6.2.2.3), so these are encoded.
 std::string segment(std::string_view text) {
   if (text == ".") return "%2E";
   if (text == "..") return "%2E%2E";

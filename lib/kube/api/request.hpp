@@ -11,7 +11,7 @@
 
 namespace vbrain::kube {
 
-// An HTTP request to the API server, not yet tied to a connection. Built without I/O, so that tests read it.
+// An HTTP request to the API server. Built without I/O, so that tests can read it.
 struct Request {
   std::string method;
   std::string target;  // path and query, percent-encoded
@@ -24,7 +24,7 @@ struct ListOptions {
   std::string label_selector = {};
   std::string field_selector = {};
   std::uint32_t limit = 0;          // 0: everything in one answer
-  std::string continue_token = {};  // from the page before; goes with the same selectors and limit
+  std::string continue_token = {};  // of the previous page, which had the same selectors and limit
 };
 
 struct WatchOptions {
@@ -34,7 +34,7 @@ struct WatchOptions {
   std::chrono::seconds timeout{300};  // after which the server ends the watch
 };
 
-// Conditions of a delete (metav1.Preconditions); the server answers kConflict if one does not hold.
+// Preconditions of a delete (metav1.Preconditions). The API server answers kConflict if one fails.
 struct Preconditions {
   std::string uid = {};
   std::string resource_version = {};
@@ -47,13 +47,13 @@ struct DeleteOptions {
 // "" is the object itself; "status" its status, "binding", ...
 using Subresource = std::string_view;
 
-// Names are encoded, so no name can reach another path. An empty namespace is left out of the path.
+// Names are percent-encoded, so a name cannot lead to another path. An empty namespace is left out of the path.
 Request get_request(const ResourceType& type, std::string_view ns, std::string_view name);
 Request list_request(const ResourceType& type, std::string_view ns, const ListOptions& options);
 // Asks for bookmarks.
 Request watch_request(const ResourceType& type, std::string_view ns, const WatchOptions& options);
 Request create_request(const ResourceType& type, std::string_view ns, const nlohmann::json& body);
-// `body` carries metadata.resourceVersion, else the write is unconditional.
+// With metadata.resourceVersion in `body`, the API server refuses to overwrite another version.
 Request replace_request(const ResourceType& type, std::string_view ns, std::string_view name,
                         const nlohmann::json& body, Subresource subresource = {});
 // A merge patch (RFC 7386). metadata.resourceVersion in it is a precondition, else the write is unconditional.
