@@ -10,6 +10,9 @@
 #include <array>
 #include <cerrno>
 #include <string>
+#include <system_error>
+
+#include "base/io.hpp"
 
 namespace vbrain::runner {
 namespace {
@@ -56,7 +59,9 @@ LogCopy::End LogCopy::finish() {
   const std::uint64_t one = 1;
   static_cast<void>(!write(stop_.get(), &one, sizeof one));
   thread_.join();
-  // An empty file has nothing but its name, which is its folder's.
+  failed_ = {};
+  close_gap();
+  // An empty file has nothing but its name, which fsync of its folder makes durable.
   if (end_.bytes > 0 && fsync(file_.get()) != 0 && end_.error == 0) end_.error = errno;
   if (close(file_.release()) != 0 && end_.error == 0) end_.error = errno;
   return end_;
@@ -88,9 +93,10 @@ bool LogCopy::take() {
   return true;
 }
 
+// What can't be written leaves a gap in the file, closed by a line that tells its size when writing succeeds again: a
+// volume that was full for a moment must not cost all that comes later.
 void LogCopy::keep(std::string_view bytes) {
-  // Once a write has failed the file stays as it is: a hole in the middle would be worse than a cut.
-  if (end_.error != 0 || capped_) return;
+  if (capped_) return;
   std::string last;
   if (bytes.size() > options_.limit_bytes - end_.bytes) {
     capped_ = true;
@@ -98,13 +104,38 @@ void LogCopy::keep(std::string_view bytes) {
            std::to_string(options_.limit_bytes) + " bytes reached, the rest is not kept]\n";
     bytes = last;
   }
-  try {
-    artifacts::write_all(file_.get(), bytes);
-    end_.bytes += bytes.size();
+  const std::size_t kept = close_gap() ? append(bytes) : 0;
+  end_.bytes += kept;
+  end_.lost += bytes.size() - kept;
+  gap_ += bytes.size() - kept;
+}
+
+// False if the file takes nothing yet.
+bool LogCopy::close_gap() {
+  if (gap_ == 0) return true;
+  if (std::chrono::steady_clock::now() - failed_ < options_.retry_after) return false;
+  const std::string line =
+      "\n[" + std::to_string(gap_) + " bytes are missing here: " + std::generic_category().message(end_.error) + "]\n";
+  if (append(line) < line.size()) return false;
+  gap_ = 0;
+  return true;
+}
+
+// How many of the bytes are written.
+std::size_t LogCopy::append(std::string_view bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t written =
+        base::without_eintr([&] { return write(file_.get(), bytes.data() + done, bytes.size() - done); });
+    if (written < 0) {
+      if (end_.error == 0) end_.error = errno;
+      failed_ = std::chrono::steady_clock::now();
+      break;
+    }
+    done += static_cast<std::size_t>(written);
     dirty_ = true;
-  } catch (const artifacts::VolumeError& error) {
-    end_.error = error.code().value();
   }
+  return done;
 }
 
 void LogCopy::show(std::string_view bytes) {

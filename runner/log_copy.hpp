@@ -22,6 +22,8 @@ class LogCopy {
     std::chrono::milliseconds console_patience{1'000};
     // On a file system of other machines too, how often what was written is made visible to them (close-to-open).
     std::chrono::milliseconds flush_every{1'000};
+    // How long the file is left alone after a write to it failed.
+    std::chrono::milliseconds retry_after{1'000};
   };
 
   LogCopy(artifacts::Fd pipe, artifacts::Fd file, const Options& options);
@@ -29,8 +31,9 @@ class LogCopy {
   ~LogCopy();
 
   struct End {
-    std::uint64_t bytes = 0;  // in the file
-    int error = 0;            // errno of the first failed write: the file is cut there
+    std::uint64_t bytes = 0;  // of the application, in the file
+    std::uint64_t lost = 0;   // which the file lacks since it could not be written; a line in their place says so
+    int error = 0;            // errno of the first write or fsync that failed
   };
   // Takes what is left in the pipe, also if somebody still holds its other end, and fsyncs the file. Call once, when
   // all who write are dead.
@@ -40,6 +43,8 @@ class LogCopy {
   void run();
   bool take();
   void keep(std::string_view bytes);
+  std::size_t append(std::string_view bytes);
+  bool close_gap();
   void show(std::string_view bytes);
   void flush_if_due();
 
@@ -54,6 +59,8 @@ class LogCopy {
   bool capped_ = false;
   std::chrono::steady_clock::time_point flushed_;
   std::string block_;
+  std::uint64_t gap_ = 0;  // bytes lost since the last that the file has
+  std::chrono::steady_clock::time_point failed_;
   End end_;
   std::thread thread_;
 };

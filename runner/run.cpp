@@ -10,19 +10,22 @@
 #include <cstring>
 #include <memory>
 
+#include "artifacts/archive/left_out.hpp"
 #include "artifacts/archive/utf8.hpp"
 #include "artifacts/records/claim.hpp"
-#include "artifacts/records/job_file.hpp"
 #include "artifacts/records/manifest.hpp"
 #include "artifacts/store/layout.hpp"
 #include "base/clock.hpp"
 #include "base/failpoint.hpp"
+#include "runner/attempt_folder.hpp"
 #include "runner/child.hpp"
+#include "runner/job_json.hpp"
 #include "runner/landlock.hpp"
 #include "runner/log_copy.hpp"
 #include "runner/memory.hpp"
 #include "runner/processes.hpp"
 #include "runner/seal.hpp"
+#include "runner/seal_logs.hpp"
 
 namespace vbrain::runner {
 namespace {
@@ -30,6 +33,7 @@ namespace {
 using artifacts::Claim;
 using artifacts::Dir;
 using artifacts::Fd;
+using artifacts::LeftOut;
 using artifacts::Manifest;
 using artifacts::Outcome;
 using Kind = Outcome::Kind;
@@ -37,6 +41,8 @@ using Kind = Outcome::Kind;
 namespace layout = artifacts::layout;
 
 constexpr std::chrono::seconds kKillPatience{30};
+// Of logs/; it names what is not in them.
+constexpr const char* kLeftOutFile = "left-out-by-runner.txt";
 
 // What can't go on before the application was started.
 struct Failure {
@@ -57,18 +63,16 @@ void report(const Settings& settings, const Outcome& outcome) {
   static_cast<void>(!write(fd.get(), text.data(), text.size()));
 }
 
-void write_plain(const Dir& folder, const char* name, std::string_view text) {
-  folder.remove_file(name);
-  auto file = folder.create_file(name);
-  if (!file) throw artifacts::VolumeError(EEXIST, std::string("create ") + name);
-  artifacts::write_all(file->get(), text);
-  fchmod(file->get(), 0444);
-}
-
-// Open to whatever user the application changes to.
+// Open to every user, since the application may change to another one.
 void make_open_folder(const Dir& folder, const char* name) {
   folder.make_new(name);
   fchmod(folder.at(name).fd(), 0777);
+}
+
+// A line for `kubectl logs`.
+void say(const std::string& message) {
+  const std::string line = "vbrain: " + artifacts::printable(message, 1'000) + "\n";
+  static_cast<void>(!write(STDERR_FILENO, line.data(), line.size()));
 }
 
 class Attempt {
@@ -118,15 +122,14 @@ class Attempt {
     manifest_.start_time = manifest_.completion_time = base::SystemClock().now();
     if (claimed_) write_manifest();
     report(settings_, outcome());
-    const std::string line = "vbrain: " + artifacts::printable(failure.message, 1'000) + "\n";
-    static_cast<void>(!write(STDERR_FILENO, line.data(), line.size()));
+    say(failure.message);
     return failure.exit_code;
   }
 
   void claim() {
-    attempt_ = std::make_unique<Dir>(Dir::open(settings_.attempt()));
-    const auto result = take_claim(
-        *attempt_, {.by = Claim::By::kRunner, .pod_uid = settings_.pod_uid, .time = base::SystemClock().now()});
+    attempt_ = std::make_unique<AttemptFolder>(settings_.attempt());
+    const auto result =
+        attempt_->claim({.by = Claim::By::kRunner, .pod_uid = settings_.pod_uid, .time = base::SystemClock().now()});
     claimed_ = result.won;
     if (claimed_) return;
     const bool closed = result.owner.by == Claim::By::kController;
@@ -136,35 +139,19 @@ class Attempt {
 
   void prepare_work() {
     work_ = std::make_unique<Dir>(Dir::open(settings_.work()));
-    attempt_->make_new(layout::kLogs);
-    logs_ = std::make_unique<Dir>(attempt_->at(layout::kLogs));
+    attempt_->make_logs();
     make_open_folder(*work_, "output");
     make_open_folder(*work_, "logs");
     // A mount of its own, made by the kubelet: the path is trusted.
     const Fd fd(open(settings_.job_file().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!fd) throw artifacts::VolumeError(errno, "open job.json");
-    const auto job = artifacts::decode_job_file(read_all(fd.get()));
-    if (!job) throw Failure{Kind::kExecFailed, kOwnFailure, "job.json: " + job.error()};
-    write_plain(*work_, "params.json", job->params);
-    write_plain(*work_, "metadata.json", job->metadata);
-  }
-
-  static std::string read_all(int fd) {
-    std::string text;
-    std::string block(64U << 10, '\0');
-    for (;;) {
-      const ssize_t got = read(fd, block.data(), block.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw artifacts::VolumeError(errno, "read job.json");
-      if (got == 0) return text;
-      text.append(block, 0, static_cast<std::size_t>(got));
-      if (text.size() > artifacts::kJobFileLimit) throw artifacts::VolumeError(EFBIG, "read job.json");
-    }
+    const auto unfolded = unfold_job_json(fd.get(), *work_);
+    if (!unfolded) throw Failure{Kind::kExecFailed, kOwnFailure, "job.json: " + unfolded.error()};
   }
 
   void start() {
-    Fd out = new_log("stdout.log");
-    Fd err = new_log("stderr.log");
+    Fd out = attempt_->new_log("stdout.log");
+    Fd err = attempt_->new_log("stderr.log");
     const bool fenced = !restricts_more(settings_.attempt());
     const Fd ruleset = fenced ? make_ruleset_without(settings_.attempt()) : Fd();
     const mode_t inherited = umask(0007);
@@ -186,12 +173,6 @@ class Attempt {
     };
     out_ = std::make_unique<LogCopy>(std::move(child->out), std::move(out), options(STDOUT_FILENO));
     err_ = std::make_unique<LogCopy>(std::move(child->err), std::move(err), options(STDERR_FILENO));
-  }
-
-  Fd new_log(const char* name) {
-    auto file = logs_->create_file(name);
-    if (!file) throw artifacts::VolumeError(EEXIST, std::string("create ") + name);
-    return std::move(*file);
   }
 
   void note_end(int status) {
@@ -232,8 +213,8 @@ class Attempt {
   }
 
   void seal() {
+    seal_all_logs();
     try {
-      seal_all_logs();
       if (outcome().kind == Kind::kOk) seal_outputs();
     } catch (const artifacts::VolumeError& error) {
       fail_seal(error.what());
@@ -252,26 +233,43 @@ class Attempt {
   // The names of all before, durable, then the manifest: last of the attempt's files.
   void write_manifest() {
     try {
-      attempt_->sync();
+      attempt_->dir().sync();
       base::failpoint("runner.before-manifest");
-      attempt_->write_file_durably(layout::kManifest, encode_manifest(manifest_));
+      attempt_->dir().write_file_durably(layout::kManifest, encode_manifest(manifest_));
     } catch (const artifacts::VolumeError& error) {
       fail_seal(error.what());
     }
   }
 
+  // No problem with logs fails a job: they are written until here, and what is missing is named in them.
   void seal_all_logs() {
+    LeftOut left_out("The runner");
     const LogCopy::End out = out_->finish();
     const LogCopy::End err = err_->finish();
+    note_gaps("stdout.log", out, left_out);
+    note_gaps("stderr.log", err, left_out);
+    attempt_->restore(left_out);
     outcome().log_bytes = out.bytes + err.bytes;
-    if (out.error != 0) fail_seal("stdout.log is not complete: " + error_text(out.error));
-    if (err.error != 0) fail_seal("stderr.log is not complete: " + error_text(err.error));
-    outcome().log_bytes += seal_logs(*work_, *logs_, settings_.log_limit_bytes);
-    logs_->sync();
+    outcome().log_bytes += seal_logs(*work_, attempt_->logs(), settings_.log_limit_bytes, left_out);
+    try {
+      if (!left_out.empty()) attempt_->logs().write_file_durably(kLeftOutFile, left_out.text());
+      attempt_->logs().sync();
+    } catch (const artifacts::VolumeError& error) {
+      left_out.add(kLeftOutFile, error.code().message());
+    }
+    if (!left_out.empty()) say("the logs are not complete: " + left_out.first());
+  }
+
+  static void note_gaps(const char* name, const LogCopy::End& end, LeftOut& left_out) {
+    if (end.lost > 0) {
+      left_out.add(name, std::to_string(end.lost) + " bytes could not be written: " + error_text(end.error));
+    } else if (end.error != 0) {
+      left_out.add(name, "it may lack its last bytes: " + error_text(end.error));
+    }
   }
 
   void seal_outputs() {
-    const auto result = seal_result(*work_, *attempt_);
+    const auto result = seal_result(*work_, attempt_->dir());
     if (!result) {
       outcome().kind = Kind::kInvalidResult;
       outcome().exit_code = kInvalidResult;
@@ -279,7 +277,7 @@ class Attempt {
       return;
     }
     outcome().result_bytes = *result;
-    auto output = seal_output(*work_, *attempt_, settings_.output_limit_bytes);
+    auto output = seal_output(*work_, attempt_->dir(), settings_.output_limit_bytes);
     if (!output) return fail_seal(output.error());
     outcome().output_bytes = output->archive_bytes;
     outcome().output_sha256 = output->archive_sha256;
@@ -289,9 +287,8 @@ class Attempt {
 
   const Settings& settings_;
   Processes processes_;
-  std::unique_ptr<Dir> attempt_;
+  std::unique_ptr<AttemptFolder> attempt_;
   std::unique_ptr<Dir> work_;
-  std::unique_ptr<Dir> logs_;
   Child child_;
   std::unique_ptr<LogCopy> out_;
   std::unique_ptr<LogCopy> err_;

@@ -2,19 +2,16 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <optional>
 #include <system_error>
 
 #include "artifacts/archive/archive_writer.hpp"
-#include "artifacts/archive/utf8.hpp"
 #include "artifacts/store/layout.hpp"
 #include "base/digest.hpp"
 #include "base/json_reader.hpp"
+#include "runner/entry_name.hpp"
 
 namespace vbrain::runner {
 namespace {
@@ -25,48 +22,6 @@ using artifacts::OpenFile;
 struct Refused {
   std::string reason;
 };
-
-// A name for a message: readable, and short.
-std::string shown(std::string_view name) {
-  std::string text = artifacts::printable(name, 120);
-  return text.size() < name.size() ? text + "…" : text;
-}
-
-const char* kind_of(unsigned char type) {
-  switch (type) {
-    case DT_LNK:
-      return "a symbolic link";
-    case DT_FIFO:
-      return "a FIFO";
-    case DT_SOCK:
-      return "a socket";
-    default:
-      return "a device";
-  }
-}
-
-// Names that every reader of the archive takes alike; what only some systems dislike is the application's business.
-bool is_portable(std::string_view name) {
-  if (name.find('\\') != name.npos) return false;
-  while (!name.empty()) {
-    const auto point = artifacts::take_code_point(name);
-    if (!point || artifacts::is_control(*point)) return false;
-  }
-  return true;
-}
-
-// Calls `piece` with the file's bytes in order.
-template <class Piece>
-void read_blocks(const OpenFile& file, const Piece& piece) {
-  std::array<char, 64U << 10> block;
-  for (;;) {
-    const ssize_t got = read(file.fd.get(), block.data(), block.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw artifacts::VolumeError(errno, "read a file of the application");
-    if (got == 0) return;
-    piece(std::string_view(block.data(), static_cast<std::size_t>(got)));
-  }
-}
 
 // Looks at all of the output before a byte is written, so that what can't be sealed costs nothing.
 class OutputScan {
@@ -130,54 +85,6 @@ SealedOutput write_archive(const Dir* folder, const std::vector<std::string>& na
   sealed.archive_sha256 = whole.sha256;
   return sealed;
 }
-
-class LogSeal {
- public:
-  explicit LogSeal(std::uint64_t limit_bytes) : left_(limit_bytes) {}
-
-  void run(const Dir& from, const Dir& to, int depth) {
-    for (const Dir::Entry& entry : from.list(kLogFiles)) {
-      if (files_ == kLogFiles || left_ == 0) return;
-      if (!is_portable(entry.name) || entry.name.starts_with(".vbrain-")) continue;
-      try {
-        if (entry.type == DT_DIR && depth < kDepth) {
-          run(from.at(entry.name), to.make(free_name(to, entry.name)), depth + 1);
-        } else if (entry.type == DT_REG) {
-          if (const auto file = from.open_file(entry.name)) copy(*file, to, entry.name);
-        }
-      } catch (const artifacts::UnsafeFile&) {
-        continue;
-      }
-    }
-  }
-
-  std::uint64_t bytes() const { return bytes_; }
-
- private:
-  static constexpr int kDepth = 16;
-
-  static std::string free_name(const Dir& to, const std::string& name) {
-    std::string candidate = name;
-    for (int i = 1; to.status(candidate); ++i) candidate = name + "." + std::to_string(i);
-    return candidate;
-  }
-
-  void copy(const OpenFile& file, const Dir& to, const std::string& name) {
-    artifacts::DurableFile copy(to);
-    read_blocks(file, [&](std::string_view bytes) {
-      bytes = bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), left_)));
-      artifacts::write_all(copy.fd(), bytes);
-      left_ -= bytes.size();
-      bytes_ += bytes.size();
-    });
-    copy.commit(free_name(to, name));
-    ++files_;
-  }
-
-  std::uint64_t left_;
-  std::uint64_t bytes_ = 0;
-  std::size_t files_ = 0;
-};
 
 }  // namespace
 
@@ -255,17 +162,6 @@ Result<std::uint64_t, std::string> seal_result(const Dir& work, const Dir& attem
   } catch (const artifacts::UnsafeFile&) {
     return Unexpected<std::string>("it is not a regular file");
   }
-}
-
-std::uint64_t seal_logs(const Dir& work, const Dir& logs, std::uint64_t limit_bytes) {
-  LogSeal seal(limit_bytes);
-  try {
-    if (const auto folder = work.sub("logs")) seal.run(*folder, logs, 1);
-  } catch (const artifacts::UnsafeFile&) {
-    // Not a folder any more: nothing to copy.
-    return seal.bytes();
-  }
-  return seal.bytes();
 }
 
 }  // namespace vbrain::runner

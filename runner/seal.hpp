@@ -14,7 +14,6 @@ inline constexpr std::uint64_t kResultLimit = 16ULL << 20;
 inline constexpr std::size_t kOutputFiles = 65'535;        // and folders
 inline constexpr std::size_t kOutputDepth = 32;            // components of a name
 inline constexpr std::size_t kOutputNameBytes = 8U << 20;  // of all names together: they are held in memory
-inline constexpr std::size_t kLogFiles = 1'000;
 
 struct SealedOutput {
   std::uint64_t archive_bytes = 0;
@@ -35,9 +34,5 @@ Result<SealedOutput, std::string> seal_output(const artifacts::Dir& work, const 
 // work/result.json becomes `attempt`/result.json as it is, durable as the output, if it is JSON of at most
 // kResultLimit; absent, it becomes `null`. Its size. Constant memory: the container's limit is the application's.
 Result<std::uint64_t, std::string> seal_result(const artifacts::Dir& work, const artifacts::Dir& attempt);
-
-// Copies the files of work/logs to `logs`, durable, with their folders; a name that is taken gets a number behind. What
-// is unsafe, too deep or beyond the limits is left out: logs never fail a job. The bytes copied.
-std::uint64_t seal_logs(const artifacts::Dir& work, const artifacts::Dir& logs, std::uint64_t limit_bytes);
 
 }  // namespace vbrain::runner

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "artifacts/store/store.hpp"
+#include "artifacts/store/store_sweep.hpp"
 #include "base/log.hpp"
 #include "base/stop.hpp"
 #include "controller/reconcile/volume.hpp"
@@ -13,6 +14,14 @@ namespace {
 
 using artifacts::ScannedJob;
 using kube::ErrorCode;
+
+// What was moved to .trash is removed by whoever moved it. After this time it was left: a crash, or it could not be
+// removed.
+constexpr std::chrono::minutes kTrashAge{10};
+// A look at every job's folder for the sake of markers, which only a crash leaves behind.
+constexpr std::chrono::hours kMarkerInterval{1};
+// Paths that could not be removed and that the log has named already.
+constexpr std::size_t kToldPaths = 1'000;
 
 // After a walk that could not be finished.
 constexpr std::chrono::milliseconds kTryAgain{30'000};
@@ -47,7 +56,9 @@ Sweeper::Sweeper(Parts parts, SweeperOptions options)
       swept_(parts_.metrics.counter("vbrain_volume_swept_total",
                                     "Folders removed from .staging and .trash of the volume for their age.")),
       spoilt_(parts_.metrics.counter("vbrain_volume_spoilt_folders_total",
-                                     "Folders of jobs and tenants found on the volume that can't be read as such.")) {}
+                                     "Folders of jobs and tenants found on the volume that can't be read as such.")),
+      not_removed_(parts_.metrics.counter("vbrain_volume_removal_failures_total",
+                                          "Folders in .staging and .trash of which a walk could not remove all.")) {}
 
 void Sweeper::run(std::stop_token stop) {
   for (;;) {
@@ -95,11 +106,34 @@ std::optional<base::TimePoint> Sweeper::volume_time() const {
 void Sweeper::sweep(std::stop_token stop) {
   const auto now = volume_time();
   if (!now) return;
-  const std::size_t removed =
-      artifacts::sweep_rubbish(parts_.store, *now - options_.sweep_age, note_unreadable(stop), stop);
-  if (removed == 0) return;
-  swept_.Increment(static_cast<double>(removed));
-  base::log_info("removed what was left half written or half removed", {{"folders", removed}});
+  const auto staged = *now - options_.sweep_age;
+  const auto trashed = *now - std::min<std::chrono::milliseconds>(options_.sweep_age, kTrashAge);
+  const auto not_removed = [this](const std::string& path, const artifacts::VolumeError& error) {
+    note_not_removed(path, error);
+  };
+  const std::size_t removed = artifacts::sweep_rubbish(parts_.store, {.staged = staged, .trashed = trashed},
+                                                       note_unreadable(stop), not_removed, stop);
+  if (removed > 0) {
+    swept_.Increment(static_cast<double>(removed));
+    base::log_info("removed what was left half written or half removed", {{"folders", removed}});
+  }
+  sweep_markers(staged, stop);
+}
+
+void Sweeper::sweep_markers(base::TimePoint before, std::stop_token stop) {
+  const base::SteadyPoint now = parts_.clock.steady();
+  if (stop.stop_requested() || (markers_swept_ && now - *markers_swept_ < kMarkerInterval)) return;
+  markers_swept_ = now;
+  const std::size_t removed = artifacts::sweep_markers(parts_.store, before, note_unreadable(stop), stop);
+  if (removed > 0) base::log_info("removed index entries of jobs that have no folder", {{"entries", removed}});
+}
+
+void Sweeper::note_not_removed(const std::string& path, const artifacts::VolumeError& error) {
+  not_removed_.Increment();
+  // Each walk tries again and fails again; one line is enough.
+  if (told_.size() >= kToldPaths || !told_.insert(error.what()).second) return;
+  base::log_warning("deleted files could not be removed and are tried again; remove them as their owner or as root",
+                    {{"folder", path}, {"error", error.what()}});
 }
 
 bool Sweeper::scan(std::stop_token stop) {

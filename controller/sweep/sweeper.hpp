@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -20,7 +21,7 @@ namespace vbrain::controller {
 
 struct SweeperOptions {
   std::chrono::milliseconds scan_interval{60'000};  // see pause_after
-  std::chrono::milliseconds sweep_age{86'400'000};  // of what lies in .staging and .trash
+  std::chrono::milliseconds sweep_age{86'400'000};  // of what lies in .staging; in .trash at most 10 minutes
 };
 
 // How long the volume has peace after a walk: never less than ten times as long as the walk took, so that a huge volume
@@ -55,7 +56,9 @@ class Sweeper {
   // does not say what time it is there, we do not lead any more. A folder that is spoilt, a job's or a tenant's, is
   // logged and left alone. Throws artifacts::VolumeError.
   bool scan(std::stop_token stop);
-  // Removes nothing where the volume does not say what time it is there: our own clock may be wrong by days.
+  // Removes what is old in .staging and .trash, and index entries without a job. Nothing where the volume does not say
+  // what time it is there: our own clock may be wrong by days. What cannot be removed is counted, logged once with its
+  // cause, and tried again by the next walk.
   void sweep(std::stop_token stop);
   // Both, whatever becomes of the first; answers for the first.
   bool round(std::stop_token stop);
@@ -64,6 +67,8 @@ class Sweeper {
   void note_spoilt(const std::string& path, const std::exception& error);
   std::optional<base::TimePoint> volume_time() const;
   artifacts::OnUnreadable note_unreadable(std::stop_token stop);
+  void note_not_removed(const std::string& path, const artifacts::VolumeError& error);
+  void sweep_markers(base::TimePoint before, std::stop_token stop);
   bool tend(const artifacts::ScannedJob& folder, std::stop_token stop);
   FolderFacts look(const artifacts::ScannedJob& folder, const job::Job* resource) const;
   bool create_resource(const artifacts::ScannedJob& folder, std::stop_token stop);
@@ -83,6 +88,9 @@ class Sweeper {
   prometheus::Counter& recovered_;
   prometheus::Counter& swept_;
   prometheus::Counter& spoilt_;
+  prometheus::Counter& not_removed_;
+  std::optional<base::SteadyPoint> markers_swept_;
+  std::set<std::string> told_;
 };
 
 }  // namespace vbrain::controller

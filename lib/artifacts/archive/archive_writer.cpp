@@ -230,6 +230,23 @@ void ArchiveWriter::add_folder(std::string_view name, base::TimePoint modified) 
   s.entries.push_back(std::move(entry));
 }
 
+void ArchiveWriter::add_text(std::string_view name, std::string_view text) {
+  State& s = *state_;
+  if (name.empty() || name.size() > 0xFFFF) throw std::invalid_argument("an archive entry needs a name");
+  Central entry{.name = std::string(name),
+                .time = dos_time({}),
+                .flags = zip::kUtf8Flag,
+                .method = zip::kStored,
+                .crc = static_cast<std::uint32_t>(
+                    crc32(0, reinterpret_cast<const Bytef*>(text.data()), static_cast<uInt>(text.size()))),
+                .compressed = text.size(),
+                .size = text.size(),
+                .offset = s.position};
+  s.put_local_header(entry, false, false);
+  s.put(text);
+  s.entries.push_back(std::move(entry));
+}
+
 ArchiveWriter::Added ArchiveWriter::finish() {
   State& s = *state_;
   const std::uint64_t start = s.position;
@@ -280,14 +297,6 @@ ArchiveWriter::Added ArchiveWriter::finish() {
       .u16(0);
   s.put(record.text());
   return {s.position, s.digest.hex()};
-}
-
-ArchiveWriter::Added write_zip(int out, const std::vector<ZipSource>& sources, Compression compression) {
-  ArchiveWriter writer([out](std::string_view bytes) { write_all(out, bytes); }, compression);
-  for (const ZipSource& source : sources) {
-    writer.add(source.name, source.file.fd.get(), source.file.size, source.file.modified);
-  }
-  return writer.finish();
 }
 
 Fd make_unnamed_file(const Dir& folder) {

@@ -36,6 +36,8 @@ class ArchiveWriter {
   // UTF-8 with '/' between components and at most 65,535 bytes.
   Added add(std::string_view name, int fd, std::uint64_t size, base::TimePoint modified);
   void add_folder(std::string_view name, base::TimePoint modified);
+  // Adds a short text, uncompressed, of no particular time.
+  void add_text(std::string_view name, std::string_view text);
   // Writes the directory; the totals of the whole archive. Call once, last.
   Added finish();
 
@@ -44,17 +46,9 @@ class ArchiveWriter {
   std::unique_ptr<State> state_;
 };
 
-// One file for write_zip.
-struct ZipSource {
-  std::string name;
-  OpenFile file;
-};
-
-// Writes an archive of files that are open to `out` at its position. Sizes are those of the OpenFiles: what was
-// appended since is left out. Returns bytes and digest of the archive.
-ArchiveWriter::Added write_zip(int out, const std::vector<ZipSource>& sources, Compression compression);
-
-// An unlinked temporary file in `folder` (O_TMPFILE, or created and removed at once where the file system can't).
+// A temporary file without a name in `folder`, open for reading and writing (O_TMPFILE, or created and removed at once
+// where the file system has no O_TMPFILE). On NFS it keeps a name (.nfs…) until it is closed, and `folder` cannot be
+// removed meanwhile: take one that stays.
 Fd make_unnamed_file(const Dir& folder);
 
 }  // namespace vbrain::artifacts

@@ -11,10 +11,30 @@
 #include <cerrno>
 #include <cstdint>
 
-namespace vbrain::artifacts {
-namespace {
+#include "artifacts/store/beneath.hpp"
+#include "artifacts/store/tree_remover.hpp"
 
-constexpr std::uint64_t kResolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+namespace vbrain::artifacts {
+
+int open_beneath(int dir, std::string_view path, std::uint64_t flags, mode_t mode) {
+  const std::string name(path);
+  if (name.find('\0') != std::string::npos) {
+    errno = EINVAL;
+    return -1;
+  }
+  open_how how{};
+  how.flags = flags | O_CLOEXEC;
+  how.mode = mode;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  int fd = -1;
+  do {
+    fd = static_cast<int>(syscall(SYS_openat2, dir, name.c_str(), &how, sizeof how));
+    // EAGAIN: a rename elsewhere raced with the walk (openat2(2)).
+  } while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+  return fd;
+}
+
+namespace {
 
 [[noreturn]] void fail(std::string_view operation, std::string_view path, int error = errno) {
   throw VolumeError(error, std::string(operation) + " " + std::string(path));
@@ -28,24 +48,6 @@ base::TimePoint time_of(const timespec& time) {
 // A symbolic link in the way, a mount, "..": the kernel's words for "not beneath".
 bool is_escape(int error) {
   return error == ELOOP || error == EXDEV;
-}
-
-int open_beneath(int dir, std::string_view path, std::uint64_t flags, mode_t mode = 0) {
-  const std::string name(path);
-  if (name.find('\0') != std::string::npos) {
-    errno = EINVAL;
-    return -1;
-  }
-  open_how how{};
-  how.flags = flags | O_CLOEXEC;
-  how.mode = mode;
-  how.resolve = kResolve;
-  int fd = -1;
-  do {
-    fd = static_cast<int>(syscall(SYS_openat2, dir, name.c_str(), &how, sizeof how));
-    // EAGAIN: a rename elsewhere raced with the walk (openat2(2)).
-  } while (fd < 0 && (errno == EAGAIN || errno == EINTR));
-  return fd;
 }
 
 struct Split {
@@ -125,70 +127,6 @@ std::vector<Dir::Entry> read_entries(int dir, std::string_view path, std::size_t
   if (error != 0) fail("list", path, error);
   return entries;
 }
-
-// Removes a tree with a bounded number of descriptors, however deep it is: what lies deeper than kRemoveDepth is
-// first moved up to the top, which is emptied again until nothing is left.
-class TreeRemover {
- public:
-  TreeRemover(int parent, const std::string& name, std::stop_token stop)
-      : parent_(parent), name_(name), stop_(std::move(stop)) {}
-
-  void run() {
-    if (unlinked(parent_, name_)) return;
-    top_ = Fd(open_beneath(parent_, name_, O_RDONLY | O_DIRECTORY));
-    if (!top_) {
-      if (errno == ENOENT) return;
-      fail("open folder", name_);
-    }
-    if (!empty(top_.get(), name_, 1)) return;
-    if (unlinkat(parent_, name_.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) fail("remove folder", name_);
-  }
-
- private:
-  static constexpr int kRemoveDepth = 40;
-  static constexpr std::size_t kBatch = 10'000;
-
-  // True if the name is gone; false if it is a folder.
-  static bool unlinked(int dir, const std::string& name) {
-    if (unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) return true;
-    if (errno != EISDIR && errno != EPERM) fail("remove", name);
-    return false;
-  }
-
-  // False if it was stopped, like remove().
-  bool empty(int dir, const std::string& path, int depth) {
-    // Again until nothing is left: removing while reading may make readdir skip entries.
-    for (auto entries = read_entries(dir, path, kBatch); !entries.empty(); entries = read_entries(dir, path, kBatch)) {
-      for (const Dir::Entry& entry : entries) {
-        if (stop_.stop_requested() || !remove(dir, entry.name, depth)) return false;
-      }
-    }
-    return true;
-  }
-
-  bool remove(int dir, const std::string& name, int depth) {
-    if (unlinked(dir, name)) return true;
-    if (depth >= kRemoveDepth) {
-      const std::string lifted = ".vbrain-deep-" + std::to_string(lifted_++);
-      if (renameat(dir, name.c_str(), top_.get(), lifted.c_str()) != 0) fail("move", name);
-      return true;
-    }
-    const Fd fd(open_beneath(dir, name, O_RDONLY | O_DIRECTORY));
-    if (!fd) {
-      if (errno == ENOENT) return true;
-      fail("open folder", name);
-    }
-    if (!empty(fd.get(), name, depth + 1)) return false;
-    if (unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) fail("remove folder", name);
-    return true;
-  }
-
-  int parent_;
-  const std::string& name_;
-  std::stop_token stop_;
-  Fd top_;
-  std::size_t lifted_ = 0;
-};
 
 // False if there are more than `budget` things to sync below.
 bool sync_below(int dir, std::string_view path, std::size_t& budget) {

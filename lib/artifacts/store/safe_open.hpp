@@ -92,7 +92,8 @@ class Dir {
   // True if there was one. Not durable until the parent is synced.
   bool remove_file(std::string_view path) const;
   // Removes a file or a whole tree, following nothing; true if there was something. Ends early, without an error, once
-  // `stop` is requested: what is left of a tree keeps its name.
+  // `stop` is requested: what is left of a tree keeps its name. What cannot be removed is passed over; then VolumeError
+  // names the first of it and the cause.
   bool remove_tree(std::string_view path, std::stop_token stop = {}) const;
 
   // fsync of the folder itself: its names.

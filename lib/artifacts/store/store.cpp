@@ -1,10 +1,7 @@
 #include "artifacts/store/store.hpp"
 
-#include <dirent.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
@@ -36,41 +33,6 @@ std::vector<std::string> names_in(const Dir& folder, bool (*is_legal)(std::strin
   }
   return names;
 }
-
-// Adds the log files of one attempt, folders included; one file open at a time.
-class LogCollector {
- public:
-  explicit LogCollector(ArchiveWriter& writer) : writer_(writer) {}
-
-  void collect(const Dir& folder, const std::string& prefix, int depth = 1) {
-    for (const Dir::Entry& entry : folder.list()) {
-      if (files_ == Store::kLogFiles || bytes_ >= Store::kLogBytes) return;
-      // Ours, half written.
-      if (entry.name.starts_with(".vbrain-") || !check_name(entry.name)) continue;
-      try {
-        if (entry.type == DT_DIR) {
-          if (auto below = depth < kDepth ? folder.sub(entry.name) : std::nullopt) {
-            collect(*below, prefix + entry.name + "/", depth + 1);
-          }
-        } else if (const auto file = folder.open_file(entry.name)) {
-          const auto size = std::min(file->size, Store::kLogBytes - bytes_);
-          bytes_ += writer_.add(prefix + entry.name, file->fd.get(), size, file->modified).bytes;
-          ++files_;
-        }
-      } catch (const UnsafeFile&) {
-        continue;
-      }
-    }
-  }
-
- private:
-  static constexpr int kDepth = 16;
-  static bool check_name(std::string_view name) { return is_name(name) && name.find('\\') == name.npos; }
-
-  ArchiveWriter& writer_;
-  std::size_t files_ = 0;
-  std::uint64_t bytes_ = 0;
-};
 
 }  // namespace
 
@@ -145,72 +107,6 @@ std::optional<nlohmann::json> Store::read_status(const Tenant& tenant, std::stri
   if (!record) throw CorruptFile(path + ": " + record.error());
   if (!record->is_object()) throw CorruptFile(path + ": not an object");
   return std::move(*record);
-}
-
-void Store::create_attempt(const Tenant& tenant, std::string_view job_id, int number) const {
-  const std::string name = "attempts/" + std::to_string(number);
-  if (number < 1) throw std::invalid_argument("attempts count from 1");
-  root().at(layout::job(tenant, job_id)).make(name);
-}
-
-std::vector<int> Store::attempts(const Tenant& tenant, std::string_view job_id) const {
-  std::vector<int> numbers;
-  const auto folder = root().sub(layout::attempts(tenant, job_id));
-  if (!folder) return numbers;
-  for (const Dir::Entry& entry : folder->list()) {
-    int number = 0;
-    const char* end = entry.name.data() + entry.name.size();
-    const auto parsed = std::from_chars(entry.name.data(), end, number);
-    if (parsed.ec == std::errc() && parsed.ptr == end && number >= 1) numbers.push_back(number);
-  }
-  std::sort(numbers.begin(), numbers.end());
-  return numbers;
-}
-
-ClaimResult Store::close_attempt(const Tenant& tenant, std::string_view job_id, int number, base::TimePoint now) const {
-  create_attempt(tenant, job_id, number);
-  return take_claim(root().at(layout::attempt(tenant, job_id, number)),
-                    {.by = Claim::By::kController, .pod_uid = {}, .time = now});
-}
-
-std::optional<Claim> Store::read_claim(const Tenant& tenant, std::string_view job_id, int number) const {
-  const auto attempt = root().sub(layout::attempt(tenant, job_id, number));
-  if (!attempt) return std::nullopt;
-  return artifacts::read_claim(*attempt);
-}
-
-std::optional<Result<Manifest, std::string>> Store::read_manifest(const Tenant& tenant, std::string_view job_id,
-                                                                  int number) const {
-  try {
-    const auto text =
-        root().read_file(join(layout::attempt(tenant, job_id, number), layout::kManifest), kManifestLimit);
-    if (!text) return std::nullopt;
-    return decode_manifest(*text);
-  } catch (const UnsafeFile&) {
-    return Unexpected<std::string>("not a regular file of allowed size");
-  }
-}
-
-std::optional<OpenFile> Store::open_result(const Tenant& tenant, std::string_view job_id, int number) const {
-  return root().open_file(join(layout::attempt(tenant, job_id, number), layout::kResult));
-}
-
-std::optional<OpenFile> Store::open_output(const Tenant& tenant, std::string_view job_id, int number) const {
-  return root().open_file(join(layout::attempt(tenant, job_id, number), layout::kOutput));
-}
-
-std::optional<ArchiveWriter::Added> Store::write_logs_zip(const Tenant& tenant, std::string_view job_id,
-                                                          ArchiveWriter::Sink out) const {
-  if (!has_job(tenant, job_id)) return std::nullopt;
-  ArchiveWriter writer(std::move(out), Compression::kFast);
-  LogCollector collector(writer);
-  const std::vector<int> numbers = attempts(tenant, job_id);
-  for (const int number : numbers) {
-    const auto logs = root().sub(join(layout::attempt(tenant, job_id, number), layout::kLogs));
-    if (!logs) continue;
-    collector.collect(*logs, numbers.size() > 1 ? "attempt-" + std::to_string(number) + "-" : "");
-  }
-  return writer.finish();
 }
 
 std::optional<base::TimePoint> Store::probe() const {

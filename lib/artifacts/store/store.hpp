@@ -110,9 +110,11 @@ class Store {
   void write_status(const Tenant& tenant, std::string_view job_id, const nlohmann::json& record) const;
   std::optional<nlohmann::json> read_status(const Tenant& tenant, std::string_view job_id) const;
 
-  // --- Attempts. Numbers from 1.
+  // --- Attempts. Numbers from 1. An application may have taken the rights from its attempt's folder: they are restored
+  // where this process is the owner.
 
-  // Makes the attempt's folder, durable; does nothing if it exists. VolumeError (ENOENT) if the job has no folder.
+  // Makes the attempt's folder, durable, and logs/ in it; does nothing if it exists. VolumeError (ENOENT) if the job
+  // has no folder.
   void create_attempt(const Tenant& tenant, std::string_view job_id, int number) const;
   // Ascending numbers of the attempts' folders.
   std::vector<int> attempts(const Tenant& tenant, std::string_view job_id) const;
@@ -126,8 +128,9 @@ class Store {
   std::optional<OpenFile> open_output(const Tenant& tenant, std::string_view job_id, int number) const;
   // The log files of all attempts as a ZIP, given to `out`, at any moment: a file that grows is taken as long as it is
   // when its turn comes. Names at the root ("stdout.log"), with "attempt-<n>-" in front only if there are several
-  // attempts. Unsafe files are left out; at most kLogFiles files and kLogBytes bytes are taken. An archive without
-  // entries if nothing ran yet; nothing if the job has no folder.
+  // attempts. What may not be read and what is no regular file is left out, and at most kLogFiles files and kLogBytes
+  // bytes are taken; an entry "left-out-by-server.txt" names what is missing. An archive without entries if nothing ran
+  // yet; nothing if the job has no folder.
   static constexpr std::size_t kLogFiles = 2'000;
   static constexpr std::uint64_t kLogBytes = 4ULL << 30;
   std::optional<ArchiveWriter::Added> write_logs_zip(const Tenant& tenant, std::string_view job_id,
@@ -155,11 +158,12 @@ class Store {
     std::vector<std::string> jobs;  // as index_of() after the move: no job can come in later
   };
   std::optional<TrashedRepository> trash_repository(const Tenant& tenant, std::string_view repository_id) const;
-  // Removes what was moved to `.trash`. Takes as long as there is to remove; what it leaves, also when `stop` is
-  // requested, sweep_rubbish() finds.
+  // Removes what was moved to `.trash`. Takes as long as there is to remove. What it leaves, since `stop` is requested
+  // or since it cannot be removed (then VolumeError names it), sweep_rubbish() tries again.
   void purge(const Tenant& tenant, std::string_view trash_name, std::stop_token stop = {}) const;
   // Moves the job's folder to `.trash`, removes its marker, and purges. True if there was a folder. Repeatable.
-  // `repository_id` may be empty.
+  // `repository_id` may be empty. After the move the job is removed: files that cannot be removed are logged and left
+  // to sweep_rubbish().
   bool remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id,
                   std::stop_token stop = {}) const;
   // Removes the own input of a job that is marked deleted, has no attempt, and whose folder has to stay for now.
@@ -180,6 +184,7 @@ class Store {
   const Dir& root() const { return root_; }
 
  private:
+  std::optional<Dir> open_attempt(const Tenant& tenant, std::string_view job_id, int number) const;
   Result<void, PublishError> publish(Staging staging, const JobFile& file, bool indexed) const;
   void unindex(const Tenant& tenant, const std::vector<std::string>& job_ids, std::string_view repository_id) const;
 

@@ -60,7 +60,7 @@ std::string encode_readable(const File& file, Result<File, std::string> (*decode
   throw std::logic_error("a file that could not be read again: " + read.error());
 }
 
-// Undoes what can't be finished; a failure of that too is for the log, the first one is told.
+// Undoes the first steps where a later one failed. If that fails too it is logged: the caller throws the first failure.
 template <class F>
 void take_back(F undo) noexcept {
   try {
@@ -69,6 +69,32 @@ void take_back(F undo) noexcept {
     base::log_error("what could not be published whole could not be taken back", {{"error", error.what()}});
   }
 }
+
+// A job's entry in its repository's index, removed again unless the job comes to exist. One that somebody else made
+// stays.
+class Marker {
+ public:
+  Marker() = default;
+  Marker(const Marker&) = delete;
+  Marker& operator=(const Marker&) = delete;
+  ~Marker() {
+    if (markers_ != nullptr) take_back([&] { markers_->remove_file(job_id_); });
+  }
+
+  // Durable.
+  void create(const Dir& markers, const std::string& job_id) {
+    if (markers.create_file(job_id)) {
+      markers_ = &markers;
+      job_id_ = job_id;
+    }
+    markers.sync();
+  }
+  void keep() { markers_ = nullptr; }
+
+ private:
+  const Dir* markers_ = nullptr;
+  std::string job_id_;
+};
 
 }  // namespace
 
@@ -182,11 +208,11 @@ Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, 
   if (staging.input_) staging.input_->sync_tree();
   write_synced(staging.folder(), layout::kJobFile, text);
   staging.folder().sync();
-  // 2. The marker in the repository's index.
+  // 2. The marker in the repository's index. A crash between here and 3 leaves it without a job: sweep_markers().
+  Marker marker;
   if (indexed) {
     try {
-      markers->create_file(file.job_id);
-      markers->sync();
+      marker.create(*markers, file.job_id);
     } catch (const VolumeError&) {
       // The folder that we hold open may have been removed.
       if (!has_repository(file.tenant, file.repository_id)) return absent;
@@ -197,6 +223,7 @@ Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, 
   if (!staging.parent_->move(staging.name_, jobs, file.job_id)) {
     return Unexpected<PublishError>(PublishError::kTaken);
   }
+  marker.keep();
   const auto parent = std::exchange(staging.parent_, nullptr);
   // 4. Both parents. Without them nobody is told of the job: then nobody may find it either and run it.
   try {

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "artifacts/store/store.hpp"
+#include "base/log.hpp"
 
 namespace vbrain::artifacts {
 namespace {
@@ -95,7 +96,14 @@ void Store::unindex(const Tenant& tenant, const std::vector<std::string>& job_id
 bool Store::remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id,
                        std::stop_token stop) const {
   const auto moved = trash_jobs(tenant, {std::string(job_id)}, repository_id);
-  for (const std::string& name : moved) purge(tenant, name, stop);
+  // The job is removed by now: what cannot be removed of its files, perhaps for ever, must not keep it.
+  for (const std::string& name : moved) {
+    try {
+      purge(tenant, name, stop);
+    } catch (const VolumeError& error) {
+      base::log_warning("deleted files stay in the trash for now", {{"problem", error.what()}});
+    }
+  }
   return !moved.empty();
 }
 

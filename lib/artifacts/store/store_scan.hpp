@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <optional>
-#include <stop_token>
 #include <string>
 
 #include "artifacts/records/job_file.hpp"
@@ -44,11 +43,5 @@ using OnUnreadable = std::function<bool(const std::string& path, const VolumeErr
 // many there are. What is published or removed meanwhile may be visited or not. Throws VolumeError when the folder of
 // all tenants can't be read, and what `visit` throws, but for a VolumeError, which counts as the tenant's.
 void scan_jobs(const Store& store, const std::function<bool(const ScannedJob&)>& visit, const OnUnreadable& unreadable);
-
-// Removes what lies in `.staging` and `.trash` of all tenants (and half-copied runners, forgotten probes) and in which
-// nothing changed since `before`, until `stop`; how many. What is being written is never so old, if `before` is hours
-// ago by the file server's clock (Store::probe). Throws nothing but what `unreadable` throws.
-std::size_t sweep_rubbish(const Store& store, base::TimePoint before, const OnUnreadable& unreadable,
-                          std::stop_token stop);
 
 }  // namespace vbrain::artifacts

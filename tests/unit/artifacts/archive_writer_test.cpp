@@ -24,7 +24,7 @@ using vbrain::testing::write_file;
 const base::TimePoint kTime = *base::parse_rfc3339("2026-01-02T03:04:06Z");
 
 // The archive as libzip, which shares no line with ours, reads it, consistency checks on.
-std::map<std::string, std::string> read_with_libzip(const std::string& path) {
+std::map<std::string, std::string> read_with_libzip(const std::string& path, base::TimePoint time = kTime) {
   std::map<std::string, std::string> files;
   int error = 0;
   zip_t* archive = zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &error);
@@ -39,7 +39,7 @@ std::map<std::string, std::string> read_with_libzip(const std::string& path) {
     char beyond = 0;
     EXPECT_EQ(zip_fread(file, &beyond, 1), 0) << "checks the CRC at the end";
     zip_fclose(file);
-    EXPECT_EQ(status.mtime / 86400, std::chrono::duration_cast<std::chrono::days>(kTime.time_since_epoch()).count());
+    EXPECT_EQ(status.mtime / 86400, std::chrono::duration_cast<std::chrono::days>(time.time_since_epoch()).count());
     files[status.name] = content;
   }
   zip_close(archive);
@@ -87,6 +87,35 @@ TEST(ArchiveWriter, OthersReadWhatItWrites) {
     ASSERT_TRUE(extract(*listing, file->fd.get(), target));
     for (const auto& [name, content] : contents) EXPECT_EQ(read_file(temp / ("out/" + name)), content);
   }
+}
+
+struct ZipSource {
+  std::string name;
+  OpenFile file;
+};
+
+// An archive of files that are open, as large as they were when they were opened.
+ArchiveWriter::Added write_zip(int out, const std::vector<ZipSource>& sources, Compression compression) {
+  ArchiveWriter writer([out](std::string_view bytes) { write_all(out, bytes); }, compression);
+  for (const ZipSource& source : sources) {
+    writer.add(source.name, source.file.fd.get(), source.file.size, source.file.modified);
+  }
+  return writer.finish();
+}
+
+TEST(ArchiveWriter, AddsTexts) {
+  const TempDir temp;
+  const Dir dir = Dir::open(temp.path());
+  auto file = dir.create_file("a.zip");
+  ArchiveWriter writer([&](std::string_view bytes) { write_all(file->get(), bytes); }, Compression::kFast);
+  writer.add_text("note.txt", "some words\n");
+  writer.add_text("empty.txt", "");
+  EXPECT_THROW(writer.add_text("", "x"), std::invalid_argument);
+  writer.finish();
+  const std::map<std::string, std::string> want = {{"note.txt", "some words\n"}, {"empty.txt", ""}};
+  EXPECT_EQ(read_with_libzip(temp / "a.zip", *base::parse_rfc3339("1980-01-01T00:00:00Z")), want);
+  const auto zip = dir.open_file("a.zip");
+  EXPECT_TRUE(inspect(zip->fd.get()));
 }
 
 TEST(ArchiveWriter, DeflatesOnlyWhatBecomesSmaller) {

@@ -76,6 +76,7 @@ TEST_F(StoreFailure, AJobThatIsNotPublishedIsNotVisible) {
     fsyncs_until_failure = 0;
     EXPECT_EQ(thrown, reached) << n;
     EXPECT_EQ(store_.has_job(kTenant, file.job_id), !thrown) << n;
+    EXPECT_EQ(store_.index_of(kTenant, repository_)->size(), thrown ? 0U : 1U) << n << ": lists can be remembered";
     if (!reached) break;
     ++failures;
   }

@@ -1,12 +1,14 @@
 #include "artifacts/store/store_scan.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/fsuid.h>
 
 #include <filesystem>
 #include <set>
 
+#include "artifacts/store/store_sweep.hpp"
 #include "base/clock.hpp"
+#include "support/pod_user.hpp"
 #include "support/temp_dir.hpp"
 
 namespace vbrain::artifacts {
@@ -20,18 +22,6 @@ using vbrain::testing::write_file;
 const Tenant kNorth{"acme", "Tutorial", "north"};
 const Tenant kEast{"acme", "Tutorial", "east"};
 const Tenant kSouth{"a/b", "Tutorial", "..\u00e9"};
-
-// Makes this thread one that has no rights of root to open what it may not. Nothing changes for one that has none.
-class Nobody {
- public:
-  Nobody() : before_(setfsuid(65534)) {}
-  ~Nobody() { setfsuid(static_cast<uid_t>(before_)); }
-  Nobody(const Nobody&) = delete;
-  Nobody& operator=(const Nobody&) = delete;
-
- private:
-  const int before_;
-};
 
 class StoreScanTest : public ::testing::Test {
  protected:
@@ -50,7 +40,10 @@ class StoreScanTest : public ::testing::Test {
     return paths;
   }
   void scan(const std::function<bool(const ScannedJob&)>& visit) { scan_jobs(store_, visit, note_unreadable_); }
-  std::size_t sweep(base::TimePoint before) { return sweep_rubbish(store_, before, note_unreadable_, {}); }
+  std::size_t sweep(base::TimePoint before) { return sweep(before, before); }
+  std::size_t sweep(base::TimePoint staged, base::TimePoint trashed) {
+    return sweep_rubbish(store_, {.staged = staged, .trashed = trashed}, note_unreadable_, note_not_removed_, {});
+  }
   base::TimePoint now() { return base::SystemClock().now(); }
 
   TempDir folder_;
@@ -59,6 +52,10 @@ class StoreScanTest : public ::testing::Test {
   const OnUnreadable note_unreadable_ = [this](const std::string& path, const VolumeError&) {
     unreadable_.insert(path);
     return true;
+  };
+  std::vector<std::string> not_removed_;
+  const OnNotRemoved note_not_removed_ = [this](const std::string& path, const VolumeError& error) {
+    not_removed_.push_back(path + ": " + error.what());
   };
 };
 
@@ -166,7 +163,7 @@ TEST_F(StoreScanTest, FoldersThatMayNotBeReadHideNoOthers) {
   std::set<std::string> seen;
   std::size_t swept = 0;
   {
-    const Nobody nobody;
+    const vbrain::testing::PodUser user;
     seen = scanned();
     swept = sweep(now() + hours(1));
   }
@@ -209,9 +206,88 @@ TEST_F(StoreScanTest, ASweepThatIsToldToEndRemovesNothingMore) {
     stop.request_stop();
     return true;
   };
-  EXPECT_EQ(sweep_rubbish(store_, now() + hours(1), told_in_the_middle, stop.get_token()), 0U);
+  EXPECT_EQ(sweep_rubbish(store_, {now() + hours(1), now() + hours(1)}, told_in_the_middle, note_not_removed_,
+                          stop.get_token()),
+            0U);
   EXPECT_TRUE(stop.stop_requested());
   EXPECT_TRUE(fs::exists(folder_ / (layout::trash(kNorth) + "/old/f")));
+}
+
+TEST_F(StoreScanTest, SweepsTheTrashSoonAndWhatIsWrittenLate) {
+  write_file(folder_ / (layout::staging(kNorth) + "/upload/f"), "x");
+  write_file(folder_ / (layout::trash(kNorth) + "/job-1-x/f"), "x");
+  EXPECT_EQ(sweep(now() - hours(1), now() + hours(1)), 1U);
+  EXPECT_TRUE(fs::exists(folder_ / (layout::staging(kNorth) + "/upload/f")));
+  EXPECT_FALSE(fs::exists(folder_ / (layout::trash(kNorth) + "/job-1-x")));
+}
+
+// An application may have shut what is its own. Who owns it, as our pods own what jobs of the default user leave, opens
+// it again; else it is told of, each time, and all the rest goes.
+TEST_F(StoreScanTest, SweepsWhatApplicationsHaveShut) {
+  using vbrain::testing::PodUser;
+  fs::permissions(folder_.path(), fs::perms::all);
+  {
+    const PodUser application;
+    write_file(folder_ / (layout::trash(kNorth) + "/job-1-x/attempts/1/logs/f"), "x");
+    write_file(folder_ / (layout::trash(kNorth) + "/job-2-x/attempts/1/logs/f"), "x");
+    for (const char* name : {"/job-1-x/attempts/1/logs", "/job-1-x/attempts/1"}) {
+      fs::permissions(folder_ / (layout::trash(kNorth) + name), fs::perms::none);
+    }
+  }
+  const PodUser user;
+  EXPECT_EQ(sweep(now() + hours(1)), 2U);
+  EXPECT_TRUE(fs::is_empty(folder_ / layout::trash(kNorth)));
+  EXPECT_THAT(not_removed_, ::testing::IsEmpty());
+}
+
+TEST_F(StoreScanTest, TellsOfWhatCannotBeRemovedAndTriesAgain) {
+  using vbrain::testing::PodUser;
+  if (!PodUser::differs()) GTEST_SKIP() << "needs a second user";
+  fs::permissions(folder_.path(), fs::perms::all);
+  const std::string trash = layout::trash(kNorth);
+  {
+    const PodUser user;
+    store_.root().make(trash + "/job-1-x/attempts/1");
+    store_.root().make(trash + "/job-2-x");
+  }
+  // Of the volume's group, as all folders are.
+  for (const auto& entry : fs::recursive_directory_iterator(folder_.path()))
+    fs::permissions(entry.path(), fs::perms::all);
+  const std::string shut = folder_ / (trash + "/job-1-x/attempts/1/d");
+  {
+    const PodUser application(vbrain::testing::kOtherUser);
+    write_file(shut + "/f", "x");
+    fs::permissions(shut, fs::perms::none);
+  }
+  {
+    const PodUser user;
+    EXPECT_EQ(sweep(now() + hours(1)), 1U);
+    EXPECT_EQ(sweep(now() + hours(1)), 0U);
+  }
+  const std::string want = trash + ": open folder job-1-x/attempts/1/d: Permission denied";
+  EXPECT_THAT(not_removed_, ::testing::ElementsAre(want, want));
+  fs::permissions(shut, fs::perms::all);
+  const PodUser user;
+  EXPECT_EQ(sweep(now() + hours(1)), 1U) << "once it can be";
+}
+
+TEST_F(StoreScanTest, RemovesIndexEntriesOfJobsThatNeverCame) {
+  JobFile file;
+  file.tenant = kNorth;
+  file.repository_id = store_.publish_repository(store_.stage(kNorth), {.repository_id = {}}, now());
+  file.job_id = "job-1";
+  ASSERT_TRUE(store_.publish_job(file));
+  // A crash after the entry and before the folder.
+  write_file(folder_ / layout::marker(kNorth, file.repository_id, "job-2"), "");
+  const auto sweep_before = [&](base::TimePoint before) { return sweep_markers(store_, before, note_unreadable_, {}); };
+  EXPECT_EQ(sweep_before(now() - hours(1)), 0U) << "its job may come yet";
+  EXPECT_EQ(sweep_before(now() + hours(1)), 1U);
+  EXPECT_EQ(*store_.index_of(kNorth, file.repository_id), std::vector<std::string>{"job-1"});
+  EXPECT_EQ(sweep_before(now() + hours(1)), 0U);
+  write_file(folder_ / (layout::repository(kSouth, "202601020304050000") + "/jobs"), "no folder");
+  store_.remove_job(kNorth, "job-1", {});
+  EXPECT_EQ(sweep_before(now() + hours(1)), 1U) << "also after a crash between removing the folder and the entry";
+  EXPECT_EQ(unreadable_, std::set<std::string>{layout::repository(kSouth, "202601020304050000")});
 }
 
 // An upload of many hours: its folder is old, its file grows.

@@ -331,10 +331,10 @@ TEST_F(StoreTest, LogsAtAnyMoment) {
   write_file(logs + ".vbrain-half", "x");
   fs::create_symlink("/etc/passwd", logs + "passwd");
   ASSERT_EQ(mkfifo((logs + "fifo").c_str(), 0600), 0);
-  EXPECT_THAT(names(), UnorderedElementsAre("stdout.log", "sub/solver.log"));
+  EXPECT_THAT(names(), UnorderedElementsAre("stdout.log", "sub/solver.log", "left-out-by-server.txt"));
   write_file(below(layout::attempt(kTenant, "job-1", 2)) + "/logs/stdout.log", "again");
-  EXPECT_THAT(names(),
-              UnorderedElementsAre("attempt-1-stdout.log", "attempt-1-sub/solver.log", "attempt-2-stdout.log"));
+  EXPECT_THAT(names(), UnorderedElementsAre("attempt-1-stdout.log", "attempt-1-sub/solver.log", "attempt-2-stdout.log",
+                                            "left-out-by-server.txt"));
 }
 
 TEST_F(StoreTest, InstallsTheRunner) {

@@ -8,6 +8,7 @@
 #include "artifacts/store/store.hpp"
 #include "support/fake_api_server.hpp"
 #include "support/manual_clock.hpp"
+#include "support/pod_user.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/controller/builders.hpp"
 
@@ -356,12 +357,66 @@ TEST_F(SweeperTest, AWalkOfHoursTakesNothingForOld) {
 }
 
 TEST_F(SweeperTest, SweepsByAge) {
-  write_file(folder_ / (artifacts::layout::trash(kTenant) + "/old/f"), "x");
+  const std::string trashed = folder_ / (artifacts::layout::trash(kTenant) + "/old");
+  const std::string staged = folder_ / (artifacts::layout::staging(kTenant) + "/old");
+  write_file(trashed + "/f", "x");
+  write_file(staged + "/f", "x");
   sweeper_.sweep({});
-  EXPECT_TRUE(std::filesystem::exists(folder_ / (artifacts::layout::trash(kTenant) + "/old")));
+  EXPECT_TRUE(std::filesystem::exists(trashed)) << "whoever moved it there is removing it";
+  pass(std::chrono::minutes(10));
+  sweeper_.sweep({});
+  EXPECT_FALSE(std::filesystem::exists(trashed));
+  EXPECT_TRUE(std::filesystem::exists(staged));
+  pass(std::chrono::hours(24));
+  sweeper_.sweep({});
+  EXPECT_FALSE(std::filesystem::exists(staged));
+}
+
+// An application that runs as a user of its own may leave what our user cannot remove.
+TEST_F(SweeperTest, CountsWhatCannotBeRemovedAndLogsItOnce) {
+  using vbrain::testing::PodUser;
+  if (!PodUser::differs()) GTEST_SKIP() << "needs a second user";
+  namespace fs = std::filesystem;
+  const std::string shut = folder_ / (artifacts::layout::trash(kTenant) + "/job-1-x/shut");
+  write_file(shut + "/f", "x");
+  for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
+    fs::permissions(entry.path(), fs::perms::all);
+  }
+  fs::permissions(folder_.path(), fs::perms::all);
+  fs::permissions(shut, fs::perms::none);
+  pass(std::chrono::hours(1));
+  const auto& failures = metrics_.counter("vbrain_volume_removal_failures_total", "");
+  const PodUser user;
+  ::testing::internal::CaptureStderr();
+  sweeper_.sweep({});
+  sweeper_.sweep({});
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(failures.Value(), 2);
+  EXPECT_EQ(log.find("open folder job-1-x/shut: Permission denied"),
+            log.rfind("open folder job-1-x/shut: Permission denied"))
+      << log;
+  EXPECT_NE(log.find("tenants/acme/Tutorial/north/.trash"), std::string::npos) << log;
+  EXPECT_TRUE(fs::exists(shut));
+}
+
+TEST_F(SweeperTest, RemovesIndexEntriesOfJobsThatNeverCame) {
+  const std::string repository =
+      store_.publish_repository(store_.stage(kTenant), {.repository_id = {}}, base::SystemClock().now());
+  const auto leave_marker = [&](const std::string& id) {
+    write_file(folder_ / artifacts::layout::marker(kTenant, repository, id), "");
+  };
+  const auto left = [&] { return store_.index_of(kTenant, repository)->size(); };
+  leave_marker("job-1");
   pass(std::chrono::hours(25));
   sweeper_.sweep({});
-  EXPECT_FALSE(std::filesystem::exists(folder_ / (artifacts::layout::trash(kTenant) + "/old")));
+  EXPECT_EQ(left(), 0u);
+  leave_marker("job-2");
+  pass(std::chrono::minutes(50));
+  sweeper_.sweep({});
+  EXPECT_EQ(left(), 1u) << "each job's folder is looked at for this: seldom";
+  pass(std::chrono::minutes(20));
+  sweeper_.sweep({});
+  EXPECT_EQ(left(), 0u);
 }
 
 }  // namespace

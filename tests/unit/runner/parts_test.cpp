@@ -2,13 +2,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "artifacts/archive/archive_reader.hpp"
 #include "runner/child.hpp"
 #include "runner/landlock.hpp"
 #include "runner/log_copy.hpp"
 #include "runner/seal.hpp"
+#include "runner/seal_logs.hpp"
 #include "runner/settings.hpp"
+#include "support/pod_user.hpp"
 #include "unit/runner/sandbox.hpp"
 
 namespace vbrain::runner {
@@ -56,9 +59,50 @@ TEST(LogCopy, GoesOnWhenTheDiskIsFull) {
   const std::string line(10'000, 'x');
   for (int i = 0; i < 5; ++i) artifacts::write_all(pipe.write.get(), line);
   pipe.write = Fd();
-  EXPECT_EQ(copy.finish().error, ENOSPC);
+  const auto end = copy.finish();
+  EXPECT_EQ(end.error, ENOSPC);
+  EXPECT_EQ(end.lost, 50'000U);
+  EXPECT_EQ(end.bytes, 0U);
   std::string shown(60'000, '\0');
   EXPECT_EQ(read(console.read.get(), shown.data(), shown.size()), 50'000) << "the console has it all";
+}
+
+// Sets how large this program's files may become; past it a write fails with EFBIG, as on a full disk with ENOSPC.
+void limit_files(rlim_t bytes) {
+  signal(SIGXFSZ, SIG_IGN);
+  const rlimit limit{bytes, RLIM_INFINITY};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+TEST(LogCopy, ADiskThatWasFullForAMomentLeavesAGapThatSaysSo) {
+  const TempDir temp;
+  Pipe pipe, console;
+  LogCopy copy(std::move(pipe.read), new_file(temp / "log"),
+               {.console = console.write.get(), .retry_after = std::chrono::milliseconds(0)});
+  const auto say = [&](const std::string& text) {
+    artifacts::write_all(pipe.write.get(), text);
+    // The file comes before the console.
+    std::string shown(text.size(), '\0');
+    for (std::size_t have = 0; have < shown.size();) {
+      have += static_cast<std::size_t>(read(console.read.get(), shown.data() + have, shown.size() - have));
+    }
+  };
+  say("first ");
+  limit_files(9);
+  say("second");
+  say("third");
+  limit_files(RLIM_INFINITY);
+  say("fourth");
+  limit_files(1);
+  say("fifth");
+  limit_files(RLIM_INFINITY);
+  const auto end = copy.finish();
+  EXPECT_EQ(
+      read_file(temp / "log"),
+      "first sec\n[8 bytes are missing here: File too large]\nfourth\n[5 bytes are missing here: File too large]\n");
+  EXPECT_EQ(end.bytes, 15U);
+  EXPECT_EQ(end.lost, 13U);
+  EXPECT_EQ(end.error, EFBIG);
 }
 
 TEST(LogCopy, AConsoleThatHangsHoldsNobody) {
@@ -107,8 +151,13 @@ class SealTest : public ::testing::Test {
   Result<SealedOutput, std::string> seal(std::uint64_t limit = 1U << 30) {
     return seal_output(Dir::open(temp / "work"), Dir::open(temp / "attempt"), limit);
   }
+  std::uint64_t seal_all_logs(std::uint64_t limit = 1U << 20) {
+    left_out = artifacts::LeftOut("The runner");
+    return seal_logs(Dir::open(temp / "work"), Dir::open(temp / "attempt/logs"), limit, left_out);
+  }
   std::string out(const std::string& name) const { return temp / ("work/output/" + name); }
   TempDir temp;
+  artifacts::LeftOut left_out{"The runner"};
 };
 
 TEST_F(SealTest, RefusesWhatCannotBeInAnArchive) {
@@ -165,28 +214,83 @@ TEST_F(SealTest, LogsNeverFail) {
   write_file(temp / "work/logs/sub/b.log", "bb");
   write_file(temp / "attempt/logs/stdout.log", "ours");
   write_file(temp / "work/logs/stdout.log", "theirs");
+  write_file(temp / "work/logs/.vbrain-x", "x");
+  write_file(temp / "work/logs/new\nline", "x");
+  write_file(temp / "work/logs/\xff", "x");
   fs::create_symlink("/etc/passwd", temp / "work/logs/link");
   fs::create_hard_link(temp / "work/logs/a.log", temp / "hard");
   mkfifo((temp / "work/logs/fifo").c_str(), 0600);
-  const Dir work = Dir::open(temp / "work");
-  const Dir logs = Dir::open(temp / "attempt/logs");
-  EXPECT_EQ(seal_logs(work, logs, 1'000), 8U);
+  EXPECT_EQ(seal_all_logs(), 8U);
   EXPECT_EQ(read_file(temp / "attempt/logs/stdout.log"), "ours");
   EXPECT_EQ(read_file(temp / "attempt/logs/stdout.log.1"), "theirs");
   EXPECT_EQ(read_file(temp / "attempt/logs/sub/b.log"), "bb");
   EXPECT_FALSE(fs::exists(temp / "attempt/logs/a.log")) << "it has a second link";
   EXPECT_FALSE(fs::exists(temp / "attempt/logs/link"));
+  EXPECT_EQ(left_out.text(),
+            "The runner has left these out of the logs:\n"
+            ".vbrain-x: the name is reserved for the runner\n"
+            "a.log: it is a hard link\n"
+            "fifo: it is a FIFO\n"
+            "link: it is a symbolic link\n"
+            "new line: its name cannot be in an archive\n"
+            "\xef\xbf\xbd: its name cannot be in an archive\n");
   fs::remove_all(temp / "work/logs");
-  EXPECT_EQ(seal_logs(work, logs, 1'000), 0U);
+  EXPECT_EQ(seal_all_logs(), 0U);
+  EXPECT_TRUE(left_out.empty());
   fs::create_directory_symlink("/etc", temp / "work/logs");
-  EXPECT_EQ(seal_logs(work, logs, 1'000), 0U);
+  EXPECT_EQ(seal_all_logs(), 0U);
+  EXPECT_EQ(left_out.first(), "VBRAIN_LOG_DIR: it is not a folder any more");
+}
+
+TEST_F(SealTest, LogsThatMayNotBeReadAreLeftOut) {
+  write_file(temp / "work/logs/open.log", "open");
+  write_file(temp / "work/logs/shut.log", "shut");
+  write_file(temp / "work/logs/folder/f", "f");
+  for (const auto& entry : fs::recursive_directory_iterator(temp.path())) {
+    fs::permissions(entry.path(), fs::perms::all);
+  }
+  fs::permissions(temp.path(), fs::perms::all);
+  fs::permissions(temp / "work/logs/shut.log", fs::perms::none);
+  fs::permissions(temp / "work/logs/folder", fs::perms::none);
+  const vbrain::testing::PodUser user;
+  EXPECT_EQ(seal_all_logs(), 4U);
+  EXPECT_EQ(left_out.text(),
+            "The runner has left these out of the logs:\n"
+            "folder: Permission denied\n"
+            "shut.log: Permission denied\n");
+}
+
+TEST_F(SealTest, LogsThatCannotBeWrittenAreLeftOut) {
+  write_file(temp / "work/logs/large.log", std::string(600, 'a'));
+  write_file(temp / "work/logs/small.log", "a");
+  limit_files(500);
+  EXPECT_EQ(seal_all_logs(), 1U);
+  limit_files(RLIM_INFINITY);
+  EXPECT_EQ(left_out.first(), "large.log: File too large");
+  EXPECT_EQ(vbrain::testing::count_below(temp / "attempt/logs"), 1U) << "nothing half written";
 }
 
 TEST_F(SealTest, LogsAreCapped) {
   write_file(temp / "work/logs/a.log", std::string(600, 'a'));
   write_file(temp / "work/logs/b.log", std::string(600, 'b'));
-  EXPECT_EQ(seal_logs(Dir::open(temp / "work"), Dir::open(temp / "attempt/logs"), 1'000), 1'000U);
+  write_file(temp / "work/logs/c.log", "c");
+  EXPECT_EQ(seal_all_logs(1'000), 1'000U);
   EXPECT_EQ(fs::file_size(temp / "attempt/logs/b.log"), 400U);
+  EXPECT_THAT(left_out.text(), HasSubstr("b.log: cut: the log limit of 1000 bytes is reached\n"
+                                         "c.log: the log limit of 1000 bytes is reached\n"));
+}
+
+TEST_F(SealTest, ManyAndDeepLogsAreLeftOut) {
+  std::string deep = temp / "work/logs/z";
+  for (int i = 0; i < 20; ++i) deep += "/d";
+  write_file(deep + "/f", "x");
+  for (int i = 0; i < 1'001; ++i) write_file(temp / ("work/logs/" + std::to_string(i)), "x");
+  EXPECT_EQ(seal_all_logs(), 1'000U);
+  EXPECT_THAT(left_out.text(), HasSubstr(": there are more than 1000 log files"));
+  fs::remove_all(temp / "work/logs");
+  write_file(deep + "/f", "x");
+  EXPECT_EQ(seal_all_logs(), 0U);
+  EXPECT_THAT(left_out.text(), HasSubstr("d/d: it is more than 16 levels deep\n"));
 }
 
 // Runs `action` in a child inside the ruleset; its exit code.

@@ -87,12 +87,13 @@ class Sandbox {
     pid_t pid_;
   };
 
-  // `before` goes in front of the runner's own words, as {"unshare", …}.
+  // `before` goes in front of the runner's own words, as {"unshare", …}. `runner` is a copy of the program elsewhere.
   Process start(const std::vector<std::string>& command, const std::map<std::string, std::string>& environment = {},
-                const std::vector<std::string>& before = {}) const {
+                const std::vector<std::string>& before = {}, const std::string& runner = {}) const {
     std::vector<std::string> words = before;
-    for (const std::string& word : {(build_folder() / "bin/runner").string(), std::string("--root"), temp.path(),
-                                    std::string("--cgroup"), temp / "cgroup", std::string("--")}) {
+    const std::string program = runner.empty() ? (build_folder() / "bin/runner").string() : runner;
+    for (const std::string& word :
+         {program, std::string("--root"), temp.path(), std::string("--cgroup"), temp / "cgroup", std::string("--")}) {
       words.push_back(word);
     }
     words.insert(words.end(), command.begin(), command.end());

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string_view>
+
+namespace vbrain::artifacts {
+
+// openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV and O_CLOEXEC: the
+// descriptor, or -1 and errno. For lib/artifacts/store only; everybody else uses Dir.
+int open_beneath(int dir, std::string_view path, std::uint64_t flags, mode_t mode = 0);
+
+}  // namespace vbrain::artifacts

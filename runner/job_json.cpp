@@ -1,0 +1,150 @@
+#include "runner/job_json.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "base/json_reader.hpp"
+
+namespace vbrain::runner {
+namespace {
+
+using artifacts::Dir;
+using artifacts::Fd;
+using base::JsonNext;
+using base::JsonToken;
+
+// As those of artifacts::decode_job_file.
+constexpr base::JsonLimits kLimits{.depth = 72, .elements = 2'000'000};
+constexpr std::size_t kTextLimit = 64;  // of the names and values that are looked at
+
+// One member of job.json on its way to a file of its own.
+class Unfolded {
+ public:
+  Unfolded(const char* member, const char* file_name) : member_(member), file_name_(file_name) {}
+
+  std::string_view member() const { return member_; }
+  bool is_there() const { return static_cast<bool>(file_); }
+
+  void open(const Dir& work) {
+    work.remove_file(file_name_);
+    auto file = work.create_file(file_name_);
+    if (!file) throw artifacts::VolumeError(EEXIST, std::string("create ") + file_name_);
+    file_ = std::move(*file);
+  }
+  // As if it were absent.
+  void drop() { file_ = Fd(); }
+  void write(std::string_view bytes) { artifacts::write_all(file_.get(), bytes); }
+  void close() {
+    fchmod(file_.get(), 0444);
+    file_ = Fd();
+  }
+
+ private:
+  const char* member_;
+  const char* file_name_;
+  Fd file_;
+};
+
+class Unfolder final : public base::JsonHandler {
+ public:
+  explicit Unfolder(const Dir& work) : work_(work) {}
+
+  JsonNext token(const JsonToken& token) override {
+    if (token.depth == 0 && !token.is_end()) {
+      return token.kind == JsonToken::Kind::kBeginObject ? JsonNext::kContinue : refuse("it is not an object");
+    }
+    if (token.depth != 1) return JsonNext::kContinue;
+    if (token.kind == JsonToken::Kind::kKey) return key(token.text);
+    if (copying_) return value(token);
+    if (at_format_ && token.ends_value(1)) {
+      at_format_ = false;
+      has_format_ = true;
+      if (token.kind != JsonToken::Kind::kNumber || token.text != "1") return refuse("format is not 1");
+    }
+    return JsonNext::kContinue;
+  }
+
+  void bytes(std::string_view piece) override {
+    // A colon and white space come before the value, which is an object.
+    if (!begun_) piece.remove_prefix(std::min(piece.find('{'), piece.size()));
+    begun_ = begun_ || !piece.empty();
+    copied_->write(piece);
+  }
+
+  // What is wrong with job.json; empty if nothing is. Call at the end.
+  std::string finish() {
+    if (problem_.empty() && !has_format_) problem_ = "format is missing";
+    if (!problem_.empty()) return problem_;
+    for (Unfolded& member : members_) {
+      if (!member.is_there()) {
+        member.open(work_);
+        member.write("{}");
+      }
+      member.close();
+    }
+    return {};
+  }
+
+ private:
+  JsonNext refuse(std::string problem) {
+    problem_ = std::move(problem);
+    return JsonNext::kStop;
+  }
+
+  JsonNext key(std::string_view name) {
+    at_format_ = name == "format";
+    for (Unfolded& member : members_) {
+      if (name != member.member()) continue;
+      if (member.is_there()) return refuse(std::string(name) + " is there twice");
+      member.open(work_);
+      copied_ = &member;
+      copying_ = true;
+      begun_ = false;
+      return JsonNext::kBeginCopy;
+    }
+    return JsonNext::kContinue;
+  }
+
+  JsonNext value(const JsonToken& token) {
+    if (token.kind == JsonToken::Kind::kBeginObject) return JsonNext::kContinue;
+    copying_ = false;
+    if (token.kind == JsonToken::Kind::kEndObject) return JsonNext::kEndCopy;
+    if (token.kind != JsonToken::Kind::kNull) return refuse(std::string(copied_->member()) + " is not an object");
+    copied_->drop();
+    return JsonNext::kEndCopy;
+  }
+
+  const Dir& work_;
+  std::array<Unfolded, 2> members_{Unfolded("params", "params.json"), Unfolded("metadata", "metadata.json")};
+  Unfolded* copied_ = nullptr;  // the member whose bytes come
+  bool copying_ = false;        // its value is not complete yet
+  bool begun_ = false;          // its first byte has come
+  bool at_format_ = false;
+  bool has_format_ = false;
+  std::string problem_;
+};
+
+}  // namespace
+
+Result<void, std::string> unfold_job_json(int job_json, const Dir& work) {
+  Unfolder unfolder(work);
+  try {
+    const auto read =
+        base::read_json(job_json, unfolder, {.limits = kLimits, .strict_keys = false, .text_limit = kTextLimit});
+    if (!read && read.error().kind != base::JsonError::Kind::kStopped) {
+      return Unexpected<std::string>(read.error().message);
+    }
+  } catch (const artifacts::VolumeError&) {
+    throw;
+  } catch (const std::system_error& error) {
+    throw artifacts::VolumeError(error.code().value(), "read job.json");
+  }
+  if (std::string problem = unfolder.finish(); !problem.empty()) return Unexpected<std::string>(std::move(problem));
+  return {};
+}
+
+}  // namespace vbrain::runner

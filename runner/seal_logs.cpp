@@ -1,0 +1,111 @@
+#include "runner/seal_logs.hpp"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+
+#include "artifacts/store/layout.hpp"
+#include "base/io.hpp"
+#include "runner/entry_name.hpp"
+
+namespace vbrain::runner {
+namespace {
+
+using artifacts::Dir;
+using artifacts::LeftOut;
+using artifacts::OpenFile;
+
+std::string free_name(const Dir& to, const std::string& name) {
+  std::string candidate = name;
+  for (int i = 1; to.status(candidate); ++i) candidate = name + "." + std::to_string(i);
+  return candidate;
+}
+
+class LogSeal {
+ public:
+  LogSeal(std::uint64_t limit_bytes, LeftOut& left_out)
+      : limit_(std::to_string(limit_bytes)), left_(limit_bytes), left_out_(left_out) {}
+
+  void folder(const Dir& from, const Dir& to, const std::string& prefix, int depth) {
+    // One more than are taken, so that it is known whether there are more.
+    for (const Dir::Entry& entry : from.list(kLogFiles + 1)) {
+      const std::string name = prefix + entry.name;
+      if (files_ == kLogFiles) return left_out_.add(name, "there are more than 1000 log files");
+      if (left_ == 0) return left_out_.add(name, "the log limit of " + limit_ + " bytes is reached");
+      try {
+        if (const std::string reason = take(from, entry, to, name, depth); !reason.empty()) left_out_.add(name, reason);
+      } catch (const artifacts::VolumeError& error) {
+        left_out_.add(name, error.code().message());
+      }
+    }
+  }
+
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  // Why it is not taken; empty if it is.
+  std::string take(const Dir& from, const Dir::Entry& entry, const Dir& to, const std::string& name, int depth) {
+    if (!is_portable(entry.name)) return "its name cannot be in an archive";
+    if (entry.name.starts_with(".vbrain-")) return "the name is reserved for the runner";
+    if (entry.type == DT_DIR) {
+      if (depth == kLogDepth) return "it is more than 16 levels deep";
+      const Dir below = from.at(entry.name);
+      folder(below, to.make(free_name(to, entry.name)), name + "/", depth + 1);
+      return {};
+    }
+    if (entry.type != DT_REG) return std::string("it is ") + kind_of(entry.type);
+    const auto status = from.status(entry.name);
+    if (status && status->st_nlink > 1) return "it is a hard link";
+    const auto file = from.open_file(entry.name);
+    return file ? copy(*file, to, entry.name) : std::string("it went away");
+  }
+
+  std::string copy(const OpenFile& file, const Dir& to, const std::string& name) {
+    artifacts::DurableFile copy(to);
+    std::array<char, 64U << 10> block;
+    std::uint64_t done = 0;
+    std::string cut;
+    for (;;) {
+      const ssize_t got = base::read_some(file.fd.get(), block);
+      if (got < 0) throw artifacts::VolumeError(errno, "read " + name);
+      if (got == 0) break;
+      const auto fits = std::min<std::uint64_t>(static_cast<std::uint64_t>(got), left_ - done);
+      artifacts::write_all(copy.fd(), {block.data(), static_cast<std::size_t>(fits)});
+      done += fits;
+      if (fits < static_cast<std::uint64_t>(got)) {
+        cut = "cut: the log limit of " + limit_ + " bytes is reached";
+        break;
+      }
+    }
+    copy.commit(free_name(to, name));
+    left_ -= done;
+    bytes_ += done;
+    ++files_;
+    return cut;
+  }
+
+  const std::string limit_;
+  std::uint64_t left_;
+  std::uint64_t bytes_ = 0;
+  std::size_t files_ = 0;
+  LeftOut& left_out_;
+};
+
+}  // namespace
+
+std::uint64_t seal_logs(const Dir& work, const Dir& logs, std::uint64_t limit_bytes, LeftOut& left_out) {
+  LogSeal seal(limit_bytes, left_out);
+  try {
+    if (const auto folder = work.sub("logs")) seal.folder(*folder, logs, "", 1);
+  } catch (const artifacts::UnsafeFile&) {
+    left_out.add("VBRAIN_LOG_DIR", "it is not a folder any more");
+  } catch (const artifacts::VolumeError& error) {
+    left_out.add("VBRAIN_LOG_DIR", error.code().message());
+  }
+  return seal.bytes();
+}
+
+}  // namespace vbrain::runner

@@ -1,0 +1,71 @@
+#include "runner/job_json.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include "support/temp_dir.hpp"
+
+namespace vbrain::runner {
+namespace {
+
+using vbrain::testing::read_file;
+using vbrain::testing::TempDir;
+
+struct Case {
+  const char* what;
+  std::string job_json;
+  std::string want_params;
+  std::string want_metadata;
+  std::string want_error = {};
+};
+
+TEST(JobJson, BecomesTwoFiles) {
+  const std::string large = "{\"k\":\"" + std::string(200'000, 'x') + "\"}";
+  const std::vector<Case> cases = {
+      {"to the byte", R"({"format":1,"params":{"a": 1.10, "b":"\u0041é" } ,"metadata":{"n":12345678901234567890123}})",
+       R"({"a": 1.10, "b":"\u0041é" })", R"({"n":12345678901234567890123})"},
+      {"in any order, among others",
+       R"({ "metadata" : {} , "x":{"params":{"no":1}}, "input":[{"name":"params"}], "params"  :)"
+       "\n\t {\"yes\":{\"params\":[]}}, \"format\" : 1 }",
+       R"({"yes":{"params":[]}})", "{}"},
+      {"larger than a block", R"({"format":1,"params":)" + large + R"(,"metadata":)" + large + "}", large, large},
+      {"absent", R"({"format":1})", "{}", "{}"},
+      {"null", R"({"format":1,"params": null,"priority":0,"metadata":null})", "{}", "{}"},
+      {"an escaped name", R"({"format":1,"p\u0061rams":{"a":1}})", R"({"a":1})", "{}"},
+      {"no object", R"({"format":1,"params":[{}]})", "", "", "params is not an object"},
+      {"text", R"({"format":1,"metadata":"{}"})", "", "", "metadata is not an object"},
+      {"twice", R"({"format":1,"params":{},"params":{}})", "", "", "params is there twice"},
+      {"another format", R"({"format":2,"params":{}})", "", "", "format is not 1"},
+      {"a format that is no number", R"({"format":"1"})", "", "", "format is not 1"},
+      {"no format", R"({"params":{}})", "", "", "format is missing"},
+      {"a list", "[]", "", "", "it is not an object"},
+      {"a number", "1", "", "", "it is not an object"},
+      {"cut short", R"({"format":1,"params":{"a":)", "", "", "syntax error at byte 27"},
+      {"empty", "", "", "", "syntax error at byte 1"},
+  };
+  for (const Case& c : cases) {
+    const TempDir temp;
+    vbrain::testing::write_file(temp / "job.json", c.job_json);
+    const artifacts::Fd file(open((temp / "job.json").c_str(), O_RDONLY));
+    const auto unfolded = unfold_job_json(file.get(), artifacts::Dir::open(temp.path()));
+    if (!c.want_error.empty()) {
+      ASSERT_FALSE(unfolded) << c.what;
+      EXPECT_EQ(unfolded.error(), c.want_error) << c.what;
+      continue;
+    }
+    ASSERT_TRUE(unfolded) << c.what << ": " << unfolded.error();
+    EXPECT_EQ(read_file(temp / "params.json"), c.want_params) << c.what;
+    EXPECT_EQ(read_file(temp / "metadata.json"), c.want_metadata) << c.what;
+    EXPECT_EQ(vbrain::testing::mode_of(temp / "params.json"), 0444U) << c.what;
+  }
+}
+
+TEST(JobJson, ThatCannotBeReadIsTheVolumesFailure) {
+  const TempDir temp;
+  const artifacts::Fd folder(open(temp.path().c_str(), O_RDONLY | O_DIRECTORY));
+  EXPECT_THROW(static_cast<void>(unfold_job_json(folder.get(), artifacts::Dir::open(temp.path()))),
+               artifacts::VolumeError);
+}
+
+}  // namespace
+}  // namespace vbrain::runner
