@@ -14,8 +14,9 @@ using artifacts::VolumeError;
 
 std::optional<Spooled> on_volume(const artifacts::Store& volume, const artifacts::Tenant& tenant,
                                  const ArchiveMaker& make) {
-  const artifacts::Staging staging = volume.stage(tenant);
-  artifacts::Fd file = artifacts::make_unnamed_file(staging.folder());
+  // Directly in .staging, which is never removed: a network file system may keep a name for the file until it is
+  // closed.
+  artifacts::Fd file = artifacts::make_unnamed_file(volume.root().make(artifacts::layout::staging(tenant)));
   auto totals = make([&](std::string_view bytes) { artifacts::write_all(file.get(), bytes); });
   if (!totals) return std::nullopt;
   return Spooled{std::move(file), std::move(*totals), nullptr};

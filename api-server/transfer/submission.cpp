@@ -47,9 +47,12 @@ class FileReceiver {
  public:
   FileReceiver(std::string name, FileKind kind) : name_(std::move(name)), kind_(kind) {}
 
-  void open(Staging& staging) {
+  // `parent` is the folder that holds the staged one.
+  void open(const artifacts::Dir& parent, Staging& staging) {
     if (kind_ == FileKind::kZip) {
-      file_ = artifacts::make_unnamed_file(staging.folder());
+      // Not in the staged folder, which may be removed while the file is open: a network file system may keep a name
+      // for it until it is closed.
+      file_ = artifacts::make_unnamed_file(parent);
     } else {
       auto file = staging.input().create_file(name_);
       if (!file) throw artifacts::VolumeError(EEXIST, "create an input file");
@@ -93,17 +96,6 @@ class FileReceiver {
   artifacts::Fd file_;
   base::Sha256 digest_;
   std::uint64_t size_ = 0;
-};
-
-// Drops the receiver where closing its file may block.
-struct ReceiverHolder {
-  base::WorkerPool& pool;
-  std::shared_ptr<FileReceiver> receiver;
-
-  ~ReceiverHolder() {
-    // A full pool: it is closed here, as the last resort.
-    if (receiver != nullptr) pool.try_post([held = std::move(receiver)] {});
-  }
 };
 
 // A multipart body as it is read.
@@ -170,7 +162,7 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
   Form form;
   Submission submission{.params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget)};
   std::size_t fields_size = 0;
-  ReceiverHolder file{services.volume_workers, nullptr};
+  std::shared_ptr<FileReceiver> file;  // submission.input holds it too, and closes it
   for (;;) {
     const std::string_view piece = co_await body.read();
     if (piece.empty()) break;
@@ -178,13 +170,14 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
     for (auto event = reader.next(); event.kind != Kind::kNeedMore; event = reader.next()) {
       if (event.kind == Kind::kError) co_return refuse(Problem::kInvalid, "body", std::string(event.error));
       if (event.kind == Kind::kPart) {
-        const auto kind = begin_part(event.head, form, file.receiver != nullptr);
+        const auto kind = begin_part(event.head, form, file != nullptr);
         if (!kind) co_return Unexpected<Refusal>(kind.error());
         if (!*kind) continue;
-        file.receiver = std::make_shared<FileReceiver>(*event.head.filename, **kind);
+        file = std::make_shared<FileReceiver>(*event.head.filename, **kind);
         const auto open = [&] {
           submission.input.emplace(services.bulk_workers, services.volume.stage(tenant));
-          file.receiver->open(submission.input->staging());
+          submission.input->hold(file);
+          file->open(services.volume.root().at(artifacts::layout::staging(tenant)), submission.input->staging());
         };
         co_await http::run_on(services.volume_workers, open);
       } else if (event.kind == Kind::kData && form.field != nullptr) {
@@ -195,7 +188,7 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
         submission.memory.cover(fields_size);
         form.field->append(event.data);
       } else if (event.kind == Kind::kData) {
-        const auto write = [&] { file.receiver->write(event.data); };
+        const auto write = [&] { file->write(event.data); };
         co_await http::run_on(services.volume_workers, write);
       }
     }
@@ -213,8 +206,8 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
   };
   std::optional<Refusal> refused = co_await http::run_on(services.workers, parse);
   if (refused) co_return Unexpected<Refusal>(std::move(*refused));
-  if (file.receiver != nullptr) {
-    const auto finish = [&] { return file.receiver->finish(submission.input->staging(), services.limits); };
+  if (file != nullptr) {
+    const auto finish = [&] { return file->finish(submission.input->staging(), services.limits); };
     auto files = co_await http::run_on(services.bulk_workers, finish);
     if (!files) co_return Unexpected<Refusal>(refusal_of(files.error()));
     submission.input->files = std::move(*files);
@@ -228,7 +221,12 @@ StagedInput::StagedInput(base::WorkerPool& pool, Staging staging)
     : pool_(&pool), staging_(std::make_shared<Staging>(std::move(staging))) {}
 
 StagedInput::~StagedInput() {
-  if (staging_ != nullptr) pool_->try_post([held = std::move(staging_)] {});
+  if (staging_ == nullptr && file_ == nullptr) return;
+  // If the pool is full, both go here: a wait for the volume is better than files that stay open.
+  pool_->try_post([staging = std::move(staging_), file = std::move(file_)]() mutable {
+    file.reset();
+    staging.reset();
+  });
 }
 
 std::optional<FileKind> file_kind(std::string_view name) {

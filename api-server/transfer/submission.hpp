@@ -14,7 +14,7 @@
 
 namespace vbrain::api {
 
-// A staged folder with the files a client sent. Whoever drops it unpublished has it removed on `pool`: the I/O
+// A staged folder with the files a client sent. Unless it is published, the destructor has it removed on `pool`: I/O
 // threads must not wait for a volume.
 class StagedInput {
  public:
@@ -27,11 +27,15 @@ class StagedInput {
   // For publishing; the object is empty afterwards.
   artifacts::Staging take() { return std::move(*std::exchange(staging_, nullptr)); }
 
+  // An open file in the folder. It is closed before the folder is removed: network file systems keep open files.
+  void hold(std::shared_ptr<void> file) { file_ = std::move(file); }
+
   std::vector<artifacts::InputFile> files;
 
  private:
   base::WorkerPool* pool_;
   std::shared_ptr<artifacts::Staging> staging_;
+  std::shared_ptr<void> file_;
 };
 
 // The body of `POST /repository` and `POST /job/execute`: checked, and its files on the volume, not yet durable.
@@ -43,7 +47,7 @@ struct Submission {
 };
 
 // Reads the body: JSON {params?, metadata?}, multipart with `file`, `params`, `metadata`, or none. Files go to the
-// volume as they arrive, memory stays constant; an archive is checked and unpacked (hostile inputs, rows 15 to 23).
+// volume as they arrive, memory stays constant; an archive is checked and unpacked.
 // Throws BodyError, Overloaded and artifacts::VolumeError.
 http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
                                                         http::Exchange& exchange);

@@ -161,7 +161,8 @@ ClaimResult Store::close_attempt(const Tenant& tenant, std::string_view job_id, 
   create_attempt(tenant, job_id, number);
   const auto attempt = open_attempt(tenant, job_id, number);
   if (!attempt) throw VolumeError(ENOENT, "open the folder of an attempt");
-  return take_claim(*attempt, {.by = Claim::By::kController, .pod_uid = {}, .time = now});
+  const Claim mine{.by = Claim::By::kController, .pod_uid = {}, .time = now};
+  return open_as_owner(*attempt, layout::kClaim, [&] { return take_claim(*attempt, mine); });
 }
 
 std::optional<Claim> Store::read_claim(const Tenant& tenant, std::string_view job_id, int number) const {

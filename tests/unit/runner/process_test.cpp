@@ -313,11 +313,12 @@ TEST(Runner, MuchOutputInLittleMemory) {
   auto process = box.start({"/bin/sh", "-c",
                             "head -c 60000000 /dev/zero; head -c 60000000 /dev/zero > $VBRAIN_OUTPUT_DIR/zeros;"
                             "(printf '['; yes 1, | head -n 4000000; echo 1]) > $VBRAIN_RESULT_FILE"});
+  const std::uint64_t peak = process.peak_bytes();
   EXPECT_EQ(process.wait(), 0);
   EXPECT_EQ(fs::file_size(box.attempt("logs/stdout.log")), 60'000'000U);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  // The container's memory limit is the application's.
-  EXPECT_LT(process.max_rss_bytes, 16U << 20);
+  // The container's memory limit is the application's. The libraries that this build shares are most of it.
+  EXPECT_LT(peak, 16U << 20);
 #endif
 }
 
