@@ -241,7 +241,8 @@ def test_rights(objects):
             ("vbrain-controller", "clients", "list watch"),
             ("vbrain-controller", "pods", "create delete get list watch"), ("vbrain-controller", "namespaces", "get"),
             ("vbrain-controller", "events", "create patch"), ("vbrain-controller", "leases", "create"),
-            ("vbrain-controller", "leases", "get update")}
+            ("vbrain-controller", "leases", "get update"), ("vbrain-release-jobs", "jobs", "list patch"),
+            ("vbrain-release-jobs", "leases", "create"), ("vbrain-release-jobs", "leases", "get update")}
     expect("the programs may do what they do, and nothing else", used,
            {(name, resource, " ".join(sorted(rule["verbs"]))) for name, role in roles.items() for rule in role["rules"] for resource in rule["resources"]})
     accounts = {account["metadata"]["name"] for account in of_kind(objects, "ServiceAccount")}
@@ -250,9 +251,10 @@ def test_rights(objects):
         for subject in binding["subjects"]:
             bound[subject["name"]] = binding["roleRef"]["name"]
             expect(f"{binding['metadata']['name']} binds in its namespace", "vbrain", subject["namespace"])
-    expect("each program has a Role of its own, jobs have none", {"vbrain-api-server": "vbrain-api-server", "vbrain-controller": "vbrain-controller"}, bound)
-    expect("accounts", {"vbrain-api-server", "vbrain-controller", "vbrain-job"}, accounts)
-    expect("no account hands its token to a pod by itself", [False] * 3,
+    expect("each program has a Role of its own, jobs have none",
+           {name: name for name in ("vbrain-api-server", "vbrain-controller", "vbrain-release-jobs")}, bound)
+    expect("accounts", {"vbrain-api-server", "vbrain-controller", "vbrain-job", "vbrain-release-jobs"}, accounts)
+    expect("no account hands its token to a pod by itself", [False] * 4,
            [account.get("automountServiceAccountToken") for account in of_kind(objects, "ServiceAccount")])
     for name in ("vbrain-api-server", "vbrain-controller"):
         pod = pod_of(objects, name)
