@@ -29,14 +29,14 @@ remove_pending_revisions() {
   inside "$KUBECTL" -n "$NAMESPACE" delete secret "sh.helm.release.v1.vbrain.v$pending" --ignore-not-found
 }
 
-# release_is_current HELM-ARGUMENTS...: true if the chart with these values renders the installed manifest, no hook has to run,
+# release_is_current HELM-ARGUMENTS...: true if the chart with these values renders the installed manifest, no hook of an upgrade has to run,
 # and the cluster's objects equal the manifest.
 release_is_current() {
   local wanted installed
   [[ "$(inside "$HELM" -n "$NAMESPACE" status vbrain --output json 2>/dev/null | jq -r .info.status)" == deployed ]] || return 1
   installed="$(inside "$HELM" -n "$NAMESPACE" get manifest vbrain)" || return 1
   wanted="$(inside "$HELM" upgrade vbrain "$ROOT/helm/vbrain" --namespace "$NAMESPACE" --dry-run=server --output json "$@")" || return 1
-  [[ "$(jq '.hooks // [] | length' <<<"$wanted")" == 0 ]] || return 1
+  [[ "$(jq '[.hooks // [] | .[] | select(.events != ["post-delete"])] | length' <<<"$wanted")" == 0 ]] || return 1
   [[ "$(jq -r .manifest <<<"$wanted")" == "$installed" ]] || return 1
   inside "$KUBECTL" -n "$NAMESPACE" diff -f - <<<"$installed" >/dev/null
 }
