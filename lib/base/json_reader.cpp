@@ -91,6 +91,8 @@ class Stream {
     return {at_ - size, size};
   }
 
+  void set_text_limit(std::size_t bytes) { text_limit_ = bytes; }
+
   void begin_copy(std::uint64_t from) {
     copying_ = true;
     copy_from_ = from;
@@ -280,12 +282,16 @@ class Events : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Events> {
       return refuse(JsonError::Kind::kTooDeep, "nested deeper than " + std::to_string(options_.limits.depth));
     }
     if (!count() || !emit(kind, stream_.Tell(), stream_.Tell() + 1, {})) return false;
-    ++depth_;
+    set_depth(depth_ + 1);
     return true;
   }
   bool close(Kind kind) {
-    --depth_;
+    set_depth(depth_ - 1);
     return emit(kind, stream_.Tell(), stream_.Tell() + 1, {});
+  }
+  void set_depth(std::size_t depth) {
+    depth_ = depth;
+    stream_.set_text_limit(depth <= options_.text_depth ? options_.text_limit : 0);
   }
   bool emit(Kind kind, std::uint64_t begin, std::uint64_t end, std::string_view text) {
     switch (handler_.token({kind, depth_, begin, end, text, stream_.text_size()})) {

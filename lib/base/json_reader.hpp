@@ -34,6 +34,8 @@ struct JsonOptions {
   // The handler gets at most so many bytes of a string or key; the token says how many there were. Must be kNoLimit
   // with strict_keys.
   std::size_t text_limit = kNoLimit;
+  // The handler gets no text of strings and keys that are deeper (JsonToken::depth). Must be kNoLimit with strict_keys.
+  std::size_t text_depth = kNoLimit;
   // JsonHandler::bytes gets the whole input.
   bool copy_all = false;
   // Bytes that one pread(2) asks for. Tests set it to see tokens that are split.

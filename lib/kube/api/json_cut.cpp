@@ -14,15 +14,12 @@ using Failure = tl::unexpected<std::string>;
 using Kind = JsonToken::Kind;
 
 // The limits for clients do not hold for the API server: its lists are larger. The parser of each object checks for
-// duplicate keys. All names that are compared here are short.
+// duplicate keys. All names that are compared here are short, and at most at depth 4: metadata of an item of a list.
 constexpr base::JsonOptions kOptions{
     .limits = {.depth = base::JsonOptions::kNoLimit, .elements = base::JsonOptions::kNoLimit},
     .strict_keys = false,
-    .text_limit = 64};
-
-bool is_key(const JsonToken& token, std::string_view name) {
-  return token.kind == Kind::kKey && token.text == name;
-}
+    .text_limit = 64,
+    .text_depth = 4};
 
 // Reads an object and tells a derived class to which of its members each token belongs.
 class Members : public base::JsonHandler {
@@ -44,6 +41,7 @@ class Members : public base::JsonHandler {
   virtual JsonNext inside(const JsonToken& token) = 0;
 
   const std::string& name() const { return name_; }
+  std::string_view input() const { return text_; }
   // The text of the value at `depth` that ends with this token; nothing if none does.
   std::string_view value_at(std::size_t depth, const JsonToken& token) {
     if (token.depth == depth && token.is_begin()) begin_[depth] = token.begin;
@@ -56,6 +54,53 @@ class Members : public base::JsonHandler {
   std::string_view text_;
   std::string name_;
   std::uint64_t begin_[3] = {};  // of the open array or object at a depth
+};
+
+// Finds metadata.managedFields of an object while its tokens pass by, from the key to the end of the value.
+class ManagedFields {
+ public:
+  // The members of the object have the given depth.
+  explicit ManagedFields(std::size_t depth) : depth_(depth) {}
+
+  void restart() { end_ = 0; }
+  void see(const JsonToken& token) {
+    if (token.kind == Kind::kKey && token.depth == depth_) {
+      in_metadata_ = token.text == "metadata";
+    } else if (token.depth == depth_ + 1 && in_metadata_) {
+      if (token.kind == Kind::kKey) {
+        wanted_ = token.text == "managedFields";
+        if (wanted_) begin_ = token.begin;
+      } else if (wanted_ && token.ends_value(depth_ + 1)) {
+        end_ = token.end;
+        wanted_ = false;
+      }
+    }
+  }
+  // `object`, a part of `input`, without the member. The result is in `scratch` if there was one.
+  std::string_view cut(std::string_view input, std::string_view object, std::string& scratch) const {
+    if (end_ == 0) return object;
+    const auto offset = static_cast<std::size_t>(object.data() - input.data());
+    std::size_t begin = begin_ - offset;
+    std::size_t end = end_ - offset;
+    // One comma goes with the member.
+    if (object[end] == ',') {
+      ++end;
+    } else if (object[begin - 1] == ',') {
+      --begin;
+    } else if (object[begin - 1] != '{' || object[end] != '}') {
+      return object;  // there is white space, which the API server does not write: nothing is cut
+    }
+    scratch.assign(object.substr(0, begin));
+    scratch.append(object.substr(end));
+    return scratch;
+  }
+
+ private:
+  std::size_t depth_;
+  bool in_metadata_ = false;
+  bool wanted_ = false;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
 };
 
 class ListReader final : public Members {
@@ -83,55 +128,42 @@ class ListReader final : public Members {
           token.kind == Kind::kBeginArray || token.kind == Kind::kEndArray || token.kind == Kind::kNull;
       return is_list ? JsonNext::kContinue : JsonNext::kStop;
     }
-    if (const std::string_view item = value_at(2, token); !item.empty()) use_(item);
+    managed_fields_.see(token);
+    if (const std::string_view item = value_at(2, token); !item.empty()) {
+      use_(managed_fields_.cut(input(), item, scratch_));
+      managed_fields_.restart();
+    }
     return JsonNext::kContinue;
   }
 
   const std::function<void(std::string_view)>& use_;
   ListMeta meta_;
   bool items_seen_ = false;
+  ManagedFields managed_fields_{3};
+  std::string scratch_;
 };
 
 class EventReader final : public Members {
  public:
   using Members::Members;
 
-  EventText take() { return std::move(event_); }
+  EventText take(std::string& scratch) {
+    event_.object = managed_fields_.cut(input(), event_.object, scratch);
+    return std::move(event_);
+  }
 
  private:
   JsonNext inside(const JsonToken& token) override {
     const std::string_view value = value_at(1, token);
     if (name() == "type" && token.depth == 1 && token.kind == Kind::kString) event_.type = token.text;
-    if (name() == "object" && !value.empty()) event_.object = value;
+    if (name() != "object") return JsonNext::kContinue;
+    managed_fields_.see(token);
+    if (!value.empty()) event_.object = value;
     return JsonNext::kContinue;
   }
 
   EventText event_;
-};
-
-// Finds the member metadata.managedFields, from its key to the end of its value.
-class ManagedFieldsFinder final : public Members {
- public:
-  using Members::Members;
-
-  std::size_t begin() const { return begin_; }
-  std::size_t end() const { return end_; }
-
- private:
-  JsonNext inside(const JsonToken& token) override {
-    if (name() != "metadata" || token.depth != 2) return JsonNext::kContinue;
-    if (token.kind == Kind::kKey) {
-      wanted_ = is_key(token, "managedFields");
-      if (wanted_) begin_ = token.begin;
-    } else if (wanted_ && token.ends_value(2)) {
-      end_ = token.end;
-    }
-    return JsonNext::kContinue;
-  }
-
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
-  bool wanted_ = false;
+  ManagedFields managed_fields_{2};
 };
 
 }  // namespace
@@ -145,32 +177,14 @@ Result<ListMeta, std::string> for_each_item(std::string_view list, const std::fu
   return reader.meta();
 }
 
-Result<EventText, std::string> cut_event(std::string_view line) {
+Result<EventText, std::string> cut_event(std::string_view line, std::string& scratch) {
   EventReader reader(line);
   if (!base::read_json(line, reader, kOptions)) return Failure("the line is no JSON object");
-  EventText event = reader.take();
+  EventText event = reader.take(scratch);
   if (event.type.empty() || event.object.empty() || event.object.front() != '{') {
     return Failure("the line is no watch event");
   }
   return event;
-}
-
-std::string_view without_managed_fields(std::string_view object, std::string& scratch) {
-  ManagedFieldsFinder finder(object);
-  if (!base::read_json(object, finder, kOptions) || finder.end() == 0) return object;
-  std::size_t begin = finder.begin();
-  std::size_t end = finder.end();
-  // One comma goes with the member.
-  if (end < object.size() && object[end] == ',') {
-    ++end;
-  } else if (object[begin - 1] == ',') {
-    --begin;
-  } else if (object[begin - 1] != '{' || object[end] != '}') {
-    return object;  // there is white space, which the API server does not write: nothing is cut
-  }
-  scratch.assign(object.substr(0, begin));
-  scratch.append(object.substr(end));
-  return scratch;
 }
 
 }  // namespace vbrain::kube

@@ -17,7 +17,9 @@ struct ListMeta {
   std::string continue_token;
 };
 
-// Calls `use` with the text of every item of a list {"metadata": {...}, "items": [...]}, in order.
+// Calls `use` with the text of every item of a list {"metadata": {...}, "items": [...]}, in order. The text is without
+// metadata.managedFields, which is often half of an object, and is valid during the call only. If the list is wrong
+// further on, some items were used already.
 Result<ListMeta, std::string> for_each_item(std::string_view list, const std::function<void(std::string_view)>& use);
 
 struct EventText {
@@ -25,11 +27,8 @@ struct EventText {
   std::string_view object;
 };
 
-// The parts of one watch line {"type": "...", "object": {...}}.
-Result<EventText, std::string> cut_event(std::string_view line);
-
-// The text of an object without metadata.managedFields, which is often half of it. The result is in `scratch` if
-// something was cut; otherwise it is `object`.
-std::string_view without_managed_fields(std::string_view object, std::string& scratch);
+// The parts of one watch line {"type": "...", "object": {...}}. The object's text is without metadata.managedFields. It
+// is in `scratch` if something was cut, otherwise a part of `line`.
+Result<EventText, std::string> cut_event(std::string_view line, std::string& scratch);
 
 }  // namespace vbrain::kube

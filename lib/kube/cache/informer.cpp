@@ -107,8 +107,7 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
       page_size_ = std::max(kSmallestPage, page_size_ / 2);
       continue;
     }
-    const auto meta = for_each_item(
-        answer->body, [this](std::string_view item) { take_object(without_managed_fields(item, scratch_), true); });
+    const auto meta = for_each_item(answer->body, [this](std::string_view item) { take_object(item, true); });
     if (!meta) return tl::unexpected(malformed_error(meta.error()));
     note_contact();
     // All pages are of the moment of the first one.

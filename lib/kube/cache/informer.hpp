@@ -109,7 +109,6 @@ class Reflector {
   bool first_watch_ = true;  // since the list
   bool event_seen_ = false;
   unsigned gone_in_a_row_ = 0;
-  std::string scratch_;
 };
 
 // Keeps a Cache equal to the API server's objects and tells handlers what changed. Handlers run on the informer's own

@@ -61,17 +61,12 @@ KubeResult<bool> WatchDecoder::feed(std::string_view chunk, const EventSink& sin
 
 KubeResult<bool> WatchDecoder::take_line(std::string_view line, const EventSink& sink) {
   if (line.find_first_not_of(" \r\t") == std::string_view::npos) return true;
-  const auto text = cut_event(line);
+  const auto text = cut_event(line, scratch_);
   if (!text) return tl::unexpected(malformed_error(text.error()));
   const auto type = type_of(text->type);
   if (!type) return tl::unexpected(malformed_error("unknown type of watch event"));
-  WatchEvent event{.type = *type};
-  if (*type == EventType::kError) {
-    event.error = error_of(text->object);
-    event.object = text->object;
-  } else {
-    event.object = without_managed_fields(text->object, scratch_);
-  }
+  WatchEvent event{.type = *type, .object = text->object};
+  if (*type == EventType::kError) event.error = error_of(text->object);
   return sink(event);
 }
 

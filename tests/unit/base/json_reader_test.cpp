@@ -159,6 +159,15 @@ TEST(JsonReader, TakesConstantMemory) {
   EXPECT_EQ(seen.size, 300'001U);
 }
 
+TEST(JsonReader, LeavesOutTheTextsBelowADepth) {
+  const std::string text = R"({"a":{"b":"x"},"c":"y"})";
+  Recorder record(text);
+  ASSERT_TRUE(read_json(text, record, {.strict_keys = false, .text_depth = 1}));
+  EXPECT_EQ(record.record,
+            "{@0<{>\nkey@1<\"a\">a\n{@1<{>\nkey@2<\"b\">\nstring@2<\"x\">\n}@1<}>\nkey@1<\"c\">c\nstring@1<\"y\">y\n}@"
+            "0<}>\n");
+}
+
 TEST(JsonReader, StopsWhereTheHandlerSays) {
   class Stop : public JsonHandler {
    public:
