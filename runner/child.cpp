@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "base/io.hpp"
 #include "runner/landlock.hpp"
 
 namespace vbrain::runner {
@@ -64,11 +65,8 @@ Result<Child, int> start_child(const ChildSpec& spec) {
   setpgid(pid, pid);
   trouble.write = Fd();
   int error = 0;
-  ssize_t got = 0;
-  // The pipe closes without a word when exec succeeds.
-  do {
-    got = read(trouble.read.get(), &error, sizeof error);
-  } while (got < 0 && errno == EINTR);
+  // The pipe closes and nothing comes when exec succeeds.
+  const ssize_t got = base::read_full(trouble.read.get(), {reinterpret_cast<char*>(&error), sizeof error});
   if (got == static_cast<ssize_t>(sizeof error)) {
     waitpid(pid, nullptr, 0);
     return Unexpected<int>(error);

@@ -13,6 +13,7 @@
 
 #include "artifacts/store/beneath.hpp"
 #include "artifacts/store/tree_remover.hpp"
+#include "base/io.hpp"
 
 namespace vbrain::artifacts {
 
@@ -216,15 +217,9 @@ std::optional<std::string> Dir::read_file(std::string_view path, std::uint64_t m
   if (!file) return std::nullopt;
   if (file->size > max_bytes) throw UnsafeFile(EFBIG, "larger than allowed: " + std::string(path));
   std::string bytes(file->size, '\0');
-  std::size_t have = 0;
-  while (have < bytes.size()) {
-    const ssize_t got = read(file->fd.get(), bytes.data() + have, bytes.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail("read", path);
-    if (got == 0) break;
-    have += static_cast<std::size_t>(got);
-  }
-  bytes.resize(have);
+  const ssize_t got = base::read_full(file->fd.get(), bytes);
+  if (got < 0) fail("read", path);
+  bytes.resize(static_cast<std::size_t>(got));
   return bytes;
 }
 
