@@ -124,6 +124,8 @@ class CheckedCopy final : public base::IgnoreTokens {
     const bool at_end = fstat(from, &status) == 0 && error.offset >= static_cast<std::uint64_t>(status.st_size);
     if (at_end) return error.offset == 0 ? "it is empty" : "it is not JSON: it ends early";
     return "it is not JSON: " + error.message;
+  } catch (const artifacts::VolumeError&) {
+    throw;  // of writing the copy
   } catch (const std::system_error& error) {
     throw artifacts::VolumeError(error.code().value(), "read a file of the application");
   }

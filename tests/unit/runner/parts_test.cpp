@@ -12,6 +12,7 @@
 #include "runner/seal_logs.hpp"
 #include "runner/settings.hpp"
 #include "support/pod_user.hpp"
+#include "unit/base/hostile_json.hpp"
 #include "unit/runner/sandbox.hpp"
 
 namespace vbrain::runner {
@@ -353,6 +354,22 @@ TEST(Settings, AreReadStrictly) {
   EXPECT_FALSE(read({"runner", "cmd"}));
   EXPECT_FALSE(read({"runner", "--root"}));
   EXPECT_FALSE(read({"runner", "--rot", "x", "--", "cmd"}));
+}
+
+TEST(Seal, TakesResultsThatAreJsonAndCopiesThemUnchanged) {
+  for (const auto& row : vbrain::testing::hostile_json()) {
+    const TempDir work;
+    const TempDir attempt;
+    write_file(work / "result.json", row.text);
+    const auto sealed = seal_result(Dir::open(work.path()), Dir::open(attempt.path()));
+    const bool want = row.lenient && !row.name.starts_with("depth 65");
+    EXPECT_EQ(sealed.has_value(), want) << row.name;
+    if (want) {
+      EXPECT_TRUE(read_file(attempt / "result.json") == row.text) << row.name;
+    } else {
+      EXPECT_FALSE(fs::exists(attempt / "result.json")) << row.name;
+    }
+  }
 }
 
 }  // namespace
