@@ -6,8 +6,8 @@
 
 namespace vbrain::controller {
 
-// Runs the controller until `stop`; returns the program's exit code. Throws when it cannot start: no way to the API
-// server, no volume, no runner.
+// Runs the controller until `stop`; returns the program's exit code. Throws if it can't start: the API server is
+// unreachable, the volume is missing, or the runner is missing.
 int run(const Config& config, std::stop_token stop);
 
 }  // namespace vbrain::controller

@@ -31,7 +31,7 @@ void add_duration(CLI::App& app, const std::string& name, milliseconds& target, 
 std::string default_identity() {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
-  // Two processes of one host and, where pods share a host name, two pods must differ.
+  // Names must differ between two processes of one host, and between two pods that share a host name.
   return std::string(host.data()) + "_" + base::sha256_hex(base::random_bytes(16)).substr(0, 8);
 }
 
@@ -98,12 +98,12 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
 std::string check(const Config& config) {
   if (!base::parse_log_level(config.log_level)) return "--log-level: debug, info, warning or error";
   if (config.volume_claim.empty()) return "--volume-claim: needs a name";
-  // Below, a volume that is merely slow would end terms.
+  // With a lower value a slow volume would end terms.
   if (config.stall_timeout < std::chrono::seconds(5)) return "--stall-timeout: at least 5s";
   if (config.node_loss_timeout < std::chrono::seconds(1)) return "--node-loss-timeout: at least 1s";
   if (config.retry_backoff < milliseconds(1)) return "--retry-backoff: at least 1ms";
   if (config.scan_interval < std::chrono::seconds(1)) return "--scan-interval: at least 1s";
-  // Younger things may be in the middle of being written.
+  // Newer entries may still be in use.
   if (config.sweep_age < std::chrono::minutes(1)) return "--sweep-age: at least 1m";
   return {};
 }

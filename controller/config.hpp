@@ -9,7 +9,7 @@
 
 namespace vbrain::controller {
 
-// All that can be set, with its default. Filled from flags, environment and file (base/options.hpp).
+// All settings with their defaults. Set from flags, environment and file (base/options.hpp).
 struct Config {
   std::string metrics_listen = "0.0.0.0:9090";
   std::string address_file;
@@ -20,7 +20,7 @@ struct Config {
   std::vector<std::string> template_secrets;
   std::string runner_source = "/opt/vbrain/bin";
   std::string namespace_name;  // empty: the kubeconfig's or the pod's own
-  std::string kubeconfig;      // empty: $KUBECONFIG, the cluster around us, ~/.kube/config
+  std::string kubeconfig;      // empty: $KUBECONFIG, the in-cluster configuration, ~/.kube/config
   std::string identity;        // empty: host name and process id
   std::size_t workers = 16;
   bool leader_elect = true;
@@ -36,10 +36,10 @@ struct Config {
   std::string log_level = "info";
 };
 
-// Reads the command line, the environment and the file into `config`; prints what is wrong (base/options.hpp).
+// Reads the command line, the environment and the file into `config`; prints errors (base/options.hpp).
 base::OptionsOutcome read_config(int argc, const char* const* argv, Config& config);
 
-// What does not fit together, as a sentence; "" if all does.
+// Checks settings against each other. Returns a sentence, or "" if they are valid.
 std::string check(const Config& config);
 
 }  // namespace vbrain::controller

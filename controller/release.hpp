@@ -7,8 +7,8 @@
 namespace vbrain::controller {
 
 // `controller release-jobs`: release_jobs() for all Jobs while holding the controllers' Lease, so that no controller
-// puts the finalizer back. Returns the process's exit code: 0 only if no Job carries the finalizer any more. Throws
-// std::runtime_error when there is no way to the API server.
+// adds the finalizer again. Returns the process's exit code: 0 only if no Job carries the finalizer any more. Throws
+// std::runtime_error if the API server can't be reached.
 int run_release(const Config& config, std::stop_token stop);
 
 }  // namespace vbrain::controller

@@ -23,7 +23,7 @@ std::string runner_version(const std::string& source) {
   for (const fs::path& path : files) {
     const std::string name = path.lexically_relative(source).generic_string();
     has_runner = has_runner || name == "runner";
-    // With the size in front no two lists of files can look the same.
+    // The size comes first, so that different lists of files never give the same input of the hash.
     digest.update(name + '\0' + std::to_string(fs::file_size(path)) + '\0');
     std::ifstream file(path, std::ios::binary);
     while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || file.gcount() > 0) {

@@ -12,9 +12,9 @@
 
 namespace vbrain::runner {
 
-// The attempt's folder on the volume, held open from before the application starts. The application has the same user:
-// it may change the modes of all in it, and where the kernel has no Landlock also remove, rename and make things. For
-// one thread.
+// The attempt's folder on the volume, kept open from before the application starts. The application has the same user:
+// it may change the modes of everything in it. Without Landlock in the kernel it may also remove, rename and create
+// entries. Single-threaded.
 class AttemptFolder {
  public:
   // Opens the folder. Throws VolumeError.
@@ -25,15 +25,15 @@ class AttemptFolder {
 
   // Claims the attempt. Call first.
   artifacts::ClaimResult claim(const artifacts::Claim& mine);
-  // Makes logs/, unless the controller has. Call second.
+  // Creates logs/, unless the controller has. Call second.
   void make_logs();
-  // Makes a file of logs/ that restore() knows, and opens it for writing. Throws VolumeError if there is one.
+  // Creates a file of logs/ that restore() knows, and opens it for writing. Throws VolumeError if it exists.
   artifacts::Fd new_log(const std::string& name);
 
-  // Makes the folder again what the servers can read and remove. Call when all processes of the application are dead.
-  // Modes, groups and access control lists are set again; the claim, logs/ and the log files get back their names and,
-  // where they were removed, their contents; all else is removed. What was found besides, and what cannot be restored,
-  // is added to `left_out`. Does not throw for the volume: what comes next will.
+  // Restores the folder, so that the servers can read and remove it. Call it when all processes of the application have
+  // ended. It sets modes, groups and access control lists again. The claim, logs/ and the log files get their names
+  // back and, if they were removed, their contents; all other entries are removed. Unexpected entries, and what can't
+  // be restored, are added to `left_out`. Does not throw if the volume fails; the next step will.
   void restore(artifacts::LeftOut& left_out);
 
  private:

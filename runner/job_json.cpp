@@ -17,11 +17,11 @@ using artifacts::Fd;
 using base::JsonNext;
 using base::JsonToken;
 
-// As those of artifacts::decode_job_file.
+// The same as in artifacts::decode_job_file.
 constexpr base::JsonLimits kLimits{.depth = 72, .elements = 2'000'000};
-constexpr std::size_t kTextLimit = 64;  // of the names and values that are looked at
+constexpr std::size_t kTextLimit = 64;  // of the names and values that are checked
 
-// One member of job.json on its way to a file of its own.
+// One member of job.json while it is copied to its own file.
 class Unfolded {
  public:
   Unfolded(const char* member, const char* file_name) : member_(member), file_name_(file_name) {}
@@ -35,7 +35,7 @@ class Unfolded {
     if (!file) throw artifacts::VolumeError(EEXIST, std::string("create ") + file_name_);
     file_ = std::move(*file);
   }
-  // As if it were absent.
+  // As if the member were absent.
   void drop() { file_ = Fd(); }
   void write(std::string_view bytes) { artifacts::write_all(file_.get(), bytes); }
   void close() {
@@ -69,13 +69,13 @@ class Unfolder final : public base::JsonHandler {
   }
 
   void bytes(std::string_view piece) override {
-    // A colon and white space come before the value, which is an object.
+    // A colon and white space precede the value, which is an object.
     if (!begun_) piece.remove_prefix(std::min(piece.find('{'), piece.size()));
     begun_ = begun_ || !piece.empty();
     copied_->write(piece);
   }
 
-  // What is wrong with job.json; empty if nothing is. Call at the end.
+  // The error in job.json; empty if there is none. Call it at the end.
   std::string finish() {
     if (problem_.empty() && !has_format_) problem_ = "format is missing";
     if (!problem_.empty()) return problem_;
@@ -120,9 +120,9 @@ class Unfolder final : public base::JsonHandler {
 
   const Dir& work_;
   std::array<Unfolded, 2> members_{Unfolded("params", "params.json"), Unfolded("metadata", "metadata.json")};
-  Unfolded* copied_ = nullptr;  // the member whose bytes come
+  Unfolded* copied_ = nullptr;  // the member that is being copied
   bool copying_ = false;        // its value is not complete yet
-  bool begun_ = false;          // its first byte has come
+  bool begun_ = false;          // its first byte has arrived
   bool at_format_ = false;
   bool has_format_ = false;
   std::string problem_;

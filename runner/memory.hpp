@@ -5,8 +5,8 @@
 
 namespace vbrain::runner {
 
-// How many processes of this container the kernel has killed for lack of memory: `oom_kill` of memory.events (control
-// groups v2) or memory/memory.oom_control (v1) below `cgroup`. 0 where neither can be read.
+// The number of processes of this container that the kernel has killed for lack of memory: `oom_kill` of memory.events
+// (cgroup v2) or memory/memory.oom_control (v1) below `cgroup`. 0 if neither is readable.
 std::uint64_t count_oom_kills(const std::string& cgroup);
 
 }  // namespace vbrain::runner

@@ -4,7 +4,7 @@
 
 namespace vbrain::runner {
 
-// Runs one attempt from claim to report and returns the exit code. Call once per process, from its only thread.
+// Runs one attempt from claim to report and returns the exit code. Call it once per process, from the only thread.
 int run(const Settings& settings);
 
 }  // namespace vbrain::runner

@@ -23,7 +23,7 @@ struct Refused {
   std::string reason;
 };
 
-// Looks at all of the output before a byte is written, so that what can't be sealed costs nothing.
+// Checks all of the output before a byte is written, so that an invalid output costs no writes.
 class OutputScan {
  public:
   explicit OutputScan(std::uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}
@@ -103,13 +103,13 @@ Result<SealedOutput, std::string> seal_output(const Dir& work, const Dir& attemp
 
 namespace {
 
-// Copies a file while it is checked to be JSON, in constant memory: what is sealed is what was checked, and the
-// application's memory limit holds for the runner too.
+// Copies a file and checks at the same time that it is JSON, in constant memory: the checked bytes are the stored
+// bytes, and the container's memory limit is for the application.
 class CheckedCopy final : public base::IgnoreTokens {
  public:
   explicit CheckedCopy(int to) : to_(to) {}
 
-  // What is wrong with the file `from`, if anything.
+  // The error in the file `from`, if there is one.
   std::optional<std::string> run(int from) try {
     const auto read = base::read_json(from, *this,
                                       {.limits = {.elements = base::JsonOptions::kNoLimit},

@@ -30,7 +30,7 @@ class LogSeal {
       : limit_(std::to_string(limit_bytes)), left_(limit_bytes), left_out_(left_out) {}
 
   void folder(const Dir& from, const Dir& to, const std::string& prefix, int depth) {
-    // One more than are taken, so that it is known whether there are more.
+    // One more than the limit, to know whether there are more.
     for (const Dir::Entry& entry : from.list(kLogFiles + 1)) {
       const std::string name = prefix + entry.name;
       if (files_ == kLogFiles) return left_out_.add(name, "there are more than 1000 log files");
@@ -46,7 +46,7 @@ class LogSeal {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  // Why it is not taken; empty if it is.
+  // The reason why it is left out; empty if it is not.
   std::string take(const Dir& from, const Dir::Entry& entry, const Dir& to, const std::string& name, int depth) {
     if (!is_portable(entry.name)) return "its name cannot be in an archive";
     if (entry.name.starts_with(".vbrain-")) return "the name is reserved for the runner";

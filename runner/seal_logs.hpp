@@ -11,9 +11,10 @@ namespace vbrain::runner {
 inline constexpr std::size_t kLogFiles = 1'000;
 inline constexpr int kLogDepth = 16;  // components of a name
 
-// Copies the files of work/logs to `logs`, durable, with their folders; a name that is taken gets a number behind. What
-// cannot be read or written, is no regular file, or is beyond the limits is added to `left_out`: logs never fail a job.
-// The bytes copied. Call when all processes of the application are dead. Does not throw for the volume.
+// Copies the files of work/logs with their folders to `logs`, durable. If a name exists, a number is appended. Files
+// that can't be read or written, are not regular, or exceed the limits are added to `left_out`: logs never fail a job.
+// Returns the number of bytes copied. Call it when all processes of the application have ended. Does not throw if the
+// volume fails.
 std::uint64_t seal_logs(const artifacts::Dir& work, const artifacts::Dir& logs, std::uint64_t limit_bytes,
                         artifacts::LeftOut& left_out);
 

@@ -5,7 +5,7 @@
 namespace vbrain::controller {
 namespace {
 
-// Ends of records that nobody asked for, since their jobs were deleted meanwhile, are dropped beyond this number.
+// Results of records that are never asked for, because their jobs were deleted, are dropped beyond this number.
 constexpr std::size_t kMaxKnown = 10'000;
 
 }  // namespace
@@ -27,7 +27,7 @@ Archiver::State Archiver::archive(const job::Job& job) {
   return State::kBusy;
 }
 
-// False if this version is being written, or was.
+// False if this version is being written or was written.
 bool Archiver::begin(const std::string& name, const std::string& version) {
   const std::lock_guard lock(mutex_);
   const auto known = works_.find(name);

@@ -15,36 +15,36 @@
 
 namespace vbrain::controller {
 
-// Writes the records of ended jobs to the volume on threads of its own, so that a slow volume does not keep the
-// reconcile workers from other jobs. Thread-safe.
+// Writes the records of ended jobs to the volume on its own threads, so that a slow volume does not keep the reconcile
+// workers from other jobs. Thread-safe.
 class Archiver {
  public:
   enum class State {
-    kUnderWay,   // `wake` is called when it ends; then ask again
-    kBusy,       // too many records wait already; ask again after a while
+    kUnderWay,   // `wake` is called when it has ended; then ask again
+    kBusy,       // too many records are waiting; ask again later
     kDone,       // the record is durable
     kPublished,  // the same, and the job's folder was made for it (Volume::archive returned true)
   };
   // Called on a thread of the Archiver, with the job's name.
   using Wake = std::function<void(const std::string& job)>;
 
-  // How many records may wait for a thread.
+  // The number of records that may wait for a thread.
   static constexpr std::size_t kMaxWaiting = 1'000;
 
   // `volume` must outlive this. Without threads each record is written within archive(), and `wake` is not called.
   Archiver(Volume& volume, std::size_t threads, Wake wake = {});
-  // Waits for the records that are being written; those that wait are left to the next leader.
+  // Waits for the records that are being written; the next leader writes those that wait.
   ~Archiver();
   Archiver(const Archiver&) = delete;
   Archiver& operator=(const Archiver&) = delete;
 
-  // Begins to write the record of this version of the job, or tells how that ended. kDone and kPublished are told
-  // once: the next call begins anew, which changes nothing on the volume. Throws what Volume::archive threw.
+  // Starts to write the record of this version of the job, or returns the result. kDone and kPublished are returned
+  // once: the next call starts again, which changes nothing on the volume. Throws exceptions of Volume::archive.
   State archive(const job::Job& job);
 
  private:
   struct Work {
-    std::string version;  // of the Job: uid and resourceVersion
+    std::string version;  // of the Job: UID and resourceVersion
     bool ended = false;
     bool published = false;
     std::exception_ptr failure = nullptr;
@@ -60,7 +60,7 @@ class Archiver {
   std::mutex mutex_;
   std::unordered_map<std::string, Work> works_;  // by the job's name
   std::atomic<bool> closing_{false};
-  std::optional<base::WorkerPool> pool_;  // last: its threads use all of the above
+  std::optional<base::WorkerPool> pool_;  // last: its threads use all members above
 };
 
 }  // namespace vbrain::controller

@@ -13,18 +13,19 @@
 
 namespace vbrain::controller {
 
-// Removes folders that were moved to a tenant's .trash, one after the other, on a thread of its own: a job may have had
-// 65,535 files. Whoever deletes a job waits for the move alone. Thread-safe.
+// Removes folders that were moved to a tenant's .trash, one after another, on its own thread, because a job may have
+// 65,535 files. A delete waits only for the move. Thread-safe.
 class TrashRemover {
  public:
-  // Removes one folder; gives up early once `stop` is requested. May throw artifacts::VolumeError.
+  // Removes one folder; returns early when `stop` is requested. May throw artifacts::VolumeError.
   using Remove = std::function<void(const artifacts::Tenant& tenant, const std::string& name, std::stop_token stop)>;
 
-  // How many folders may wait. More are left to the sweeper, which removes old folders from every .trash.
+  // The number of folders that may wait. The sweeper removes further ones, because it removes old folders from every
+  // .trash.
   static constexpr std::size_t kMaxWaiting = 100'000;
 
   TrashRemover(Remove remove, base::Metrics& metrics);
-  // Ends after the file that is being removed. What remains is left to the sweeper.
+  // Ends after the file that is being removed. The sweeper removes the rest.
   ~TrashRemover();
   TrashRemover(const TrashRemover&) = delete;
   TrashRemover& operator=(const TrashRemover&) = delete;

@@ -10,7 +10,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Between two looks at whether this controller can be a candidate.
+// Wait between two checks whether this controller can be a candidate.
 constexpr milliseconds kLookAgain{200};
 
 milliseconds between(base::SteadyPoint begin, base::SteadyPoint end) {
@@ -111,7 +111,7 @@ LeaderWatch::Term::Term(LeaderWatch& watch, kube::ReconcileLoop& loop, std::stop
     watch_.loop_ = &loop;
     watch_.queue_ = {};
   }
-  // Outside of the lock: it is called at once if the term has to end already.
+  // Outside of the lock, because it is called at once if the term must end already.
   on_end_.emplace(std::move(leading), [this] { watch_.note_ending(); });
 }
 

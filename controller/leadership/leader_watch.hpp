@@ -14,28 +14,28 @@
 
 namespace vbrain::controller {
 
-// Watches whether this controller gets anything done: tries the volume on a thread of its own, whether it leads or not,
-// and looks at the queue while it leads. Thread-safe; no member but wait_until_fit() and the destructor waits.
+// Checks whether this controller makes progress: it probes the volume on its own thread, whether it leads or not, and
+// checks the queue while it leads. Thread-safe; only wait_until_fit() and the destructor wait.
 class LeaderWatch {
  public:
-  // Tries the volume. Throws when it fails; may hang.
+  // Probes the volume. Throws if it fails; may hang.
   using Probe = std::function<void()>;
 
   static constexpr std::chrono::milliseconds kProbeInterval{5'000};
-  // How long a controller leaves the Lease to others after it gave it up.
+  // How long a controller stays out of the election after it gave up the Lease.
   static constexpr std::chrono::milliseconds kStandAside{20'000};
 
   // `clock` must outlive this. `limit` is --stall-timeout.
   LeaderWatch(Probe probe, const base::Clock& clock, std::chrono::milliseconds limit);
-  // Waits for the probe under way, which never ends where the volume hangs for good.
+  // Waits for the running probe, which never ends if the volume hangs permanently.
   ~LeaderWatch();
   LeaderWatch(const LeaderWatch&) = delete;
   LeaderWatch& operator=(const LeaderWatch&) = delete;
 
-  // A term of leadership, from its begin until all its threads have ended.
+  // A term of leadership, from its start until all its threads have ended.
   class Term {
    public:
-    // `leading` is stopped when the term has to end.
+    // Stop is requested on `leading` when the term must end.
     Term(LeaderWatch& watch, kube::ReconcileLoop& loop, std::stop_token leading);
     ~Term();
     Term(const Term&) = delete;
@@ -46,11 +46,11 @@ class LeaderWatch {
     std::optional<std::stop_callback<std::function<void()>>> on_end_;
   };
 
-  // Why the leader has to give up the Lease; to be asked every few seconds while it leads.
+  // Why the leader must give up the Lease; call it every few seconds while it leads.
   std::optional<Stall> why_give_up();
-  // Why the process has to be restarted, for /livez; empty if it need not be.
+  // Why the process must be restarted, for /livez; empty if it need not be.
   std::string why_restart();
-  // Why this controller would be of no use as a leader; empty if it would.
+  // Why this controller could not work as a leader; empty if it could.
   std::string why_not_lead();
   // Blocks until this controller can be a candidate for the Lease. False if `stop` was requested first.
   bool wait_until_fit(std::stop_token stop);
@@ -64,15 +64,15 @@ class LeaderWatch {
   const base::Clock& clock_;
   const std::chrono::milliseconds limit_;
   std::mutex mutex_;
-  std::optional<base::SteadyPoint> probe_began_;  // of the probe under way
+  std::optional<base::SteadyPoint> probe_began_;  // of the running probe
   std::optional<base::SteadyPoint> failing_since_;
-  bool probed_ = false;  // one probe at least has ended
+  bool probed_ = false;  // at least one probe has ended
   bool gave_up_for_failing_volume_ = false;
   std::optional<base::SteadyPoint> gave_up_at_;
-  kube::ReconcileLoop* loop_ = nullptr;  // of the present term
+  kube::ReconcileLoop* loop_ = nullptr;  // of the current term
   std::optional<base::SteadyPoint> ending_since_;
   QueueProgress queue_;
-  std::jthread thread_;  // last: it uses all of the above
+  std::jthread thread_;  // last: it uses all members above
 };
 
 }  // namespace vbrain::controller

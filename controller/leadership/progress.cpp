@@ -5,7 +5,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Volumes answer in milliseconds. One that takes longer than this is not fit for a new leader.
+// Volumes answer in milliseconds. A controller with a slower one is not fit to become the leader.
 constexpr milliseconds kPromptAnswer{2'000};
 
 constexpr const char* kVolumeRemedy =
@@ -53,7 +53,7 @@ void QueueProgress::sample(base::SteadyPoint now, std::size_t ready, std::uint64
   const bool moves = ready == 0 || ended != ended_;
   ended_ = ended;
   if (moves) since_.reset();
-  // A reconcile that ended just now leaves the keys that are still ready a whole limit again.
+  // A reconcile that has just ended gives the ready keys another full limit.
   if (ready > 0 && !since_) since_ = now;
 }
 

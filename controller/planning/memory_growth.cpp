@@ -23,7 +23,7 @@ std::optional<double> parse_factor(const std::string& text) {
   return factor;
 }
 
-// In whole mebibytes, so that people can read it.
+// Whole mebibytes, which people can read.
 std::int64_t grown(std::int64_t bytes, double factor) {
   const double more = std::ceil(static_cast<double>(bytes) * factor / static_cast<double>(kMebibyte));
   constexpr double kMost = 1e12;

@@ -7,11 +7,11 @@
 
 namespace vbrain::controller {
 
-// The memory limit of the container `main` in the attempt that `status.attempts` counts, a quantity: the template's,
-// or, where the Application lets memory grow and an earlier attempt was killed for lack of it, that attempt's times the
-// factor, up to the growth's limit and never below the template's. What was reached once is kept by later attempts.
-// Empty when the template sets none: then only the node's memory is the limit, and growth has nothing to start from.
-// Pure.
+// The memory limit of the container `main` in attempt number `status.attempts`, a quantity. It is the template's limit.
+// If the Application has memoryGrowth and an earlier attempt was OOMKilled, it is that attempt's limit times the
+// factor, at most the growth's limit and at least the template's. Later attempts keep a limit that was reached once.
+// Empty if the template sets no limit: then only the node's memory limits the container, and there is no value to
+// multiply. Pure.
 std::string memory_limit_of_attempt(const job::Application& application, const job::JobStatus& status);
 
 }  // namespace vbrain::controller

@@ -47,7 +47,7 @@ std::string signal_text(int signal) {
 
 std::string duration_text(std::chrono::milliseconds duration) {
   std::string text = job::format_duration(duration);
-  // "1.2s" reads better in a sentence with a space; longer ones are compound.
+  // "1.2s" becomes "1.2 s" in a sentence; longer durations have several units.
   if (duration < std::chrono::minutes(1) && !text.empty() && text.back() == 's') text.insert(text.size() - 1, " ");
   return text;
 }

@@ -19,7 +19,7 @@ job::Tenant tenant_of_spec(const job::JobSpec& spec) {
   return {spec.organization_id, spec.application_id, spec.client_id};
 }
 
-// Of several objects for the same name the oldest counts.
+// If several objects have the same name, the oldest one applies.
 template <class T>
 std::shared_ptr<const T> oldest(const std::vector<std::shared_ptr<const T>>& objects) {
   if (objects.empty()) return nullptr;
@@ -57,7 +57,7 @@ Admission::Admission(Caches caches, Wake wake, base::Metrics& metrics)
       waiting_(metrics.gauge("vbrain_jobs_waiting", "Jobs that wait for a place under a maxConcurrentJobs.")),
       under_way_(metrics.gauge("vbrain_jobs_under_way", "Jobs that hold a place: begun, not ended.")) {}
 
-// Read anew at each observation, under the mutex: whoever looks last has seen the newest.
+// Read again for each observation, under the mutex, so that the last observation uses the newest limits.
 job::ConcurrencyLimits Admission::limits_of(const job::Tenant& tenant) const {
   job::ConcurrencyLimits limits;
   const auto application = find_application(caches_.applications, tenant.application);
@@ -73,8 +73,8 @@ void Admission::begin() {
   const std::lock_guard lock(mutex_);
   line_.clear();
   counting_ = true;
-  // All, before the first may begin: who is under way counts, and who waits has his place in the order. A change that
-  // comes meanwhile waits for the mutex.
+  // All Jobs, before the first one may start: jobs under way use slots, and waiting jobs get their position. A change
+  // that arrives meanwhile waits for the mutex.
   for (const auto& job : caches_.jobs.list()) line_.observe(*job, limits_of(tenant_of_spec(job->spec)));
   wake_admitted();
 }
@@ -111,7 +111,7 @@ void Admission::on_application_change(const kube::Change<job::Application>& chan
     if (application) ids.insert(application->application_id);
   }
   const std::lock_guard lock(mutex_);
-  // All its tenants, before the first place is given: the order is among all of them.
+  // All its tenants, before the first slot is given, because the order is among all of them.
   for (const std::string& id : ids) {
     for (const job::Tenant& tenant : line_.tenants_of(id)) line_.set_limits(tenant, limits_of(tenant));
   }

@@ -15,25 +15,25 @@
 
 namespace vbrain::controller {
 
-// Names of the indexes that the informers' stores must have.
+// Names of the indexes that the informers' caches must have.
 inline constexpr const char* kApplicationsById = "id";     // Application: spec.applicationId
 inline constexpr const char* kClientsByTenant = "tenant";  // Client: tenant_key()
 
-// The value of a tenant in an index. Names hold no control characters.
+// The value of a tenant in an index. Names contain no control characters, so the separator is unique.
 std::string tenant_key(const std::string& organization, const std::string& application, const std::string& client);
 std::string tenant_key(const job::Client& client);
 
-// The Application that an id stands for. The id is meant to be unique; of several the oldest counts, so that a newcomer
-// can't take over. Null if there is none.
+// The Application with this id. Ids should be unique; of several Applications the oldest applies, so that a newer one
+// can't take over the id. Null if there is none.
 std::shared_ptr<const job::Application> find_application(const kube::Cache<job::Application>& applications,
                                                          const std::string& id);
 
-// Nothing differs but how many of its jobs may be under way: no job needs a look but those that may go now.
+// True if only maxConcurrentJobs differs: then only the jobs that may start now need a reconcile.
 bool same_but_for_places(const job::Application& left, const job::Application& right);
 
-// Lets jobs begin within the limits of their Applications and Clients, in order. Watches what the informers say, is
-// asked by whoever works on a job, and wakes a job when its turn has come: nobody polls. It knows nothing between
-// terms; a term begins with a count of all Jobs. All members are thread-safe and quick.
+// Lets jobs start within the limits of their Applications and Clients, in order. It follows informer events, is asked
+// before a job starts, and wakes a job when it may start, so that no job polls. It keeps nothing between terms; a term
+// begins with a count of all Jobs. All members are thread-safe and fast.
 class Admission {
  public:
   struct Caches {
@@ -41,10 +41,10 @@ class Admission {
     const kube::Cache<job::Application>& applications;
     const kube::Cache<job::Client>& clients;
   };
-  // Puts a job into the work queue.
+  // Adds a job to the work queue.
   using Wake = std::function<void(const std::string& job)>;
 
-  // While it lives, jobs are counted and may begin. The caches must be complete and the queue open.
+  // While this object exists, jobs are counted and may start. The caches must be complete and the queue open.
   class Term {
    public:
     explicit Term(Admission& admission) : admission_(admission) { admission_.begin(); }
@@ -58,16 +58,16 @@ class Admission {
 
   Admission(Caches caches, Wake wake, base::Metrics& metrics);
 
-  // To be told by the informers, after their stores have it.
+  // The informers call these after their caches have the change.
   void on_job_change(const kube::Change<job::Job>& change);
   void on_application_change(const kube::Change<job::Application>& change);
   void on_client_change(const kube::Change<job::Client>& change);
 
-  // What we know of a job, from the caches or from our own write; answers whether it may begin.
+  // Observes a job, from the caches or from an own write; returns whether it may start.
   Turn look(const job::Job& job);
-  // There is no such job any more.
+  // The job does not exist any more.
   void forget(const std::string& job);
-  // The API server refused for good what a job needs to begin: the next one goes.
+  // The API server has permanently refused a write that the job needs to start: the next job gets the slot.
   void give_back(const std::string& job);
 
  private:

@@ -6,7 +6,7 @@
 namespace vbrain::controller {
 namespace {
 
-// A time so far ahead says nothing but that a clock was set; nobody has to wait for it.
+// A time so far in the future means that a clock was changed; the scan does not wait for it.
 constexpr std::chrono::hours kBeyondSkew{1};
 
 bool is_settled(std::chrono::milliseconds age) {

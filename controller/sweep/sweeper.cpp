@@ -15,25 +15,25 @@ namespace {
 using artifacts::ScannedJob;
 using kube::ErrorCode;
 
-// What was moved to .trash is removed by whoever moved it. After this time it was left: a crash, or it could not be
-// removed.
+// The code that moves a folder to .trash also removes it. After this time the folder was left over by a crash, or it
+// could not be removed.
 constexpr std::chrono::minutes kTrashAge{10};
-// A look at every job's folder for the sake of markers, which only a crash leaves behind.
+// Wait between two scans of all jobs' folders for markers, which only a crash leaves behind.
 constexpr std::chrono::hours kMarkerInterval{1};
-// Paths that could not be removed and that the log has named already.
+// Number of paths that the log has already named as not removable.
 constexpr std::size_t kToldPaths = 1'000;
 
-// After a walk that could not be finished.
+// Wait after a scan that was not finished.
 constexpr std::chrono::milliseconds kTryAgain{30'000};
-// Times the walk before.
+// Factor on the duration of the last scan.
 constexpr int kPeace = 10;
 
-// So many refusals in a row look like a Role that is missing.
+// After this many refusals in a row a Role is probably missing.
 constexpr int kRefusals = 10;
 constexpr kube::ResourceType kAccessReviewType{"authorization.k8s.io", "v1", "selfsubjectaccessreviews",
                                                "SelfSubjectAccessReview"};
 
-// Whether the folder is this resource's, and not that of another tenant's job of the same name.
+// True if the folder belongs to this resource, and not to a job of another tenant with the same name.
 bool is_of(const job::Job& job, const ScannedJob& folder) {
   const artifacts::Tenant tenant = tenant_of(job);
   const bool is_legal = artifacts::is_name(tenant.organization) && artifacts::is_name(tenant.application) &&
@@ -130,7 +130,7 @@ void Sweeper::sweep_markers(base::TimePoint before, std::stop_token stop) {
 
 void Sweeper::note_not_removed(const std::string& path, const artifacts::VolumeError& error) {
   not_removed_.Increment();
-  // Each walk tries again and fails again; one line is enough.
+  // Each scan tries again and fails again; one log line is enough.
   if (told_.size() >= kToldPaths || !told_.insert(error.what()).second) return;
   base::log_warning("deleted files could not be removed and are tried again; remove them as their owner or as root",
                     {{"folder", path}, {"error", error.what()}});
@@ -150,7 +150,7 @@ bool Sweeper::scan(std::stop_token stop) {
     } catch (const artifacts::CorruptFile& error) {
       note_spoilt(folder.path(), error);
     } catch (const artifacts::VolumeError& error) {
-      // One that can't be read must not keep the others from being looked at.
+      // An unreadable folder must not stop the scan of the others.
       note_spoilt(folder.path(), error);
     }
     return complete;
@@ -168,9 +168,9 @@ FolderFacts Sweeper::look(const ScannedJob& folder, const job::Job* resource) co
   if (facts.resource == FolderFacts::Resource::kBeingDeleted) return facts;
   facts.deleted = folder.is_deleted();
   if (!facts.deleted) facts.recorded = facts.resource == FolderFacts::Resource::kNone && folder.has_record();
-  // Nothing to be done whatever its age.
+  // No rule applies to it, whatever its age.
   if (!facts.deleted && (facts.recorded || resource != nullptr)) return facts;
-  // One that has gone is young for ever.
+  // A folder that was removed has no age.
   if (const auto changed = folder.changed()) {
     const auto walked = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.steady() - began_here_);
     facts.age = began_ + walked - *changed;
@@ -180,7 +180,7 @@ FolderFacts Sweeper::look(const ScannedJob& folder, const job::Job* resource) co
 
 bool Sweeper::tend(const ScannedJob& folder, std::stop_token stop) {
   auto resource = parts_.jobs.get(folder.id());
-  // Jobs made by hand may share a name with a job of another tenant that has ended.
+  // A Job made with kubectl may have the name of an ended job of another tenant.
   if (resource != nullptr && !is_of(*resource, folder)) resource = nullptr;
   switch (judge_folder(look(folder, resource.get()))) {
     case FolderCare::kNone:
@@ -195,9 +195,9 @@ bool Sweeper::tend(const ScannedJob& folder, std::stop_token stop) {
   return true;
 }
 
-// The API server's refusal of one job says nothing about the next one; any other error will come again. Forbidden may
-// be either: an admission policy or a quota refuses one job, a missing Role refuses all. After several in a row the API
-// server is asked which it is.
+// A refusal of one job says nothing about the next one; any other error will come again. Forbidden may have two causes:
+// an admission policy or a quota refuses one job, a missing Role refuses all. After several in a row the API server is
+// asked which it is.
 bool Sweeper::can_go_on_after(const char* what, std::string_view verb, const std::string& job, const kube::Error& error,
                               std::stop_token stop) {
   base::log_warning(what, {{"job", job}, {"code", to_string(error.code)}, {"error", error.message}});
@@ -211,7 +211,7 @@ bool Sweeper::can_go_on_after(const char* what, std::string_view verb, const std
          error.code == ErrorCode::kTooLarge || error.code == ErrorCode::kConflict;
 }
 
-// Everybody may ask this of himself.
+// Every account may ask this about itself.
 bool Sweeper::may(std::string_view verb, std::stop_token stop) {
   const nlohmann::json body = {{"apiVersion", kube::api_version(kAccessReviewType)},
                                {"kind", kAccessReviewType.kind},
@@ -239,7 +239,7 @@ bool Sweeper::create_resource(const ScannedJob& folder, std::stop_token stop) {
     base::log_info("job resource made anew from its folder", {{"job", file->job_id}});
     return true;
   }
-  // The caches were behind.
+  // The caches were stale.
   if (created.error().code == ErrorCode::kAlreadyExists) return true;
   return can_go_on_after("a job resource was not made anew", "create", file->job_id, created.error(), stop);
 }
@@ -258,7 +258,7 @@ bool Sweeper::delete_resource(const std::string& name, const std::string& uid, s
 bool Sweeper::remove_folder(const ScannedJob& folder, std::stop_token stop) {
   const auto file = folder.read();
   if (!file) return true;
-  // The caches may be behind, and a resource must not lose its folder before its pods are gone.
+  // The caches may be stale, and a resource must not lose its folder before its pods are gone.
   const auto live = parts_.client.get<job::Job>(parts_.namespace_name, file->job_id, stop);
   if (live && is_of(*live, folder)) {
     return live->meta.deletion_timestamp || delete_resource(file->job_id, live->meta.uid, stop);

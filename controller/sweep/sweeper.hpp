@@ -24,14 +24,14 @@ struct SweeperOptions {
   std::chrono::milliseconds sweep_age{86'400'000};  // of what lies in .staging; in .trash at most 10 minutes
 };
 
-// How long the volume has peace after a walk: never less than ten times as long as the walk took, so that a huge volume
-// is not walked over all the time. One that could not be finished is tried again sooner than after `interval`. Pure.
+// The pause after a scan: at least ten times the scan's duration, so that a huge volume is not scanned all the time.
+// After a scan that was not finished it is shorter than `interval`. Pure.
 std::chrono::milliseconds pause_after(std::chrono::milliseconds walk, bool complete,
                                       std::chrono::milliseconds interval);
 
-// Walks over the shared volume while we lead, on a thread of its own: brings together folders and resources that lost
-// each other, and removes what was left half written or half removed. A folder whose job the caches know costs one look
-// at the volume, one of an archived job two; nothing is listed from the API server.
+// Scans the shared volume on its own thread while this controller leads: it reconciles folders and resources, and
+// removes incomplete folders. A folder whose job is in the caches costs one file lookup, one of an archived job two; no
+// list is requested from the API server.
 class Sweeper {
  public:
   struct Parts {
@@ -41,26 +41,26 @@ class Sweeper {
     base::Metrics& metrics;
     const base::Clock& clock;
     std::string namespace_name;
-    // As in Executor::Parts.
+    // Like Executor::Parts.
     std::function<bool()> may_write = [] { return true; };
-    // What time it is by the clock of the file server, nothing if that can't be had. Empty: Store::probe().
+    // The current time of the file server's clock; nothing if it is unknown. Empty: Store::probe().
     std::function<std::optional<base::TimePoint>()> volume_time = {};
   };
 
   Sweeper(Parts parts, SweeperOptions options);
 
-  // Scans and sweeps, now and again and again with pauses between (pause_after), until `stop`. Blocks. Throws nothing.
+  // Scans and sweeps repeatedly, with pauses (pause_after), until `stop`. Blocks. Throws nothing.
   void run(std::stop_token stop);
 
-  // One walk over all jobs' folders. False if it could not be finished: the API server or the volume does not answer or
-  // does not say what time it is there, we do not lead any more. A folder that is spoilt, a job's or a tenant's, is
-  // logged and left alone. Throws artifacts::VolumeError.
+  // One scan of all jobs' folders. False if it was not finished: the API server or the volume does not answer, the file
+  // server's time is unknown, or this controller does not lead any more. An unreadable folder of a job or a tenant is
+  // logged and skipped. Throws artifacts::VolumeError.
   bool scan(std::stop_token stop);
-  // Removes what is old in .staging and .trash, and index entries without a job. Nothing where the volume does not say
-  // what time it is there: our own clock may be wrong by days. What cannot be removed is counted, logged once with its
-  // cause, and tried again by the next walk.
+  // Removes old entries of .staging and .trash, and index entries without a job. Removes nothing if the file server's
+  // time is unknown, because the local clock may be wrong by days. Entries that can't be removed are counted, logged
+  // once with the cause, and tried again by the next scan.
   void sweep(std::stop_token stop);
-  // Both, whatever becomes of the first; answers for the first.
+  // Both; the second runs whatever the result of the first is. Returns the result of the first.
   bool round(std::stop_token stop);
 
  private:
@@ -74,7 +74,7 @@ class Sweeper {
   bool create_resource(const artifacts::ScannedJob& folder, std::stop_token stop);
   bool delete_resource(const std::string& name, const std::string& uid, std::stop_token stop);
   bool remove_folder(const artifacts::ScannedJob& folder, std::stop_token stop);
-  // Logs what failed for one job. True if the walk can go on with the next one.
+  // Logs a failure for one job. True if the scan can continue with the next one.
   bool can_go_on_after(const char* what, std::string_view verb, const std::string& job, const kube::Error& error,
                        std::stop_token stop);
   bool may(std::string_view verb, std::stop_token stop);
@@ -82,7 +82,7 @@ class Sweeper {
   Parts parts_;
   const SweeperOptions options_;
   int refused_in_a_row_ = 0;
-  // When the present walk began: by the file server's clock, and by ours, which tells only how long ago that is.
+  // Start of the current scan: by the file server's clock, and by the local clock, which is used only for elapsed time.
   base::TimePoint began_{};
   base::SteadyPoint began_here_{};
   prometheus::Counter& recovered_;

@@ -19,11 +19,11 @@ using nlohmann::json;
 
 constexpr std::uint32_t kPage = 500;
 constexpr std::size_t kThreads = 32;
-// How often Jobs are listed again for those that were refused, changed meanwhile, or got no answer.
+// How often Jobs are listed again for those that were refused, changed in between, or got no answer.
 constexpr int kPasses = 6;
 constexpr std::size_t kReasons = 10;
 
-// A Job that carries our finalizer, and the patch that takes it off.
+// A Job that carries vBrain's finalizer, and the patch that removes it.
 struct Held {
   std::string name;
   json patch;
@@ -34,7 +34,7 @@ std::optional<Held> held_job(const json& job, ReleaseScope scope) {
   if (scope == ReleaseScope::kMarkedJobs && !meta.contains("deletionTimestamp")) return std::nullopt;
   std::vector<std::string> finalizers = meta.value("finalizers", std::vector<std::string>{});
   if (std::erase(finalizers, std::string(job::kFinalizer)) == 0) return std::nullopt;
-  // A retry of our own finds the resourceVersion that it was made for, or nothing to do.
+  // A retry finds the resourceVersion of the first try, or nothing to do.
   return Held{.name = meta.at("name"),
               .patch = {{"metadata",
                          {{"uid", meta.at("uid")},
@@ -98,7 +98,7 @@ class Pass {
   Release result_;
 };
 
-// Whether listing again may succeed: the list took longer than the API server keeps its pages, or had no answer.
+// True if listing again may succeed: the list took longer than the API server keeps its pages, or had no answer.
 bool can_list_again(const Error& error) {
   return error.code == ErrorCode::kGone || kube::is_retryable(error);
 }

@@ -10,7 +10,7 @@
 
 namespace vbrain::controller {
 
-// What came of taking our finalizer from Jobs.
+// The result of removing vBrain's finalizer from Jobs.
 struct Release {
   std::size_t released = 0;
   std::size_t refused = 0;           // Jobs that still carry the finalizer
@@ -19,7 +19,7 @@ struct Release {
 
 enum class ReleaseScope {
   kAllJobs,
-  kMarkedJobs,  // those that have a deletionTimestamp
+  kMarkedJobs,  // Jobs with a deletionTimestamp
 };
 
 struct ReleaseOptions {
@@ -27,10 +27,10 @@ struct ReleaseOptions {
   std::chrono::milliseconds between_passes{1'000};
 };
 
-// Takes our finalizer from Jobs of the namespace, so that Jobs, definition and namespace can be deleted where no
-// controller does it one by one. Other finalizers and the files on the volume stay. Thirty-two Jobs at once; it goes
-// past Jobs that are refused and tries them again a few times. A definition that is gone has no Jobs. Blocks. An error:
-// Jobs could not be listed, or `stop` was requested; then some Jobs may have been released. It can be repeated.
+// Removes vBrain's finalizer from Jobs of the namespace, so that Jobs, definition and namespace can be deleted when no
+// controller does it one by one. Other finalizers and the files on the volume stay. It works on thirty-two Jobs at
+// once, skips Jobs that are refused and retries them a few times. A deleted definition has no Jobs. Blocks. An error
+// means that Jobs could not be listed, or `stop` was requested; then some Jobs may have been released. May be repeated.
 kube::KubeResult<Release> release_jobs(kube::ApiClient& client, const std::string& ns, const ReleaseOptions& options,
                                        std::stop_token stop);
 

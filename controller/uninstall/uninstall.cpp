@@ -28,7 +28,7 @@ bool is_marked(const json& space) {
   return meta != nullptr && kube::find_member(*meta, "deletionTimestamp") != nullptr;
 }
 
-// Whether an APIResourceList says that Jobs can be created.
+// True if an APIResourceList says that Jobs can be created.
 bool offers_create(const json& list) {
   const json* resources = kube::find_member(list, "resources");
   if (resources == nullptr || !resources->is_array()) return false;
@@ -52,7 +52,7 @@ kube::KubeResult<bool> is_being_uninstalled(kube::ApiClient& client, const std::
   } else if (is_marked(*space)) {
     return true;
   }
-  // Everybody may ask what can be done with Jobs. The API server does not offer "create" for a definition that is being
+  // Every account may read the API resources. The API server does not list "create" for a definition that is being
   // deleted.
   const auto offered = read(client, {.method = "GET", .target = "/apis/vbrain.visagio.com/v1"}, stop);
   if (!offered) {

@@ -56,13 +56,13 @@ void UninstallWatch::run(std::stop_token stop) {
 }
 
 void UninstallWatch::release_marked(std::stop_token stop) {
-  // What cannot be found out now is found out for each Job before its folder is purged.
+  // If the state is unknown now, it is checked for each Job before its folder is purged.
   const auto leaving = is_being_uninstalled(client_, namespace_, stop);
   if (!leaving || !*leaving) return;
   const auto done = release_jobs(client_, namespace_, {.scope = ReleaseScope::kMarkedJobs}, stop);
   if (stop.stop_requested()) return;
   log_release(namespace_, done);
-  // More Jobs may have been marked meanwhile.
+  // More Jobs may have been marked in between.
   if (!done || done->released > 0 || done->refused > 0) note_marked_job();
 }
 

@@ -50,7 +50,7 @@ class AdmissionLine {
     kAdmitted,             // has its place and may begin
     kUnderWay,             // has begun
   };
-  // Jobs that hold a place of one limit.
+  // Slots in use under one limit.
   struct Usage {
     std::size_t used = 0;
     std::optional<std::int32_t> limit;
@@ -74,7 +74,7 @@ class AdmissionLine {
   Standing standing(const std::string& job) const;
   Usage usage_of_client(const Tenant& tenant) const;
   Usage usage_of_application(const std::string& application) const;
-  // The tenants of an Application that have jobs here.
+  // The tenants of an Application that have jobs in this object.
   std::vector<Tenant> tenants_of(const std::string& application) const;
   std::size_t waiting() const { return waiting_; }
   std::size_t holding() const { return holding_; }  // admitted or under way

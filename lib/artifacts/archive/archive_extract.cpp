@@ -33,7 +33,7 @@ std::size_t read_some(int fd, std::span<char> to, std::uint64_t offset) {
   return static_cast<std::size_t>(got);
 }
 
-// Raw DEFLATE (RFC 1951) of one entry after the other.
+// Inflates the raw DEFLATE data (RFC 1951) of one entry after another.
 class Inflater {
  public:
   Inflater() {
@@ -53,13 +53,13 @@ class Inflater {
   z_stream stream_{};
 };
 
-// Writes one file, counting and hashing what passes.
+// Writes one file, and counts and hashes its bytes.
 class Target {
  public:
   Target(int fd, std::uint64_t declared) : fd_(fd), left_(declared) {}
-  // How many bytes may still come, one more included, by which an excess shows.
+  // The number of bytes that may still come, plus one, so that an excess is detected.
   std::uint64_t room() const { return left_ + 1; }
-  // False, and nothing written, if there are more bytes than declared.
+  // False, and nothing is written, if there are more bytes than declared.
   bool put(std::string_view bytes) {
     if (bytes.size() > left_) return false;
     left_ -= bytes.size();
@@ -153,7 +153,7 @@ class Extractor {
   std::unordered_set<std::string> folders_;
 };
 
-// What people take for a table by its name: archives, workbooks, documents, pictures, programs.
+// First bytes of binary formats, which are no tables whatever their extension: archives, documents, pictures, programs.
 bool is_binary_format(std::string_view first_bytes) {
   constexpr std::array<std::string_view, 10> kMagics = {"PK\x03\x04",
                                                         "PK\x05\x06",
@@ -176,7 +176,7 @@ Result<std::vector<InputFile>, ArchiveError> extract(const ArchiveListing& listi
 }
 
 Result<void, ArchiveError> check_xlsx(int fd) {
-  // Nothing of it is inflated here: a sheet of zeros may have any ratio.
+  // Nothing is inflated here, so the sheets may have any compression ratio.
   constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
   const auto listing = inspect(fd, {.inflated_bytes = kAny, .file_bytes = kAny, .ratio = kAny});
   if (!listing) return Unexpected<ArchiveError>(listing.error());

@@ -18,11 +18,11 @@ namespace vbrain::artifacts {
 namespace {
 
 constexpr std::size_t kBlock = 256U << 10;
-// Files up to here are compressed in memory first, so that their local header holds the sizes and any reader can
-// skip or stream them; larger ones carry a data descriptor.
+// Files up to this size are compressed in memory first, so that their local header contains the sizes and any reader
+// can skip or stream them. Larger files have a data descriptor.
 constexpr std::uint64_t kWholeLimit = 512U << 10;
 
-// MS-DOS date and time (UTC, since a ZIP names no zone); 1980 to 2107.
+// MS-DOS date and time in UTC, because ZIP has no time zone; 1980 to 2107.
 std::uint32_t dos_time(base::TimePoint time) {
   using namespace std::chrono;
   const auto day = floor<days>(time);
@@ -108,8 +108,8 @@ struct ArchiveWriter::State {
     }
   }
 
-  // Images, archives and the like are stored: deflating them gains nothing and costs ten times the time. Decided on
-  // pieces from the beginning, the middle and the end.
+  // Images, archives and similar files are stored, because deflating them gains nothing and takes ten times as long.
+  // The decision is based on samples from the beginning, the middle and the end.
   bool is_compressible(int fd, std::uint64_t size) {
     if (size <= kWholeLimit) return true;
     constexpr std::size_t kSample = 32U << 10;
@@ -172,8 +172,8 @@ ArchiveWriter::Added ArchiveWriter::add(std::string_view name, int fd, std::uint
   State& s = *state_;
   if (name.empty() || name.size() > 0xFFFF) throw std::invalid_argument("an archive entry needs a name");
   const bool deflated = s.compression == Compression::kFast && size > 0 && s.is_compressible(fd, size);
-  // What is compressed while it passes has its sizes and CRC behind it; the rest in front, where every reader is
-  // content to find them.
+  // The sizes and CRC of data that is compressed on the fly follow the data. For other entries they are in front, where
+  // every reader finds them.
   const bool descriptor = deflated && size > kWholeLimit;
   const bool wide = size >= s.wide_from;
   Central entry{.name = std::string(name),
@@ -302,7 +302,7 @@ ArchiveWriter::Added ArchiveWriter::finish() {
 Fd make_unnamed_file(const Dir& folder) {
   Fd fd(openat(folder.fd(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, kFileMode));
   if (fd) return fd;
-  // NFS and some FUSE file systems have no O_TMPFILE.
+  // NFS and some FUSE file systems do not support O_TMPFILE.
   if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT) {
     throw VolumeError(errno, "make a temporary file");
   }

@@ -12,17 +12,17 @@
 
 namespace vbrain::artifacts {
 
-enum class Compression { kStore, kFast };  // kFast: DEFLATE level 1, but for large files that do not become smaller
+enum class Compression { kStore, kFast };  // kFast: DEFLATE level 1, except for large files that do not become smaller
 
-// Writes a ZIP front to back: no seeking, so `out` may be a pipe, a socket or a file, each byte is hashed as it
-// passes, and memory is bounded (under 2 MiB). Entries over 4 GiB and archives over 65,535 entries use Zip64. Not
-// thread-safe. Throws VolumeError when reading or writing fails; the archive is then worthless.
+// Writes a ZIP sequentially without seeking, so `out` may be a pipe, a socket or a file. Each byte is hashed when it is
+// written, and memory is bounded (under 2 MiB). Entries over 4 GiB and archives over 65,535 entries use Zip64. Not
+// thread-safe. Throws VolumeError if reading or writing fails; then the archive is unusable.
 class ArchiveWriter {
  public:
-  // `sink` takes all bytes of the archive in order.
+  // `sink` gets all bytes of the archive in order.
   using Sink = std::function<void(std::string_view)>;
-  // Sizes and offsets from `wide_from` on are written in their Zip64 form: a little below 4 GiB, since DEFLATE may add
-  // to a file; a test takes less.
+  // Sizes and offsets from `wide_from` on are written in Zip64 form. The default is a little below 4 GiB, because
+  // DEFLATE may enlarge a file; tests use less.
   ArchiveWriter(Sink sink, Compression compression, std::uint64_t wide_from = 0xFF000000);
   ~ArchiveWriter();
   ArchiveWriter(const ArchiveWriter&) = delete;
@@ -32,8 +32,8 @@ class ArchiveWriter {
     std::uint64_t bytes = 0;  // of the entry's content
     std::string sha256;
   };
-  // Adds the first `size` bytes of `fd` (from offset 0, with pread); fewer if the file has become shorter. `name` is
-  // UTF-8 with '/' between components and at most 65,535 bytes.
+  // Adds the first `size` bytes of `fd` (from offset 0, with pread), or fewer if the file has become shorter. `name` is
+  // UTF-8 with '/' between components, at most 65,535 bytes.
   Added add(std::string_view name, int fd, std::uint64_t size, base::TimePoint modified);
   void add_folder(std::string_view name, base::TimePoint modified);
   // Adds a short text, uncompressed, of no particular time.

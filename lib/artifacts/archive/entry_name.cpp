@@ -6,7 +6,7 @@
 namespace vbrain::artifacts {
 namespace {
 
-// Characters that make a name look like another: marks of direction, and line breaks of Unicode.
+// Characters that make a name look like another one: direction marks and Unicode line breaks.
 bool is_deceptive(char32_t point) {
   return point == 0x061C || point == 0x200E || point == 0x200F || (point >= 0x2028 && point <= 0x202E) ||
          (point >= 0x2066 && point <= 0x2069) || point == 0xFEFF;

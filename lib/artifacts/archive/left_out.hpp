@@ -7,21 +7,21 @@
 
 namespace vbrain::artifacts {
 
-// What was left out of a job's logs, and why, as a text for whoever looks for it there. Not thread-safe.
+// The list of files that were left out of a job's logs, with reasons, as a text in the logs. Not thread-safe.
 class LeftOut {
  public:
-  static constexpr std::size_t kLines = 100;  // of the text; then the last line says how many more there are
+  static constexpr std::size_t kLines = 100;  // of the text; then the last line gives the number of further ones
 
-  // `who` begins the text: "The runner".
+  // The text begins with `who`: "The runner".
   explicit LeftOut(std::string_view who) : who_(who) {}
 
-  // `name` comes from an application and may hold any bytes. `reason` is a few words, as "Permission denied".
+  // `name` comes from an application and may contain any bytes. `reason` is a few words, such as "Permission denied".
   void add(std::string_view name, std::string_view reason);
 
   bool empty() const { return total_ == 0; }
-  // The first thing that was left out and its reason; empty if nothing was.
+  // The first file that was left out and its reason; empty if there is none.
   std::string first() const { return lines_.empty() ? "" : lines_.front(); }
-  // UTF-8, one line for each.
+  // UTF-8, one line per file.
   std::string text() const;
 
  private:

@@ -15,7 +15,7 @@ bool is_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-// `text` in the normalization form NFC, after what `options` ask for.
+// `text` in normalization form NFC, after the conversions in `options`.
 std::string normalized(std::string_view text, int options) {
   utf8proc_uint8_t* mapped = nullptr;
   const auto size =

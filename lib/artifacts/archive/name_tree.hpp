@@ -15,7 +15,7 @@ class NameTree {
  public:
   // `name` has no slash at its end and passed check_entry_name. Returns constant text if it clashes, else nothing.
   std::string_view add(std::string_view name, bool folder);
-  // Files and folders so far, those included that are only a part of other names.
+  // Number of files and folders so far, including folders that are only part of other names.
   std::size_t size() const { return nodes_.size(); }
 
  private:
@@ -23,9 +23,9 @@ class NameTree {
     std::uint32_t number;
     std::string name;
     bool folder;
-    bool listed;  // has an entry of its own; else only a part of other names
+    bool listed;  // has its own entry; otherwise it is only part of other names
   };
-  std::unordered_map<std::string, Node> nodes_;  // by number of the parent and the folded component
+  std::unordered_map<std::string, Node> nodes_;  // by the parent's number and the case-folded component
 };
 
 // `text` for comparing without case: Unicode's full case folding, then NFC. Throws std::invalid_argument if it is not

@@ -10,7 +10,7 @@ std::optional<char32_t> take_code_point(std::string_view& text) {
     return lead;
   }
   const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  // 0x80..0xC1 are continuations and overlong leads; above 0xF4 lies beyond U+10FFFF.
+  // 0x80..0xC1 are continuation bytes and overlong lead bytes; lead bytes above 0xF4 exceed U+10FFFF.
   if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return std::nullopt;
   char32_t point = lead & (0x7F >> length);
   for (std::size_t i = 1; i < length; ++i) {

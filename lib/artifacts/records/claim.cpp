@@ -10,7 +10,7 @@ namespace vbrain::artifacts {
 namespace {
 
 constexpr std::uint64_t kClaimLimit = 4096;
-// See DurableFile::commit_new. What a claim says is never served, so another name of it gives nothing away.
+// See DurableFile::commit_new. The content of a claim is never served, so a second name for it reveals nothing.
 constexpr nlink_t kClaimLinks = 2;
 
 std::string encode(const Claim& claim) {
@@ -21,7 +21,7 @@ std::string encode(const Claim& claim) {
   return object.dump() + "\n";
 }
 
-// Whatever it says, a file that is there is a claim; what can't be read stays unknown.
+// A file that exists is a claim, whatever its content; the owner of unreadable content is unknown.
 Claim decode(std::string_view text) {
   const auto object = base::parse_json(text, {.depth = 4, .elements = 100});
   if (!object) return {};
@@ -42,13 +42,13 @@ Claim decode(std::string_view text) {
 }  // namespace
 
 ClaimResult take_claim(const Dir& attempt, const Claim& mine) {
-  // 1. Almost all who lose do so here, also on a volume that takes no more.
+  // 1. Most losers return here, also on a full or read-only volume.
   if (const auto owner = read_claim(attempt)) return {false, *owner};
-  // 2. The whole claim where nobody looks: a name without an owner behind it would be an attempt that nobody may start
-  //    and nobody may close.
+  // 2. The whole claim under a temporary name: an incomplete file named `claim` would be an attempt that no pod may
+  // start and no controller may close.
   DurableFile file(attempt);
   write_all(file.fd(), encode(mine));
-  // 3. Its name, exclusively: from here on everybody else loses. Durable, before anything is started.
+  // 3. Its name, exclusively: from now on everyone else loses. It is durable before anything is started.
   if (!file.commit_new(layout::kClaim)) return {false, read_claim(attempt).value_or(Claim{})};
   return {true, mine};
 }

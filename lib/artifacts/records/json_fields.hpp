@@ -7,10 +7,10 @@
 
 #include "base/clock.hpp"
 
-// Reading members of an object that a stranger may have written. For .cpp files only.
+// Reads members of an untrusted object. For .cpp files only.
 namespace vbrain::artifacts::fields {
 
-// What a decoder throws inside itself and turns into its error: constant text and a member's name.
+// A decoder throws it internally and turns it into its error: constant text and a member's name.
 struct Malformed {
   std::string reason;
 };
@@ -34,7 +34,7 @@ inline std::string text(const nlohmann::json& object, const char* member, std::s
   return content;
 }
 
-// An integer within [least, most]; `least` if the member is absent and 0 is out of range, else 0.
+// An integer in [least, most]. If the member is absent: 0, or `least` if 0 is out of range.
 inline std::int64_t integer(const nlohmann::json& object, const char* member, std::int64_t least, std::int64_t most) {
   const nlohmann::json* value = find(object, member);
   if (value == nullptr) return least > 0 || most < 0 ? least : 0;
@@ -57,7 +57,7 @@ inline base::TimePoint time(const nlohmann::json& object, const char* member) {
   return *value;
 }
 
-// 64 lower-case hex digits, or empty where allowed.
+// 64 lower-case hex digits, or empty if allowed.
 std::string sha256(const nlohmann::json& object, const char* member, bool may_be_empty);
 
 inline void require_format(const nlohmann::json& object) {

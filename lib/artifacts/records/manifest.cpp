@@ -11,7 +11,7 @@ namespace vbrain::artifacts {
 namespace {
 
 constexpr std::size_t kNameLimit = 4096;       // PATH_MAX
-constexpr std::size_t kListLimit = 16U << 20;  // names as written; escapes at most double what they are counted as
+constexpr std::size_t kListLimit = 16U << 20;  // names as written; escapes at most double the counted size
 
 }  // namespace
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::array<std::string_view, 8> kKinds = {"ok",         "exit",           "signal",      "oom",
                                                     "claim-lost", "invalid-result", "seal-failed", "exec-failed"};
-constexpr std::size_t kReadLimit = 4096;  // what the kubelet keeps
+constexpr std::size_t kReadLimit = 4096;  // the kubelet keeps this many bytes
 
 }  // namespace
 
@@ -60,7 +60,7 @@ Outcome outcome_from_json(const nlohmann::json& object) {
 std::string encode_outcome(const Outcome& outcome, std::size_t limit) {
   nlohmann::json object = outcome_to_json(outcome);
   std::string text = object.dump();
-  // Escapes make a message longer than its bytes, so cut and look again; each turn drops at least the excess.
+  // Escapes make a message longer than its bytes, so truncate and check again; each turn drops at least the excess.
   for (std::string message = object["message"]; text.size() > limit && !message.empty(); text = object.dump()) {
     const std::size_t excess = text.size() - limit;
     // An escaped character is at most six bytes for one.

@@ -29,10 +29,10 @@ int restore_access(int fd, std::optional<gid_t> group) {
   struct stat found {};
   if (fstat(fd, &found) != 0) return errno;
   if (!is_restorable(found)) return 0;
-  // The list first: while there is one, chmod(2) changes its mask and not the group's rights.
+  // The list first, because with a list chmod(2) changes its mask and not the group's rights.
   fremovexattr(fd, kAccessList);
   if (S_ISDIR(found.st_mode)) fremovexattr(fd, kDefaultList);
-  // The group before the mode: chown(2) may clear bits of the mode.
+  // The group before the mode, because chown(2) may clear bits of the mode.
   if (group && found.st_gid != *group && fchown(fd, static_cast<uid_t>(-1), *group) != 0) return errno;
   if (fstat(fd, &found) != 0) return errno;
   if ((found.st_mode & 07777) == wanted_mode(found)) return 0;
@@ -44,7 +44,7 @@ int restore_access_at(int dir, const std::string& name, std::optional<gid_t> gro
   struct stat found {};
   if (!entry || fstat(entry.get(), &found) != 0) return errno;
   if (!is_restorable(found)) return 0;
-  // fchmod(2) takes no O_PATH descriptor; its link in /proc leads to the same file, whatever has its name now.
+  // fchmod(2) accepts no O_PATH descriptor. Its link in /proc refers to the same file, whatever its current name is.
   const std::string path = "/proc/self/fd/" + std::to_string(entry.get());
   removexattr(path.c_str(), kAccessList);
   if (S_ISDIR(found.st_mode)) removexattr(path.c_str(), kDefaultList);

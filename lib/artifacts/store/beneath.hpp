@@ -7,8 +7,8 @@
 
 namespace vbrain::artifacts {
 
-// openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV and O_CLOEXEC: the
-// descriptor, or -1 and errno. For lib/artifacts/store only; everybody else uses Dir.
+// openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV and O_CLOEXEC.
+// Returns the descriptor, or -1 and errno. For lib/artifacts/store only; other code uses Dir.
 int open_beneath(int dir, std::string_view path, std::uint64_t flags, mode_t mode = 0);
 
 }  // namespace vbrain::artifacts

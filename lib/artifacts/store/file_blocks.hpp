@@ -13,9 +13,9 @@
 
 namespace vbrain::artifacts {
 
-// Calls `piece(bytes)` with the content of a regular file from its beginning, in order, at most `limit` bytes of it. A
-// `piece` that returns bool ends it with false. The file's position stays. Throws VolumeError with `what` ("read ...")
-// if the file cannot be read.
+// Calls `piece(bytes)` with the content of a regular file from its beginning, in order, at most `limit` bytes. If
+// `piece` returns false, reading ends. The file's position is not changed. Throws VolumeError with `what` ("read ...")
+// if the file can't be read.
 template <class Piece>
 void for_each_block(int fd, const char* what, const Piece& piece,
                     std::uint64_t limit = std::numeric_limits<std::uint64_t>::max()) {

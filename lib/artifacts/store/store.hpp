@@ -21,16 +21,16 @@
 
 namespace vbrain::artifacts {
 
-// A folder in a tenant's `.staging`, removed with all in it unless it was published. Movable, for one thread.
+// A folder in a tenant's `.staging`, removed with its content unless it was published. Movable, single-threaded.
 class Staging {
  public:
   Staging(Staging&&) noexcept = default;
   Staging& operator=(Staging&&) noexcept;
   ~Staging();
 
-  // The folder itself. What is put in `input/` becomes the input of what is published.
+  // The folder itself. The content of `input/` becomes the published input.
   const Dir& folder() const { return folder_; }
-  // `input/` in it, made at the first call.
+  // `input/` in it, created by the first call.
   const Dir& input();
 
  private:
@@ -46,13 +46,13 @@ class Staging {
 };
 
 enum class PublishError {
-  kNoRepository,  // the job's repository does not exist (any more)
+  kNoRepository,  // the job's repository does not exist
   kTaken,         // a job with this id exists
 };
 
-// The shared volume as its servers see it. All members may be called from any thread and block on the volume: call
-// them on the volume's pool. They throw VolumeError when the volume fails; absence is an empty optional. Files that
-// can't be decoded throw CorruptFile.
+// The shared volume for the servers. All members may be called from any thread and block on the volume: call them on
+// the volume's pool. They throw VolumeError if the volume fails; absence is an empty optional. Files that can't be
+// decoded throw CorruptFile.
 class Store {
  public:
   // Opens the volume's root folder, which must exist.
@@ -60,29 +60,29 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  // --- Publishing. Order: stage → fsync files and folders → rename into place → fsync both parents. After a crash at
-  // any moment a job or repository is there as a whole or not at all; `.staging` may hold rubbish. Group commit is the
-  // file system's: fsyncs of several threads end in one transaction of its journal (merging them here as well was
-  // measured and gained nothing).
+  // --- Publishing. The order is: stage → fsync files and folders → rename into place → fsync both parents. After a
+  // crash at any moment a job or repository exists completely or not at all; `.staging` may contain incomplete folders.
+  // The file system does the group commit: fsyncs of several threads share one transaction of its journal. (Merging
+  // them here, too, was measured and gained nothing.)
 
   Staging stage(const Tenant& tenant) const;
 
-  // Publishes `file` with the staged input as a new repository and returns its id, chosen here from `now` and four
-  // digits: ids of a tenant are unique by exclusive creation. `file.repository_id` is ignored. Throws TooLarge.
+  // Publishes `file` with the staged input as a new repository and returns its id, which consists of `now` and four
+  // digits. Exclusive creation makes ids unique in a tenant. `file.repository_id` is ignored. Throws TooLarge.
   std::string publish_repository(Staging staging, RepositoryFile file, base::TimePoint now) const;
 
-  // Publishes a job; `staging` holds its own input if file.input_from is kJob, else it is not given. The marker in the
-  // repository becomes durable first, the folder last: every visible job is in its repository's index. A job made by
-  // hand may have no repository (empty id), then there is no marker. Throws TooLarge.
+  // Publishes a job. `staging` holds its own input if file.input_from is kJob, otherwise it is not given. The marker in
+  // the repository becomes durable first, the folder last, so every visible job is in its repository's index. A job
+  // made with kubectl may have no repository (empty id) and then no marker. Throws TooLarge.
   Result<void, PublishError> publish_job(const JobFile& file) const;
   Result<void, PublishError> publish_job(Staging staging, const JobFile& file) const;
 
-  // Publishes a job that has ended together with its record, only to be read. It need not have a repository of its id;
-  // if it has one it is in the index.
+  // Publishes an ended job together with its record, for reading only. Its repository need not exist; if it exists, the
+  // job is added to its index.
   Result<void, PublishError> publish_ended_job(const JobFile& file, const nlohmann::json& record) const;
 
-  // Adds to the staged input what the repository has and it lacks (reflink where possible, else copy) and returns the
-  // list of all files: `own` overlaid on the repository's. Nothing if the repository is absent.
+  // Adds the repository's files that the staged input lacks (reflink if possible, else copy) and returns the list of
+  // all files: `own` overlaid on the repository's. Nothing if the repository is absent.
   std::optional<std::vector<InputFile>> overlay_repository_input(Staging& staging, std::string_view repository_id,
                                                                  std::vector<InputFile> own) const;
 
@@ -90,18 +90,18 @@ class Store {
 
   std::optional<RepositoryFile> read_repository(const Tenant& tenant, std::string_view repository_id) const;
   bool has_repository(const Tenant& tenant, std::string_view repository_id) const;
-  // Also for a job marked deleted: see is_deleted.
+  // Also for a job that is marked deleted: see is_deleted.
   std::optional<JobFile> read_job(const Tenant& tenant, std::string_view job_id) const;
   bool has_job(const Tenant& tenant, std::string_view job_id) const;
-  // Ids of a repository's jobs, ascending, for which `wanted` (if any) is true and a folder not marked deleted exists.
+  // Ids of a repository's jobs, ascending, that pass `wanted` (if given) and have a folder that is not marked deleted.
   // Nothing if the repository is absent.
   std::optional<std::vector<std::string>> jobs_of(const Tenant& tenant, std::string_view repository_id,
                                                   const std::function<bool(std::string_view)>& wanted = {}) const;
-  // Ids of all repositories, ascending, for which `wanted` is true.
+  // Ids of all repositories that pass `wanted`, ascending.
   std::vector<std::string> repositories(const Tenant& tenant,
                                         const std::function<bool(std::string_view)>& wanted = {}) const;
-  // The input of a repository as a ZIP, given to `out`, one file open at a time: the same bytes each time. Nothing if
-  // absent. What `out` throws passes.
+  // Writes the input of a repository as a ZIP to `out`, with one file open at a time. The bytes are the same each time.
+  // Nothing if absent. Exceptions of `out` pass through.
   std::optional<ArchiveWriter::Added> write_input_zip(const Tenant& tenant, std::string_view repository_id,
                                                       ArchiveWriter::Sink out) const;
 
@@ -110,75 +110,74 @@ class Store {
   void write_status(const Tenant& tenant, std::string_view job_id, const nlohmann::json& record) const;
   std::optional<nlohmann::json> read_status(const Tenant& tenant, std::string_view job_id) const;
 
-  // --- Attempts. Numbers from 1. An application may have taken the rights from its attempt's folder: they are restored
-  // where this process is the owner.
+  // --- Attempts. Numbers start at 1. An application may have removed rights from its attempt's folder. They are
+  // restored if this process is the owner.
 
-  // Makes the attempt's folder, durable, and logs/ in it; does nothing if it exists. VolumeError (ENOENT) if the job
+  // Creates the attempt's folder, durable, and logs/ in it; does nothing if it exists. VolumeError (ENOENT) if the job
   // has no folder.
   void create_attempt(const Tenant& tenant, std::string_view job_id, int number) const;
   // Ascending numbers of the attempts' folders.
   std::vector<int> attempts(const Tenant& tenant, std::string_view job_id) const;
-  // Claims for the controller, so that the attempt never starts: see take_claim. Makes the folder if it lacks.
+  // Claims for the controller, so that the attempt never starts: see take_claim. Creates a missing folder.
   ClaimResult close_attempt(const Tenant& tenant, std::string_view job_id, int number, base::TimePoint now) const;
   std::optional<Claim> read_claim(const Tenant& tenant, std::string_view job_id, int number) const;
-  // Nothing: no manifest yet. An error: a manifest that is none, a short reason.
+  // Nothing: there is no manifest yet. An error: the manifest is invalid; a short reason.
   std::optional<Result<Manifest, std::string>> read_manifest(const Tenant& tenant, std::string_view job_id,
                                                              int number) const;
   std::optional<OpenFile> open_result(const Tenant& tenant, std::string_view job_id, int number) const;
   std::optional<OpenFile> open_output(const Tenant& tenant, std::string_view job_id, int number) const;
-  // The log files of all attempts as a ZIP, given to `out`, at any moment: a file that grows is taken as long as it is
-  // when its turn comes. Names at the root ("stdout.log"), with "attempt-<n>-" in front only if there are several
-  // attempts. What may not be read and what is no regular file is left out, and at most kLogFiles files and kLogBytes
-  // bytes are taken; an entry "left-out-by-server.txt" names what is missing. An archive without entries if nothing ran
-  // yet; nothing if the job has no folder.
+  // Writes the log files of all attempts as a ZIP to `out`, in every state of the job: a growing file is included with
+  // its current length. Names are at the root ("stdout.log"); with several attempts they begin with "attempt-<n>-".
+  // Unreadable files and files that are not regular are left out. At most kLogFiles files and kLogBytes bytes are
+  // included. The entry "left-out-by-server.txt" names what is missing. Before the first attempt the archive is empty;
+  // nothing if the job has no folder.
   static constexpr std::size_t kLogFiles = 2'000;
   static constexpr std::uint64_t kLogBytes = 4ULL << 30;
   std::optional<ArchiveWriter::Added> write_logs_zip(const Tenant& tenant, std::string_view job_id,
                                                      ArchiveWriter::Sink out) const;
 
-  // All that a repository's index names: also jobs that are marked deleted, or whose folder is not there yet or any
-  // more. Ascending. Nothing if the repository is absent.
+  // All job ids in a repository's index, ascending: also jobs that are marked deleted, or whose folder does not exist
+  // yet or any more. Nothing if the repository is absent.
   std::optional<std::vector<std::string>> index_of(const Tenant& tenant, std::string_view repository_id) const;
 
-  // --- Removal. Durable: the marker or the new place survives a crash.
+  // --- Removal. Durable: the marker or the new name survives a crash.
 
-  // Marks a job as deleted, then takes it out of its repository's index (`repository_id` may be empty), so that lists
-  // of it change too. False if the job has no folder. Repeatable.
+  // Marks a job as deleted, then removes it from its repository's index (`repository_id` may be empty), so that its
+  // lists change too. False if the job has no folder. May be repeated.
   bool mark_deleted(const Tenant& tenant, std::string_view job_id, std::string_view repository_id = {}) const;
-  // Marks several; those without folder are passed over. The index stays.
+  // Marks several jobs; skips those without a folder. Does not change the index.
   void mark_all_deleted(const Tenant& tenant, const std::vector<std::string>& job_ids) const;
   bool is_deleted(const Tenant& tenant, std::string_view job_id) const;
-  // Moves folders of jobs to `.trash`, and takes them out of the index unless `repository_id` is empty. The names that
-  // purge() wants; absent folders have none.
+  // Moves folders of jobs to `.trash`, and removes the jobs from the index unless `repository_id` is empty. Returns the
+  // names for purge(); absent folders have none.
   std::vector<std::string> trash_jobs(const Tenant& tenant, const std::vector<std::string>& job_ids,
                                       std::string_view repository_id) const;
-  // Moves a repository's folder to `.trash` in one step; its jobs' folders stay where they are.
+  // Moves a repository's folder to `.trash` in one step; the folders of its jobs stay.
   struct TrashedRepository {
     std::string name;               // for purge()
-    std::vector<std::string> jobs;  // as index_of() after the move: no job can come in later
+    std::vector<std::string> jobs;  // like index_of() after the move: no job can be added later
   };
   std::optional<TrashedRepository> trash_repository(const Tenant& tenant, std::string_view repository_id) const;
-  // Removes what was moved to `.trash`. Takes as long as there is to remove. What it leaves, since `stop` is requested
-  // or since it cannot be removed (then VolumeError names it), sweep_rubbish() tries again.
+  // Removes folders that were moved to `.trash`. The time depends on their size. If `stop` is requested, or if
+  // something can't be removed (then VolumeError names it), sweep_rubbish() tries again.
   void purge(const Tenant& tenant, std::string_view trash_name, std::stop_token stop = {}) const;
-  // Moves the job's folder to `.trash`, removes its marker, and purges. True if there was a folder. Repeatable.
-  // `repository_id` may be empty. After the move the job is removed: files that cannot be removed are logged and left
-  // to sweep_rubbish().
+  // Moves the job's folder to `.trash`, removes its marker, and purges it. True if there was a folder. May be repeated.
+  // `repository_id` may be empty. After the move the job counts as removed: files that can't be removed are logged, and
+  // sweep_rubbish() tries again.
   bool remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id,
                   std::stop_token stop = {}) const;
-  // Removes the own input of a job that is marked deleted, has no attempt, and whose folder has to stay for now.
+  // Removes the job's own input if the job is marked deleted, has no attempt, and its folder must stay for now.
   void remove_input(const Tenant& tenant, std::string_view job_id) const;
 
   // --- The runner for the pods.
 
-  // Copies the folder `source` (runner, lib/) to bin/<version>, all or nothing; a folder with other content is
-  // replaced, one with the same is left alone. Readable and executable by the volume's group.
+  // Copies the folder `source` (runner, lib/) to bin/<version>, all or nothing. A folder with other content is
+  // replaced; one with the same content is left alone. The volume's group may read and execute it.
   void install_runner(const std::string& source, std::string_view version) const;
 
-  // Whether the volume answers, tried with a durable write, for a readiness probe. A full or read-only one does: what
-  // is there can be read and removed, and each write is told what is wrong. Answers what time it is by the file
-  // server's clock, the one that ages of files are to be held against; nothing where no file can be made. Throws
-  // VolumeError.
+  // Checks by a durable write whether the volume answers, for a readiness probe. A full or read-only volume answers:
+  // reads and removals work, and each write reports the problem. Returns the current time of the file server's clock,
+  // which must be used for ages of files; nothing if no file can be created. Throws VolumeError.
   std::optional<base::TimePoint> probe() const;
 
   const Dir& root() const { return root_; }
@@ -194,13 +193,13 @@ class Store {
 // The text of a status.json.
 std::string encode_record(const nlohmann::json& record);
 
-// A file of ours that can't be decoded; what() names the file below the root and the reason.
+// A file of the servers that can't be decoded; what() names the file below the root and the reason.
 class CorruptFile : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// What was to be published is more than its readers would take. Nothing of it is visible; what() is fit for an answer.
+// The content to publish exceeds the limits of its readers. Nothing of it is visible; what() is fit for an answer.
 class TooLarge : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -1,4 +1,4 @@
-// Attempts: what runners write and applications may have changed.
+// Attempts: files written by runners and possibly changed by applications.
 #include <dirent.h>
 #include <unistd.h>
 
@@ -14,8 +14,8 @@
 namespace vbrain::artifacts {
 namespace {
 
-// Opens an entry of `folder`. An application of the servers' own user can have shut it, and its runner can have been
-// killed before it restored the mode: then the owner restores it here.
+// Opens an entry of `folder`. An application with the servers' own user may have removed its mode bits, and its runner
+// may have been killed before it restored them. Then the owner restores them here.
 template <class Open>
 auto open_as_owner(const Dir& folder, std::string_view name, const Open& open) {
   try {
@@ -31,7 +31,7 @@ auto open_as_owner(const Dir& folder, std::string_view name, const Open& open) {
 std::optional<Dir> open_folder(const Dir& parent, std::string_view name) {
   auto folder = open_as_owner(parent, name, [&] { return parent.sub(name); });
   struct stat found {};
-  // It can be listed, but nothing in it can be opened.
+  // The folder can be listed, but its entries can't be opened.
   if (folder && fstat(folder->fd(), &found) == 0 && (found.st_mode & 0700) != 0700) restore_access(folder->fd());
   return folder;
 }
@@ -41,8 +41,7 @@ std::optional<OpenFile> open_file(const std::optional<Dir>& folder, std::string_
   return open_as_owner(*folder, name, [&] { return folder->open_file(name); });
 }
 
-// Whether the same attempt at reading will fail for the same reason tomorrow. All else may be the volume's trouble of
-// the moment.
+// True if another try to read will fail for the same reason. Other errors may be temporary errors of the volume.
 bool is_for_good(int error) {
   return error == EACCES || error == EPERM;
 }
@@ -51,12 +50,12 @@ std::string reason_of(const UnsafeFile& error) {
   return error.code().value() == EMLINK ? "it has a second name (a hard link)" : "it is no regular file";
 }
 
-// Adds the log files of one attempt, folders included; one file open at a time. What cannot be read is left out.
+// Adds the log files of one attempt, including subfolders; one file is open at a time. Leaves out unreadable files.
 class LogCollector {
  public:
   LogCollector(ArchiveWriter& writer, LeftOut& left_out) : writer_(writer), left_out_(left_out) {}
 
-  // `attempts` is the folder of all attempts; `prefix` goes in front of the files' names in the archive.
+  // `attempts` is the folder of all attempts; `prefix` precedes the files' names in the archive.
   void attempt(const Dir& attempts, int number, const std::string& prefix) {
     const std::string name = std::to_string(number);
     const auto folder = guarded("attempt " + name, [&] { return open_folder(attempts, name); });
@@ -74,7 +73,7 @@ class LogCollector {
       if (files_ == Store::kLogFiles || bytes_ >= Store::kLogBytes) {
         return left_out_.add(shown, "the archive is full: it holds 2000 files and 4 GiB at most");
       }
-      if (entry.name.starts_with(".vbrain-")) continue;  // ours, half written
+      if (entry.name.starts_with(".vbrain-")) continue;  // an incomplete temporary file
       if (!is_name(entry.name) || entry.name.find('\\') != entry.name.npos) {
         left_out_.add(shown, "its name cannot be in an archive");
       } else if (entry.type != DT_DIR) {
@@ -87,7 +86,7 @@ class LogCollector {
     }
   }
 
-  // What `open` opens; nothing, and a line of the text, for what cannot be read.
+  // Opens with `open`; for an unreadable file it adds a line to the text and returns nothing.
   template <class Open>
   auto guarded(const std::string& shown, const Open& open) -> decltype(open()) {
     try {
@@ -104,8 +103,8 @@ class LogCollector {
   void add(const Dir& folder, const std::string& name, const std::string& shown) {
     const auto file = guarded(shown, [&] {
       auto opened = open_as_owner(folder, name, [&] { return folder.open_file(name); });
-      // Some file servers ask for rights when a file is read, not when it is opened. An entry that has begun cannot be
-      // taken back.
+      // Some file servers check rights when a file is read, not when it is opened. An entry that has been started can't
+      // be removed from the archive.
       char first = 0;
       if (opened && base::read_some_at(opened->fd.get(), {&first, 1}, 0) < 0) throw VolumeError(errno, "read " + shown);
       return opened;
@@ -122,7 +121,7 @@ class LogCollector {
   std::uint64_t bytes_ = 0;
 };
 
-// Where the archive says what it lacks.
+// The entry of the archive that names what is missing.
 constexpr std::string_view kLeftOutFile = "left-out-by-server.txt";
 
 }  // namespace
@@ -138,8 +137,8 @@ void Store::create_attempt(const Tenant& tenant, std::string_view job_id, int nu
   const Dir job = root().at(layout::job(tenant, job_id));
   if (open_attempt(tenant, job_id, number)) return;
   const Dir attempt = job.make("attempts/" + std::to_string(number));
-  // Ours, so that an application that runs as another user cannot take the rights from us. Should it not survive a
-  // crash, the runner makes it.
+  // The server creates it, so that an application with another user can't remove the server's rights. If a crash loses
+  // it, the runner creates it.
   attempt.make_new(layout::kLogs);
 }
 

@@ -29,7 +29,7 @@ std::optional<JobFile> ScannedJob::read() const {
   if (!text) return std::nullopt;
   auto file = decode_job_file(*text);
   if (!file) throw CorruptFile(path_ + "/job.json: " + file.error());
-  // A folder that was moved or copied by hand: its job is another tenant's, or another job.
+  // A folder that was moved or copied by hand: its job.json names another tenant or another job.
   if (layout::job(file->tenant, file->job_id) != path_) throw CorruptFile(path_ + "/job.json: is of another folder");
   return std::move(*file);
 }

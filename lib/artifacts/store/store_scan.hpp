@@ -10,8 +10,7 @@
 
 namespace vbrain::artifacts {
 
-// A job's folder as scan_jobs() comes across it, whoever made it. Each call asks the volume anew; all throw
-// VolumeError.
+// A job's folder in scan_jobs(), whoever created it. Each call reads the volume again; all throw VolumeError.
 class ScannedJob {
  public:
   ScannedJob(const Dir& jobs, std::string path, std::string id)
@@ -21,10 +20,10 @@ class ScannedJob {
   const std::string& path() const { return path_; }  // below the volume's root
   bool is_deleted() const;                           // has the marker of Store::mark_deleted
   bool has_record() const;                           // has status.json
-  // When it got its name or an entry directly in it last changed, by the clock of the file server. Nothing: it has
-  // gone.
+  // The last change of its name or of a direct entry, by the clock of the file server. Nothing if the folder does not
+  // exist any more.
   std::optional<base::TimePoint> changed() const;
-  // job.json. Nothing: it has gone. Throws CorruptFile for a file that can't be read or tells of another folder.
+  // job.json. Nothing if it does not exist any more. Throws CorruptFile if it can't be decoded or names another folder.
   std::optional<JobFile> read() const;
 
  private:
@@ -35,13 +34,13 @@ class ScannedJob {
   std::string id_;
 };
 
-// Told of a folder that can't be read, with its path below the root; false ends the walk. What lies in it is passed
-// over.
+// Called for an unreadable folder, with its path below the root; false ends the scan. The content of the folder is
+// skipped.
 using OnUnreadable = std::function<bool(const std::string& path, const VolumeError& error)>;
 
-// Calls `visit` with every job's folder of every tenant until it returns false, in no order, in constant memory however
-// many there are. What is published or removed meanwhile may be visited or not. Throws VolumeError when the folder of
-// all tenants can't be read, and what `visit` throws, but for a VolumeError, which counts as the tenant's.
+// Calls `visit` with the folder of every job of every tenant until it returns false, in any order, in constant memory.
+// Jobs that are published or removed meanwhile may be visited or not. Throws VolumeError if the folder of all tenants
+// is unreadable, and exceptions of `visit`. A VolumeError of `visit` counts as the tenant's.
 void scan_jobs(const Store& store, const std::function<bool(const ScannedJob&)>& visit, const OnUnreadable& unreadable);
 
 }  // namespace vbrain::artifacts

@@ -9,11 +9,11 @@
 namespace vbrain::artifacts {
 namespace {
 
-// Levels of a tree that are asked for their age; what lies deeper counts as old.
+// Maximum depth of a tree for the check of its age; deeper entries count as old.
 constexpr int kAgeDepth = 64;
 
-// Whether nothing in the tree changed since: an upload of a day goes on below a folder that was made a day ago. What
-// may not be read has no other age than its own. False once `stop` is requested.
+// True if nothing in the tree has changed since: an upload may continue for a day below an old folder. An unreadable
+// folder has only its own age. False when `stop` is requested.
 bool is_older(const Dir& folder, const std::string& name, base::TimePoint before, const std::stop_token& stop,
               int depth = kAgeDepth) {
   if (stop.stop_requested()) return false;
@@ -41,7 +41,7 @@ class Sweep {
     const auto is_staged_old = [&](const Dir& folder, const std::string& name) {
       return is_older(folder, name, before_.staged, stop_);
     };
-    // Nobody writes there any more. The contents have ages of their own, and may be unreadable.
+    // No program writes there any more. The contents have their own times, and may be unreadable.
     const auto is_trashed_old = [&](const Dir& folder, const std::string& name) {
       const auto found = folder.status(name);
       return found && changed_at(*found) < before_.trashed;
@@ -50,7 +50,7 @@ class Sweep {
            below(tenant, path + "/", ".trash", "", is_trashed_old);
   }
 
-  // What lies directly in the root folder and in bin/.
+  // The entries of the root folder and of bin/.
   bool leftovers(const Dir& root) {
     const auto is_old = [&](const Dir& folder, const std::string& name) {
       return is_older(folder, name, before_.staged, stop_);
@@ -92,7 +92,7 @@ class Sweep {
   std::size_t removed_ = 0;
 };
 
-// Removes the markers of one repository that name no job's folder; how many.
+// Removes the markers of one repository that name no job's folder; returns how many.
 std::size_t sweep_index(const Dir& markers, const std::optional<Dir>& jobs, base::TimePoint before,
                         const std::stop_token& stop) {
   std::size_t removed = 0;

@@ -30,7 +30,7 @@ bool is_folder(int dir, const std::string& name) {
   return fstatat(dir, name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(found.st_mode);
 }
 
-// Opens a folder to be emptied, with all rights that its owner can have. Null and errno.
+// Opens a folder to empty it, with all rights that its owner can have. Null and errno on failure.
 Stream open_folder(int dir, const std::string& name) {
   Fd fd(open_beneath(dir, name, O_RDONLY | O_DIRECTORY));
   if (!fd && errno == EACCES) {
@@ -40,8 +40,8 @@ Stream open_folder(int dir, const std::string& name) {
   }
   if (!fd) return nullptr;
   struct stat found {};
-  // The owner needs rwx; a sticky bit keeps the other members of the group from removing. Who is not the owner cannot
-  // change either, and may be allowed to go on.
+  // The owner needs rwx; a sticky bit prevents other members of the group from removing entries. A process that is not
+  // the owner can change neither, but may have the needed rights.
   const bool restricted =
       fstat(fd.get(), &found) == 0 && ((found.st_mode & 0700) != 0700 || (found.st_mode & S_ISVTX) != 0);
   if (restricted) restore_access(fd.get());
@@ -71,7 +71,7 @@ bool TreeRemover::failed(const char* operation, const std::string& path, int err
 bool TreeRemover::remove(int dir, const std::string& name, const std::string& path, int depth) {
   if (unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) return true;
   const int error = errno;
-  // POSIX has EPERM for a folder, Linux EISDIR. EPERM is also what an immutable file gives.
+  // For a folder POSIX specifies EPERM, and Linux returns EISDIR. An immutable file gives EPERM, too.
   if (error != EISDIR && !(error == EPERM && is_folder(dir, name))) return failed("remove", path, error);
   return depth >= kDepth ? lift(dir, name, path) : remove_folder(dir, name, path, depth);
 }
@@ -85,7 +85,7 @@ bool TreeRemover::remove_folder(int dir, const std::string& name, const std::str
   return failed("remove folder", path, errno);
 }
 
-// Moves a folder that lies too deep to the top of the tree.
+// Moves a folder that is too deep to the top of the tree.
 bool TreeRemover::lift(int dir, const std::string& name, const std::string& path) {
   bool restored = false;
   for (;;) {
@@ -98,15 +98,15 @@ bool TreeRemover::lift(int dir, const std::string& name, const std::string& path
     if (errno == ENOTEMPTY || errno == EEXIST) {
       ++lifted_;  // left by an earlier try that could not remove everything
     } else if (errno == EACCES && !std::exchange(restored, true)) {
-      restore_access_at(dir, name);  // a folder that gets another parent has to be writable itself
+      restore_access_at(dir, name);  // a folder must be writable to get another parent
     } else {
       return failed("move", path, errno);
     }
   }
 }
 
-// Passes over the folder until nothing is left or a pass has removed nothing: readdir(3) may skip entries of a folder
-// from which others are removed.
+// Repeats passes over the folder until nothing is left or a pass has removed nothing, because readdir(3) may skip
+// entries while others are removed.
 bool TreeRemover::empty(DIR* stream, const std::string& path, int depth) {
   for (;;) {
     bool progress = false;
@@ -125,7 +125,7 @@ bool TreeRemover::empty(DIR* stream, const std::string& path, int depth) {
       const bool gone = remove(dirfd(stream), name, path + "/" + name, depth + 1);
       (gone ? progress : left) = true;
     }
-    // What was moved to the top during this pass is there to be removed in the next one.
+    // The next pass removes the entries that were moved to the top during this one.
     if (!progress && (depth > 0 || lifted_ == lifted)) return !left;
   }
 }

@@ -9,16 +9,16 @@
 
 namespace vbrain::artifacts {
 
-// Removes a file or a tree, following no symbolic link, with at most 40 descriptors however deep the tree is: what lies
-// deeper is first moved up to the top. Where the owner has taken the rights that removing needs, they are restored.
-// What cannot be removed is passed over, so that all the rest goes. For one call of run().
+// Removes a file or a tree without following symbolic links. It uses at most 40 descriptors for a tree of any depth:
+// deeper entries are first moved to the top. If the owner has removed rights that are needed, they are restored.
+// Entries that can't be removed are skipped, so that the rest is removed. For one call of run().
 class TreeRemover {
  public:
   // `parent` is an open folder (O_PATH is enough), `name` one component in it.
   TreeRemover(int parent, std::string name, std::stop_token stop);
 
-  // Returns when nothing is left or `stop` was requested. Throws VolumeError at the end if something could not be
-  // removed, with the path of the first such thing and its cause.
+  // Returns when nothing is left or `stop` was requested. At the end it throws a VolumeError if something could not be
+  // removed, with the path and cause of the first failure.
   void run();
 
  private:
@@ -32,10 +32,10 @@ class TreeRemover {
   const int parent_;
   const std::string name_;
   const std::stop_token stop_;
-  int top_ = -1;  // of the tree's own folder, while it is open
+  int top_ = -1;  // of the tree's own folder while it is open
   std::size_t lifted_ = 0;
   bool stopped_ = false;
-  std::string failure_;  // what was to be done with which path; empty: nothing failed
+  std::string failure_;  // the failed operation and its path; empty: nothing failed
   int error_ = 0;
 };
 

@@ -11,14 +11,14 @@
 #include "artifacts/store/safe_open.hpp"
 #include "artifacts/store/store_scan.hpp"
 
-// Walks over folders in constant memory. For lib/artifacts/store only.
+// Scans folders in constant memory. For lib/artifacts/store only.
 namespace vbrain::artifacts::walk {
 
 // tenants/<organization>/<application>/<client>
 inline constexpr int kTenantDepth = 3;
 
-// Calls `visit` with one entry after the other until it returns false; false if it did. Nothing is collected, so that
-// a folder of a million jobs takes no more memory than one of ten.
+// Calls `visit` with one entry after another until it returns false; returns false in that case. Nothing is collected,
+// so a folder of a million jobs needs no more memory than one of ten.
 template <class Visit>
 bool each_entry(const Dir& folder, const Visit& visit) {
   const int copy = openat(folder.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -59,7 +59,7 @@ bool guarded(const std::string& path, const OnUnreadable& unreadable, const Work
   }
 }
 
-// Calls `visit` with each folder `depth` levels below and its path until it returns false.
+// Calls `visit` with each folder `depth` levels below, and its path, until it returns false.
 template <class Visit>
 bool descend(const Dir& folder, const std::string& path, int depth, const OnUnreadable& unreadable,
              const Visit& visit) {

@@ -28,7 +28,7 @@ KubeResult<Response> ApiClient::call(const Request& request, std::stop_token sto
     }
     --free_;
   }
-  // Given back also when the transport throws.
+  // Also released if the transport throws.
   struct Slot {
     ApiClient& client;
     ~Slot() {

@@ -82,7 +82,7 @@ class ApiClient {
     return typed<T>(patch_request(T::kType, ns, name, patch, subresource), stop);
   }
 
-  // Any request, under the same limit.
+  // Any request, under the same limit of calls in flight.
   KubeResult<Response> call(const Request& request, std::stop_token stop = {});
 
  private:
@@ -95,7 +95,7 @@ class ApiClient {
     if (!done) return tl::unexpected(std::move(done.error()));
     return std::move(*object);
   }
-  // Hands the parsed answer to `use`; a DecodeError becomes kInternal.
+  // Passes the parsed answer to `use`; a DecodeError becomes kInternal.
   KubeResult<void> call_and_use(const Request& request, std::stop_token stop, const Use& use);
   KubeResult<void> list_each(const ResourceType& type, std::string_view ns, ListOptions options, std::stop_token stop,
                              const Use& use);

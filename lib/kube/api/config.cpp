@@ -116,7 +116,7 @@ class Section {
   std::filesystem::path folder_;
 };
 
-// The member `inner` of the entry of `list` whose name is `name`; null if there is none.
+// The member `inner` of the entry of `list` with this name; null if there is none.
 const json* find_named(const json& file, const char* list, const std::string& name, const char* inner) {
   const auto entries = file.find(list);
   if (entries == file.end() || !entries->is_array()) return nullptr;
@@ -208,7 +208,7 @@ ConfigResult load_in_cluster(const std::filesystem::path& folder, const GetEnv& 
     return Failure("not in a pod: KUBERNETES_SERVICE_HOST or KUBERNETES_SERVICE_PORT is not set");
   }
   Config config;
-  // cpprestsdk cannot connect to an IPv6 literal; the service's name is in the certificate just as well.
+  // cpprestsdk can't connect to an IPv6 literal. The certificate contains the name of the service, too.
   config.server = "https://" + (host.find(':') == std::string::npos ? host : "kubernetes.default.svc") + ":" + port;
   config.token_file = folder / "token";
   const Text token = read_file(config.token_file);

@@ -31,7 +31,7 @@ struct Config {
 
 using ConfigResult = Result<Config, std::string>;
 
-// Where pods find their ServiceAccount (Kubernetes docs, "Accessing the Kubernetes API from a Pod").
+// The folder with the pod's ServiceAccount (Kubernetes docs, "Accessing the Kubernetes API from a Pod").
 inline constexpr std::string_view kServiceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 using GetEnv = std::function<std::optional<std::string>(const char*)>;

@@ -23,10 +23,10 @@ enum class ErrorCode {
   kGone,         // 410: the resourceVersion or the continue token is too old; list again
   kTimeout,      // no answer in time; the server may have executed the request
   kUnavailable,  // no connection, connection broken, 502, 503
-  kInternal,     // 500, or an answer that is not what the API promises
+  kInternal,     // 500, or an answer that violates the API
   kBadRequest,
   kTooLarge,   // 413, or an answer above the transport's limit
-  kCancelled,  // the stop token given to the call
+  kCancelled,  // the call's stop token was requested
 };
 
 std::string_view to_string(ErrorCode code);
@@ -40,8 +40,8 @@ struct ErrorCause {
 
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  int http_status = 0;      // 0 if no answer came
-  std::string reason = {};  // metav1.Status.reason, "" if there was none
+  int http_status = 0;      // 0 if there was no answer
+  std::string reason = {};  // metav1.Status.reason, "" if absent
   std::string message = {};
   std::optional<std::chrono::milliseconds> retry_after = {};  // Retry-After or Status.details.retryAfterSeconds
   std::vector<ErrorCause> causes = {};

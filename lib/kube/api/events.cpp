@@ -16,7 +16,7 @@ using nlohmann::json;
 constexpr ResourceType kEventType{"events.k8s.io", "v1", "events", "Event"};
 constexpr std::size_t kMaxNote = 1'024;    // events.k8s.io/v1 Event.note
 constexpr std::size_t kMaxReason = 128;    // Event.reason, Event.action
-constexpr std::size_t kMaxNamePart = 200;  // of 253, with 17 for the hash
+constexpr std::size_t kMaxNamePart = 200;  // of 253 bytes; the hash needs 17
 constexpr std::chrono::seconds kLastWrites{2};
 
 // Cuts `text` to at most `limit` bytes without splitting a UTF-8 character.
@@ -46,7 +46,7 @@ struct EventRecorder::Remembered {
   std::string key;
   std::string namespace_name;
   std::string event_name;
-  std::string version;  // resourceVersion, as far as we know
+  std::string version;  // the latest known resourceVersion
   std::int64_t count = 1;
   base::SteadyPoint written_at{};
 };

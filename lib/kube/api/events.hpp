@@ -47,7 +47,7 @@ struct EventOptions {
 // somebody else has changed the first one, a new event is created.
 class EventRecorder {
  public:
-  // References must outlive the recorder.
+  // The referenced objects must outlive the recorder.
   EventRecorder(ApiClient& client, EventOptions options, base::Metrics& metrics, const base::Clock& clock);
   // Writes the queued events for at most 2 s, then stops.
   ~EventRecorder();

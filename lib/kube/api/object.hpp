@@ -53,7 +53,7 @@ struct ObjectMeta {
   std::vector<OwnerReference> owner_references;
   base::TimePoint creation_timestamp{};
   std::optional<base::TimePoint> deletion_timestamp;
-  std::int64_t deletion_grace_seconds = 0;  // part of deletion_timestamp; 0 without one
+  std::int64_t deletion_grace_seconds = 0;  // included in deletion_timestamp; 0 without one
 
   bool has_finalizer(std::string_view finalizer) const;
   // The owner with `controller: true`, or null.
@@ -72,13 +72,13 @@ struct Condition {
   bool operator==(const Condition&) const = default;
 };
 
-// Reads `object["metadata"]`. Throws DecodeError when name, uid or resourceVersion is missing or of a wrong type.
+// Reads `object["metadata"]`. Throws DecodeError if name, uid or resourceVersion is missing or has the wrong type.
 ObjectMeta decode_meta(const nlohmann::json& object);
 
 // Whether the resourceVersion `left` is older than `right`. Both are decimal numbers of any length (KEP-5504).
 bool is_older_version(std::string_view left, std::string_view right);
 
-// Reads one metav1.Condition; throws DecodeError when it has no type or status.
+// Reads one metav1.Condition; throws DecodeError if it has no type or status.
 Condition decode_condition(const nlohmann::json& condition);
 nlohmann::json encode(const Condition& condition);
 nlohmann::json encode(const OwnerReference& owner);

@@ -30,7 +30,7 @@ struct ListOptions {
 struct WatchOptions {
   std::string label_selector = {};
   std::string field_selector = {};
-  std::string resource_version = {};  // of the list or the last event
+  std::string resource_version = {};  // of the list or of the last event
   std::chrono::seconds timeout{300};  // after which the server ends the watch
 };
 
@@ -44,13 +44,13 @@ struct DeleteOptions {
   Preconditions preconditions = {};
 };
 
-// "" is the object itself; "status" its status, "binding", ...
+// A subresource: "" is the object itself; "status", "binding", ...
 using Subresource = std::string_view;
 
 // Names are percent-encoded, so a name cannot lead to another path. An empty namespace is left out of the path.
 Request get_request(const ResourceType& type, std::string_view ns, std::string_view name);
 Request list_request(const ResourceType& type, std::string_view ns, const ListOptions& options);
-// Asks for bookmarks.
+// Requests bookmarks.
 Request watch_request(const ResourceType& type, std::string_view ns, const WatchOptions& options);
 Request create_request(const ResourceType& type, std::string_view ns, const nlohmann::json& body);
 // With metadata.resourceVersion in `body`, the API server refuses to overwrite another version.

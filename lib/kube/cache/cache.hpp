@@ -15,20 +15,20 @@
 
 namespace vbrain::kube {
 
-// What happened to one object: created (no old), updated, deleted (no now).
+// A change of one object: created (no old), updated, deleted (no now).
 template <class T>
 struct Change {
   std::shared_ptr<const T> old;
   std::shared_ptr<const T> now;
 };
 
-// The objects of one kind in one namespace by name, with secondary indexes. Objects never change: a reader keeps its
-// pointer as long as it likes. Thread-safe; indexes are added before the first object. Written by the informer only.
+// The objects of one kind in one namespace by name, with secondary indexes. Objects are immutable: a reader may keep
+// its pointer. Thread-safe; indexes must be added before the first object. Only the informer writes to it.
 template <class T>
 class Cache {
  public:
   using Object = std::shared_ptr<const T>;
-  // The values under which an object is found; none, one or many.
+  // The values under which an object is indexed; none, one or many.
   using IndexFn = std::function<std::vector<std::string>(const T&)>;
 
   void add_index(std::string name, IndexFn values_of) {
@@ -43,7 +43,7 @@ class Cache {
     return found == objects_.end() ? nullptr : found->second;
   }
 
-  // In no order.
+  // In any order.
   std::vector<Object> list() const {
     const std::shared_lock lock(mutex_);
     std::vector<Object> all;
@@ -52,7 +52,7 @@ class Cache {
     return all;
   }
 
-  // Objects whose values in `index` include `value`, by name. Throws std::out_of_range for an unknown index.
+  // Objects whose values in `index` include `value`, sorted by name. Throws std::out_of_range for an unknown index.
   std::vector<Object> by_index(const std::string& index, std::string_view value) const {
     const std::shared_lock lock(mutex_);
     const auto& entries = indexes_.at(index).entries;
@@ -77,7 +77,7 @@ class Cache {
     return all;
   }
 
-  // Returns what was there before.
+  // Returns the previous object.
   Object put(const std::string& name, Object object) {
     const std::unique_lock lock(mutex_);
     auto& slot = objects_[name];
@@ -88,7 +88,7 @@ class Cache {
     return std::exchange(slot, std::move(object));
   }
 
-  // Returns what was there; null if nothing was.
+  // Returns the removed object; null if there was none.
   Object erase(std::string_view name) {
     const std::unique_lock lock(mutex_);
     const auto found = objects_.find(name);

@@ -53,12 +53,13 @@ std::string LeaderElector::holder() const {
 bool LeaderElector::acquire(std::stop_token stop) {
   while (!stop.stop_requested()) {
     if (try_once(stop) == Attempt::kHeld) {
-      // Held and stopped at once: nobody else may learn of it before the lease has run out, so give it back.
+      // The Lease was acquired and stop was requested at once. Release it, so that others need not wait until it
+      // expires.
       if (!stop.stop_requested()) return true;
       give_up();
       return false;
     }
-    // Candidates that started together spread out.
+    // Spreads candidates that started together.
     const double stretch = std::uniform_real_distribution<double>(1, 1.2)(random_);
     const auto pause = std::chrono::duration<double, std::milli>(config_.retry_period) * stretch;
     sleep_(stop, std::chrono::duration_cast<std::chrono::nanoseconds>(pause));
@@ -131,11 +132,11 @@ LeaderElector::Kept LeaderElector::keep(std::stop_token finished, const WhyResig
 LeaderElector::Attempt LeaderElector::try_once(std::stop_token stop) {
   const bool known_ours = view_.lease() && view_.lease()->holder == config_.identity &&
                           renewed_.load(std::memory_order_relaxed) != kNotHeld;
-  // The holder writes with what it knows; everybody else looks first.
+  // The holder writes with the version that it knows; other candidates read first.
   if (!known_ours) {
     if (const auto error = read_lease(stop)) return Attempt::kFailed;
   }
-  // One repetition: a conflict means that what we know is old.
+  // One repetition: a conflict means that the known version is old.
   for (int round = 0; round < 2; ++round) {
     const LeaseMove move = decide(view_, config_.identity, clock_.steady());
     if (move == LeaseMove::kWait) return Attempt::kNotOurs;
@@ -204,7 +205,7 @@ KubeResult<Lease> LeaderElector::call(Request request, std::stop_token stop) {
   }
 }
 
-// Half the deadline, so that one slow call leaves time for another; less when the deadline is near.
+// Half the deadline, so that after a slow call there is time for another one; less if the deadline is near.
 std::chrono::milliseconds LeaderElector::call_timeout() const {
   const auto half = config_.renew_deadline / 2;
   const auto renewed = renewed_.load(std::memory_order_relaxed);

@@ -34,8 +34,8 @@ class LeaderElector {
   using WhyResign = std::function<std::optional<std::string>()>;
   using Sleep = std::function<bool(std::stop_token, std::chrono::nanoseconds)>;
 
-  // References must outlive this. Throws std::invalid_argument for a config that check() refuses. `sleep` waits;
-  // false if stop was requested. Tests put their own there.
+  // The referenced objects must outlive this. Throws std::invalid_argument for a config that check() refuses. `sleep`
+  // waits and returns false if stop was requested. Tests replace it.
   LeaderElector(Transport& transport, LeaseConfig config, const base::Clock& clock, base::Metrics& metrics,
                 Sleep sleep = {});
 
@@ -45,10 +45,10 @@ class LeaderElector {
   // resigned is given up before the work has ended, since that may hang. Blocks; not for two threads.
   End run(std::stop_token stop, const Work& on_started, const WhyResign& why_resign = {});
 
-  // True while we hold the lease by our own clock: what was renewed less than renew_deadline ago. Thread-safe and cheap
-  // enough to ask before every write.
+  // True while this process holds the Lease by its own clock: the last renewal is younger than renew_deadline.
+  // Thread-safe, and cheap enough to call before every write.
   bool leading() const;
-  // Who holds the lease as far as we know; "" if nobody. Thread-safe.
+  // The last known holder of the Lease; "" if there is none. Thread-safe.
   std::string holder() const;
 
  private:

@@ -8,9 +8,9 @@ namespace {
 
 using nlohmann::json;
 
-// For a lease whose holder did not say how long it counts.
+// Used if the holder did not write a duration.
 constexpr std::int64_t kDefaultDurationSeconds = 10;
-// No sane holder says more; beyond it the arithmetic of clocks would overflow.
+// No valid configuration exceeds this; larger values would overflow the clock arithmetic.
 constexpr std::int64_t kMaxDurationSeconds = 86'400;
 
 json object_around(const std::string& ns, const std::string& name) {

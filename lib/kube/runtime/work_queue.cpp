@@ -13,7 +13,7 @@ void WorkQueue::add(const std::string& key) {
 
 void WorkQueue::add_locked(const std::string& key) {
   if (shut_down_ || !dirty_.insert(key).second) return;
-  // Somebody works on it: done() puts it into the order.
+  // A worker processes it: done() adds it to the queue again.
   if (working_.contains(key)) return;
   order_.push_back(key);
   ready_.notify_one();
@@ -30,7 +30,7 @@ void WorkQueue::add_after(const std::string& key, std::chrono::nanoseconds delay
     known->second = due;
   }
   delays_.push({due, next_order_++, key});
-  // A waiting worker may have to wake earlier than it thought.
+  // A waiting worker may have to wake earlier than planned.
   ready_.notify_one();
 }
 
@@ -61,7 +61,7 @@ std::optional<std::string> WorkQueue::get(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
     if (auto key = take_locked()) {
-      // The wake-up of this thread may have been meant for the next key or the next delay.
+      // The wake-up of this thread may have been for the next key or the next delay.
       if (!order_.empty() || !delays_.empty()) ready_.notify_one();
       return key;
     }

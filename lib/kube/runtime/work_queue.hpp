@@ -18,13 +18,13 @@
 
 namespace vbrain::kube {
 
-// Keys to be worked on, with the contract of client-go's workqueue:
-// - fair: keys come out in the order they were added;
-// - collapses: a key waiting is there once, however often it was added;
-// - one key is never with two workers: added while being worked on, it waits until done();
-// - delays: add_after() lets a key in later; a key has one delay at most, the earliest;
-// - drains: after shut_down() nothing enters, what waits is still handed out, then get() returns nothing.
-// All members are thread-safe. Waiting keys: ~100 bytes each.
+// A queue of keys with the contract of client-go's workqueue:
+// - fair: keys are handed out in the order in which they were added;
+// - collapsing: a waiting key exists once, however often it was added;
+// - exclusive: one key is never with two workers; if it is added while a worker has it, it waits until done();
+// - delays: add_after() adds a key later; a key has at most one delay, the earliest;
+// - draining: after shut_down() no key is added; waiting keys are still handed out, then get() returns nothing.
+// All members are thread-safe. A waiting key needs about 100 bytes.
 class WorkQueue {
  public:
   // `clock` must outlive the queue.
@@ -33,13 +33,14 @@ class WorkQueue {
   void add(const std::string& key);
   void add_after(const std::string& key, std::chrono::nanoseconds delay);
 
-  // Waits for a key. Nothing once the queue is shut down and empty, or `stop` is requested. Call done() with it.
+  // Waits for a key. Returns nothing if the queue is shut down and empty, or if `stop` is requested. Call done() with
+  // the key.
   std::optional<std::string> get(std::stop_token stop = {});
   // The same without waiting.
   std::optional<std::string> try_get();
   void done(const std::string& key);
 
-  // Keys with a delay are dropped.
+  // Drops keys with a delay.
   void shut_down();
 
   std::size_t size() const;     // keys ready, or whose delay is over
@@ -48,7 +49,7 @@ class WorkQueue {
  private:
   struct Delayed {
     base::SteadyPoint due;
-    std::uint64_t order;  // equal times come out in the order they were added
+    std::uint64_t order;  // equal times are handed out in the order in which they were added
     std::string key;
     bool operator>(const Delayed& other) const { return due != other.due ? due > other.due : order > other.order; }
   };

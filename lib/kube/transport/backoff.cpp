@@ -12,7 +12,7 @@ Backoff::Duration Backoff::next() {
 }
 
 Backoff::Duration Backoff::delay(Duration min, Duration max, unsigned failures, double fraction) {
-  // 2^20 times any min is above any max; more would overflow.
+  // 2^20 times any min is above any max; a larger shift would overflow.
   const Duration full = std::min<Duration>(max, min * (1LL << std::min(failures, 20u)));
   const auto jittered = Duration(static_cast<Duration::rep>(static_cast<double>(full.count()) * (0.5 + fraction / 2)));
   return std::clamp(jittered, min, max);

@@ -6,15 +6,15 @@
 
 namespace vbrain::kube {
 
-// Waiting times that double from `min` to `max`, each multiplied by 0.5 .. 1.0 at random after the first step, so that
-// programs that failed together do not come back together. Not thread-safe.
+// Waiting times that double from `min` to `max`. After the first step each is multiplied by a random 0.5 .. 1.0, so
+// that programs that failed together do not retry together. Not thread-safe.
 class Backoff {
  public:
   using Duration = std::chrono::milliseconds;
 
   Backoff(Duration min, Duration max, std::uint32_t seed = std::random_device{}());
 
-  // The next time to wait; at least `min`, at most `max`.
+  // The next waiting time; at least `min`, at most `max`.
   Duration next();
   void reset() { failures_ = 0; }
 

@@ -26,17 +26,17 @@ namespace streams = Concurrency::streams;
 using Milliseconds = std::chrono::milliseconds;
 using Steady = std::chrono::steady_clock;
 
-// One thread, on which cancellations run too. The library closes the socket of a cancelled request wherever the
-// cancellation is called, and asio's sockets are not made for that: with a second thread inside the connection the
-// process dies in epoll_reactor::start_op. Nothing in the client path blocks a pool thread.
+// One thread, which also runs cancellations. The library closes the socket of a cancelled request on the thread that
+// calls the cancellation, and asio's sockets do not support that: with a second thread inside the connection the
+// process crashes in epoll_reactor::start_op. Nothing in the client code blocks a pool thread.
 constexpr std::size_t kPoolThreads = 1;
-// Bytes of a stream that may wait for its reader before the connection is not read any more.
+// Bytes of a stream that may wait for its reader before reading from the connection pauses.
 constexpr std::size_t kStreamBuffer = 256u << 10;
 constexpr std::size_t kMaxErrorBody = 64u << 10;
-// The HTTP library's own timer. Ours are finer and always fire first.
+// The HTTP library's own timer. The transport's timers are shorter and always fire first.
 constexpr std::chrono::minutes kLibraryTimeout{15};
 
-// A request that was sent, and its end: the connection is closed unless the answer was read to its end.
+// One sent request. At its end the connection is closed unless the answer was read completely.
 class Sent {
  public:
   Sent(std::shared_ptr<Exchange> exchange, pplx::cancellation_token_source cancel)
@@ -64,11 +64,12 @@ class Sent {
 bool is_handshake_failure(const std::string& message) {
   return message.find("SSL handshake") != std::string::npos;
 }
-// The server never had the whole request.
+// The server did not get the whole request.
 bool is_unsent(const std::string& message) {
   return message.starts_with("Failed to write request");
 }
-// It had it, and closed the connection: before it read the request (a kept connection whose time was over), or after.
+// The request was sent and the connection was closed: before the server read the request (an expired kept connection),
+// or after.
 bool is_unanswered(const std::string& message) {
   return message.starts_with("Failed to read HTTP status line") ||
          message.starts_with("cannot rewind input stream for connection re-establishment");
@@ -115,7 +116,7 @@ class RestTransport final : public Transport {
   }
 
  private:
-  // The first, one for a kept connection that had dropped, one for a token that was replaced.
+  // The first try, one for a kept connection that was closed, one for a replaced token.
   static constexpr int kAttempts = 3;
 
   // A client of the library is a pool of connections. All of them have used the same TLS material, which they need.
@@ -152,7 +153,7 @@ class RestTransport final : public Transport {
   // True if the credentials that were refused have been replaced since.
   bool refresh(const std::string& token, const Pool& used) { return token_.refresh(token) || tls_->refresh(used->tls); }
 
-  // Never throws: what the library throws becomes the exchange's failure.
+  // Never throws: an exception of the library becomes the exchange's failure.
   Sent send(const Pool& pool, const Request& request, const std::string& token, std::size_t limit,
             Exchange::Fill fill) {
     const auto exchange = std::make_shared<Exchange>(limit, fill);
@@ -197,8 +198,8 @@ class RestTransport final : public Transport {
     return {exchange, cancel};
   }
 
-  // Why an exchange ended without a complete answer. `again`: a kept connection had been closed by the server before
-  // it read the request, as far as anybody can know; the request goes out once more.
+  // Why an exchange ended without a complete answer. `again`: the server had apparently closed a kept connection before
+  // it read the request; the request is sent once more.
   Error failure_of(const Exchange& exchange, const Pool& used, bool& again) {
     const std::string message = exchange.failure().value_or("no answer");
     const std::error_code code = exchange.failure_code();
@@ -255,7 +256,7 @@ class RestTransport final : public Transport {
     std::string error_body;
     while (true) {
       const auto view = sent->wait(stop, {}, options.idle_timeout);
-      // Data that never pauses keeps wait() from looking.
+      // wait() does not check the stop token while data keeps arriving.
       if (view.stopped || stop.stop_requested()) return tl::unexpected(cancelled_error());
       if (view.timed_out) return tl::unexpected(timeout_error("nothing was received for too long"));
       const int status = sent->status();
@@ -283,7 +284,7 @@ class RestTransport final : public Transport {
   Pool pool_;
 };
 
-// Throws if somebody else has started the library's threads.
+// Throws if other code has already started the library's threads.
 void prepare_process(bool own_authority) {
   static std::once_flag once;
   std::call_once(once, [] { crossplat::threadpool::initialize_with_threads(kPoolThreads); });

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal to rest_transport.cpp: what passes between the HTTP library's thread and a caller's.
+// Internal to rest_transport.cpp: data shared between the HTTP library's thread and a caller's thread.
 
 #include <cpprest/astreambuf.h>
 
@@ -19,13 +19,13 @@
 
 namespace vbrain::kube {
 
-// One request under way: the HTTP library's threads fill it, the caller's thread empties it.
+// One request under way: the HTTP library's thread writes to it, the caller's thread reads from it.
 class Exchange {
  public:
   using Milliseconds = std::chrono::milliseconds;
   using Steady = std::chrono::steady_clock;
   enum class Fill { kHold, kStop };
-  // What the caller sees after waiting.
+  // The state after a wait.
   struct View {
     bool finished = false;
     bool too_large = false;
@@ -34,10 +34,10 @@ class Exchange {
     std::string bytes = {};
   };
 
-  // `limit` bytes are held. Then reading waits for the caller (kHold), or the answer is too large (kStop).
+  // `limit` bytes are buffered. Then reading waits for the caller (kHold), or the answer is too large (kStop).
   Exchange(std::size_t limit, Fill fill) : limit_(limit), fill_(fill) {}
 
-  // Called by the HTTP library's threads.
+  // Called on the HTTP library's thread.
   pplx::task<std::size_t> put(const std::uint8_t* bytes, std::size_t count) {
     const std::lock_guard lock(mutex_);
     if (abandoned_ || too_large_) return pplx::task_from_result(count);
@@ -48,7 +48,7 @@ class Exchange {
       return pplx::task_from_result(count);
     }
     bytes_.append(reinterpret_cast<const char*>(bytes), count);
-    // An answer is of use when it is complete, a stream at once.
+    // A call's answer is useful when it is complete, a stream's at once.
     if (fill_ == Fill::kStop) return pplx::task_from_result(count);
     changed_.notify_all();
     if (bytes_.size() < limit_) return pplx::task_from_result(count);
@@ -71,23 +71,23 @@ class Exchange {
     changed_.notify_all();
   }
 
-  // Called by the HTTP library's thread before it takes a part of the request's body. False: it must not go out any
-  // more.
+  // Called on the HTTP library's thread before it reads a part of the request's body. False: the body must not be sent
+  // any more.
   bool begin_sending() {
     const std::lock_guard lock(mutex_);
     if (sending_forbidden_) return false;
     sending_ = true;
     return true;
   }
-  // Called by the caller's thread: from now on nothing more of the request's body goes out. True if nothing has.
+  // Called on the caller's thread: from now on no more of the request's body is sent. True if nothing was sent.
   bool forbid_sending() {
     const std::lock_guard lock(mutex_);
     sending_forbidden_ = true;
     return !sending_;
   }
 
-  // Called by the caller's thread. Waits for bytes whose status is known or for the end, at most until `deadline`;
-  // any progress starts the time anew if `idle` is given.
+  // Called on the caller's thread. Waits until the status and bytes are available or the exchange has ended, at most
+  // until `deadline`. If `idle` is given, any progress restarts the time.
   View wait(std::stop_token stop, Steady::time_point deadline, std::optional<Milliseconds> idle) {
     std::unique_lock lock(mutex_);
     auto seen = progress_;
@@ -105,7 +105,7 @@ class Exchange {
     return view;
   }
 
-  // Whatever comes now is dropped, nobody waits for it.
+  // Drops everything that arrives later; nobody waits for it.
   void abandon() {
     std::unique_lock lock(mutex_);
     abandoned_ = true;
@@ -120,7 +120,7 @@ class Exchange {
     const std::lock_guard lock(mutex_);
     return retry_after_;
   }
-  // Nothing if all went well; only after the end.
+  // Nothing after a success; valid after the end only.
   std::optional<std::string> failure() const {
     const std::lock_guard lock(mutex_);
     return failure_;
@@ -160,7 +160,7 @@ class Exchange {
   std::size_t blocked_count_ = 0;
 };
 
-// A stream of the HTTP library that goes one way and never back. Everything that reads or writes says "end".
+// A stream of the HTTP library without seeking. All reads and writes return "end".
 class OneWayStream : public Concurrency::streams::details::streambuf_state_manager<std::uint8_t> {
  public:
   using streambuf_state_manager::streambuf_state_manager;
@@ -195,7 +195,7 @@ class OneWayStream : public Concurrency::streams::details::streambuf_state_manag
   void _commit(std::size_t) override {}
 };
 
-// The stream that the HTTP library writes an answer's body to.
+// The stream to which the HTTP library writes an answer's body.
 class AnswerSink final : public OneWayStream {
  public:
   explicit AnswerSink(std::shared_ptr<Exchange> exchange)
@@ -213,8 +213,8 @@ class AnswerSink final : public OneWayStream {
   const std::shared_ptr<Exchange> exchange_;
 };
 
-// The stream that the HTTP library reads a request's body from. A body that it can rewind it sends again, and says
-// nothing, when the server closed a kept connection on it; this one it can read once only.
+// The stream from which the HTTP library reads a request's body. If the server closed a kept connection, the library
+// would silently send a seekable body again. This stream can be read only once.
 class BodySource final : public OneWayStream {
  public:
   BodySource(std::string body, std::shared_ptr<Exchange> exchange)

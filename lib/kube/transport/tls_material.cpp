@@ -22,7 +22,7 @@ Bio open_text(const std::string& text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-// An encrypted key cannot be used: nobody is there to be asked.
+// An encrypted key can't be used, because nobody can enter its passphrase.
 int no_password(char*, int, int, void*) {
   return 0;
 }
@@ -69,7 +69,7 @@ Result<std::shared_ptr<TlsMaterial>, std::string> TlsMaterial::load(const Config
 
 void TlsMaterial::apply(SSL_CTX* context) {
   bool good = SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1;
-  // Kept connections are idle most of the time: 34 KiB each, given back.
+  // Kept connections are mostly idle; this releases 34 KiB each.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   if (authorities_) SSL_CTX_set1_cert_store(context, authorities_.get());
   if (key_) {
@@ -81,7 +81,7 @@ void TlsMaterial::apply(SSL_CTX* context) {
   SSL_CTX_set_cert_verify_callback(context, &TlsMaterial::verify, this);
 }
 
-// The usual verification; only the reason of a refusal is noted, which the HTTP library would lose.
+// The default verification. It only records the reason of a refusal, which the HTTP library would lose.
 int TlsMaterial::verify(X509_STORE_CTX* store, void* self) {
   const int good = X509_verify_cert(store);
   if (good != 1) {

@@ -17,11 +17,11 @@ class TlsMaterial {
  public:
   static Result<std::shared_ptr<TlsMaterial>, std::string> load(const Config& config);
 
-  // Sets up the context of a new connection: TLS 1.2 at least, only the cluster's CA is trusted (if the Config has
-  // one), our certificate is shown. `context` must not be used after this object is gone.
+  // Sets up the context of a new connection: at least TLS 1.2, only the cluster's CA is trusted (if the Config has
+  // one), and the client certificate is used. `context` must not be used after this object is destroyed.
   void apply(SSL_CTX* context);
 
-  // Why the last handshake refused the server's certificate, and forgets it; "" if none did.
+  // Why the last handshake refused the server's certificate; "" if it did not. Clears the reason.
   std::string take_refusal();
 
  private:

@@ -10,17 +10,18 @@
 
 namespace vbrain::kube {
 
-// The bearer token of a Config. The kubelet replaces a ServiceAccount's token file at 80 % of the token's life, so the
-// file is read again every minute, and at once after a 401. Thread-safe.
+// The bearer token of a Config. The kubelet replaces a ServiceAccount's token file after 80 % of the token's lifetime,
+// so the file is read again every minute, and at once after a 401. Thread-safe.
 class TokenSource {
  public:
   // `clock` must outlive this.
   TokenSource(const Config& config, const base::Clock& clock);
 
-  // "" if the Config has none. A file that cannot be read now keeps the token read before.
+  // "" if the Config has none. If the file can't be read now, the previous token is used.
   std::string token();
 
-  // Called after a 401 for `used`: reads the file now. True if there is another token, so that trying again is of use.
+  // Call it after a 401 for `used`: it reads the file at once. True if there is another token, so that a retry makes
+  // sense.
   bool refresh(const std::string& used);
 
  private:

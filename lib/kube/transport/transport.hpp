@@ -18,27 +18,27 @@ struct Response {
 };
 
 struct StreamOptions {
-  // With no byte received for so long the stream ends as kTimeout. A half-open connection is silent for ever; a watch
-  // that is merely quiet is opened again where it was, which costs one request.
+  // If no byte arrives for this time, the stream ends as kTimeout, because a half-open connection is silent forever. A
+  // watch without events is then reopened at the same version, which costs one request.
   std::chrono::milliseconds idle_timeout{90'000};
 };
 
-// Carries requests to one API server. All members are thread-safe and block the calling thread, which must not be
-// a thread of the transport itself. A status of 300 or more is the Error of error_from_response().
+// Sends requests to one API server. All members are thread-safe and block the calling thread, which must not be a
+// thread of the transport itself. A status of 300 or more becomes the Error of error_from_response().
 class Transport {
  public:
-  // Bytes of a stream as they come, on the calling thread. False ends the stream without an error.
+  // Bytes of a stream as they arrive, on the calling thread. False ends the stream without an error.
   using ChunkSink = std::function<bool(std::string_view chunk)>;
 
   virtual ~Transport() = default;
 
-  // One request, one answer. A request may reach the server twice (a kept connection that dropped), so that a POST
-  // needs a name of its own choosing and kAlreadyExists may mean "done"; any other error says so by `maybe_done`. Ends
-  // with kCancelled soon after `stop`.
+  // One request, one answer. A request may reach the server twice (after a closed kept connection). So a POST needs a
+  // fixed name, and kAlreadyExists may mean "done"; `maybe_done` marks other errors of this kind. Ends with kCancelled
+  // soon after `stop`.
   virtual KubeResult<Response> call(const Request& request, std::stop_token stop) = 0;
 
-  // Reads the body of the answer until the server ends it (success), the connection breaks, `sink` says enough or
-  // `stop` is requested (kCancelled). Reading waits while `sink` works: memory stays bounded.
+  // Reads the answer's body until the server ends it (success), the connection breaks, `sink` returns false or `stop`
+  // is requested (kCancelled). Reading waits while `sink` works, so memory is bounded.
   virtual KubeResult<void> stream(const Request& request, const StreamOptions& options, const ChunkSink& sink,
                                   std::stop_token stop) = 0;
 };

@@ -33,7 +33,7 @@ std::optional<Number> number_of(std::string_view text) {
   return value;
 }
 
-// "name=value" without the name; nothing if the word has another name.
+// The value of "name=value"; nothing if the word has another name.
 std::optional<std::string_view> value_of(std::string_view word, std::string_view name) {
   if (!word.starts_with(name) || word.size() <= name.size() || word[name.size()] != '=') return std::nullopt;
   return word.substr(name.size() + 1);

@@ -1,4 +1,4 @@
-// What takes long on the volume, and what is answered meanwhile.
+// Long work on the volume, and the requests that are answered meanwhile.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -182,7 +182,7 @@ TEST(Contract, LargeResultsAndOutputsArriveWhole) {
   EXPECT_TRUE(world.get("/api/v1/job/" + id + "/output", {{"Range", "bytes=-100000"}}).body == text.substr(900'002));
 }
 
-// A network file system may lag behind the API server, a pod may spoil its own files.
+// A network file system may lag behind the API server, and a pod may damage its own files.
 TEST(Contract, AFileThatIsNotWhatTheStatusSaysIs503) {
   World world;
   for (const std::string name : {"result", "output"}) {
@@ -236,7 +236,7 @@ TEST(Contract, UnknownIdsAre404InTheContractsWords) {
   const std::string mine = world.make_job(Phase::kQueued);
   const auto repository_of = [&](const std::string& job) { return world.jobs.get(job)->spec.repository_id; };
   std::string foreign = world.make_job(Phase::kFinished, "eve");
-  // Repository ids are unique within a tenant only.
+  // Repository ids are unique within one tenant only.
   while (repository_of(foreign) == repository_of(mine)) foreign = world.make_job(Phase::kFinished, "eve");
   for (const std::string& id :
        {kNobody, foreign, std::string(".."), std::string("%2e%2e"), std::string("%00"), std::string("%F0%9F%98%80"),
@@ -335,7 +335,7 @@ TEST(Contract, ChecksComeInTheContractsOrder) {
                             {"application_id", "Tutorial"},
                             {"client_id", "north"},
                             {"x-api-key", "vb_none_" + std::string(43, 'x')}};
-  // Route before all.
+  // The route is checked first.
   EXPECT_EQ(world.call("GET", "/api/v1/nothing", {}).status, 404);
   EXPECT_EQ(world.call("DELETE", "/api/v1/job/execute", {}).header("Allow"), "POST");
   EXPECT_EQ(world.call("PUT", "/api/v1/job", {}).header("Allow"), "GET, HEAD");
@@ -343,7 +343,7 @@ TEST(Contract, ChecksComeInTheContractsOrder) {
   EXPECT_EQ(world.call("PUT", "/api/v1/repository", {}).header("Allow"), "GET, HEAD, POST");
   EXPECT_EQ(world.call("PUT", "/api/v1/repository/x", {}).header("Allow"), "GET, HEAD, DELETE");
   EXPECT_EQ(world.call("DELETE", "/api/v1/repository/x/input", {}).header("Allow"), "GET, HEAD");
-  // Limits before identity.
+  // Limits are checked before the identity.
   EXPECT_EQ(world.call("POST", "/api/v1/job/execute", {{"Content-Encoding", "gzip"}}, "x").status, 415);
   EXPECT_EQ(world.call("POST", "/api/v1/job/execute", {{"Content-Length", "99999999999"}}).status, 413);
   // Identity before key, key before role, role before object.

@@ -1,4 +1,4 @@
-// Deleting a repository takes all its jobs along, whatever state they are in and whoever makes more meanwhile.
+// Deleting a repository deletes all its jobs, in every state, also jobs that are created meanwhile.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -32,7 +32,7 @@ class DeleteRepository : public ::testing::Test {
     EXPECT_EQ(reply.status, 201) << reply.body;
     return reply.json()["job_id"];
   }
-  // A finished job of an archived resource.
+  // A finished job without a resource.
   std::string archived_job_in(const std::string& repository) {
     const std::string id = make_job_in(repository);
     job::JobStatus status;
@@ -156,7 +156,7 @@ TEST_F(DeleteRepository, TakesManyJobs) {
   EXPECT_EQ(world_.kube.count("DELETE"), 150u);
 }
 
-// An execute that has published its job when the repository goes: refused, or made and deleted.
+// An execute has published its job when the repository is deleted: it is refused, or created and deleted.
 TEST_F(DeleteRepository, AnExecuteOnItsWayEndsAsNoJob) {
   std::string job;
   world_.kube.answer = [&](const kube::Request& request) {

@@ -1,4 +1,4 @@
-// Deleting jobs: what is done in which order, and who sees what afterwards.
+// Deleting jobs: the order of the steps, and what each replica shows afterwards.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -41,7 +41,7 @@ void expect_absent(World& world, const std::string& job, const std::string& repo
   EXPECT_EQ(world.get("/api/v1/repository/" + repository).json()["jobs"], json::array());
 }
 
-// In every state, and on every replica at once, also on one whose watch is behind.
+// In every state, and on every replica at once, also on one with a stale watch.
 TEST(DeleteJob, MakesItAbsentEverywhere) {
   World world;
   World other(world);
@@ -56,7 +56,7 @@ TEST(DeleteJob, MakesItAbsentEverywhere) {
     EXPECT_TRUE(world.kube.is_deleting(id));
     EXPECT_TRUE(world.volume->is_deleted(World::tenant(), id));
     for (World* replica : {&world, &other}) expect_absent(*replica, id, repository);
-    // The controller is done.
+    // The controller has finished.
     world.volume->remove_job(World::tenant(), id, repository);
     for (World* replica : {&world, &other}) expect_absent(*replica, id, repository);
     world.kube.forget(id);
@@ -78,7 +78,7 @@ TEST(DeleteJob, NamesTheResourceByItsUid) {
   EXPECT_EQ(world.kube.count("GET"), 0u) << "the cache knew it";
 }
 
-// The cache has a Job that was made anew under its name since.
+// The cache has a newer Job with the same name.
 TEST(DeleteJob, LooksAgainWhereTheCacheIsBehind) {
   World world;
   const std::string id = world.make_job(Phase::kQueued);
@@ -130,7 +130,8 @@ TEST(DeleteJob, WorksBeforeTheFolderOfAJobMadeByHand) {
   EXPECT_EQ(precondition, "uid-h");
 }
 
-// Once it had begun it may have had a folder: without one it may be gone, whatever this replica's cache still says.
+// A job that has started may have had a folder. Without a folder it may be deleted, whatever this replica's cache
+// shows.
 TEST(DeleteJob, AJobMadeByHandDoesNotComeBackOnAReplicaThatLags) {
   World world;
   auto resource = std::make_shared<job::Job>();
@@ -152,7 +153,7 @@ TEST(DeleteJob, AJobMadeByHandDoesNotComeBackOnAReplicaThatLags) {
   EXPECT_EQ(status(), 404);
   world.kube.answer = [&](const kube::Request&) { return fail(ErrorCode::kUnavailable); };
   EXPECT_EQ(status(), 503) << "nobody can tell";
-  // One that was refused before it began: it has no folder, and is there.
+  // A job that was refused before it started: it has no folder, but it exists.
   const json object = {
       {"metadata", {{"name", "by-hand"}, {"uid", "u"}, {"resourceVersion", "1"}}},
       {"spec",
@@ -161,7 +162,7 @@ TEST(DeleteJob, AJobMadeByHandDoesNotComeBackOnAReplicaThatLags) {
   EXPECT_EQ(status(), 200);
 }
 
-// A pool that has no room for it leaves the removal to the other.
+// If a pool has no room for the removal, the other one does it.
 TEST(DeleteJob, PurgesBehindTheAnswerAlsoWhenAPoolIsFull) {
   World world;
   const std::string id = world.make_job(Phase::kFinished);
@@ -169,7 +170,7 @@ TEST(DeleteJob, PurgesBehindTheAnswerAlsoWhenAPoolIsFull) {
   std::mutex busy;
   std::unique_lock hold(busy);
   std::atomic<int> held{0};
-  // Its threads first: one that comes late would make room in the queue.
+  // Join its threads first: a late one would make room in the queue.
   const auto task = [&] {
     ++held;
     const std::lock_guard wait(busy);
@@ -217,7 +218,7 @@ TEST(DeleteJob, TriesAgainWhenAConnectionBroke) {
 TEST(DeleteJob, SaysInTheContractsWordsThatTheVolumeFailed) {
   World world;
   const std::string id = world.make_job(Phase::kFinished);
-  // What the marker would be is something else: it can't be written.
+  // The name of the marker is in use by a folder, so the marker can't be written.
   std::filesystem::remove_all(world.job_folder(id) + "/attempts");
   world.kube.answer = [&](const kube::Request& request) {
     std::filesystem::rename(world.job_folder(id), world.job_folder(id) + "-x");
@@ -240,8 +241,8 @@ TEST(DeleteJob, AFolderThatIsGoneIsASuccess) {
   EXPECT_EQ(world.remove(path_of(id)).status, 200);
 }
 
-// The job is published, its resource not made yet, and somebody who found it in a list deletes it. Whatever comes
-// first, no Job stays that is not being deleted.
+// A client finds the published job in a list and deletes it before its resource exists. In every order, no Job stays
+// without a deletionTimestamp.
 TEST(DeleteJob, WinsAgainstACreateOnItsWay) {
   for (const char* moment : {"before the create", "after the first look"}) {
     World world;
@@ -321,7 +322,7 @@ TEST(DeleteJob, LeavesAForeignResourceOfThatNameAlone) {
   EXPECT_FALSE(world.kube.is_deleting(id));
 }
 
-// What the cache still has while the controller has purged the folder already.
+// The cache still has the Job although the controller has purged its folder.
 TEST(DeleteJob, APurgedJobIsAbsentAlsoWhereTheWatchIsBehind) {
   World world;
   const std::string id = world.make_job(Phase::kFinished);

@@ -1,4 +1,4 @@
-// When a job is promised, and what is left when it can't be.
+// When the server accepts a job, and what stays on the volume if it can't.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -66,7 +66,7 @@ TEST(Durability, ARefusedCreateLeavesNoJob) {
   }
 }
 
-// The create may have been done, or be done later: the marker makes sure that it comes to nothing.
+// The create request may have been executed, or may be executed later. The marker prevents the job from running.
 TEST(Durability, AnUnknownCreateLeavesADeletedJob) {
   for (const ErrorCode code : {ErrorCode::kTimeout, ErrorCode::kUnavailable, ErrorCode::kInternal}) {
     World world;
@@ -79,7 +79,7 @@ TEST(Durability, AnUnknownCreateLeavesADeletedJob) {
   }
 }
 
-// The resource may come late, but nobody will run it: its input is of no more use.
+// The resource may appear late, but the job will not run, so its input is not needed.
 TEST(Durability, AnUnknownCreateKeepsNoInput) {
   World world;
   world.kube.answer = [&](const kube::Request&) { return fail(ErrorCode::kTimeout); };
@@ -94,7 +94,7 @@ TEST(Durability, AnUnknownCreateKeepsNoInput) {
   EXPECT_THAT(world.files("jobs/" + folders[0]), ::testing::UnorderedElementsAre("job.json", "deleted"));
 }
 
-// What runs keeps what it reads, though nobody will ask for its result.
+// A running job keeps its input, although no client will ask for its result.
 TEST(Durability, AnUnknownCreateThatWasBegunKeepsItsInput) {
   World world;
   std::string job;
@@ -124,7 +124,7 @@ TEST(Durability, ACreateThatWasNeverSentLeavesNoJob) {
   }
 }
 
-// A refusal says what became of its own try only: the one before it may have been done.
+// A refusal is the answer to its own try only; an earlier try may have been executed.
 TEST(Durability, ARefusalAfterAnUnknownTryLeavesADeletedJob) {
   World world;
   int calls = 0;
@@ -172,7 +172,7 @@ TEST(Durability, AClientThatLeavesInItsUploadLeavesNothing) {
     RawClient client(world.server->address());
     ASSERT_TRUE(client.send(head + "\r\n" + body.substr(0, body.size() * static_cast<std::size_t>(percent) / 100)));
     client.close();
-    // The server notices at its next read; draining waits for that.
+    // The server detects it at its next read; draining waits for that.
     EXPECT_TRUE(world.server->drain(std::chrono::seconds(10)));
     world.finish_volume_work();
     EXPECT_THAT(world.files("jobs"), IsEmpty()) << percent;

@@ -36,7 +36,7 @@ class Lists : public ::testing::Test {
     world_.jobs.put(name, resource);
   }
 
-  World world_;  // it is 12:26:40 on 2020-09-13 there
+  World world_;  // its clock is at 2020-09-13 12:26:40
 };
 
 TEST_F(Lists, AreEmptyArraysAtFirst) {
@@ -104,7 +104,7 @@ TEST_F(Lists, OfJobsNeedARepositoryOfTheTenants) {
   const std::string foreign = world_.call("POST", "/api/v1/repository", World::identity("eve")).json()["repository_id"];
   for (const std::string& id : {std::string("209909131226401234"), foreign, std::string("..")}) {
     const HttpReply reply = world_.get("/api/v1/job", {{"repository_id", id}});
-    // Ids are unique within a tenant: eve's may be one of ana's by chance.
+    // Ids are unique within one tenant: an id of eve's may equal one of ana's.
     if (id == foreign && repositories().dump().find(id) != std::string::npos) continue;
     EXPECT_EQ(reply.status, 404) << id;
     EXPECT_EQ(reply.body, R"({"error":"Invalid repository_id"})") << id;
@@ -150,7 +150,7 @@ TEST_F(Lists, AnUnreadableJobHidesNoOther) {
   ASSERT_TRUE(world_.volume->root().create_file(artifacts::layout::job_file(World::tenant(), "spoilt")));
   EXPECT_EQ(jobs(repository, "?from_date=202009131226"), json::array({good}));
   EXPECT_EQ(jobs(repository), json::array({good, "spoilt"}));
-  // Nor one that is not read at all: a link, or more than a job.json can be.
+  // Unreadable files are left out, too: a link, or a file larger than a job.json can be.
   const std::string path = world_.job_folder("spoilt") + "/job.json";
   ASSERT_EQ(::truncate(path.c_str(), artifacts::kJobFileLimit + 1), 0);
   EXPECT_EQ(jobs(repository, "?from_date=202009131226"), json::array({good}));

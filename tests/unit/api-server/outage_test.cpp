@@ -1,4 +1,4 @@
-// What is answered while the Kubernetes API or the volume is away.
+// Answers while the Kubernetes API or the volume is unreachable.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -87,12 +87,12 @@ TEST(Outage, LogsOfAnAttemptThatCannotBeReadAre503) {
   }
 }
 
-// A request that nobody comes back from, as on a volume that hangs.
+// A request whose handler does not return, as on a volume that hangs.
 TEST(Outage, AHungVolumeIsNotWaitedForForEver) {
   std::atomic<bool> stuck{false};
   http::HttpOptions options;
   options.stuck_timeout = std::chrono::milliseconds(1);
-  options.header_timeout = std::chrono::milliseconds(200);  // how often the server looks
+  options.header_timeout = std::chrono::milliseconds(200);  // how often the server checks
   options.is_stuck = [&] { return stuck.load(); };
   World world({}, options);
   std::mutex volume;

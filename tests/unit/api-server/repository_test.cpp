@@ -99,7 +99,7 @@ TEST_F(Repository, GivesItsInputAsAnArchive) {
   EXPECT_EQ(head.header("ETag"), tag);
 }
 
-// A range of one answer has to fit the rest of another, also after the files were copied to another disk.
+// A range of one answer must fit a range of another one, also after the files were copied to another disk.
 TEST_F(Repository, TheSameInputIsTheSameArchive) {
   const std::vector<std::pair<std::string, std::string>> parts = {
       {"name=file; filename=d.csv", std::string(200'000, 'x') + "\n"}};

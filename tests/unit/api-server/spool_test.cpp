@@ -51,7 +51,7 @@ class Spool : public ::testing::Test {
  protected:
   ~Spool() override { no_new_files = 0; }
 
-  // The answers for a repository's input and a job's logs.
+  // The answers for a repository's input and for a job's logs.
   std::vector<HttpReply> read(World& world) {
     if (job_.empty()) {
       job_ = world.make_job(job::Phase::kFinished);

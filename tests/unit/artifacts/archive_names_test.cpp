@@ -1,4 +1,4 @@
-// How much an archive may ask to be remembered of it.
+// Limits on the memory that the names of an archive may use.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
@@ -19,7 +19,7 @@ Fd in_memory(std::string_view bytes) {
 }
 
 TEST(ArchiveNames, BoundsTheBytesOfAllNamesTogether) {
-  // 8 MiB in 1,000 bytes each.
+  // 8 MiB in names of 1,000 bytes.
   const std::string folders = std::string(250, 'a') + "/" + std::string(250, 'b') + "/" + std::string(250, 'c') + "/";
   std::vector<ZipEntry> entries(8'390);
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -34,7 +34,7 @@ TEST(ArchiveNames, BoundsTheBytesOfAllNamesTogether) {
   EXPECT_TRUE(inspect(in_memory(build_zip(entries)).get()));
 }
 
-// A name that is told in an extra field is as long, however short the one beside it.
+// A name in an extra field counts with its own length, even if the name in the header is short.
 TEST(ArchiveNames, CountsTheUnicodePathOfInfoZip) {
   ZipEntry entry{.name = "a"};
   artifacts::zip::Record path;
@@ -49,7 +49,7 @@ TEST(ArchiveNames, CountsTheUnicodePathOfInfoZip) {
   EXPECT_EQ(refused.error().kind, Kind::kTooLarge);
 }
 
-// Each would be made on the volume and kept in memory: entries, though nobody listed them.
+// Each implied folder would be created on the volume and kept in memory, so it counts as an entry.
 TEST(ArchiveNames, BoundsTheFoldersThatNamesImply) {
   std::vector<ZipEntry> entries(100);
   for (std::size_t i = 0; i < entries.size(); ++i) {

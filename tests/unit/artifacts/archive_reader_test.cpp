@@ -39,7 +39,7 @@ struct Outcome {
   std::uint64_t bytes_written = 0;
 };
 
-// inspect, then extract into a new folder.
+// Inspects, then extracts into a new folder.
 Outcome read(std::string_view bytes, const TempDir& target, const ArchiveLimits& limits = {}) {
   const Fd fd = in_memory(bytes);
   Outcome outcome;
@@ -242,7 +242,7 @@ TEST(ArchiveReader, RefusesHostileShapes) {
        }()},
       {"two end records, one inside an entry",
        [&] {
-         // An entry that holds an end record whose comment reaches to the end of the whole archive.
+         // An entry that contains an end record with a comment up to the end of the whole archive.
          std::string bytes = build_zip({{.name = "a", .content = plain.substr(plain.size() - 22)}});
          const std::size_t inside = 30 + 1;
          const std::size_t comment = bytes.size() - inside - 22;
@@ -303,7 +303,7 @@ TEST(ArchiveReader, RefusesHostileShapes) {
 }
 
 TEST(ArchiveReader, RefusesTheOverlapBomb) {
-  // Fifield's quoting bomb in small: every entry's data is the whole rest of the file, 100 kB inflated each.
+  // A small version of Fifield's quoting bomb: every entry's data is the rest of the file, 100 kB inflated each.
   const std::string kernel = deflate_raw(std::string(100'000, 'a'));
   std::vector<ZipEntry> entries = {{.name = "0", .deflated = true, .size = 100'000, .data = kernel}};
   for (int i = 1; i < 250; ++i) {
@@ -395,7 +395,8 @@ TEST(ArchiveReader, ReasonsRepeatNothingOfTheInput) {
   EXPECT_EQ(outcome.error->reason, "entry 2: a name has a component . or ..");
 }
 
-// Every cut and every changed byte of a small archive: refused or read, never a crash, never more than declared.
+// Every truncation and every changed byte of a small archive is refused or read. It never crashes, and never writes
+// more than declared.
 TEST(ArchiveReader, SurvivesEveryMutation) {
   const std::string bytes =
       build_zip({{.name = "a", .content = "hello hello hello", .deflated = true, .descriptor = true},

@@ -20,7 +20,7 @@ namespace {
 std::function<void()> after_unlink;
 }
 
-// Stands in for the C library's in this program.
+// Replaces the function of the C library in this program.
 extern "C" int unlinkat(int dir, const char* name, int flags) noexcept {
   const auto done = static_cast<int>(syscall(SYS_unlinkat, dir, name, flags));
   const int error = errno;
@@ -68,7 +68,7 @@ TEST(SafeOpen, RefusesWhatIsNoPlainFile) {
   ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   close(fd);
   const Dir dir = Dir::open(temp / "inside");
-  // A FIFO without a writer must not hold the thread; this test would hang.
+  // A FIFO without a writer must not block the thread. Otherwise this test hangs.
   for (const char* name : {"link", "up", "absolute", "folder/secret", "plain", "hard", "fifo", "socket", "dir",
                            "../secret", "/etc/passwd", "plain/x", "dir/../../secret"}) {
     EXPECT_THROW(dir.open_file(name), UnsafeFile) << name;

@@ -1,4 +1,4 @@
-// What stays visible when the disk fails in the middle of publishing.
+// What is visible after the disk fails during a publication.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -19,7 +19,7 @@ enum class Links { kWork, kUnknown, kAnswerLost };
 std::atomic<Links> links = Links::kWork;
 }  // namespace
 
-// These stand in for the C library's in this program.
+// These replace functions of the C library in this program.
 extern "C" int linkat(int from_dir, const char* from, int to_dir, const char* to, int flags) {
   if (links == Links::kUnknown) {
     errno = EPERM;
@@ -27,7 +27,7 @@ extern "C" int linkat(int from_dir, const char* from, int to_dir, const char* to
   }
   const auto done = static_cast<int>(syscall(SYS_linkat, from_dir, from, to_dir, to, flags));
   if (done != 0 || links == Links::kWork) return done;
-  errno = EEXIST;  // what an NFS server says to the request that was sent again
+  errno = EEXIST;  // an NFS server's answer to a repeated request
   return -1;
 }
 
@@ -111,7 +111,7 @@ class ClaimFailure : public ::testing::Test {
     links = Links::kWork;
   }
   static Claim claim_of(const std::string& uid) { return {.by = Claim::By::kRunner, .pod_uid = uid, .time = kTime}; }
-  // How many of some threads win.
+  // The number of threads that win.
   int race() {
     std::atomic<int> won = 0;
     std::vector<std::jthread> runners;

@@ -102,7 +102,7 @@ TEST_F(StoreScanTest, TellsWhatIsInAFolder) {
   });
 }
 
-// Copied, moved or written by hand: what it tells of is not what lies here.
+// Copied, moved or written by hand: job.json does not belong to this folder.
 TEST_F(StoreScanTest, AFolderThatTellsOfAnotherIsSpoilt) {
   publish(kNorth, "job-1");
   const std::string file = vbrain::testing::read_file(folder_ / layout::job_file(kNorth, "job-1"));

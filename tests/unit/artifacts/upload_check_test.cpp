@@ -1,4 +1,4 @@
-// Whether an uploaded file is what its extension says.
+// Checks that an uploaded file matches its extension.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 

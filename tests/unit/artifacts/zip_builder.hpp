@@ -25,7 +25,7 @@ inline std::string deflate_raw(std::string_view bytes, int level = 9) {
   return out;
 }
 
-// One entry, every field free to lie. What is left unset is true.
+// One entry, in which every field may be wrong. Unset fields are correct.
 struct ZipEntry {
   std::string name;
   std::string content{};
@@ -40,9 +40,9 @@ struct ZipEntry {
   std::string extra{};       // central
   std::string local_extra{};
   std::int64_t offset = -1;      // of the local header, as the directory says
-  bool no_local = false;         // no local header and data of its own
-  bool descriptor = false;       // sizes behind the data
-  std::string data{};            // compressed bytes as they are, if not empty
+  bool no_local = false;         // no local header and no data
+  bool descriptor = false;       // sizes follow the data
+  std::string data{};            // raw compressed bytes, if not empty
   std::int64_t local_size = -1;  // if it differs
   std::uint16_t disk = 0;
 };

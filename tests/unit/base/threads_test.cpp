@@ -38,11 +38,11 @@ TEST(WorkerPool, RefusesWhenClosed) {
   EXPECT_FALSE(pool.try_post([] {}));
 }
 
-// Threads wake each other one by one; none may be left asleep while tasks wait behind one that blocks.
+// Threads wake each other one by one. No thread may stay asleep while tasks wait behind a blocked one.
 TEST(WorkerPool, UsesAllItsThreads) {
   WorkerPool pool("test", 8, 100);
   for (int round = 0; round < 200; ++round) {
-    // Shared: a latch must outlive those who are still leaving it.
+    // Shared, because a latch must outlive the threads that are leaving it.
     const auto together = std::make_shared<std::latch>(9);
     for (int i = 0; i < 8; ++i) ASSERT_TRUE(pool.try_post([together] { together->arrive_and_wait(); }));
     together->arrive_and_wait();

@@ -41,7 +41,8 @@ TEST(Config, FlagsReachTheirFields) {
   EXPECT_EQ(config.template_secrets, (std::vector<std::string>{"a", "b"}));
 }
 
-// The last renewal may be seen, and its end noticed, a whole look late; a look is stretched by a fifth at most.
+// A candidate may see the last renewal, and the end of the Lease, one retry period late. A period is stretched by at
+// most a fifth.
 TEST(Config, TheDefaultTimesLetAnotherControllerLeadWithinFifteenSeconds) {
   const Config config;
   EXPECT_LE(config.lease_duration + 2 * config.retry_period * 12 / 10, std::chrono::seconds(15));

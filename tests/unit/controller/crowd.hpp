@@ -20,37 +20,37 @@
 namespace vbrain::controller::testing {
 
 // An installation with many jobs: a fake API server, a volume that always works, the controller's own code and queue.
-// Pods do nothing until the test says how they end. One thread, no time but the clock's.
+// Pods do nothing until the test says how they end. One thread; time passes only by the test's clock.
 class Crowd {
  public:
   Crowd();
   ~Crowd();
 
-  // --- What operators and users do. Nobody hears of it before sync() or work().
+  // --- Actions of operators and users. The controller sees them after sync() or work().
   void limit_application(std::optional<int> limit, const std::string& application = "Tutorial");
   void limit_client(std::optional<int> limit, const std::string& client = "north");
   // Jobs are as old as the order in which they were added.
   void add_job(const std::string& name, const std::string& client = "north", int priority = 0);
   void patch_spec(const std::string& name, const nlohmann::json& patch);
   void delete_job(const std::string& name);
-  // The pod of the job's present attempt ends well, or goes after it was told to.
+  // The pod of the job's current attempt succeeds, or is removed after it was told to stop.
   void end_pod(const std::string& name);
   void remove_pod(const std::string& name);
 
-  // --- What goes wrong. The next write of a job's status: refused, failed without being done, or done without an
+  // --- Faults. The next write of a job's status is refused, fails without being executed, or is executed with a lost
   // answer.
   enum class Trouble { kForbidden, kUnavailable, kAnswerLost };
   void trouble_next_write(const std::string& name, Trouble trouble) { troubles_[name].push_back(trouble); }
 
-  // Brings the caches up to date, as the watch would: in the order of the changes.
+  // Updates the caches like a watch, in the order of the changes.
   void sync();
-  // Works on one key with the caches as they are. False if none is ready.
+  // Processes one key with the current caches. False if no key is ready.
   bool step();
-  // sync() and step() until nobody has anything to do now.
+  // sync() and step() until there is nothing to do.
   void work();
-  // The same with time going on, so that what waits for a time gets its turn.
+  // The same with advancing time, so that delayed keys are processed, too.
   void work_for(std::chrono::seconds time);
-  // The process is gone; the next one has listed everything.
+  // The process has crashed; the next one has listed everything.
   void restart();
 
   nlohmann::json status(const std::string& name) const;
@@ -58,10 +58,10 @@ class Crowd {
   std::string phase(const std::string& name) const { return status(name).value("phase", ""); }
   // Jobs whose first attempt was claimed, in that order.
   const std::vector<std::string>& begun() const { return begun_; }
-  // Jobs under way, as the API server knows.
+  // Jobs under way, according to the API server.
   int under_way(const std::string& client = {});
   int status_writes(const std::string& name) const;
-  // Keys worked on since the last call.
+  // Keys processed since the last call.
   std::vector<std::string> reconciled() { return std::exchange(reconciled_, {}); }
 
   vbrain::testing::FakeApiServer api;

@@ -25,7 +25,7 @@ std::string report(Kind kind, int exit_code = 0, int signal = 0, std::string mes
   return artifacts::encode_outcome(outcome);
 }
 
-// "" stands for "look at the volume first".
+// "" means "read the volume first".
 std::string reason_of(const std::optional<Verdict>& verdict) {
   if (!verdict) return "";
   return (verdict->succeeded ? "+" : "-") + verdict->reason + (verdict->disrupted ? "!" : "");

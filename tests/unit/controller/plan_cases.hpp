@@ -10,7 +10,7 @@
 
 namespace vbrain::controller::testing {
 
-// A line of a table: in this scene, this plan.
+// A line of a table: this scene gives this plan.
 struct Case {
   const char* when;
   Scene scene;

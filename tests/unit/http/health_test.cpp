@@ -113,7 +113,7 @@ TEST(Health, CutsAConnectionAfterFiveSeconds) {
   const HealthListener listener("127.0.0.1:0", checks(), metrics);
   RawClient client(listener.address());
   ASSERT_TRUE(client.send("GET /livez HTTP/1.1\r\n"));
-  EXPECT_TRUE(client.is_closed_by_peer());  // waits for 10 s at most
+  EXPECT_TRUE(client.is_closed_by_peer());  // waits at most 10 s
 }
 
 TEST(Health, RefusesAnAddressThatIsNone) {

@@ -19,7 +19,7 @@
 
 namespace vbrain::http::testing {
 
-// What the test's handler saw.
+// The requests that the test's handler got.
 struct Seen {
   std::mutex mutex;
   std::condition_variable changed;
@@ -49,7 +49,7 @@ class HttpServerTest : public ::testing::Test {
     options_.max_connections = 100;
   }
 
-  // Starts at the first use, so that a test can change the options.
+  // Starts at the first use, so that a test can change the options before.
   const std::string& address() {
     if (server_ == nullptr) {
       server_ = std::make_unique<HttpServer>(

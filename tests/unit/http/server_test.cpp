@@ -132,7 +132,7 @@ struct Malformed {
 
 class MalformedTest : public HttpServerTest, public ::testing::WithParamInterface<Malformed> {};
 
-// The head is refused before a handler sees it, the connection closed, the server goes on.
+// The head is refused before a handler gets it, the connection is closed, and the server continues.
 TEST_P(MalformedTest, IsRefusedAndClosed) {
   RawClient client(address());
   client.send(GetParam().bytes);
@@ -223,7 +223,7 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"chunk_overflow", head("Transfer-Encoding: chunked\r\n") + "11111111111111111\r\n", 400},
         Malformed{"chunk_huge",
                   head("Transfer-Encoding: chunked\r\n") + "ffffffffffffffff\r\n" + std::string(2 << 20, 'a'), 413},
-        // Nothing more is sent: the answer must not wait for it.
+        // The client sends nothing more, so the answer must not wait for it.
         Malformed{"chunk_huge_announced", head("Transfer-Encoding: chunked\r\n") + "ffffffffffffffff\r\n", 413},
         Malformed{"chunk_over_limit_announced", head("Transfer-Encoding: chunked\r\n") + "100001\r\n", 413},
         Malformed{
@@ -243,7 +243,7 @@ INSTANTIATE_TEST_SUITE_P(
                   413}),
     [](const auto& test) { return test.param.name; });
 
-// Nothing of what follows a refused or unread body may be taken for a request.
+// Bytes after a refused or unread body must not be read as a request.
 TEST_F(HttpServerTest, NeverReadsAnUnreadBodyAsARequest) {
   const std::string smuggled = get("/smuggled");
   {
