@@ -30,7 +30,7 @@ void set_condition(job::JobStatus& status, const Snapshot& snapshot, std::string
 void claim(job::JobStatus& status, const Snapshot& snapshot) {
   ++status.attempts;
   status.phase = job::Phase::kStarted;
-  // Named once it was made, in whatever is written next.
+  // The next write contains its name, when it was created.
   status.pod_name.clear();
   status.node_name.clear();
   status.exit_code.reset();
@@ -80,8 +80,8 @@ WriteStatus finish(job::JobStatus status, const Snapshot& snapshot, bool succeed
 
 base::TimePoint attempt_start(const Snapshot& snapshot) {
   const job::JobStatus& status = snapshot.job.status;
-  // The write that claims an attempt after the first is the one that records the end of the attempt before. The job's
-  // own start is later only after a suspension.
+  // The write that claims a later attempt also records the end of the previous one. The job's own start is later only
+  // after a suspension.
   for (const job::AttemptRecord& record : status.attempt_history) {
     if (record.attempt == status.attempts - 1 && record.completion_time) {
       return std::max({*record.completion_time, status.next_attempt_time.value_or(*record.completion_time),

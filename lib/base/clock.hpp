@@ -7,7 +7,7 @@
 
 namespace vbrain::base {
 
-// Wall-clock time in UTC: milliseconds since the Unix epoch. All our files and resources have this resolution.
+// Wall-clock time in UTC: milliseconds since the Unix epoch. All files and resources of vBrain have this resolution.
 using TimePoint = std::chrono::sys_time<std::chrono::milliseconds>;
 using SteadyPoint = std::chrono::steady_clock::time_point;
 

@@ -9,15 +9,16 @@
 
 namespace vbrain::testing {
 
-// What our own pods have (helm/vbrain/templates/_helpers.tpl), and pods of jobs unless their template says otherwise.
+// The user of vBrain's own pods (helm/vbrain/templates/_helpers.tpl), and of pods of jobs unless their template sets
+// another.
 inline constexpr uid_t kPodUser = 65'532;
 inline constexpr gid_t kVolumeGroup = 2'000;
 // An application whose template sets runAsUser.
 inline constexpr uid_t kOtherUser = 1'000;
 
-// Gives this thread the identity that a process has in a pod, for file access: its user and group are `user`, it is
-// a member of the volume's group, and it has no rights of root. Does nothing where the tests do not run as root: then
-// they run as one user in any case, see differs().
+// Gives this thread the file access rights of a process in a pod: its user and group are `user`, it is a member of the
+// volume's group, and it has no rights of root. Does nothing if the tests do not run as root: then they run as one user
+// in any case, see differs().
 class PodUser {
  public:
   explicit PodUser(uid_t user = kPodUser) {
@@ -37,11 +38,11 @@ class PodUser {
   PodUser(const PodUser&) = delete;
   PodUser& operator=(const PodUser&) = delete;
 
-  // Whether two objects for different users are different users.
+  // True if two objects for different users really have different users.
   static bool differs() { return geteuid() == 0; }
 
  private:
-  // The C library's setgroups() changes all threads.
+  // The C library's setgroups() would change all threads.
   static void set_groups(const std::vector<gid_t>& groups) {
     if (syscall(SYS_setgroups, groups.size(), groups.data()) != 0) throw std::runtime_error("setgroups");
   }

@@ -87,7 +87,7 @@ LeaderElector::End LeaderElector::lead(std::stop_token stop, const Work& on_star
     kept = keep(finished.get_token(), why_resign);
   }
   if (kept != Kept::kUntilFinished) {
-    // First nothing more is written, then others may lead.
+    // Stop writing first; only then may others lead.
     const bool resigned = kept == Kept::kResigned;
     note_lost();
     leading.request_stop();
@@ -113,10 +113,10 @@ void LeaderElector::say_lost() const {
   }
 }
 
-// Renews the lease until the work is finished.
+// Renews the Lease until the work has finished.
 LeaderElector::Kept LeaderElector::keep(std::stop_token finished, const WhyResign& why_resign) {
   while (sleep_(finished, config_.retry_period)) {
-    // A process that was stopped for long must not go on where it was.
+    // A process that was suspended for a long time must not continue its work.
     if (overdue()) return Kept::kLost;
     if (const auto why = why_resign ? why_resign() : std::nullopt) {
       base::log_error("gives up the lease, since it gets no work done: " + *why, {{"lease", config_.name}});

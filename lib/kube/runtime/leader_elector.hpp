@@ -17,20 +17,20 @@
 
 namespace vbrain::kube {
 
-// One of several processes is the leader, nearly always: for a short time after a lease is lost two processes may
-// believe that they lead, so every write needs a precondition of its own. The elector has an ApiClient of its own on
-// the common Transport, so that renewals do not wait behind other calls.
+// Elects one of several processes as leader with a Lease. For a short time after a Lease is lost, two processes may
+// believe that they lead, so every write needs its own precondition. The elector has its own ApiClient on the shared
+// Transport, so that renewals do not wait behind other calls.
 class LeaderElector {
  public:
   enum class End {
-    kStopped,   // `stop` was requested: the work was ended, then the lease was given up
-    kLost,      // the lease could not be renewed in time or was taken: run() again, or end the program
-    kFinished,  // on_started returned on its own; the lease was given up
-    kResigned,  // why_resign said so: the lease was given up at once, then the work was ended
+    kStopped,   // `stop` was requested: the work was ended, then the Lease was released
+    kLost,      // the Lease could not be renewed in time or was taken: run() again, or end the program
+    kFinished,  // on_started returned; the Lease was released
+    kResigned,  // why_resign gave a reason: the Lease was released at once, then the work was ended
   };
   // The leader's work: blocks until its stop token is requested, then ends in an orderly way.
   using Work = std::function<void(std::stop_token leading)>;
-  // Asked before each renewal. A text ends the term: it says why, for the log.
+  // Called before each renewal. A text ends the term; it is the reason for the log.
   using WhyResign = std::function<std::optional<std::string>()>;
   using Sleep = std::function<bool(std::stop_token, std::chrono::nanoseconds)>;
 
@@ -39,10 +39,10 @@ class LeaderElector {
   LeaderElector(Transport& transport, LeaseConfig config, const base::Clock& clock, base::Metrics& metrics,
                 Sleep sleep = {});
 
-  // Waits for the lease, then runs `on_started` on a thread of its own while renewing the lease here, also while
-  // the work drains after `stop`. When the lease is lost, or `why_resign` gives a reason, leading() is false at once,
-  // the work's token is stopped and run() waits for the work to end. A lease that was lost is left alone; one that is
-  // resigned is given up before the work has ended, since that may hang. Blocks; not for two threads.
+  // Waits for the Lease, then runs `on_started` on a separate thread and renews the Lease on this one, also while the
+  // work drains after `stop`. If the Lease is lost, or `why_resign` gives a reason, leading() is false at once, stop is
+  // requested for the work, and run() waits until the work has ended. A lost Lease is not changed. A resigned Lease is
+  // released before the work has ended, because the work may hang. Blocks; for one thread only.
   End run(std::stop_token stop, const Work& on_started, const WhyResign& why_resign = {});
 
   // True while this process holds the Lease by its own clock: the last renewal is younger than renew_deadline.

@@ -103,7 +103,7 @@ void WorkQueue::shut_down() {
 
 std::size_t WorkQueue::size() const {
   const std::lock_guard lock(mutex_);
-  // Where all workers are busy nobody has moved such a key into the order yet.
+  // If all workers are busy, such a key has not been moved into the order yet.
   const bool due = !delays_.empty() && delays_.top().due <= clock_.steady();
   return order_.size() + (due ? 1 : 0);
 }

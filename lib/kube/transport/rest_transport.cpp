@@ -81,7 +81,7 @@ Error timeout_error(const char* what) {
 
 class RestTransport final : public Transport {
  public:
-  // Throws what the HTTP library throws for a server that is no URL.
+  // Throws the HTTP library's exception for a server that is not a URL.
   static Result<std::unique_ptr<Transport>, std::string> make(const Config& config, const RestOptions& options) {
     std::unique_ptr<RestTransport> transport(new RestTransport(config, options));
     auto tls = TlsSource::load(config, transport->clock_);
@@ -119,7 +119,8 @@ class RestTransport final : public Transport {
   // The first try, one for a kept connection that was closed, one for a replaced token.
   static constexpr int kAttempts = 3;
 
-  // A client of the library is a pool of connections. All of them have used the same TLS material, which they need.
+  // Each client of the library is a pool of connections. All of them use the same TLS material, which must outlive
+  // them.
   struct Connections {
     TlsSource::Material tls;
     http::client::http_client client;
@@ -138,19 +139,19 @@ class RestTransport final : public Transport {
     return std::make_shared<Connections>(Connections{tls, {server_, config}});
   }
 
-  // After a rotation of certificates all connections are made anew.
+  // After a rotation of certificates all connections are opened again.
   Pool pool() {
     const auto tls = tls_->current();
     const std::lock_guard lock(mutex_);
     if (pool_->tls != tls) pool_ = new_pool(tls);
     return pool_;
   }
-  // When one kept connection was closed, the others were too: a repetition must get a new one.
+  // If one kept connection was closed, the others probably were, too: a repetition must use a new one.
   void leave(const Pool& used) {
     const std::lock_guard lock(mutex_);
     if (pool_ == used) pool_ = new_pool(used->tls);
   }
-  // True if the credentials that were refused have been replaced since.
+  // True if the refused credentials have been replaced.
   bool refresh(const std::string& token, const Pool& used) { return token_.refresh(token) || tls_->refresh(used->tls); }
 
   // Never throws: an exception of the library becomes the exchange's failure.

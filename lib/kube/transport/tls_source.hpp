@@ -15,25 +15,25 @@
 
 namespace vbrain::kube {
 
-// The authorities, certificate and key of a Config. They are rotated while we run: the kubelet replaces ca.crt, a tool
-// replaces the files of a kubeconfig. The files are compared every ten seconds by inode, size and time, and read again
-// when they differ. Thread-safe; blocks on local files only.
+// The CA, certificate and key of a Config. They are rotated while the program runs: the kubelet replaces ca.crt, a tool
+// replaces the files of a kubeconfig. Every ten seconds the files are compared by inode, size and time, and read again
+// if they differ. Thread-safe; blocks on local files only.
 class TlsSource {
  public:
   using Material = std::shared_ptr<TlsMaterial>;
 
-  // `clock` must outlive the TlsSource. Fails with a sentence when something cannot be read.
+  // `clock` must outlive the TlsSource. Fails with a sentence if a file can't be read.
   static Result<std::unique_ptr<TlsSource>, std::string> load(const Config& config, const base::Clock& clock);
 
-  // What new connections use. Files that cannot be read, or a key that does not belong to its certificate (half of a
-  // rotation), are logged once; what was read before stays in use.
+  // The material for new connections. Unreadable files, and a key that does not match its certificate (half of a
+  // rotation), are logged once; then the previous material stays in use.
   Material current();
-  // Called after a handshake that failed, or a 401: compares the files now. True if there is another material than
-  // `used`, so that trying again is of use.
+  // Call it after a failed handshake or a 401: it compares the files at once. True if there is other material than
+  // `used`, so that a retry makes sense.
   bool refresh(const Material& used);
 
  private:
-  // Device, inode, size and modification time in ns; all 0 for a file that is not there.
+  // Device, inode, size and modification time in ns; all 0 for a missing file.
   using Stamp = std::tuple<std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
 
   TlsSource(const Config& config, const base::Clock& clock, std::vector<Stamp> stamps, Material material);
@@ -44,7 +44,7 @@ class TlsSource {
   const base::Clock& clock_;
   std::mutex mutex_;
   std::vector<Stamp> stamps_;
-  std::vector<Stamp> unusable_;  // of the files that could not be used last
+  std::vector<Stamp> unusable_;  // of the files that were last found unusable
   Material material_;
   base::SteadyPoint looked_at_;
 };

@@ -1,4 +1,4 @@
-// Attempts' folders as applications leave them, read and removed under the users that programs have in a pod.
+// Attempts' folders as applications leave them, read and removed with the users that programs have in a pod.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -47,7 +47,7 @@ class StoreAttempts : public ::testing::Test {
   std::string at(const std::string& name = "") const {
     return temp_ / (layout::attempt(kTenant, "job-1", 1) + "/" + name);
   }
-  // What an application, or its runner, does as `user`.
+  // An action of an application, or of its runner, as `user`.
   void play(uid_t user, const std::function<void()>& act) {
     const PodUser application(user);
     act();
@@ -142,7 +142,7 @@ TEST_F(StoreAttempts, AnAttemptThatWasShutBeforeItWasClaimedCanBeClosed) {
   EXPECT_EQ(mode_of(at()), 02770U);
 }
 
-// Logs are written into a folder of ours: an application of another user can take nothing from it.
+// Logs are written into a folder of the server's user, so an application with another user can't remove rights from it.
 TEST_F(StoreAttempts, AnotherUserCannotShutTheFolderOfLogs) {
   if (!PodUser::differs()) GTEST_SKIP() << "needs a second user";
   play(kOtherUser, [&] {

@@ -221,8 +221,8 @@ TEST_F(StoreScanTest, SweepsTheTrashSoonAndWhatIsWrittenLate) {
   EXPECT_FALSE(fs::exists(folder_ / (layout::trash(kNorth) + "/job-1-x")));
 }
 
-// An application may have shut what is its own. Who owns it, as our pods own what jobs of the default user leave, opens
-// it again; else it is told of, each time, and all the rest goes.
+// An application may have removed rights from its own folders. The owner restores them; vBrain's pods own the folders
+// of jobs with the default user. Folders of other users are reported each time, and the rest is removed.
 TEST_F(StoreScanTest, SweepsWhatApplicationsHaveShut) {
   using vbrain::testing::PodUser;
   fs::permissions(folder_.path(), fs::perms::all);
@@ -250,7 +250,7 @@ TEST_F(StoreScanTest, TellsOfWhatCannotBeRemovedAndTriesAgain) {
     store_.root().make(trash + "/job-1-x/attempts/1");
     store_.root().make(trash + "/job-2-x");
   }
-  // Of the volume's group, as all folders are.
+  // It belongs to the volume's group, like all folders.
   for (const auto& entry : fs::recursive_directory_iterator(folder_.path()))
     fs::permissions(entry.path(), fs::perms::all);
   const std::string shut = folder_ / (trash + "/job-1-x/attempts/1/d");

@@ -1,4 +1,4 @@
-// Removing what an application left, under the users that programs have in a pod.
+// Removing files of an application, with the users that programs have in a pod.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -25,7 +25,7 @@ using vbrain::testing::mode_of;
 using vbrain::testing::PodUser;
 using vbrain::testing::TempDir;
 
-// A folder of the volume's group, as the servers make them.
+// A folder of the volume's group, like the servers create it.
 class TreeRemoverTest : public ::testing::Test {
  protected:
   TreeRemoverTest() {
@@ -40,7 +40,7 @@ class TreeRemoverTest : public ::testing::Test {
     dir.make("tree/logs/deep");
     for (const char* name : {"tree/claim", "tree/logs/stdout.log", "tree/logs/deep/f"}) dir.create_file(name);
   }
-  // What could not be removed; empty: all is gone.
+  // What could not be removed; empty: everything is removed.
   std::string remove() {
     try {
       Dir::open(temp_.path()).remove_tree("tree");
@@ -143,7 +143,7 @@ TEST_F(TreeRemoverTest, ManyThingsThatCannotBeRemovedKeepNothingElse) {
   EXPECT_EQ(remove(), "") << "the owner can";
 }
 
-// Of a folder at the bottom, all above which is lifted to the top again and again.
+// A folder at the bottom of a deep tree; the folders above it are moved to the top repeatedly.
 TEST_F(TreeRemoverTest, WhatLiesTooDeepGoesThoughSomethingBesideItStays) {
   if (!PodUser::differs()) GTEST_SKIP() << "needs a second user";
   {
@@ -209,13 +209,13 @@ TEST_F(TreeRemoverTest, AccessIsRestoredWithoutAnyRightOnTheEntry) {
 TEST_F(TreeRemoverTest, AccessListsAreRemoved) {
   const PodUser user;
   make_tree();
-  // user::rwx group::--- mask::rwx other::---, as acl_to_xattr(3) writes it: the group has nothing, chmod or not.
+  // user::rwx group::--- mask::rwx other::---, as acl_to_xattr(3) writes it: the group has no rights, even after chmod.
   const unsigned char list[] = {2,  0, 0, 0,                       // version
                                 1,  0, 7, 0, 255, 255, 255, 255,   // the owner
                                 4,  0, 0, 0, 255, 255, 255, 255,   // the group
                                 16, 0, 7, 0, 255, 255, 255, 255,   // the mask
                                 32, 0, 0, 0, 255, 255, 255, 255};  // others
-  // The file system's own reasons to refuse: no lists at all, or none without a named entry.
+  // Some file systems support no lists at all, or none without a named entry.
   if (setxattr(tree("logs").c_str(), "system.posix_acl_access", list, sizeof list, 0) != 0 ||
       setxattr(tree("logs").c_str(), "system.posix_acl_default", list, sizeof list, 0) != 0) {
     GTEST_SKIP() << "no access control lists here";

@@ -45,7 +45,7 @@ TEST(Io, ReadsAPipeUntilAllIsThere) {
   ASSERT_EQ(pipe(ends.data()), 0);
   const Fd from(ends[0]);
   Fd to(ends[1]);
-  // Far more than a pipe holds, so that both sides need many calls.
+  // Much more than a pipe holds, so that both sides need many calls.
   const std::string sent(1'000'000, 'x');
   std::thread writer([&] {
     EXPECT_TRUE(write_full(to.get(), sent));

@@ -22,7 +22,7 @@ using State = Archiver::State;
 
 const artifacts::Tenant kTenant{"acme", "Tutorial", "north"};
 
-// Whoever comes waits until it is opened.
+// Callers wait until it is opened.
 class Gate {
  public:
   void open() {
@@ -104,7 +104,7 @@ TEST(TrashRemover, EndsWhileFoldersWait) {
   EXPECT_EQ(calls, 1) << "the sweeper finds the others";
 }
 
-// A volume that only archives, when it is let.
+// A volume that can only archive, when the test allows it.
 class SlowVolume final : public Volume {
  public:
   Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job&, int) override { return PreparedAttempt{}; }

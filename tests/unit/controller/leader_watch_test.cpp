@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A volume that a test lets hang or fail.
+// A volume that hangs or fails when the test says so.
 class Volume {
  public:
   void probe() {

@@ -7,7 +7,7 @@
 
 namespace vbrain::controller::testing {
 
-// A plan as one line of text, so that a table says what is wanted and a failure says what came.
+// A plan as one line of text, for tables of expected plans and readable failures.
 inline std::string text_of(const Action& action) {
   struct Text {
     std::string operator()(const ConfirmJob&) const { return "confirm-job"; }

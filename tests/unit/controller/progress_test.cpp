@@ -13,7 +13,7 @@ TEST(WorkFacts, SayWhatALeaderHasToDo) {
   struct Case {
     const char* what;
     WorkFacts facts;
-    const char* gives_up;  // a part of the cause; "": it goes on
+    const char* gives_up;  // a part of the cause; "": it continues
     bool restarts;
     bool is_fit;
   };
@@ -62,17 +62,17 @@ TEST(QueueProgress, CountsOnlyWhileKeysWaitAndNothingEnds) {
   QueueProgress queue;
   queue.sample(begin, 0, 0);
   EXPECT_EQ(queue.stuck(begin), 0s);
-  // A key after a quiet hour.
+  // A key after an idle hour.
   queue.sample(begin + 1h, 1, 0);
   EXPECT_EQ(queue.stuck(begin + 1h), 0s);
   queue.sample(begin + 1h + 10s, 17, 0);
   EXPECT_EQ(queue.stuck(begin + 1h + 10s), 10s);
-  // One reconcile of many ends.
+  // One of many reconciles ends.
   queue.sample(begin + 1h + 12s, 16, 1);
   EXPECT_EQ(queue.stuck(begin + 1h + 12s), 0s);
   queue.sample(begin + 1h + 30s, 16, 1);
   EXPECT_EQ(queue.stuck(begin + 1h + 30s), 18s);
-  // Nobody waits any more.
+  // No key waits any more.
   queue.sample(begin + 1h + 31s, 0, 1);
   EXPECT_EQ(queue.stuck(begin + 2h), 0s);
 }

@@ -23,7 +23,7 @@ constexpr const char* kJobs = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/job
 constexpr const char* kOtherId = "01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5e";
 const artifacts::Tenant kTenant{"acme", "Tutorial", "north"};
 
-// The way to the fake API server, which has no rights of its own to tell of.
+// A Transport to the fake API server, which has no access rights of its own.
 class Wire final : public kube::Transport {
  public:
   explicit Wire(kube::Transport& server) : server_(server) {}
@@ -68,7 +68,7 @@ class SweeperTest : public ::testing::Test {
     body["metadata"].update(more_meta);
     api_.put(kJobs, body);
   }
-  // As the informer would.
+  // Like the informer.
   void sync() {
     for (const std::string& name : jobs_.names()) jobs_.erase(name);
     for (const char* id : {kJobId, kOtherId}) {
@@ -179,7 +179,7 @@ TEST_F(SweeperTest, AnotherJobOfTheSameNameIsNotDeleted) {
   EXPECT_FALSE(resource(kJobId)["metadata"].contains("deletionTimestamp"));
 }
 
-// A resource may show up that the caches do not have: it must not lose its folder while its pod runs.
+// A resource that the caches lack may exist: its folder must not be removed while its pod runs.
 TEST_F(SweeperTest, AMarkedFolderWhoseResourceIsOnlyUnseenIsKept) {
   publish(kJobId);
   store_.mark_deleted(kTenant, kJobId);
@@ -233,7 +233,7 @@ TEST_F(SweeperTest, ARefusedJobDoesNotStopTheOthers) {
   EXPECT_EQ(api_.count("POST"), 1u) << "the other one";
 }
 
-// By a ValidatingAdmissionPolicy or a quota of objects: who is refused keeps nobody else from being tended.
+// Refused by a ValidatingAdmissionPolicy or a quota of objects: the scan continues with the other jobs.
 TEST_F(SweeperTest, ForbiddenJobsDoNotStopTheOthers) {
   publish_many(25);
   publish(kJobId);
@@ -297,7 +297,7 @@ TEST_F(SweeperTest, ADeposedLeaderTouchesNothing) {
   EXPECT_EQ(api_.requests().size(), 0u);
 }
 
-// Ours is wrong by years; ages are by the file server's, which the volume is asked for.
+// The local clock is wrong by years. Ages use the file server's clock, which the volume reports.
 TEST_F(SweeperTest, AClockOfOursThatIsWrongMakesNothingOld) {
   publish(kJobId);
   publish(kOtherId);
@@ -347,7 +347,7 @@ TEST_F(SweeperTest, NothingHasAnAgeWhereTheVolumeDoesNotSayItsTime) {
   EXPECT_TRUE(std::filesystem::exists(folder_ / (artifacts::layout::trash(kTenant) + "/old")));
 }
 
-// What was published since a walk began is young, however long the walk takes.
+// A folder that was published after a scan began is young, however long the scan takes.
 TEST_F(SweeperTest, AWalkOfHoursTakesNothingForOld) {
   publish(kJobId);
   volume_time_ = [this] { return *store_.probe() - std::chrono::hours(3); };
@@ -372,7 +372,7 @@ TEST_F(SweeperTest, SweepsByAge) {
   EXPECT_FALSE(std::filesystem::exists(staged));
 }
 
-// An application that runs as a user of its own may leave what our user cannot remove.
+// An application with its own user may leave files that the servers' user can't remove.
 TEST_F(SweeperTest, CountsWhatCannotBeRemovedAndLogsItOnce) {
   using vbrain::testing::PodUser;
   if (!PodUser::differs()) GTEST_SKIP() << "needs a second user";

@@ -124,7 +124,7 @@ TEST_F(StoreVolumeTest, RefusesWhatCanNeverRun) {
     ASSERT_FALSE(prepared) << c.want_reason;
     EXPECT_EQ(prepared.error().reason, c.want_reason);
     EXPECT_TRUE(prepared.error().hopeless);
-    // And nothing else stumbles over such a job.
+    // No other function fails because of such a job.
     EXPECT_EQ(volume_.close_attempt(job, 1, at(1)).by, Claim::By::kController);
     EXPECT_FALSE(volume_.read_attempt(job, 1).claim);
     EXPECT_NO_THROW(volume_.archive(job));
@@ -132,7 +132,7 @@ TEST_F(StoreVolumeTest, RefusesWhatCanNeverRun) {
   }
 }
 
-// Its client was told that there is no job: the create was not confirmed, and came to be all the same.
+// Its client got an error, because the answer to the create was lost, but the job was created.
 TEST_F(StoreVolumeTest, AJobMarkedDeletedIsNeverRun) {
   job::Job job = a_job();
   job.spec.repository_id.clear();

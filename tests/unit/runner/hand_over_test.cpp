@@ -1,5 +1,5 @@
-// The built program under the users of a pod: whatever an application does to its attempt's folder, the servers can
-// read and remove what the runner hands over.
+// The built program with the users of a pod: whatever an application does to its attempt's folder, the servers can read
+// and remove what the runner leaves.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -25,14 +25,14 @@ using vbrain::testing::read_file;
 using vbrain::testing::Sandbox;
 using Kind = artifacts::Outcome::Kind;
 
-// A sandbox as the kubelet and the controller make it for a pod of `user`.
+// A sandbox like the one of the kubelet and the controller for a pod of `user`.
 class Pod {
  public:
-  // `program` below the folder of the build.
+  // `program` below the build folder.
   explicit Pod(uid_t user, const char* program = "bin/runner") : user_(user) {
     fs::permissions(box.temp.path(), fs::perms::all);
     for (const char* name : {"vbrain/work", "dev", "cgroup"}) fs::permissions(box.temp / name, fs::perms::all);
-    // The path of the build may be closed to other users.
+    // The path of the build may not be accessible for other users.
     fs::copy_file(vbrain::testing::build_folder() / program, box.temp / "runner");
     if (PodUser::differs()) {
       EXPECT_EQ(chown(box.attempt("").c_str(), kPodUser, kVolumeGroup), 0);
@@ -40,7 +40,7 @@ class Pod {
     EXPECT_EQ(chmod(box.attempt("").c_str(), 02770), 0);
   }
 
-  // `before` goes in front of the runner's own words.
+  // `before` precedes the runner's own arguments.
   int run(const std::string& script, const std::vector<std::string>& before = {}) {
     const std::map<std::string, std::string> environment = {{"A", box.attempt("")}, {"W", box.work("")}};
     std::vector<std::string> words;
@@ -97,8 +97,8 @@ struct Trick {
   const char* script;
 };
 
-// Some need a kernel without Landlock, as these folders do, or a user who owns the folder; the others then fail, which
-// is all right too.
+// Some need a kernel without Landlock, like these folders, or the owner of the folder. Otherwise they fail, which is
+// also correct.
 const std::vector<Trick> kTricks = {
     {"nothing", ""},
     {"chmod of the logs", "chmod 0 $A/logs/* $A/logs"},
@@ -145,7 +145,7 @@ TEST(HandOver, NamesWhatItRemoved) {
             "logs/other: removed: only the runner writes to this folder\n");
 }
 
-// A job that succeeded stays successful, whatever is wrong with its logs.
+// A successful job stays successful, whatever is wrong with its logs.
 TEST(HandOver, NoProblemWithLogsFailsAJob) {
   const std::vector<Trick> problems = {
       {"a file that may not be read", "echo x > $VBRAIN_LOG_DIR/shut.log; chmod 0 $VBRAIN_LOG_DIR/shut.log"},
@@ -171,7 +171,7 @@ TEST(HandOver, NoProblemWithLogsFailsAJob) {
 
 TEST(HandOver, AFullDiskCutsTheLogsAndNothingElse) {
   Pod pod(kPodUser);
-  // The limit of the runner's files, and what it starts: 20 blocks of 512 bytes.
+  // The size limit for files of the runner and its children: 20 blocks of 512 bytes.
   ASSERT_EQ(pod.run("head -c 200000 /dev/zero; echo '{\"x\":1}' > $VBRAIN_RESULT_FILE; touch $VBRAIN_OUTPUT_DIR/f",
                     {"sh", "-c", "ulimit -f 20; trap '' XFSZ; exec \"$@\"", "sh"}),
             0);
@@ -180,7 +180,7 @@ TEST(HandOver, AFullDiskCutsTheLogsAndNothingElse) {
   EXPECT_THAT(read_file(pod.box.attempt("logs/left-out-by-runner.txt")), HasSubstr("stdout.log: "));
 }
 
-// Of a container with little memory, nearly all is the application's.
+// In a container with little memory, the application can use nearly all of it.
 TEST(HandOver, TheRunnerNeedsLittleMemory) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "sanitizers take more";

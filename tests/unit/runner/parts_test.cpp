@@ -68,7 +68,7 @@ TEST(LogCopy, GoesOnWhenTheDiskIsFull) {
   EXPECT_EQ(read(console.read.get(), shown.data(), shown.size()), 50'000) << "the console has it all";
 }
 
-// Sets how large this program's files may become; past it a write fails with EFBIG, as on a full disk with ENOSPC.
+// Sets the largest size of this program's files. Above it a write fails with EFBIG, as with ENOSPC on a full disk.
 void limit_files(rlim_t bytes) {
   signal(SIGXFSZ, SIG_IGN);
   const rlimit limit{bytes, RLIM_INFINITY};
@@ -82,7 +82,7 @@ TEST(LogCopy, ADiskThatWasFullForAMomentLeavesAGapThatSaysSo) {
                {.console = console.write.get(), .retry_after = std::chrono::milliseconds(0)});
   const auto say = [&](const std::string& text) {
     artifacts::write_all(pipe.write.get(), text);
-    // The file comes before the console.
+    // The file is written before the console.
     std::string shown(text.size(), '\0');
     for (std::size_t have = 0; have < shown.size();) {
       have += static_cast<std::size_t>(read(console.read.get(), shown.data() + have, shown.size() - have));
@@ -294,7 +294,7 @@ TEST_F(SealTest, ManyAndDeepLogsAreLeftOut) {
   EXPECT_THAT(left_out.text(), HasSubstr("d/d: it is more than 16 levels deep\n"));
 }
 
-// Runs `action` in a child inside the ruleset; its exit code.
+// Runs `action` in a child inside the ruleset; returns its exit code.
 int inside(int ruleset, const std::function<int()>& action) {
   const pid_t pid = fork();
   if (pid == 0) _exit(enter_ruleset(ruleset) ? action() : 99);

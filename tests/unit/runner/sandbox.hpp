@@ -19,7 +19,7 @@
 
 namespace vbrain::testing {
 
-// Asks again and again until it is so, for at most 20 s.
+// Polls until the condition is true, for at most 20 s.
 inline bool eventually(const std::function<bool()>& is_so) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (!is_so()) {
@@ -29,7 +29,7 @@ inline bool eventually(const std::function<bool()>& is_so) {
   return true;
 }
 
-// What a file holds so far; nothing if it is not there yet.
+// The current content of a file; nothing if it does not exist.
 inline std::string text_so_far(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
@@ -42,7 +42,7 @@ inline std::filesystem::path build_folder() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path();
 }
 
-// What a job's container looks like to the runner, below a temporary folder, and the built program run in it.
+// A job's container below a temporary folder, as the runner sees it, and the built program run in it.
 class Sandbox {
  public:
   Sandbox() {
@@ -60,7 +60,7 @@ class Sandbox {
   std::string work(const std::string& name) const { return temp / ("vbrain/work/" + name); }
   bool sealed(const std::string& name) const { return std::filesystem::exists(attempt(name)); }
 
-  // A runner under way. Ends with the object.
+  // A running runner. Ends with the object.
   class Process {
    public:
     explicit Process(pid_t pid) : pid_(pid) {}
@@ -78,8 +78,8 @@ class Sandbox {
       waitpid(std::exchange(pid_, -1), &status, 0);
       return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     }
-    // Watches it until it ends: the most memory it was seen to have. What wait4(2) tells is at least that of this test
-    // program, of which it is a fork.
+    // Watches it until it ends: the highest memory use seen. wait4(2) would report at least the memory of this test
+    // program, because the runner is forked from it.
     std::uint64_t peak_bytes() const {
       std::uint64_t peak = 0;
       for (;;) {
@@ -97,7 +97,7 @@ class Sandbox {
     pid_t pid_;
   };
 
-  // `before` goes in front of the runner's own words, as {"unshare", …}. `runner` is a copy of the program elsewhere.
+  // `before` precedes the runner's own arguments, such as {"unshare", …}. `runner` is a copy of the program elsewhere.
   Process start(const std::vector<std::string>& command, const std::map<std::string, std::string>& environment = {},
                 const std::vector<std::string>& before = {}, const std::string& runner = {}) const {
     std::vector<std::string> words = before;
@@ -120,7 +120,7 @@ class Sandbox {
       const int err = open((temp / "stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
       dup2(out, STDOUT_FILENO);
       dup2(err, STDERR_FILENO);
-      close_range(3, ~0U, 0);  // what this test program was given is nothing a container has
+      close_range(3, ~0U, 0);  // a container does not have the descriptors of this test program
       execvp(arguments[0], arguments.data());
       _exit(99);
     }
