@@ -165,7 +165,7 @@ class App {
           {.name = "job", .workers = config_.workers},
           [&](const std::string& key, std::stop_token token) { return reconciler.reconcile(key, token); }, metrics_,
           clock_);
-      std::optional<LeaderWatch::Term> watched(std::in_place, watch, controller, leading);
+      const LeaderWatch::Term watched(watch, controller, leading);
       if (!jobs.wait_synced(leading) || !applications.wait_synced(leading) || !clients.wait_synced(leading) ||
           !pods.wait_synced(leading)) {
         return;
@@ -175,13 +175,8 @@ class App {
       enqueue_all(jobs.store(), controller.queue());
       // What the sweeper finds comes back as a change of a Job; no worker waits for it.
       std::jthread sweeping([&](std::stop_token token) { sweeper.run(token); });
-      std::jthread uninstalling([&](std::stop_token token) { uninstall.run(token); });
-      const std::stop_callback end_of_term(leading, [&] { sweeping.request_stop(), uninstalling.request_stop(); });
+      const std::stop_callback end_of_term(leading, [&] { sweeping.request_stop(); });
       controller.run(leading);
-      sweeping.join();
-      uninstalling.join();
-      watched.reset();
-      if (stop_.stop_requested() && may_write()) uninstall.end_of_program();
       // Who was deposed tells nothing any more; who goes in good order has a moment to.
       events.flush_or_drop(may_write() ? kLastEvents : std::chrono::milliseconds(0));
     };
@@ -190,12 +185,17 @@ class App {
       return synced ? watch.why_not_lead() : "waiting for the first list of Jobs, Applications, Clients and pods";
     };
     const HealthWhile health(*this, {.not_ready = not_ready, .not_alive = [&] { return watch.why_restart(); }});
+    // Also while another controller leads: a namespace that is being deleted loses its Lease before its Jobs.
+    std::jthread uninstalling([&](std::stop_token token) { uninstall.run(token); });
     if (config_.leader_elect) {
       // A lost lease is not the end of the program: the caches are warm for the next term.
       while (watch.wait_until_fit(stop_)) elector.run(stop_, lead, [&] { return why_resign(watch); });
     } else {
       lead(stop_);
     }
+    uninstalling.request_stop();
+    uninstalling.join();
+    uninstall.end_of_program();
     base::log_info("controller ends");
     return 0;
   }

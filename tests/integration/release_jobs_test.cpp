@@ -70,7 +70,9 @@ TEST_F(ReleaseJobs, TakesTheFinalizerFromAllOfThemInTime) {
   const auto seconds = std::chrono::duration<double>(took).count();
   RecordProperty("jobs_per_second", static_cast<int>(static_cast<double>(count) / seconds));
   base::log_info("released jobs", {{"jobs", static_cast<std::int64_t>(count)}, {"seconds", std::to_string(seconds)}});
-  if (count >= 100'000) EXPECT_LE(took, std::chrono::minutes(5));
+  if (count >= 100'000) {
+    EXPECT_LE(took, std::chrono::minutes(5));
+  }
 }
 
 }  // namespace

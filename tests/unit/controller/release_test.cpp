@@ -118,12 +118,18 @@ TEST_F(ReleaseTest, SaysThatItMayNotList) {
   EXPECT_EQ(released.error().message, "no right");
 }
 
-// The fake API server, with an answer to what can be done with Jobs.
+// The fake API server, with answers about the namespace itself and about what can be done with Jobs.
 class DiscoveryServer final : public kube::Transport {
  public:
   explicit DiscoveryServer(kube::Transport& server) : server_(server) {}
 
   kube::KubeResult<kube::Response> call(const kube::Request& request, std::stop_token stop) override {
+    if (request.target == "/api/v1/namespaces/ns") {
+      json meta = json::object();
+      meta["name"] = "ns";
+      if (namespace_marked) meta["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+      return kube::Response{.status = 200, .body = json{{"metadata", meta}}.dump()};
+    }
     if (request.target != "/apis/vbrain.visagio.com/v1") return server_.call(request, stop);
     if (verbs.empty()) return tl::unexpected(kube::error_from_response(404, R"({"reason":"NotFound"})"));
     const json list = {{"resources", json::array({{{"name", "jobs"}, {"verbs", verbs}}})}};
@@ -134,6 +140,7 @@ class DiscoveryServer final : public kube::Transport {
     return server_.stream(request, options, sink, stop);
   }
 
+  bool namespace_marked = false;
   std::vector<std::string> verbs{"create", "get"};
 
  private:
@@ -142,12 +149,6 @@ class DiscoveryServer final : public kube::Transport {
 
 class UninstallTest : public ReleaseTest {
  protected:
-  UninstallTest() { set_namespace(json::object()); }
-  void set_namespace(json more) {
-    json meta = {{"name", "ns"}};
-    meta.update(more);
-    api_.put("/api/v1/namespaces", {{"metadata", meta}});
-  }
   bool leaving() { return is_being_uninstalled(client_, "ns", {}).value_or(false); }
 
   DiscoveryServer server_{api_};
@@ -156,28 +157,28 @@ class UninstallTest : public ReleaseTest {
 
 TEST_F(UninstallTest, IsSeenByNamespaceAndDefinition) {
   EXPECT_FALSE(leaving());
-  set_namespace({{"deletionTimestamp", "2026-01-01T00:00:00Z"}});
+  server_.namespace_marked = true;
   EXPECT_TRUE(leaving());
-  set_namespace(json::object());
+  server_.namespace_marked = false;
   server_.verbs = {"get", "delete"};
   EXPECT_TRUE(leaving());
   server_.verbs.clear();
   EXPECT_TRUE(leaving());
 }
 
-TEST_F(UninstallTest, ALeaderThatIsToldToEndReleasesAllJobs) {
+TEST_F(UninstallTest, AControllerThatIsToldToEndReleasesAllJobs) {
   UninstallWatch watch(client_, "ns");
   put_job("a", {job::kFinalizer});
   watch.end_of_program();
   EXPECT_EQ(finalizers("a"), json({job::kFinalizer})) << "a restart, an upgrade";
-  set_namespace({{"deletionTimestamp", "2026-01-01T00:00:00Z"}});
+  server_.namespace_marked = true;
   watch.end_of_program();
   EXPECT_EQ(finalizers("a"), json::array());
 }
 
 TEST_F(UninstallTest, MarkedJobsAreReleasedAtOnce) {
   put_job("marked", {job::kFinalizer, "example.com/backup"}, true);
-  set_namespace({{"deletionTimestamp", "2026-01-01T00:00:00Z"}});
+  server_.namespace_marked = true;
   UninstallWatch watch(client_, "ns");
   std::latch released(1);
   api_.set_before([&](const kube::Request& request) -> std::optional<kube::Error> {
