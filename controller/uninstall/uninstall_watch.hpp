@@ -9,9 +9,9 @@
 
 namespace vbrain::controller {
 
-// When the namespace or the definition of Jobs is deleted, all Jobs are marked for deletion at once, and soon the Lease,
-// the Role and the controllers are deleted too. The watch takes the finalizer from all marked Jobs then, in parallel and
-// without the steps of a single deletion. Files stay. It needs no Lease: whoever comes first does no harm.
+// When the namespace or the definition of Jobs is deleted, all Jobs are marked for deletion at once, and soon the
+// Lease, the Role and the controllers are deleted too. The watch takes the finalizer from all marked Jobs then, in
+// parallel and without the steps of a single deletion. Files stay. It needs no Lease: whoever comes first does no harm.
 class UninstallWatch {
  public:
   // `client` must outlive this.
