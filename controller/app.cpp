@@ -166,8 +166,12 @@ class App {
           [&](const std::string& key, std::stop_token token) { return reconciler.reconcile(key, token); }, metrics_,
           clock_);
       const LeaderWatch::Term watched(watch, controller, leading);
-      if (!jobs.wait_synced(leading) || !applications.wait_synced(leading) || !clients.wait_synced(leading) ||
-          !pods.wait_synced(leading)) {
+      // What a standby has in its caches may be old: another leader wrote, and a watch may lag or be dead. The first
+      // decision of a term is made on lists that are as new as the API server.
+      const std::uint64_t tickets[] = {jobs.request_list(), applications.request_list(), clients.request_list(),
+                                       pods.request_list()};
+      if (!jobs.wait_listed(tickets[0], leading) || !applications.wait_listed(tickets[1], leading) ||
+          !clients.wait_listed(tickets[2], leading) || !pods.wait_listed(tickets[3], leading)) {
         return;
       }
       const CurrentQueue::Term term(queue_, controller.queue());

@@ -4,14 +4,15 @@
 #include <string>
 #include <variant>
 
+#include "controller/planning/snapshot.hpp"
 #include "job/job.hpp"
 
 namespace vbrain::controller {
 
 // What a plan may ask for. Each action says what makes it safe to do twice, and by two controllers at once.
 
-// Asks the API server for the Job itself, and for pods of attempts that the Job does not count. Our caches may be
-// older. Changes nothing.
+// Asks the API server for the Job itself, for its Application, and for pods of attempts that the Job does not count.
+// Our caches may be older. Changes nothing.
 struct ConfirmJob {};
 
 // Puts our finalizer on a Job that was made without it. Precondition: resourceVersion.
@@ -74,5 +75,9 @@ struct DeleteJob {};
 
 using Action = std::variant<ConfirmJob, AddFinalizer, InspectAttempt, CloseAttempt, WriteStatus, RecordEvent, CreatePod,
                             StopPod, ArchiveStatus, PurgeFolder, RemoveFinalizer, DeleteJob>;
+
+// What exactly is done, as one line of text: two actions of one name are tries of the same. A pod made from another
+// version of the Application is another action.
+std::string name_of(const Action& action, const Learned& learned);
 
 }  // namespace vbrain::controller

@@ -13,12 +13,11 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Stage = PodView::Stage;
 
-// A pod that runs, or waits for an odd reason, for less than this is not worth a write.
-constexpr milliseconds kWorthTelling{1'000};
-// The scheduler says "unschedulable" of many a pod at its first look, and finds a place at the next.
-constexpr milliseconds kSchedulerPatience{5'000};
+// The scheduler says "unschedulable" of many a pod at its first look, and finds a place at the next. A node may miss a
+// heartbeat.
+constexpr milliseconds kPatience{5'000};
+constexpr std::string_view kNodeNotReadyReason = "NodeNotReady";
 constexpr milliseconds kAskAgain{10'000};
-constexpr milliseconds kAskAgainAtMost{120'000};
 
 bool is_pull_trouble(std::string_view reason) {
   return reason == "ErrImagePull" || reason == "ImagePullBackOff";
@@ -29,6 +28,11 @@ bool is_same_reason(std::string_view left, std::string_view right) {
   return left == right || (is_pull_trouble(left) && is_pull_trouble(right));
 }
 
+// Reasons that a pod which is on its usual way to its start does not change.
+bool is_on_its_way(std::string_view reason) {
+  return reason == "Starting" || reason == "Retrying" || reason == "Recovering";
+}
+
 class AttemptRules {
  public:
   explicit AttemptRules(const Snapshot& snapshot) : s_(snapshot), attempt_(snapshot.job.status.attempts) {}
@@ -37,12 +41,12 @@ class AttemptRules {
     const PodSighting* sighting = s_.pod_of(attempt_);
     stop_earlier_pods();
     if (!plan_.actions.empty()) return plan_;
-    if (s_.record) return Plan::of(WriteStatus{with_recorded_end(s_, *s_.record), {}});
-    if (s_.newest_attempt > attempt_) return Plan::of(WriteStatus{with_attempt_found(s_, s_.newest_attempt), {}});
+    if (s_.record) return then(WriteStatus{with_recorded_end(s_, *s_.record), {}});
+    if (s_.newest_attempt > attempt_) return then(WriteStatus{with_attempt_found(s_, s_.newest_attempt), {}});
     wake_at_deadline();
     if (sighting != nullptr && !sighting->gone) return with_pod(*sighting);
-    // A refusal tells that there is no pod, whoever holds the claim.
-    const bool claimed = s_.files && s_.files->claim && !s_.refusal;
+    // A pod that could not be made does not exist, whoever holds the claim.
+    const bool claimed = s_.files && s_.files->claim && pod_failure() == nullptr;
     return sighting != nullptr || claimed ? without_pod(sighting) : before_pod();
   }
 
@@ -51,6 +55,17 @@ class AttemptRules {
     std::string reason;
     std::string message;
   };
+
+  // The plan so far, with its times to wake, and `action`.
+  Plan then(Action action) {
+    plan_.actions.push_back(std::move(action));
+    return std::move(plan_);
+  }
+
+  const FailedAction* failure_of(const Action& action) const { return s_.failure_of(name_of(action, s_)); }
+
+  // Why the pod could not be made at the last try; null if it could, or was not tried.
+  const FailedAction* pod_failure() const { return failure_of(CreatePod{attempt_}); }
 
   std::optional<StopOrder> stop_order() const {
     if (s_.job.spec.cancel) return StopOrder{"Cancelled", "cancelled by request"};
@@ -63,7 +78,7 @@ class AttemptRules {
 
   std::optional<milliseconds> active_time_left() const {
     if (!s_.application || !s_.application->active_deadline_seconds || !s_.job.status.start_time) return std::nullopt;
-    return *s_.job.status.start_time + seconds(*s_.application->active_deadline_seconds) - s_.now;
+    return seconds(*s_.application->active_deadline_seconds) - s_.since_start;
   }
 
   void wake_at_deadline() {
@@ -77,8 +92,13 @@ class AttemptRules {
       if (sighting.gone || sighting.pod->meta.deletion_timestamp) continue;
       if (attempt_of(*sighting.pod, s_.job) >= attempt_) continue;
       const PodView view = look_at(*sighting.pod);
-      if (view.stage != Stage::kEnded || view.others_running) {
-        plan_.actions.emplace_back(StopPod{sighting.pod->meta.name, sighting.pod->meta.uid});
+      if (view.stage == Stage::kEnded && !view.others_running) continue;
+      const StopPod stop{sighting.pod->meta.name, sighting.pod->meta.uid};
+      // The present attempt does not wait for an earlier pod that the API server does not let go.
+      if (const FailedAction* failed = failure_of(stop); failed != nullptr && failed->retry_in > milliseconds(0)) {
+        plan_.wake_after(failed->retry_in);
+      } else {
+        plan_.actions.emplace_back(stop);
       }
     }
   }
@@ -90,14 +110,31 @@ class AttemptRules {
     if (view.stage == Stage::kEnded) {
       const auto verdict = judge_pod(*sighting.pod, s_.files ? &*s_.files : nullptr);
       if (verdict) return finish(*verdict, &sighting);
-      if (!s_.files) return Plan::of(InspectAttempt{attempt_});
+      if (!s_.files) return inspect(&sighting);
       // It says that it lost the claim, and nobody has it: then nobody shall.
-      if (!s_.files->claim) return Plan::of(CloseAttempt{attempt_});
+      if (!s_.files->claim) return close(ordered_end(), &sighting);
       return wait_for_manifest(&sighting);
     }
     if (view.stopping) return with_stopping_pod(sighting);
-    if (stop_order()) return Plan::of(StopPod{sighting.pod->meta.name, sighting.pod->meta.uid});
+    if (stop_order()) return then(StopPod{sighting.pod->meta.name, sighting.pod->meta.uid});
+    if (view.node_unreachable) return with_unreachable_pod(sighting);
     return view.stage == Stage::kRunning ? with_running_pod(sighting) : with_pending_pod(sighting, view);
+  }
+
+  // The node controller says that the node does not answer. Where the pod tolerates every taint, nobody else ends it.
+  Plan with_unreachable_pod(const PodSighting& sighting) {
+    const milliseconds left = s_.rules.node_loss_timeout - sighting.unreachable_for;
+    if (left <= milliseconds(0)) return then(StopPod{sighting.pod->meta.name, sighting.pod->meta.uid});
+    plan_.wake_after(left);
+    if (sighting.unreachable_for < kPatience) {
+      plan_.wake_after(kPatience - sighting.unreachable_for);
+      return plan_;
+    }
+    const std::string& node = sighting.pod->node_name;
+    return wait_because(kNodeNotReadyReason,
+                        "node " + node + " does not answer; the attempt is given up if that lasts for " +
+                            duration_text(s_.rules.node_loss_timeout),
+                        node);
   }
 
   Plan with_running_pod(const PodSighting& sighting) {
@@ -107,7 +144,7 @@ class AttemptRules {
       plan_.wake_after(kWorthTelling - sighting.running_for);
       return plan_;
     }
-    return Plan::of(WriteStatus{
+    return then(WriteStatus{
         with_reason(s_, "Running", "attempt " + std::to_string(attempt_) + " runs on node " + node, node), {}});
   }
 
@@ -116,20 +153,22 @@ class AttemptRules {
       return give_up_unstarted({.reason = view.waiting_reason, .message = view.waiting_message, .hopeless = true},
                                &sighting);
     }
-    // The attempt may have waited for a quota before: that was not its pod's fault. The API server's clock may be
-    // ahead.
-    const base::TimePoint made = std::min(sighting.pod->meta.creation_timestamp, s_.now);
-    const base::TimePoint start = std::max(attempt_start(s_), made);
-    if (const auto overdue = overdue_start(start, view.waiting_reason, view.waiting_message)) {
+    // The attempt may have waited for a quota before its pod was made. That time does not count.
+    const milliseconds age = std::min(s_.since_attempt, sighting.age);
+    if (const auto overdue = overdue_start(age, view.waiting_reason, view.waiting_message)) {
       return give_up_unstarted(*overdue, &sighting);
     }
-    if (view.waiting_reason.empty()) return plan_;
-    const milliseconds patience = view.waiting_reason == "Unschedulable" ? kSchedulerPatience : kWorthTelling;
+    const bool waits = !view.waiting_reason.empty();
+    if (!waits && is_on_its_way(s_.job.status.reason)) return plan_;
+    const milliseconds patience = waits && view.waiting_reason != "Unschedulable" ? kWorthTelling : kPatience;
     if (sighting.waiting_for < patience) {
       plan_.wake_after(patience - sighting.waiting_for);
       return plan_;
     }
-    return wait_because(view.waiting_reason, view.waiting_message, sighting.pod->node_name);
+    const std::string& node = sighting.pod->node_name;
+    if (waits) return wait_because(view.waiting_reason, view.waiting_message, node);
+    // What it waited for is there.
+    return wait_because("Starting", "attempt " + std::to_string(attempt_) + " is on its way to a node", node);
   }
 
   // Its kubelet ends it within the grace period, if there is one to hear it.
@@ -138,8 +177,9 @@ class AttemptRules {
       plan_.wake_after(s_.rules.node_loss_timeout - sighting.stopping_for);
       return plan_;
     }
-    if (!s_.files) return Plan::of(InspectAttempt{attempt_});
-    if (!s_.files->claim) return Plan::of(CloseAttempt{attempt_});
+    // The caches may be older than the pod's end.
+    if (!s_.files || !s_.pod_asked_for) return inspect(&sighting);
+    if (!s_.files->claim) return close(ordered_end(), &sighting);
     if (const auto verdict = judge_files(*s_.files)) return finish_deleted(*verdict, sighting);
     return finish({.reason = "NodeLost",
                    .message = "its node has not answered since the pod was told to stop",
@@ -151,27 +191,22 @@ class AttemptRules {
   // --- The pod is gone, or the attempt was claimed by a pod we have not seen.
 
   Plan without_pod(const PodSighting* last_seen) {
-    if (!s_.files || !s_.pod_asked_for) return Plan::of(InspectAttempt{attempt_});
+    if (!s_.files || !s_.pod_asked_for) return inspect(last_seen);
     const bool ended = last_seen != nullptr && look_at(*last_seen->pod).stage == Stage::kEnded;
     const auto verdict = ended ? judge_pod(*last_seen->pod, &*s_.files) : judge_files(*s_.files);
     if (verdict) return last_seen != nullptr ? finish_deleted(*verdict, *last_seen) : finish(*verdict, nullptr);
-    if (!s_.files->claim) return Plan::of(CloseAttempt{attempt_});
+    if (!s_.files->claim) return close(ordered_end(), last_seen);
     return wait_for_manifest(last_seen);
   }
 
   // The volume tells of an attempt whose pod was deleted, what its last sight tells of who did so.
   Plan finish_deleted(Verdict verdict, const PodSighting& last_seen) {
-    if (!verdict.succeeded && was_disrupted(last_seen)) verdict.disrupted = true;
+    if (!verdict.succeeded && is_disrupted(*last_seen.pod)) verdict.disrupted = true;
     if (verdict.reason == kClosedReason) {
       verdict.reason = "PodDeleted";
       verdict.message = "the pod was deleted before its application started";
     }
     return finish(std::move(verdict), &last_seen);
-  }
-
-  static bool was_disrupted(const PodSighting& sighting) {
-    const auto* condition = sighting.pod->condition("DisruptionTarget");
-    return condition != nullptr && condition->status == "True";
   }
 
   // The attempt was claimed before the job's resource was made, anew: in another life, in a cluster that is gone or
@@ -192,7 +227,7 @@ class AttemptRules {
     if (s_.lost_for >= s_.rules.node_loss_timeout || (earlier_life && is_known_to_have_no_pod())) {
       return finish({.reason = "PodLost",
                      .message = "its pod is gone and has left no outcome",
-                     .disrupted = earlier_life || (sighting != nullptr && was_disrupted(*sighting)),
+                     .disrupted = earlier_life || (sighting != nullptr && is_disrupted(*sighting->pod)),
                      .claimed = true},
                     sighting);
     }
@@ -206,13 +241,13 @@ class AttemptRules {
     // No time is counted while it is held, and all of it begins anew when it goes on: as batch/v1 Jobs do.
     const bool was_held = s_.job.status.reason == kSuspendedReason;
     if (s_.job.spec.suspend && !s_.job.spec.cancel) {
-      return was_held ? Plan{} : Plan::of(WriteStatus{with_suspension(s_), {}});
+      return was_held ? Plan{} : then(WriteStatus{with_suspension(s_), {}});
     }
-    if (was_held && !s_.job.spec.cancel) return Plan::of(WriteStatus{with_resumption(s_), {}});
-    if (const auto order = stop_order()) {
-      return give_up_unstarted({.reason = order->reason, .message = order->message}, nullptr);
+    if (was_held && !s_.job.spec.cancel) return then(WriteStatus{with_resumption(s_), {}});
+    if (const auto order = ordered_end()) return give_up_unstarted(*order, nullptr);
+    if (const FailedAction* failed = pod_failure()) {
+      if (const auto end = end_of_failing_start(failed->failure)) return give_up_unstarted(*end, nullptr);
     }
-    if (s_.refusal) return with_refusal(*s_.refusal);
     if (const auto next = s_.job.status.next_attempt_time) {
       // A clock that was set back must not turn a wait of seconds into one of years.
       const milliseconds wait = *next - s_.now;
@@ -226,27 +261,74 @@ class AttemptRules {
                           "waiting: there is no Application with applicationId '" + s_.job.spec.application_id + "'",
                           {});
     }
-    return Plan::of(CreatePod{attempt_});
+    return then(CreatePod{attempt_});
   }
 
-  Plan with_refusal(const PodRefusal& refusal) {
-    if (refusal.hopeless) {
-      return give_up_unstarted({.reason = refusal.reason, .message = refusal.message, .hopeless = true}, nullptr);
+  // How the attempt ends because its pod cannot be made; nothing while it may be tried again.
+  std::optional<Verdict> end_of_failing_start(const Failure& failure) {
+    if (failure.hopeless) return Verdict{.reason = failure.reason, .message = failure.message, .hopeless = true};
+    if (failure.capacity) return std::nullopt;
+    return overdue_start(s_.since_attempt, failure.reason, failure.message);
+  }
+
+  // --- What the volume has to do.
+
+  Plan inspect(const PodSighting* sighting) {
+    const Action action = InspectAttempt{attempt_};
+    if (auto end = end_without_volume(action, ordered_end(), sighting)) return *std::move(end);
+    return then(action);
+  }
+
+  // Takes the attempt's claim. `verdict` is how the attempt ends, if that is known.
+  Plan close(const std::optional<Verdict>& verdict, const PodSighting* sighting) {
+    const Action action = CloseAttempt{attempt_};
+    if (auto end = end_without_volume(action, verdict, sighting)) return *std::move(end);
+    return then(action);
+  }
+
+  // A job must be able to end although its folder cannot be read or written. Without the claim an attempt may only be
+  // the last one, and only if no pod can start: it has ended, or the API server says in this pass that there is none.
+  // Even then we wait as long as for a lost node, because a pod may still run on one.
+  std::optional<Plan> end_without_volume(const Action& action, const std::optional<Verdict>& verdict,
+                                         const PodSighting* sighting) {
+    const FailedAction* failed = failure_of(action);
+    if (failed == nullptr || failed->retry_in <= milliseconds(0) || !verdict) return std::nullopt;
+    const milliseconds left = s_.rules.node_loss_timeout - failed->failing_for;
+    if (left > milliseconds(0)) {
+      plan_.wake_after(left);
+      return std::nullopt;
     }
-    const auto overdue =
-        refusal.capacity ? std::nullopt : overdue_start(attempt_start(s_), refusal.reason, refusal.message);
-    if (overdue) return give_up_unstarted(*overdue, nullptr);
-    // Nobody tells when a quota has room again. The longer it lasted, the less a moment more matters.
-    plan_.wake_after(std::clamp((s_.now - attempt_start(s_)) / 4, kAskAgain, kAskAgainAtMost));
-    return wait_because(refusal.reason, refusal.message, {});
+    if (!has_ended(sighting)) {
+      if (sighting != nullptr && !sighting->gone) {
+        const kube::ObjectMeta& pod = sighting->pod->meta;
+        return pod.deletion_timestamp ? std::optional<Plan>() : then(StopPod{pod.name, pod.uid});
+      }
+      if (!s_.pod_asked_for) return then(InspectAttempt{attempt_});
+    }
+    Verdict last = *verdict;
+    last.hopeless = true;
+    last.message += "; the attempt could not be closed: " + failed->failure.message;
+    return end_with(last, sighting);
+  }
+
+  static bool has_ended(const PodSighting* sighting) {
+    return sighting != nullptr && look_at(*sighting->pod).stage == Stage::kEnded;
   }
 
   // --- Ends.
 
-  // The verdict over an attempt that has not started in time, counted from `start`.
-  std::optional<Verdict> overdue_start(base::TimePoint start, std::string_view reason, std::string_view message) {
-    const seconds limit(s_.application ? s_.application->pre_running_deadline_seconds : 3600);
-    const milliseconds left = start + limit - s_.now;
+  // The end that was ordered, by the user or by activeDeadlineSeconds.
+  std::optional<Verdict> ordered_end() const {
+    const auto order = stop_order();
+    if (!order) return std::nullopt;
+    return Verdict{.reason = order->reason, .message = order->message, .hopeless = true};
+  }
+
+  // The verdict over an attempt that has not started `age` after it could.
+  std::optional<Verdict> overdue_start(milliseconds age, std::string_view reason, std::string_view message) {
+    const seconds limit(s_.application ? s_.application->pre_running_deadline_seconds
+                                       : job::kDefaultPreRunningDeadlineSeconds);
+    const milliseconds left = limit - age;
     if (left > milliseconds(0)) {
       plan_.wake_after(left);
       return std::nullopt;
@@ -260,7 +342,7 @@ class AttemptRules {
 
   // Ends an attempt that has not started, after making sure that it never will.
   Plan give_up_unstarted(const Verdict& verdict, const PodSighting* sighting) {
-    if (!s_.files || !s_.files->claim) return Plan::of(CloseAttempt{attempt_});
+    if (!s_.files || !s_.files->claim) return close(verdict, sighting);
     const artifacts::Claim& claim = *s_.files->claim;
     if (claim.by == artifacts::Claim::By::kController) return finish(verdict, sighting);
     if (sighting == nullptr) return without_pod(nullptr);
@@ -268,7 +350,7 @@ class AttemptRules {
     // An earlier pod of its name was quicker, or nobody can say who was. This one can only lose the claim, so it goes,
     // and what the other has left is waited for as long as for any pod that is gone.
     if (claim.by != artifacts::Claim::By::kRunner || claim.pod_uid != pod.uid) {
-      return Plan::of(StopPod{pod.name, pod.uid});
+      return then(StopPod{pod.name, pod.uid});
     }
     // It has started after all; the kubelet will say so.
     plan_.wake_after(kAskAgain);
@@ -276,7 +358,9 @@ class AttemptRules {
   }
 
   Plan finish(Verdict verdict, const PodSighting* sighting) {
-    const bool told_to_stop = sighting != nullptr && (sighting->gone || look_at(*sighting->pod).stopping);
+    const bool told_to_stop = sighting != nullptr && look_at(*sighting->pod).stopping;
+    // It was told to stop because its node did not answer: that is not the application's fault.
+    if (!verdict.succeeded && told_to_stop && s_.job.status.reason == kNodeNotReadyReason) verdict.disrupted = true;
     if (const auto order = stop_order(); order && (!verdict.succeeded || told_to_stop)) {
       verdict.succeeded = false;
       verdict.artifacts.reset();
@@ -284,9 +368,12 @@ class AttemptRules {
       verdict.reason = order->reason;
       verdict.message = order->message;
     }
-    if (!verdict.succeeded && !verdict.claimed && (!s_.files || !s_.files->claim)) {
-      return Plan::of(CloseAttempt{attempt_});
-    }
+    if (!verdict.succeeded && !verdict.claimed && (!s_.files || !s_.files->claim)) return close(verdict, sighting);
+    return end_with(std::move(verdict), sighting);
+  }
+
+  // The write that ends the attempt, and the job if it was its last.
+  Plan end_with(Verdict verdict, const PodSighting* sighting) {
     AttemptEnd end{.verdict = std::move(verdict), .pod_uid = {}, .node_name = {}};
     if (sighting != nullptr) {
       end.pod_uid = sighting->pod->meta.uid;
@@ -294,8 +381,8 @@ class AttemptRules {
     } else if (s_.files && s_.files->claim) {
       end.pod_uid = s_.files->claim->pod_uid;
     }
-    if (end.verdict.succeeded || !may_retry(end.verdict)) return Plan::of(with_end(s_, end));
-    return Plan::of(WriteStatus{with_next_attempt(s_, end), {}});
+    if (end.verdict.succeeded || !may_retry(end.verdict)) return then(with_end(s_, end));
+    return then(WriteStatus{with_next_attempt(s_, end), {}});
   }
 
   bool may_retry(const Verdict& verdict) const {
@@ -308,7 +395,7 @@ class AttemptRules {
 
   Plan wait_because(std::string_view reason, std::string_view message, std::string_view node) {
     if (is_same_reason(s_.job.status.reason, reason)) return plan_;
-    return Plan::of(WriteStatus{with_reason(s_, reason, message, node), {}});
+    return then(WriteStatus{with_reason(s_, reason, message, node), {}});
   }
 
   const Snapshot& s_;

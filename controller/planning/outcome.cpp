@@ -94,9 +94,12 @@ bool is_terminal_phase(const kube::Pod& pod) {
   return pod.phase == "Succeeded" || pod.phase == "Failed";
 }
 
-bool is_disrupted(const kube::Pod& pod) {
-  const kube::PodCondition* condition = pod.condition("DisruptionTarget");
-  return condition != nullptr && condition->status == "True";
+// The node controller sets the condition Ready of the pods of a node that does not answer to False, and leaves the
+// rest of it as the kubelet wrote it while the pod was ready: without a reason. A kubelet always gives one
+// (MarkPodsNotReady in pkg/controller/util/node, GeneratePodReadyCondition in pkg/kubelet/status).
+bool is_marked_by_node_controller(const kube::Pod& pod) {
+  const kube::PodCondition* ready = pod.condition("Ready");
+  return ready != nullptr && ready->status == "False" && ready->reason.empty();
 }
 
 // What the runner's own exit codes mean when no report came with them (docs/interfaces.md). An application may use
@@ -188,7 +191,7 @@ PodView look_at(const kube::Pod& pod) {
   }
   if (main != nullptr && main->running_since) {
     view.stage = Stage::kRunning;
-    view.running_since = main->running_since;
+    view.node_unreachable = is_marked_by_node_controller(pod);
     return view;
   }
   if (const auto* scheduled = pod.condition("PodScheduled");
@@ -199,6 +202,11 @@ PodView look_at(const kube::Pod& pod) {
   for (const auto& container : pod.init_containers) note_waiting(container, view);
   for (const auto& container : pod.containers) note_waiting(container, view);
   return view;
+}
+
+bool is_disrupted(const kube::Pod& pod) {
+  const kube::PodCondition* condition = pod.condition("DisruptionTarget");
+  return condition != nullptr && condition->status == "True";
 }
 
 bool is_hopeless_wait(std::string_view waiting_reason) {

@@ -44,14 +44,17 @@ struct PodView {
     kEnded,  // `main` will not run any more, by the kubelet's word
   };
   Stage stage = Stage::kPending;
-  bool stopping = false;        // marked for deletion
-  bool others_running = false;  // ended, but other containers of the pod are not
-  std::string waiting_reason;   // empty while the kubelet is at its usual work
+  bool stopping = false;          // marked for deletion
+  bool node_unreachable = false;  // running for all we know, but its node does not answer
+  bool others_running = false;    // ended, but other containers of the pod are not
+  std::string waiting_reason;     // empty while the kubelet is at its usual work
   std::string waiting_message;
-  std::optional<base::TimePoint> running_since;
 };
 
 PodView look_at(const kube::Pod& pod);
+
+// The cluster ended it, by eviction, preemption or a lost node.
+bool is_disrupted(const kube::Pod& pod);
 
 // The image will never be there and no retry of the kubelet changes it.
 bool is_hopeless_wait(std::string_view waiting_reason);

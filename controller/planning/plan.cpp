@@ -11,9 +11,6 @@ namespace {
 // all its parts know that.
 constexpr std::chrono::milliseconds kBeforePurge{1'000};
 
-// For jobs whose Application is gone: the default of its definition.
-constexpr std::int64_t kDefaultTtlSeconds = 86'400;
-
 bool has_recorded_end(const job::JobStatus& status) {
   return std::ranges::any_of(status.attempt_history,
                              [&](const job::AttemptRecord& record) { return record.attempt == status.attempts; });
@@ -31,28 +28,91 @@ bool is_stopping(const PodSighting& sighting) {
   return sighting.pod->meta.deletion_timestamp.has_value();
 }
 
+// For how long a pod has been told to stop, or the API server has refused to tell it.
+std::chrono::milliseconds stopping_for(const Snapshot& snapshot, const PodSighting& sighting) {
+  if (is_stopping(sighting)) return sighting.stopping_for;
+  const FailedAction* failed = snapshot.failure_of(name_of(stop(sighting), snapshot));
+  return failed != nullptr ? failed->failing_for : std::chrono::milliseconds(0);
+}
+
 // Whether a pod may still run; then the plan wakes when it has to be given up.
 bool waits_for_pods(const Snapshot& snapshot, Plan& plan) {
   bool waits = false;
   for (const PodSighting& sighting : snapshot.pods) {
-    if (!is_alive(sighting) || sighting.stopping_for >= snapshot.rules.node_loss_timeout) continue;
+    const auto stopping = stopping_for(snapshot, sighting);
+    if (!is_alive(sighting) || stopping >= snapshot.rules.node_loss_timeout) continue;
     waits = true;
-    plan.wake_after(snapshot.rules.node_loss_timeout - sighting.stopping_for);
+    plan.wake_after(snapshot.rules.node_loss_timeout - stopping);
   }
   return waits;
 }
 
-RecordEvent given_up(const kube::Pod& pod) {
+// Until when the action is left out because it failed; 0: it may be tried.
+std::chrono::milliseconds held_back_for(const Snapshot& snapshot, const Action& action) {
+  const FailedAction* failed = snapshot.failure_of(name_of(action, snapshot));
+  return failed != nullptr ? failed->retry_in : std::chrono::milliseconds(0);
+}
+
+// Adds the removal of a pod, unless it failed a moment ago.
+void add_stop(const Snapshot& snapshot, const PodSighting& sighting, Plan& plan) {
+  const StopPod action = stop(sighting);
+  if (const auto left = held_back_for(snapshot, action); left > std::chrono::milliseconds(0)) {
+    plan.wake_after(left);
+  } else {
+    plan.actions.emplace_back(action);
+  }
+}
+
+// Says in the status what fails, while the job lives and its status can be written.
+void tell_failure(const Snapshot& snapshot, const FailedAction& failed, Plan& plan) {
+  const job::Job& job = snapshot.job;
+  if (job.meta.deletion_timestamp || job::is_terminal(job.status.phase)) return;
+  if (failed.failure.passing && failed.failing_for < kWorthTelling) return;
+  if (job.status.reason == failed.failure.reason) return;
+  Action telling = WriteStatus{with_reason(snapshot, failed.failure.reason, failed.failure.message), {}};
+  if (const auto left = held_back_for(snapshot, telling); left > std::chrono::milliseconds(0)) {
+    plan.wake_after(left);
+  } else {
+    plan.actions.push_back(std::move(telling));
+  }
+}
+
+// Leaves out what failed a moment ago and what builds upon it. Stopping a pod builds upon nothing.
+Plan hold_back(const Snapshot& snapshot, Plan wanted) {
+  Plan plan;
+  plan.requeue_after = wanted.requeue_after;
+  const FailedAction* failed = nullptr;
+  for (Action& action : wanted.actions) {
+    const auto left = held_back_for(snapshot, action);
+    if (left > std::chrono::milliseconds(0)) {
+      plan.wake_after(left);
+      failed = snapshot.failure_of(name_of(action, snapshot));
+    } else {
+      plan.actions.push_back(std::move(action));
+    }
+  }
+  if (failed == nullptr) return plan;
+  std::erase_if(plan.actions, [](const Action& action) { return !std::holds_alternative<StopPod>(action); });
+  const bool is_status = failed->action.starts_with("status ");
+  if (plan.actions.empty() && !is_status) tell_failure(snapshot, *failed, plan);
+  return plan;
+}
+
+RecordEvent given_up(const Snapshot& snapshot, const PodSighting& sighting) {
+  const kube::Pod& pod = *sighting.pod;
   const std::string node = pod.node_name.empty() ? "its node" : "its node " + pod.node_name;
+  const FailedAction* failed = snapshot.failure_of(name_of(stop(sighting), snapshot));
+  const std::string cause =
+      failed != nullptr ? failed->failure.message : node + " has not answered since it was told to stop";
   return {{.warning = true,
-           .reason = "NodeLost",
-           .note = "pod " + pod.meta.name + " was given up, and may still run: " + node +
-                   " has not answered since it was told to stop",
+           .reason = failed != nullptr ? failed->failure.reason : "NodeLost",
+           .note = "pod " + pod.meta.name + " was given up, and may still run: " + cause,
            .action = "Delete"}};
 }
 
 std::chrono::milliseconds time_to_live(const Snapshot& snapshot) {
-  const std::int64_t ttl = snapshot.application ? snapshot.application->ttl_seconds_after_finished : kDefaultTtlSeconds;
+  const std::int64_t ttl =
+      snapshot.application ? snapshot.application->ttl_seconds_after_finished : job::kDefaultTtlSeconds;
   const base::TimePoint end = snapshot.job.status.completion_time.value_or(snapshot.job.meta.creation_timestamp);
   return end + std::chrono::seconds(ttl) - snapshot.now;
 }
@@ -66,10 +126,12 @@ int attempt_beyond_status(const Snapshot& snapshot) {
   return newest > snapshot.job.status.attempts ? newest : 0;
 }
 
-// Actions that destroy something and have no resourceVersion of the Job as precondition.
+// Actions that destroy something, and that no precondition keeps from building upon an old Job or Application. A job
+// fails by limits that its Application sets.
 bool needs_confirmed_job(const Action& action) {
-  return std::holds_alternative<StopPod>(action) || std::holds_alternative<CloseAttempt>(action) ||
-         std::holds_alternative<PurgeFolder>(action);
+  const auto* write = std::get_if<WriteStatus>(&action);
+  return (write != nullptr && write->status.phase == job::Phase::kFailed) || std::holds_alternative<StopPod>(action) ||
+         std::holds_alternative<CloseAttempt>(action) || std::holds_alternative<PurgeFolder>(action);
 }
 
 Plan decide(const Snapshot& snapshot) {
@@ -81,7 +143,10 @@ Plan decide(const Snapshot& snapshot) {
     return Plan::of(WriteStatus{with_attempt_found(snapshot, newest), {}});
   }
   // Before anything is made that a deletion would have to clean up.
-  if (!job.meta.has_finalizer(job::kFinalizer)) return Plan::of(AddFinalizer{});
+  if (!job.meta.has_finalizer(job::kFinalizer)) {
+    const bool fails = snapshot.failure_of(name_of(AddFinalizer{}, snapshot)) != nullptr;
+    if (!fails || !job.spec.cancel || job.status.attempts != 0) return Plan::of(AddFinalizer{});
+  }
   // A status whose last attempt is over without the job being so was not written by us: there is no such write.
   if (job.status.attempts == 0 || has_recorded_end(job.status)) return plan_queued(snapshot);
   return plan_attempt(snapshot);
@@ -94,12 +159,16 @@ Plan plan(const Snapshot& snapshot) {
   const Plan confirm = Plan::of(ConfirmJob{});
   if (!snapshot.job_confirmed) {
     // A pod of a later attempt means that the caches show an old Job.
-    if (attempt_beyond_status(snapshot) != 0) return confirm;
+    if (attempt_beyond_status(snapshot) != 0) return hold_back(snapshot, confirm);
     // Our own write has not come back from the watch for so long that it may have been undone (etcd restored).
-    if (snapshot.unseen_write_for.value_or(std::chrono::milliseconds(0)) >= kWatchPatience) return confirm;
+    if (snapshot.unseen_write_for.value_or(std::chrono::milliseconds(0)) >= kWatchPatience) {
+      return hold_back(snapshot, confirm);
+    }
   }
-  Plan next = decide(snapshot);
-  if (!snapshot.job_confirmed && std::ranges::any_of(next.actions, needs_confirmed_job)) return confirm;
+  Plan next = hold_back(snapshot, decide(snapshot));
+  if (!snapshot.job_confirmed && std::ranges::any_of(next.actions, needs_confirmed_job)) {
+    return hold_back(snapshot, confirm);
+  }
   return next;
 }
 
@@ -108,7 +177,7 @@ Plan plan_deletion(const Snapshot& snapshot) {
   const job::Job& job = snapshot.job;
   if (!job.meta.has_finalizer(job::kFinalizer)) return plan;  // others' finalizers are others' business
   for (const PodSighting& sighting : snapshot.pods) {
-    if (!sighting.gone && !is_stopping(sighting)) plan.actions.emplace_back(stop(sighting));
+    if (!sighting.gone && !is_stopping(sighting)) add_stop(snapshot, sighting, plan);
   }
   if (waits_for_pods(snapshot, plan) || !plan.actions.empty()) return plan;
   if (snapshot.deleting_for < kBeforePurge) {
@@ -122,7 +191,7 @@ Plan plan_deletion(const Snapshot& snapshot) {
     return Plan::of(InspectAttempt{attempt});
   }
   for (const PodSighting& sighting : snapshot.pods) {
-    if (is_alive(sighting)) plan.actions.emplace_back(given_up(*sighting.pod));
+    if (is_alive(sighting)) plan.actions.emplace_back(given_up(snapshot, sighting));
   }
   plan.actions.emplace_back(PurgeFolder{});
   plan.actions.emplace_back(RemoveFinalizer{});
@@ -134,7 +203,7 @@ Plan plan_ended(const Snapshot& snapshot) {
   for (const PodSighting& sighting : snapshot.pods) {
     if (sighting.gone || is_stopping(sighting)) continue;
     const PodView view = look_at(*sighting.pod);
-    if (view.stage != PodView::Stage::kEnded || view.others_running) plan.actions.emplace_back(stop(sighting));
+    if (view.stage != PodView::Stage::kEnded || view.others_running) add_stop(snapshot, sighting, plan);
   }
   if (!snapshot.archived) plan.actions.emplace_back(ArchiveStatus{});
   // The pods go with the resource that owns them.

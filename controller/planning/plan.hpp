@@ -31,11 +31,18 @@ struct Plan {
 // A watch shows a write within seconds. One that it does not show for so long may have been undone (etcd restored).
 inline constexpr std::chrono::milliseconds kWatchPatience{60'000};
 
+// A failure that is likely to pass is not worth a write before it lasts so long. The same for other short moments.
+inline constexpr std::chrono::milliseconds kWorthTelling{1'000};
+
 // What a job needs next. No I/O, no clock, no globals, no logging.
 //
-// A cache may be older than the API server. So whatever destroys is decided on a Job that is known to be the present
-// one. The write of a status carries its resourceVersion as precondition. Stopping a pod, closing an attempt and
-// purging a folder cannot carry it: before them the plan asks for ConfirmJob, once in a pass.
+// A cache may be older than the API server. So whatever destroys is decided on a Job and an Application that are known
+// to be the present ones. The write of a status carries the Job's resourceVersion as precondition. Stopping a pod,
+// closing an attempt and purging a folder cannot carry it, and a failure depends on the Application: before them the
+// plan asks for ConfirmJob, once in a pass.
+//
+// An action that failed is left out until its next try. The plan then says in the status what fails and why, and goes
+// on with all that does not need it: deadlines, cancelling and deleting work meanwhile.
 Plan plan(const Snapshot& snapshot);
 
 // Its parts, each for jobs in one situation.

@@ -1,5 +1,6 @@
 #include "controller/planning/snapshot.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "job/names.hpp"
@@ -21,11 +22,15 @@ void Learned::take_job(job::Job now) {
   job = std::move(now);
   if (same_attempt) return;
   files.reset();
-  refusal.reset();
   record.reset();
   newest_attempt = 0;
   pod_asked_for = false;
   alien_pod_uid.clear();
+}
+
+const FailedAction* Learned::failure_of(const std::string& action) const {
+  const auto found = std::ranges::find(failed, action, &FailedAction::action);
+  return found == failed.end() ? nullptr : &*found;
 }
 
 int attempt_of(const kube::Pod& pod, const job::Job& job) {

@@ -32,15 +32,28 @@ struct PodSighting {
   // For how long we have seen it so, by our own steady clock: clocks of other machines are never asked.
   std::chrono::milliseconds stopping_for{};
   std::chrono::milliseconds running_for{};
-  std::chrono::milliseconds waiting_for{};  // for the present reason
+  std::chrono::milliseconds waiting_for{};      // not started, for the present reason or for none
+  std::chrono::milliseconds unreachable_for{};  // running on a node that does not answer
+  std::chrono::milliseconds age{};
 };
 
-// Why the pod of an attempt could not be made.
-struct PodRefusal {
-  std::string reason;
-  std::string message;
-  bool hopeless = false;  // the same request will be refused again
-  bool capacity = false;  // there is no room: waited for without bound, as for a turn
+// Why something could not be done, in words for the status of the job.
+struct Failure {
+  std::string reason;           // a word, as status.reason
+  std::string message;          // a sentence: cause, and what helps if that is known
+  bool hopeless = false;        // only for pods: the same request will be refused again, the attempt is given up
+  bool capacity = false;        // only for pods: there is no room; waited for without bound, as for a turn
+  bool passing = false;         // likely to be over in a moment (no answer, an I/O error): told only when it lasts
+  bool without_effect = false;  // only for writes of the Job: none of our tries has changed it
+  std::chrono::milliseconds retry_after{};  // whoever refused asks not to be asked earlier
+};
+
+// An action that failed, and will be tried again.
+struct FailedAction {
+  std::string action;  // name_of() the action
+  Failure failure;
+  std::chrono::milliseconds failing_for{};  // since it failed first, by our own clock
+  std::chrono::milliseconds retry_in{};     // until it is tried again; 0: now
 };
 
 // Whether a job that has not begun may begin, or others of its Client or Application come first.
@@ -53,8 +66,11 @@ struct Turn {
 struct Observed {
   Rules rules;
   base::TimePoint now{};
-  std::shared_ptr<const job::Application> application;  // null: there is none of that id
   Turn turn;
+  // Since status.startTime, and since the start of the current attempt. By our own steady clock from when we first saw
+  // that time, so that a step of the system's clock ends no job. Negative before that time.
+  std::chrono::milliseconds since_start{};
+  std::chrono::milliseconds since_attempt{};
   // For how long the current attempt's pod has been missing although its runner had claimed, by our own clock.
   std::chrono::milliseconds lost_for{};
   // For how long the watch has not shown what the API server answered to us; nothing: it has.
@@ -66,9 +82,10 @@ struct Observed {
 // API server and the volume have answered.
 struct Learned {
   job::Job job;
+  std::shared_ptr<const job::Application> application;  // null: there is none of that id
   std::vector<PodSighting> pods;
-  // The API server itself said in this pass that `job` is the present version. Caches may be older: a pod is stopped,
-  // an attempt closed and a folder purged only with this.
+  // The API server itself said in this pass that `job` and `application` are the present versions. Caches may be older:
+  // a pod is stopped, an attempt closed, a folder purged and a job declared failed only with this.
   bool job_confirmed = false;
 
   // Of the current attempt; nothing until an InspectAttempt or CreatePod has read them.
@@ -76,17 +93,19 @@ struct Learned {
   // What the volume told of the job when an attempt was to begin, and the resource does not know.
   std::optional<job::JobStatus> record;
   int newest_attempt = 0;
-  std::optional<PodRefusal> refusal;  // of the current attempt, in this pass
-  bool pod_asked_for = false;         // the API server itself was asked for the attempt's pod, in this pass
-  std::string alien_pod_uid;          // of a pod of that name which is not ours
-  bool write_refused = false;         // the API server will not take what was written, in this pass
-  bool archived = false;              // status.json is durable
-  bool removed = false;               // we deleted the resource; the caches may have it still
+  bool pod_asked_for = false;  // the API server itself was asked for the attempt's pod, in this pass
+  std::string alien_pod_uid;   // of a pod of that name which is not ours
+  bool archived = false;       // status.json is durable
+  bool removed = false;        // we deleted the resource; the caches may have it still
+  // Actions that failed at their last try, in this pass or earlier.
+  std::vector<FailedAction> failed;
 
   // The pod of an attempt, one that exists before one that is gone; null if none is known.
   const PodSighting* pod_of(int attempt) const;
   // `now` is the present version of the job. What is known of an attempt is dropped if the job has another one.
   void take_job(job::Job now);
+  // Null if the action of that name did not fail.
+  const FailedAction* failure_of(const std::string& action) const;
 };
 
 // All that a decision about one job may look at.

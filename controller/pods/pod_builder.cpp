@@ -22,11 +22,27 @@ bool is_owned_key(std::string_view key) {
   return key.starts_with("vbrain.visagio.com/") || key.starts_with("app.kubernetes.io/");
 }
 
+// A template may hold any JSON type anywhere: what is not of the type that Kubernetes wants counts as absent here, and
+// stays for the API server to refuse where vBrain does not replace it.
+json object_at(const json& parent, const char* key) {
+  const auto found = parent.find(key);
+  return found != parent.end() && found->is_object() ? *found : json::object();
+}
+
+json list_at(const json& parent, const char* key) {
+  const auto found = parent.find(key);
+  return found != parent.end() && found->is_array() ? *found : json::array();
+}
+
+std::string name_at(const json& object) {
+  const auto found = object.is_object() ? object.find("name") : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 json strings_of_template(const json& pod_template, const char* key) {
   json kept = json::object();
-  const json given = pod_template.value("metadata", json::object());
-  if (!given.is_object() || !given.contains(key) || !given[key].is_object()) return kept;
-  for (const auto& [name, value] : given[key].items()) {
+  const json given = object_at(object_at(pod_template, "metadata"), key);
+  for (const auto& [name, value] : given.items()) {
     if (!is_owned_key(name) && value.is_string()) kept[name] = value;
   }
   return kept;
@@ -61,11 +77,6 @@ json build_metadata(const json& pod_template, const job::Job& job, int attempt) 
           {"ownerReferences", json::array({owner})}};
 }
 
-json object_at(json& parent, const char* key) {
-  const auto found = parent.find(key);
-  return found != parent.end() && found->is_object() ? *found : json::object();
-}
-
 void set_default(json& object, const char* key, json value) {
   if (!object.contains(key) || object[key].is_null()) object[key] = std::move(value);
 }
@@ -76,8 +87,7 @@ void secure_pod(json& spec, int volume_gid) {
   set_default(context, "runAsUser", kDefaultUser);
   set_default(context, "runAsGroup", kDefaultUser);
   set_default(context, "seccompProfile", {{"type", "RuntimeDefault"}});
-  json groups = context.value("supplementalGroups", json::array());
-  if (!groups.is_array()) groups = json::array();
+  json groups = list_at(context, "supplementalGroups");
   if (std::ranges::find(groups, json(volume_gid)) == groups.end()) groups.push_back(volume_gid);
   context["supplementalGroups"] = std::move(groups);
   spec["securityContext"] = std::move(context);
@@ -114,9 +124,8 @@ json build_environment(const json& main, const job::Application& application, co
   environment.push_back(variable("VBRAIN_OUTPUT_LIMIT_BYTES", limit ? std::to_string(*limit) : ""));
   environment.push_back(variable("VBRAIN_LOG_LIMIT_BYTES", ""));
   // The template's come after ours, so that they may refer to them as $(VBRAIN_OUTPUT_DIR).
-  for (const json& entry : main.value("env", json::array())) {
-    const std::string name = entry.is_object() ? entry.value("name", std::string{}) : std::string{};
-    if (!name.starts_with("VBRAIN_")) environment.push_back(entry);
+  for (const json& entry : list_at(main, "env")) {
+    if (!name_at(entry).starts_with("VBRAIN_")) environment.push_back(entry);
   }
   return environment;
 }
@@ -134,7 +143,7 @@ json build_mounts(const json& main, const PodPaths& paths) {
   mounts.push_back(paths.input.empty()
                        ? json{{"name", kNoInputVolume}, {"mountPath", "/vbrain/input"}, {"readOnly", true}}
                        : shared(paths.input, "/vbrain/input", true));
-  for (const json& mount : main.value("volumeMounts", json::array())) mounts.push_back(mount);
+  for (const json& mount : list_at(main, "volumeMounts")) mounts.push_back(mount);
   return mounts;
 }
 
@@ -148,7 +157,8 @@ void put_runner_before_command(json& main) {
 void grow_memory(json& main, const std::string& limit) {
   const json::json_pointer limit_at("/resources/limits/memory");
   const json::json_pointer request_at("/resources/requests/memory");
-  if (limit.empty() || main[limit_at] == limit) return;
+  // A limit in a template of another shape is the API server's to refuse.
+  if (limit.empty() || !main.contains(limit_at) || main[limit_at] == limit) return;
   if (main.contains(request_at) && main[request_at] == main[limit_at]) main[request_at] = limit;
   main[limit_at] = limit;
 }
@@ -175,8 +185,7 @@ std::string work_size(const job::Application& application, const PodSettings& se
 }
 
 void add_volumes(json& spec, const job::Application& application, const PodPaths& paths, const PodSettings& settings) {
-  json volumes = spec.value("volumes", json::array());
-  if (volumes.is_null()) volumes = json::array();
+  json volumes = list_at(spec, "volumes");
   volumes.push_back(
       {{"name", kSharedVolume}, {"persistentVolumeClaim", {{"claimName", settings.limits.volume_claim}}}});
   volumes.push_back({{"name", kWorkVolume}, {"emptyDir", {{"sizeLimit", work_size(application, settings)}}}});
@@ -219,10 +228,11 @@ Result<json, std::string> build_pod(const job::Application& application, const j
   set_default(spec, "terminationGracePeriodSeconds", 30);
   secure_pod(spec, settings.volume_gid);
   for (const char* key : {"initContainers", "containers"}) {
-    if (!spec.contains(key)) continue;
-    for (json& container : spec[key]) {
+    const auto containers = spec.find(key);
+    if (containers == spec.end()) continue;
+    for (json& container : *containers) {
       secure_container(container);
-      if (key == std::string_view("containers") && container["name"] == kMainContainer) {
+      if (key == std::string_view("containers") && name_at(container) == kMainContainer) {
         build_main(container, application, job, attempt, paths);
       }
     }

@@ -127,6 +127,10 @@ Fault check_container(const json& container, const TemplateLimits& limits) {
     return fault;
   }
   if (Fault fault = each(container, "env", [&](const json& entry) -> Fault {
+        // YAML 1.1 reads an unquoted NO, yes or on as a boolean, and 1 as a number.
+        if (!member_or_null(entry, "name").is_string()) {
+          return sentence({where, " has a variable in env whose name is not text: quote it"});
+        }
         const json& secret = member_or_null(member_or_null(entry, "valueFrom"), "secretKeyRef");
         return secret.is_null() ? Fault{} : check_secret(text_or_empty(secret, "name"), where, limits);
       })) {

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "artifacts/store/store.hpp"
 #include "base/failpoint.hpp"
 #include "base/log.hpp"
 #include "controller/planning/status_edit.hpp"
+#include "controller/planning/wording.hpp"
 #include "job/names.hpp"
 
 namespace vbrain::controller {
@@ -20,10 +22,39 @@ bool is_refused(const Error& error) {
          error.code == ErrorCode::kTooLarge;
 }
 
-Step give_up_on(const Error& error) {
-  if (error.code == ErrorCode::kNotFound) return Step::pass_ends(ReconcileResult::ok());
-  return Step::pass_ends(is_refused(error) ? ReconcileResult::terminal(error.message)
-                                           : ReconcileResult::retryable(error));
+namespace {
+
+// As find_application() does in the cache. An Application that cannot be decoded counts as absent.
+std::shared_ptr<const job::Application> oldest_of_id(const json& list, const std::string& id) {
+  std::shared_ptr<const job::Application> oldest;
+  const auto key = [](const job::Application& a) { return std::pair(a.meta.creation_timestamp, a.meta.name); };
+  const auto items = list.find("items");
+  if (items == list.end() || !items->is_array()) return oldest;
+  for (const json& item : *items) {
+    try {
+      auto application = std::make_shared<const job::Application>(job::Application::decode(item));
+      if (application->application_id != id) continue;
+      if (oldest == nullptr || key(*application) < key(*oldest)) oldest = std::move(application);
+    } catch (const kube::DecodeError&) {
+      // The informer has said so.
+      continue;
+    }
+  }
+  return oldest;
+}
+
+}  // namespace
+
+Step failed_request(const std::string& what, const Error& error, bool without_effect) {
+  if (error.code == ErrorCode::kCancelled) return Step::pass_ends(ReconcileResult::retryable(error));
+  const bool no_answer = kube::is_retryable(error);
+  const std::string message = clean_message(error.message);
+  return Step::failed({.reason = no_answer ? "ApiServerFailing" : "ApiServerRefused",
+                       .message = std::string("waiting: the API server ") +
+                                  (no_answer ? "did not answer " : "refused ") + what + ": " + message,
+                       .passing = no_answer,
+                       .without_effect = without_effect,
+                       .retry_after = error.retry_after.value_or(std::chrono::milliseconds(0))});
 }
 
 Executor::Executor(Parts parts)
@@ -40,7 +71,18 @@ Step Executor::not_leading() const {
 Step Executor::execute(const Action& action, const Observed& observed, Learned& learned, std::stop_token stop) {
   if (stop.stop_requested() || !parts_.may_write()) return not_leading();
   const Pass pass{observed, learned, stop};
-  return std::visit([&](const auto& wanted) { return run(wanted, pass); }, action);
+  try {
+    return std::visit([&](const auto& wanted) { return run(wanted, pass); }, action);
+  } catch (const artifacts::VolumeError& error) {
+    return Step::failed({.reason = error.is_full() ? "VolumeFull" : "VolumeFailing",
+                         .message = "waiting: the volume: " + clean_message(error.what()),
+                         .passing = true});
+  } catch (const artifacts::CorruptFile& error) {
+    // A pod without its job.json would run another job. All else waits until somebody repairs the file.
+    return Step::failed({.reason = "CorruptFile",
+                         .message = clean_message(error.what()),
+                         .hopeless = std::holds_alternative<CreatePod>(action)});
+  }
 }
 
 // --- The Job is read.
@@ -50,17 +92,42 @@ Step Executor::take_present(const Pass& pass) {
   Learned& learned = pass.learned;
   const kube::ObjectMeta& meta = learned.job.meta;
   auto live = parts_.client.get<job::Job>(meta.namespace_name, meta.name, pass.stop);
-  if (!live) return give_up_on(live.error());
+  // It is gone. The watch is about to say so.
+  if (!live && live.error().code == ErrorCode::kNotFound) return Step::pass_ends(ReconcileResult::ok());
+  if (!live) return failed_request("the read of the Job", live.error());
   // Another Job of this name. The watch is about to show it.
   if (live->meta.uid != meta.uid) return Step::pass_ends(ReconcileResult::retryable("the Job was replaced"));
   if (live->meta.resource_version != meta.resource_version) learned.take_job(*std::move(live));
-  learned.job_confirmed = true;
   return Step::go_on();
 }
 
 Step Executor::run(const ConfirmJob&, const Pass& pass) {
   if (Step step = take_present(pass); !step.goes_on()) return step;
-  return confirm_later_pods(pass);
+  if (Step step = confirm_application(pass); !step.goes_on()) return step;
+  if (Step step = confirm_later_pods(pass); !step.goes_on()) return step;
+  pass.learned.job_confirmed = true;
+  return Step::go_on();
+}
+
+// The Application of the name that we know, if it still has the job's id; else the one that has it now.
+Step Executor::confirm_application(const Pass& pass) {
+  Learned& learned = pass.learned;
+  const std::string& ns = learned.job.meta.namespace_name;
+  const std::string& id = learned.job.spec.application_id;
+  std::shared_ptr<const job::Application> found;
+  if (learned.application != nullptr) {
+    const kube::ListOptions of_name{.field_selector = "metadata.name=" + learned.application->meta.name};
+    const auto list = parts_.client.list(job::Application::kType, ns, of_name, pass.stop);
+    if (!list) return failed_request("the read of the Application", list.error());
+    found = oldest_of_id(*list, id);
+  }
+  if (found == nullptr) {
+    const auto list = parts_.client.list(job::Application::kType, ns, {}, pass.stop);
+    if (!list) return failed_request("the list of Applications", list.error());
+    found = oldest_of_id(*list, id);
+  }
+  learned.application = std::move(found);
+  return Step::go_on();
 }
 
 // Pods of attempts that even the present Job does not count: whether they are there still.
@@ -70,7 +137,7 @@ Step Executor::confirm_later_pods(const Pass& pass) {
   for (PodSighting& sighting : learned.pods) {
     if (sighting.gone || attempt_of(*sighting.pod, learned.job) <= learned.job.status.attempts) continue;
     const auto live = parts_.client.get<kube::Pod>(meta.namespace_name, sighting.pod->meta.name, pass.stop);
-    if (!live && live.error().code != ErrorCode::kNotFound) return give_up_on(live.error());
+    if (!live && live.error().code != ErrorCode::kNotFound) return failed_request("the read of a pod", live.error());
     sighting.gone = !live || live->meta.uid != sighting.pod->meta.uid;
   }
   return Step::go_on();
@@ -78,37 +145,31 @@ Step Executor::confirm_later_pods(const Pass& pass) {
 
 // --- The Job is written.
 
-// Whether the API server refused the write, and did not do it before in a try whose answer was lost.
-bool Executor::is_without_effect(const Error& error, const Pass& pass) {
-  if (!is_refused(error) && error.code != ErrorCode::kForbidden) return false;
-  const job::Job& before = pass.learned.job;
-  const auto live = parts_.client.get<job::Job>(before.meta.namespace_name, before.meta.name, pass.stop);
-  return live && live->status.attempts == before.status.attempts;
-}
-
-Step Executor::take_written(kube::KubeResult<job::Job> written, const Pass& pass) {
+// `what` is "the write of the status" or the like.
+Step Executor::take_written(const std::string& what, kube::KubeResult<job::Job> written, const Pass& pass) {
   Learned& learned = pass.learned;
   if (written) {
     learned.take_job(*std::move(written));
-    learned.job_confirmed = true;
     return Step::go_on();
   }
-  if (written.error().code == ErrorCode::kConflict) {
-    // The version that we built upon is no more: decide anew on the present one. It may also be an older one, where
-    // etcd was restored from a backup.
-    const std::string before = learned.job.meta.resource_version;
-    if (Step step = take_present(pass); !step.goes_on()) return step;
-    if (learned.job.meta.resource_version != before) return Step::plan_anew();
-  }
-  learned.write_refused = is_without_effect(written.error(), pass);
-  return give_up_on(written.error());
+  const Error& error = written.error();
+  if (error.code == ErrorCode::kNotFound) return Step::pass_ends(ReconcileResult::ok());
+  const bool refused = is_refused(error) || error.code == ErrorCode::kForbidden;
+  if (error.code != ErrorCode::kConflict && !refused) return failed_request(what, error);
+  // A conflict: the version that we built upon is no more. A refusal: an earlier try, whose answer was lost, may have
+  // succeeded. In both cases the present Job decides. It may also be older, where etcd was restored from a backup.
+  const std::string before = learned.job.meta.resource_version;
+  if (Step step = take_present(pass); !step.goes_on()) return step;
+  if (learned.job.meta.resource_version != before) return Step::plan_anew();
+  return failed_request(what, error, refused);
 }
 
 Step Executor::patch_finalizers(const std::vector<std::string>& finalizers, const Pass& pass) {
   const kube::ObjectMeta& meta = pass.learned.job.meta;
   const json patch = {
       {"metadata", {{"uid", meta.uid}, {"resourceVersion", meta.resource_version}, {"finalizers", json(finalizers)}}}};
-  return take_written(parts_.client.patch<job::Job>(meta.namespace_name, meta.name, patch, {}, pass.stop), pass);
+  return take_written("the write of the finalizers",
+                      parts_.client.patch<job::Job>(meta.namespace_name, meta.name, patch, {}, pass.stop), pass);
 }
 
 Step Executor::run(const AddFinalizer&, const Pass& pass) {
@@ -149,7 +210,7 @@ Step Executor::run(const WriteStatus& action, const Pass& pass) {
     written = put_status(meta, bare_facts(action.status), pass.stop);
   }
   const bool done = written.has_value();
-  Step step = take_written(std::move(written), pass);
+  Step step = take_written("the write of the status", std::move(written), pass);
   if (!done) return step;
   if (claims) base::failpoint("controller.claimed");
   if (ends) base::failpoint("controller.ended");

@@ -28,19 +28,29 @@ class [[nodiscard]] Step {
   static Step go_on() { return Step(Kind::kGoOn, {}); }
   // Something else than planned is known now: the rest of the plan is dropped, and it is planned anew.
   static Step plan_anew() { return Step(Kind::kPlanAnew, {}); }
+  // The action failed: the plan is made anew with that fact.
+  static Step failed(Failure failure) {
+    Step step(Kind::kFailed, {});
+    step.failure_ = std::move(failure);
+    return step;
+  }
   // This pass over the job ends here, with this result.
   static Step pass_ends(kube::ReconcileResult result) { return Step(Kind::kPassEnds, std::move(result)); }
 
   bool goes_on() const { return kind_ == Kind::kGoOn; }
+  bool has_failed() const { return kind_ == Kind::kFailed; }
   bool ends_pass() const { return kind_ == Kind::kPassEnds; }
+  // Only if the action failed.
+  const Failure& failure() const { return *failure_; }
   // Only if the pass ends.
   const kube::ReconcileResult& result() const { return result_; }
 
  private:
-  enum class Kind { kGoOn, kPlanAnew, kPassEnds };
+  enum class Kind { kGoOn, kPlanAnew, kFailed, kPassEnds };
   Step(Kind kind, kube::ReconcileResult result) : kind_(kind), result_(std::move(result)) {}
 
   Kind kind_;
+  std::optional<Failure> failure_;
   kube::ReconcileResult result_;
 };
 
@@ -74,8 +84,12 @@ class Executor {
 
   explicit Executor(Parts parts);
 
-  // Does `action` and notes in `learned` what is known afterwards. Throws artifacts::VolumeError.
+  // Does `action` and notes in `learned` what is known afterwards. What users, operators, admission webhooks or the
+  // volume did never makes it throw: that is a Step::failed().
   Step execute(const Action& action, const Observed& observed, Learned& learned, std::stop_token stop);
+
+  // Records an event on the Job. Waits for nothing.
+  void record(const Notice& notice, const kube::ObjectMeta& meta);
 
  private:
   // What an action may use.
@@ -91,14 +105,13 @@ class Executor {
   Step run(const WriteStatus& action, const Pass& pass);
   Step run(const RecordEvent& action, const Pass& pass);
   Step run(const RemoveFinalizer& action, const Pass& pass);
+  Step confirm_application(const Pass& pass);
   Step confirm_later_pods(const Pass& pass);
   Step patch_finalizers(const std::vector<std::string>& finalizers, const Pass& pass);
   kube::KubeResult<job::Job> put_status(const kube::ObjectMeta& meta, const job::JobStatus& status,
                                         std::stop_token stop);
-  Step take_written(kube::KubeResult<job::Job> written, const Pass& pass);
+  Step take_written(const std::string& what, kube::KubeResult<job::Job> written, const Pass& pass);
   Step take_present(const Pass& pass);
-  bool is_without_effect(const kube::Error& error, const Pass& pass);
-  void record(const Notice& notice, const kube::ObjectMeta& meta);
   Step not_leading() const;
 
   // executor_attempt.cpp: an attempt's folder and pod.
@@ -107,7 +120,6 @@ class Executor {
   Step run(const CreatePod& action, const Pass& pass);
   Step run(const StopPod& action, const Pass& pass);
   Step find_pod(int attempt, const Pass& pass);
-  Result<PreparedAttempt, PodRefusal> prepare(const job::Job& job, int attempt);
   Step create_pod(int attempt, const PodPaths& paths, const Pass& pass);
   Step take_existing_pod(int attempt, const Pass& pass);
 
@@ -129,7 +141,7 @@ class Executor {
 // The API server will refuse the same request again.
 bool is_refused(const kube::Error& error);
 
-// What a failed request means for the pass.
-Step give_up_on(const kube::Error& error);
+// A request that failed. `what` says what it was for: "the write of the status".
+Step failed_request(const std::string& what, const kube::Error& error, bool without_effect = false);
 
 }  // namespace vbrain::controller

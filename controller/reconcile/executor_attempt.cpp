@@ -21,18 +21,31 @@ bool is_owned_by(const kube::Pod& pod, const job::Job& job) {
   return owner != nullptr && owner->uid == job.meta.uid;
 }
 
-// Why the API server did not take a pod; nothing if it may take it later without anybody's doing.
-std::optional<PodRefusal> refusal_of(const Error& error) {
+// Why the API server did not take a pod. The texts are those of its admission plugins ResourceQuota and PodSecurity,
+// which have no code of their own (plugin/pkg/admission/resourcequota, pod-security-admission/admission).
+Failure failure_of_pod(const Error& error) {
   const std::string message = clean_message(error.message);
-  const PodRefusal for_good{
-      .reason = "InvalidTemplate", .message = "the pod was refused: " + message, .hopeless = true};
+  const Failure for_good{.reason = "InvalidTemplate", .message = "the pod was refused: " + message, .hopeless = true};
   if (is_refused(error)) return for_good;
-  if (error.code != ErrorCode::kForbidden) return std::nullopt;
-  if (error.message.find("exceeded quota") != std::string::npos) {
-    return PodRefusal{.reason = "QuotaExceeded", .message = "waiting: " + message, .capacity = true};
+  if (error.code == ErrorCode::kForbidden) {
+    if (error.message.find("exceeded quota") != std::string::npos) {
+      return {.reason = "QuotaExceeded", .message = "waiting: " + message, .capacity = true};
+    }
+    if (error.message.find("violates PodSecurity") != std::string::npos) return for_good;
+    return {.reason = "PodForbidden", .message = "the pod was refused: " + message};
   }
-  if (error.message.find("violates PodSecurity") != std::string::npos) return for_good;
-  return PodRefusal{.reason = "PodForbidden", .message = "the pod was refused: " + message};
+  const auto retry_after = error.retry_after.value_or(std::chrono::milliseconds(0));
+  if (error.http_status == 0) {
+    return {.reason = "ApiServerFailing",
+            .message = "waiting: the API server did not answer the create of the pod: " + message,
+            .passing = true,
+            .retry_after = retry_after};
+  }
+  // An admission webhook that cannot be reached answers 500, a busy API server 429.
+  return {.reason = "PodRefused",
+          .message = "waiting: the API server refused the pod: " + message,
+          .passing = kube::is_retryable(error),
+          .retry_after = retry_after};
 }
 
 }  // namespace
@@ -42,21 +55,31 @@ Step Executor::find_pod(int attempt, const Pass& pass) {
   Learned& learned = pass.learned;
   const kube::ObjectMeta& meta = learned.job.meta;
   auto pod = parts_.client.get<kube::Pod>(meta.namespace_name, job::pod_name(meta.name, attempt), pass.stop);
-  if (!pod && pod.error().code != ErrorCode::kNotFound) return give_up_on(pod.error());
+  if (!pod && pod.error().code != ErrorCode::kNotFound) return failed_request("the read of a pod", pod.error());
   learned.pod_asked_for = true;
-  if (pod && is_owned_by(*pod, learned.job)) {
-    learned.pods.push_back({.pod = std::make_shared<const kube::Pod>(std::move(*pod))});
-  } else if (pod) {
-    learned.alien_pod_uid = pod->meta.uid;
+  const bool ours = pod && is_owned_by(*pod, learned.job);
+  if (pod && !ours) learned.alien_pod_uid = pod->meta.uid;
+  bool known = false;
+  for (PodSighting& sighting : learned.pods) {
+    if (attempt_of(*sighting.pod, learned.job) != attempt) continue;
+    const bool same = ours && sighting.pod->meta.uid == pod->meta.uid;
+    sighting.gone = !same;
+    if (same) sighting.pod = std::make_shared<const kube::Pod>(*pod);
+    known = known || same;
   }
+  if (ours && !known) learned.pods.push_back({.pod = std::make_shared<const kube::Pod>(std::move(*pod))});
   return Step::go_on();
 }
 
+// The pod first: it is found also where the volume fails.
 Step Executor::run(const InspectAttempt& action, const Pass& pass) {
-  pass.learned.files = parts_.volume.read_attempt(pass.learned.job, action.attempt);
   const PodSighting* known = pass.learned.pod_of(action.attempt);
-  if (known != nullptr && !known->gone) return Step::go_on();
-  return find_pod(action.attempt, pass);
+  const bool has_ended = known != nullptr && !known->gone && look_at(*known->pod).stage == PodView::Stage::kEnded;
+  if (!has_ended) {
+    if (Step step = find_pod(action.attempt, pass); !step.goes_on()) return step;
+  }
+  pass.learned.files = parts_.volume.read_attempt(pass.learned.job, action.attempt);
+  return Step::go_on();
 }
 
 Step Executor::run(const CloseAttempt& action, const Pass& pass) {
@@ -66,28 +89,13 @@ Step Executor::run(const CloseAttempt& action, const Pass& pass) {
   return Step::go_on();
 }
 
-// A volume that fails shows in the job's reason: who waits for it should know.
-Result<PreparedAttempt, PodRefusal> Executor::prepare(const job::Job& job, int attempt) {
-  try {
-    return parts_.volume.prepare_attempt(job, attempt);
-  } catch (const artifacts::VolumeError& error) {
-    base::log_warning("no folder for an attempt", {{"job", job.meta.name}, {"error", error.what()}});
-    return Unexpected<PodRefusal>({.reason = error.is_full() ? "VolumeFull" : "VolumeFailing",
-                                   .message = "waiting: " + clean_message(error.what())});
-  } catch (const artifacts::CorruptFile& error) {
-    return Unexpected<PodRefusal>({.reason = "CorruptFile", .message = clean_message(error.what()), .hopeless = true});
-  }
-}
-
 Step Executor::run(const CreatePod& action, const Pass& pass) {
   Learned& learned = pass.learned;
-  learned.refusal = quota_.look(pass.observed.application->meta.name, parts_.clock.steady());
-  if (learned.refusal) return Step::go_on();
-  auto prepared = prepare(learned.job, action.attempt);
-  if (!prepared) {
-    learned.refusal = std::move(prepared.error());
-    return Step::go_on();
+  if (auto full = quota_.look(pass.learned.application->meta.name, parts_.clock.steady())) {
+    return Step::failed(*std::move(full));
   }
+  auto prepared = parts_.volume.prepare_attempt(learned.job, action.attempt);
+  if (!prepared) return Step::failed(std::move(prepared.error()));
   if (prepared->published) {
     if (Step step = undo_if_deleted(learned.job, pass.stop); !step.goes_on()) return step;
   }
@@ -104,14 +112,12 @@ Step Executor::run(const CreatePod& action, const Pass& pass) {
 
 Step Executor::create_pod(int attempt, const PodPaths& paths, const Pass& pass) {
   Learned& learned = pass.learned;
-  const std::string& application = pass.observed.application->meta.name;
-  const auto body = build_pod(*pass.observed.application, learned.job, attempt, paths, parts_.pod);
+  const std::string& application = pass.learned.application->meta.name;
+  const auto body = build_pod(*pass.learned.application, learned.job, attempt, paths, parts_.pod);
   if (!body) {
-    learned.refusal =
-        PodRefusal{.reason = "InvalidTemplate",
-                   .message = "the template of Application '" + application + "' can't be run: " + body.error(),
-                   .hopeless = true};
-    return Step::go_on();
+    return Step::failed({.reason = "InvalidTemplate",
+                         .message = "the template of Application '" + application + "' can't be run: " + body.error(),
+                         .hopeless = true});
   }
   // The volume may have taken longer than our lease lasts.
   if (!parts_.may_write()) return not_leading();
@@ -125,20 +131,19 @@ Step Executor::create_pod(int attempt, const PodPaths& paths, const Pass& pass) 
     return Step::go_on();
   }
   if (created.error().code == ErrorCode::kAlreadyExists) return take_existing_pod(attempt, pass);
-  learned.refusal = refusal_of(created.error());
-  if (learned.refusal && learned.refusal->capacity) {
-    quota_.note_refused(application, *learned.refusal, parts_.clock.steady());
-  }
-  if (learned.refusal) return Step::go_on();
-  return Step::pass_ends(ReconcileResult::retryable(created.error()));
+  if (created.error().code == ErrorCode::kCancelled) return not_leading();
+  Failure failure = failure_of_pod(created.error());
+  if (failure.capacity) quota_.note_full(application, parts_.clock.steady());
+  return Step::failed(std::move(failure));
 }
 
 // A pod of this name exists: ours, from a request that was sent twice or whose answer was lost, or somebody else's.
 Step Executor::take_existing_pod(int attempt, const Pass& pass) {
   if (Step step = find_pod(attempt, pass); !step.goes_on()) return step;
-  if (pass.learned.pod_of(attempt) == nullptr) {
-    pass.learned.refusal = PodRefusal{.reason = "AlienPod",
-                                      .message = "waiting: a pod of this name exists that does not belong to this job"};
+  if (!pass.learned.alien_pod_uid.empty()) {
+    return Step::failed({.reason = "AlienPod",
+                         .message = "waiting: a pod of the name " + job::pod_name(pass.learned.job.meta.name, attempt) +
+                                    " exists that does not belong to this job; delete it or cancel the job"});
   }
   return Step::go_on();
 }
@@ -150,7 +155,7 @@ Step Executor::run(const StopPod& action, const Pass& pass) {
   // Not there, or another pod of this name: the one that was meant is gone.
   const bool gone =
       !removed && (removed.error().code == ErrorCode::kNotFound || removed.error().code == ErrorCode::kConflict);
-  if (!removed && !gone) return give_up_on(removed.error());
+  if (!removed && !gone) return failed_request("the removal of pod " + action.name, removed.error());
   for (PodSighting& sighting : pass.learned.pods) {
     if (sighting.pod->meta.uid != action.uid) continue;
     auto marked = std::make_shared<kube::Pod>(*sighting.pod);

@@ -24,7 +24,7 @@ Step Executor::undo_if_deleted(const job::Job& job, std::stop_token stop) {
                          : live.error().code == ErrorCode::kNotFound;
   if (gone) parts_.volume.purge(job);
   if (gone) return Step::pass_ends(ReconcileResult::ok());
-  if (!live) return give_up_on(live.error());
+  if (!live) return failed_request("the read of the Job", live.error());
   return Step::go_on();
 }
 
@@ -68,7 +68,9 @@ Step Executor::run(const DeleteJob&, const Pass& pass) {
     if (Step step = take_present(pass); !step.goes_on()) return step;
     return Step::plan_anew();
   }
-  if (!removed && removed.error().code != ErrorCode::kNotFound) return give_up_on(removed.error());
+  if (!removed && removed.error().code != ErrorCode::kNotFound) {
+    return failed_request("the removal of the Job", removed.error());
+  }
   learned.removed = true;
   base::log_info("job resource removed after its time, its files stay", {{"job", meta.name}});
   return Step::go_on();
@@ -78,7 +80,7 @@ Step Executor::run(const PurgeFolder&, const Pass& pass) {
   const kube::ObjectMeta& meta = pass.learned.job.meta;
   // Artifacts outlive an uninstallation.
   const auto leaving = is_being_uninstalled(parts_.client, meta.namespace_name, pass.stop);
-  if (!leaving) return give_up_on(leaving.error());
+  if (!leaving) return failed_request("whether the installation is being deleted", leaving.error());
   if (*leaving) {
     base::log_info("keeping the files of a job, since the installation is being deleted", {{"job", meta.name}});
     return Step::go_on();

@@ -2,10 +2,43 @@
 
 #include <algorithm>
 
+#include "controller/planning/plan.hpp"
 #include "job/names.hpp"
 
 namespace vbrain::controller {
 namespace {
+
+constexpr std::size_t kMostFailures = 16;
+
+// An attempt may begin in the future, after the longest backoff between two. Anything beyond comes from a clock that is
+// wrong.
+constexpr std::chrono::milliseconds kFurthestStart{-360'000};
+
+// The first delay and the longest, before a failed action is tried again.
+struct RetryTimes {
+  std::chrono::milliseconds first;
+  std::chrono::milliseconds longest;
+};
+
+RetryTimes retry_times(const Failure& failure) {
+  using std::chrono::seconds;
+  if (failure.capacity) return {seconds(10), seconds(120)};
+  if (failure.passing) return {std::chrono::milliseconds(200), seconds(60)};
+  return {seconds(5), seconds(300)};
+}
+
+// Doubles from try to try. Up to a fifth more or less, by the job's name, so that a thousand jobs that failed together
+// are not tried again together.
+std::chrono::milliseconds retry_delay(const Failure& failure, std::chrono::milliseconds failing_for,
+                                      unsigned tries_before, const std::string& job) {
+  const RetryTimes times = retry_times(failure);
+  // Nobody tells when a quota has room again. The longer it lasted, the less a moment more matters.
+  const std::chrono::milliseconds delay =
+      failure.capacity ? std::clamp(failing_for / 4, times.first, times.longest)
+                       : std::min(times.longest, times.first * (1U << std::min(tries_before, 12U)));
+  const auto part = static_cast<std::int64_t>(std::hash<std::string>{}(job + std::to_string(tries_before)) % 400);
+  return std::max(delay * (800 + part) / 1000, failure.retry_after);
+}
 
 // A pod that we made and the watch does not show for so long was made and deleted unseen.
 constexpr std::chrono::seconds kUnseenLimit{30};
@@ -66,6 +99,51 @@ std::optional<std::chrono::milliseconds> JobMemory::unseen_write_for(const std::
   return std::chrono::duration_cast<std::chrono::milliseconds>(now - found->second.answered_at);
 }
 
+JobMemory::NotedFailure JobMemory::note_failure(const std::string& job, const std::string& action,
+                                                const Failure& failure, base::SteadyPoint now) {
+  const std::lock_guard lock(mutex_);
+  auto& failures = entries_[job].failures;
+  // The names of an attempt are few. Should they not be, the memory is bounded all the same.
+  if (failures.size() >= kMostFailures && !failures.contains(action)) failures.clear();
+  auto [slot, added] = failures.try_emplace(action);
+  FailureEntry& entry = slot->second;
+  if (added) entry.since = now;
+  if (entry.failure.reason != failure.reason) entry.told = false;
+  entry.failure = failure;
+  entry.retry_at = now + retry_delay(failure, since(entry.since, now), entry.count++, job);
+  NotedFailure noted{.failed = as_failed(action, entry, now)};
+  noted.worth_telling = !entry.told && (!failure.passing || noted.failed.failing_for >= kWorthTelling);
+  entry.told = entry.told || noted.worth_telling;
+  return noted;
+}
+
+void JobMemory::note_success(const std::string& job, const std::string& action) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = entries_.find(job); found != entries_.end()) found->second.failures.erase(action);
+}
+
+void JobMemory::forget_failures(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = entries_.find(job); found != entries_.end()) found->second.failures.clear();
+}
+
+FailedAction JobMemory::as_failed(const std::string& action, const FailureEntry& entry, base::SteadyPoint now) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(entry.retry_at - now);
+  return {.action = action,
+          .failure = entry.failure,
+          .failing_for = since(entry.since, now),
+          .retry_in = std::max(left, std::chrono::milliseconds(0))};
+}
+
+std::vector<FailedAction> JobMemory::failures(const std::string& job, base::SteadyPoint now) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<FailedAction> all;
+  const auto found = entries_.find(job);
+  if (found == entries_.end()) return all;
+  for (const auto& [action, entry] : found->second.failures) all.push_back(as_failed(action, entry, now));
+  return all;
+}
+
 void JobMemory::note_pods(const std::string& job, const std::vector<PodSighting>& pods, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(job);
@@ -116,7 +194,30 @@ bool JobMemory::removed(const std::string& job) const {
   return found != entries_.end() && found->second.removed;
 }
 
-PodSighting JobMemory::sight(PodEntry& entry, base::SteadyPoint now) {
+std::chrono::milliseconds JobMemory::measure(std::optional<Stopwatch>& watch, base::TimePoint start,
+                                             const base::Clock& clock) {
+  const base::SteadyPoint now = clock.steady();
+  if (!watch || watch->start != start) {
+    const auto before = std::chrono::duration_cast<std::chrono::milliseconds>(clock.now() - start);
+    watch = Stopwatch{start, std::max(before, kFurthestStart), now};
+  }
+  return watch->before + std::chrono::duration_cast<std::chrono::milliseconds>(now - watch->seen);
+}
+
+std::chrono::milliseconds JobMemory::since_start(const std::string& job, base::TimePoint start,
+                                                 const base::Clock& clock) {
+  const std::lock_guard lock(mutex_);
+  return measure(entries_[job].started, start, clock);
+}
+
+std::chrono::milliseconds JobMemory::since_attempt(const std::string& job, base::TimePoint start,
+                                                   const base::Clock& clock) {
+  const std::lock_guard lock(mutex_);
+  return measure(entries_[job].attempt, start, clock);
+}
+
+PodSighting JobMemory::sight(PodEntry& entry, const base::Clock& clock) {
+  const base::SteadyPoint now = clock.steady();
   PodSighting sighting{.pod = entry.pod, .gone = entry.gone};
   if (entry.told_to_stop && !entry.pod->meta.deletion_timestamp) {
     auto marked = std::make_shared<kube::Pod>(*entry.pod);
@@ -126,20 +227,25 @@ PodSighting JobMemory::sight(PodEntry& entry, base::SteadyPoint now) {
   const PodView view = look_at(*sighting.pod);
   begin_or_end(entry.stopping, view.stopping, now);
   begin_or_end(entry.running, view.stage == PodView::Stage::kRunning, now);
+  begin_or_end(entry.unreachable, view.node_unreachable, now);
   if (entry.waiting_reason != view.waiting_reason) entry.waiting.reset();
   entry.waiting_reason = view.waiting_reason;
-  begin_or_end(entry.waiting, !view.waiting_reason.empty(), now);
+  begin_or_end(entry.waiting, view.stage == PodView::Stage::kPending, now);
   const auto grace = std::chrono::seconds(sighting.pod->meta.deletion_grace_seconds);
   sighting.stopping_for = std::max(since(entry.stopping, now) - grace, std::chrono::milliseconds(0));
   sighting.running_for = since(entry.running, now);
   sighting.waiting_for = since(entry.waiting, now);
+  sighting.unreachable_for = since(entry.unreachable, now);
+  // The API server's clock may be ahead of ours.
+  sighting.age = std::max(measure(entry.age, entry.pod->meta.creation_timestamp, clock), std::chrono::milliseconds(0));
   return sighting;
 }
 
 std::vector<PodSighting> JobMemory::sightings(const job::Job& job,
                                               const std::vector<std::shared_ptr<const kube::Pod>>& cached,
-                                              base::SteadyPoint now) {
+                                              const base::Clock& clock) {
   const std::lock_guard lock(mutex_);
+  const base::SteadyPoint now = clock.steady();
   auto& pods = entries_[job.meta.name].pods;
   for (auto& [uid, entry] : pods) entry.cached = false;
   for (const auto& pod : cached) {
@@ -158,7 +264,7 @@ std::vector<PodSighting> JobMemory::sightings(const job::Job& job,
   });
   std::vector<PodSighting> all;
   all.reserve(pods.size());
-  for (auto& [uid, entry] : pods) all.push_back(sight(entry, now));
+  for (auto& [uid, entry] : pods) all.push_back(sight(entry, clock));
   return all;
 }
 

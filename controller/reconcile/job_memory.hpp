@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,9 +42,27 @@ class JobMemory {
   void note_removed(const std::string& job);
   bool removed(const std::string& job) const;
 
+  // An action of the job failed. Answers since when, and when it is tried again: after moments that double from try to
+  // try, up to minutes, without end.
+  struct NotedFailure {
+    FailedAction failed;
+    bool worth_telling = false;  // and not said so before
+  };
+  NotedFailure note_failure(const std::string& job, const std::string& action, const Failure& failure,
+                            base::SteadyPoint now);
+  void note_success(const std::string& job, const std::string& action);
+  // The job has another attempt or phase: what failed before does not matter any more.
+  void forget_failures(const std::string& job);
+  std::vector<FailedAction> failures(const std::string& job, base::SteadyPoint now) const;
+
+  // The time since `start`, a time that somebody wrote down. The system's clock is asked only when `start` is seen
+  // first, our steady clock from then on. Of status.startTime, and of the start of an attempt.
+  std::chrono::milliseconds since_start(const std::string& job, base::TimePoint start, const base::Clock& clock);
+  std::chrono::milliseconds since_attempt(const std::string& job, base::TimePoint start, const base::Clock& clock);
+
   // The pods of a job: what the caches have, and what they lack. Entries of pods that are of no more use are dropped.
   std::vector<PodSighting> sightings(const job::Job& job, const std::vector<std::shared_ptr<const kube::Pod>>& cached,
-                                     base::SteadyPoint now);
+                                     const base::Clock& clock);
 
   // For how long a job has been marked for deletion, counted from the first call.
   std::chrono::milliseconds deleting_for(const std::string& job, base::SteadyPoint now);
@@ -53,6 +72,19 @@ class JobMemory {
   void note_found(const std::string& job);
 
  private:
+  // Measures the time since `start`.
+  struct Stopwatch {
+    base::TimePoint start{};
+    std::chrono::milliseconds before{};  // from `start` until `seen`, by the system's clock
+    base::SteadyPoint seen{};
+  };
+  struct FailureEntry {
+    Failure failure;
+    base::SteadyPoint since{};
+    base::SteadyPoint retry_at{};
+    unsigned count = 0;
+    bool told = false;
+  };
   struct PodEntry {
     std::shared_ptr<const kube::Pod> pod;  // the last seen
     bool cached = false;                   // the caches have had it
@@ -62,6 +94,8 @@ class JobMemory {
     std::optional<base::SteadyPoint> stopping;
     std::optional<base::SteadyPoint> running;
     std::optional<base::SteadyPoint> waiting;
+    std::optional<base::SteadyPoint> unreachable;
+    std::optional<Stopwatch> age;
     std::string waiting_reason;
   };
   struct Entry {
@@ -74,9 +108,15 @@ class JobMemory {
     std::optional<base::SteadyPoint> deleting;
     int lost_attempt = 0;  // 0: none is missed
     base::SteadyPoint lost_since{};
+    std::map<std::string, FailureEntry> failures;  // by name of the action
+    std::optional<Stopwatch> started;
+    std::optional<Stopwatch> attempt;
   };
 
-  static PodSighting sight(PodEntry& entry, base::SteadyPoint now);
+  static PodSighting sight(PodEntry& entry, const base::Clock& clock);
+  static FailedAction as_failed(const std::string& action, const FailureEntry& entry, base::SteadyPoint now);
+  static std::chrono::milliseconds measure(std::optional<Stopwatch>& watch, base::TimePoint start,
+                                           const base::Clock& clock);
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;

@@ -1,10 +1,12 @@
 #include "controller/reconcile/job_reconciler.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
-#include "artifacts/store/safe_open.hpp"
 #include "base/log.hpp"
 #include "controller/planning/plan.hpp"
+#include "controller/planning/status_edit.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -62,34 +64,71 @@ Snapshot JobReconciler::observe(const job::Job& cached) {
   snapshot.application = find_application(caches_.applications, snapshot.job.spec.application_id);
   auto pods = caches_.pods.by_index(kPodsByJob, snapshot.job.meta.name);
   std::erase_if(pods, [&](const auto& pod) { return pod->meta.controller_owner()->uid != snapshot.job.meta.uid; });
-  snapshot.pods = memory_.sightings(snapshot.job, pods, clock_.steady());
+  snapshot.pods = memory_.sightings(snapshot.job, pods, clock_);
   if (snapshot.job.meta.deletion_timestamp) {
     snapshot.deleting_for = memory_.deleting_for(snapshot.job.meta.name, clock_.steady());
   }
   snapshot.archived = memory_.archived(snapshot.job.meta.name);
   snapshot.removed = memory_.removed(snapshot.job.meta.name);
+  snapshot.failed = memory_.failures(snapshot.job.meta.name, clock_.steady());
   snapshot.turn = admission_.look(snapshot.job);
+  measure(snapshot);
   return snapshot;
 }
 
-void JobReconciler::remember(Snapshot& snapshot, const std::string& version_before) {
+// Times since what the job's status says.
+void JobReconciler::measure(Snapshot& snapshot) {
   const std::string& name = snapshot.job.meta.name;
-  if (snapshot.job.meta.resource_version != version_before) {
+  snapshot.since_start = {};
+  snapshot.since_attempt = {};
+  if (const auto start = snapshot.job.status.start_time) {
+    snapshot.since_start = memory_.since_start(name, *start, clock_);
+    snapshot.since_attempt = memory_.since_attempt(name, attempt_start(snapshot), clock_);
+  }
+}
+
+void JobReconciler::remember(Snapshot& snapshot, const job::Job& before) {
+  const std::string& name = snapshot.job.meta.name;
+  if (snapshot.job.meta.resource_version != before.meta.resource_version) {
     memory_.note_newest(snapshot.job, clock_.steady());
     // A place that became free is given away at once, not when the watch comes round.
     snapshot.turn = admission_.look(snapshot.job);
+    measure(snapshot);
   }
-  if (snapshot.write_refused) admission_.give_back(name);
+  const job::JobStatus& status = snapshot.job.status;
+  if (status.attempts != before.status.attempts || status.phase != before.status.phase) {
+    memory_.forget_failures(name);
+    snapshot.failed.clear();
+  }
   memory_.note_pods(name, snapshot.pods, clock_.steady());
   if (snapshot.archived) memory_.note_archived(name);
   if (snapshot.removed) memory_.note_removed(name);
 }
 
-Step JobReconciler::execute(const Action& action, Snapshot& snapshot, std::stop_token stop) {
-  try {
-    return executor_.execute(action, snapshot, snapshot, stop);
-  } catch (const artifacts::VolumeError& error) {
-    return Step::pass_ends(ReconcileResult::retryable(error.what()));
+void JobReconciler::note_success(const Action& action, Snapshot& snapshot) {
+  const std::string name = name_of(action, snapshot);
+  if (std::erase_if(snapshot.failed, [&](const FailedAction& failed) { return failed.action == name; }) != 0) {
+    memory_.note_success(snapshot.job.meta.name, name);
+  }
+}
+
+void JobReconciler::note_failure(const Action& action, const Failure& failure, Snapshot& snapshot) {
+  const std::string name = name_of(action, snapshot);
+  const job::Job& job = snapshot.job;
+  const auto [failed, worth_telling] = memory_.note_failure(job.meta.name, name, failure, clock_.steady());
+  std::erase_if(snapshot.failed, [&](const FailedAction& old) { return old.action == name; });
+  snapshot.failed.push_back(failed);
+  if (!worth_telling) return;
+  base::log_warning("an action for a job failed and will be tried again", {{"job", job.meta.name},
+                                                                           {"action", name},
+                                                                           {"reason", failure.reason},
+                                                                           {"error", failure.message},
+                                                                           {"retry_ms", failed.retry_in.count()}});
+  // Where the status cannot tell it.
+  const bool has_status = !job::is_terminal(job.status.phase) && !job.meta.deletion_timestamp;
+  if (!has_status || std::holds_alternative<WriteStatus>(action)) {
+    executor_.record({.warning = true, .reason = failure.reason, .note = failure.message, .action = "Reconcile"},
+                     job.meta);
   }
 }
 
@@ -102,6 +141,28 @@ void JobReconciler::note_loss(Snapshot& snapshot) {
   }
 }
 
+// What follows a plan without actions.
+ReconcileResult JobReconciler::rest(const Snapshot& snapshot, Plan plan) {
+  const std::string& name = snapshot.job.meta.name;
+  // A job whose claim is refused leaves its place to others until its next try.
+  const bool is_refused = std::ranges::any_of(snapshot.failed, [](const FailedAction& failed) {
+    return failed.action.starts_with("status Started ") && failed.failure.without_effect;
+  });
+  if (is_refused && snapshot.job.status.attempts == 0) admission_.give_back(name);
+  // Should the watch never show our write, it was undone.
+  if (memory_.unseen_write_for(name, clock_.steady())) plan.wake_after(kWatchPatience);
+  if (job::is_terminal(snapshot.job.status.phase) && !snapshot.job.meta.deletion_timestamp) {
+    return plan.requeue_after ? ReconcileResult::after(*plan.requeue_after) : ReconcileResult::ok();
+  }
+  // A job that lives is looked at again whatever the watches say. In three to five minutes, so that all jobs of an
+  // installation are not looked at together.
+  const auto now = clock_.steady().time_since_epoch() / std::chrono::minutes(1);
+  const std::size_t part = std::hash<std::string>{}(name + std::to_string(now)) % 120;
+  const std::chrono::milliseconds again = std::chrono::seconds(180 + part);
+  if (!plan.requeue_after) return ReconcileResult::ok(again);
+  return ReconcileResult::after(std::min(again, *plan.requeue_after));
+}
+
 ReconcileResult JobReconciler::reconcile(const std::string& key, std::stop_token stop) {
   const auto cached = caches_.jobs.get(key);
   if (cached == nullptr) {
@@ -111,16 +172,17 @@ ReconcileResult JobReconciler::reconcile(const std::string& key, std::stop_token
   }
   Snapshot snapshot = observe(*cached);
   for (int step = 0; step < kMaxSteps; ++step) {
-    Plan next = plan(snapshot);
-    if (next.actions.empty()) {
-      // Should the watch never show our write, it was undone.
-      if (memory_.unseen_write_for(key, clock_.steady())) next.wake_after(kWatchPatience);
-      return next.requeue_after ? ReconcileResult::after(*next.requeue_after) : ReconcileResult::ok();
-    }
+    const Plan next = plan(snapshot);
+    if (next.actions.empty()) return rest(snapshot, next);
     for (const Action& action : next.actions) {
-      const std::string version_before = snapshot.job.meta.resource_version;
-      const Step done = execute(action, snapshot, stop);
-      remember(snapshot, version_before);
+      const job::Job before = snapshot.job;
+      const Step done = executor_.execute(action, snapshot, snapshot, stop);
+      if (done.has_failed()) {
+        note_failure(action, done.failure(), snapshot);
+      } else if (done.goes_on()) {
+        note_success(action, snapshot);
+      }
+      remember(snapshot, before);
       if (done.ends_pass()) return done.result();
       if (!done.goes_on()) break;
     }

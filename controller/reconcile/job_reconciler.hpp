@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/clock.hpp"
+#include "controller/planning/plan.hpp"
 #include "controller/planning/snapshot.hpp"
 #include "controller/reconcile/admission.hpp"
 #include "controller/reconcile/executor.hpp"
@@ -44,9 +45,12 @@ class JobReconciler {
 
  private:
   Snapshot observe(const job::Job& cached);
-  Step execute(const Action& action, Snapshot& snapshot, std::stop_token stop);
+  void measure(Snapshot& snapshot);
+  void remember(Snapshot& snapshot, const job::Job& before);
+  void note_success(const Action& action, Snapshot& snapshot);
+  void note_failure(const Action& action, const Failure& failure, Snapshot& snapshot);
   void note_loss(Snapshot& snapshot);
-  void remember(Snapshot& snapshot, const std::string& version_before);
+  kube::ReconcileResult rest(const Snapshot& snapshot, Plan plan);
 
   const Caches caches_;
   Admission& admission_;

@@ -7,23 +7,29 @@ constexpr std::chrono::seconds kMoment{2};
 
 }  // namespace
 
-std::optional<PodRefusal> QuotaMemo::look(const std::string& application, base::SteadyPoint now) {
+std::optional<Failure> QuotaMemo::look(const std::string& application, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(application);
-  if (found == entries_.end()) return std::nullopt;
-  if (now < found->second.until) return found->second.refusal;
-  entries_.erase(found);
+  const auto found = full_until_.find(application);
+  if (found == full_until_.end()) return std::nullopt;
+  if (now < found->second) {
+    return Failure{
+        .reason = "QuotaExceeded",
+        .message = "waiting: a resource quota of the namespace has no room for another pod of Application '" +
+                   application + "'",
+        .capacity = true};
+  }
+  full_until_.erase(found);
   return std::nullopt;
 }
 
-void QuotaMemo::note_refused(const std::string& application, const PodRefusal& refusal, base::SteadyPoint now) {
+void QuotaMemo::note_full(const std::string& application, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
-  entries_[application] = {refusal, now + kMoment};
+  full_until_[application] = now + kMoment;
 }
 
 void QuotaMemo::note_created(const std::string& application) {
   const std::lock_guard lock(mutex_);
-  entries_.erase(application);
+  full_until_.erase(application);
 }
 
 }  // namespace vbrain::controller

@@ -14,8 +14,8 @@ namespace layout = artifacts::layout;
 // What the Job definition promises for inline params and metadata.
 constexpr std::size_t kInlineLimit = 64U << 10;
 
-Unexpected<PodRefusal> refused(std::string reason, std::string message) {
-  return Unexpected<PodRefusal>({.reason = std::move(reason), .message = std::move(message), .hopeless = true});
+Unexpected<Failure> refused(std::string reason, std::string message) {
+  return Unexpected<Failure>({.reason = std::move(reason), .message = std::move(message), .hopeless = true});
 }
 
 // Whether a path can be made of the job's names at all. The definition's schema says so too.
@@ -61,7 +61,7 @@ artifacts::Tenant tenant_of(const job::Job& job) {
 StoreVolume::StoreVolume(const artifacts::Store& store, std::string runner_path, Discard discard)
     : store_(store), runner_path_(std::move(runner_path)), discard_(std::move(discard)) {}
 
-Result<bool, PodRefusal> StoreVolume::publish(const job::Job& job) {
+Result<bool, Failure> StoreVolume::publish(const job::Job& job) {
   if (!inline_object(job.spec.params) || !inline_object(job.spec.metadata)) {
     return refused("InvalidSpec", "params and metadata of a Job made by hand may have 64 KiB and 64 levels each");
   }
@@ -79,7 +79,7 @@ Result<bool, PodRefusal> StoreVolume::publish(const job::Job& job) {
   return published.has_value();
 }
 
-Result<PreparedAttempt, PodRefusal> StoreVolume::prepare_attempt(const job::Job& job, int attempt) {
+Result<PreparedAttempt, Failure> StoreVolume::prepare_attempt(const job::Job& job, int attempt) {
   const artifacts::Tenant tenant = tenant_of(job);
   const std::string& id = job.meta.name;
   if (!has_sound_names(job)) return refused("InvalidSpec", "a name in the spec holds what names may not");
@@ -88,11 +88,11 @@ Result<PreparedAttempt, PodRefusal> StoreVolume::prepare_attempt(const job::Job&
   if (!store_.has_job(tenant, id)) {
     // Params and input of such a job are what is missing: to run it without them would be another job.
     if (job.made_by_rest()) {
-      return Unexpected<PodRefusal>(
+      return Unexpected<Failure>(
           {.reason = "FolderMissing", .message = "waiting: the job's folder is not on the volume", .hopeless = false});
     }
     auto published = publish(job);
-    if (!published) return Unexpected<PodRefusal>(std::move(published.error()));
+    if (!published) return Unexpected<Failure>(std::move(published.error()));
     prepared.published = *published;
   } else if (store_.is_deleted(tenant, id)) {
     // A create that its client was told had failed: nobody waits for this job, and who asked may have asked again.

@@ -39,7 +39,7 @@ class Volume {
 
   // Makes the attempt's folder, durable. A Job made by hand gets its own folder here, from its inline params. The
   // error says why no pod can be made for it.
-  virtual Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job& job, int attempt) = 0;
+  virtual Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt) = 0;
   virtual AttemptFiles read_attempt(const job::Job& job, int attempt) = 0;
   // Who owns the attempt afterwards: we, or who was there before.
   virtual artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) = 0;
@@ -60,7 +60,7 @@ class StoreVolume final : public Volume {
   // `store` must outlive this.
   StoreVolume(const artifacts::Store& store, std::string runner_path, Discard discard);
 
-  Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job& job, int attempt) override;
+  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt) override;
   AttemptFiles read_attempt(const job::Job& job, int attempt) override;
   artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) override;
   bool archive(const job::Job& job) override;
@@ -68,7 +68,7 @@ class StoreVolume final : public Volume {
 
  private:
   // True if the folder is ours, false if somebody else published it meanwhile.
-  Result<bool, PodRefusal> publish(const job::Job& job);
+  Result<bool, Failure> publish(const job::Job& job);
   bool publish_ended(const job::Job& job, const nlohmann::json& record) const;
   bool has_folder(const job::Job& job) const;
   std::optional<job::JobStatus> read_record(const job::Job& job) const;

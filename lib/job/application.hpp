@@ -12,6 +12,10 @@
 
 namespace vbrain::job {
 
+// Defaults of the Application definition. They also hold for jobs whose Application is gone.
+inline constexpr std::int64_t kDefaultPreRunningDeadlineSeconds = 3600;
+inline constexpr std::int64_t kDefaultTtlSeconds = 86400;
+
 // The Application custom resource, which an operator installs. Template and schemas are kept as compact JSON text,
 // because they are large and rarely read, and a text takes a fifth of the memory of a tree.
 struct Application {
@@ -23,8 +27,8 @@ struct Application {
   std::string template_json;               // a PodTemplateSpec
   std::int32_t backoff_limit = 0;
   std::optional<std::int64_t> active_deadline_seconds;
-  std::int64_t pre_running_deadline_seconds = 3600;
-  std::int64_t ttl_seconds_after_finished = 86400;
+  std::int64_t pre_running_deadline_seconds = kDefaultPreRunningDeadlineSeconds;
+  std::int64_t ttl_seconds_after_finished = kDefaultTtlSeconds;
   std::optional<std::int32_t> max_concurrent_jobs;
   std::string memory_growth_factor;  // a decimal number as text, empty: no growth
   std::string memory_growth_limit;   // a Kubernetes quantity

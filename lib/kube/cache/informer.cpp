@@ -57,13 +57,40 @@ Reflector::Reflector(Transport& transport, const ResourceType& type, std::string
 
 void Reflector::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
+    std::stop_source round = begin_round();
+    const std::stop_callback end_round(stop, [&] { round.request_stop(); });
     try {
-      step(stop);
+      step(round.get_token());
     } catch (const std::exception& error) {
       state_ = State::kEmpty;
-      fail("informer failed and starts again", malformed_error(error.what()), stop);
+      fail("informer failed and starts again", malformed_error(error.what()), round.get_token());
     }
   }
+}
+
+// What is done until the next look at whether a list was asked for.
+std::stop_source Reflector::begin_round() {
+  const std::lock_guard lock(mutex_);
+  round_ = std::stop_source();
+  if (wanted_ != listed_) {
+    state_ = State::kEmpty;
+    beginning_ = wanted_;
+  }
+  return round_;
+}
+
+std::uint64_t Reflector::request_list() {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t ticket = ++wanted_;
+  std::stop_source round = round_;
+  lock.unlock();
+  round.request_stop();
+  return ticket;
+}
+
+bool Reflector::wait_listed(std::uint64_t ticket, std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  return listed_changed_.wait(lock, stop, [&] { return listed_ >= ticket; });
 }
 
 void Reflector::note_contact() {
@@ -87,6 +114,11 @@ void Reflector::list(std::stop_token stop) {
     malloc_trim(0);
     first_watch_ = true;
     state_ = State::kWatching;
+    {
+      const std::lock_guard lock(mutex_);
+      listed_ = beginning_;
+    }
+    listed_changed_.notify_all();
     return;
   }
   state_ = State::kEmpty;

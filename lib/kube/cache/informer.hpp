@@ -72,6 +72,11 @@ class Reflector {
 
   // Until stop is requested. Never throws: an exception of the sink is logged, and the list starts again.
   void run(std::stop_token stop);
+  // Asks for a new list, whatever the reflector is doing: an open watch is broken off, a backoff is not waited for. The
+  // answer is the ticket to wait with. From any thread.
+  std::uint64_t request_list();
+  // Waits until a list that began after request_list() is complete. False if `stop` was requested first.
+  bool wait_listed(std::uint64_t ticket, std::stop_token stop);
   // When the API server last said something that bears on what we know: a list, an event, a bookmark, the regular end
   // of a watch. At an open watch this is never older than the idle timeout. The epoch: never.
   base::SteadyPoint last_contact() const {
@@ -82,6 +87,7 @@ class Reflector {
   struct Counters;
 
   void note_contact();
+  std::stop_source begin_round();
   void step(std::stop_token stop);
   void list(std::stop_token stop);
   void watch(std::stop_token stop);
@@ -109,6 +115,13 @@ class Reflector {
   bool first_watch_ = true;  // since the list
   bool event_seen_ = false;
   unsigned gone_in_a_row_ = 0;
+
+  std::mutex mutex_;  // of all below
+  std::condition_variable_any listed_changed_;
+  std::stop_source round_;       // ends the list, watch or pause under way
+  std::uint64_t wanted_ = 0;     // tickets given out
+  std::uint64_t beginning_ = 0;  // tickets that the list under way serves
+  std::uint64_t listed_ = 0;     // tickets served
 };
 
 // Keeps a Cache equal to the API server's objects and tells handlers what changed. Handlers run on the informer's own
@@ -151,6 +164,13 @@ class Informer final : private Reflector::Sink {
       thread_.join();
     }
   }
+
+  // Whoever begins to decide wants caches that are as new as the API server: an informer that was idle for long may
+  // have a watch that is dead or far behind. request_list() makes it list again, by a consistent read (a list without
+  // resourceVersion); wait_listed() waits until such a list is complete, and says false if `stop` was requested first.
+  // The Cache keeps what it has meanwhile; handlers are told the differences. From any thread but a handler's.
+  std::uint64_t request_list() { return reflector_.request_list(); }
+  bool wait_listed(std::uint64_t ticket, std::stop_token stop) { return reflector_.wait_listed(ticket, stop); }
 
   // The first list is complete. Stays true.
   bool synced() const { return synced_.load(std::memory_order_acquire); }

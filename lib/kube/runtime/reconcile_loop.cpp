@@ -33,7 +33,7 @@ ReconcileLoop::ReconcileLoop(ReconcileLoopOptions options, Reconcile reconcile, 
                                  {{"controller", options_.name}})),
       exceptions_(metrics.counter("vbrain_reconcile_exceptions_total", "Reconciles that ended in an exception.",
                                   {{"controller", options_.name}})) {
-  static constexpr const char* kNames[] = {"ok", "after", "retryable", "terminal"};
+  static constexpr const char* kNames[] = {"ok", "after", "retryable"};
   for (std::size_t i = 0; i < std::size(kNames); ++i) {
     results_[i] = &metrics.counter("vbrain_reconciles_total", "Reconciles by result.",
                                    {{"controller", options_.name}, {"result", kNames[i]}});
@@ -81,7 +81,9 @@ void ReconcileLoop::work_on(const std::string& key, std::stop_token stop) {
 void ReconcileLoop::requeue(const std::string& key, const ReconcileResult& result) {
   switch (result.kind) {
     case ReconcileResult::Kind::kOk:
-      return forget(key);
+      forget(key);
+      if (result.delay > std::chrono::milliseconds(0)) queue_.add_after(key, result.delay);
+      return;
     case ReconcileResult::Kind::kAfter:
       forget(key);
       return queue_.add_after(key, result.delay);
@@ -92,10 +94,6 @@ void ReconcileLoop::requeue(const std::string& key, const ReconcileResult& resul
           {{"controller", options_.name}, {"key", key}, {"reason", result.message}, {"delay_ms", delay.count()}});
       return queue_.add_after(key, delay);
     }
-    case ReconcileResult::Kind::kTerminal:
-      forget(key);
-      return base::log_warning("reconcile cannot go on until the object changes",
-                               {{"controller", options_.name}, {"key", key}, {"reason", result.message}});
   }
 }
 

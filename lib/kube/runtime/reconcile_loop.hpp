@@ -21,13 +21,16 @@ namespace vbrain::kube {
 
 // What a reconcile asks for.
 struct ReconcileResult {
-  enum class Kind { kOk, kAfter, kRetryable, kTerminal };
+  enum class Kind { kOk, kAfter, kRetryable };
   Kind kind = Kind::kOk;
-  std::chrono::milliseconds delay{0};  // kAfter: the time; kRetryable: at least so long (max_backoff at most)
-  std::string message = {};            // kRetryable, kTerminal: why
+  // kOk: 0, or when to look again; kAfter: the time; kRetryable: at least so long (max_backoff at most)
+  std::chrono::milliseconds delay{0};
+  std::string message = {};  // kRetryable: why
 
   // Nothing more to do until the next change.
   static ReconcileResult ok() { return {}; }
+  // The same, but look again after `delay`, should a change be missed.
+  static ReconcileResult ok(std::chrono::milliseconds delay) { return {Kind::kOk, delay}; }
   // Come again then, whatever happens until then.
   static ReconcileResult after(std::chrono::milliseconds delay) { return {Kind::kAfter, delay}; }
   // Come again with backoff.
@@ -36,8 +39,6 @@ struct ReconcileResult {
   }
   // The same with the error's message and Retry-After.
   static ReconcileResult retryable(const Error& error);
-  // Only another change of the object can help.
-  static ReconcileResult terminal(std::string message) { return {Kind::kTerminal, {}, std::move(message)}; }
 };
 
 struct ReconcileLoopOptions {
@@ -89,7 +90,7 @@ class ReconcileLoop {
   std::minstd_rand random_;
   prometheus::Gauge& depth_;
   prometheus::Histogram& seconds_;
-  prometheus::Counter* results_[4];
+  prometheus::Counter* results_[3];
   prometheus::Counter& exceptions_;
 };
 

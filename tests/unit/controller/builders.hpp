@@ -5,7 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "controller/planning/action.hpp"
 #include "controller/planning/snapshot.hpp"
+#include "controller/planning/status_edit.hpp"
 #include "job/application.hpp"
 #include "job/job.hpp"
 #include "job/names.hpp"
@@ -138,6 +140,14 @@ class PodOf {
   }
   PodOf& disrupted() {
     return edit([&] { pod_.conditions.push_back({"DisruptionTarget", "True", "EvictionByEvictionAPI", ""}); });
+  }
+  // By the node controller, because the node does not answer.
+  PodOf& marked_not_ready() {
+    return edit([&] { pod_.conditions.push_back({"Ready", "False", "", ""}); });
+  }
+  // By the kubelet, because a container is not ready.
+  PodOf& not_ready() {
+    return edit([&] { pod_.conditions.push_back({"Ready", "False", "ContainersNotReady", "containers: proxy"}); });
   }
   PodOf& stopping() {
     return edit([&] { pod_.meta.deletion_timestamp = at(10); });
@@ -273,9 +283,16 @@ class Scene {
     s_.job.status.reason = std::move(reason);
     return *this;
   }
-  Scene& refused(PodRefusal refusal) {
-    s_.refusal = std::move(refusal);
+  // The pod of the attempt could not be made, a moment ago.
+  Scene& refused(Failure failure) { return fails(CreatePod{s_.job.status.attempts}, std::move(failure), 0); }
+  // The action fails since then, and is tried again in ten seconds.
+  Scene& fails(Action action, Failure failure, std::int64_t since_seconds, std::int64_t retry_in_seconds = 10) {
+    failures_.push_back({std::move(action), std::move(failure), since_seconds, retry_in_seconds});
     return *this;
+  }
+  // This action failed, with these words.
+  Scene& fails(Action action, std::int64_t since_seconds = 0) {
+    return fails(std::move(action), {.reason = "VolumeFailing", .message = "waiting: no volume"}, since_seconds);
   }
   Scene& lost_for(std::int64_t seconds) {
     s_.lost_for = std::chrono::seconds(seconds);
@@ -319,7 +336,22 @@ class Scene {
   Snapshot build() const {
     Snapshot snapshot = s_;
     if (application_) snapshot.application = std::make_shared<const job::Application>(*application_);
+    for (const auto& [action, failure, since, retry_in] : failures_) {
+      snapshot.failed.push_back({.action = name_of(action, snapshot),
+                                 .failure = failure,
+                                 .failing_for = std::chrono::seconds(since),
+                                 .retry_in = std::chrono::seconds(retry_in)});
+    }
+    measure(snapshot);
     return snapshot;
+  }
+  // All times since what the job's status says, by a clock that never went wrong.
+  static void measure(Snapshot& snapshot) {
+    snapshot.since_start = snapshot.now - snapshot.job.status.start_time.value_or(snapshot.now);
+    snapshot.since_attempt = snapshot.now - attempt_start(snapshot);
+    for (PodSighting& sighting : snapshot.pods) {
+      sighting.age = std::max(snapshot.now - sighting.pod->meta.creation_timestamp, std::chrono::milliseconds(0));
+    }
   }
 
  private:
@@ -329,11 +361,19 @@ class Scene {
                        .gone = gone,
                        .stopping_for = since,
                        .running_for = since,
-                       .waiting_for = since});
+                       .waiting_for = since,
+                       .unreachable_for = since});
     return *this;
   }
+  struct FailingAction {
+    Action action;
+    Failure failure;
+    std::int64_t since_seconds = 0;
+    std::int64_t retry_in_seconds = 0;
+  };
   Snapshot s_;
   std::optional<job::Application> application_;
+  std::vector<FailingAction> failures_;
 };
 
 }  // namespace vbrain::controller::testing

@@ -27,6 +27,15 @@ job::Job a_job_of_version(const char* version) {
   return job;
 }
 
+// The system's clock may be set; the steady one only goes on.
+class SteppedClock final : public base::Clock {
+ public:
+  base::TimePoint now() const override { return testing::at(second + step); }
+  base::SteadyPoint steady() const override { return at_second(second); }
+  int second = 0;
+  int step = 0;
+};
+
 TEST(JobMemory, AnswersWithOwnWritesUntilTheCacheHasThem) {
   JobMemory memory;
   EXPECT_EQ(memory.newest(a_job_of_version("1")).meta.resource_version, "1");
@@ -63,6 +72,59 @@ TEST(JobMemory, ForHowLongTheWatchHasNotShownAWrite) {
   EXPECT_FALSE(memory.unseen_write_for(kJobId, at_second(5)));
 }
 
+TEST(JobMemory, AStepOfTheSystemsClockMakesNoJobOlder) {
+  JobMemory memory;
+  SteppedClock clock;
+  clock.second = 100;
+  EXPECT_EQ(memory.since_start(kJobId, testing::at(90), clock), seconds(10)) << "seen first: by the system's clock";
+  clock.second = 105;
+  clock.step = 86'400;
+  EXPECT_EQ(memory.since_start(kJobId, testing::at(90), clock), seconds(15)) << "then by the steady one";
+  clock.step = -86'400;
+  EXPECT_EQ(memory.since_start(kJobId, testing::at(90), clock), seconds(15));
+  EXPECT_EQ(memory.since_attempt(kJobId, testing::at(105 - 86'400 + 7), clock), seconds(-7)) << "after a backoff";
+  clock.step = 0;
+  EXPECT_EQ(memory.since_start(kJobId, testing::at(104), clock), seconds(1)) << "another start, after a suspension";
+}
+
+TEST(JobMemory, WhatFailsIsTriedAgainMoreAndMoreSeldomWithoutEnd) {
+  JobMemory memory;
+  const Failure refused{.reason = "PodForbidden", .message = "no"};
+  base::SteadyPoint now = at_second(0);
+  milliseconds before{0};
+  for (int i = 0; i < 12; ++i) {
+    const auto noted = memory.note_failure(kJobId, "create-pod 1", refused, now);
+    EXPECT_EQ(noted.worth_telling, i == 0) << "once";
+    EXPECT_GE(noted.failed.retry_in * 2, before);
+    EXPECT_GE(noted.failed.retry_in, seconds(4));
+    EXPECT_LE(noted.failed.retry_in, seconds(360));
+    EXPECT_EQ(noted.failed.failing_for, std::chrono::duration_cast<milliseconds>(now - at_second(0)));
+    before = noted.failed.retry_in;
+    now += before;
+    EXPECT_EQ(memory.failures(kJobId, now).at(0).retry_in, milliseconds(0));
+  }
+  EXPECT_GE(before, seconds(240)) << "minutes in the end";
+  memory.note_success(kJobId, "create-pod 1");
+  EXPECT_TRUE(memory.failures(kJobId, now).empty());
+  EXPECT_TRUE(memory.note_failure(kJobId, "create-pod 1", refused, now).worth_telling);
+}
+
+TEST(JobMemory, WhatPassesInAMomentIsNotTold) {
+  JobMemory memory;
+  const Failure no_answer{.reason = "ApiServerFailing", .message = "no answer", .passing = true};
+  const auto first = memory.note_failure(kJobId, "archive", no_answer, at_second(0));
+  EXPECT_FALSE(first.worth_telling);
+  EXPECT_LE(first.failed.retry_in, milliseconds(240));
+  EXPECT_TRUE(memory.note_failure(kJobId, "archive", no_answer, at_second(1)).worth_telling);
+  EXPECT_FALSE(memory.note_failure(kJobId, "archive", no_answer, at_second(2)).worth_telling) << "said";
+}
+
+TEST(JobMemory, TheApiServersWishIsKept) {
+  JobMemory memory;
+  const Failure busy{.reason = "PodRefused", .message = "busy", .passing = true, .retry_after = seconds(30)};
+  EXPECT_EQ(memory.note_failure(kJobId, "create-pod 1", busy, at_second(0)).failed.retry_in, seconds(30));
+}
+
 TEST(JobMemory, AnotherJobOfTheSameNameBeginsAnew) {
   JobMemory memory;
   memory.newest(a_job_of_version("1"));
@@ -82,9 +144,11 @@ class JobMemoryPods : public ::testing::Test {
     memory_.newest(job_);
   }
   std::vector<PodSighting> look(const std::vector<std::shared_ptr<const kube::Pod>>& cached, int second) {
-    return memory_.sightings(job_, cached, at_second(second));
+    clock_.second = second;
+    return memory_.sightings(job_, cached, clock_);
   }
   job::Job job_ = a_job();
+  SteppedClock clock_;
   JobMemory memory_;
 };
 

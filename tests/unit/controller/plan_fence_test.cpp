@@ -44,6 +44,8 @@ TEST(PlanFence, WhatDestroysIsConfirmedFirst) {
       {"a pod of an ended job", Scene().attempt(1).finished(true).pod(running).from_caches(), "confirm-job"},
       {"the write of an end has a precondition of its own", Scene().attempt(1).pod(PodOf().succeeded()).from_caches(),
        "status Finished Completed 1 event"},
+      {"a failure depends on the limits of its Application", Scene().attempt(1).pod(PodOf().exited(3)).from_caches(),
+       "confirm-job"},
       {"a new pod has its name and its claim", Scene().attempt(1).from_caches(), "create-pod 1"},
   });
 }

@@ -324,7 +324,7 @@ TEST(Plan, DeletedJobs) {
 }
 
 TEST(Plan, CancelAndDeleteInEveryState) {
-  const PodRefusal quota{.reason = "QuotaExceeded", .message = "waiting"};
+  const Failure quota{.reason = "QuotaExceeded", .message = "waiting"};
   struct State {
     const char* name;
     Scene scene;

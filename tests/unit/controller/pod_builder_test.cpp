@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "unit/controller/builders.hpp"
 
@@ -315,6 +316,66 @@ TEST(PodBuilder, LetsThroughWhatOperatorsNeed) {
     pod_template["spec"].merge_patch(json::parse(patch));
     const auto pod = build_pod(an_application(pod_template), a_job(), 1, paths(), settings());
     EXPECT_TRUE(pod.has_value()) << patch << " -> " << pod.error();
+  }
+}
+
+// YAML 1.1 makes a boolean of an unquoted NO.
+TEST(PodBuilder, AVariableWhoseNameIsNoTextIsAFaultOfTheTemplate) {
+  json pod_template = a_template();
+  pod_template["spec"]["containers"][0]["env"] = json::array({{{"name", false}, {"value", "x"}}});
+  const auto pod = build_pod(an_application(pod_template), a_job(), 1, paths(), settings());
+  ASSERT_FALSE(pod.has_value());
+  EXPECT_NE(pod.error().find("quote it"), std::string::npos) << pod.error();
+}
+
+// All places of a JSON tree, as pointers.
+void collect(const json& tree, const json::json_pointer& at, std::vector<json::json_pointer>& places) {
+  places.push_back(at);
+  if (tree.is_object()) {
+    for (const auto& [key, value] : tree.items()) collect(value, at / key, places);
+  } else if (tree.is_array()) {
+    for (std::size_t i = 0; i < tree.size(); ++i) collect(tree[i], at / i, places);
+  }
+}
+
+TEST(PodBuilder, NoJsonTypeAnywhereInATemplateThrows) {
+  json rich = a_template();
+  rich["metadata"] = {{"labels", {{"team", "x"}}}, {"annotations", {{"a", "b"}}}};
+  json& spec = rich["spec"];
+  spec["securityContext"] = {{"supplementalGroups", {7}}, {"seccompProfile", {{"type", "RuntimeDefault"}}}};
+  spec["volumes"] = json::parse(
+      R"([{"name":"v","secret":{"secretName":"license"}},{"name":"w","projected":{"sources":[{"secret":{"name":"license"}}]}},
+          {"name":"e","ephemeral":{"volumeClaimTemplate":{"spec":{"dataSource":{"name":"n"}}}}},{"name":"c","csi":{"nodePublishSecretRef":{"name":"license"}}}])");
+  spec["imagePullSecrets"] = {{{"name", "license"}}};
+  spec["initContainers"] = json::parse(R"([{"name":"init","command":["x"],"securityContext":{"privileged":false}}])");
+  json& main = spec["containers"][0];
+  main["env"] = json::parse(
+      R"([{"name":"A","value":"b"},{"name":"S","valueFrom":{"secretKeyRef":{"name":"license","key":"k"}}}])");
+  main["envFrom"] = json::parse(R"([{"secretRef":{"name":"license"}}])");
+  main["volumeMounts"] = json::parse(R"([{"name":"v","mountPath":"/v"}])");
+  main["resources"]["requests"] = {{"memory", "64Mi"}};
+  main["securityContext"] = {{"capabilities", {{"drop", {"ALL"}}}}};
+  ASSERT_TRUE(build_pod(an_application(rich), a_job(), 1, paths(), settings()).has_value());
+
+  job::Job grown = a_job();
+  grown.status.attempts = 2;
+  job::AttemptRecord killed;
+  killed.attempt = 1;
+  killed.reason = "OOMKilled";
+  killed.memory_limit = "64Mi";
+  grown.status.attempt_history.push_back(killed);
+  std::vector<json::json_pointer> places;
+  collect(rich, json::json_pointer(), places);
+  const json others[] = {nullptr, false, 7, 1.5, "text", json::array(), json::array({1, "x", nullptr}), json::object()};
+  for (const auto& place : places) {
+    for (const json& other : others) {
+      json changed = rich;
+      changed[place] = other;
+      job::Application application = an_application(changed);
+      application.memory_growth_factor = "2";
+      application.memory_growth_limit = "1Gi";
+      EXPECT_NO_THROW(build_pod(application, grown, 2, paths(), settings())) << place.to_string() << " = " << other;
+    }
   }
 }
 

@@ -14,26 +14,43 @@ base::SteadyPoint at_ms(int time) {
   return base::SteadyPoint(milliseconds(time));
 }
 
-TEST(QuotaMemo, RefusesForAMomentInTheSameWords) {
+TEST(QuotaMemo, RefusesForAMoment) {
   QuotaMemo memo;
   EXPECT_FALSE(memo.look("tutorial", at_ms(0)));
-  memo.note_refused("tutorial", {.reason = "QuotaExceeded", .message = "waiting: full", .capacity = true}, at_ms(0));
+  memo.note_full("tutorial", at_ms(0));
   EXPECT_FALSE(memo.look("other", at_ms(1)));
-  const auto refusal = memo.look("tutorial", at_ms(1'999));
-  ASSERT_TRUE(refusal);
-  EXPECT_EQ(refusal->reason, "QuotaExceeded");
-  EXPECT_EQ(refusal->message, "waiting: full");
-  EXPECT_TRUE(refusal->capacity);
+  const auto full = memo.look("tutorial", at_ms(1'999));
+  ASSERT_TRUE(full);
+  EXPECT_EQ(full->reason, "QuotaExceeded");
+  EXPECT_TRUE(full->capacity);
   EXPECT_FALSE(memo.look("tutorial", at_ms(2'000))) << "being asked does not make it longer";
 }
 
 TEST(QuotaMemo, IsForgottenWhenAPodWasMade) {
   QuotaMemo memo;
-  memo.note_refused("tutorial", PodRefusal{}, at_ms(0));
-  memo.note_refused("other", PodRefusal{}, at_ms(0));
+  memo.note_full("tutorial", at_ms(0));
+  memo.note_full("other", at_ms(0));
   memo.note_created("tutorial");
   EXPECT_FALSE(memo.look("tutorial", at_ms(1)));
   EXPECT_TRUE(memo.look("other", at_ms(1)));
+}
+
+TEST(QuotaMemo, NoJobReadsOfAnothersPod) {
+  testing::Crowd crowd;
+  crowd.api.set_before([&](const kube::Request& request) -> std::optional<kube::Error> {
+    if (request.method != "POST" || !request.target.ends_with("/pods")) return {};
+    const std::string name = json::parse(request.body)["metadata"]["name"];
+    const json body = {{"kind", "Status"},
+                       {"code", 403},
+                       {"reason", "Forbidden"},
+                       {"message", "pods \"" + name + "\" is forbidden: exceeded quota: q"}};
+    return kube::error_from_response(403, body.dump());
+  });
+  crowd.add_job("job-a", "north");
+  crowd.add_job("job-b", "south");
+  crowd.work();
+  EXPECT_EQ(crowd.reason("job-b"), "QuotaExceeded");
+  EXPECT_EQ(crowd.status("job-b").dump().find("job-a"), std::string::npos) << crowd.status("job-b");
 }
 
 TEST(QuotaMemo, AFullQuotaIsAskedForOneJobOfMany) {

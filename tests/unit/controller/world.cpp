@@ -139,10 +139,13 @@ class World::SickVolume final : public Volume {
           store.purge(tenant, name);
         }) {}
 
-  Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job& job, int attempt) override {
+  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt) override {
     return write("prepare", [&] { return volume_.prepare_attempt(job, attempt); });
   }
-  AttemptFiles read_attempt(const job::Job& job, int attempt) override { return volume_.read_attempt(job, attempt); }
+  AttemptFiles read_attempt(const job::Job& job, int attempt) override {
+    refuse("read");
+    return volume_.read_attempt(job, attempt);
+  }
   artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) override {
     return write("close", [&] { return volume_.close_attempt(job, attempt, now); });
   }
@@ -155,8 +158,12 @@ class World::SickVolume final : public Volume {
   }
 
  private:
+  void refuse(const std::string& what) {
+    if (world_.volume_refuses(what)) throw artifacts::VolumeError(EACCES, what);
+  }
   template <class Work>
   auto write(const std::string& what, Work work) -> decltype(work()) {
+    refuse(what);
     const auto fault = world_.next_write(what);
     if (fault == Fault::Kind::kCrashBefore) throw Crash{};
     if (fault == Fault::Kind::kErrorBefore) throw artifacts::VolumeError(EIO, what);
@@ -291,8 +298,10 @@ void World::sync() {
                                        [&](const auto& change) { process_->admission.on_application_change(change); });
   }
   if (!lags()) {
-    bring_up_to_date<kube::Pod>(process_->pods, list_all<kube::Pod>(api, kPods),
-                                [&](const auto& change) { process_->reconciler.on_pod_change(change); });
+    bring_up_to_date<kube::Pod>(
+        process_->pods,
+        pods_hidden_ ? std::vector<std::shared_ptr<const kube::Pod>>{} : list_all<kube::Pod>(api, kPods),
+        [&](const auto& change) { process_->reconciler.on_pod_change(change); });
   }
   if (!process_->synced) process_->term.emplace(process_->admission);
   process_->synced = true;

@@ -77,8 +77,13 @@ class World {
   void add_fault(Fault fault) { faults_.push_back(fault); }
   // The leader is told to stop when its next purge begins.
   void end_term_at_purge() { ends_at_purge_ = true; }
+  // From now on the watch shows no pods: they have left its selector.
+  void hide_pods() { pods_hidden_ = true; }
   // The n-th look at a cache finds it as it was before. Numbers from the seed.
   void make_caches_lag(unsigned seed) { lag_seed_ = seed; }
+
+  // Whether the volume refuses now, asked before "prepare", "read", "close", "archive" and "purge".
+  std::function<bool(const std::string& what)> volume_refuses = [](const std::string&) { return false; };
 
   // --- What users do, at the moment the pod of an attempt runs.
   void when_running(int attempt, std::function<void(World&)> act) { when_running_[attempt] = std::move(act); }
@@ -147,6 +152,7 @@ class World {
   std::optional<unsigned> lag_seed_;
   bool lets_expire_ = false;
   bool ends_at_purge_ = false;
+  bool pods_hidden_ = false;
   std::stop_source term_;
   unsigned looks_ = 0;
   nlohmann::json last_status_;

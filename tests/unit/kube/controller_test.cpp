@@ -90,8 +90,8 @@ TEST_F(ControllerTest, RetryableBacksOffPerKeyAndOkForgets) {
   EXPECT_EQ(time_until_next(10ms), 5ms);
 }
 
-TEST_F(ControllerTest, AfterAndTerminalForgetTheFailures) {
-  for (const auto& good : {ReconcileResult::after(1ms), ReconcileResult::terminal("no use")}) {
+TEST_F(ControllerTest, OkAndAfterForgetTheFailures) {
+  for (const auto& good : {ReconcileResult::after(1ms), ReconcileResult::ok(1ms)}) {
     std::vector<ReconcileResult> results(8, ReconcileResult::retryable("busy"));
     results.push_back(good);
     results.push_back(ReconcileResult::retryable("busy"));
@@ -100,7 +100,6 @@ TEST_F(ControllerTest, AfterAndTerminalForgetTheFailures) {
     controller_.queue().add("a");
     while (next < results.size()) {
       if (work() == 0) clock_.advance(1ms);
-      if (next == results.size() - 1 && good.kind == ReconcileResult::Kind::kTerminal) controller_.queue().add("a");
     }
     EXPECT_EQ(time_until_next(10ms), 5ms);
   }
@@ -129,13 +128,14 @@ TEST_F(ControllerTest, TheServersWishIsKeptUpToTheLimit) {
   EXPECT_EQ(time_until_next(40'000ms), 30'000ms);
 }
 
-TEST_F(ControllerTest, TerminalIsNotRetriedButTheNextChangeIs) {
-  reconcile_ = [](const std::string&) { return ReconcileResult::terminal("the spec is wrong"); };
+TEST_F(ControllerTest, OkMayNameATimeToLookAgain) {
+  reconcile_ = [](const std::string&) { return ReconcileResult::ok(3s); };
   controller_.queue().add("a");
   work();
+  EXPECT_EQ(time_until_next(10'000ms), 3'000ms);
+  reconcile_ = [](const std::string&) { return ReconcileResult::ok(); };
+  EXPECT_EQ(time_until_next(10'000ms), 3'000ms);
   EXPECT_EQ(time_until_next(60'000ms), std::nullopt);
-  controller_.queue().add("a");
-  EXPECT_EQ(work(), 1);
 }
 
 TEST_F(ControllerTest, AnExceptionIsRetriedAndHurtsNoOtherKey) {

@@ -1,0 +1,187 @@
+// What users, operators, admission webhooks and volumes do wrong: the job says so, and can be ended.
+#include <gtest/gtest.h>
+
+#include "unit/controller/world.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using nlohmann::json;
+using testing::Behaviour;
+using testing::World;
+
+// Answers of the API server to requests that match.
+using Matches = std::function<bool(const kube::Request&)>;
+
+void refuse(World& world, Matches matches, int status, const std::string& message = "an admission webhook says no") {
+  const std::string body = json{{"kind", "Status"}, {"code", status}, {"message", message}}.dump();
+  world.api.set_before([=](const kube::Request& request) -> std::optional<kube::Error> {
+    if (!matches(request)) return {};
+    return kube::error_from_response(status, body);
+  });
+}
+
+bool is_new_pod(const kube::Request& request) {
+  return request.method == "POST" && request.target.find("/pods") != std::string::npos;
+}
+
+// Works until the job's reason is this one, at most so many passes.
+testing::World& work_until(World& world, const std::string& reason) {
+  for (int turn = 0; turn < 200 && world.status().value("reason", "") != reason; ++turn) {
+    const kube::ReconcileResult result = world.step();
+    world.let_kubelet_work();
+    world.clock.advance(result.delay);
+  }
+  EXPECT_EQ(world.status().value("reason", ""), reason);
+  return world;
+}
+
+TEST(JobTroubles, APodThatAFailingWebhookRefusesSaysSoAndHasItsDeadline) {
+  for (const int status : {404, 409, 429, 500, 503}) {
+    World world;
+    world.add_application([](json& spec) { spec["preRunningDeadlineSeconds"] = 60; });
+    world.add_job();
+    refuse(world, &is_new_pod, status, "failed calling webhook \"x\"");
+    work_until(world, "PodRefused");
+    EXPECT_EQ(world.status()["phase"], "Started") << status;
+    EXPECT_NE(world.status()["message"].get<std::string>().find("failed calling webhook"), std::string::npos);
+    ASSERT_TRUE(world.run()) << status;
+    EXPECT_EQ(world.status()["phase"], "Failed") << status;
+    EXPECT_EQ(world.status()["reason"], "PodRefused") << status;
+    EXPECT_LT(world.count("POST pods"), 40) << "more and more seldom";
+  }
+}
+
+TEST(JobTroubles, ATemplateWithABooleanForANameIsInvalid) {
+  World world;
+  world.add_application([](json& spec) {
+    spec["template"]["spec"]["containers"][0]["env"] = json::array({{{"name", false}, {"value", "x"}}});
+  });
+  world.add_job();
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Failed");
+  EXPECT_EQ(world.status()["reason"], "InvalidTemplate");
+}
+
+// The folder came back from a backup as root's, mode 0700.
+TEST(JobTroubles, AJobWhoseFolderCannotBeReadEndsWhenItIsCancelled) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.volume_refuses = [](const std::string&) { return true; };
+  work_until(world, "VolumeFailing");
+  world.patch_spec({{"cancel", true}});
+  const auto before = world.clock.now();
+  work_until(world, "Cancelled");
+  EXPECT_EQ(world.status()["phase"], "Failed");
+  EXPECT_LT(world.clock.now() - before, std::chrono::minutes(15));
+  EXPECT_EQ(world.starts_in_all(), 0);
+}
+
+TEST(JobTroubles, AJobWhoseFolderCannotBeReadIsNotStartedForEver) {
+  World world;
+  world.add_application([](json& spec) { spec["preRunningDeadlineSeconds"] = 60; });
+  world.add_job();
+  world.volume_refuses = [](const std::string&) { return true; };
+  work_until(world, "VolumeFailing");
+  for (int turn = 0; turn < 200 && world.status()["phase"] != "Failed"; ++turn) world.clock.advance(world.step().delay);
+  EXPECT_EQ(world.status()["phase"], "Failed");
+  EXPECT_EQ(world.status()["reason"], "VolumeFailing");
+  world.volume_refuses = [](const std::string&) { return false; };
+  ASSERT_TRUE(world.run());
+  EXPECT_TRUE(world.has_status_file()) << "its record is written when the volume is well again";
+}
+
+// An application of the controller's own uid may do that to its own folder: chmod 0 /vbrain/attempt.
+TEST(JobTroubles, AnApplicationThatHidesItsFolderHarmsOnlyItself) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.behave(1, {.kind = Behaviour::Kind::kEvicted});
+  world.when_running(1, [](World& w) {
+    w.volume_refuses = [](const std::string& what) { return what == "read" || what == "close"; };
+  });
+  work_until(world, "VolumeFailing");
+  world.patch_spec({{"cancel", true}});
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Failed");
+  EXPECT_TRUE(world.has_status_file());
+}
+
+TEST(JobTroubles, ARefusedStatusIsTriedAgain) {
+  for (const int status : {400, 403, 413, 422, 500}) {
+    World world;
+    world.add_application();
+    world.add_job();
+    int left = 5;
+    refuse(
+        world, [&left](const kube::Request& r) { return r.method == "PUT" && left-- > 0; }, status);
+    ASSERT_TRUE(world.run()) << status;
+    EXPECT_EQ(world.status()["phase"], "Finished") << status;
+  }
+}
+
+TEST(JobTroubles, ARefusedReasonHoldsUpNoDeadline) {
+  World world;
+  world.add_application([](json& spec) { spec["activeDeadlineSeconds"] = 60; });
+  world.add_job();
+  world.behave(1, {.kind = Behaviour::Kind::kRunsUntilStopped});
+  refuse(
+      world,
+      [](const kube::Request& r) {
+        return r.method == "PUT" && r.body.find("\"reason\":\"Running\"") != std::string::npos;
+      },
+      422);
+  work_until(world, "DeadlineExceeded");
+  EXPECT_EQ(world.status()["phase"], "Failed");
+}
+
+TEST(JobTroubles, ARefusedFinalizerIsTriedAgain) {
+  World world;
+  world.add_application();
+  world.add_job(true);
+  int left = 3;
+  refuse(
+      world, [&left](const kube::Request& r) { return r.method == "PATCH" && left-- > 0; }, 422);
+  work_until(world, "ApiServerRefused");
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Finished");
+}
+
+TEST(JobTroubles, AFinalizerThatIsNotTakenOffIsTriedAgain) {
+  World world;
+  world.add_application();
+  world.add_job();
+  ASSERT_TRUE(world.run());
+  int left = 3;
+  refuse(
+      world, [&left](const kube::Request& r) { return r.method == "PATCH" && left-- > 0; }, 422);
+  world.delete_job();
+  for (int turn = 0; turn < 100 && !world.job().is_null(); ++turn) {
+    world.clock.advance(world.step().delay);
+    world.let_kubelet_work();
+  }
+  EXPECT_TRUE(world.job().is_null());
+  EXPECT_FALSE(world.has_folder());
+}
+
+// Somebody took the label off by which our watch finds it.
+TEST(JobTroubles, TheEndOfAPodThatTheWatchDoesNotShowIsNoticed) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.behave(1, {.kind = Behaviour::Kind::kRunsUntilStopped});
+  work_until(world, "Running");
+  world.hide_pods();
+  const kube::ReconcileResult result = world.step();
+  EXPECT_LE(result.delay, std::chrono::minutes(5)) << "whatever the watches say";
+  EXPECT_EQ(world.status()["reason"], "Running");
+  world.behave(1, {.kind = Behaviour::Kind::kExits});
+  world.let_kubelet_work();
+  world.clock.advance(result.delay);
+  world.step();
+  EXPECT_EQ(world.status()["phase"], "Finished");
+}
+
+}  // namespace
+}  // namespace vbrain::controller
