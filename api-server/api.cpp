@@ -3,7 +3,6 @@
 #include <chrono>
 
 #include "api-server/transfer/submission.hpp"
-#include "artifacts/store/store.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 
@@ -18,7 +17,7 @@ std::string method_label(http::Method method) {
   return method == http::Method::kOther ? "other" : std::string(to_string(method));
 }
 
-// RFC 9110 section 8.4: we take bodies as they are only.
+// Bodies with a Content-Encoding (RFC 9110 section 8.4) are refused.
 bool is_encoded(const http::RequestHead& head) {
   const auto encoding = head.find("content-encoding");
   return head.has_body() && encoding && !http::equal_ignoring_case(*encoding, "identity") && !encoding->empty();
@@ -26,7 +25,7 @@ bool is_encoded(const http::RequestHead& head) {
 
 }  // namespace
 
-// The figures of one route. Counters are looked up once for each status and kept.
+// The metrics of one route. The counter of a status is looked up once.
 struct Api::RouteMetrics {
   RouteMetrics(base::Metrics& all, std::string route_label, std::string method)
       : metrics(all),
@@ -79,39 +78,35 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   }
   const std::chrono::duration<double> took = steady_clock::now() - begun;
   metrics_.at(progress.route)->count(result->status, took.count());
+  forbid_caching(*result);
   co_return std::move(*result);
 }
 
-// The route's answer. Exceptions end here, logged once, but for a client that is gone: there is nobody to answer.
+// The route's answer. Exceptions end here, logged once. One that says that the client is gone goes on: nobody is left
+// to answer.
 http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
+  std::exception_ptr failure;
   try {
     const auto match = admit(exchange, progress);
     if (!match) co_return Unexpected<Refusal>(match.error());
     Call call{services_, exchange, progress.caller, progress.identity.repository_id, match->id};
     co_return co_await routes()[match->index].handler(call);
-  } catch (const http::BodyError& problem) {
-    if (problem.kind() == http::BodyError::Kind::kMalformed) co_return refuse(Problem::kBadRequest, {}, problem.what());
-    if (problem.kind() == http::BodyError::Kind::kTooLarge) co_return refuse(Problem::kTooLarge);
-    base::log_info("client gone in a body", {{"peer", exchange.peer}});
-    throw;
-  } catch (const http::Overloaded&) {
-    co_return refuse(Problem::kUnavailable, {}, "too much to do");
-  } catch (const artifacts::TooLarge& problem) {
-    co_return refuse(Problem::kTooLarge, {}, problem.what());
-  } catch (const artifacts::VolumeError& problem) {
-    base::log_error("volume failed", {{"problem", problem.what()}});
-    co_return Unexpected<Refusal>(refusal_of(problem));
-  } catch (const artifacts::CorruptFile& problem) {
-    // A network file system may show a file before all of it.
-    base::log_error("unreadable file on the volume", {{"problem", problem.what()}});
-    co_return refuse(Problem::kUnavailable, {}, "a file on the storage can't be read now");
-  } catch (const std::exception& problem) {
-    base::log_error("request failed", {{"route", metrics_.at(progress.route)->route}, {"problem", problem.what()}});
-    co_return refuse(Problem::kInternal);
+  } catch (const std::exception&) {
+    failure = std::current_exception();
   }
+  if (http::is_client_gone(failure)) {
+    base::log_info("client gone in a body", {{"peer", exchange.peer}});
+    std::rethrow_exception(failure);
+  }
+  Refusal refusal = refusal_of(failure);
+  if (!refusal.for_operator.empty()) {
+    base::log_error("request failed", {{"route", metrics_.at(progress.route)->route},
+                                       {"problem", std::exchange(refusal.for_operator, {})}});
+  }
+  co_return Unexpected<Refusal>(std::move(refusal));
 }
 
-// Everything that is decided before a byte of the body is read.
+// All checks that come before the body is read.
 Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress& progress) {
   const http::RequestHead& head = exchange.head;
   const auto match = match_route(patterns_, head.method, head.path);
@@ -133,7 +128,7 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
   }
   auto caller = authenticate(services_.clients, progress.identity, services_.clock.now());
   if (!caller) {
-    // Only who fails is told to wait: a company behind one address is not locked out by one bad script.
+    // Only failures are refused: one bad script must not lock out others behind the same address.
     const auto wait = failures_.count(exchange.peer, services_.clock.steady());
     if (wait) return Unexpected<Refusal>(Refusal{.problem = Problem::kTooMany, .retry_after = *wait});
     return Unexpected<Refusal>(std::move(caller.error()));
@@ -163,7 +158,9 @@ http::Reply Api::refuse_request(int status, std::string_view detail, std::string
   const Refusal refusal{.problem = problem_of_status(status), .detail = std::string(detail)};
   base::log_info("request refused", {{"status", status}, {"detail", detail}, {"peer", peer}});
   metrics_.back()->count(status, 0);
-  return to_reply(refusal);
+  http::Reply reply = to_reply(refusal);
+  forbid_caching(reply);
+  return reply;
 }
 
 }  // namespace vbrain::api

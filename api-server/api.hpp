@@ -21,19 +21,19 @@ class Metrics;
 
 namespace vbrain::api {
 
-// The REST API as one handler: checks in the contract's order (route, HTTP limits, identity headers, key, role, then
-// the route's own), calls the route, turns refusals and exceptions into answers in one place, counts, and writes one
-// audit line per refusal. Thread-safe.
+// The REST API as one handler. It checks the route, HTTP limits, identity headers, key and role, in this order, and
+// calls the route. It turns refusals and exceptions into answers, counts requests, and writes one audit line per
+// refusal. Thread-safe.
 class Api {
  public:
-  // Why nobody can be told from a stranger now, as constant text; empty if they can.
+  // Why no key can be checked now, as constant text; empty if keys can be checked.
   using KeysUnknown = std::function<std::string_view()>;
   Api(const Services& services, base::Metrics& metrics, KeysUnknown keys_unknown);
   ~Api();
 
   http::Task<http::Reply> handle(http::Exchange& exchange);
 
-  // An answer of the listener itself, audited.
+  // The answer for a refusal of the listener, with its audit line.
   http::Reply refuse_request(int status, std::string_view detail, std::string_view peer);
 
  private:

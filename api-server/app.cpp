@@ -10,10 +10,12 @@
 #include "api-server/api.hpp"
 #include "api-server/health.hpp"
 #include "api-server/jobs/volume_view.hpp"
+#include "api-server/open_files.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/log.hpp"
+#include "base/log_writer.hpp"
 #include "base/metrics.hpp"
 #include "base/stop.hpp"
 #include "base/worker_pool.hpp"
@@ -31,8 +33,9 @@ using std::chrono::seconds;
 
 constexpr seconds kProbePeriod{5};
 constexpr seconds kProbePatience{20};
-// I/O threads never block: one that does not come back for so long never will.
+// An I/O thread that has not reacted for this time hangs: they never block.
 constexpr seconds kIoPatience{30};
+constexpr seconds kLastLogLines{2};
 
 template <class T>
 T value_or_throw(Result<T, std::string> result, const char* what) {
@@ -40,12 +43,13 @@ T value_or_throw(Result<T, std::string> result, const char* what) {
   return std::move(*result);
 }
 
-// The caches of what the Kubernetes API has, each kept by a watch of its own.
+// The caches of what the Kubernetes API has, each kept by a watch of its own. An Application or Client that cannot be
+// decoded any more counts as deleted: the edit that made it so may have revoked a key.
 struct Caches {
   Caches(kube::Transport& transport, const std::string& ns, base::Metrics& metrics)
       : jobs(transport, ns, "", metrics),
-        applications(transport, ns, "", metrics),
-        clients(transport, ns, "", metrics) {
+        applications(transport, ns, "", metrics, {.forget_undecodable = true}),
+        clients(transport, ns, "", metrics, {.forget_undecodable = true}) {
     applications.add_index(kApplicationIndex,
                            [](const job::Application& it) { return std::vector<std::string>{it.application_id}; });
     clients.add_index(kKeyIndex, key_ids);
@@ -69,7 +73,7 @@ struct Caches {
   kube::Informer<job::Client> clients;
 };
 
-// Asks the volume for a sign of life again and again, on a pool of its own: one that is busy is not stuck.
+// Probes the volume again and again, on a pool of its own: a busy volume pool is not a volume that hangs.
 void probe_volume(const artifacts::Store& volume, base::WorkerPool& pool, VolumeHealth& health, std::stop_token stop) {
   const auto waiting = std::make_shared<std::atomic<bool>>(false);
   do {
@@ -87,7 +91,7 @@ void probe_volume(const artifacts::Store& volume, base::WorkerPool& pool, Volume
   } while (base::sleep_for(stop, kProbePeriod));
 }
 
-// Written whole before it has its name: a reader finds both addresses or no file.
+// Renamed when it is complete: a reader finds both addresses or no file.
 void write_addresses(const std::string& path, const std::string& listen, const std::string& metrics_listen) {
   const std::string temporary = path + ".new";
   {
@@ -114,12 +118,14 @@ http::HttpOptions http_options(const Config& config) {
 
 int run(const Config& given, std::stop_token stop) {
   Config config = given;
+  const std::uint64_t descriptors = raise_descriptor_limit();
+  if (const std::string why = check_descriptors(descriptors, config); !why.empty()) throw std::runtime_error(why);
   kube::Config cluster = value_or_throw(kube::load_config(config.kubeconfig), "Kubernetes configuration");
   cluster.user_agent = "vbrain-api-server/" VBRAIN_VERSION;
   if (config.namespace_name.empty()) config.namespace_name = cluster.namespace_name;
   log_config(config);
 
-  // Order of construction is the reverse of the order in which things may still be used.
+  // Each object may use those above it, and is destroyed before them.
   const base::SystemClock clock;
   base::Metrics metrics;
   const artifacts::Store volume(config.volume);
@@ -127,22 +133,23 @@ int run(const Config& given, std::stop_token stop) {
       value_or_throw(kube::make_rest_transport(cluster, {.call_timeout = config.kube_timeout}), "Kubernetes client");
   kube::ApiClient client(*transport);
   Caches caches(*transport, config.namespace_name, metrics);
-  VolumeView view(volume, caches.jobs.store(), clock);
+  // One request with both its fields always finds room.
+  const std::uint64_t json_memory = std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes);
+  JsonBudget json_budget(json_memory, tenant_json_memory(json_memory, config.limits.max_json_bytes));
+  VolumeView view(volume, caches.jobs.store(), clock, json_budget);
   caches.jobs.add_handler([&view](const kube::Change<job::Job>& change) {
-    if (change.now != nullptr && change.now->meta.deletion_timestamp) view.forget_lists();
+    if (change.now != nullptr && change.now->meta.deletion_timestamp) view.invalidate_lists();
   });
-  // Its threads call the view: whatever ends this function, they end first.
+  // The threads of the watches use the view and end before it, also after an exception.
   const struct StopCaches {
     Caches& caches;
     ~StopCaches() { caches.stop(); }
   } stop_caches{caches};
   VolumeHealth volume_health(clock, kProbePatience);
-  base::WorkerPool workers("worker", config.workers, config.max_queued);
+  base::WorkerPool workers("worker", config.workers, config.max_queued, config.kube_timeout);
   base::WorkerPool probe_worker("probe", 1, 1);
-  base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued);
+  base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued, config.volume_timeout);
   base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued);
-  // One request with both its fields always finds room.
-  JsonBudget json_budget(std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes));
   LocalSpace local_space(config.limits.max_local_spool_bytes);
   std::stop_source calls;
   const Services services{config.limits,
@@ -189,7 +196,7 @@ int run(const Config& given, std::stop_token stop) {
       io, &volume_workers, metrics);
   caches.start();
   std::jthread prober([&](std::stop_token ended) { probe_volume(volume, probe_worker, volume_health, ended); });
-  base::log_info("listening", {{"rest", rest.address()}, {"metrics", health.address()}});
+  base::log_info("listening", {{"open_files", descriptors}, {"rest", rest.address()}, {"metrics", health.address()}});
   if (!config.address_file.empty()) write_addresses(config.address_file, rest.address(), health.address());
 
   while (base::sleep_for(stop, std::chrono::hours(1))) {
@@ -197,7 +204,7 @@ int run(const Config& given, std::stop_token stop) {
 
   draining = true;
   base::log_info("draining", {{"connections", rest.connections()}});
-  // Those who route to us need a moment to learn it; until then we go on.
+  // Load balancers need a moment to see that it is not ready. It serves until then.
   std::this_thread::sleep_for(config.drain_delay);
   const bool whole = rest.drain(config.drain_timeout);
   calls.request_stop();
@@ -206,8 +213,9 @@ int run(const Config& given, std::stop_token stop) {
   caches.stop();
   if (!whole) base::log_warning("some requests were cut");
   if (!rest.idle()) {
-    // A handler hangs in the volume. Nothing can be waited for any more, and everything durable already is.
+    // A handler hangs in a call to the volume and cannot be ended. What was acknowledged is durable.
     base::log_error("ending with requests under way");
+    base::flush_log(kLastLogLines);
     std::_Exit(1);
   }
   workers.close();

@@ -55,12 +55,15 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   add_number(app, "--bulk-workers", config.bulk_workers, 1, 1024,
              "Threads that unpack uploads, publish files and make archives");
   add_number(app, "--max-queued", config.max_queued, 1, 1'000'000, "Requests that may wait for such a thread");
-  add_number(app, "--max-connections", config.max_connections, 1, 1'000'000, "Open connections of clients");
+  add_number(app, "--max-connections", config.max_connections, 1, 1'000'000,
+             "Open connections of clients; the limit of open files must be higher");
   add_number(app, "--max-header-bytes", config.max_header_bytes, 1024, 1 << 20, "Largest head of a request");
   add_number(app, "--max-json-bytes", config.limits.max_json_bytes, 1024, 1 << 26,
              "Largest JSON body, and params or metadata field");
-  add_number(app, "--max-json-memory", config.limits.max_json_memory, 1 << 20, 1ULL << 40,
-             "Bytes of JSON of all requests together; working on them takes up to five times this memory");
+  add_number(
+      app, "--max-json-memory", config.limits.max_json_memory, 1 << 20, 1ULL << 40,
+      "Bytes of JSON of all requests together, half of it for one tenant; working on them takes up to five times "
+      "this memory");
   add_number(app, "--max-upload-bytes", config.limits.max_upload_bytes, 1024, 1ULL << 50, "Largest multipart body");
   add_number(app, "--max-archive-entries", config.limits.max_archive_entries, 1, 1ULL << 24, "Entries of an archive");
   add_number(app, "--max-inflated-bytes", config.limits.max_inflated_bytes, 1024, 1ULL << 50,

@@ -9,14 +9,14 @@
 
 namespace vbrain::api {
 
-// What strangers may send, in bytes and pieces. The values are those of docs/interfaces.md.
+// Limits of what a request may contain (docs/interfaces.md).
 struct Limits {
   std::uint64_t max_json_bytes = 1ULL << 20;
-  std::uint64_t max_json_memory = 32ULL << 20;  // of all requests together; the rest is told to come back
+  std::uint64_t max_json_memory = 32ULL << 20;  // of all requests together; one beyond gets 503
   std::uint64_t max_upload_bytes = 10ULL << 30;
   std::uint64_t max_archive_entries = 65'535;
   std::uint64_t max_inflated_bytes = 50ULL << 30;
-  std::uint64_t max_local_spool_bytes = 48ULL << 20;  // of archives beside a volume that takes none
+  std::uint64_t max_local_spool_bytes = 48ULL << 20;  // of archives while the volume takes no writes
   std::uint64_t max_auth_failures_per_minute = 60;    // of one source (FailureLimit); 0: no limit
 };
 
@@ -41,7 +41,7 @@ struct Config {
   std::chrono::milliseconds idle_timeout{75'000};
   std::chrono::milliseconds volume_timeout{60'000};  // how long a request waits for a volume that does not answer
   std::chrono::milliseconds kube_timeout{10'000};    // one call to the Kubernetes API
-  std::chrono::milliseconds drain_delay{2'000};      // not ready but still serving, so that routes to us go first
+  std::chrono::milliseconds drain_delay{2'000};      // not ready but still serving, until load balancers know
   std::chrono::milliseconds drain_timeout{20'000};
 };
 

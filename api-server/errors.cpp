@@ -2,9 +2,12 @@
 
 #include <array>
 
+#include "api-server/auth/identity.hpp"
 #include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/store/safe_open.hpp"
+#include "artifacts/store/store.hpp"
 #include "base/json.hpp"
+#include "http/handler.hpp"
 #include "kube/api/error.hpp"
 
 namespace vbrain::api {
@@ -50,6 +53,13 @@ const Row& row_of(Problem problem) {
 
 constexpr std::chrono::seconds kRetrySoon{1};
 
+// A network file system may show a file before all of it.
+Refusal unreadable(const std::exception& problem) {
+  return {.problem = Problem::kUnavailable,
+          .detail = "a file on the storage can't be read now",
+          .for_operator = std::string("unreadable file on the volume: ") + problem.what()};
+}
+
 }  // namespace
 
 int status_of(Problem problem) {
@@ -81,6 +91,28 @@ Problem problem_of_status(int status) {
   return Problem::kInternal;
 }
 
+Refusal refusal_of(const std::exception_ptr& exception) {
+  if (auto answer = http::answer_to_exception(exception)) {
+    return {.problem = problem_of_status(answer->status), .detail = std::move(answer->detail)};
+  }
+  Refusal refusal;
+  try {
+    std::rethrow_exception(exception);
+  } catch (const artifacts::TooLarge& problem) {
+    return {.problem = Problem::kTooLarge, .detail = problem.what()};
+  } catch (const artifacts::UnsafeFile& problem) {
+    refusal = unreadable(problem);
+  } catch (const artifacts::VolumeError& problem) {
+    refusal = refusal_of(problem);
+    refusal.for_operator = problem.what();
+  } catch (const artifacts::CorruptFile& problem) {
+    refusal = unreadable(problem);
+  } catch (const std::exception& problem) {
+    refusal.for_operator = problem.what();
+  }
+  return refusal;
+}
+
 Refusal refusal_of(const kube::Error& error) {
   Refusal refusal{.problem = Problem::kUnavailable, .detail = "the Kubernetes API did not do it"};
   if (error.retry_after) refusal.retry_after = std::chrono::ceil<std::chrono::seconds>(*error.retry_after);
@@ -97,6 +129,11 @@ Refusal refusal_of(const artifacts::ArchiveError& error) {
 Refusal refusal_of(const artifacts::VolumeError& error) {
   if (error.is_full()) return {.problem = Problem::kNoSpace};
   return {.problem = Problem::kUnavailable, .detail = "the storage did not answer as it should"};
+}
+
+void forbid_caching(http::Reply& reply) {
+  reply.headers.emplace_back("Cache-Control", "no-store");
+  reply.headers.emplace_back("Vary", std::string(identity_header_names()));
 }
 
 http::Reply json_reply(int status, std::string json) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +20,7 @@ class VolumeError;
 
 namespace vbrain::api {
 
-// Everything the REST contract can say no with. Statuses and words are in one table in errors.cpp.
+// All refusals of the REST contract. Statuses and words are in one table in errors.cpp.
 enum class Problem {
   kBadRequest,
   kMissing,  // subject: the header
@@ -45,10 +46,10 @@ enum class Problem {
   kNoSpace,
 };
 
-// A request that is not done, in words for its sender.
+// A request that is refused, in words for its sender.
 struct Refusal {
   Problem problem = Problem::kInternal;
-  std::string subject = {};  // what is missing or invalid; ours or checked, never raw text of the request
+  std::string subject = {};  // what is missing or invalid; never unchecked text of the request
   std::string detail = {};   // helps a person; may be empty
   std::optional<std::chrono::seconds> retry_after = {};
   std::string for_operator = {};  // for the audit line only
@@ -64,20 +65,29 @@ int status_of(Problem problem);
 // The value of "error": "Missing organization_id".
 std::string message_of(const Refusal& refusal);
 
-// {"error": …, "detail": …} with the headers that belong to it (Allow, Retry-After, WWW-Authenticate has no use here).
+// {"error": …, "detail": …} with the headers that belong to it (Allow, Retry-After, never WWW-Authenticate).
 http::Reply to_reply(const Refusal& refusal);
 
-// The listener's own refusals, which know a status only.
+// For refusals of the listener, which know only a status.
 Problem problem_of_status(int status);
 
-// What a failed call to the Kubernetes API means for our client: 503, whatever it was. The reason is for the log.
+// The answer to an exception of a request, and the only place that decides it: those of HTTP
+// (http::answer_to_exception), of the volume, and all others (500). `for_operator` is for the log; empty: not an error
+// of the server.
+Refusal refusal_of(const std::exception_ptr& exception);
+
+// A failed call to the Kubernetes API is 503 for the client, whatever the reason. The reason is for the log.
 Refusal refusal_of(const kube::Error& error);
-// A bad archive is the client's `file`.
+// A bad archive is an invalid `file`.
 Refusal refusal_of(const artifacts::ArchiveError& error);
 // Full: 507; anything else: 503.
 Refusal refusal_of(const artifacts::VolumeError& error);
 
 // A JSON answer; `json` is the text.
 http::Reply json_reply(int status, std::string json);
+
+// Adds the fields that keep an answer out of shared caches, which know a URL and not whose key was in the request:
+// `Cache-Control: no-store`, and `Vary` with the identity headers (RFC 9111 sections 4.1 and 5.2.2.5).
+void forbid_caching(http::Reply& reply);
 
 }  // namespace vbrain::api

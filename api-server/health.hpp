@@ -7,10 +7,10 @@
 
 namespace vbrain::api {
 
-// Whether the volume has answered lately. Written by the prober, read by anybody; never blocks.
+// Whether the volume has answered lately. Thread-safe; never blocks.
 class VolumeHealth {
  public:
-  // `patience`: for how long one good answer counts.
+  // The volume is good for `patience` after each good answer.
   VolumeHealth(const base::Clock& clock, std::chrono::milliseconds patience) : clock_(clock), patience_(patience) {}
 
   void report_good() { last_good_.store(clock_.steady().time_since_epoch().count()); }

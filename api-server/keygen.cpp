@@ -41,7 +41,7 @@ std::string base62(std::string_view random, std::size_t length) {
   std::string text;
   for (const unsigned char byte : random) {
     if (text.size() == length) break;
-    // 248 = 4 * 62: a remainder of the bytes above would come more often.
+    // 248 = 4 * 62. With the bytes from 248 on some characters would come more often than others.
     if (byte < 248) text += kAlphabet[byte % 62];
   }
   return text;

@@ -16,8 +16,8 @@ struct NewKey {
   std::string text() const { return "vb_" + id + "_" + secret; }
 };
 
-// Uniformly distributed base 62 text made of `random`, bytes that would bias it left out; shorter than `length` if they
-// are too few. Pure.
+// Uniformly distributed base 62 text made of `random`. Bytes that would bias it are left out; the text is shorter than
+// `length` if `random` is too short. Pure.
 std::string base62(std::string_view random, std::size_t length);
 
 // A new key; a random id of 8 characters if none is given.

@@ -9,13 +9,14 @@
 #include "api-server/config.hpp"
 #include "api-server/keygen.hpp"
 #include "base/log.hpp"
+#include "base/log_writer.hpp"
 #include "base/stop.hpp"
 
 int main(int argc, char** argv) {
   using namespace vbrain;
   if (argc > 1 && std::string_view(argv[1]) == "keygen") return api::run_keygen(argc - 1, argv + 1);
-  // Memory that a burst of requests took goes back: large blocks are mappings of their own, and the threads share a few
-  // arenas instead of each keeping one.
+  // Memory that a burst of requests took is returned to the system: large blocks are mappings of their own, and the
+  // threads share a few arenas.
   mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   mallopt(M_ARENA_MAX, 4);
   base::block_termination_signals();
@@ -23,6 +24,7 @@ int main(int argc, char** argv) {
   const base::OptionsOutcome options = api::read_config(argc, argv, config);
   if (!options.proceed) return options.exit_code;
   base::set_log_level(*base::parse_log_level(config.log_level));
+  const base::LogWriter log_writer;
   std::stop_source stop;
   std::jthread signals([&stop](std::stop_token ended) {
     if (const int signal = base::wait_for_termination(ended); signal != 0) {

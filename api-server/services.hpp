@@ -28,13 +28,14 @@ class VolumeView;
 // Name of the index of Applications by spec.applicationId.
 inline constexpr const char* kApplicationIndex = "applicationId";
 
-// What handlers work with. Everything referenced is thread-safe and outlives the listeners.
+// The objects that handlers use. All are thread-safe and live longer than the listeners.
 struct Services {
   const Limits& limits;
   const base::Clock& clock;
   std::string namespace_name;
-  // The places where a handler may block, see run_on(). Apart, so that a hung volume leaves the Kubernetes side going,
-  // and the reverse; and so that what takes long on the volume, because there is much of it, leaves room for reads.
+  // The pools on which a handler may block (http::run_on). `workers`: calls to the Kubernetes API, and nothing else.
+  // `volume_workers`: short work on the volume. `bulk_workers`: work on the volume that takes long. So a volume that
+  // hangs does not stop calls to the API, and the reverse, and long work leaves room for reads.
   base::WorkerPool& workers;
   base::WorkerPool& volume_workers;
   base::WorkerPool& bulk_workers;
@@ -46,7 +47,7 @@ struct Services {
   const kube::Cache<job::Job>& jobs;
   const kube::Cache<job::Application>& applications;
   const kube::Cache<job::Client>& clients;
-  std::stop_token stop;  // calls to the Kubernetes API end early after it
+  std::stop_token stop;  // ends calls to the Kubernetes API
 };
 
 }  // namespace vbrain::api

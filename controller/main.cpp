@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/log.hpp"
+#include "base/log_writer.hpp"
 #include "base/stop.hpp"
 #include "controller/app.hpp"
 #include "controller/config.hpp"
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
   const base::OptionsOutcome options = controller::read_config(argc - release, argv + release, config);
   if (!options.proceed) return options.exit_code;
   base::set_log_level(*base::parse_log_level(config.log_level));
+  const base::LogWriter log_writer;
   std::stop_source stop;
   std::jthread signals([&stop](std::stop_token ended) {
     if (const int signal = base::wait_for_termination(ended); signal != 0) {

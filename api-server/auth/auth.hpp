@@ -25,10 +25,10 @@ enum class Permission {
   kDeleteJob,
 };
 
-// The contract's table of roles.
+// The table of roles and permissions (docs/api.md).
 bool may(job::Role role, Permission permission);
 
-// Somebody whose key was right.
+// An authenticated sender.
 struct Caller {
   artifacts::Tenant tenant;
   std::string username;
@@ -47,16 +47,17 @@ std::optional<ApiKeyText> parse_api_key(std::string_view text);
 inline constexpr const char* kKeyIndex = "key";
 std::vector<std::string> key_ids(const job::Client& client);
 
-// For how long keys that were read from the Kubernetes API are believed without a word from it: one of them may have
-// been revoked.
+// For how long cached keys are accepted while the Kubernetes API is silent. After that a key may have been revoked
+// without our knowledge.
 inline constexpr std::chrono::minutes kKeysHold{5};
-// Why nobody's key can be checked now, as constant text; empty if it can. `silence`: since the API's last word on
-// Clients. Pure.
+// Why no key can be checked now, as constant text; empty if keys can be checked. `silence`: the time since the watch of
+// Clients last received something. Pure.
 std::string_view why_keys_are_unknown(bool synced, base::SteadyPoint::duration silence);
 
-// Who the sender is. kUnknownKey, with nothing said about what was wrong, unless a key of that id exists whose hash is
-// that of the secret, not expired, of a member with this username, in a Client with exactly these three names. The
-// secret is hashed and compared also when the id is unknown, so that time tells nothing. Thread-safe, no I/O.
+// Authenticates the sender: there must be a Client with exactly these three names, with a member of this username, with
+// a key of this id that has not expired and has the hash of the secret. Otherwise kUnknownKey, without the reason. The
+// secret is hashed and compared also if the id is unknown, so that the time of an answer tells nothing. Thread-safe, no
+// I/O.
 Result<Caller, Refusal> authenticate(const kube::Cache<job::Client>& clients, const Identity& identity,
                                      base::TimePoint now);
 

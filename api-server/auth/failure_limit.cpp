@@ -54,7 +54,7 @@ std::optional<std::chrono::seconds> FailureLimit::count(std::string_view peer, b
   const std::uint64_t bucket = mix(source_of(peer) ^ seed_) % kBuckets;
   const std::lock_guard lock(mutex_);
   base::SteadyPoint& full_at = full_at_[bucket];
-  // Each token taken moves the time at which the bucket is full again; an empty one is a whole window away.
+  // Each token that is taken moves the time at which the bucket is full again. If that is a window away, it is empty.
   const auto wanted = std::max(full_at, now) + per_token_;
   if (wanted - now > kWindow) {
     return std::max(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(wanted - now - kWindow));

@@ -10,7 +10,7 @@ namespace vbrain::api {
 namespace {
 
 struct Header {
-  std::string_view name;  // the contract's spelling
+  std::string_view name;  // as docs/api.md spells it
   std::string Identity::*member;
 };
 
@@ -21,7 +21,7 @@ constexpr std::array<Header, 6> kHeaders{{{"username", &Identity::username},
                                           {"x-api-key", &Identity::api_key},
                                           {"repository_id", &Identity::repository_id}}};
 
-// Many proxies drop names with underscores, so a hyphen counts as one (and the reverse, for the key).
+// A hyphen and an underscore count as the same: many proxies drop names with underscores.
 bool is_named(std::string_view sent, std::string_view name) {
   const auto fold = [](char c) {
     if (c == '-') return '_';
@@ -44,6 +44,23 @@ std::string from_latin1(std::string_view bytes) {
 }
 
 }  // namespace
+
+std::string_view identity_header_names() {
+  static const std::string kNames = [] {
+    std::string names;
+    for (const Header& header : kHeaders) {
+      for (const auto& [from, to] : {std::pair('-', '_'), std::pair('_', '-')}) {
+        std::string spelling(header.name);
+        std::ranges::replace(spelling, from, to);
+        // A name without both is spelt in one way only.
+        if (names.ends_with(spelling)) continue;
+        names.append(names.empty() ? "" : ", ").append(spelling);
+      }
+    }
+    return names;
+  }();
+  return kNames;
+}
 
 std::optional<std::string> decode_header_value(std::string_view value) {
   std::string text = artifacts::is_utf8(value) ? std::string(value) : from_latin1(value);

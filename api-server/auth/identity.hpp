@@ -9,7 +9,7 @@
 
 namespace vbrain::api {
 
-// Who the sender says it is, as UTF-8, not yet believed.
+// The identity headers of a request, as UTF-8. Not authenticated yet.
 struct Identity {
   std::string username;
   std::string organization_id;
@@ -21,12 +21,16 @@ struct Identity {
 
 enum class RepositoryHeader { kOptional, kRequired };
 
-// Reads the identity headers in the contract's order and refuses at the first that is missing (absent or empty) or
-// invalid: twice, in either spelling (`organization_id`, `organization-id`); over 255 bytes; controls. Values are
-// UTF-8; others are read as ISO-8859-1, which is what common clients of Python and Java send. Pure.
+// Reads the identity headers in the order of kHeaders. Refuses the first one that is missing (absent or empty) or
+// invalid: sent twice, in either spelling (`organization_id`, `organization-id`), over 255 bytes, with control
+// characters. Values are UTF-8; others are read as ISO-8859-1, which is what common clients of Python and Java send.
+// Pure.
 Result<Identity, Refusal> read_identity(const std::vector<http::HeaderField>& fields, RepositoryHeader repository);
 
-// `value` as UTF-8; nothing if it holds controls or is over 255 bytes after decoding.
+// The names of all identity headers in both spellings that read_identity() takes, as the value of a Vary field.
+std::string_view identity_header_names();
+
+// `value` as UTF-8; nothing if it has control characters or is over 255 bytes after decoding.
 std::optional<std::string> decode_header_value(std::string_view value);
 
 }  // namespace vbrain::api

@@ -9,8 +9,8 @@
 
 namespace vbrain::api {
 
-// A minute given as AAAAMMDDHHMM (year to minute, UTC): its first millisecond. Nothing for anything else, or for a
-// day or hour that does not exist.
+// The first millisecond of a minute given as YYYYMMDDHHMM, UTC. Nothing for another text, or for a day or hour that
+// does not exist.
 std::optional<base::TimePoint> parse_query_minute(std::string_view text);
 
 // Both ends of a date filter, inclusive: `to` reaches to the end of its minute.

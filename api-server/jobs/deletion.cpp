@@ -24,7 +24,7 @@ using artifacts::Store;
 using artifacts::Tenant;
 using Ids = std::vector<std::string>;
 
-// Between two pieces of a large deletion other requests get their turn.
+// A large deletion is done in pieces of so many jobs; other requests get their turn in between.
 constexpr std::size_t kPiece = 64;
 
 Unexpected<Refusal> api_server_failed(std::string_view what, const kube::Error& error) {
@@ -34,12 +34,12 @@ Unexpected<Refusal> api_server_failed(std::string_view what, const kube::Error& 
   return Unexpected<Refusal>(refusal_of(error));
 }
 
-// A job with a record has ended and will never be run again.
+// A job with a record has ended; no program runs it again.
 bool has_record(const Store& volume, const Tenant& tenant, const std::string& id) {
   return volume.root().status(artifacts::layout::status_file(tenant, id)).has_value();
 }
 
-// What is out of sight is removed when there is time. What a shutdown leaves the sweeper finds.
+// Removes what is in the trash, after the answer. What a shutdown leaves there is removed by the sweeper.
 void purge_later(const Services& services, const Tenant& tenant, Ids names) {
   if (names.empty()) return;
   const auto purge = [&volume = services.volume, stop = services.stop, tenant, names = std::move(names)] {
@@ -77,8 +77,8 @@ http::Task<Result<void, kube::Error>> remove_resources(const Services& services,
   co_return Result<void, kube::Error>();
 }
 
-// The jobs that the volume's index and, for those made by hand and not published yet, the cache know. Nothing: no such
-// repository.
+// The jobs in the volume's index, and those made with kubectl that have no folder yet, from the cache. Nothing: there
+// is no such repository.
 std::optional<Ids> jobs_to_delete(const Services& services, const Tenant& tenant, const std::string& repository_id) {
   if (!artifacts::is_repository_id(repository_id)) return std::nullopt;
   auto ids = services.volume.index_of(tenant, repository_id);
@@ -91,7 +91,8 @@ std::optional<Ids> jobs_to_delete(const Services& services, const Tenant& tenant
   return ids;
 }
 
-// Marks the jobs; those that have ended and have no resource go to the trash. The rest of `absent` is left.
+// Marks the jobs as deleted and moves those that have ended and have no resource to the trash. Returns the names for
+// purge(). The others of `absent` stay in it.
 Ids hide(const Services& services, const Tenant& tenant, const Ids& ids, Ids& absent) {
   services.volume.mark_all_deleted(tenant, ids);
   const auto ended = std::stable_partition(
@@ -109,6 +110,11 @@ http::Task<Result<void, Refusal>> delete_job(const Services& services, const Cal
   const auto find = [&] { return find_job(services, caller, job_id, repository_id); };
   const auto record = co_await http::run_on(services.volume_workers, find);
   if (!record) co_return Unexpected<Refusal>(record.error());
+  if (record->unconfirmed) {
+    const auto confirm = [&] { return confirm_job(services, caller, job_id); };
+    const auto confirmed = co_await http::run_on(services.workers, confirm);
+    if (!confirmed) co_return Unexpected<Refusal>(confirmed.error());
+  }
   const std::string id(job_id);
   const std::string& repository = record->stored->file.repository_id;
 
@@ -156,7 +162,8 @@ http::Task<Result<void, Refusal>> delete_repository(const Services& services, co
       auto trashed = services.volume.trash_repository(tenant, repository);
       if (trashed) {
         trash.push_back(std::move(trashed->name));
-        // Whoever publishes a job looks for the repository once more afterwards: what is not in its index now won't be.
+        // Jobs that were published since `ids` was read. Later ones are not possible: after publishing a job a server
+        // checks that the repository still exists.
         Ids late;
         const std::set<std::string_view> known(ids.begin(), ids.end());
         std::ranges::copy_if(trashed->jobs, std::back_inserter(late),

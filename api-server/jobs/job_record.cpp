@@ -1,10 +1,8 @@
 #include "api-server/jobs/job_record.hpp"
 
-#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "api-server/jobs/dates.hpp"
-#include "api-server/jobs/job_resource.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/json.hpp"
 
@@ -29,22 +27,37 @@ std::shared_ptr<const StoredJob> stored_form(const job::Job& job) {
   return stored;
 }
 
-// The status in a record of the volume, {"metadata", "status"}; Job::decode wants the rest of a resource around it.
-job::JobStatus archived_status(const json& record) {
-  json object{{"metadata", {{"name", "archived"}, {"uid", "archived"}, {"resourceVersion", "1"}}},
-              {"spec", json::object()}};
-  if (const auto status = record.find("status"); status != record.end()) object["status"] = *status;
-  return job::Job::decode(object).status;
+// The status in the volume's record of the job that `resource` stands for. A record of another Job that had the same
+// name before is none. A lookup that finds nothing costs one system call.
+std::optional<job::JobStatus> recorded_status(const Services& services, const artifacts::Tenant& tenant,
+                                              const job::Job& resource) {
+  const auto record = services.volume.read_status(tenant, resource.meta.name);
+  if (!record) return std::nullopt;
+  const std::string uid = record->value(json::json_pointer("/metadata/uid"), "");
+  if (!uid.empty() && uid != resource.meta.uid) return std::nullopt;
+  return job::decode_status(*record);
 }
 
-// What the API server itself says. Throws when it can't be asked.
-bool is_live(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id) {
-  const auto live = has_live_resource(services, tenant, job_id);
-  if (!live) throw artifacts::VolumeError(ENOENT, "find the folder of job " + std::string(job_id));
-  return *live;
+std::shared_ptr<const job::JobStatus> status_of(const Services& services, const artifacts::Tenant& tenant,
+                                                const job::Job& resource) {
+  const auto recorded = recorded_status(services, tenant, resource);
+  return std::make_shared<job::JobStatus>(agreed_status(resource.status, recorded, services.clock.now()));
 }
 
 }  // namespace
+
+job::JobStatus agreed_status(const job::JobStatus& cached, const std::optional<job::JobStatus>& recorded,
+                             base::TimePoint now) {
+  if (recorded && is_terminal(recorded->phase)) return *recorded;
+  if (!is_terminal(cached.phase) || !cached.completion_time) return cached;
+  if (now - *cached.completion_time > kRecordPatience) return cached;
+  job::JobStatus status = cached;
+  status.phase = job::Phase::kStarted;
+  status.reason.clear();
+  status.message.clear();
+  status.completion_time.reset();
+  return status;
+}
 
 bool belongs_to(const job::Job& job, const artifacts::Tenant& tenant) {
   return job.spec.organization_id == tenant.organization && job.spec.application_id == tenant.application &&
@@ -54,29 +67,30 @@ bool belongs_to(const job::Job& job, const artifacts::Tenant& tenant) {
 std::optional<JobRecord> load_job(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id) {
   if (!artifacts::is_job_folder_name(job_id)) return std::nullopt;
   auto resource = services.jobs.get(job_id);
-  // Jobs made by hand may share a name with another tenant's, which has ended and has no resource any more.
+  // A Job made with kubectl may have the name of another tenant's job that has ended and has no resource any more.
   if (resource != nullptr && !belongs_to(*resource, tenant)) resource = nullptr;
   if (resource != nullptr && resource->meta.deletion_timestamp) return std::nullopt;
   auto stored = services.view.job(tenant, job_id);
   if (resource != nullptr) {
-    const std::shared_ptr<const job::JobStatus> status(resource, &resource->status);
-    if (stored != nullptr) return JobRecord{std::move(stored), status, true};
-    // No folder yet, or one that is marked deleted, or one that came between the two looks.
-    if (services.volume.has_job(tenant, job_id)) {
+    if (stored == nullptr && services.volume.has_job(tenant, job_id)) {
+      // It came between the two reads, or it is marked deleted.
       stored = services.view.job(tenant, job_id);
       if (stored == nullptr) return std::nullopt;
-      return JobRecord{std::move(stored), status, true};
     }
-    // A REST server's job had its folder first, one made by hand gets it with its first attempt: now either it is gone,
-    // and the cache does not know it yet, or the volume is late or full, or the job ended before it had one.
-    const bool may_be_gone = resource->made_by_rest() || status->attempts > 0 || is_terminal(status->phase);
-    if (may_be_gone && !is_live(services, tenant, job_id)) return std::nullopt;
-    return JobRecord{stored_form(*resource), status, false};
+    if (stored != nullptr) return JobRecord{std::move(stored), status_of(services, tenant, *resource)};
+    // A job of a REST server had its folder first, one made by hand gets it with its first attempt. Without a folder it
+    // is gone and the cache does not know it yet, or the volume is late or full, or it ended before it had a folder.
+    const bool may_be_gone =
+        resource->made_by_rest() || resource->status.attempts > 0 || is_terminal(resource->status.phase);
+    return JobRecord{.stored = stored_form(*resource),
+                     .status = std::shared_ptr<const job::JobStatus>(resource, &resource->status),
+                     .on_volume = false,
+                     .unconfirmed = may_be_gone};
   }
   if (stored == nullptr) return std::nullopt;
   auto status = std::make_shared<job::JobStatus>();
-  if (const auto archived = services.volume.read_status(tenant, job_id)) *status = archived_status(*archived);
-  return JobRecord{std::move(stored), std::move(status), true};
+  if (const auto record = services.volume.read_status(tenant, job_id)) *status = job::decode_status(*record);
+  return JobRecord{std::move(stored), std::move(status)};
 }
 
 std::string render_job(const JobRecord& record, std::string_view jobs) {

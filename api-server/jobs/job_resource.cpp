@@ -30,7 +30,7 @@ job::JobSpec spec_of(const artifacts::JobFile& file) {
   return spec;
 }
 
-// A call that timed out has taken all the time there is.
+// After a timeout the client has waited long enough.
 bool is_worth_another_try(const kube::Error& error) {
   return is_retryable(error) && !error.retry_after && error.code != ErrorCode::kTimeout;
 }
@@ -81,7 +81,7 @@ Result<void, NotCreated> create_resource(const Services& services, const artifac
   bool may_exist = false;
   for (int turn = 1;; ++turn) {
     auto created = services.kube.create(job::Job::kType, services.namespace_name, body, services.stop);
-    // Nobody else can have chosen this id: 74 of its bits are random.
+    // It is from an earlier try of ours: 74 bits of the id are random.
     if (created || created.error().code == ErrorCode::kAlreadyExists) return {};
     kube::Error& error = created.error();
     may_exist = may_exist || may_have_been_done(error);

@@ -13,15 +13,16 @@
 
 namespace vbrain::api {
 
-// The writes of Job resources. They block on the Kubernetes API: call them on Services::workers. Each is tried again a
-// few times where that can help, unless the server says when to come back: that is longer than a client should wait.
+// The writes of Job resources. They block on the Kubernetes API: call them on Services::workers. Each is retried a
+// few times where that can help. Where the server says when to come back there is no retry: a client should not wait
+// that long.
 
 struct NotCreated {
   kube::Error error;       // the last try's
-  bool may_exist = false;  // one of the tries may have been done all the same
+  bool may_exist = false;  // one of the tries may have been executed although it failed
 };
 
-// Success includes that an earlier try of ours was done after all.
+// Succeeds also if an earlier try of ours was executed although it failed.
 Result<void, NotCreated> create_resource(const Services& services, const artifacts::JobFile& file);
 
 enum class Removal {
@@ -37,12 +38,12 @@ Result<Removal, kube::Error> remove_resource(const Services& services, const art
 // How many calls one deletion makes at a time.
 inline constexpr std::size_t kResourcesAtOnce = 4;
 
-// remove_resource() for jobs that are marked as deleted, once more or at last. What fails is only logged: the marker
-// keeps such a job from being run, and the controller removes it.
+// remove_resource() for jobs that are marked as deleted and whose resource may have come later. A failure is only
+// logged: the marker keeps such a job from running, and the controller removes it.
 http::Task<void> remove_leftovers(const Services& services, const artifacts::Tenant& tenant,
                                   const std::vector<std::string>& ids);
 
-// Whether the tenant's Job exists, not being deleted, as the API server itself says.
+// Asks the API server whether the tenant's Job exists and is not being deleted.
 Result<bool, kube::Error> has_live_resource(const Services& services, const artifacts::Tenant& tenant,
                                             std::string_view job_id);
 

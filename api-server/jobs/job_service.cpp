@@ -1,7 +1,6 @@
 #include "api-server/jobs/job_service.hpp"
 
 #include <algorithm>
-#include <array>
 #include <exception>
 
 #include "api-server/jobs/job_resource.hpp"
@@ -18,9 +17,9 @@ namespace {
 using artifacts::JobFile;
 using artifacts::Store;
 
-// --- On the volume's pool.
+// --- The functions from here to fate_of() block on the volume.
 
-// Fills in what the job takes from its repository and publishes it. `input` is published with it, if given.
+// Completes the job with its repository's params, metadata and input, and publishes it, with `input` if given.
 Result<void, Refusal> publish_in_repository(const Store& volume, JobFile& file, const Submission& submission,
                                             StagedInput* input) {
   if (!artifacts::is_repository_id(file.repository_id)) return refuse(Problem::kNoRepository);
@@ -53,30 +52,30 @@ Result<void, Refusal> publish_with_repository(const Services& services, JobFile&
   file.metadata = std::move(repository.metadata);
   file.input = std::move(repository.input);
   const auto published = services.volume.publish_job(file);
-  // Somebody may have found and deleted the repository already.
+  // Another request may have deleted the repository already.
   if (!published) return refuse(Problem::kNoRepository);
   return {};
 }
 
-// What of a job that is not acknowledged may be there.
+// What may exist of a job whose client gets no 201.
 struct Leftovers {
   bool resource = false;
   bool repository = false;  // made for it, from the same body
 };
 
-// Makes sure that nobody runs the job, and that nothing is kept of it: nobody was told of it.
+// Makes sure that the job does not run, and removes what can be removed: its client gets no 201.
 void take_back(const Store& volume, const JobFile& file, Leftovers left) noexcept {
   try {
     volume.mark_deleted(file.tenant, file.job_id, file.repository_id);
-    // The controller makes no pod for a resource that shows up late and finds the marker; where none can show up, the
-    // folder can go. Its input, which may be large, can go too unless the controller was quicker than the marker.
+    // If a resource can still appear the folder stays with the marker, and the controller makes no pod for it. Its
+    // input, which may be large, is removed unless the controller has begun an attempt before the marker.
     if (!left.resource) {
       volume.remove_job(file.tenant, file.job_id, file.repository_id);
     } else if (volume.attempts(file.tenant, file.job_id).empty()) {
       volume.remove_input(file.tenant, file.job_id);
     }
     if (!left.repository || file.repository_id.empty()) return;
-    // Somebody may have found the repository and used it.
+    // Another request may have used the repository.
     const auto others = volume.index_of(file.tenant, file.repository_id);
     if (!others || !others->empty()) return;
     const auto trashed = volume.trash_repository(file.tenant, file.repository_id);
@@ -87,36 +86,26 @@ void take_back(const Store& volume, const JobFile& file, Leftovers left) noexcep
   }
 }
 
-// What became of a job while its resource was being made.
+// Whether a job was deleted while its resource was being created.
 enum class Fate { kKept, kDeleted, kRepositoryDeleted };
 
 Fate fate_of(const Store& volume, const JobFile& file) {
   try {
     if (!volume.has_repository(file.tenant, file.repository_id)) return Fate::kRepositoryDeleted;
-    // A deletion may have been finished by now, marker and all.
+    // After a complete deletion the marker is gone too.
     const bool kept = volume.has_job(file.tenant, file.job_id) && !volume.is_deleted(file.tenant, file.job_id);
     return kept ? Fate::kKept : Fate::kDeleted;
   } catch (const artifacts::VolumeError& problem) {
-    // Nobody has told us otherwise, and the job is safe on the volume.
+    // The job was published, and nothing says that it was deleted.
     base::log_warning("volume failed after a job was made", {{"job", file.job_id}, {"problem", problem.what()}});
     return Fate::kKept;
   }
 }
 
-// take_back() on whatever pool has room, else where we are: blocking the other one, or a thread of the listener, for a
-// moment beats running what nobody was told of.
+// take_back() on the volume's pool, however much waits there: a job that nobody was told of must not run.
 http::Task<void> withdraw(const Services& services, const JobFile& file, Leftovers left) {
   const auto undo = [&] { take_back(services.volume, file, left); };
-  const std::array<base::WorkerPool*, 2> pools{&services.volume_workers, &services.workers};
-  for (base::WorkerPool* pool : pools) {
-    try {
-      co_await http::run_on(*pool, undo);
-      co_return;
-    } catch (const http::Overloaded&) {
-      base::log_debug("a pool is full", {{"job", file.job_id}});
-    }
-  }
-  undo();
+  co_await http::run_always_on(services.volume_workers, undo);
 }
 
 }  // namespace
@@ -151,7 +140,7 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
   std::exception_ptr failure;
   Result<void, Refusal> published;
   try {
-    // With files, each is synced, and copied where the repository has some.
+    // Files are synced, and the repository's are copied: that takes long.
     base::WorkerPool& pool = submission.input ? services.bulk_workers : services.volume_workers;
     published = co_await http::run_on(pool, publish);
   } catch (const artifacts::VolumeError&) {
@@ -160,7 +149,7 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
     failure = std::current_exception();
   }
   if (failure) {
-    // Whatever of it the volume holds, the client is told that there is nothing.
+    // The client gets an error, so nothing of the job may stay.
     co_await withdraw(services, file, without_resource);
     std::rethrow_exception(failure);
   }
@@ -190,7 +179,7 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
     co_return Unexpected<Refusal>(refusal_of(error));
   }
 
-  // Who deleted it or its repository meanwhile may not have found the resource.
+  // A deletion of the job or its repository meanwhile may not have found the resource.
   Fate fate = Fate::kKept;
   try {
     const auto look = [&] { return fate_of(services.volume, file); };
@@ -206,6 +195,13 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
   }
   if (fate == Fate::kRepositoryDeleted) co_return refuse(Problem::kNoRepository);
   co_return NewJob{file.job_id, file.repository_id, new_repository};
+}
+
+Result<void, Refusal> confirm_job(const Services& services, const Caller& caller, std::string_view job_id) {
+  const auto live = has_live_resource(services, caller.tenant, job_id);
+  if (!live) return Unexpected<Refusal>(refusal_of(live.error()));
+  if (!*live) return refuse(Problem::kNoJob);
+  return {};
 }
 
 Result<JobRecord, Refusal> find_job(const Services& services, const Caller& caller, std::string_view job_id,

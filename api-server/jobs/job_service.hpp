@@ -19,21 +19,26 @@ struct NewJob {
   bool new_repository = false;  // made for this job, from the same body
 };
 
-// Takes a job on. Order: 1. data durable on the volume (a repository first, if none is named), 2. Job resource with
-// our finalizer, named by the id chosen here, 3. return. So whoever has the id has a job that survives a crash of
-// anything. When 2 fails the job is taken back: its folder is marked deleted (so that neither the orphan rule nor a
-// late create can run it) and, if no resource can exist, removed; a repository made for it stays, with no job in it.
-// Refuses with kNoRepository, kUnknownKey (no such application for this organization), kUnavailable. Throws
-// VolumeError, TooLarge and Overloaded.
+// Creates a job. Order: 1. its data is durable on the volume (a repository first, if none is named), 2. the Job
+// resource with our finalizer and the id chosen here, 3. return. So a job whose id a client has survives a crash of any
+// program. When 2 fails the job is taken back: its folder is marked deleted, so that neither the sweeper nor a create
+// that arrives late can run it, and it is removed if no resource can exist. A repository made for it is removed too,
+// unless it is in use. Refuses with kNoRepository, kUnknownKey (no such application for this organization),
+// kUnavailable. Throws VolumeError, TooLarge and Overloaded.
 http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller& caller,
                                                 std::string_view repository_id, Submission submission);
 
-// The caller's job. `repository_id` (may be empty) must exist and be the job's; kNoRepository before kNoJob.
+// The caller's job. `repository_id` (may be empty) must exist and be the job's; kNoRepository before kNoJob. Blocks on
+// the volume. A record that is unconfirmed goes through confirm_job() before anybody is told of it.
 Result<JobRecord, Refusal> find_job(const Services& services, const Caller& caller, std::string_view job_id,
                                     std::string_view repository_id);
 
-// New work needs an Application that an operator has opened to the organization. Otherwise kUnknownKey, as for any
-// tenant that does not exist; only the log says why.
+// Asks the API server whether the caller's job exists. Blocks on the Kubernetes API: call it on Services::workers, so
+// that an API that hangs keeps nobody from the volume. kNoJob, kUnavailable.
+Result<void, Refusal> confirm_job(const Services& services, const Caller& caller, std::string_view job_id);
+
+// New work needs an Application that is open to the organization. Otherwise kUnknownKey, as for a tenant that does not
+// exist; only the log says why.
 std::optional<Refusal> refuse_closed_application(const Services& services, const artifacts::Tenant& tenant);
 
 }  // namespace vbrain::api

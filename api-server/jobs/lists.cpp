@@ -11,14 +11,14 @@
 namespace vbrain::api {
 namespace {
 
-// Ids of our making tell. A Job made with kubectl may have any name.
+// Ids that our servers made contain the time. A Job made with kubectl may have any name.
 std::optional<base::TimePoint> time_of_job(const Services& services, const artifacts::Tenant& tenant,
                                            std::string_view id) {
   if (const auto told = job::time_of_job_id(id)) return told;
   try {
     if (const auto stored = services.view.job(tenant, id)) return stored->file.created_on;
   } catch (const artifacts::CorruptFile& problem) {
-    // One bad file must not hide the others.
+    // One unreadable file must not hide the other jobs.
     base::log_error("unreadable file on the volume", {{"problem", problem.what()}});
   } catch (const artifacts::UnsafeFile& problem) {
     base::log_error("unreadable file on the volume", {{"problem", problem.what()}});
@@ -45,9 +45,11 @@ std::string filter_ids(std::string_view list, const std::function<bool(std::stri
 }
 
 std::shared_ptr<const std::string> list_jobs(const Services& services, const artifacts::Tenant& tenant,
-                                             std::string_view repository_id, const DateRange& range) {
-  auto all = services.view.job_list(tenant, repository_id);
+                                             std::string_view repository_id, const DateRange& range,
+                                             JsonBudget::Share& memory) {
+  auto all = services.view.job_list(tenant, repository_id, memory);
   if (all == nullptr || range.is_open()) return all;
+  memory.cover(all->size());
   return std::make_shared<const std::string>(filter_ids(*all, [&](std::string_view id) {
     const auto time = time_of_job(services, tenant, id);
     return time && range.contains(*time);
@@ -55,9 +57,10 @@ std::shared_ptr<const std::string> list_jobs(const Services& services, const art
 }
 
 std::shared_ptr<const std::string> list_repositories(const Services& services, const artifacts::Tenant& tenant,
-                                                     const DateRange& range) {
-  auto all = services.view.repository_list(tenant);
+                                                     const DateRange& range, JsonBudget::Share& memory) {
+  auto all = services.view.repository_list(tenant, memory);
   if (range.is_open()) return all;
+  memory.cover(all->size());
   return std::make_shared<const std::string>(filter_ids(*all, [&](std::string_view id) {
     const auto time = time_of_repository_id(id);
     return time && range.contains(*time);

@@ -13,8 +13,28 @@
 namespace vbrain::api {
 namespace {
 
-// Coarser than the times of any file system in use, and than the clocks of servers may differ.
-constexpr std::chrono::seconds kQuietAfter{2};
+// More than the resolution of the times of any file system in use, and than the clocks of servers may differ.
+constexpr std::chrono::seconds kStampReliableAfter{2};
+// What one id takes in the text of a list: a UUID, quotes, a comma.
+constexpr std::size_t kBytesPerListedId = 40;
+// How many ids are read between two requests for more of the budget.
+constexpr std::size_t kIdsPerCover = 256;
+
+// Counts ids while a folder is read, and grows `memory` before they take more.
+class CountedIds {
+ public:
+  explicit CountedIds(JsonBudget::Share& memory) : memory_(memory) {}
+  bool operator()(std::string_view) {
+    if (count_ % kIdsPerCover == 0) memory_.cover((count_ + kIdsPerCover) * kBytesPerListedId);
+    ++count_;
+    return true;
+  }
+  std::size_t count() const { return count_; }
+
+ private:
+  JsonBudget::Share& memory_;
+  std::size_t count_ = 0;
+};
 
 std::string list_json(const auto& items, auto text_of) {
   std::string text = "[";
@@ -85,7 +105,7 @@ std::size_t VolumeView::ListEntry::weight() const {
 }
 
 template <class Entry>
-std::shared_ptr<const Entry> VolumeView::Memory<Entry>::find(const std::string& key) {
+std::shared_ptr<const Entry> VolumeView::LruCache<Entry>::find(const std::string& key) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(key);
   if (found == entries_.end()) return nullptr;
@@ -94,7 +114,7 @@ std::shared_ptr<const Entry> VolumeView::Memory<Entry>::find(const std::string& 
 }
 
 template <class Entry>
-void VolumeView::Memory<Entry>::put(const std::string& key, std::shared_ptr<const Entry> entry) {
+void VolumeView::LruCache<Entry>::put(const std::string& key, std::shared_ptr<const Entry> entry) {
   erase(key);
   const std::size_t weight = entry->weight() + key.size();
   // What would push out everything else is not worth remembering.
@@ -113,7 +133,7 @@ void VolumeView::Memory<Entry>::put(const std::string& key, std::shared_ptr<cons
 }
 
 template <class Entry>
-void VolumeView::Memory<Entry>::erase(const std::string& key) {
+void VolumeView::LruCache<Entry>::erase(const std::string& key) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(key);
   if (found == entries_.end()) return;
@@ -124,38 +144,45 @@ void VolumeView::Memory<Entry>::erase(const std::string& key) {
 }
 
 VolumeView::VolumeView(const artifacts::Store& volume, const kube::Cache<job::Job>& resources, const base::Clock& clock,
-                       std::size_t max_bytes)
+                       JsonBudget& budget, std::size_t max_bytes)
     : volume_(volume),
       resources_(resources),
       clock_(clock),
+      budget_(budget),
       jobs_(max_bytes),
       repositories_(max_bytes),
       lists_(max_bytes) {}
 
-std::optional<VolumeView::Stamp> VolumeView::look(const std::string& path) const {
+std::optional<VolumeView::Stamp> VolumeView::stamp_of(const std::string& path) const {
   const auto found = volume_.root().status(path);
   if (!found) return std::nullopt;
   return Stamp{found->st_ino, found->st_mtim.tv_sec, found->st_mtim.tv_nsec, found->st_size};
 }
 
-bool VolumeView::is_quiet(const Stamp& stamp) const {
+bool VolumeView::is_reliable(const Stamp& stamp) const {
   const auto changed = std::chrono::seconds(stamp.seconds);
-  return clock_.now().time_since_epoch() - changed > kQuietAfter;
+  return clock_.now().time_since_epoch() - changed > kStampReliableAfter;
+}
+
+JsonBudget::Share VolumeView::cover_read(const artifacts::Tenant& tenant, const std::optional<Stamp>& file) {
+  JsonBudget::Share memory(budget_, tenant);
+  if (file) memory.cover(static_cast<std::size_t>(file->size));
+  return memory;
 }
 
 std::shared_ptr<const StoredJob> VolumeView::job(const artifacts::Tenant& tenant, std::string_view job_id) {
   const std::string path = artifacts::layout::job(tenant, job_id);
-  // The stamp first: what changes after it makes the next look differ.
-  const auto stamp = look(path);
-  const auto known = jobs_.find(path);
+  // The stamp is read first: what changes after it has another stamp the next time.
+  const auto stamp = stamp_of(path);
+  const auto cached = jobs_.find(path);
   if (!stamp) {
-    if (known != nullptr) jobs_.erase(path);
+    if (cached != nullptr) jobs_.erase(path);
     return nullptr;
   }
-  if (known != nullptr && known->quiet && known->stamp == *stamp) return known->job;
-  // The folder's inode alone tells nothing: a new job's folder may have that of one that was removed.
-  const auto file_stamp = look(artifacts::layout::job_file(tenant, job_id));
-  const bool same = known != nullptr && known->stamp.inode == stamp->inode && known->file_stamp == file_stamp;
+  if (cached != nullptr && cached->reliable && cached->stamp == *stamp) return cached->job;
+  // The folder's inode alone does not tell: a new job's folder may have the inode of one that was removed.
+  const auto file_stamp = stamp_of(artifacts::layout::job_file(tenant, job_id));
+  const bool same = cached != nullptr && cached->stamp.inode == stamp->inode && cached->file_stamp == file_stamp;
   if (volume_.is_deleted(tenant, job_id)) {
     jobs_.erase(path);
     return nullptr;
@@ -163,11 +190,12 @@ std::shared_ptr<const StoredJob> VolumeView::job(const artifacts::Tenant& tenant
   auto entry = std::make_shared<JobEntry>();
   entry->stamp = *stamp;
   entry->file_stamp = file_stamp;
-  entry->quiet = is_quiet(*stamp);
+  entry->reliable = is_reliable(*stamp);
   if (same) {
     // job.json is written once, before its folder has this name.
-    entry->job = known->job;
+    entry->job = cached->job;
   } else {
+    const JsonBudget::Share memory = cover_read(tenant, file_stamp);
     auto file = volume_.read_job(tenant, job_id);
     if (!file) return nullptr;
     auto job = std::make_shared<StoredJob>();
@@ -175,7 +203,7 @@ std::shared_ptr<const StoredJob> VolumeView::job(const artifacts::Tenant& tenant
     job->file = std::move(*file);
     entry->job = std::move(job);
   }
-  if (!same || entry->quiet) jobs_.put(path, entry);
+  if (!same || entry->reliable) jobs_.put(path, entry);
   return entry->job;
 }
 
@@ -184,11 +212,14 @@ std::shared_ptr<const StoredRepository> VolumeView::repository(const artifacts::
   if (!artifacts::is_repository_id(repository_id)) return nullptr;
   const std::string path = artifacts::layout::repository(tenant, repository_id);
   // Nothing changes directly in the folder once it has its name: the same folder means the same content.
-  const auto stamp = look(path);
-  const auto known = repositories_.find(path);
-  if (known != nullptr && stamp == known->stamp) return known->repository;
+  const auto stamp = stamp_of(path);
+  const auto cached = repositories_.find(path);
+  if (cached != nullptr && stamp == cached->stamp) return cached->repository;
   repositories_.erase(path);
-  auto file = stamp ? volume_.read_repository(tenant, repository_id) : std::nullopt;
+  if (!stamp) return nullptr;
+  const JsonBudget::Share memory =
+      cover_read(tenant, stamp_of(artifacts::layout::repository_file(tenant, repository_id)));
+  auto file = volume_.read_repository(tenant, repository_id);
   if (!file) return nullptr;
   auto repository = std::make_shared<StoredRepository>();
   repository->shown = render_fixed(*file);
@@ -200,34 +231,38 @@ std::shared_ptr<const StoredRepository> VolumeView::repository(const artifacts::
   return repository;
 }
 
-std::shared_ptr<const std::string> VolumeView::repository_list(const artifacts::Tenant& tenant) {
+std::shared_ptr<const std::string> VolumeView::repository_list(const artifacts::Tenant& tenant,
+                                                               JsonBudget::Share& memory) {
   static const auto kNone = std::make_shared<const std::string>("[]");
   const std::string path = artifacts::layout::repositories(tenant);
-  const auto stamp = look(path);
+  const auto stamp = stamp_of(path);
   if (!stamp) return kNone;
-  const auto known = lists_.find(path);
-  if (known != nullptr && known->quiet && known->stamp == *stamp) return known->json;
+  const auto cached = lists_.find(path);
+  if (cached != nullptr && cached->reliable && cached->stamp == *stamp) return cached->json;
   auto entry = std::make_shared<ListEntry>();
   entry->stamp = *stamp;
-  entry->quiet = is_quiet(*stamp);
+  entry->reliable = is_reliable(*stamp);
+  CountedIds counted(memory);
   entry->json = std::make_shared<const std::string>(
-      list_json(volume_.repositories(tenant), [](const std::string& id) { return id; }));
-  if (entry->quiet) lists_.put(path, entry);
+      list_json(volume_.repositories(tenant, std::ref(counted)), [](const std::string& id) { return id; }));
+  memory.settle(entry->json->size());
+  if (entry->reliable) lists_.put(path, entry);
   return entry->json;
 }
 
-std::shared_ptr<const std::string> VolumeView::job_list(const artifacts::Tenant& tenant,
-                                                        std::string_view repository_id) {
-  auto published = published_list(tenant, repository_id);
+std::shared_ptr<const std::string> VolumeView::job_list(const artifacts::Tenant& tenant, std::string_view repository_id,
+                                                        JsonBudget::Share& memory) {
+  auto published = published_list(tenant, repository_id, memory);
   if (published == nullptr) return nullptr;
   const auto by_hand = resources_.by_index(kByHandIndex, by_hand_key(tenant, repository_id));
   if (by_hand.empty()) return published;
+  memory.cover(published->size() + by_hand.size() * kBytesPerListedId);
   const auto listed = nlohmann::json::parse(*published).get<std::vector<std::string>>();
   std::set<std::string> ids(listed.begin(), listed.end());
   for (const auto& resource : by_hand) {
     const std::string& id = resource->meta.name;
     if (resource->meta.deletion_timestamp || ids.contains(id) || !artifacts::is_job_folder_name(id)) continue;
-    // With a folder, it is listed by its marker, or deleted.
+    // A job with a folder is in the list by its marker, or it is deleted.
     if (!volume_.has_job(tenant, id)) ids.insert(id);
   }
   if (ids.size() == listed.size()) return published;
@@ -235,34 +270,34 @@ std::shared_ptr<const std::string> VolumeView::job_list(const artifacts::Tenant&
 }
 
 std::shared_ptr<const std::string> VolumeView::published_list(const artifacts::Tenant& tenant,
-                                                              std::string_view repository_id) {
+                                                              std::string_view repository_id,
+                                                              JsonBudget::Share& memory) {
   if (!artifacts::is_repository_id(repository_id)) return nullptr;
   const std::string path = artifacts::layout::markers(tenant, repository_id);
-  const std::uint64_t epoch = epoch_.load(std::memory_order_relaxed);
-  const auto stamp = look(path);
+  const std::uint64_t version = lists_version_.load(std::memory_order_relaxed);
+  const auto stamp = stamp_of(path);
   if (!stamp) return nullptr;
-  const auto known = lists_.find(path);
-  if (known != nullptr && known->quiet && known->stamp == *stamp && known->epoch == epoch) return known->json;
+  const auto cached = lists_.find(path);
+  if (cached != nullptr && cached->reliable && cached->stamp == *stamp && cached->version == version) {
+    return cached->json;
+  }
 
-  std::size_t markers = 0;
-  const auto count = [&](std::string_view) {
-    ++markers;
-    return true;
-  };
-  auto ids = volume_.jobs_of(tenant, repository_id, count);
+  CountedIds markers(memory);
+  auto ids = volume_.jobs_of(tenant, repository_id, std::ref(markers));
   if (!ids) return nullptr;
-  // A marker is there before its job: the list changes once more without the folder of markers showing it.
-  const bool complete = ids->size() == markers;
+  // A marker is written before its job's folder. While one has no folder the list can still change with the same stamp.
+  const bool all_have_folders = ids->size() == markers.count();
   std::erase_if(*ids, [&](const std::string& id) {
     const auto resource = resources_.get(id);
     return resource != nullptr && resource->meta.deletion_timestamp && belongs_to(*resource, tenant);
   });
   auto entry = std::make_shared<ListEntry>();
   entry->stamp = *stamp;
-  entry->quiet = is_quiet(*stamp);
-  entry->epoch = epoch;
+  entry->reliable = is_reliable(*stamp);
+  entry->version = version;
   entry->json = std::make_shared<const std::string>(list_json(*ids, [](const std::string& id) { return id; }));
-  if (entry->quiet && complete) lists_.put(path, entry);
+  memory.settle(entry->json->size());
+  if (entry->reliable && all_have_folders) lists_.put(path, entry);
   return entry->json;
 }
 

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "api-server/transfer/json_budget.hpp"
 #include "artifacts/records/job_file.hpp"
 #include "artifacts/store/layout.hpp"
 #include "base/clock.hpp"
@@ -47,31 +48,36 @@ inline constexpr const char* kByHandIndex = "byHand";
 std::string by_hand_key(const artifacts::Tenant& tenant, std::string_view repository_id);
 std::vector<std::string> by_hand_keys(const job::Job& job);
 
-// Jobs, repositories and lists of both as the volume has them, remembered. A remembered answer is given only after a
-// look at the folder's inode and times: a change of another server shows at once, a look costs a hundredth of reading
-// and parsing. Times on file systems are coarse, so what was changed less than two seconds ago is looked at in full
-// each time. All members block on the volume and are thread-safe; they throw artifacts::VolumeError and CorruptFile.
+// A cache of jobs, repositories and lists of both, over the volume. A cached value is used only if the stamp (inode,
+// time of the last change, size) of its folder is still the same: so a change that another server made shows at once,
+// and a hit costs a hundredth of reading and parsing. A folder that changed less than two seconds ago may change again
+// with the same stamp, since times of file systems are coarse: it is read in full each time.
+//
+// What is read from the volume counts against the tenant's part of the JSON budget while it is read. All members block
+// on the volume and are thread-safe. They throw artifacts::VolumeError, CorruptFile and http::Overloaded.
 class VolumeView {
  public:
-  // `max_bytes`: of what is remembered, roughly, for jobs, for repositories and for lists each. `resources` has the
+  // `max_bytes`: the size of the cache, roughly, for jobs, for repositories and for lists each. `resources` has the
   // index kByHandIndex.
   VolumeView(const artifacts::Store& volume, const kube::Cache<job::Job>& resources, const base::Clock& clock,
-             std::size_t max_bytes = 8U << 20);
+             JsonBudget& budget, std::size_t max_bytes = 8U << 20);
 
   // Null: there is none, or it is marked deleted.
   std::shared_ptr<const StoredJob> job(const artifacts::Tenant& tenant, std::string_view job_id);
 
   // The JSON list of a repository's jobs, ascending, without those being deleted. Null: there is no such repository.
-  std::shared_ptr<const std::string> job_list(const artifacts::Tenant& tenant, std::string_view repository_id);
+  // `memory` grows before the list is built and covers the text afterwards.
+  std::shared_ptr<const std::string> job_list(const artifacts::Tenant& tenant, std::string_view repository_id,
+                                              JsonBudget::Share& memory);
 
   // Null: there is none.
   std::shared_ptr<const StoredRepository> repository(const artifacts::Tenant& tenant, std::string_view repository_id);
 
-  // The JSON list of the tenant's repositories, ascending.
-  std::shared_ptr<const std::string> repository_list(const artifacts::Tenant& tenant);
+  // The JSON list of the tenant's repositories, ascending. `memory` as in job_list().
+  std::shared_ptr<const std::string> repository_list(const artifacts::Tenant& tenant, JsonBudget::Share& memory);
 
-  // A Job resource began to be deleted: lists that may name it are made anew. From any thread.
-  void forget_lists() { epoch_.fetch_add(1, std::memory_order_relaxed); }
+  // To be called when a Job resource begins to be deleted: the cached lists, which may name it, are not used any more.
+  void invalidate_lists() { lists_version_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   struct Stamp {
@@ -84,7 +90,7 @@ class VolumeView {
   struct JobEntry {
     Stamp stamp;
     std::optional<Stamp> file_stamp;  // of job.json
-    bool quiet = false;  // the stamp was old when the folder was looked at: the same stamp means the same content
+    bool reliable = false;            // the stamp was over two seconds old: the same stamp means the same content
     std::shared_ptr<const StoredJob> job;
     std::size_t weight() const;
   };
@@ -95,17 +101,17 @@ class VolumeView {
   };
   struct ListEntry {
     Stamp stamp;
-    bool quiet = false;
-    std::uint64_t epoch = 0;
+    bool reliable = false;
+    std::uint64_t version = 0;  // of lists_version_, before the list was read
     std::shared_ptr<const std::string> json;
     std::size_t weight() const;
   };
 
-  // Entries by key, the least recently used forgotten first.
+  // Entries by key. When it is full the least recently used go.
   template <class Entry>
-  class Memory {
+  class LruCache {
    public:
-    explicit Memory(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+    explicit LruCache(std::size_t max_bytes) : max_bytes_(max_bytes) {}
     std::shared_ptr<const Entry> find(const std::string& key);
     void put(const std::string& key, std::shared_ptr<const Entry> entry);
     void erase(const std::string& key);
@@ -119,17 +125,22 @@ class VolumeView {
     const std::size_t max_bytes_;
   };
 
-  std::optional<Stamp> look(const std::string& path) const;
-  bool is_quiet(const Stamp& stamp) const;
-  std::shared_ptr<const std::string> published_list(const artifacts::Tenant& tenant, std::string_view repository_id);
+  // Nothing: the path does not exist.
+  std::optional<Stamp> stamp_of(const std::string& path) const;
+  bool is_reliable(const Stamp& stamp) const;
+  // The part of the budget for one read of a file of this size.
+  JsonBudget::Share cover_read(const artifacts::Tenant& tenant, const std::optional<Stamp>& file);
+  std::shared_ptr<const std::string> published_list(const artifacts::Tenant& tenant, std::string_view repository_id,
+                                                    JsonBudget::Share& memory);
 
   const artifacts::Store& volume_;
   const kube::Cache<job::Job>& resources_;
   const base::Clock& clock_;
-  std::atomic<std::uint64_t> epoch_{0};
-  Memory<JobEntry> jobs_;
-  Memory<RepositoryEntry> repositories_;
-  Memory<ListEntry> lists_;
+  JsonBudget& budget_;
+  std::atomic<std::uint64_t> lists_version_{0};
+  LruCache<JobEntry> jobs_;
+  LruCache<RepositoryEntry> repositories_;
+  LruCache<ListEntry> lists_;
 };
 
 }  // namespace vbrain::api

@@ -4,6 +4,7 @@
 #include "api-server/jobs/repository_service.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/routes/call.hpp"
+#include "api-server/routes/with_job.hpp"
 #include "api-server/transfer/download.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "artifacts/archive/archive_writer.hpp"
@@ -17,9 +18,9 @@ namespace {
 using artifacts::OpenFile;
 using artifacts::VolumeError;
 
-// Up to here a file is read at once; beyond, it is sent piece by piece.
+// A file of up to this size is read at once; a larger one is sent piece by piece.
 constexpr std::uint64_t kSmallFile = 64 * 1024;
-// The runner takes no larger result (container contract).
+// The runner seals no larger result (docs/interfaces.md).
 constexpr std::uint64_t kMaxResult = 16ULL << 20;
 // An archive without entries: its end record (PKWARE APPNOTE 4.3.16).
 constexpr std::string_view kEmptyArchive{"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22};
@@ -30,7 +31,7 @@ http::Reply not_yet_finished() {
   return reply;
 }
 
-// A network file system may show a file later than the API server its status. Absence then is no answer.
+// A network file system may show a file later than the API server shows the status. So an absent file is 503, not 404.
 Unexpected<Refusal> not_visible_yet() {
   return refuse(Problem::kUnavailable, {}, "the file is not visible on the storage yet");
 }
@@ -40,15 +41,13 @@ struct Finished {
   job::Artifacts sizes;
 };
 
-// What `answer` says of a finished job, or what there is to say of another. Blocks on the volume.
+// `answer` for a finished job; for another its state as an answer. Blocks on the volume.
 template <class F>
-Answer when_finished(const Call& call, F answer) {
-  const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
-  if (!record) return Unexpected<Refusal>(record.error());
-  const job::JobStatus& status = *record->status;
+Answer when_finished(const JobRecord& record, F answer) {
+  const job::JobStatus& status = *record.status;
   if (status.phase == job::Phase::kFailed) return refuse(Problem::kJobFailed);
   if (status.phase != job::Phase::kFinished) return not_yet_finished();
-  if (!record->on_volume || !status.accepted_attempt) return not_visible_yet();
+  if (!record.on_volume || !status.accepted_attempt) return not_visible_yet();
   return answer(Finished{*status.accepted_attempt, status.artifacts.value_or(job::Artifacts{})});
 }
 
@@ -110,7 +109,7 @@ Answer output_of(const Call& call, const Finished& job) {
   return download(call.exchange.head, std::move(what));
 }
 
-// An archive that `make` makes for this answer; nothing of it means `absent`.
+// Sends the archive that `make` writes. `absent` is the refusal if there is none.
 Answer made_archive(const Call& call, Download what, Problem absent, const ArchiveMaker& make) {
   auto spooled = spool(call.services.volume, call.caller.tenant, call.services.local_space, make);
   if (!spooled) return refuse(absent);
@@ -129,7 +128,7 @@ Answer input_of(const Call& call) {
   what.filename = std::string(call.id) + "-input.zip";
   what.etag = input_etag(stored->file);
   const auto known = call.exchange.head.find("if-none-match");
-  // Making it may take long.
+  // The client has this version: the archive, which may be large, is not made.
   if (known && names_etag(*known, what.etag)) return download(call.exchange.head, std::move(what));
   const auto make = [&](const artifacts::ArchiveWriter::Sink& out) {
     return services.volume.write_input_zip(call.caller.tenant, call.id, out);
@@ -137,12 +136,10 @@ Answer input_of(const Call& call) {
   return made_archive(call, std::move(what), Problem::kNoRepository, make);
 }
 
-Answer logs_of(const Call& call) {
-  const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
-  if (!record) return Unexpected<Refusal>(record.error());
+Answer logs_of(const Call& call, const JobRecord& record) {
   Download what;
   what.filename = std::string(call.id) + "-logs.zip";
-  if (!record->on_volume) return download(call.exchange.head, empty_archive(std::move(what.filename)));
+  if (!record.on_volume) return download(call.exchange.head, empty_archive(std::move(what.filename)));
   const auto make = [&](const artifacts::ArchiveWriter::Sink& out) {
     return call.services.volume.write_logs_zip(call.caller.tenant, call.id, out);
   };
@@ -152,13 +149,17 @@ Answer logs_of(const Call& call) {
 }  // namespace
 
 http::Task<Answer> get_job_result(Call& call) {
-  const auto work = [&] { return when_finished(call, [&](const Finished& job) { return result_of(call, job); }); };
-  co_return co_await http::run_on(call.services.volume_workers, work);
+  const auto answer = [&](const JobRecord& record) {
+    return when_finished(record, [&](const Finished& job) { return result_of(call, job); });
+  };
+  co_return co_await answer_with_job(call, call.services.volume_workers, answer);
 }
 
 http::Task<Answer> get_job_output(Call& call) {
-  const auto work = [&] { return when_finished(call, [&](const Finished& job) { return output_of(call, job); }); };
-  co_return co_await http::run_on(call.services.volume_workers, work);
+  const auto answer = [&](const JobRecord& record) {
+    return when_finished(record, [&](const Finished& job) { return output_of(call, job); });
+  };
+  co_return co_await answer_with_job(call, call.services.volume_workers, answer);
 }
 
 http::Task<Answer> get_repository_input(Call& call) {
@@ -167,8 +168,8 @@ http::Task<Answer> get_repository_input(Call& call) {
 }
 
 http::Task<Answer> get_job_logs(Call& call) {
-  const auto work = [&] { return logs_of(call); };
-  co_return co_await http::run_on(call.services.bulk_workers, work);
+  const auto answer = [&](const JobRecord& record) { return logs_of(call, record); };
+  co_return co_await answer_with_job(call, call.services.bulk_workers, answer);
 }
 
 }  // namespace vbrain::api

@@ -13,7 +13,7 @@
 
 namespace vbrain::api {
 
-// One request whose sender is known and may do what it asks for.
+// An authenticated request whose role permits it.
 struct Call {
   const Services& services;
   http::Exchange& exchange;
@@ -22,7 +22,7 @@ struct Call {
   std::string_view id;               // the path's variable segment
 };
 
-// Turns a Call into an answer, in a few lines over the services. Runs on an I/O thread.
+// Answers a Call. Runs on an I/O thread.
 using RouteHandler = http::Task<Answer> (*)(Call&);
 
 struct Route {
@@ -33,7 +33,7 @@ struct Route {
   RouteHandler handler;
 };
 
-// All routes of the REST API, in the order of the contract.
+// All routes of the REST API, in the order of docs/api.md.
 std::span<const Route> routes();
 
 // routes/jobs.cpp

@@ -2,6 +2,7 @@
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/lists.hpp"
 #include "api-server/routes/call.hpp"
+#include "api-server/routes/with_job.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/json.hpp"
@@ -17,14 +18,14 @@ std::string render_created(const NewJob& created) {
 }
 
 // The answer of GET /job/:job_id. Blocks on the volume.
-Answer describe(const Call& call) {
-  const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
-  if (!record) return Unexpected<Refusal>(record.error());
-  const auto jobs = call.services.view.job_list(call.caller.tenant, record->stored->file.repository_id);
+Answer describe(const Call& call, const JobRecord& record) {
+  JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
+  const auto jobs = call.services.view.job_list(call.caller.tenant, record.stored->file.repository_id, memory);
   // A Job made by hand may have no repository.
   const std::string_view list = jobs == nullptr ? "[]" : std::string_view(*jobs);
-  http::Reply reply = json_reply(is_terminal(record->status->phase) ? 200 : 202, render_job(*record, list));
-  reply.hold = call.services.json_budget.share(reply.body_size());
+  memory.cover(list.size() + record.stored->shown.size());
+  http::Reply reply = json_reply(is_terminal(record.status->phase) ? 200 : 202, render_job(record, list));
+  hold_until_sent(reply, std::move(memory));
   if (reply.status == 202) reply.headers.emplace_back("Retry-After", "1");
   return reply;
 }
@@ -35,9 +36,10 @@ http::Task<Answer> get_jobs(Call& call) {
   const auto range = read_date_range(call.exchange.head.query);
   if (!range) co_return Unexpected<Refusal>(range.error());
   const auto work = [&]() -> Answer {
-    const auto list = list_jobs(call.services, call.caller.tenant, call.repository_id, *range);
+    JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
+    const auto list = list_jobs(call.services, call.caller.tenant, call.repository_id, *range, memory);
     if (list == nullptr) return refuse(Problem::kNoRepository);
-    return held_json(call.services.json_budget, *list);
+    return held_json(std::move(memory), *list);
   };
   co_return co_await http::run_on(call.services.volume_workers, work);
 }
@@ -73,17 +75,16 @@ http::Task<Answer> post_job_execute(Call& call) {
 }
 
 http::Task<Answer> get_job(Call& call) {
-  const auto work = [&] { return describe(call); };
-  co_return co_await http::run_on(call.services.volume_workers, work);
+  const auto answer = [&](const JobRecord& record) { return describe(call, record); };
+  co_return co_await answer_with_job(call, call.services.volume_workers, answer);
 }
 
 http::Task<Answer> get_job_params(Call& call) {
-  const auto work = [&]() -> Answer {
-    const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
-    if (!record) return Unexpected<Refusal>(record.error());
-    return held_json(call.services.json_budget, record->stored->file.params);
+  const auto answer = [&](const JobRecord& record) -> Answer {
+    JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
+    return held_json(std::move(memory), record.stored->file.params);
   };
-  co_return co_await http::run_on(call.services.volume_workers, work);
+  co_return co_await answer_with_job(call, call.services.volume_workers, answer);
 }
 
 http::Task<Answer> delete_job(Call& call) {

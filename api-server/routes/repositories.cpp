@@ -14,7 +14,9 @@ http::Task<Answer> get_repositories(Call& call) {
   const auto range = read_date_range(call.exchange.head.query);
   if (!range) co_return Unexpected<Refusal>(range.error());
   const auto work = [&]() -> Answer {
-    return held_json(call.services.json_budget, *list_repositories(call.services, call.caller.tenant, *range));
+    JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
+    const auto list = list_repositories(call.services, call.caller.tenant, *range, memory);
+    return held_json(std::move(memory), *list);
   };
   co_return co_await http::run_on(call.services.volume_workers, work);
 }
@@ -36,9 +38,13 @@ http::Task<Answer> post_repository(Call& call) {
 http::Task<Answer> get_repository(Call& call) {
   const auto work = [&]() -> Answer {
     const auto stored = call.services.view.repository(call.caller.tenant, call.id);
-    const auto jobs = call.services.view.job_list(call.caller.tenant, call.id);
+    JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
+    const auto jobs = call.services.view.job_list(call.caller.tenant, call.id, memory);
     if (stored == nullptr || jobs == nullptr) return refuse(Problem::kNoRepository);
-    return held_json(call.services.json_budget, render_repository(*stored, *jobs));
+    memory.cover(jobs->size() + stored->shown.size());
+    http::Reply reply = json_reply(200, render_repository(*stored, *jobs));
+    hold_until_sent(reply, std::move(memory));
+    return reply;
   };
   co_return co_await http::run_on(call.services.volume_workers, work);
 }
@@ -47,7 +53,8 @@ http::Task<Answer> get_repository_params(Call& call) {
   const auto work = [&]() -> Answer {
     const auto stored = call.services.view.repository(call.caller.tenant, call.id);
     if (stored == nullptr) return refuse(Problem::kNoRepository);
-    return held_json(call.services.json_budget, stored->file.params);
+    JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
+    return held_json(std::move(memory), stored->file.params);
   };
   co_return co_await http::run_on(call.services.volume_workers, work);
 }

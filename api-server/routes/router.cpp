@@ -64,11 +64,11 @@ std::vector<http::Method> methods_of(std::span<const RoutePattern> routes) {
 Result<RouteMatch, Refusal> match_route(std::span<const RoutePattern> routes, http::Method method,
                                         std::string_view path) {
   if (!path.starts_with('/')) {
-    // CONNECT names a host instead of a path: no path of ours could have taken it.
+    // CONNECT names a host instead of a path.
     if (method == http::Method::kOther) return refuse(Problem::kWrongMethod, {}, allowed(methods_of(routes)));
     return refuse(Problem::kNoSuchRoute);
   }
-  // A fixed path shadows those with a variable: GET /job/execute is not "the job called execute".
+  // A fixed path goes before one with a variable: in /job/execute, "execute" is not a job id.
   bool fixed = false;
   std::vector<http::Method> methods;
   for (std::size_t i = 0; i < routes.size(); ++i) {

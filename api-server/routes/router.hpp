@@ -10,7 +10,7 @@
 
 namespace vbrain::api {
 
-// What a route answers to. `path` has segments like "/api/v1/job/:id/result"; a segment that starts with a colon
+// Method and path of a route. `path` has segments like "/api/v1/job/:id/result"; a segment that starts with a colon
 // takes any one segment. A route with fixed segments only goes before one with such a segment.
 struct RoutePattern {
   http::Method method;
@@ -19,11 +19,11 @@ struct RoutePattern {
 
 struct RouteMatch {
   std::size_t index = 0;
-  std::string_view id;  // the segment of the colon, as sent (not percent-decoded: our ids have nothing to decode)
+  std::string_view id;  // the segment of the colon, as sent, not percent-decoded: ids have no such characters
 };
 
-// The route of a request, or 404, or 405 with the methods that the path knows. HEAD goes where GET goes. A method that
-// we know no name of on something that is no path (CONNECT) is 405 with all methods. Pure.
+// The route of a request, or 404, or 405 with the methods that the path knows. HEAD goes where GET goes. A target
+// that is no path (CONNECT) is 405 with all methods. Pure.
 Result<RouteMatch, Refusal> match_route(std::span<const RoutePattern> routes, http::Method method,
                                         std::string_view path);
 

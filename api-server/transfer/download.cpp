@@ -8,7 +8,7 @@
 namespace vbrain::api {
 namespace {
 
-// Up to 18 digits, so that nothing overflows; longer numbers are past the end of any file of ours anyway.
+// Up to 18 digits, which cannot overflow. No file is that long.
 std::optional<std::uint64_t> number(std::string_view text) {
   const bool digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
   if (text.empty() || text.size() > 18 || !digits) return std::nullopt;
@@ -85,7 +85,7 @@ Answer download(const http::RequestHead& head, Download what) {
   const std::uint64_t size = std::holds_alternative<http::FileBody>(what.body)
                                  ? std::get<http::FileBody>(what.body).length
                                  : std::get<std::string>(what.body).size();
-  // If-Range: the part only of what the client has the rest of, else all.
+  // If-Range: the part only if the client has the same version, else the whole.
   const auto if_range = head.find("if-range");
   const bool same = !if_range || (!what.etag.empty() && http::trim(*if_range) == "\"" + what.etag + "\"");
   const auto header = head.find("range");

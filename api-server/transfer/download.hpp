@@ -11,7 +11,7 @@
 
 namespace vbrain::api {
 
-// Bytes for a client to keep: an archive.
+// An archive to send.
 struct Download {
   std::variant<std::string, http::FileBody> body;  // FileBody without text around
   std::string content_type = "application/zip";

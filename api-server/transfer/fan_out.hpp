@@ -11,11 +11,11 @@
 namespace vbrain::api {
 
 // Calls `work(i)` for all i below `count` on up to `width` threads of `pool` and goes on when all are done. `work` must
-// not throw. One thread leads and does all that nobody else comes for, so that a busy pool only makes it slower. Throws
-// Overloaded, with nothing done, if the pool has no room.
+// not throw. One task does all items that no other thread takes, so a busy pool makes it slower and never stops it.
+// Throws Overloaded, with nothing done, if the pool has no room for that task.
 template <class F>
 http::Task<void> for_each_on(base::WorkerPool& pool, std::size_t count, std::size_t width, F& work) {
-  // Helpers may come when all is over, and then must touch nothing but this.
+  // A helper may begin after the end of the call. Then it uses only this object.
   struct Crew {
     std::mutex mutex;
     std::condition_variable left;

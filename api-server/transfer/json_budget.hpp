@@ -1,67 +1,65 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
 #include "api-server/errors.hpp"
-#include "http/task.hpp"
+#include "base/tenant.hpp"
 
 namespace vbrain::api {
 
-// Bounds the memory of all JSON that clients have on its way in or out, whatever the number of connections: a body is
-// held as a whole while it is read, checked, published, or sent to a slow reader. Thread-safe.
+// Limits the bytes of all JSON texts on their way in or out: the body of a request while it is read and published, an
+// answer from before it is built until its last byte is sent. Each tenant has a limit of its own, so that slow readers
+// of one tenant leave room for the others. Only the texts count; working on one takes a few times its size.
+// Thread-safe.
 class JsonBudget {
  public:
-  // What one request holds without asking: room for the JSON that people usually send.
+  // A text of up to this size is not counted: most requests and answers are that small.
   static constexpr std::size_t kFree = 16 * 1024;
 
-  explicit JsonBudget(std::uint64_t bytes) : left_(static_cast<std::int64_t>(bytes)) {}
+  // `bytes`: of all tenants together. `tenant_bytes`: of one tenant.
+  JsonBudget(std::uint64_t bytes, std::uint64_t tenant_bytes) : tenant_bytes_(tenant_bytes), left_(bytes) {}
 
-  // A request's part of the budget, given back at its end.
+  // What one request holds. It is given back when the Share ends. For one thread at a time.
   class Share {
    public:
-    explicit Share(JsonBudget& budget) : budget_(&budget) {}
-    Share(Share&& other) noexcept : budget_(other.budget_), held_(std::exchange(other.held_, 0)) {}
+    Share(JsonBudget& budget, const base::Tenant& tenant) : budget_(&budget), tenant_(tenant) {}
+    Share(Share&& other) noexcept
+        : budget_(other.budget_), tenant_(std::move(other.tenant_)), held_(std::exchange(other.held_, 0)) {}
     Share& operator=(Share&&) = delete;
-    ~Share() { budget_->left_ += held_; }
+    ~Share() { settle(0); }
 
-    // Grows the share to `bytes` held; throws Overloaded if the rest of the budget is smaller.
-    void cover(std::size_t bytes) {
-      const auto more = static_cast<std::int64_t>(bytes > kFree ? bytes : 0) - held_;
-      if (more <= 0) return;
-      if ((budget_->left_ -= more) < 0) {
-        budget_->left_ += more;
-        throw http::Overloaded();
-      }
-      held_ += more;
-    }
+    // Grows the share to `bytes`; a larger share stays as it is. Call it before the memory is taken. Throws
+    // http::Overloaded, with nothing changed, if the tenant or all together would hold too much.
+    void cover(std::size_t bytes);
+    // Shrinks the share to `bytes`; a smaller share stays as it is.
+    void settle(std::size_t bytes);
 
    private:
     JsonBudget* budget_;
-    std::int64_t held_ = 0;
+    base::Tenant tenant_;
+    std::uint64_t held_ = 0;
   };
 
-  // For an answer's Reply::hold.
-  std::shared_ptr<Share> share(std::size_t bytes) {
-    auto held = std::make_shared<Share>(*this);
-    held->cover(bytes);
-    return held;
-  }
-
  private:
-  std::atomic<std::int64_t> left_;
+  const std::uint64_t tenant_bytes_;
+  std::mutex mutex_;
+  std::uint64_t left_;
+  std::map<base::Tenant, std::uint64_t> held_;  // of tenants that hold something
 };
 
-// 200 with a copy of `json`, which counts against the budget until it is sent.
-inline http::Reply held_json(JsonBudget& budget, const std::string& json) {
-  auto held = budget.share(json.size());
-  http::Reply reply = json_reply(200, json);
-  reply.hold = std::move(held);
-  return reply;
-}
+// One tenant's part of `max_json_memory`: half, but enough for one request with both its fields. Pure.
+std::uint64_t tenant_json_memory(std::uint64_t max_json_memory, std::uint64_t max_json_bytes);
+
+// 200 with a copy of `json`. `share` grows for the copy first and then belongs to the answer.
+http::Reply held_json(JsonBudget::Share share, const std::string& json);
+
+// The answer keeps the share until it is sent.
+void hold_until_sent(http::Reply& reply, JsonBudget::Share share);
 
 }  // namespace vbrain::api

@@ -184,7 +184,7 @@ Event MultipartReader::fail(std::string_view why) {
 
 std::optional<Event> MultipartReader::read_start() {
   const std::string_view have = rest();
-  // Some clients write a line end before each boundary, the first one too: an empty preamble (RFC 2046 section 5.1.1).
+  // Some clients write a line end before the first boundary too: an empty preamble (RFC 2046 section 5.1.1).
   const std::string_view first = std::string_view(delimiter_).substr(have.starts_with('\r') ? 0 : 2);
   if (!first.starts_with(have.substr(0, first.size()))) return fail("the body does not begin with the boundary");
   if (have.size() < first.size()) return Event{};
@@ -231,7 +231,7 @@ std::optional<Event> MultipartReader::read_data() {
   }
   std::size_t safe = end;
   if (end == std::string_view::npos) {
-    // What could be the beginning of a delimiter has to wait.
+    // The last bytes may be the beginning of a delimiter. They wait for the next piece.
     safe = have.size() - std::min(have.size(), delimiter_.size() - 1);
     if (safe == 0) return Event{};
   }

@@ -19,8 +19,8 @@ struct ParameterizedValue {
   const std::string* find(std::string_view name) const;
 };
 
-// Reads one; nothing if it is malformed or names a parameter twice. In quoted strings only \" and \\ are escapes, as
-// browsers and curl write them; other backslashes are themselves.
+// Parses such a value; nothing if it is malformed or names a parameter twice. In quoted strings only \" and \\ are
+// escapes, as browsers and curl write them; other backslashes stay.
 std::optional<ParameterizedValue> parse_parameterized(std::string_view text);
 
 // The boundary of a `multipart/form-data` media type: 1 to 70 characters of RFC 2046 section 5.1.1. Nothing otherwise.
@@ -32,7 +32,7 @@ struct MultipartLimits {
 };
 
 // The head of one part (RFC 7578). `filename` is the name as sent; when `filename*` (RFC 8187, UTF-8 only) is there
-// too, both must say the same.
+// too, both must be the same name.
 struct PartHead {
   std::string name;
   std::optional<std::string> filename;

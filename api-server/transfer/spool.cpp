@@ -51,7 +51,7 @@ std::optional<Spooled> spool(const artifacts::Store& volume, const artifacts::Te
   try {
     return on_volume(volume, tenant, make);
   } catch (const VolumeError& problem) {
-    // These come from writing only.
+    // Only a write fails with these.
     if (!problem.is_full() && problem.code().value() != EROFS) throw;
     refused = std::current_exception();
   }

@@ -16,8 +16,8 @@ class Store;
 
 namespace vbrain::api {
 
-// Room for archives in the pod's own temporary folder, which is small and must not fill up: the kubelet would end the
-// pod. Thread-safe.
+// Limits the archives in the pod's temporary folder. The kubelet evicts the pod if the folder grows too large.
+// Thread-safe.
 class LocalSpace {
  public:
   explicit LocalSpace(std::uint64_t bytes) : left_(static_cast<std::int64_t>(bytes)) {}
@@ -40,19 +40,20 @@ class LocalSpace {
   std::atomic<std::int64_t> left_;
 };
 
-// An archive on its way to a client, in a file without a name: gone with its last reader, whatever happens to us.
+// An archive that is sent to a client, in a file without a name. The system removes it when it is closed, also after a
+// crash.
 struct Spooled {
   artifacts::Fd file;
   artifacts::ArchiveWriter::Added totals;
   std::shared_ptr<void> hold;  // to be kept as long as the file
 };
 
-// Writes what is to be read: gives its bytes to the sink. May be called twice. Nothing: there is nothing to write.
+// Gives the bytes of the archive to the sink. May be called twice. Nothing: there is no such archive.
 using ArchiveMaker =
     std::function<std::optional<artifacts::ArchiveWriter::Added>(const artifacts::ArchiveWriter::Sink&)>;
 
-// Has the archive made on the tenant's part of the volume or, when that takes nothing since it is full or read-only, in
-// the local temporary folder: reading is to go on. Throws VolumeError, the volume's if neither has room.
+// Makes the archive in the tenant's folder on the volume. If the volume is full or read-only, it is made in the local
+// temporary folder, so that reading goes on. Throws the volume's VolumeError if neither has room.
 std::optional<Spooled> spool(const artifacts::Store& volume, const artifacts::Tenant& tenant, LocalSpace& local,
                              const ArchiveMaker& make);
 

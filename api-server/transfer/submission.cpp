@@ -16,7 +16,8 @@ namespace {
 using artifacts::ArchiveError;
 using artifacts::Staging;
 
-// JSON up to here is checked where we are; more is a worker's job.
+// JSON up to here is checked on the I/O thread, larger JSON on the volume's pool. Not on `workers`: requests that wait
+// for the Kubernetes API would keep it waiting.
 constexpr std::size_t kSmallJson = JsonBudget::kFree;
 
 enum class MediaType { kNone, kJson, kMultipart, kOther };
@@ -106,14 +107,14 @@ struct Form {
 };
 
 Unexpected<Refusal> bad_part(std::string_view name, std::string detail) {
-  // A name of the client's making goes back only if it is harmless to repeat.
+  // A name from the request is repeated only if it is plain.
   const bool plain = !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
   });
   return refuse(Problem::kInvalid, plain ? std::string(name) : "field", std::move(detail));
 }
 
-// The part's kind if it is the file; nothing for a field, which `form` then collects.
+// The format of the part if it is the file. Nothing for a field; its bytes then go to `form.field`.
 Result<std::optional<FileKind>, Refusal> begin_part(const PartHead& head, Form& form, bool has_file) {
   form.field = nullptr;
   if (head.name == "file") {
@@ -132,8 +133,10 @@ Result<std::optional<FileKind>, Refusal> begin_part(const PartHead& head, Form& 
   return std::optional<FileKind>();
 }
 
-http::Task<Result<Submission, Refusal>> read_json(const Services& services, http::BodyReader& body) {
-  Submission submission{.params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget)};
+http::Task<Result<Submission, Refusal>> read_json(const Services& services, const artifacts::Tenant& tenant,
+                                                  http::BodyReader& body) {
+  Submission submission{
+      .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget, tenant)};
   std::string text;
   for (;;) {
     const std::string_view piece = co_await body.read();
@@ -147,7 +150,7 @@ http::Task<Result<Submission, Refusal>> read_json(const Services& services, http
     fields = read_json_fields(text);
   } else {
     const auto parse = [&] { return read_json_fields(text); };
-    fields = co_await http::run_on(services.workers, parse);
+    fields = co_await http::run_on(services.volume_workers, parse);
   }
   if (!fields) co_return Unexpected<Refusal>(std::move(fields.error()));
   submission.params = std::move(fields->params);
@@ -160,7 +163,8 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
   using Kind = MultipartReader::Event::Kind;
   MultipartReader reader(boundary);
   Form form;
-  Submission submission{.params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget)};
+  Submission submission{
+      .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget, tenant)};
   std::size_t fields_size = 0;
   std::shared_ptr<FileReceiver> file;  // submission.input holds it too, and closes it
   for (;;) {
@@ -204,7 +208,7 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
     }
     return std::nullopt;
   };
-  std::optional<Refusal> refused = co_await http::run_on(services.workers, parse);
+  std::optional<Refusal> refused = co_await http::run_on(services.volume_workers, parse);
   if (refused) co_return Unexpected<Refusal>(std::move(*refused));
   if (file != nullptr) {
     const auto finish = [&] { return file->finish(submission.input->staging(), services.limits); };
@@ -222,8 +226,7 @@ StagedInput::StagedInput(base::WorkerPool& pool, Staging staging)
 
 StagedInput::~StagedInput() {
   if (staging_ == nullptr && file_ == nullptr) return;
-  // If the pool is full, both go here: a wait for the volume is better than files that stay open.
-  pool_->try_post([staging = std::move(staging_), file = std::move(file_)]() mutable {
+  pool_->post_always([staging = std::move(staging_), file = std::move(file_)]() mutable {
     file.reset();
     staging.reset();
   });
@@ -266,9 +269,9 @@ http::Task<Result<Submission, Refusal>> read_submission(const Services& services
   switch (media_type(exchange.head, type)) {
     case MediaType::kNone:
       co_return Submission{
-          .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget)};
+          .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget, tenant)};
     case MediaType::kJson:
-      co_return co_await read_json(services, exchange.body);
+      co_return co_await read_json(services, tenant, exchange.body);
     case MediaType::kMultipart: {
       const auto boundary = boundary_of(*type);
       if (!boundary) co_return refuse(Problem::kInvalid, "content-type", "it needs a boundary");

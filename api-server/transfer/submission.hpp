@@ -14,8 +14,8 @@
 
 namespace vbrain::api {
 
-// A staged folder with the files a client sent. Unless it is published, the destructor has it removed on `pool`: I/O
-// threads must not wait for a volume.
+// A staged folder with the files that a client sent. If it ends unpublished the folder is removed on `pool`: I/O
+// threads must not wait for the volume.
 class StagedInput {
  public:
   StagedInput(base::WorkerPool& pool, artifacts::Staging staging);
@@ -38,7 +38,7 @@ class StagedInput {
   std::shared_ptr<void> file_;
 };
 
-// The body of `POST /repository` and `POST /job/execute`: checked, and its files on the volume, not yet durable.
+// The body of `POST /repository` and `POST /job/execute`, checked. Its files are on the volume, not yet durable.
 struct Submission {
   std::string params;                // JSON text of an object as sent; empty: not sent
   std::string metadata;              // the same
@@ -47,7 +47,7 @@ struct Submission {
 };
 
 // Reads the body: JSON {params?, metadata?}, multipart with `file`, `params`, `metadata`, or none. Files go to the
-// volume as they arrive, memory stays constant; an archive is checked and unpacked.
+// volume as they arrive, memory stays constant. An archive is checked before it is unpacked.
 // Throws BodyError, Overloaded and artifacts::VolumeError.
 http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
                                                         http::Exchange& exchange);
@@ -55,14 +55,14 @@ http::Task<Result<Submission, Refusal>> read_submission(const Services& services
 // The largest body that read_submission() would take of this request, by its media type.
 std::uint64_t submission_limit(const Limits& limits, const http::RequestHead& head);
 
-// Members of the JSON body, or nothing but `params` and `metadata` of it, which must be objects. Pure.
+// The members `params` and `metadata` of a JSON body. They must be objects; other members are refused. Pure.
 struct JsonFields {
   std::string params;
   std::string metadata;
 };
 Result<JsonFields, Refusal> read_json_fields(std::string_view body);
 
-// What a file of this name has to be, by its extension in any case.
+// The format that a file of this name must have, by its extension in any case. Nothing: the extension is not taken.
 enum class FileKind { kZip, kCsv, kXlsx, kJson };
 std::optional<FileKind> file_kind(std::string_view name);
 

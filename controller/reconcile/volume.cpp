@@ -130,11 +130,7 @@ std::optional<job::JobStatus> StoreVolume::read_record(const job::Job& job) cons
   const auto record = store_.read_status(tenant_of(job), job.meta.name);
   if (!record || !record->contains("status")) return std::nullopt;
   try {
-    // A resource around it, as the decoder wants.
-    nlohmann::json object = {{"metadata", {{"name", job.meta.name}, {"uid", job.meta.uid}, {"resourceVersion", "1"}}},
-                             {"spec", nlohmann::json::object()},
-                             {"status", record->at("status")}};
-    job::JobStatus status = job::Job::decode(object).status;
+    job::JobStatus status = job::decode_status(*record);
     if (job::is_terminal(status.phase)) return status;
   } catch (const kube::DecodeError& error) {
     throw artifacts::CorruptFile("status.json of " + job.meta.name + ": " + error.what());

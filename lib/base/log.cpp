@@ -1,5 +1,6 @@
 #include "base/log.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -7,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
+#include "base/log_queue.hpp"
 
 namespace vbrain::base {
 namespace {
@@ -45,13 +47,19 @@ void append_value(std::string& line, const LogField::Value& value) {
   }
 }
 
-void write_all(std::string_view line) {
-  while (!line.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    line.remove_prefix(static_cast<std::size_t>(written));
+std::string line_of(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+  std::string line = "{\"time\":\"" + format_rfc3339(SystemClock{}.now()) + "\",\"level\":\"";
+  line += name_of(level);
+  line += "\",\"message\":";
+  append_text(line, message);
+  for (const LogField& field : fields) {
+    line += ',';
+    append_text(line, field.key);
+    line += ':';
+    append_value(line, field.value);
   }
+  line += "}\n";
+  return line;
 }
 
 }  // namespace
@@ -69,20 +77,34 @@ void set_log_level(LogLevel level) {
 
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) noexcept try {
   if (level < threshold.load(std::memory_order_relaxed)) return;
-  std::string line = "{\"time\":\"" + format_rfc3339(SystemClock{}.now()) + "\",\"level\":\"";
-  line += name_of(level);
-  line += "\",\"message\":";
-  append_text(line, message);
-  for (const LogField& field : fields) {
-    line += ',';
-    append_text(line, field.key);
-    line += ':';
-    append_value(line, field.value);
-  }
-  line += "}\n";
-  write_all(line);
+  std::string line = line_of(level, message, fields);
+  if (!detail::queue_log_line(line)) detail::write_log_line(STDERR_FILENO, line);
 } catch (...) {
-  // Out of memory while describing something: the program goes on, the line is lost.
+  // There was no memory for the line. The program goes on without it.
 }
+
+namespace detail {
+
+std::string dropped_lines_text(unsigned long count) {
+  return line_of(LogLevel::kWarning, "log lines were dropped: the reader of stderr is too slow", {{"lines", count}});
+}
+
+void write_log_line(int fd, const std::string& line) {
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(fd, rest.data(), rest.size());
+    if (written < 0 && errno == EAGAIN) {
+      // Whoever shares the descriptor made it non-blocking.
+      pollfd room{fd, POLLOUT, 0};
+      ::poll(&room, 1, 1000);
+      continue;
+    }
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace detail
 
 }  // namespace vbrain::base

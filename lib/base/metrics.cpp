@@ -8,6 +8,8 @@
 #include <iterator>
 #include <sstream>
 
+#include "base/log_writer.hpp"
+
 namespace vbrain::base {
 
 prometheus::Counter& Metrics::counter(const std::string& name, const std::string& help, const Labels& labels) {
@@ -52,6 +54,8 @@ void Metrics::refresh_process() {
 
 std::string Metrics::render() {
   refresh_process();
+  auto& dropped = counter("vbrain_log_lines_dropped_total", "Log lines dropped because stderr was read too slowly.");
+  dropped.Increment(static_cast<double>(dropped_log_lines()) - dropped.Value());
   return prometheus::TextSerializer().Serialize(registry_.Collect());
 }
 

@@ -2,11 +2,14 @@
 
 #include <pthread.h>
 
+#include <limits>
 #include <utility>
 
 namespace vbrain::base {
 
-WorkerPool::WorkerPool(std::string name, std::size_t threads, std::size_t max_queued) : max_queued_(max_queued) {
+WorkerPool::WorkerPool(std::string name, std::size_t threads, std::size_t max_queued,
+                       std::chrono::milliseconds max_wait)
+    : max_queued_(max_queued), max_wait_(max_wait) {
   name.resize(std::min<std::size_t>(name.size(), 15));
   for (std::size_t i = 0; i < threads; ++i) {
     threads_.emplace_back([this, name]() noexcept {
@@ -21,10 +24,18 @@ WorkerPool::~WorkerPool() {
 }
 
 bool WorkerPool::try_post(std::function<void()> task) {
+  return post(std::move(task), max_queued_);
+}
+
+bool WorkerPool::post_always(std::function<void()> task) {
+  return post(std::move(task), std::numeric_limits<std::size_t>::max());
+}
+
+bool WorkerPool::post(std::function<void()> task, std::size_t max_queued) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    if (closed_ || tasks_.size() >= max_queued_) return false;
+    if (closed_ || tasks_.size() >= max_queued) return false;
     tasks_.push_back(std::move(task));
     wake = begin_waking();
   }

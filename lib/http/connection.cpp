@@ -22,7 +22,7 @@ using boost::system::error_code;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Within how many bytes the time of a slow peer is renewed.
+// A peer has body_timeout for each piece of this size.
 constexpr std::size_t kBodyPiece = 64 * 1024;
 constexpr std::size_t kFileBuffer = 128 * 1024;
 constexpr std::size_t kFirstRead = 4096;
@@ -30,7 +30,7 @@ constexpr milliseconds kLinger{2000};
 constexpr HeadProblem kHeadTooLarge{431, "the head is larger than allowed"};
 constexpr HeadProblem kBadLine{400, "malformed line ending"};
 
-// Gives the memory back, which an assignment of something short does not.
+// Frees the old memory. An assignment of a short text would keep it.
 void replace(std::string& text, std::string by) {
   text.swap(by);
 }
@@ -42,6 +42,20 @@ std::size_t read_at(int fd, char* to, std::size_t size, std::uint64_t offset) {
   if (got == 0) throw std::runtime_error("file is shorter than it was");
   return static_cast<std::size_t>(got);
 }
+
+// Closes a file that was sent on the pool: closing may block, most of all where it removes a file without a name.
+struct ReplyHolder {
+  base::WorkerPool* pool;
+  std::optional<Reply> reply;
+
+  ~ReplyHolder() { release(); }
+  void release() {
+    if (reply && std::holds_alternative<FileBody>(reply->body) && pool != nullptr) {
+      pool->post_always([closing = std::make_shared<Reply>(std::move(*reply))] {});
+    }
+    reply.reset();
+  }
+};
 
 }  // namespace
 
@@ -69,7 +83,7 @@ Task<void> Connection::run() {
 void Connection::check_deadline(SteadyTime now) {
   if (cut_) return;
   const bool stuck = now >= stuck_deadline_ && context_.options.is_stuck && context_.options.is_stuck();
-  // In the middle of an answer there is no room for another.
+  // While a file is being sent a second answer cannot be written: the connection is cut below.
   if (stuck && !sending_file_) return give_up_on_handler();
   if (!stuck && now < std::min(deadline_, end_of_life_)) return;
   context_.cut->Increment();
@@ -87,8 +101,8 @@ void Connection::cut() {
   socket_.close(ignored);
 }
 
-// Nothing is being written while the handler works, so there is room for an answer in the socket's buffer. When the
-// handler comes back its own answer goes nowhere.
+// Nothing is being written while the handler works, so the socket's buffer has room for an answer. The answer that the
+// handler gives later is dropped.
 void Connection::give_up_on_handler() {
   const Reply reply = refuse(503, "the storage does not answer");
   const std::string text = render_head(reply, http_date_now(), false) + std::get<std::string>(reply.body);
@@ -98,7 +112,7 @@ void Connection::give_up_on_handler() {
   cut();
 }
 
-// Zero bytes: the peer is done, or its time was over.
+// Zero: the peer has closed, or its time was over.
 Task<std::size_t> Connection::read_some(char* to, std::size_t size, milliseconds patience) {
   error_code error;
   if (cut_) co_return 0;
@@ -111,7 +125,7 @@ Task<std::size_t> Connection::read_some(char* to, std::size_t size, milliseconds
 Task<Connection::HeadResult> Connection::read_head() {
   const HttpOptions& options = context_.options;
   std::size_t line = 0;       // start of the line being looked at
-  bool leading_line = false;  // one empty line before a request is forgiven (RFC 9112 section 2.2)
+  bool leading_line = false;  // one empty line before a request is ignored (RFC 9112 section 2.2)
   const SteadyTime begun = steady_clock::now();
   SteadyTime first_byte = begun;
   for (;;) {
@@ -144,7 +158,7 @@ Task<Connection::HeadResult> Connection::read_head() {
       co_return HeadResult::kRefused;
     }
     if (have == 0 && context_.draining) co_return HeadResult::kClosed;
-    // The first request of a connection has to come at once; later ones may wait for the idle time.
+    // The first request of a connection has header_timeout, later ones have idle_timeout.
     const bool waiting = have == 0 && parser_.has_value();
     idle_ = have == 0;
     const auto patience =
@@ -160,7 +174,7 @@ Task<Connection::HeadResult> Connection::read_head() {
 
 std::optional<HeadProblem> Connection::parse_head(std::size_t length) {
   head_bytes_.assign(input_, 0, length);
-  // A large head leaves no large buffer behind.
+  // The buffer of a large head is freed.
   if (input_.capacity() > kFirstRead) {
     replace(input_, input_.substr(length));
   } else {
@@ -198,7 +212,7 @@ Task<void> Connection::send_refusal(HeadProblem problem) {
   co_await linger();
 }
 
-// The handler's answer, or the server's own if it could not give one. Nothing: there is nobody left to answer.
+// The handler's answer, or the server's own if the handler threw. Nothing: the client is gone.
 Task<std::optional<Reply>> Connection::call_handler() {
   Exchange exchange{request_, *this, peer_};
   struct Watched {
@@ -206,37 +220,32 @@ Task<std::optional<Reply>> Connection::call_handler() {
     ~Watched() { deadline = SteadyTime::max(); }
   } const watched{stuck_deadline_};
   stuck_deadline_ = steady_clock::now() + context_.options.stuck_timeout;
+  std::exception_ptr failure;
   try {
     co_return co_await context_.handler(exchange);
-  } catch (const BodyError& problem) {
-    switch (problem.kind()) {
-      case BodyError::Kind::kMalformed:
-        co_return refuse(400, problem.what());
-      case BodyError::Kind::kTooLarge:
-        co_return refuse(413, problem.what());
-      case BodyError::Kind::kTimeout:
-      case BodyError::Kind::kGone:
-        break;
-    }
-    co_return std::nullopt;
-  } catch (const Overloaded&) {
-    co_return refuse(503, "too much to do");
   } catch (const std::exception& problem) {
-    base::log_error("request failed", {{"method", to_string(request_.method)}, {"problem", problem.what()}});
-    co_return refuse(500, "");
+    failure = std::current_exception();
+    if (!is_client_gone(failure) && !answer_to_exception(failure)) {
+      base::log_error("request failed", {{"method", to_string(request_.method)}, {"problem", problem.what()}});
+    }
   }
+  if (is_client_gone(failure)) co_return std::nullopt;
+  const ExceptionAnswer answer = answer_to_exception(failure).value_or(ExceptionAnswer{});
+  co_return refuse(answer.status, answer.detail);
 }
 
 // True if the connection can take another request.
 Task<bool> Connection::answer_request() {
-  std::optional<Reply> reply = co_await call_handler();
+  ReplyHolder holder{context_.file_pool, std::nullopt};
+  std::optional<Reply>& reply = holder.reply;
+  reply = co_await call_handler();
   if (!reply) co_return false;
   const bool skippable = body_can_be_skipped();
   const bool keep_alive = request_.keep_alive && !reply->close && skippable && !context_.draining;
   const bool head_only = request_.method == Method::kHead;
   const bool sent = co_await send(*reply, keep_alive, head_only);
   if (!sent) co_return false;
-  reply.reset();
+  holder.release();
   forget_head();
   if (!keep_alive) {
     co_await linger();
@@ -246,17 +255,17 @@ Task<bool> Connection::answer_request() {
     const bool skipped = co_await skip_body();
     if (!skipped) co_return false;
   }
-  // What follows the body is the next request.
+  // The bytes after the body are the next request.
   if (body_begin_ < body_end_) input_.insert(0, body_buffer_, body_begin_, body_end_ - body_begin_);
   body_begin_ = body_end_ = 0;
-  // Idle connections keep little.
+  // An idle connection holds little memory.
   replace(body_buffer_, {});
   replace(body_joined_, {});
   if (input_.empty() && input_.capacity() > kFirstRead) replace(input_, {});
   co_return true;
 }
 
-// Of no more use once the answer is on its way.
+// Frees the head, which is not used after the answer was sent.
 void Connection::forget_head() {
   request_.path = request_.query = {};
   request_.fields = {};
@@ -289,7 +298,7 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
     } catch (const Overloaded&) {
       busy = true;
     } catch (const std::exception& problem) {
-      // The length is announced: ending early is the only way left to say that the bytes are not whole.
+      // Content-Length was sent already. Closing early tells the client that the body is incomplete.
       base::log_error("download broken off", {{"problem", problem.what()}});
       co_return false;
     }
@@ -315,7 +324,7 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
 Task<bool> Connection::write(std::string_view bytes) {
   error_code error;
   if (cut_) co_return false;
-  // Most answers fit into the socket's buffer: no need to wait for anything.
+  // Most answers fit into the socket's buffer and need no wait.
   std::size_t done = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), error);
   if (error && error != asio::error::would_block && error != asio::error::try_again) co_return false;
   std::size_t renew = done;
@@ -333,7 +342,8 @@ Task<bool> Connection::write(std::string_view bytes) {
   co_return true;
 }
 
-// Closing with unread bytes in the socket resets the connection and may take the answer with it.
+// Reads and drops what the client still sends, for a while. A close with unread bytes resets the connection, and the
+// client may lose the answer.
 Task<void> Connection::linger() {
   error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);

@@ -21,7 +21,7 @@ namespace vbrain::http {
 using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-// What all connections of a server share. Read-only but for the flag.
+// Shared by all connections of a server. Constant, except for the flag.
 struct ConnectionContext {
   HttpOptions options;
   Handler handler;
@@ -38,14 +38,14 @@ class Connection final : private BodyReader {
  public:
   Connection(Socket socket, ConnectionContext& context);
 
-  // Serves until either side is done. Never throws but for memory.
+  // Serves requests until the connection ends. Throws only std::bad_alloc.
   Task<void> run();
 
-  // Called now and then: cuts the connection if its time is over.
+  // Cuts the connection if its time is over. Called several times a second.
   void check_deadline(SteadyTime now);
   // Ends the connection if no request is under way on it.
   void close_if_idle();
-  // Ends the connection; a handler under way finishes, its answer goes nowhere.
+  // Closes the connection. A handler under way goes on; its answer is dropped.
   void cut();
 
  private:
@@ -78,11 +78,11 @@ class Connection final : private BodyReader {
   ConnectionContext& context_;
   std::string peer_;
   SteadyTime deadline_ = SteadyTime::max();
-  SteadyTime stuck_deadline_ = SteadyTime::max();  // of what waits for a worker, not for the client
+  SteadyTime stuck_deadline_ = SteadyTime::max();  // for the handler, while it waits for a pool and not for the client
   SteadyTime end_of_life_ = SteadyTime::max();
   bool idle_ = true;
   bool cut_ = false;
-  bool sending_file_ = false;  // and stuck_deadline_ is that of the next piece
+  bool sending_file_ = false;  // stuck_deadline_ is then the one of the next piece
 
   std::string input_;       // bytes received and not yet consumed, head and pipelined requests
   std::string head_bytes_;  // the head that request_ points into

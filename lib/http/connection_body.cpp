@@ -14,10 +14,10 @@ using boost::system::error_code;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Also within how many bytes the time of a slow client is renewed.
+// A client has body_timeout for each piece of this size.
 constexpr std::size_t kBodyBuffer = 64 * 1024;
-// An unread body of at most this size is read and dropped, so that the connection can go on. It takes little memory:
-// who was refused is not one of few.
+// An unread body of at most this size is read and dropped, so that the connection can go on. Little memory
+// is used for it, because there may be many refused requests.
 constexpr std::uint64_t kMaxSkip = 256 * 1024;
 constexpr std::size_t kSkipBuffer = 4 * 1024;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -26,7 +26,7 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 bool Connection::body_can_be_skipped() const {
   if (parser_->is_done()) return true;
-  // A client that was never told to continue may or may not send its body now.
+  // Without `100 Continue` it is not known whether the client sends the body.
   if (request_.expect_continue && !continue_sent_) return false;
   return request_.content_length && *request_.content_length - body_total_ <= kMaxSkip;
 }
@@ -70,8 +70,8 @@ Task<std::string_view> Connection::read_body_piece() {
   }
 }
 
-// What can be had from the received bytes. Chunks are joined: a body of one-byte chunks would otherwise cost a
-// handler's step for each byte.
+// The next piece of the received bytes. Chunks are joined: otherwise a body of one-byte chunks would resume the handler
+// for each byte.
 std::string_view Connection::next_body_piece() {
   while (body_begin_ < body_end_ && !parser_->is_done()) {
     error_code error;
@@ -80,7 +80,7 @@ std::string_view Connection::next_body_piece() {
     body_begin_ += used;
     const std::string_view piece = parser_->take_piece();
     if (error == boost::beast::http::error::need_more) break;
-    // Said at the chunk's head, not when its bytes have come. The parser's own limit is the largest number.
+    // A chunk that is too large is refused at its head. The parser's own limit is the largest number.
     if (parser_->announced() > body_limit_ || error == boost::beast::http::error::body_limit) {
       throw BodyError(BodyError::Kind::kTooLarge, "the body is larger than allowed");
     }

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -41,11 +43,22 @@ struct Exchange {
   std::string_view peer;  // textual address of the client's end, without port
 };
 
-// Answers one request. Runs on an I/O thread. The server answers an exception with 500 and logs it, Overloaded and
-// BodyError with what they mean.
+// Answers one request. Runs on an I/O thread. What it throws becomes the answer of answer_to_exception().
 using Handler = std::function<Task<Reply>(Exchange&)>;
 
 // Makes the server's own refusals: malformed HTTP, limits, time, overload.
 using RefusalWriter = std::function<Reply(int status, std::string_view detail, std::string_view peer)>;
+
+// Status and detail of the answer for an exception of this library.
+struct ExceptionAnswer {
+  int status = 500;
+  std::string detail = {};
+};
+
+// BodyError kMalformed: 400. BodyError kTooLarge: 413. Overloaded: 503. Nothing for all others.
+std::optional<ExceptionAnswer> answer_to_exception(const std::exception_ptr& exception);
+
+// True for a BodyError that says that the client is gone or too slow: nobody is left to answer.
+bool is_client_gone(const std::exception_ptr& exception);
 
 }  // namespace vbrain::http

@@ -13,12 +13,12 @@ constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// A field's value: visible characters, space, tab and bytes from 0x80 on, which the layer above decodes.
+// A field's value: visible characters, space, tab and bytes from 0x80 on, which the handler decodes.
 bool is_field_value(std::string_view text) {
   return std::ranges::all_of(text, [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
 }
 
-// The next line without its CRLF, dropped from `rest`. Nothing if a line ends any other way.
+// Removes the next line from `rest` and returns it without its CRLF. Nothing if it does not end in CRLF.
 std::optional<std::string_view> take_line(std::string_view& rest) {
   const auto end = rest.find_first_of("\r\n");
   if (end == std::string_view::npos || rest.substr(end, 2) != "\r\n") return std::nullopt;
@@ -57,7 +57,7 @@ std::optional<HeadProblem> check_request_line(std::string_view line, bool& http_
   }
   http_1_1 = version == "HTTP/1.1";
   if (!http_1_1 && version != "HTTP/1.0") return HeadProblem{505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
-  // CONNECT names an authority; the router refuses it by its method.
+  // The target of CONNECT is a host and a port. The router refuses the method.
   if (method == "CONNECT") return is_host(target) && !target.empty() ? std::nullopt : check_target(target);
   return check_target(target);
 }
@@ -82,7 +82,7 @@ std::optional<HeadProblem> check_field(std::string_view line, Seen& seen) {
   if (equal_ignoring_case(name, "host")) {
     if (++seen.hosts > 1 || !is_host(value)) return HeadProblem{400, "malformed Host"};
   } else if (equal_ignoring_case(name, "content-length")) {
-    // 18 digits hold any length we could ever count and can't overflow.
+    // 18 digits cannot overflow 64 bits, and no file is that long.
     const bool plain = !value.empty() && value.size() <= 18 && std::ranges::all_of(value, is_digit);
     if (++seen.lengths > 1 || !plain) return HeadProblem{400, "malformed Content-Length"};
   } else if (equal_ignoring_case(name, "transfer-encoding")) {

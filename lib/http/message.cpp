@@ -113,7 +113,7 @@ std::string render_head(const Reply& reply, std::string_view date, bool keep_ali
   head.reserve(256);
   head.append("HTTP/1.1 ").append(std::to_string(reply.status)).append(" ").append(reason_phrase(reply.status));
   head.append("\r\nDate: ").append(date);
-  // RFC 9110 section 8.6: neither belongs into 204 and 304.
+  // RFC 9110 section 8.6: a 204 or 304 has neither.
   if (reply.status != 204 && reply.status != 304) {
     head.append("\r\nContent-Type: ").append(reply.content_type);
     head.append("\r\nContent-Length: ").append(std::to_string(reply.body_size()));

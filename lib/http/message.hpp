@@ -15,12 +15,12 @@ namespace vbrain::http {
 
 enum class Method { kGet, kHead, kPost, kPut, kDelete, kOptions, kOther };
 
-// "GET" and so on; "other" for what we know no name of.
+// "GET" and so on; "other" for kOther.
 std::string_view to_string(Method method);
 // Methods are case-sensitive (RFC 9110 section 9.1).
 Method parse_method(std::string_view text);
 
-// ASCII letters compare equal in both cases, as header names do.
+// Compares as header names are compared: the case of ASCII letters does not count.
 bool equal_ignoring_case(std::string_view left, std::string_view right);
 
 struct HeaderField {
@@ -28,7 +28,7 @@ struct HeaderField {
   std::string_view value;
 };
 
-// What came before a request's body. The views point into the connection's memory and live until the answer to this
+// The head of a request. The views point into the connection's memory and live until the answer to this
 // request was sent.
 struct RequestHead {
   Method method = Method::kOther;
@@ -42,7 +42,7 @@ struct RequestHead {
   std::vector<HeaderField> fields;
 
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
-  // Value of the first field of that name, any case. Empty view with no data if there is none.
+  // The value of the first field of that name, in any case. Nothing if there is none.
   std::optional<std::string_view> find(std::string_view name) const;
 };
 
@@ -65,17 +65,17 @@ struct Reply {
   std::variant<std::string, FileBody> body;
   // The connection is closed after this answer, whatever the client asked for.
   bool close = false;
-  // Given up once the answer has been sent.
+  // Destroyed once the answer has been sent: what the answer uses until then.
   std::shared_ptr<void> hold;
 
   std::uint64_t body_size() const;
 };
 
-// "Not Found" for 404; "" for a status we never send.
+// "Not Found" for 404; "" for a status that no answer of ours has.
 std::string_view reason_phrase(int status);
 
-// Status line and fields of `reply`, with the empty line. `date` is an IMF-fixdate. A header holding a control
-// character is left out rather than sent.
+// Status line and fields of `reply`, with the empty line. `date` is an IMF-fixdate. A header with a control
+// character is left out.
 std::string render_head(const Reply& reply, std::string_view date, bool keep_alive);
 
 }  // namespace vbrain::http

@@ -21,7 +21,7 @@ std::string_view without_authority(std::string_view target) {
 }  // namespace
 
 RequestParser::RequestParser(RequestHead& head) : head_(head) {
-  // Both limits are kept by the connection, which answers them in the contract's words.
+  // The connection checks both limits itself, to answer with the texts of the API.
   header_limit(std::numeric_limits<std::uint32_t>::max());
   body_limit(std::numeric_limits<std::uint64_t>::max());
 }
@@ -36,7 +36,7 @@ void RequestParser::on_request_impl(boost::beast::http::verb, View method, View 
 }
 
 void RequestParser::on_field_impl(boost::beast::http::field, View name, View value, Error&) {
-  // Trailer fields come here too; nobody may send an identity after the fact.
+  // Trailer fields come here too. They are ignored: a request must not change its identity after its head.
   if (!head_done_) head_.fields.push_back({view(name), view(value)});
 }
 

@@ -18,7 +18,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   // The body bytes found by the last put(), a view into what was put.
   std::string_view take_piece() { return std::exchange(piece_, {}); }
 
-  // Bytes that the chunks begun so far have, as their heads say; the largest number if the sum does not fit.
+  // The sum of the sizes that the heads of all chunks so far announce; the largest number if it does not fit.
   std::uint64_t announced() const { return announced_; }
 
  private:

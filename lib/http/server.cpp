@@ -138,13 +138,13 @@ struct HttpServer::State {
   Task<void> watch_deadlines(Group& group);
   void turn_away(Socket& socket);
 
-  // Runs `action` on every group's own thread, some time soon.
+  // Posts `action` for every group to the group's own thread.
   template <class F>
   void on_groups(F action) {
     for (auto& group : groups) post(group->io, [&group = *group, action] { action(group); });
   }
 
-  // Counted, so that nothing of ours is left in the queues of threads that outlive us.
+  // Counted in `running`, so that ~HttpServer() waits until the action has run: it uses this object.
   template <class F>
   void post(asio::io_context& io, F action) {
     enter();
@@ -182,7 +182,7 @@ struct HttpServer::State {
 
 namespace {
 
-// Ends a coroutine's membership in the count of a drain, however it ends.
+// Takes a coroutine out of `running` when it ends, also by an exception.
 template <class State>
 struct Membership {
   explicit Membership(State& s) : state(s) {}
@@ -202,7 +202,7 @@ Task<void> HttpServer::State::accept_loop() {
     co_await acceptor.async_accept(socket, asio::redirect_error(kAwait, error));
     if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) break;
     if (error) {
-      // Out of descriptors, most likely. Those who wait stay in the backlog.
+      // Most likely there are no descriptors left. Clients wait in the kernel's queue meanwhile.
       base::log_warning("accept failed", {{"problem", error.message()}});
       Timer pause(home.get_executor(), milliseconds(100));
       co_await pause.async_wait(asio::redirect_error(kAwait, error));
@@ -284,7 +284,7 @@ HttpServer::HttpServer(std::string name, const std::string& address, const HttpO
 
 HttpServer::~HttpServer() {
   drain(milliseconds(0));
-  // Handlers use what our owner is about to destroy.
+  // Handlers use objects that the owner destroys after the server.
   state_->wait_until_empty(std::chrono::hours(24));
 }
 

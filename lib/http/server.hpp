@@ -24,29 +24,30 @@ struct HttpOptions {
   std::size_t max_connections = 10'000;
   // First byte of a request to the end of its head; from the connect for the first one.
   std::chrono::milliseconds header_timeout{15'000};
-  // For each next 64 KiB of a body (or its rest), in either direction: slower peers are cut.
+  // For each 64 KiB of a body (or its rest), in either direction. A slower connection is cut.
   std::chrono::milliseconds body_timeout{15'000};
   // Between two requests of one connection.
   std::chrono::milliseconds idle_timeout{75'000};
   // From the accept to the last byte of the last answer. Zero: no limit.
   std::chrono::milliseconds connection_lifetime{0};
-  // A handler that works for longer while `is_stuck` (if any) is true is not waited for: its client gets 503 and the
-  // connection is closed. What it works on may still be done. Time in which it waits for the client does not count.
+  // When a handler has worked for this long and `is_stuck` (if set) returns true, the client gets 503 and the
+  // connection is closed. The handler goes on and may still complete its work. Time in which it waits for the client
+  // does not count.
   std::chrono::milliseconds stuck_timeout{60'000};
   std::function<bool()> is_stuck = {};  // never blocks; from any thread
 };
 
-// The threads that move bytes. One event loop per thread; a connection stays on the thread that took it.
+// The threads that read and write sockets. Each has an event loop; a connection stays on one thread.
 class IoThreads {
  public:
   explicit IoThreads(std::size_t threads);
-  // Stops the loops; what still runs is dropped.
+  // Stops the loops. Coroutines that have not ended are dropped.
   ~IoThreads();
   // The threads in turn. Thread-safe.
   boost::asio::io_context& next();
   std::size_t size() const;
-  // For how long a thread has not come back to its queue: zero if all have since the last call, else the time since the
-  // first call that found the slowest one away. Call it regularly, from one thread that is none of these.
+  // Zero if every thread has run a task of its queue since the last call. Otherwise a thread hangs, and this is the
+  // time since the first call that it did not react to. Call it regularly, from one thread that is not one of these.
   std::chrono::steady_clock::duration unresponsive_for();
   void stop();
 
@@ -56,8 +57,8 @@ class IoThreads {
   std::atomic<std::size_t> turn_{0};
 };
 
-// HTTP/1.1 on one listening socket: strict in what it reads (check_head), bounded in memory per connection, every
-// phase under a timer, keep-alive and pipelining in order. See HttpOptions for the limits.
+// HTTP/1.1 on one listening socket, with keep-alive and pipelining. It refuses malformed heads (check_head), limits the
+// memory of each connection and has a timer for every phase. See HttpOptions for the limits.
 class HttpServer {
  public:
   // Binds and starts to accept. `address` is "host:port"; port 0 takes a free one. Throws std::runtime_error if it
@@ -70,13 +71,14 @@ class HttpServer {
   // "127.0.0.1:40123".
   std::string address() const;
 
-  // Takes no more connections, closes the idle ones, answers what is under way (with `Connection: close`) for at most
-  // `grace`, then cuts the rest. True if nothing had to be cut. Idempotent. Not to be called on an I/O thread.
+  // Accepts no more connections and closes the idle ones. Requests under way have `grace` to be answered, with
+  // `Connection: close`; then their connections are cut. True if none was cut. Idempotent. Not to be called on an I/O
+  // thread.
   bool drain(std::chrono::milliseconds grace);
 
   // Connections open now.
   std::size_t connections() const;
-  // Nothing of the server runs any more: drained to the end.
+  // After drain(): no connection and no handler is left.
   bool idle() const;
 
  private:

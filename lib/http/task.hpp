@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -31,7 +32,7 @@ using Task = boost::asio::awaitable<T, Executor>;
 
 inline constexpr boost::asio::use_awaitable_t<Executor> kAwait{};
 
-// The pool had no room: the server has more to do than it can hold.
+// The server has more to do than it can hold: no room for the memory, or in a pool's queue.
 class Overloaded : public std::runtime_error {
  public:
   Overloaded() : std::runtime_error("worker pool is full") {}
@@ -39,21 +40,36 @@ class Overloaded : public std::runtime_error {
 
 namespace detail {
 
-// Posts `task` to the pool and resumes the caller on its own thread when it has run.
+enum class Urgency {
+  kBounded,  // not run if the queue is full, or if it waited there for longer than the pool's max_wait()
+  kAlways,
+};
+
+// Posts `task` to the pool and resumes the caller on its own thread when it has run. False if it was not run.
 template <class F>
-Task<bool> run_posted(base::WorkerPool& pool, F& task) {
+Task<bool> run_posted(base::WorkerPool& pool, F& task, Urgency urgency) {
   bool accepted = true;
+  const auto posted_at = std::chrono::steady_clock::now();
+  const auto patience = urgency == Urgency::kAlways ? std::chrono::milliseconds::max() : pool.max_wait();
   const auto initiate = [&](auto handler) {
     using Handler = decltype(handler);
     const auto executor = boost::asio::get_associated_executor(handler);
     // std::function copies; the handler only moves.
     auto shared = std::make_shared<Handler>(std::move(handler));
     const auto back = [executor, shared] { boost::asio::post(executor, std::move(*shared)); };
-    accepted = pool.try_post([&task, back] {
-      task();
+    const auto run = [&, back] {
+      const auto waited = std::chrono::steady_clock::now() - posted_at;
+      if (std::chrono::duration_cast<std::chrono::milliseconds>(waited) > patience) {
+        accepted = false;
+      } else {
+        task();
+      }
       back();
-    });
-    if (!accepted) back();
+    };
+    const bool posted = urgency == Urgency::kAlways ? pool.post_always(run) : pool.try_post(run);
+    if (posted) return;
+    accepted = false;
+    back();
   };
   co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>&, void()>(initiate, kAwait);
   co_return accepted;
@@ -62,10 +78,12 @@ Task<bool> run_posted(base::WorkerPool& pool, F& task) {
 }  // namespace detail
 
 // Runs `work` on a thread of `pool`; the caller goes on with its result on its own I/O thread. Exceptions of `work`
-// come back too. Throws Overloaded if the pool has no room. There is no way to give up waiting: `work` may hold
+// come back too. Throws Overloaded, with nothing done, if the pool has no room or `work` waited in its queue for longer
+// than max_wait(). There is no way to give up waiting: `work` may hold
 // references into the caller's frame. It is a named function that lives until the co_await is over.
 template <class F>
-Task<std::invoke_result_t<F&>> run_on(base::WorkerPool& pool, F& work) {
+Task<std::invoke_result_t<F&>> run_on(base::WorkerPool& pool, F& work,
+                                      detail::Urgency urgency = detail::Urgency::kBounded) {
   using T = std::invoke_result_t<F&>;
   std::exception_ptr failure;
   if constexpr (std::is_void_v<T>) {
@@ -76,7 +94,7 @@ Task<std::invoke_result_t<F&>> run_on(base::WorkerPool& pool, F& work) {
         failure = std::current_exception();
       }
     };
-    const bool accepted = co_await detail::run_posted(pool, task);
+    const bool accepted = co_await detail::run_posted(pool, task, urgency);
     if (!accepted) throw Overloaded();
     if (failure) std::rethrow_exception(failure);
   } else {
@@ -88,11 +106,18 @@ Task<std::invoke_result_t<F&>> run_on(base::WorkerPool& pool, F& work) {
         failure = std::current_exception();
       }
     };
-    const bool accepted = co_await detail::run_posted(pool, task);
+    const bool accepted = co_await detail::run_posted(pool, task, urgency);
     if (!accepted) throw Overloaded();
     if (failure) std::rethrow_exception(failure);
     co_return std::move(*result);
   }
+}
+
+// As run_on(), but it waits however many tasks do: for what must be done, such as taking back what a request has made.
+// Throws Overloaded if the pool is closed.
+template <class F>
+Task<std::invoke_result_t<F&>> run_always_on(base::WorkerPool& pool, F& work) {
+  return run_on(pool, work, detail::Urgency::kAlways);
 }
 
 }  // namespace vbrain::http

@@ -93,33 +93,6 @@ void each_item(const json& object, std::string_view key, Read read) {
   std::ranges::for_each(*array, read);
 }
 
-JobStatus decode_status(const json& object) {
-  JobStatus status;
-  const json* found = find_member(object, "status");
-  if (found == nullptr) return status;
-  const json& source = *found;
-  status.observed_generation = get_int(source, "observedGeneration");
-  status.phase = decode_phase(source);
-  status.reason = get_string(source, "reason");
-  status.message = get_string(source, "message");
-  each_item(source, "conditions", [&](const json& item) { status.conditions.push_back(kube::decode_condition(item)); });
-  status.attempts = get_int32(source, "attempts");
-  status.accepted_attempt = get_optional_int32(source, "acceptedAttempt");
-  status.disruptions = get_int32(source, "disruptions");
-  status.application_generation = get_int(source, "applicationGeneration");
-  status.start_time = get_time(source, "startTime");
-  status.completion_time = get_time(source, "completionTime");
-  status.duration = get_string(source, "duration");
-  status.pod_name = get_string(source, "podName");
-  status.node_name = get_string(source, "nodeName");
-  status.exit_code = get_optional_int32(source, "exitCode");
-  status.next_attempt_time = get_time(source, "nextAttemptTime");
-  if (const json* artifacts = find_member(source, "artifacts")) status.artifacts = decode_artifacts(*artifacts);
-  each_item(source, "attemptHistory",
-            [&](const json& item) { status.attempt_history.push_back(decode_attempt(item)); });
-  return status;
-}
-
 void put(json& target, const char* key, const std::string& value) {
   if (!value.empty()) target[key] = value;
 }
@@ -183,6 +156,33 @@ void JobStatus::set_condition(kube::Condition condition) {
 bool Job::made_by_rest() const {
   const auto found = meta.labels.find(std::string(kOriginLabel));
   return found != meta.labels.end() && found->second == kOriginRest;
+}
+
+JobStatus decode_status(const json& object) {
+  JobStatus status;
+  const json* found = find_member(object, "status");
+  if (found == nullptr) return status;
+  const json& source = *found;
+  status.observed_generation = get_int(source, "observedGeneration");
+  status.phase = decode_phase(source);
+  status.reason = get_string(source, "reason");
+  status.message = get_string(source, "message");
+  each_item(source, "conditions", [&](const json& item) { status.conditions.push_back(kube::decode_condition(item)); });
+  status.attempts = get_int32(source, "attempts");
+  status.accepted_attempt = get_optional_int32(source, "acceptedAttempt");
+  status.disruptions = get_int32(source, "disruptions");
+  status.application_generation = get_int(source, "applicationGeneration");
+  status.start_time = get_time(source, "startTime");
+  status.completion_time = get_time(source, "completionTime");
+  status.duration = get_string(source, "duration");
+  status.pod_name = get_string(source, "podName");
+  status.node_name = get_string(source, "nodeName");
+  status.exit_code = get_optional_int32(source, "exitCode");
+  status.next_attempt_time = get_time(source, "nextAttemptTime");
+  if (const json* artifacts = find_member(source, "artifacts")) status.artifacts = decode_artifacts(*artifacts);
+  each_item(source, "attemptHistory",
+            [&](const json& item) { status.attempt_history.push_back(decode_attempt(item)); });
+  return status;
 }
 
 Job Job::decode(const json& object) {

@@ -106,6 +106,10 @@ struct Job {
   static Job decode(const nlohmann::json& object);
 };
 
+// The member "status" of `object`, a Job or a record of one; the default status if it has none. Throws
+// kube::DecodeError.
+JobStatus decode_status(const nlohmann::json& object);
+
 // The status as JSON for the API server, without absent fields. Times in conditions are metav1.Time, in whole seconds;
 // all others are RFC 3339 with milliseconds.
 nlohmann::json encode(const JobStatus& status);

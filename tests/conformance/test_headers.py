@@ -22,6 +22,16 @@ def raw_get(rest, headers, path=f"/job/{ABSENT_JOB}"):
     return status, json.loads(body)
 
 
+@pytest.mark.parametrize("path", ["/job/execute", f"/job/{ABSENT_JOB}", "/repository", "/nowhere"])
+def test_no_shared_cache_may_keep_an_answer(world, path):
+    for headers in (pairs(world.lead), [], [("bad name", "x")]):
+        _, fields, _ = raw_http.request(world.lead.address, "GET", f"/api/v1{path}", headers)
+        fields = {name.lower(): value for name, value in dict(fields).items()}
+        assert fields["cache-control"] == "no-store"
+        varied = {name.strip() for name in fields["vary"].split(",")}
+        assert {*HEADERS, "repository_id", "organization-id", "x_api_key"} <= varied
+
+
 @pytest.mark.parametrize("name", HEADERS)
 @pytest.mark.parametrize("value", [None, ""], ids=["absent", "empty"])
 def test_missing(world, name, value):

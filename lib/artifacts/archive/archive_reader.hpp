@@ -69,8 +69,8 @@ Result<void, ArchiveError> check_xlsx(int fd);
 Result<void, ArchiveError> check_csv(int fd);
 Result<void, ArchiveError> check_json(int fd);
 
-// Why a name can't be taken as that of a file below a folder, as constant text; empty if it can. Row 19 of the hostile
-// inputs: "..", absolute, drive letters, backslashes, controls, bidirectional marks, invalid UTF-8, reserved device
+// Why a name can't be taken as that of a file below a folder, as constant text; empty if it can. Refused:
+// "..", absolute, drive letters, backslashes, controls, bidirectional marks, invalid UTF-8, reserved device
 // names, overlong or too many components. For one uploaded file's base name too (`depth` 1).
 std::string_view check_entry_name(std::string_view name, std::size_t name_bytes = 255, std::size_t depth = 32);
 

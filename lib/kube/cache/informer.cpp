@@ -267,9 +267,13 @@ std::string Reflector::take_object(std::string_view text, bool listing) {
     sink_.put(object, listing);
   } catch (const DecodeError& error) {
     counters_->malformed.Increment();
-    base::log_error("object cannot be decoded, what was known of it stays",
-                    {{"resource", type_.plural}, {"name", name}, {"error", error.what()}});
-    if (listing) sink_.saw(name);
+    base::log_error("object cannot be decoded",
+                    {{"resource", type_.plural},
+                     {"name", name},
+                     {"error", error.what()},
+                     {"consequence", options_.forget_undecodable ? "it counts as deleted until it can be"
+                                                                 : "its last version that could be stays in force"}});
+    sink_.undecodable(name, listing);
   }
   return version;
 }

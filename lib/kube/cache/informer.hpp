@@ -41,6 +41,9 @@ struct InformerOptions {
   // Waits; false if stop was requested. Tests put their own here.
   std::function<bool(std::stop_token, std::chrono::nanoseconds)> sleep = {};
   std::uint32_t seed = 0;  // of the random times; 0: from the system
+  // An object that cannot be decoded any more counts as deleted, until a later version can be. Otherwise the Cache
+  // keeps the last version that could.
+  bool forget_undecodable = false;
 };
 
 // List and watch of one kind in one namespace, without knowing its type: the part of the Informer that is not a
@@ -59,8 +62,8 @@ class Reflector {
     virtual void list_started() = 0;
     // An object of the list or the watch; throws DecodeError.
     virtual void put(const nlohmann::json& object, bool listing) = 0;
-    // An object of the list that could not be decoded: it exists all the same.
-    virtual void saw(const std::string& name) = 0;
+    // The newest version of an object of the list or the watch cannot be decoded.
+    virtual void undecodable(const std::string& name, bool listing) = 0;
     // The watch says that it was deleted at `version`.
     virtual void erase(const std::string& name, const std::string& version) = 0;
     // The list is complete: what was not seen is gone.
@@ -130,8 +133,8 @@ class Reflector {
 // from the last object seen to the present one. Nothing comes twice: an object with a resourceVersion already in the
 // Cache is not reported.
 //
-// An object that cannot be decoded is logged and counted (vbrain_kube_malformed_objects_total); the Cache keeps what
-// it had, and the others go on.
+// An object that cannot be decoded is logged and counted (vbrain_kube_malformed_objects_total). What the Cache does
+// with it is InformerOptions::forget_undecodable. The other objects go on.
 template <class T>
 class Informer final : private Reflector::Sink {
  public:
@@ -140,7 +143,8 @@ class Informer final : private Reflector::Sink {
   // References must outlive the Informer. `label_selector` as in the API ("a=b,c"), "" for all.
   Informer(Transport& transport, std::string ns, std::string label_selector, base::Metrics& metrics,
            InformerOptions options = {})
-      : reflector_(transport, T::kType, std::move(ns), std::move(label_selector), metrics, std::move(options), *this) {}
+      : forget_undecodable_(options.forget_undecodable),
+        reflector_(transport, T::kType, std::move(ns), std::move(label_selector), metrics, std::move(options), *this) {}
   ~Informer() override { stop(); }
   Informer(const Informer&) = delete;
   Informer& operator=(const Informer&) = delete;
@@ -198,7 +202,11 @@ class Informer final : private Reflector::Sink {
     tell({old, now});
   }
 
-  void saw(const std::string& name) override { seen_.insert(name); }
+  void undecodable(const std::string& name, bool listing) override {
+    if (forget_undecodable_) return remove(name);
+    // It exists all the same.
+    if (listing) seen_.insert(name);
+  }
 
   void erase(const std::string& name, const std::string& version) override {
     const auto old = store_.get(name);
@@ -225,6 +233,7 @@ class Informer final : private Reflector::Sink {
     for (const auto& handler : handlers_) handler(change);
   }
 
+  const bool forget_undecodable_;
   Cache<T> store_;
   std::vector<Handler> handlers_;
   std::unordered_set<std::string> seen_;

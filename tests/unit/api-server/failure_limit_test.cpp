@@ -1,4 +1,4 @@
-// Many wrong keys from one source: row 8 of the hostile inputs.
+// Many wrong keys from one source.
 #include "api-server/auth/failure_limit.hpp"
 
 #include <gmock/gmock.h>

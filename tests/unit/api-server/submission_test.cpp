@@ -1,4 +1,4 @@
-// What may be sent as the body of POST /repository and POST /job/execute. Rows of the hostile inputs in brackets.
+// What may be sent as the body of POST /repository and POST /job/execute.
 #include "api-server/transfer/submission.hpp"
 
 #include <gmock/gmock.h>
@@ -98,7 +98,8 @@ TEST(Submission, AnswersCountToo) {
   World world(Limits{.max_json_memory = 64 * 1024});
   const std::string body = "{\"params\":{\"a\":\"" + std::string(40'000, 'x') + "\"}}";
   const std::string job = world.post_json("/api/v1/job/execute", body).json()["job_id"];
-  auto held = std::make_optional(world.json_budget->share(30'000));
+  auto held = std::make_optional<JsonBudget::Share>(*world.json_budget, World::tenant());
+  held->cover(30'000);
   EXPECT_EQ(world.get("/api/v1/job/" + job + "/params").status, 503);
   held.reset();
   for (int turn = 0; turn < 5; ++turn) EXPECT_EQ(world.get("/api/v1/job/" + job + "/params").status, 200);

@@ -159,11 +159,11 @@ TEST_F(VolumeViewTest, JobsBeingDeletedLeaveTheListsAtOnce) {
   resource->spec.application_id = tenant.application;
   resource->spec.client_id = tenant.client;
   world_.jobs.put(id, std::make_shared<job::Job>(*resource));
-  world_.view->forget_lists();
+  world_.view->invalidate_lists();
   EXPECT_EQ(list(repository), "[\"" + id + "\"]");
   resource->spec.organization_id = tenant.organization;
   world_.jobs.put(id, resource);
-  world_.view->forget_lists();
+  world_.view->invalidate_lists();
   EXPECT_EQ(list(repository), "[]");
 }
 

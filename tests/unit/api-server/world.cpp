@@ -142,13 +142,14 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
     }
     clients.put(organization, it);
   }
-  view = std::make_unique<VolumeView>(*volume, jobs, clock);
+  json_budget = std::make_unique<JsonBudget>(limits.max_json_memory,
+                                             tenant_json_memory(limits.max_json_memory, limits.max_json_bytes));
+  view = std::make_unique<VolumeView>(*volume, jobs, clock, *json_budget);
   client = std::make_unique<kube::ApiClient>(kube);
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
   bulk_workers = std::make_unique<base::WorkerPool>("bulk", kBulkWorkers, 64);
   local_space = std::make_unique<LocalSpace>(limits.max_local_spool_bytes);
-  json_budget = std::make_unique<JsonBudget>(limits.max_json_memory);
   services = std::make_unique<Services>(Services{limits,
                                                  clock,
                                                  "vbrain",
@@ -266,13 +267,18 @@ void World::catch_up() {
     const auto old = jobs.get(now->meta.name);
     if (old != nullptr) now->status = old->status;
     jobs.put(now->meta.name, now);
-    if (now->meta.deletion_timestamp) view->forget_lists();
+    if (now->meta.deletion_timestamp) view->invalidate_lists();
   }
 }
 
-void World::archive(const std::string& job_id) {
+void World::record(const std::string& job_id) {
+  const auto job = jobs.get(job_id);
   volume->write_status(tenant(), job_id,
-                       {{"metadata", {{"name", job_id}}}, {"status", encode(jobs.get(job_id)->status)}});
+                       {{"metadata", {{"name", job_id}, {"uid", job->meta.uid}}}, {"status", encode(job->status)}});
+}
+
+void World::archive(const std::string& job_id) {
+  record(job_id);
   kube.forget(job_id);
   jobs.erase(job_id);
 }

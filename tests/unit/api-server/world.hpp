@@ -105,6 +105,8 @@ class World {
   std::string make_job(job::Phase phase, const std::string& username = "ana");
   // Brings the cache of Jobs up to what the Kubernetes API has, as the watch does.
   void catch_up();
+  // Writes the record of an ended job to the volume, as the controller does after the terminal status.
+  void record(const std::string& job_id);
   // As the controller leaves a job whose time is over: a record on the volume, no resource.
   void archive(const std::string& job_id);
   void set_status(const std::string& job_id, const job::JobStatus& status);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -70,6 +71,14 @@ class RawClient {
     }
   }
 
+  // The head of an answer; "" if the connection ended before a whole one came. The body stays unread.
+  std::string read_head() {
+    while (received_.find("\r\n\r\n") == std::string::npos) {
+      if (!receive(4096)) return "";
+    }
+    return received_.substr(0, received_.find("\r\n\r\n") + 4);
+  }
+
   // All until the peer closes; `closed` tells whether it did within the time.
   std::string read_to_end(bool* closed = nullptr) {
     while (receive()) {
@@ -104,11 +113,11 @@ class RawClient {
   }
 
  private:
-  bool receive() {
+  bool receive(std::size_t most = 65536) {
     pollfd waiting{fd_, POLLIN, 0};
     if (::poll(&waiting, 1, 10'000) <= 0) return false;
     char buffer[65536];
-    const ssize_t got = ::recv(fd_, buffer, sizeof buffer, 0);
+    const ssize_t got = ::recv(fd_, buffer, std::min(most, sizeof buffer), 0);
     if (got <= 0) {
       ended_ = true;
       return false;

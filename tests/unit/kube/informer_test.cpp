@@ -33,6 +33,7 @@ class InformerScript : public ::testing::Test {
   void run() {
     InformerOptions options;
     options.page_size = 2;
+    options.forget_undecodable = forget_undecodable_;
     options.seed = 7;
     options.sleep = [this](std::stop_token stop, std::chrono::nanoseconds time) {
       if (transport_->over().stop_requested()) return base::sleep_for(stop, std::chrono::hours(1));
@@ -64,6 +65,7 @@ class InformerScript : public ::testing::Test {
   std::optional<testing::ScriptedTransport> transport_{std::in_place};
   base::Metrics metrics_;
   std::string selector_;
+  bool forget_undecodable_ = false;
   std::vector<std::string> changes_;
   std::vector<std::string> store_;
   std::vector<milliseconds> pauses_;
@@ -343,6 +345,20 @@ TEST_F(InformerScript, OnePoisonedObjectDoesNotStopTheOthers) {
   EXPECT_THAT(store_, ElementsAre("bad=cured", "good=1"));
   EXPECT_THAT(targets()[3], HasSubstr("resourceVersion=13&"));
   EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_kube_malformed_objects_total{resource=\"things\"} 3"));
+}
+
+TEST_F(InformerScript, AnObjectThatCannotBeDecodedAnyMoreMayCountAsDeleted) {
+  forget_undecodable_ = true;
+  transport_->answer(list_json(10, {stored_thing("a", "1", 3), stored_thing("b", "1", 4)}));
+  transport_->watch(
+      {event_json("MODIFIED", stored_thing("a", {{"x", 1}}, 11)), event_json("MODIFIED", stored_thing("a", "2", 12))},
+      tl::unexpected(gone()));
+  transport_->answer(list_json(20, {stored_thing("a", "2", 12), stored_thing("b", nlohmann::json::array(), 19)}));
+  transport_->watch({});
+  run();
+  EXPECT_THAT(changes_, ElementsAre("->a=1", "->b=1", "a=1>-", "->a=2", "b=1>-"));
+  EXPECT_THAT(store_, ElementsAre("a=2"));
+  EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_kube_malformed_objects_total{resource=\"things\"} 2"));
 }
 
 TEST_F(InformerScript, ListsAgainWhenTheWatchIsNotOne) {

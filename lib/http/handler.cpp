@@ -1,0 +1,29 @@
+#include "http/handler.hpp"
+
+namespace vbrain::http {
+
+std::optional<ExceptionAnswer> answer_to_exception(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const BodyError& problem) {
+    if (problem.kind() == BodyError::Kind::kMalformed) return ExceptionAnswer{400, problem.what()};
+    if (problem.kind() == BodyError::Kind::kTooLarge) return ExceptionAnswer{413, problem.what()};
+  } catch (const Overloaded&) {
+    return ExceptionAnswer{503, "too much to do"};
+  } catch (...) {
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+bool is_client_gone(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const BodyError& problem) {
+    return problem.kind() == BodyError::Kind::kGone || problem.kind() == BodyError::Kind::kTimeout;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace vbrain::http
