@@ -131,7 +131,8 @@ void AttemptFolder::restore_logs_folder() {
 void AttemptFolder::remove_others(const Dir& folder, const std::string& prefix, const std::vector<std::string>& ours,
                                   LeftOut& left_out) {
   for (const Dir::Entry& entry : folder.list(kEntries)) {
-    if (std::find(ours.begin(), ours.end(), entry.name) != ours.end()) continue;
+    // .nfs…: what an NFS client keeps of a file that was removed while it was open, until it is closed.
+    if (entry.name.starts_with(".nfs") || std::find(ours.begin(), ours.end(), entry.name) != ours.end()) continue;
     const std::string name = prefix + entry.name;
     // A temporary file of our own that a failed step left needs no mention.
     if (!entry.name.starts_with(".vbrain-")) left_out.add(name, "removed: only the runner writes to this folder");

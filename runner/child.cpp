@@ -28,7 +28,7 @@ bool make_pipe(Pipe& pipe) {
   return true;
 }
 
-// Between fork and exec. Only returns errno.
+// Runs in the child, between fork and exec. Returns only if it fails: errno.
 int become(const ChildSpec& spec, char* const* arguments, int out, int err) {
   setpgid(0, 0);
   if (const int null = open("/dev/null", O_RDONLY); null > 0) {
@@ -61,7 +61,7 @@ Result<Child, int> start_child(const ChildSpec& spec) {
     static_cast<void>(!write(trouble.write.get(), &error, sizeof error));
     _exit(127);
   }
-  // In both processes, so that the group exists before anybody signals it. It fails if the child has come to exec.
+  // Both processes do it, so that the group exists before a signal is sent to it. It fails here after the child's exec.
   setpgid(pid, pid);
   trouble.write = Fd();
   int error = 0;

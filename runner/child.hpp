@@ -11,7 +11,7 @@
 namespace vbrain::runner {
 
 struct Child {
-  pid_t pid = -1;  // leader of a process group of its own
+  pid_t pid = -1;  // the leader of a new process group
   artifacts::Fd out;
   artifacts::Fd err;
 };
@@ -22,9 +22,9 @@ struct ChildSpec {
   int ruleset = -1;  // a Landlock ruleset to enter, or -1
 };
 
-// Starts the command with this process's environment, stdin from /dev/null, stdout and stderr into pipes, signals as a
-// new program expects them. Call while the process has one thread. The error is errno: of execve(2) when the command
-// can't be had, of what came before otherwise; then nothing runs.
+// Starts the command with the environment of this process, stdin from /dev/null, stdout and stderr into pipes, no
+// signal blocked, and SIGPIPE with its default action. Call while the process has one thread. The error is the errno of
+// execve(2) or of an earlier step; then no process is left.
 Result<Child, int> start_child(const ChildSpec& spec);
 
 }  // namespace vbrain::runner

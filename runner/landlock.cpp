@@ -30,7 +30,7 @@ struct Rights {
   std::uint64_t folder;
 };
 
-// The folders above `path`, each with the name that leads on: "/" and "vbrain", "/vbrain" and "attempt".
+// The folders that contain `path`, each with the next component: "/" and "vbrain", "/vbrain" and "attempt".
 std::vector<std::pair<std::string, std::string>> levels(const std::string& path) {
   std::vector<std::pair<std::string, std::string>> result;
   for (std::size_t slash = 0; slash != std::string::npos;) {
@@ -45,7 +45,7 @@ std::vector<std::pair<std::string, std::string>> levels(const std::string& path)
 void allow(int ruleset, const std::string& path, const Rights& rights) {
   const Fd fd(open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat found {};
-  // What a symbolic link leads to lies beside it on some level, and has its own rule.
+  // The target of a symbolic link gets a rule of its own, since it lies in one of these folders or below.
   if (!fd || fstat(fd.get(), &found) != 0 || S_ISLNK(found.st_mode)) return;
   landlock_path_beneath_attr rule{};
   rule.allowed_access = S_ISDIR(found.st_mode) ? rights.file | rights.folder : rights.file;
@@ -65,7 +65,7 @@ Fd make_ruleset_without(const std::string& excluded) {
   if (!ruleset) return {};
   for (const auto& [folder, leading_on] : levels(excluded)) {
     DIR* stream = opendir(folder.c_str());
-    // A folder that can't be read leaves what lies in it without a rule: better none at all.
+    // Entries of a folder that cannot be read would get no rule. Use no ruleset then.
     if (stream == nullptr) return {};
     while (const dirent* entry = readdir(stream)) {
       const std::string name = entry->d_name;

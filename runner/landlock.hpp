@@ -6,20 +6,22 @@
 
 namespace vbrain::runner {
 
-// Landlock (kernel documentation, userspace-api/landlock): an application shall not be able to change its attempt's
-// folder, which its runner writes under the same uid.
+// Landlock (kernel documentation, userspace-api/landlock) keeps an application from writing to its attempt's folder.
+// The runner writes there under the same uid. Landlock has no right for chmod(2): see AttemptFolder.
 
-// A ruleset that takes from who enters it the right to write, create, remove and rename below the folder `excluded`
-// (absolute), and nothing else: reading stays, and so does everything beside it on any level above. Names made later
-// in the folders above (as /) are not covered, see restricts_more(). Empty where the kernel has no Landlock, or only
-// its first version, which would forbid renames from folder to folder everywhere.
+// Makes a ruleset that forbids to write, create, remove and rename below the folder `excluded` (an absolute path). It
+// allows all reading, and all writing elsewhere, except for new entries in the folders that contain `excluded` (as /):
+// see restricts_more(). Empty if the kernel has no Landlock, or only version 1, which would forbid renames between
+// folders everywhere.
 artifacts::Fd make_ruleset_without(const std::string& excluded);
 
-// Whether the ruleset would take more from this process than the folder: if one of the folders above is writable to
-// it, it could make new names there today. Then better no ruleset than one that breaks applications.
+// Whether the ruleset would forbid more than writing to the folder `excluded`: this process may make new entries in one
+// of the folders that contain it, and the ruleset would forbid that. Use no ruleset then, since it could break
+// applications.
 bool restricts_more(const std::string& excluded);
 
-// For the child, between fork and exec: no way back, for all its descendants too. Sets no_new_privs. False and errno.
+// Call in the child, between fork and exec. It holds for all its descendants and cannot be undone. Sets no_new_privs.
+// False with errno set if it fails.
 bool enter_ruleset(int ruleset);
 
 }  // namespace vbrain::runner

@@ -18,10 +18,10 @@ namespace vbrain::runner {
 namespace {
 
 constexpr std::size_t kBlock = 64U << 10;
-// A pipe that polls writable takes this much without blocking (pipe(7), PIPE_BUF).
+// A pipe that poll(2) reports as writable takes this much without blocking (pipe(7), PIPE_BUF).
 constexpr std::size_t kPiece = 4096;
 
-// File systems whose other clients see our writes only after they are sent to the server.
+// Network file systems: other machines see our writes only after they are sent to the server.
 bool is_shared_file_system(int fd) {
   struct statfs found {};
   if (fstatfs(fd, &found) != 0) return false;
@@ -93,8 +93,8 @@ bool LogCopy::take() {
   return true;
 }
 
-// What can't be written leaves a gap in the file, closed by a line that tells its size when writing succeeds again: a
-// volume that was full for a moment must not cost all that comes later.
+// Bytes that cannot be written are lost, but a later write is tried: a volume may be full for a moment only. The first
+// write that succeeds puts a line before its bytes that says how many are missing.
 void LogCopy::keep(std::string_view bytes) {
   if (capped_) return;
   std::string last;
@@ -110,7 +110,7 @@ void LogCopy::keep(std::string_view bytes) {
   gap_ += bytes.size() - kept;
 }
 
-// False if the file takes nothing yet.
+// Writes the line about missing bytes, if there are any. False if the file still cannot be written.
 bool LogCopy::close_gap() {
   if (gap_ == 0) return true;
   if (std::chrono::steady_clock::now() - failed_ < options_.retry_after) return false;
@@ -121,7 +121,7 @@ bool LogCopy::close_gap() {
   return true;
 }
 
-// How many of the bytes are written.
+// Returns how many of the bytes are written.
 std::size_t LogCopy::append(std::string_view bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {

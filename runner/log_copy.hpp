@@ -10,19 +10,20 @@
 
 namespace vbrain::runner {
 
-// Copies what an application writes to one of its streams into a log file and to one of our own streams, at once, in a
-// thread of its own, so that a volume that hangs stops neither signals nor reaping. Memory: one block of 64 KiB; who
-// writes faster than the volume takes waits, as at any pipe.
+// Copies what an application writes to stdout or stderr into a log file and to the runner's own stream, at once. It has
+// a thread, so that a volume that hangs stops neither the passing on of signals nor the reaping of processes. Memory:
+// one block of 64 KiB. An application that writes faster than the volume waits, as at any pipe.
 class LogCopy {
  public:
   struct Options {
-    std::uint64_t limit_bytes = UINT64_MAX;  // of the file; then a last line says so, and the console goes on alone
-    int console = -1;                        // our own stdout or stderr, or -1
-    // How long the console may refuse bytes before they are dropped for it; the file gets them all the same.
+    std::uint64_t limit_bytes =
+        UINT64_MAX;    // of the file. Beyond it a last line says so, and only the console gets more
+    int console = -1;  // our own stdout or stderr, or -1
+    // How long a console that takes nothing is waited for. Then it misses these bytes; the file gets them.
     std::chrono::milliseconds console_patience{1'000};
-    // On a file system of other machines too, how often what was written is made visible to them (close-to-open).
+    // On a network file system: how often fdatasync(2) makes what was written visible to other machines.
     std::chrono::milliseconds flush_every{1'000};
-    // How long the file is left alone after a write to it failed.
+    // How long no write is tried after one failed.
     std::chrono::milliseconds retry_after{1'000};
   };
 
@@ -31,12 +32,12 @@ class LogCopy {
   ~LogCopy();
 
   struct End {
-    std::uint64_t bytes = 0;  // of the application, in the file
-    std::uint64_t lost = 0;   // which the file lacks since it could not be written; a line in their place says so
+    std::uint64_t bytes = 0;  // of the application's output, in the file
+    std::uint64_t lost = 0;   // could not be written; a line in the file says how many are missing there
     int error = 0;            // errno of the first write or fsync that failed
   };
-  // Takes what is left in the pipe, also if somebody still holds its other end, and fsyncs the file. Call once, when
-  // all who write are dead.
+  // Copies what is left in the pipe, even if its other end is still open somewhere, and fsyncs the file. Call once,
+  // when all processes of the application are dead.
   End finish();
 
  private:
@@ -59,7 +60,7 @@ class LogCopy {
   bool capped_ = false;
   std::chrono::steady_clock::time_point flushed_;
   std::string block_;
-  std::uint64_t gap_ = 0;  // bytes lost since the last that the file has
+  std::uint64_t gap_ = 0;  // bytes lost since the last successful write
   std::chrono::steady_clock::time_point failed_;
   End end_;
   std::thread thread_;

@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   std::signal(SIGPIPE, SIG_IGN);
-  // Whatever openssl.cnf the application's image has is not for us: it could name providers to load.
+  // Do not read the openssl.cnf of the application's image: it could name providers to load.
   OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
   try {
     const auto settings = read_settings(argc, argv);

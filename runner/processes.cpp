@@ -20,7 +20,7 @@ pid_t parent_of(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string line;
   std::getline(file, line);
-  // "pid (name) state ppid …"; a name may hold anything, so from the last bracket on.
+  // "pid (name) state ppid …". The name may contain brackets and spaces: search the last bracket.
   const auto bracket = line.rfind(')');
   if (bracket == line.npos || bracket + 4 >= line.size()) return -1;
   pid_t parent = -1;
@@ -28,7 +28,7 @@ pid_t parent_of(pid_t pid) {
   return parent;
 }
 
-// Our direct children; grandchildren become that when their parents die.
+// Kills our direct children. Their children become ours when they die.
 void kill_children() {
   DIR* proc = opendir("/proc");
   if (proc == nullptr) return;
@@ -60,13 +60,13 @@ int Processes::wait_for(pid_t main) {
     while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
       if (ended == main) return status;
     }
-    // ECHILD: `main` was reaped elsewhere, which can't happen; do not wait for ever.
+    // ECHILD cannot happen, since only this function reaps. It must not wait forever if it does.
     if (ended < 0 && errno == ECHILD) return 0x7F00;
     int signal = 0;
     do {
       signal = sigwaitinfo(&signals_, nullptr);
     } while (signal < 0 && errno == EINTR);
-    // `main` is not reaped yet, so its number can't be another's.
+    // `main` is not reaped yet, so no other process has its PID.
     if (signal > 0 && signal != SIGCHLD) kill(-main, signal);
   }
 }
@@ -77,7 +77,7 @@ bool Processes::kill_rest(std::chrono::milliseconds patience) {
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   for (;;) {
-    // PID 1 reaches every process of the container in one step (kill(2)), also one that forks all the time.
+    // From PID 1, kill(2) reaches every process of the container in one step, even if one forks all the time.
     if (getpid() == 1) {
       kill(-1, SIGKILL);
     } else {

@@ -41,10 +41,10 @@ using Kind = Outcome::Kind;
 namespace layout = artifacts::layout;
 
 constexpr std::chrono::seconds kKillPatience{30};
-// Of logs/; it names what is not in them.
+// The file of logs/ that names what is missing there.
 constexpr const char* kLeftOutFile = "left-out-by-runner.txt";
 
-// What can't go on before the application was started.
+// Why an attempt ends before its application is started.
 struct Failure {
   Kind kind;
   int exit_code;
@@ -55,7 +55,7 @@ std::string error_text(int error) {
   return std::generic_category().message(error);
 }
 
-// The termination message. The kubelet reads the file when the container ends, so it may be written again and again.
+// Writes the termination message. The kubelet reads the file when the container ends, so a later call replaces it.
 void report(const Settings& settings, const Outcome& outcome) {
   const Fd fd(open(settings.termination_log().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!fd) return;
@@ -81,11 +81,11 @@ class Attempt {
 
   int run() {
     try {
-      // 1. The claim, durable. Who loses starts nothing and touches nothing.
+      // 1. The claim, durable. A runner that does not get it starts nothing and changes nothing.
       base::failpoint("runner.before-claim");
       claim();
       base::failpoint("runner.claimed");
-      // 2. What the application reads, and where it writes.
+      // 2. The files that the application reads, and the folders that it writes to.
       prepare_work();
       // 3. The application.
       start();
@@ -95,15 +95,15 @@ class Attempt {
       return give_up({Kind::kExecFailed, kOwnFailure, error.what()});
     }
     base::failpoint("runner.started");
-    // 4. Until it ends: its streams go to the volume and to ours, signals to it.
+    // 4. Until the application ends, its output goes to the volume and to our own streams, and signals go to it.
     const int status = processes_.wait_for(child_.pid);
     note_end(status);
-    // 5. Nobody is left who could change what is sealed next.
+    // 5. No process is left that could change what is sealed next.
     processes_.kill_rest(kKillPatience);
-    // 6. From here on only the volume can hold us up. Should it do so until the kubelet kills us, the message tells
-    //    how the application ended.
+    // 6. From here on only the volume can delay the runner. If it does so until the kubelet kills the runner, this
+    //    message says how the application ended.
     report_provisionally();
-    // 7. All files, then the manifest that vouches for them, then the report.
+    // 7. All files, then the manifest, which says that they are complete, then the report.
     base::failpoint("runner.before-seal");
     seal();
     base::failpoint("runner.sealed");
@@ -142,7 +142,7 @@ class Attempt {
     attempt_->make_logs();
     make_open_folder(*work_, "output");
     make_open_folder(*work_, "logs");
-    // A mount of its own, made by the kubelet: the path is trusted.
+    // The kubelet mounts this file, so the path is trusted.
     const Fd fd(open(settings_.job_file().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!fd) throw artifacts::VolumeError(errno, "open job.json");
     const auto unfolded = unfold_job_json(fd.get(), *work_);
@@ -188,7 +188,7 @@ class Attempt {
       outcome().exit_code = WEXITSTATUS(status);
       outcome().kind = outcome().exit_code == 0 ? Kind::kOk : Kind::kExit;
     }
-    // Also when a process below the main one was killed and that one gave up in its own way.
+    // Also if the kernel killed another process of the application and the main one ended because of it.
     if (outcome().kind != Kind::kOk && count_oom_kills(settings_.cgroup) > oom_kills_before_) {
       outcome().kind = Kind::kOom;
     }
@@ -205,7 +205,7 @@ class Attempt {
   }
 
   void fail_seal(const std::string& message) {
-    // How the application itself failed matters more.
+    // If the application failed, its own failure is what the user has to know.
     if (outcome().kind != Kind::kOk) return;
     outcome().kind = Kind::kSealFailed;
     outcome().exit_code = kSealFailed;
@@ -219,7 +219,7 @@ class Attempt {
     } catch (const artifacts::VolumeError& error) {
       fail_seal(error.what());
     }
-    // Children are reaped, so this holds all of them: the largest one's memory, everybody's time.
+    // All children are reaped, so these are the memory of the largest process and the time of all.
     rusage usage{};
     getrusage(RUSAGE_CHILDREN, &usage);
     manifest_.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
@@ -230,7 +230,7 @@ class Attempt {
     write_manifest();
   }
 
-  // The names of all before, durable, then the manifest: last of the attempt's files.
+  // First makes the names of the other files durable. The manifest is the last file of the attempt.
   void write_manifest() {
     try {
       attempt_->dir().sync();
@@ -241,7 +241,7 @@ class Attempt {
     }
   }
 
-  // No problem with logs fails a job: they are written until here, and what is missing is named in them.
+  // Throws nothing: no problem with logs fails a job. What is missing is named in a file of the logs and on stderr.
   void seal_all_logs() {
     LeftOut left_out("The runner");
     const LogCopy::End out = out_->finish();

@@ -13,7 +13,7 @@ namespace vbrain::runner {
 inline constexpr std::uint64_t kResultLimit = 16ULL << 20;
 inline constexpr std::size_t kOutputFiles = 65'535;        // and folders
 inline constexpr std::size_t kOutputDepth = 32;            // components of a name
-inline constexpr std::size_t kOutputNameBytes = 8U << 20;  // of all names together: they are held in memory
+inline constexpr std::size_t kOutputNameBytes = 8U << 20;  // of all names together, which are kept in memory
 
 struct SealedOutput {
   std::uint64_t archive_bytes = 0;
@@ -22,12 +22,12 @@ struct SealedOutput {
   std::uint64_t files_total = 0;
 };
 
-// Called when all processes of the application are dead. An application may still have left anything in its folders:
-// all is opened by artifacts::Dir, nothing but regular files with one link is read, nothing blocks on a FIFO. Errors
-// are sentences for the job's message; VolumeError means that a disk failed.
+// Call these when all processes of the application are dead. Its folders may contain anything: files are opened by
+// artifacts::Dir, only regular files with one link are read, and a FIFO does not block. Errors are sentences for the
+// job's message. They throw VolumeError if a file cannot be read or written.
 
-// work/output becomes `attempt`/output.zip. An empty or absent folder becomes an archive without entries. The file's
-// bytes are durable; its name is once the caller syncs `attempt`.
+// Packs work/output into `attempt`/output.zip. An empty or absent folder becomes an archive without entries. The bytes
+// of the file are durable; its name is durable when the caller has synced `attempt`.
 Result<SealedOutput, std::string> seal_output(const artifacts::Dir& work, const artifacts::Dir& attempt,
                                               std::uint64_t limit_bytes);
 

@@ -8,8 +8,8 @@
 
 namespace vbrain::runner {
 
-// How the runner was called: interfaces.md, "Runner". Paths are those of a job's container; `root` is put in front of
-// them where it runs elsewhere.
+// The runner's arguments and environment: docs/configuration.md, "Runner". The paths are those of a job's container;
+// `root` is put before them in tests.
 struct Settings {
   std::string root;
   std::string cgroup = "/sys/fs/cgroup";           // root of the mounted control groups

@@ -43,13 +43,13 @@ bool has_record(const Store& volume, const Tenant& tenant, const std::string& id
 void purge_later(const Services& services, const Tenant& tenant, Ids names) {
   if (names.empty()) return;
   const auto purge = [&volume = services.volume, stop = services.stop, tenant, names = std::move(names)] {
-    try {
-      for (const std::string& name : names) {
-        if (stop.stop_requested()) return;
+    for (const std::string& name : names) {
+      if (stop.stop_requested()) return;
+      try {
         volume.purge(tenant, name);
+      } catch (const std::exception& problem) {
+        base::log_warning("deleted files stay in the trash for now", {{"problem", problem.what()}});
       }
-    } catch (const std::exception& problem) {
-      base::log_warning("deleted files stay in the trash for now", {{"problem", problem.what()}});
     }
   };
   if (services.bulk_workers.try_post(purge) || services.volume_workers.try_post(purge)) return;

@@ -41,7 +41,7 @@ void TrashRemover::remove(const Folder& folder, std::stop_token stop) const {
   try {
     remove_(folder.tenant, folder.name, std::move(stop));
   } catch (const std::exception& error) {
-    base::log_warning("a deleted job's files were not removed; the sweeper tries again after --sweep-age",
+    base::log_warning("a deleted job's files were not removed; the sweeper tries again",
                       {{"organization", folder.tenant.organization},
                        {"application", folder.tenant.application},
                        {"client", folder.tenant.client},

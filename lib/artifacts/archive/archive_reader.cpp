@@ -357,10 +357,6 @@ class Inspector {
 
 }  // namespace
 
-bool looks_like_zip(std::string_view first_bytes) {
-  return first_bytes.starts_with("PK\3\4") || first_bytes.starts_with("PK\5\6");
-}
-
 Result<ArchiveListing, ArchiveError> inspect(int fd, const ArchiveLimits& limits) {
   try {
     return Inspector(fd, limits).run();

@@ -45,9 +45,6 @@ struct ArchiveListing {
   bool unwrapped = false;             // the only top-level entry was a folder INPUT (any case)
 };
 
-// True for bytes that may be an archive at all ("PK" and a record's signature).
-bool looks_like_zip(std::string_view first_bytes);
-
 // Reads the directory of a ZIP (PKWARE APPNOTE 6.3.10, Zip64 included) that a stranger sent, touching no data:
 // exactly one end record and nothing before, between or after the entries, one local header for each central one
 // and the same name in both, only STORE and DEFLATE, not encrypted, names that are harmless on any system and

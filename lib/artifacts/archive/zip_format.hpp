@@ -22,7 +22,6 @@ inline constexpr std::size_t kEnd64LocatorSize = 20;
 
 inline constexpr std::uint16_t kStored = 0;
 inline constexpr std::uint16_t kDeflated = 8;
-inline constexpr std::uint16_t kEncryptedFlag = 1U << 0;
 inline constexpr std::uint16_t kDescriptorFlag = 1U << 3;
 inline constexpr std::uint16_t kUtf8Flag = 1U << 11;
 inline constexpr std::uint16_t kZip64Extra = 0x0001;

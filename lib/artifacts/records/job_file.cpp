@@ -28,9 +28,6 @@ class Writer {
   void text(std::string_view key, std::string_view value) { raw(key, base::quote_json(value)); }
   void number(std::string_view key, std::int64_t value) { raw(key, std::to_string(value)); }
   void time(std::string_view key, base::TimePoint value) { text(key, base::format_rfc3339(value)); }
-  void optional(std::string_view key, const std::optional<std::string>& value) {
-    if (value) text(key, *value);
-  }
   // An object as given; checked, since a mistake here would make the file unreadable for good.
   void object(std::string_view key, std::string_view value) {
     if (!split_object(value, kLimits)) throw std::invalid_argument(std::string(key) + " is not a JSON object");
@@ -75,10 +72,6 @@ class Reader {
     return tree_;
   }
   std::string text(const char* member, std::size_t limit) { return fields::text(tree(member), member, limit); }
-  std::optional<std::string> optional(const char* member, std::size_t limit) {
-    if (fields::find(tree(member), member) == nullptr) return std::nullopt;
-    return text(member, limit);
-  }
   std::string object(const char* member) {
     const nlohmann::json* value = fields::find(tree(member), member);
     if (value == nullptr) return "{}";
@@ -137,9 +130,6 @@ JobFile read_job(std::string_view text) {
   file.input_from = from == "job" ? JobFile::InputFrom::kJob : JobFile::InputFrom::kRepository;
   file.input = reader.input();
   file.priority = static_cast<std::int32_t>(fields::integer(reader.tree("priority"), "priority", INT32_MIN, INT32_MAX));
-  file.idempotency_key_hash = reader.optional("idempotencyKeyHash", 255);
-  file.callback_url = reader.optional("callbackUrl", 8192);
-  file.traceparent = reader.optional("traceparent", 255);
   file.unknown = reader.unknown();
   return file;
 }
@@ -185,9 +175,6 @@ std::string encode(const JobFile& file) {
   writer.text("inputFrom", file.input_from == JobFile::InputFrom::kJob ? "job" : "repository");
   writer.input(file.input);
   writer.number("priority", file.priority);
-  writer.optional("idempotencyKeyHash", file.idempotency_key_hash);
-  writer.optional("callbackUrl", file.callback_url);
-  writer.optional("traceparent", file.traceparent);
   writer.unknown(file.unknown);
   return writer.finish();
 }

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,9 +50,6 @@ struct JobFile {
   InputFrom input_from = InputFrom::kRepository;
   std::vector<InputFile> input{};
   std::int32_t priority = 0;
-  std::optional<std::string> idempotency_key_hash{};
-  std::optional<std::string> callback_url{};
-  std::optional<std::string> traceparent{};
   std::string unknown = "{}";
 
   friend bool operator==(const JobFile&, const JobFile&) = default;

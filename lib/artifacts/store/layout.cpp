@@ -54,14 +54,6 @@ std::string encode_component(std::string_view name) {
   return encoded + "~" + base::sha256_hex(name);
 }
 
-std::optional<std::string> decode_component(std::string_view component) {
-  if (component.size() > kComponentLimit) return std::nullopt;
-  auto name = base::percent_decode(component);
-  // Only the one spelling that the encoder makes: "%41" is not an "A", and "~" is nothing but the mark of the cut form.
-  if (!name || !is_name(*name) || percent_encode(*name) != component) return std::nullopt;
-  return name;
-}
-
 bool is_repository_id(std::string_view id) {
   return id.size() == 18 && std::all_of(id.begin(), id.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -97,9 +89,6 @@ std::string staging(const Tenant& t) {
 }
 std::string trash(const Tenant& t) {
   return join(tenant(t), ".trash");
-}
-std::string idempotency(const Tenant& t) {
-  return join(tenant(t), "idempotency");
 }
 
 std::string repository(const Tenant& t, std::string_view repository_id) {

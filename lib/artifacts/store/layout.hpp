@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,10 +18,6 @@ bool is_name(std::string_view name);
 // all else becomes %XX. An encoding over 255 bytes is cut and ends in "~" and the name's SHA-256; a plain encoding
 // holds no "~". Throws std::invalid_argument if !is_name(name).
 std::string encode_component(std::string_view name);
-
-// The name of a component that encode_component made; nothing for any other text, and for the cut form, which can't
-// be turned back (job.json and repository.json hold the names).
-std::optional<std::string> decode_component(std::string_view component);
 
 // A repository id: 18 decimal digits (UTC time to the second and four digits).
 bool is_repository_id(std::string_view id);
@@ -53,7 +48,6 @@ std::string repositories(const Tenant& tenant);
 std::string jobs(const Tenant& tenant);
 std::string staging(const Tenant& tenant);
 std::string trash(const Tenant& tenant);
-std::string idempotency(const Tenant& tenant);
 
 std::string repository(const Tenant& tenant, std::string_view repository_id);
 std::string repository_file(const Tenant& tenant, std::string_view repository_id);

@@ -45,7 +45,6 @@ JobFile a_job() {
   file.input_from = JobFile::InputFrom::kJob;
   file.input = {{"dados.csv", 12, std::string(64, 'a')}};
   file.priority = -3;
-  file.callback_url = "https://example.org/";
   return file;
 }
 
@@ -53,7 +52,6 @@ TEST(JobFileCodec, RoundTrips) {
   const JobFile file = a_job();
   EXPECT_EQ(*decode_job_file(encode(file)), file);
   JobFile bare = file;
-  bare.callback_url.reset();
   bare.input.clear();
   bare.repository_id.clear();
   EXPECT_EQ(*decode_job_file(encode(bare)), bare);
@@ -70,7 +68,6 @@ TEST(JobFileCodec, HasTheMembersOtherProgramsRead) {
   EXPECT_EQ(object["created_on"], "2026-01-02T03:04:05.678Z");
   EXPECT_EQ(object["inputFrom"], "job");
   EXPECT_EQ(object["input"][0]["bytes"], 12);
-  EXPECT_FALSE(object.contains("traceparent"));
 }
 
 TEST(JobFileCodec, KeepsEveryDigitOfParams) {

@@ -6,8 +6,12 @@
 #include <stdexcept>
 #include <vector>
 
+#include "support/decode_component.hpp"
+
 namespace vbrain::artifacts {
 namespace {
+
+using vbrain::testing::decode_component;
 
 struct NameCase {
   std::string name;
