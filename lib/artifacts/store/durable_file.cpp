@@ -1,4 +1,4 @@
-// How a file gets its name: when all of it is there.
+// Files that get their name when they are complete.
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/syscall.h>
@@ -36,15 +36,15 @@ bool has_no_hard_links(int error) {
   return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK;
 }
 
-// Names a file `to` too, unless that name is taken. By link(2), which NFS has and renames without replacing it has not;
-// file systems without hard links (SMB, FAT) have those.
+// Gives a file the second name `to`, unless that name is taken. By link(2), since NFS has no RENAME_NOREPLACE. File
+// systems without hard links (SMB, FAT) have RENAME_NOREPLACE.
 bool name_exclusively(int dir, const std::string& from, const std::string& to) {
   if (linkat(dir, from.c_str(), dir, to.c_str(), 0) == 0) return true;
   if (has_no_hard_links(errno) && syscall(SYS_renameat2, dir, from.c_str(), dir, to.c_str(), RENAME_NOREPLACE) == 0) {
     return true;
   }
   if (errno != EEXIST) fail("link to", to);
-  // An NFS server's answer may be lost and the request be sent again: then it was us who took the name (open(2)).
+  // If an NFS server's answer is lost, the client sends the request again and gets EEXIST for its own name (open(2)).
   return is_same_file(dir, from, to);
 }
 
@@ -84,7 +84,7 @@ bool DurableFile::commit_new(std::string_view name) {
   const std::string target = one_component(name);
   sync_and_close(std::move(fd_));
   if (!name_exclusively(folder_.fd(), temporary_, target)) return false;
-  // Should this fail, the file has two names from then on, which is all right.
+  // If this fails the file keeps two names, which readers allow.
   unlinkat(folder_.fd(), temporary_.c_str(), 0);
   temporary_.clear();
   folder_.sync();

@@ -46,7 +46,7 @@ base::TimePoint time_of(const timespec& time) {
   return base::TimePoint(duration_cast<milliseconds>(seconds(time.tv_sec) + nanoseconds(time.tv_nsec)));
 }
 
-// A symbolic link in the way, a mount, "..": the kernel's words for "not beneath".
+// The errors of openat2(2) for a path that is not beneath the folder: a symbolic link, a mount point, "..".
 bool is_escape(int error) {
   return error == ELOOP || error == EXDEV;
 }
@@ -175,7 +175,7 @@ Dir Dir::make(std::string_view path) const {
   const Dir parent = name.parent.empty() ? at(".") : make(name.parent);
   bool made = false;
   Dir result(make_one(parent.fd(), name.name, path, made));
-  // Synced also when somebody else made it a moment ago: it must be durable for us too.
+  // Also if another process has made it just now: it may not be durable yet.
   parent.sync();
   return result;
 }
@@ -194,7 +194,7 @@ bool Dir::make_new(std::string_view path) const {
 }
 
 std::optional<OpenFile> Dir::open_file(std::string_view path, nlink_t max_links) const {
-  // O_NONBLOCK: a FIFO without a writer would hold the thread for ever. It has no effect on regular files.
+  // O_NONBLOCK: without it, a FIFO without a writer blocks the thread forever. It has no effect on regular files.
   Fd fd(open_beneath(fd_.get(), path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   if (!fd) {
     if (errno == ENOENT) return std::nullopt;
@@ -207,7 +207,8 @@ std::optional<OpenFile> Dir::open_file(std::string_view path, nlink_t max_links)
   struct stat found {};
   if (fstat(fd.get(), &found) != 0) fail("stat", path);
   if (!S_ISREG(found.st_mode)) throw UnsafeFile(EINVAL, "not a regular file: " + std::string(path));
-  // 0: removed after we opened it, harmless. Above 1: another name may lie where the tenant must not read.
+  // 0: removed after it was opened, which is harmless. Above 1: the other name may be a file that the tenant must not
+  // read.
   if (found.st_nlink > max_links) throw UnsafeFile(EMLINK, "more than one link: " + std::string(path));
   return OpenFile{std::move(fd), static_cast<std::uint64_t>(found.st_size), time_of(found.st_mtim)};
 }
@@ -257,7 +258,7 @@ std::optional<struct stat> Dir::status(std::string_view path) const {
   }
   if (errno == ENOENT) return std::nullopt;
   if (!is_escape(errno) && errno != ENOTDIR) fail("stat", path);
-  // RESOLVE_NO_SYMLINKS refuses a link as the last component too; its own lstat is harmless.
+  // RESOLVE_NO_SYMLINKS refuses a symbolic link as the last component too. lstat(2) of the link itself is harmless.
   const Split name = split(path);
   const Fd parent = open_parent(fd_.get(), path, name.parent);
   if (fstatat(parent.get(), name.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) return found;
@@ -270,8 +271,8 @@ bool Dir::move(std::string_view from, const Dir& target, std::string_view to) co
   const Split destination = split(to);
   const Fd source_parent = open_parent(fd_.get(), from, source.parent);
   const Fd target_parent = open_parent(target.fd(), to, destination.parent);
-  // Plain rename(2), since RENAME_NOREPLACE does not exist on NFS: it replaces an empty folder at most, and what is
-  // published is never empty.
+  // rename(2), since NFS has no RENAME_NOREPLACE. It can replace only an empty folder, and published folders are never
+  // empty.
   if (renameat(source_parent.get(), source.name.c_str(), target_parent.get(), destination.name.c_str()) == 0) {
     return true;
   }
@@ -312,7 +313,7 @@ void Dir::sync() const {
 }
 
 void Dir::sync_tree() const {
-  // One fsync each is cheapest for the few files of most inputs; for many, one pass over the file system is.
+  // For the few files of most inputs one fsync each is cheapest, for many files one syncfs.
   std::size_t budget = 256;
   if (!sync_below(fd_.get(), "folder", budget) && syncfs(fd_.get()) != 0) fail("syncfs", "folder");
   sync();

@@ -61,7 +61,7 @@ std::optional<std::vector<std::string>> Store::jobs_of(const Tenant& tenant, std
   auto ids = names_in(*markers, is_job_folder_name, wanted);
   const auto jobs = root().sub(layout::jobs(tenant));
   if (!jobs) return std::vector<std::string>{};
-  // A marker is written before its job's folder, so after a crash it may name none.
+  // A marker is written before its job's folder. After a crash there may be no folder.
   std::erase_if(ids, [&](const std::string& id) {
     return !jobs->status(id) || jobs->status(join(id, layout::kDeleted)).has_value();
   });
@@ -83,7 +83,7 @@ std::optional<ArchiveWriter::Added> Store::write_input_zip(const Tenant& tenant,
   for (const InputFile& listed : file->input) {
     const auto content = root().open_file(join(input, listed.name));
     if (!content) throw CorruptFile(input + ": a file that repository.json lists is missing");
-    // A file's own time changes with a copy of the volume; the same input is to give the same bytes.
+    // Not the file's own time, which changes when the volume is copied: the same input has to give the same bytes.
     writer.add(listed.name, content->fd.get(), content->size, file->created_on);
   }
   return writer.finish();
@@ -120,7 +120,7 @@ std::optional<base::TimePoint> Store::probe() const {
     if (!takes_no_more(error)) throw;
     return std::nullopt;
   }
-  // As it was made, not as it was written: a full volume has a time too.
+  // The time of its creation, since a full volume takes no bytes.
   struct stat found {};
   if (fstat(file->get(), &found) != 0) throw VolumeError(errno, "probe the volume");
   try {

@@ -26,7 +26,7 @@ void write_synced(const Dir& folder, std::string_view name, std::string_view byt
   sync_and_close(std::move(*file));
 }
 
-// The content of one file, shared with the original where the file system can (btrfs, XFS), else copied by the kernel.
+// Copies the content of one file: as a reflink where the file system has them (btrfs, XFS), else the kernel copies.
 void copy_file(const OpenFile& from, int to) {
   if (ioctl(to, FICLONE, from.fd.get()) == 0) return;
   std::uint64_t left = from.size;
@@ -48,7 +48,7 @@ void copy_file(const OpenFile& from, int to) {
   }
 }
 
-// The file as it is to be written, once it is sure that it can be read again.
+// Encodes the file and checks that the result can be decoded again.
 template <class File>
 std::string encode_readable(const File& file, Result<File, std::string> (*decode)(std::string_view)) {
   std::string text = encode(file);
@@ -121,7 +121,7 @@ void Staging::discard() noexcept {
   try {
     parent_->remove_tree(name_);
   } catch (const std::exception& error) {
-    // The sweeper comes by.
+    // The sweeper removes it later.
     base::log_warning("staged folder not removed", {{"error", error.what()}});
   }
   parent_.reset();
@@ -150,7 +150,7 @@ std::string Store::publish_repository(Staging staging, RepositoryFile file, base
   encode_readable(file, decode_repository_file);
   const Dir& folder = staging.folder();
   const Dir repositories = root().make(layout::repositories(staging.tenant_));
-  // 1. Everything but repository.json, durable.
+  // 1. All but repository.json becomes durable.
   staging.input();
   folder.make_new("jobs");
   folder.sync_tree();
@@ -161,12 +161,12 @@ std::string Store::publish_repository(Staging staging, RepositoryFile file, base
     std::snprintf(digits.data(), digits.size(), "%04u", (random + turn) % 10'000);
     file.repository_id = base::format_digits(now) + digits.data();
     if (repositories.status(file.repository_id)) continue;
-    // 2. repository.json, which holds the id, and its name.
+    // 2. repository.json, which contains the id, and its directory entry.
     folder.write_file_durably(layout::kRepositoryFile, encode(file));
-    // 3. Into place. Taken in the meantime: the next id.
+    // 3. The rename into place. If the id was taken in the meantime, the next one is tried.
     if (!staging.parent_->move(staging.name_, repositories, file.repository_id)) continue;
     const auto parent = std::exchange(staging.parent_, nullptr);
-    // 4. Both parents. Without them nobody is told of the repository: then it must not stay either.
+    // 4. fsync of both parents. If it fails, the caller does not get the id, so the repository is removed again.
     try {
       repositories.sync();
       parent->sync();
@@ -204,28 +204,28 @@ Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, 
   }
   const Dir jobs = root().make(layout::jobs(file.tenant));
   if (jobs.status(file.job_id)) return Unexpected<PublishError>(PublishError::kTaken);
-  // 1. The whole folder, durable where nobody looks.
+  // 1. The whole folder becomes durable, still in .staging.
   if (staging.input_) staging.input_->sync_tree();
   write_synced(staging.folder(), layout::kJobFile, text);
   staging.folder().sync();
-  // 2. The marker in the repository's index. A crash between here and 3 leaves it without a job: sweep_markers().
+  // 2. The marker in the repository's index. After a crash between 2 and 3 it has no job; sweep_markers() removes it.
   Marker marker;
   if (indexed) {
     try {
       marker.create(*markers, file.job_id);
     } catch (const VolumeError&) {
-      // The folder that we hold open may have been removed.
+      // The repository may have been removed since its folder was opened.
       if (!has_repository(file.tenant, file.repository_id)) return absent;
       throw;
     }
   }
-  // 3. Into place: from here on the job exists.
+  // 3. The rename into place: from here on the job exists.
   if (!staging.parent_->move(staging.name_, jobs, file.job_id)) {
     return Unexpected<PublishError>(PublishError::kTaken);
   }
   marker.keep();
   const auto parent = std::exchange(staging.parent_, nullptr);
-  // 4. Both parents. Without them nobody is told of the job: then nobody may find it either and run it.
+  // 4. fsync of both parents. If it fails, the caller gets an error, so the job is removed again: nobody may run it.
   try {
     jobs.sync();
     parent->sync();
@@ -233,8 +233,8 @@ Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, 
     take_back([&] { trash_jobs(file.tenant, {file.job_id}, file.repository_id); });
     throw;
   }
-  // 5. A repository that was removed meanwhile takes its jobs along: whoever removed it after our marker was there has
-  // seen the marker; before, we see it now.
+  // 5. If the repository is being removed at the same time, its jobs are removed too. If it was moved after step 2, the
+  // remover has seen our marker. If it was moved before, we see it here.
   if (indexed && !has_repository(file.tenant, file.repository_id)) {
     remove_job(file.tenant, file.job_id, {});
     return absent;
@@ -244,7 +244,7 @@ Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, 
 
 namespace {
 
-// Whether one of `names` is the file itself or one of the folders it lies in.
+// Whether one of `names` is the file itself or a folder that contains it.
 bool is_shadowed(const std::string& file, const std::unordered_set<std::string>& names) {
   if (names.contains(file)) return true;
   for (auto slash = file.find('/'); slash != std::string::npos; slash = file.find('/', slash + 1)) {
@@ -273,7 +273,7 @@ std::optional<std::vector<InputFile>> Store::overlay_repository_input(Staging& s
       if (folders.insert(file.name.substr(0, slash)).second) input.make_new(file.name.substr(0, slash));
     }
     const auto copy = input.create_file(file.name);
-    // A folder of the job's own input has this name: the job's input wins.
+    // The job's own input has a folder of this name, and has precedence.
     if (!copy) continue;
     copy_file(*content, copy->get());
     all.push_back(file);

@@ -8,13 +8,13 @@
 namespace vbrain::artifacts {
 namespace {
 
-// Where the folder is now: out of sight at once and for good. Nothing if there is none.
+// Moves the folder to the trash with one rename. Returns its new name; nothing if there is no such folder.
 std::optional<std::string> move_to_trash(const Dir& folder, std::string_view from, const Dir& trash) {
   std::string name = std::string(from) + "-" + random_name();
   try {
     if (!folder.status(from) || !folder.move(from, trash, name)) return std::nullopt;
   } catch (const VolumeError& error) {
-    // Somebody else has moved it since.
+    // Another process has moved it in the meantime.
     if (error.code().value() == ENOENT) return std::nullopt;
     throw;
   }
@@ -38,7 +38,7 @@ void put_marker(const Dir& job, bool durably) {
     job.create_file(layout::kDeleted);
     if (durably) job.sync();
   } catch (const VolumeError& error) {
-    // The controller may have purged it already: what shall go has gone.
+    // The controller may have removed the folder already. That is what the marker asks for.
     const int code = error.code().value();
     if (code != ENOENT && code != ESTALE) throw;
   }
@@ -54,7 +54,7 @@ bool Store::mark_deleted(const Tenant& tenant, std::string_view job_id, std::str
 }
 
 void Store::mark_all_deleted(const Tenant& tenant, const std::vector<std::string>& job_ids) const {
-  // A few are synced one by one; for more, one pass over the file system is cheaper.
+  // For a few jobs one fsync each is cheaper, for more one syncfs.
   constexpr std::size_t kFew = 8;
   for (const std::string& id : job_ids) {
     const auto job = root().sub(layout::job(tenant, id));
@@ -79,7 +79,7 @@ std::vector<std::string> Store::trash_jobs(const Tenant& tenant, const std::vect
     trash.sync();
     jobs->sync();
   }
-  // The index last: until then the folder's absence hides the entry.
+  // The index comes last. Until then readers ignore the entry, since the job has no folder.
   if (!repository_id.empty()) unindex(tenant, job_ids, repository_id);
   return moved;
 }
@@ -96,7 +96,7 @@ void Store::unindex(const Tenant& tenant, const std::vector<std::string>& job_id
 bool Store::remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id,
                        std::stop_token stop) const {
   const auto moved = trash_jobs(tenant, {std::string(job_id)}, repository_id);
-  // The job is removed by now: what cannot be removed of its files, perhaps for ever, must not keep it.
+  // The move has removed the job. Files that cannot be removed, perhaps never, must not keep its resource.
   for (const std::string& name : moved) {
     try {
       purge(tenant, name, stop);

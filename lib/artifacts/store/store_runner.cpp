@@ -74,8 +74,8 @@ void Store::install_runner(const std::string& source, std::string_view version) 
   bin.make_new(staged);
   try {
     copy_folder(from, bin.at(staged), kDepth);
-    // Another content under this name: exchanged in one step where the file system can, so that a pod that starts now
-    // finds one or the other. Pods that run keep what they have mounted.
+    // The name is taken by other content. It is exchanged in one step where the file system can, so that a pod that
+    // starts now finds the one or the other. Running pods keep the folder that they have mounted.
     for (int turn = 0; !bin.move(staged, bin, name); ++turn) {
       if (is_installed()) break;
       if (turn == 3) throw VolumeError(EEXIST, "install the runner");
