@@ -21,6 +21,9 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support import netfs
+from support.unit_runs import AS_POD, NEEDS_ROOT, ON_NETWORK_VOLUME, count_tests, fresh_folder, network_volume, unmount_below
+
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local" / "test"
 NAME = "vbt" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
@@ -165,29 +168,65 @@ def show_failures(log):
     say(f"  (full log: {log.relative_to(ROOT)})")
 
 
-def run_googletest(program, env=None):
-    report = STATE / "logs" / f"{program.name}.json"
+def run_googletest(program, env=None, tests="*", log_name=None, command=None, report=None):
+    """Runs a test program, with `command` if that is given, and counts the tests in its report."""
+    log_name = log_name or program.name
+    report = report or STATE / "logs" / f"{log_name}.json"
     report.unlink(missing_ok=True)
-    code = run(f"running {program.name}", [program, f"--gtest_output=json:{report}", "--gtest_brief=1"], program.name,
-               env=env, check=False)
+    options = [f"--gtest_output=json:{report}", "--gtest_brief=1", f"--gtest_filter={tests}"]
+    code = run(f"running {log_name}", [*(command or [program]), *options], log_name, env=env, check=False)
     if not report.exists():
-        show_failures(STATE / "logs" / f"{program.name}.log")
-        return Count(failed=1, failures=[f"{program.name} (ended with {code} before its report)"])
+        show_failures(STATE / "logs" / f"{log_name}.log")
+        return Count(failed=1, failures=[f"{log_name} (ended with {code} before its report)"])
     count = count_googletest(report)
     if code != 0 and count.failed == 0:
         count.failed += 1
-        count.failures.append(f"{program.name} (exit code {code})")
+        count.failures.append(f"{log_name} (exit code {code})")
     if count.failed:
-        show_failures(STATE / "logs" / f"{program.name}.log")
+        show_failures(STATE / "logs" / f"{log_name}.log")
+    return count
+
+
+def run_as_pod(program, log_name, tests, env=None):
+    """Runs a test program with the uid and the groups of vBrain's pods if this is root, else as the current user."""
+    if os.geteuid() != 0:
+        return run_googletest(program, env, tests, log_name)
+    folder = fresh_folder(f"/tmp/{NAME}-pod")
+    command = ["tests/support/as_pod.sh", program.parents[1], folder, f"tests/{program.name}"]
+    try:
+        return run_googletest(program, env, tests, log_name, command, folder / "report.json")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_on_network_volume(programs):
+    """Runs the volume tests again, on a volume that behaves like NFS."""
+    count = Count()
+    lacking = netfs.lacks()
+    if lacking:
+        say(f"• the volume tests on a network file system are skipped: {lacking}")
+        count.skipped = sum(count_tests(programs[name], tests) for name, tests in ON_NETWORK_VOLUME.items())
+        return count
+    with network_volume(fresh_folder(f"/tmp/{NAME}-netfs")) as volume:
+        for name, tests in ON_NETWORK_VOLUME.items():
+            count.add(run_as_pod(programs[name], f"{name}-netfs", tests, {"VBRAIN_TEST_VOLUMES": str(volume)}))
     return count
 
 
 def suite_unit():
     build("dev")
     count = Count()
-    for program in sorted((ROOT / "build" / "dev" / "tests").glob("unit_*")):
-        if program.is_file() and os.access(program, os.X_OK):
+    programs = {program.name: program for program in sorted((ROOT / "build" / "dev" / "tests").glob("unit_*"))
+                if program.is_file() and os.access(program, os.X_OK)}
+    for name, program in programs.items():
+        needs_root = count_tests(program, NEEDS_ROOT) if name in AS_POD and os.geteuid() == 0 else 0
+        if needs_root:
+            count.add(run_googletest(program, tests=NEEDS_ROOT, log_name=f"{name}-root"))
+        if name in AS_POD:
+            count.add(run_as_pod(program, name, f"-{NEEDS_ROOT}" if needs_root else "*"))
+        else:
             count.add(run_googletest(program))
+    count.add(run_on_network_volume(programs))
     return count
 
 
@@ -320,9 +359,7 @@ def end_cluster():
     try:
         run("ending the test cluster", ["cluster/cluster.sh", "down", *CLUSTER], "cluster-down", check=False)
         # Small volumes of killed tests.
-        for line in Path("/proc/self/mounts").read_text().splitlines():
-            if line.split()[1].startswith(f"{CLUSTER_STATE}/"):
-                subprocess.run(["umount", "-l", line.split()[1]], check=False)
+        unmount_below(CLUSTER_STATE)
         shutil.rmtree(CLUSTER_STATE, ignore_errors=True)
     finally:
         for sign, handler in handlers.items():

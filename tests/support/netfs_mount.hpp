@@ -21,9 +21,8 @@
 
 namespace vbrain::testing {
 
-// A mount of the pass-through file system of netfs/, which behaves as a network file system does: one client of the
-// file server that a folder stands for. Several mounts of one folder are several clients. Ends with the object, and
-// with this process. Thread-safe once made.
+// A mount of the file system in netfs/, which behaves like NFS. The folder `backing` plays the file server, and each
+// mount of it is one client. Unmounts when the object or this process ends. Thread-safe after construction.
 class NetFs {
  public:
   // Why this machine cannot mount one; empty if it can.
@@ -62,8 +61,8 @@ class NetFs {
 
   std::string path() const { return folder_ / "mount"; }
 
-  // Carries out one command of netfs/control.hpp; gives the value of its answer. Throws std::runtime_error if it is
-  // refused.
+  // Sends one command of netfs/control.hpp and returns the value of the answer. Throws std::runtime_error if the
+  // command is refused.
   std::string command(const std::string& line) const {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -84,14 +83,14 @@ class NetFs {
     return answer.size() <= 4 ? "" : answer.substr(3, answer.size() - 4);
   }
 
-  // Adds a rule (parse_rule in netfs/faults.hpp), which is in force when this returns; its number.
+  // Adds a rule (parse_rule in netfs/faults.hpp), and returns its number. The rule applies from then on.
   int add(const std::string& rule) const { return std::stoi(command("add " + rule)); }
   void remove(int rule) const { command("remove " + std::to_string(rule)); }
   int hits(int rule) const { return std::stoi(command("hits " + std::to_string(rule))); }
-  // Ends all faults.
+  // Removes all rules.
   void clear() const { command("clear"); }
 
-  // Waits until so many calls hang, for at most 20 s; false if they do not.
+  // Waits at most 20 s until this number of calls hangs. False if it does not happen.
   bool wait_for_hanging(int calls) const {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (std::stoi(command("waiting")) < calls) {
@@ -102,7 +101,7 @@ class NetFs {
   }
 
  private:
-  // Root of a container often may not.
+  // In a container, root often has no permission to mount.
   static bool may_mount() {
     const pid_t pid = fork();
     if (pid == 0) _exit(unshare(CLONE_NEWNS) == 0 ? 0 : 1);

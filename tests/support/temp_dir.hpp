@@ -14,21 +14,21 @@
 
 namespace vbrain::testing {
 
-// Where the volumes of tests lie: the folder that VBRAIN_TEST_VOLUMES names, else the system's temporary folder. A test
-// run sets it to have the volume tests on another file system.
+// The folder for the volumes of tests: VBRAIN_TEST_VOLUMES, or else the system's temporary folder. A test run sets the
+// variable to run the volume tests on another file system.
 inline std::string volumes_folder() {
   const char* named = std::getenv("VBRAIN_TEST_VOLUMES");
   return named != nullptr ? named : std::filesystem::temp_directory_path().string();
 }
 
-// Makes a new folder with a name of its own in `parent`; only this user may use it.
+// Creates a new folder in `parent`, with mode 0700.
 inline std::string make_temp_folder(const std::string& parent) {
   std::string path = parent + "/vbrain-test-XXXXXX";
   if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("cannot make a folder in " + parent);
   return path;
 }
 
-// A folder that goes away with the object.
+// A folder that is removed with the object.
 class TempDir {
  public:
   TempDir() : TempDir(volumes_folder()) {}

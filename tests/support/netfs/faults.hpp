@@ -17,8 +17,8 @@ namespace vbrain::netfs {
 // What happens to the calls that a rule names.
 struct Rule {
   enum class Action {
-    kHang,   // waits until the rule is removed; a caller that is killed is let go, as on a hard NFS mount
-    kStick,  // as kHang, but not even SIGKILL helps, as with a disk that does not answer
+    kHang,   // waits until the rule is removed, or the caller is killed (as on an NFS mount with option hard)
+    kStick,  // as kHang, but SIGKILL does not end the wait (as with a disk that does not answer)
     kDelay,  // waits `milliseconds`, then goes on
     kError,  // fails with errno `error`
   };
@@ -26,10 +26,10 @@ struct Rule {
   int error = 0;
   int milliseconds = 0;
   std::vector<std::string> operations;  // empty: all
-  std::string pattern;                  // fnmatch(3), "*" matches "/" too; what lies below a match is matched as well
+  std::string pattern;                  // fnmatch(3); "*" also matches "/"; everything below a match is matched too
   std::optional<pid_t> pid;             // only calls of this process
-  std::uint64_t skip = 0;               // so many calls that match pass first
-  std::optional<std::uint64_t> times;   // so many calls are hit then; without it, all
+  std::uint64_t skip = 0;               // this number of matching calls passes first
+  std::optional<std::uint64_t> times;   // then this number of calls is affected; without it, all
 };
 
 // One call of the file system. `other` is the second path of a rename or link.
@@ -37,7 +37,7 @@ struct Call {
   std::string_view operation;
   std::string path;
   std::optional<std::string> other;
-  pid_t pid = 0;  // 0: the kernel on its own account
+  pid_t pid = 0;  // 0: the call comes from the kernel itself
 };
 
 // Reads "ACTION OPERATIONS PATTERN [times=N] [skip=N] [pid=N]", for instance
@@ -45,7 +45,7 @@ struct Call {
 // Nothing if the line is malformed or names an operation or an error that does not exist.
 std::optional<Rule> parse_rule(const std::string& line);
 
-// Whether the rule names the call, its counters left aside.
+// Whether the rule applies to the call. Ignores `skip` and `times`.
 bool matches(const Rule& rule, const Call& call);
 
 // The rules in force. Thread-safe.
@@ -53,17 +53,17 @@ class Faults {
  public:
   // Returns the number of the new rule.
   int add(Rule rule);
-  // Lets go what the rule holds. False if there is no such rule.
+  // Calls that wait because of the rule go on. False if there is no such rule.
   bool remove(int number);
   // Removes all rules.
   void clear();
-  // How many calls the rule has hit so far. Nothing if there is no such rule.
+  // The number of calls that the rule has affected. Nothing if there is no such rule.
   std::optional<std::uint64_t> hits(int number) const;
-  // How many calls wait now in rules that hang or stick.
+  // The number of calls that wait now because of kHang or kStick.
   int waiting() const;
 
-  // Applies all rules that match, in the order of their numbers: waits, and returns the errno to answer with or 0.
-  // `killed` says whether the caller has been killed; it is asked every 20 ms while the call hangs.
+  // Applies all matching rules in the order of their numbers. Waits if they say so. Returns 0 or the errno of the
+  // answer. `killed` returns whether the caller has been killed. It is called every 20 ms while the call hangs.
   int apply(const Call& call, const std::function<bool()>& killed);
 
  private:

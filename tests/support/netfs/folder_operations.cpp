@@ -10,7 +10,7 @@
 namespace vbrain::netfs {
 namespace {
 
-// An open folder: the list that readdir goes through, read again whenever the caller begins from its start.
+// An open folder with its list. The list is read again when the caller starts from the beginning (rewinddir(3)).
 struct OpenFolder {
   std::vector<Entry> entries;
 };

@@ -24,7 +24,7 @@ base::Fd watch(pid_t pid) {
 
 [[noreturn]] void guard(const base::Fd& parent, const base::Fd& program, const std::string& mount_point) {
   setsid();
-  // Nobody must wait for the end of our output.
+  // Close the inherited output: a reader of it must not wait for this process.
   const int null = open("/dev/null", O_RDWR);
   for (int standard = 0; standard <= 2; ++standard) dup2(null, standard);
   std::array<pollfd, 2> ends{{{parent.get(), POLLIN, 0}, {program.get(), POLLIN, 0}}};

@@ -1,9 +1,8 @@
-// A pass-through file system with the manners of a network file system, for tests:
+// A pass-through file system that behaves like NFS, for tests:
 //   netfs BACKING MOUNT_POINT CONTROL_SOCKET
-// Each mount is one client of the file server that BACKING stands for; several mounts of one folder are several
-// clients. Prints "ready" once it is mounted. Ends, and unmounts, on SIGTERM, with the command "end", and when its
-// parent ends. operations.hpp says how it differs from a local file system, control.hpp what can be told it while it
-// runs.
+// BACKING plays the file server. Each mount is one client; several mounts of one BACKING are several clients. Prints
+// "ready" when it is mounted. Unmounts and ends on SIGTERM, on the command "end", and when its parent ends.
+// operations.hpp describes the differences from a local file system, control.hpp the commands.
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,8 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <exception>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -25,18 +27,28 @@
 namespace vbrain::netfs {
 namespace {
 
-// Each known file is a descriptor.
-void raise_open_files() {
+// Raises the limit of open files as far as allowed, and returns it.
+std::size_t raise_open_files() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
-  const rlimit more{1 << 20, 1 << 20};
-  if (setrlimit(RLIMIT_NOFILE, &more) == 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+// Each file that the kernel knows is an open descriptor here. When there are too many, asks the kernel to forget some.
+// Runs on a thread of its own, because the kernel may wait for the lock of a folder that another call holds.
+[[noreturn]] void forget_surplus(fuse_session* session, Client& client, std::size_t limit) {
+  while (true) {
+    for (const auto& [folder, name] : client.nodes.surplus(limit)) {
+      fuse_lowlevel_notify_inval_entry(session, folder, name.c_str(), name.size());
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
 }
 
 fuse_session* open_session(Client& client, const std::string& name) {
-  // The owner alone may use the mount of a user that is not root (fusermount3(1), allow_other).
+  // Only root may give other users access to the mount (allow_other, fusermount3(1)).
   std::string options = "default_permissions,fsname=netfs,subtype=vbrain";
   if (geteuid() == 0) options += ",allow_other,dev,suid";
   std::string words[] = {name, "-o", options};
@@ -48,8 +60,10 @@ fuse_session* open_session(Client& client, const std::string& name) {
   return session;
 }
 
-// Who hangs in the mount is let go when the program ends: that closes the kernel's connection to it.
+// The end of the program closes the FUSE connection. Calls that hang fail then.
 [[noreturn]] void end(const std::string& mount_point, const std::string& socket) {
+  static std::mutex once;  // stays locked: another thread that gets here waits for the end of the program
+  once.lock();
   unmount(mount_point);
   ::unlink(socket.c_str());
   _exit(0);
@@ -57,7 +71,7 @@ fuse_session* open_session(Client& client, const std::string& name) {
 
 int run(const std::string& backing, const std::string& mount_point, const std::string& socket) {
   umask(0);
-  raise_open_files();
+  const std::size_t open_files = raise_open_files();
   base::Fd root(open(backing.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root) throw std::runtime_error("cannot open the folder " + backing);
   auto& client = *new Client(std::move(root));  // threads use it until the program ends
@@ -76,6 +90,7 @@ int run(const std::string& backing, const std::string& mount_point, const std::s
   }).detach();
   const int listener = listen_control(socket);
   std::thread([&, listener] { serve_control(listener, client, [&] { end(mount_point, socket); }); }).detach();
+  std::thread([&, session] { forget_surplus(session, client, open_files / 4); }).detach();
   std::puts("ready");
   std::fflush(stdout);
   const int error = serve(session);

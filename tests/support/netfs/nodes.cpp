@@ -49,6 +49,7 @@ NodePtr Nodes::found(base::Fd fd, const struct stat& status, const NodePtr& pare
     node = std::make_shared<Node>();
     node->fd = std::move(fd);
     node->key = {status.st_dev, status.st_ino};
+    node->is_folder = S_ISDIR(status.st_mode);
   }
   if (node != root_ && !node->silly) {
     node->parent = parent;
@@ -83,6 +84,17 @@ void Nodes::forget(fuse_ino_t number, std::uint64_t lookups) {
   numbers_.erase(found);
   const auto current = nodes_.find(node->key);
   if (current != nodes_.end() && current->second == node) nodes_.erase(current);
+}
+
+std::vector<std::pair<fuse_ino_t, std::string>> Nodes::surplus(std::size_t limit) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<fuse_ino_t, std::string>> names;
+  if (numbers_.size() <= limit) return names;
+  // No folders: the kernel cannot forget a folder while it knows a file in it.
+  for (const auto& [number, node] : numbers_) {
+    if (node->opened == 0 && !node->is_folder) names.emplace_back(number_of(node->parent), node->name);
+  }
+  return names;
 }
 
 void Nodes::opened(const NodePtr& node) {

@@ -26,20 +26,21 @@ struct Entry {
   ino_t inode;
 };
 
-// A file or folder that the kernel knows: what an NFS client keeps with a file handle. All but `fd` is guarded by the
-// mutex of Nodes.
+// A file or folder that the kernel knows. Corresponds to a file handle of an NFS client. The mutex of Nodes guards all
+// members except `fd`.
 struct Node {
-  base::Fd fd;  // O_PATH: stays with the file whatever happens to its name
+  base::Fd fd;  // O_PATH; still refers to the file after a rename or removal
   std::pair<dev_t, ino_t> key;
-  std::uint64_t lookups = 0;     // how often the kernel has been told of it and has not forgotten it
-  int opened = 0;                // descriptors that this client has open for reading or writing
-  bool silly = false;            // removed while open: it has the name ".nfs…" until the last one is closed
-  std::shared_ptr<Node> parent;  // with `name`, the path by which it was found last; none for the root
+  bool is_folder = false;
+  std::uint64_t lookups = 0;     // lookup count of the FUSE protocol
+  int opened = 0;                // open descriptors in this client
+  bool silly = false;            // removed while open; has the name ".nfs…" until it is closed
+  std::shared_ptr<Node> parent;  // `parent` and `name`: the last known path; the root has no parent
   std::string name;
 
-  // Answers of the server that are repeated while they are young (see Memory).
+  // The cache of this client: answers of the server (see Memory).
   struct Answer {
-    std::shared_ptr<Node> node;  // none: there is no such name
+    std::shared_ptr<Node> node;  // null: the server has no such name
     SteadyTime asked;
   };
   std::map<std::string, Answer, std::less<>> names;
@@ -49,8 +50,8 @@ struct Node {
 
 using NodePtr = std::shared_ptr<Node>;
 
-// How long answers are repeated without asking again; what an NFS client does for acregmin… and lookupcache. Zero asks
-// always.
+// How long the client uses cached answers without asking the server, like the mount options actimeo and lookupcache of
+// NFS. 0: it always asks.
 struct Memory {
   std::chrono::milliseconds names{0};
   std::chrono::milliseconds attributes{0};
@@ -62,22 +63,25 @@ class Nodes {
  public:
   explicit Nodes(base::Fd root);
 
-  // The node of a number that the kernel was told.
+  // The node of a FUSE node id.
   NodePtr at(fuse_ino_t number);
   static fuse_ino_t number_of(const NodePtr& node);
-  // From "/": the node's path, or that of a name in it.
+  // The path of the node, or of a name in it, from "/".
   std::string path_of(const NodePtr& node, std::string_view name = {});
 
-  // Takes the descriptor of something found below `parent`; gives the node it belongs to, which may be an older one.
+  // The node of a file that was found as `name` in `parent`: the known one, or a new one that takes the descriptor.
   NodePtr found(base::Fd fd, const struct stat& status, const NodePtr& parent, const std::string& name);
   // The known node of that file, if there is one.
   NodePtr known(const struct stat& status);
-  // Counts that the kernel is told of the node; gives the one to tell, which may be another of the same file.
+  // Increments the lookup count. Returns the node for the answer, which may be another node of the same file.
   NodePtr told(const NodePtr& node);
   void forget(fuse_ino_t number, std::uint64_t lookups);
+  // Files that the kernel may forget, as (folder, name). Empty unless more than `limit` nodes are known. Each node is
+  // an open descriptor.
+  std::vector<std::pair<fuse_ino_t, std::string>> surplus(std::size_t limit);
 
   void opened(const NodePtr& node);
-  // If this was the last descriptor of a file that was removed while open: its parent and name, for removal.
+  // If the file was removed while open, and this was its last descriptor: its folder and its name ".nfs…".
   std::optional<std::pair<NodePtr, std::string>> closed(const NodePtr& node);
   struct OpenState {
     bool opened = false;
@@ -88,20 +92,20 @@ class Nodes {
 
   void set_memory(const Memory& memory);
   Memory memory();
-  // Forgets all answers.
+  // Empties the cache.
   void refresh();
   void remember_name(const NodePtr& parent, const std::string& name, const NodePtr& node);
-  // An answer that is young enough to be repeated; what it holds is none where the name is said not to be there.
+  // The cached answer if it is still valid: a node, or null if the server has no such name.
   std::optional<NodePtr> remembered_name(const NodePtr& parent, std::string_view name);
   void remember_attributes(const NodePtr& node, const struct stat& status);
   std::optional<struct stat> remembered_attributes(const NodePtr& node);
   void remember_list(const NodePtr& node, const std::vector<Entry>& list);
   std::optional<std::vector<Entry>> remembered_list(const NodePtr& node);
-  // This client has changed the file, or opens it: its attributes are asked for again.
+  // For a change by this client, and for open(2).
   void forget_attributes(const NodePtr& node);
-  // The server has answered ESTALE: attributes and name are asked for again.
+  // After ESTALE: drops the attributes and the name from the cache.
   void found_stale(const NodePtr& node);
-  // This client has changed the name: the folder and the name are looked at again.
+  // For a change of the name by this client.
   void forget_name(const NodePtr& parent, const std::string& name);
 
  private:

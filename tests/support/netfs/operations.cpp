@@ -110,8 +110,8 @@ void link(fuse_req_t req, fuse_ino_t number, fuse_ino_t parent, const char* name
   request.reply_looked_up(name);
 }
 
-// What is about to lose its name: gives it another one if this client has it open. Returns the errno, 0 if that was
-// done, nothing if the caller shall go on and remove it.
+// Called before `name` is removed or replaced. If this client has the file open, renames it to ".nfs…" and returns 0 or
+// an errno. Returns nothing if it is not open.
 std::optional<int> keep_if_open(Client& client, const NodePtr& parent, const char* name) {
   struct stat status {};
   if (!client.silly_rename || fstatat(parent->fd.get(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
@@ -174,7 +174,7 @@ void rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t new_
   request.reply(error);
 }
 
-// The kernel gives offsets itself, and passes O_APPEND as a matter of form.
+// Without O_APPEND: the kernel passes the offset of each write.
 int backing_flags(const fuse_file_info& info) {
   return (info.flags & ~(O_APPEND | O_NOFOLLOW | O_DIRECT)) | O_CLOEXEC;
 }
@@ -182,7 +182,7 @@ int backing_flags(const fuse_file_info& info) {
 void open(fuse_req_t req, fuse_ino_t number, fuse_file_info* info) {
   Request request(req, "open", number);
   if (request.refused()) return;
-  // Close-to-open: who opens a file sees what others had written before.
+  // Close-to-open consistency (nfs(5)): open(2) sees all that was written before another client closed the file.
   request.client().nodes.forget_attributes(request.node());
   const int fd = ::open(request.magic_path().c_str(), backing_flags(*info));
   if (fd < 0) return request.fail(errno);
@@ -192,7 +192,7 @@ void open(fuse_req_t req, fuse_ino_t number, fuse_file_info* info) {
 void create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info) {
   Request request(req, "create", parent, name);
   if (request.refused()) return;
-  // Exclusive first, to know whether the file is new and the caller's.
+  // First with O_EXCL, to know whether the file is new. Only a new file is given to the caller.
   int fd = openat(request.fd(), name, backing_flags(*info) | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
   if (fd >= 0) {
     request.give_to_caller(name);
@@ -255,7 +255,7 @@ void statfs(fuse_req_t req, fuse_ino_t number) {
 }
 
 void init(void*, fuse_conn_info* connection) {
-  // RELEASE must not wait behind other background requests: who closes a file may remove its folder next.
+  // So that RELEASE does not wait for other background requests: the caller may remove the folder of the file next.
   connection->max_background = 4096;
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_SPLICE_READ | FUSE_CAP_READDIRPLUS);
 }

@@ -19,14 +19,14 @@ struct Client {
   std::atomic<unsigned> silly_names = 0;
 };
 
-// What the kernel asks of the mount; the session's user data is a Client. Differs from a local file system as NFS does:
+// The FUSE operations. The session's user data is a Client. They differ from a local file system as NFS does:
 //   - A file that is removed or replaced while this client has it open is renamed to ".nfs<inode><number>" in its
-//     folder and removed when it is closed; until then its folder cannot be removed (ENOTEMPTY) nor it itself (EBUSY).
-//     Unlike in NFS, O_PATH descriptors do not count as open: the kernel does not tell of them.
-//   - Whoever uses a file or folder that another client has removed gets ESTALE.
-//   - There is no O_TMPFILE, no reflink, no flag of renameat2, no fallocate, no extended attribute.
-//   - Names, attributes and lists are answered from memory for as long as Memory says.
-// What is made belongs to the caller; the kernel checks permissions (default_permissions).
+//     folder, and removed when it is closed. Until then, removing its folder gives ENOTEMPTY, and removing it EBUSY.
+//     Unlike on NFS, an O_PATH descriptor does not keep a file open: the kernel does not report it to FUSE.
+//   - A call on a file or folder that another client has removed gives ESTALE, also on an open descriptor.
+//   - Not supported: O_TMPFILE, reflinks, flags of renameat2(2), fallocate(2), extended attributes.
+//   - Names, attributes and lists of folders are cached for the times in Memory.
+// A new file belongs to the caller. The kernel checks permissions (mount option default_permissions).
 const fuse_lowlevel_ops& operations();
 
 }  // namespace vbrain::netfs

@@ -20,7 +20,7 @@ std::string status_line(pid_t pid, std::string_view name) {
   return {};
 }
 
-// The kernel names the thread.
+// FUSE gives the id of the thread.
 pid_t process_of(pid_t thread) {
   const std::string text = thread == 0 ? "" : status_line(thread, "Tgid:");
   return text.empty() ? thread : static_cast<pid_t>(std::stol(text));
@@ -34,11 +34,11 @@ bool has_pending_kill(pid_t thread) {
   return false;
 }
 
-// Whether nobody can find it by a name any more: files have no link, folders a dentry without a place.
+// Whether the file or folder has no name any more.
 bool is_removed(int fd, const struct stat& status) {
   if (status.st_nlink == 0) return true;
   if (!S_ISDIR(status.st_mode) || status.st_nlink > 1) return false;
-  // Some file systems count no links of folders.
+  // Some file systems do not count links of folders. /proc then shows whether the folder was removed.
   char target[PATH_MAX];
   const ssize_t length = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), target, sizeof target);
   return length > 0 && std::string_view(target, static_cast<std::size_t>(length)).ends_with(" (deleted)");
@@ -138,7 +138,7 @@ void Request::reply_open(const NodePtr& opened, int fd, fuse_file_info info) {
   info.fh = static_cast<std::uint64_t>(fd);
   client_.nodes.opened(opened);
   if (fuse_reply_open(request_, &info) == 0) return;
-  // The caller has been interrupted, and nobody will close it.
+  // The caller was interrupted. There will be no RELEASE.
   client_.nodes.closed(opened);
   ::close(fd);
 }

@@ -21,13 +21,13 @@ std::uint32_t opcode_of(const fuse_buf& buffer) {
   return header.opcode;
 }
 
-// None of these waits for anything.
+// These requests never block.
 bool is_served_in_order(std::uint32_t opcode) {
   return opcode == FUSE_INIT || opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT ||
          opcode == FUSE_RELEASE || opcode == FUSE_RELEASEDIR;
 }
 
-// Threads that serve requests; never joined, since some may hang when the program ends.
+// Threads that serve requests. They are never joined, because some may hang when the program ends.
 class Workers {
  public:
   explicit Workers(fuse_session* session) : session_(session) {}
@@ -83,7 +83,7 @@ class Workers {
 }  // namespace
 
 int serve(fuse_session* session) {
-  // Outlives the function, as its threads do.
+  // Never deleted, because its threads use it until the program ends.
   auto& workers = *new Workers(session);
   while (!fuse_session_exited(session)) {
     fuse_buf buffer = workers.free_buffer();

@@ -4,9 +4,9 @@
 
 namespace vbrain::netfs {
 
-// Serves requests until the session ends. Not libfuse's own loop, for two reasons: calls that hang must not keep others
-// waiting, so a thread is added whenever all are busy; and what closes a file is served in the order in which it came,
-// so that a file is closed for us, too, before its folder is removed. Returns 0 or an errno.
+// Serves requests until the session ends. Returns 0 or an errno. It replaces libfuse's own loop for two reasons. A call
+// that hangs must not block others: a thread is added whenever all are busy. And RELEASE is served in the order of
+// arrival: a caller that closes a file and then removes its folder must not get ENOTEMPTY.
 int serve(fuse_session* session);
 
 }  // namespace vbrain::netfs

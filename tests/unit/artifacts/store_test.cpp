@@ -363,7 +363,7 @@ TEST_F(StoreTest, Probes) {
 }
 
 // Out of rotation a full volume could not even be emptied.
-TEST(Probe, AFullOrReadOnlyVolumeAnswers) {
+TEST(ProbeAsRoot, AFullOrReadOnlyVolumeAnswers) {
   const TempDir temp;
   // A mount of its own needs a process of its own: 0 as it should be, 77 not allowed here.
   const auto probe_on_small_disk = [&] {

@@ -6,9 +6,8 @@
 
 #include <cerrno>
 #include <future>
-#include <optional>
 
-#include "support/netfs_mount.hpp"
+#include "support/network_volume.hpp"
 
 namespace vbrain::testing {
 namespace {
@@ -28,22 +27,7 @@ std::string name_in(const std::string& folder) {
   return first == fs::directory_iterator() ? "" : first->path().filename().string();
 }
 
-// Two clients of one file server.
-class Mounts : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (const std::string why = NetFs::lacks(); !why.empty()) GTEST_SKIP() << why;
-    one_.emplace(server_.path());
-    other_.emplace(server_.path());
-  }
-
-  std::string one(const std::string& below) const { return one_->path() + "/" + below; }
-  std::string other(const std::string& below) const { return other_->path() + "/" + below; }
-
-  TempDir server_{fs::temp_directory_path().string()};
-  std::optional<NetFs> one_;
-  std::optional<NetFs> other_;
-};
+using Mounts = NetworkVolume;
 
 TEST_F(Mounts, WhatOneClientWritesTheOtherReads) {
   write_file(one("folder/file"), "text");
@@ -100,7 +84,7 @@ TEST_F(Mounts, WhatAnotherClientHasRemovedIsStale) {
 TEST_F(Mounts, AnswersAreRepeatedFromMemory) {
   write_file(one("was"), "text");
   EXPECT_FALSE(exists(other("later")));
-  other_->command("memory names=3600000 attributes=3600000 lists=3600000");
+  other_->command(kRemembersAll);
   EXPECT_TRUE(exists(other("was")));
   EXPECT_FALSE(exists(other("later")));
   EXPECT_EQ(count_below(other("")), 1U);

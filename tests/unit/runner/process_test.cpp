@@ -247,12 +247,12 @@ TEST(Runner, KillsWhatIsLeftBeforeSealing) {
   expect_no_survivors({});
 }
 
-TEST(Runner, KillsWhatIsLeftAsPidOne) {
+TEST(RunnerAsRoot, KillsWhatIsLeftAsPidOne) {
   if (!can_unshare()) GTEST_SKIP() << "needs root and PID namespaces";
   expect_no_survivors({"unshare", "-pf", "--mount-proc", "--kill-child"});
 }
 
-TEST(Runner, IsPidOne) {
+TEST(RunnerAsRoot, IsPidOne) {
   if (!can_unshare()) GTEST_SKIP() << "needs root and PID namespaces";
   const Sandbox box;
   auto process = box.start({"/bin/sh", "-c", R"(
@@ -334,10 +334,10 @@ TEST(Runner, TheMessageTellsTheEndWhileSealing) {
   EXPECT_EQ(box.reported().exit_code, kSealFailed);
 }
 
-TEST(Runner, TheShippedFileNeedsNothingAround) {
+TEST(RunnerAsRoot, TheShippedFileNeedsNothingAround) {
   const fs::path program = build_folder() / "bundle/runner";
   if (!fs::exists(program)) GTEST_SKIP() << "not built with sanitizers";
-  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to mount";
   const Sandbox box;
   fs::create_directories(box.temp / "vbrain/bin");
   fs::copy_file(program, box.temp / "vbrain/bin/runner");

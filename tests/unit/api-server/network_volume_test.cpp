@@ -1,0 +1,147 @@
+// The server on a volume that behaves like NFS, and two servers that have mounted the same volume.
+#include "support/network_volume.hpp"
+
+#include <gmock/gmock.h>
+
+#include <future>
+
+#include "unit/api-server/world.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using job::Phase;
+using testing::HttpReply;
+using ::testing::IsEmpty;
+using testing::World;
+using vbrain::testing::kRemembersAll;
+
+class NetworkServer : public vbrain::testing::NetworkVolume {
+ protected:
+  void SetUp() override {
+    NetworkVolume::SetUp();
+    if (!IsSkipped()) here_ = std::make_unique<World>(one_->path());
+  }
+
+  // The server on the other machine. Its cache of Jobs is what the first one's is.
+  std::unique_ptr<World> another_server() {
+    auto there = std::make_unique<World>(*here_, other_->path());
+    for (const std::string& name : here_->jobs.names()) there->jobs.put(name, here_->jobs.get(name));
+    return there;
+  }
+  static std::string path_of(const std::string& job, const std::string& part = "") {
+    return "/api/v1/job/" + job + part;
+  }
+
+  std::unique_ptr<World> here_;
+};
+
+TEST_F(NetworkServer, AnswersLeaveNothingInStaging) {
+  const HttpReply made = here_->post("/api/v1/repository", testing::kMultipartType,
+                                     testing::multipart({{"name=\"file\"; filename=\"x.csv\"", "a,b"}}));
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string repository = made.json()["repository_id"];
+  const std::string job = here_->make_job(Phase::kFinished);
+  EXPECT_EQ(here_->get("/api/v1/repository/" + repository + "/input").status, 200);
+  EXPECT_EQ(here_->get(path_of(job, "/logs")).status, 200);
+  EXPECT_EQ(here_->get(path_of(job, "/output")).status, 200);
+  here_->finish_volume_work();
+  EXPECT_THAT(here_->files(".staging"), IsEmpty());
+}
+
+TEST_F(NetworkServer, ARefusedUploadLeavesNothingInStaging) {
+  const std::string body = testing::multipart(
+      {{"name=\"file\"; filename=\"x.zip\"", "PK\x03\x04 is no archive"}, {"name=\"params\"", "{no json"}});
+  EXPECT_EQ(here_->post("/api/v1/repository", testing::kMultipartType, body).status, 400);
+  here_->finish_volume_work();
+  EXPECT_THAT(here_->files(".staging"), IsEmpty());
+}
+
+TEST_F(NetworkServer, AFullVolumeIsSaidAndLeavesNothing) {
+  for (const char* rule : {"error=ENOSPC write *", "error=EDQUOT flush *", "error=ENOSPC fsync *"}) {
+    one_->add(rule);
+    EXPECT_EQ(here_->post_json("/api/v1/repository", "{}").status, 507) << rule;
+    one_->clear();
+  }
+  here_->finish_volume_work();
+  EXPECT_THAT(here_->files(".staging"), IsEmpty());
+  EXPECT_THAT(here_->files("repositories"), IsEmpty());
+}
+
+// A name that this machine has looked up too early is found once its mount asks again.
+TEST_F(NetworkServer, WhatWasMadeByTheOtherServerIsFoundInTheEnd) {
+  const std::string first = here_->make_job(Phase::kFinished);
+  const auto there = another_server();
+  EXPECT_EQ(there->get(path_of(first, "/result")).status, 200);
+  other_->command(kRemembersAll);
+  const std::string job = here_->make_job(Phase::kFinished);
+  EXPECT_EQ(there->get(path_of(job, "/result")).status, 404) << "neither the watch nor the mount knows it";
+  there->jobs.put(job, here_->jobs.get(job));
+  EXPECT_NE(there->get(path_of(job, "/result")).status, 500) << "the mount still says that there is no such folder";
+  other_->command("refresh");
+  for (const std::string part : {"", "/result", "/params", "/output", "/logs"}) {
+    const HttpReply reply = there->get(path_of(job, part));
+    EXPECT_EQ(reply.status, 200) << part << reply.body;
+    if (part != "/logs") EXPECT_EQ(reply.body, here_->get(path_of(job, part)).body) << part;
+  }
+}
+
+// As docs/operations.md has the volume mounted: names are asked for each time, attributes are not.
+TEST_F(NetworkServer, WhatTheOtherServerDeletedIsGoneAtOnce) {
+  const std::string job = here_->make_job(Phase::kFinished);
+  const auto there = another_server();
+  other_->command("memory attributes=3600000");
+  for (const std::string part : {"", "/result", "/output"}) EXPECT_EQ(there->get(path_of(job, part)).status, 200);
+  ASSERT_EQ(here_->remove(path_of(job)).status, 200);
+  for (const std::string part : {"", "/result", "/params", "/output", "/logs"}) {
+    EXPECT_EQ(there->get(path_of(job, part)).status, 404) << part;
+  }
+}
+
+TEST_F(NetworkServer, AnAnswerThatGoesStaleOnceIsGivenAllTheSame) {
+  const std::string job = here_->make_job(Phase::kFinished);
+  for (const char* operation : {"lookup", "getattr", "open"}) {
+    const int rule = one_->add(std::string("error=ESTALE ") + operation + " */result.json times=1");
+    EXPECT_EQ(here_->get(path_of(job, "/result")).status, 200) << operation;
+    EXPECT_EQ(one_->hits(rule), 1) << operation;
+  }
+}
+
+TEST_F(NetworkServer, AVolumeThatFailsIsUnavailableAndNotAbsent) {
+  const std::string job = here_->make_job(Phase::kFinished);
+  for (const char* error : {"EIO", "ESTALE", "ETIMEDOUT", "EBUSY"}) {
+    one_->add(std::string("error=") + error + " open */result.json");
+    const HttpReply reply = here_->get(path_of(job, "/result"));
+    EXPECT_EQ(reply.status, 503) << error;
+    EXPECT_NE(reply.header("Retry-After"), "") << error;
+    one_->clear();
+    EXPECT_EQ(here_->get(path_of(job, "/result")).status, 200) << error;
+  }
+}
+
+TEST_F(NetworkServer, AReadThatHangsHoldsUpNoOther) {
+  const std::string slow = here_->make_job(Phase::kFinished);
+  const std::string quick = here_->make_job(Phase::kFinished);
+  one_->add("hang * */" + slow + "/*");
+  auto hanging = std::async(std::launch::async, [&] { return here_->get(path_of(slow, "/output")); });
+  ASSERT_TRUE(one_->wait_for_hanging(1));
+  for (const std::string part : {"", "/result", "/output", "/logs"}) {
+    EXPECT_EQ(here_->get(path_of(quick, part)).status, 200) << part;
+  }
+  EXPECT_EQ(here_->get("/api/v1/repository").status, 200);
+  one_->clear();
+  EXPECT_EQ(hanging.get().status, 200);
+}
+
+TEST_F(NetworkServer, ADeletionWhileSomebodyReadsIsAnsweredAndFollows) {
+  const std::string job = here_->make_job(Phase::kFinished);
+  const int reader = open((here_->job_folder(job) + "/attempts/1/output.zip").c_str(), O_RDONLY);
+  ASSERT_GE(reader, 0);
+  EXPECT_EQ(here_->remove(path_of(job)).status, 200);
+  EXPECT_EQ(here_->get(path_of(job, "/output")).status, 404);
+  EXPECT_EQ(vbrain::testing::read_fd(reader), "PK..");
+  close(reader);
+}
+
+}  // namespace
+}  // namespace vbrain::api
