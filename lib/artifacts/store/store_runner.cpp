@@ -11,6 +11,7 @@
 #include "artifacts/store/file_blocks.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/digest.hpp"
+#include "base/log.hpp"
 
 namespace vbrain::artifacts {
 namespace {
@@ -56,6 +57,15 @@ void copy_folder(const Dir& from, const Dir& to, int depth) {
   to.sync();
 }
 
+// What cannot be removed stays for sweep_rubbish(). On NFS a file that somebody reads keeps its folder busy.
+void discard(const Dir& bin, const std::string& name) {
+  try {
+    bin.remove_tree(name);
+  } catch (const VolumeError& error) {
+    base::log_warning("an unused copy of the runner stays on the volume for now", {{"problem", error.what()}});
+  }
+}
+
 }  // namespace
 
 void Store::install_runner(const std::string& source, std::string_view version) const {
@@ -84,12 +94,12 @@ void Store::install_runner(const std::string& source, std::string_view version) 
       bin.move(name, bin, aside);
     }
   } catch (...) {
-    bin.remove_tree(staged);
+    discard(bin, staged);
     throw;
   }
   bin.sync();
-  bin.remove_tree(staged);
-  if (!aside.empty()) bin.remove_tree(aside);
+  discard(bin, staged);
+  if (!aside.empty()) discard(bin, aside);
 }
 
 }  // namespace vbrain::artifacts
