@@ -11,17 +11,17 @@ from support.netfs import NetFs
 # These programs run under the uid and the groups that vBrain's pods have. Root may read and remove everything, so that a
 # test that runs as root cannot see a missing permission.
 AS_POD = {"unit_api_server", "unit_artifacts", "unit_controller", "unit_netfs", "unit_runner"}
-# Tests that mount, or start a PID namespace. They run as root, and the rest of their program does not.
-NEEDS_ROOT = "*AsRoot.*"
+# These suites run as root, and the rest of their program does not: they mount (AsRoot), start a PID namespace (AsRoot), or
+# switch between two users themselves (support/pod_user.hpp).
+NEEDS_ROOT = "*AsRoot.*:StoreAttempts.*:StoreScanTest.*:TreeRemoverTest.*"
 
-# The tests that run a second time, on a volume that behaves like NFS. Left out:
-#   - tests that mount such a volume themselves (Network…), and tests that need root;
-#   - tests of a volume without hard links, which NFS always has;
-#   - tests with very many files or bytes: they test limits, not the volume.
+# The tests that run a second time, on a volume that behaves like NFS. Not in the list are tests that mount such a volume
+# themselves (Network…), tests of a volume without hard links, and tests with very many files.
 ON_NETWORK_VOLUME = {
-    "unit_artifacts": "*-*AsRoot.*:Network*:ClaimFailure.OneWinsWhereThereAreNoHardLinks",
-    "unit_controller": "*Volume*:*Sweeper*:*Purge*-Network*",
-    "unit_runner": "*-*AsRoot.*:Network*:SealTest.RefusesTooManyFiles",
+    "unit_artifacts": "ArchiveReader.*:ArchiveWriter.*:Claim*.*:SafeOpen.*:StoreFailure.*:StoreTest.*:Uploads.*"
+                      "-ClaimFailure.OneWinsWhereThereAreNoHardLinks",
+    "unit_controller": "StoreVolumeTest.*:Sweeper*.*",
+    "unit_runner": "Runner.*:SealTest.*-SealTest.RefusesTooManyFiles",
 }
 
 POD_UID = 65532

@@ -6,7 +6,7 @@
 
 #include "artifacts/records/claim.hpp"
 #include "artifacts/store/store.hpp"
-#include "artifacts/store/store_scan.hpp"
+#include "artifacts/store/store_sweep.hpp"
 #include "base/clock.hpp"
 
 namespace vbrain::artifacts {
@@ -39,8 +39,10 @@ class NetworkStore : public vbrain::testing::NetworkVolume {
   static std::string attempt(const std::string& file) { return layout::attempt(kTenant, "job-1", 1) + "/" + file; }
   // Whatever its age.
   static std::size_t sweep(const Store& store) {
-    const auto ignore = [](const std::string&, const VolumeError&) { return true; };
-    return sweep_rubbish(store, base::SystemClock().now() + std::chrono::hours(24), ignore, {});
+    const auto unreadable = [](const std::string&, const VolumeError&) { return true; };
+    const auto not_removed = [](const std::string&, const VolumeError&) {};
+    const auto now = base::SystemClock().now() + std::chrono::hours(24);
+    return sweep_rubbish(store, {.staged = now, .trashed = now}, unreadable, not_removed, {});
   }
   std::size_t left_in(const std::string& folder) const {
     const std::string path = server_ / folder;
