@@ -107,7 +107,7 @@ TEST(TrashRemover, EndsWhileFoldersWait) {
 // A volume that can only archive, when the test allows it.
 class SlowVolume final : public Volume {
  public:
-  Result<PreparedAttempt, PodRefusal> prepare_attempt(const job::Job&, int) override { return PreparedAttempt{}; }
+  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job&, int) override { return PreparedAttempt{}; }
   AttemptFiles read_attempt(const job::Job&, int) override { return {}; }
   artifacts::Claim close_attempt(const job::Job&, int, base::TimePoint) override { return {}; }
   void purge(const job::Job&) override {}
