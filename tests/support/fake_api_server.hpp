@@ -101,11 +101,53 @@ class FakeApiServer final : public kube::Transport {
     const std::lock_guard lock(mutex_);
     objects_ = backup.objects;
     version_ = backup.version;
+    ++restores_;
     history_.clear();
     snapshots_.clear();
     ++watch_generation_;
     watch_end_ = {};
     changed_.notify_all();
+  }
+
+  // The resourceVersion of the last change.
+  std::int64_t version() const {
+    const std::lock_guard lock(mutex_);
+    return version_;
+  }
+  // How often restore() was called.
+  int restores() const {
+    const std::lock_guard lock(mutex_);
+    return restores_;
+  }
+
+  // One change of one object; `object` is as it was after it, or before it was deleted.
+  struct Event {
+    std::int64_t version;
+    std::string type;  // ADDED, MODIFIED, DELETED
+    json object;
+  };
+  // What a watch of `collection` from resourceVersion `version` on would show by now, in order.
+  std::vector<Event> events_since(const std::string& collection, std::int64_t version) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<Event> events;
+    for (auto at = std::ranges::upper_bound(history_, version, {}, &Entry::version); at != history_.end(); ++at) {
+      if (at->collection == collection) events.push_back({at->version, at->type, at->object});
+    }
+    return events;
+  }
+  // The objects of a collection as they are, and the resourceVersion of the list.
+  struct Objects {
+    std::int64_t version;
+    std::vector<json> items;
+  };
+  Objects objects(const std::string& collection) const {
+    const std::lock_guard lock(mutex_);
+    Objects all{version_, {}};
+    for (auto at = objects_.upper_bound(collection + "/");
+         at != objects_.end() && at->first.starts_with(collection + "/"); ++at) {
+      all.items.push_back(at->second);
+    }
+    return all;
   }
 
   std::vector<kube::Request> requests() const {
@@ -351,6 +393,7 @@ class FakeApiServer final : public kube::Transport {
   std::vector<kube::Request> requests_;
   std::int64_t version_ = 100;
   std::int64_t compacted_ = 0;
+  int restores_ = 0;
   std::int64_t uids_ = 0;
   std::uint64_t watch_generation_ = 0;
   std::size_t open_watches_ = 0;

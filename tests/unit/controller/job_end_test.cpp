@@ -1,7 +1,8 @@
 // What is left of a job when it has ended, expired or was deleted.
 #include <gtest/gtest.h>
 
-#include "unit/controller/world.hpp"
+#include "unit/controller/world/every_world.hpp"
+#include "unit/controller/world/paths.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -10,8 +11,11 @@ using nlohmann::json;
 using testing::Behaviour;
 using testing::World;
 
-TEST(JobReconciler, DeleteLeavesNothing) {
-  World world;
+class JobEnd : public testing::InEveryWorld {};
+INSTANTIATE_TEST_SUITE_P(Worlds, JobEnd, ::testing::ValuesIn(testing::all_flavours()), testing::name_of);
+
+TEST_P(JobEnd, DeleteLeavesNothing) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.behave(1, {.kind = Behaviour::Kind::kRunsUntilStopped});
@@ -22,8 +26,8 @@ TEST(JobReconciler, DeleteLeavesNothing) {
   EXPECT_FALSE(world.has_folder());
 }
 
-TEST(JobReconciler, APodThatIsGivenUpWithItsJobIsTold) {
-  World world;
+TEST_P(JobEnd, APodThatIsGivenUpWithItsJobIsTold) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.behave(1, {.kind = Behaviour::Kind::kRunsUntilStopped});
@@ -35,15 +39,12 @@ TEST(JobReconciler, APodThatIsGivenUpWithItsJobIsTold) {
   EXPECT_FALSE(world.has_folder());
   world.restart();  // waits for the events
   int told = 0;
-  for (const kube::Request& request : world.api.requests()) {
-    told += request.method == "POST" && request.target.ends_with("/events") &&
-            request.body.find("NodeLost") != std::string::npos;
-  }
+  for (const std::string& event : world.events()) told += event.find("NodeLost") != std::string::npos;
   EXPECT_EQ(told, 1);
 }
 
-TEST(JobReconciler, AnEndedJobGoesAfterItsTimeInTwoWritesAndItsFilesStay) {
-  World world;
+TEST_P(JobEnd, AnEndedJobGoesAfterItsTimeInTwoWritesAndItsFilesStay) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   ASSERT_TRUE(world.run());
@@ -51,7 +52,7 @@ TEST(JobReconciler, AnEndedJobGoesAfterItsTimeInTwoWritesAndItsFilesStay) {
   const auto end = world.clock.now();
   world.let_jobs_expire();
   ASSERT_TRUE(world.run());
-  EXPECT_GE(world.clock.now() - end, std::chrono::seconds(86'400));
+  EXPECT_GE(world.clock.now() - end, std::chrono::seconds(86'400 - 60)) << "the run ends later than the job";
   EXPECT_TRUE(world.job().is_null());
   EXPECT_TRUE(world.has_folder());
   EXPECT_TRUE(world.has_status_file());
@@ -61,8 +62,8 @@ TEST(JobReconciler, AnEndedJobGoesAfterItsTimeInTwoWritesAndItsFilesStay) {
   EXPECT_EQ(world.writes(), writes + 3) << "the two, and a look whether the record is there";
 }
 
-TEST(JobReconciler, ARecordThatWasLostIsWrittenBeforeItsJobGoes) {
-  World world;
+TEST_P(JobEnd, ARecordThatWasLostIsWrittenBeforeItsJobGoes) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   ASSERT_TRUE(world.run());
@@ -80,8 +81,8 @@ void add_job_that_never_begins(World& world) {
   world.patch_spec({{"repositoryId", "202009231629398695"}});
 }
 
-TEST(JobReconciler, AJobMadeByHandThatNeverBeganLeavesItsRecord) {
-  World world;
+TEST_P(JobEnd, AJobMadeByHandThatNeverBeganLeavesItsRecord) {
+  World world(GetParam());
   add_job_that_never_begins(world);
   ASSERT_TRUE(world.run());
   EXPECT_EQ(world.status()["reason"], "UnknownRepository");
@@ -94,24 +95,25 @@ TEST(JobReconciler, AJobMadeByHandThatNeverBeganLeavesItsRecord) {
   EXPECT_TRUE(world.job().is_null()) << "it is over";
 }
 
-TEST(JobReconciler, ARecordIsNotMadeOfAJobThatWasDeletedMeanwhile) {
-  World world;
+TEST_P(JobEnd, ARecordIsNotMadeOfAJobThatWasDeletedMeanwhile) {
+  World world(GetParam());
   add_job_that_never_begins(world);
-  const std::string job = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/jobs/" + std::string(testing::kJobId);
-  world.api.set_before([&world, job](const kube::Request& request) -> std::optional<kube::Error> {
+  world.api.set_before([&world](const kube::Request& request) -> std::optional<kube::Error> {
     // When its record has just been made, together with its folder.
-    const bool asks = request.method == "GET" && request.target.starts_with(job);
-    if (asks && world.count("archive") == 1) world.api.erase(job);
+    const bool asks = request.method == "GET" && request.target.starts_with(testing::kJob);
+    if (asks && world.count("archive") == 1) world.erase_job();
     return {};
   });
   ASSERT_TRUE(world.run());
-  EXPECT_EQ(world.count("archive"), 1);
-  EXPECT_EQ(world.count("purge"), 1);
+  EXPECT_EQ(world.count("archive"), world.count("purge"));
+  if (world.is_prompt()) {
+    EXPECT_EQ(world.count("archive"), 1);
+  }
   EXPECT_FALSE(world.has_folder());
 }
 
-TEST(JobReconciler, AnUninstallKeepsTheFiles) {
-  World world;
+TEST_P(JobEnd, AnUninstallKeepsTheFiles) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   ASSERT_TRUE(world.run());
@@ -124,8 +126,8 @@ TEST(JobReconciler, AnUninstallKeepsTheFiles) {
   EXPECT_TRUE(world.has_status_file());
 }
 
-TEST(JobReconciler, AfterAPurgeTheNextLeaderGoesOn) {
-  World world;
+TEST_P(JobEnd, AfterAPurgeTheNextLeaderGoesOn) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   ASSERT_TRUE(world.run());

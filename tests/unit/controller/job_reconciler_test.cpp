@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "unit/controller/world.hpp"
+#include "unit/controller/world/every_world.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -11,10 +11,13 @@ using nlohmann::json;
 using testing::Behaviour;
 using testing::World;
 
+class JobReconciler : public testing::InEveryWorld {};
+INSTANTIATE_TEST_SUITE_P(Worlds, JobReconciler, ::testing::ValuesIn(testing::all_flavours()), testing::name_of);
+
 // --- What becomes of a job, told by the state of the world.
 
-TEST(JobReconciler, AJobThatSucceedsAtOnceTakesThreeWrites) {
-  World world;
+TEST_P(JobReconciler, AJobThatSucceedsAtOnceTakesThreeWrites) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   ASSERT_TRUE(world.run());
@@ -25,14 +28,16 @@ TEST(JobReconciler, AJobThatSucceedsAtOnceTakesThreeWrites) {
   EXPECT_EQ(world.status()["podName"], std::string(testing::kJobId) + "-1");
   EXPECT_EQ(world.starts(1), 1);
   EXPECT_TRUE(world.has_status_file());
-  EXPECT_EQ(world.count("PUT jobs/status"), 2);
+  if (world.is_prompt()) {
+    EXPECT_EQ(world.count("PUT jobs/status"), 2);  // late, it may be seen running
+  }
   EXPECT_EQ(world.count("POST pods"), 1);
   EXPECT_EQ(world.count("PATCH jobs"), 0);
   EXPECT_EQ(world.count("DELETE pods"), 0) << "its pod stays, for kubectl logs";
 }
 
-TEST(JobReconciler, AJobMadeByHandGetsFinalizerAndFolder) {
-  World world;
+TEST_P(JobReconciler, AJobMadeByHandGetsFinalizerAndFolder) {
+  World world(GetParam());
   world.add_application();
   world.add_job(true);
   ASSERT_TRUE(world.run());
@@ -41,8 +46,8 @@ TEST(JobReconciler, AJobMadeByHandGetsFinalizerAndFolder) {
   EXPECT_TRUE(world.has_folder());
 }
 
-TEST(JobReconciler, AFailedAttemptIsTriedAgainInTwoWrites) {
-  World world;
+TEST_P(JobReconciler, AFailedAttemptIsTriedAgainInTwoWrites) {
+  World world(GetParam());
   world.add_application([](json& spec) { spec["backoffLimit"] = 2; });
   world.add_job();
   world.behave(1, {.exit_code = 3});
@@ -52,11 +57,14 @@ TEST(JobReconciler, AFailedAttemptIsTriedAgainInTwoWrites) {
   EXPECT_EQ(world.status()["acceptedAttempt"], 2);
   EXPECT_EQ(world.status()["attemptHistory"][0]["exitCode"], 3);
   EXPECT_EQ(world.starts_in_all(), 2);
-  EXPECT_EQ(world.count("PUT jobs/status") + world.count("POST pods"), 3 + 2);
+  EXPECT_EQ(world.count("POST pods"), 2);
+  if (world.is_prompt()) {
+    EXPECT_EQ(world.count("PUT jobs/status"), 3);
+  }
 }
 
-TEST(JobReconciler, AnAttemptIsClosedBeforeTheNext) {
-  World world;
+TEST_P(JobReconciler, AnAttemptIsClosedBeforeTheNext) {
+  World world(GetParam());
   world.add_application([](json& spec) { spec["backoffLimit"] = 1; });
   world.add_job();
   world.behave(1, {.kind = Behaviour::Kind::kEvicted});
@@ -66,8 +74,8 @@ TEST(JobReconciler, AnAttemptIsClosedBeforeTheNext) {
   EXPECT_TRUE(world.violations().empty());
 }
 
-TEST(JobReconciler, AJobThatFailsSaysWhy) {
-  World world;
+TEST_P(JobReconciler, AJobThatFailsSaysWhy) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.behave(1, {.exit_code = 3});
@@ -78,8 +86,8 @@ TEST(JobReconciler, AJobThatFailsSaysWhy) {
   EXPECT_TRUE(world.has_status_file());
 }
 
-TEST(JobReconciler, AnImageThatCannotBeHadEndsTheJobAndItsPod) {
-  World world;
+TEST_P(JobReconciler, AnImageThatCannotBeHadEndsTheJobAndItsPod) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.behave(1, {.kind = Behaviour::Kind::kImageMissing});
@@ -89,8 +97,8 @@ TEST(JobReconciler, AnImageThatCannotBeHadEndsTheJobAndItsPod) {
   EXPECT_EQ(world.pods(), 0u);
 }
 
-TEST(JobReconciler, ATemplateThatReachesTooFarIsRefused) {
-  World world;
+TEST_P(JobReconciler, ATemplateThatReachesTooFarIsRefused) {
+  World world(GetParam());
   world.add_application([](json& spec) { spec["template"]["spec"]["hostPID"] = true; });
   world.add_job();
   ASSERT_TRUE(world.run());
@@ -100,8 +108,8 @@ TEST(JobReconciler, ATemplateThatReachesTooFarIsRefused) {
   EXPECT_FALSE(world.status().contains("podName")) << "no pod was made";
 }
 
-TEST(JobReconciler, AJobWaitsForItsApplication) {
-  World world;
+TEST_P(JobReconciler, AJobWaitsForItsApplication) {
+  World world(GetParam());
   world.add_job();
   ASSERT_TRUE(world.run());
   EXPECT_EQ(world.status()["reason"], "UnknownApplication");
@@ -111,8 +119,8 @@ TEST(JobReconciler, AJobWaitsForItsApplication) {
   EXPECT_EQ(world.status()["phase"], "Finished");
 }
 
-TEST(JobReconciler, CancelStopsTheApplication) {
-  World world;
+TEST_P(JobReconciler, CancelStopsTheApplication) {
+  World world(GetParam());
   world.add_application([](json& spec) { spec["backoffLimit"] = 3; });
   world.add_job();
   world.behave(1, {.kind = Behaviour::Kind::kRunsUntilStopped});
@@ -124,8 +132,8 @@ TEST(JobReconciler, CancelStopsTheApplication) {
   EXPECT_EQ(world.count("DELETE pods"), 1);
 }
 
-TEST(JobReconciler, TheDeadlineStopsTheApplication) {
-  World world;
+TEST_P(JobReconciler, TheDeadlineStopsTheApplication) {
+  World world(GetParam());
   world.add_application([](json& spec) { spec["activeDeadlineSeconds"] = 60; });
   world.add_job();
   world.behave(1, {.kind = Behaviour::Kind::kRunsUntilStopped});
@@ -134,8 +142,8 @@ TEST(JobReconciler, TheDeadlineStopsTheApplication) {
   EXPECT_EQ(world.status()["reason"], "DeadlineExceeded");
 }
 
-TEST(JobReconciler, AJobSuspendedForDaysBetweenAttemptsGoesOn) {
-  World world;
+TEST_P(JobReconciler, AJobSuspendedForDaysBetweenAttemptsGoesOn) {
+  World world(GetParam());
   world.add_application([](json& spec) {
     spec["backoffLimit"] = 1;
     spec["activeDeadlineSeconds"] = 3'600;
@@ -171,8 +179,8 @@ void refuse_pods(World& world, int times, int status, const char* reason, const 
   });
 }
 
-TEST(JobReconciler, AFullQuotaIsWaitedForAndSeen) {
-  World world;
+TEST_P(JobReconciler, AFullQuotaIsWaitedForAndSeen) {
+  World world(GetParam());
   world.add_application([](json& spec) { spec["preRunningDeadlineSeconds"] = 1; });
   world.add_job();
   refuse_pods(world, 3, 403, "Forbidden", "pods \"x\" is forbidden: exceeded quota: compute");
@@ -183,7 +191,7 @@ TEST(JobReconciler, AFullQuotaIsWaitedForAndSeen) {
   EXPECT_EQ(world.count("PUT jobs/status"), 3) << "said once";
 }
 
-TEST(JobReconciler, WhatTheApiServerSaysOfAPodIsTheReason) {
+TEST_P(JobReconciler, WhatTheApiServerSaysOfAPodIsTheReason) {
   struct Case {
     int status;
     const char* reason;
@@ -197,7 +205,7 @@ TEST(JobReconciler, WhatTheApiServerSaysOfAPodIsTheReason) {
       {403, "Forbidden", "serviceaccount \"vbrain-job\" not found", "PodForbidden"},
   };
   for (const Case& c : cases) {
-    World world;
+    World world(GetParam());
     world.add_application([](json& spec) { spec["preRunningDeadlineSeconds"] = 60; });
     world.add_job();
     refuse_pods(world, 1000, c.status, c.reason, c.message);
@@ -210,9 +218,9 @@ TEST(JobReconciler, WhatTheApiServerSaysOfAPodIsTheReason) {
   }
 }
 
-TEST(JobReconciler, ABusyApiServerIsAskedAgain) {
+TEST_P(JobReconciler, ABusyApiServerIsAskedAgain) {
   for (const int status : {429, 500, 503, 504}) {
-    World world;
+    World world(GetParam());
     world.add_application();
     world.add_job();
     refuse_pods(world, 5, status, "Busy", "busy");
@@ -222,8 +230,8 @@ TEST(JobReconciler, ABusyApiServerIsAskedAgain) {
   }
 }
 
-TEST(JobReconciler, SomebodyElsesPodOfOurNameIsLeftAlone) {
-  World world;
+TEST_P(JobReconciler, SomebodyElsesPodOfOurNameIsLeftAlone) {
+  World world(GetParam());
   world.add_application([](json& spec) { spec["preRunningDeadlineSeconds"] = 60; });
   world.add_job();
   const std::string name = std::string(testing::kJobId) + "-1";
@@ -238,8 +246,8 @@ TEST(JobReconciler, SomebodyElsesPodOfOurNameIsLeftAlone) {
   EXPECT_EQ(world.count("DELETE pods"), 0);
 }
 
-TEST(JobReconciler, OwnWritesNotYetSeenAreNotMadeAgain) {
-  World world;
+TEST_P(JobReconciler, OwnWritesNotYetSeenAreNotMadeAgain) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.step();
@@ -250,8 +258,8 @@ TEST(JobReconciler, OwnWritesNotYetSeenAreNotMadeAgain) {
   EXPECT_EQ(world.writes(), writes) << "not even one that the API server would refuse";
 }
 
-TEST(JobReconciler, WhatHadBegunIsNotBegunAgain) {
-  World world;
+TEST_P(JobReconciler, WhatHadBegunIsNotBegunAgain) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.step();
@@ -265,8 +273,8 @@ TEST(JobReconciler, WhatHadBegunIsNotBegunAgain) {
   EXPECT_EQ(world.count("POST pods"), 1);
 }
 
-TEST(JobReconciler, AManifestThatIsNoneIsNotWaitedForForEver) {
-  World world;
+TEST_P(JobReconciler, AManifestThatIsNoneIsNotWaitedForForEver) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.step();
@@ -274,15 +282,15 @@ TEST(JobReconciler, AManifestThatIsNoneIsNotWaitedForForEver) {
   world.let_kubelet_work();
   world.attempt_folder(1).write_file_durably("manifest.json", "{half");
   world.api.erase("/api/v1/namespaces/vbrain/pods/" + world.pod(1)["metadata"]["name"].get<std::string>());
-  world.restart();
+  world.start_anew();
   ASSERT_TRUE(world.run());
   EXPECT_EQ(world.status()["phase"], "Failed");
   EXPECT_EQ(world.status()["reason"], "PodLost");
 }
 
 // An older version wrote the claim under its name, and could die, or find the volume full, before a byte was there.
-TEST(JobReconciler, AnEmptyClaimHoldsNobodyUpForEver) {
-  World world;
+TEST_P(JobReconciler, AnEmptyClaimHoldsNobodyUpForEver) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.behave(1, {.kind = Behaviour::Kind::kImageMissing});
@@ -294,8 +302,8 @@ TEST(JobReconciler, AnEmptyClaimHoldsNobodyUpForEver) {
   EXPECT_EQ(world.pods(), 0u);
 }
 
-TEST(JobReconciler, APodOfTheSameNameButAnotherUidIsNotStopped) {
-  World world;
+TEST_P(JobReconciler, APodOfTheSameNameButAnotherUidIsNotStopped) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.step();
@@ -312,9 +320,9 @@ TEST(JobReconciler, APodOfTheSameNameButAnotherUidIsNotStopped) {
 }
 
 // The schema of the API server, or a rule somebody added to it, may dislike any text in a status.
-TEST(JobReconciler, AJobWhoseEndIsRefusedEndsAllTheSame) {
+TEST_P(JobReconciler, AJobWhoseEndIsRefusedEndsAllTheSame) {
   for (const int status : {400, 413, 422}) {
-    World world;
+    World world(GetParam());
     world.add_application();
     world.add_job();
     world.api.set_before([=](const kube::Request& request) -> std::optional<kube::Error> {
@@ -332,8 +340,8 @@ TEST(JobReconciler, AJobWhoseEndIsRefusedEndsAllTheSame) {
   }
 }
 
-TEST(JobReconciler, WhatIsKnownOfAJobGoesWithIt) {
-  World world;
+TEST_P(JobReconciler, WhatIsKnownOfAJobGoesWithIt) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   ASSERT_TRUE(world.run());
@@ -346,17 +354,18 @@ TEST(JobReconciler, WhatIsKnownOfAJobGoesWithIt) {
   EXPECT_EQ(world.count("archive"), 2);
 }
 
-TEST(JobReconciler, AtRestNothingIsWritten) {
-  World world;
+TEST_P(JobReconciler, AtRestNothingIsWritten) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   ASSERT_TRUE(world.run());
   const int writes = world.writes();
+  const int status_writes = world.count("PUT jobs/status");
   for (int i = 0; i < 20; ++i) world.step();
   EXPECT_EQ(world.writes(), writes);
   world.restart();
   ASSERT_TRUE(world.run());
-  EXPECT_EQ(world.count("PUT jobs/status"), 2) << "nor by the next leader";
+  EXPECT_EQ(world.count("PUT jobs/status"), status_writes) << "nor by the next leader";
 }
 
 }  // namespace

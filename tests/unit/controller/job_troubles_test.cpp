@@ -1,7 +1,7 @@
 // What users, operators, admission webhooks and volumes do wrong: the job says so, and can be ended.
 #include <gtest/gtest.h>
 
-#include "unit/controller/world.hpp"
+#include "unit/controller/world/world.hpp"
 
 namespace vbrain::controller {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "unit/controller/world.hpp"
+#include "unit/controller/world/world.hpp"
 
 namespace vbrain::controller {
 namespace {

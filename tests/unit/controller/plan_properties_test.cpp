@@ -80,6 +80,9 @@ TEST(Plan, NeverDoublesAndNeverGoesBack) {
     const bool gone = pick(4) == 0;
     if (with_pod) gone ? scene.gone(some_pod(attempt)) : scene.pod(some_pod(attempt), pick(2) * 400'000);
     if (attempt > 1 && pick(4) == 0) scene.pod(some_pod(attempt - 1).uid("older"), 0);
+    const bool with_later_pod = pick(6) == 0;
+    if (with_later_pod) scene.pod(some_pod(attempt + 1).uid("later"));
+    if (pick(3) == 0) scene.from_caches();
     if (attempt > 0 && pick(2)) scene.files(some_files());
     if (pick(8) == 0) scene.cancelled();
     if (pick(8) == 0) scene.suspended();
@@ -105,7 +108,8 @@ TEST(Plan, NeverDoublesAndNeverGoesBack) {
         if (attempt > 0 && write->status.attempts > attempt) {
           const PodSighting* sighting = snapshot.pod_of(attempt);
           const bool ended_by_kubelet = sighting != nullptr && look_at(*sighting->pod).stage == PodView::Stage::kEnded;
-          ASSERT_TRUE(ended_by_kubelet || claim_known) << "a next attempt only after the last is over or closed";
+          ASSERT_TRUE(ended_by_kubelet || claim_known || with_later_pod)
+              << "a next attempt only after the last is over or closed";
         }
         if (write->status.phase == job::Phase::kFinished) {
           ASSERT_TRUE(write->status.accepted_attempt);
@@ -118,6 +122,15 @@ TEST(Plan, NeverDoublesAndNeverGoesBack) {
       }
       if (std::holds_alternative<PurgeFolder>(action)) {
         ASSERT_TRUE(snapshot.job.meta.deletion_timestamp);
+        ASSERT_TRUE(snapshot.job_confirmed) << "what destroys is decided on the present Job";
+      }
+      if (std::holds_alternative<CloseAttempt>(action)) {
+        ASSERT_TRUE(snapshot.job_confirmed);
+        ASSERT_FALSE(with_later_pod) << "the Job counts fewer attempts than there are";
+      }
+      if (const auto* stop = std::get_if<StopPod>(&action)) {
+        ASSERT_TRUE(snapshot.job_confirmed);
+        ASSERT_TRUE(stop->uid != "later" || terminal || snapshot.job.meta.deletion_timestamp);
       }
     }
   }

@@ -1,7 +1,7 @@
 // What becomes of a job whose resource was lost, made anew from its folder, or restored as it was earlier.
 #include <gtest/gtest.h>
 
-#include "unit/controller/world.hpp"
+#include "unit/controller/world/every_world.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -9,6 +9,9 @@ namespace {
 using nlohmann::json;
 using testing::Behaviour;
 using testing::World;
+
+class Recovery : public testing::InEveryWorld {};
+INSTANTIATE_TEST_SUITE_P(Worlds, Recovery, ::testing::ValuesIn(testing::all_flavours()), testing::name_of);
 
 constexpr const char* kJobs = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/jobs";
 
@@ -27,8 +30,8 @@ void expect_end(const World& world, const char* phase, const char* reason, int a
   EXPECT_TRUE(world.violations().empty()) << world.violations().front();
 }
 
-TEST(Recovery, AJobThatHadNotStartedRuns) {
-  World world;
+TEST_P(Recovery, AJobThatHadNotStartedRuns) {
+  World world(GetParam());
   world.add_job();
   lose_cluster(world);
   world.add_application();
@@ -37,8 +40,8 @@ TEST(Recovery, AJobThatHadNotStartedRuns) {
   EXPECT_EQ(world.starts_in_all(), 1);
 }
 
-TEST(Recovery, AJobMadeByHandKeepsItsParameters) {
-  World world;
+TEST_P(Recovery, AJobMadeByHandKeepsItsParameters) {
+  World world(GetParam());
   world.add_application();
   world.add_job(true);
   world.step();  // publishes
@@ -50,8 +53,8 @@ TEST(Recovery, AJobMadeByHandKeepsItsParameters) {
   EXPECT_EQ(json::parse(*file)["params"], json({{"a", 10}, {"b", 20}}));
 }
 
-TEST(Recovery, AnAcceptedManifestIsNeverRunAgain) {
-  World world;
+TEST_P(Recovery, AnAcceptedManifestIsNeverRunAgain) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.step();
@@ -66,8 +69,8 @@ TEST(Recovery, AnAcceptedManifestIsNeverRunAgain) {
   EXPECT_LT(world.clock.now() - before, std::chrono::minutes(1));
 }
 
-TEST(Recovery, AnAttemptThatMayHaveRunIsNeitherCountedNorWaitedFor) {
-  World world;
+TEST_P(Recovery, AnAttemptThatMayHaveRunIsNeitherCountedNorWaitedFor) {
+  World world(GetParam());
   world.add_application();  // backoffLimit 0
   world.add_job();
   world.step();
@@ -83,8 +86,8 @@ TEST(Recovery, AnAttemptThatMayHaveRunIsNeitherCountedNorWaitedFor) {
 }
 
 // Of the next attempts each is judged for itself.
-TEST(Recovery, WhatFailsAfterwardsCounts) {
-  World world;
+TEST_P(Recovery, WhatFailsAfterwardsCounts) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.behave(2, {.exit_code = 3});
@@ -95,8 +98,8 @@ TEST(Recovery, WhatFailsAfterwardsCounts) {
   expect_end(world, "Failed", "NonZeroExit", 2);
 }
 
-TEST(Recovery, ItGoesOnAtTheAttemptWhereItWas) {
-  World world;
+TEST_P(Recovery, ItGoesOnAtTheAttemptWhereItWas) {
+  World world(GetParam());
   world.add_application([](json& spec) { spec["backoffLimit"] = 2; });
   world.add_job();
   world.behave(1, {.exit_code = 3});
@@ -114,8 +117,8 @@ TEST(Recovery, ItGoesOnAtTheAttemptWhereItWas) {
   expect_end(world, "Finished", "Completed", 3);
 }
 
-TEST(Recovery, APodOfTheEarlierLifeIsWaitedFor) {
-  World world;
+TEST_P(Recovery, APodOfTheEarlierLifeIsWaitedFor) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.behave(1, {.kind = Behaviour::Kind::kRunsUntilStopped});
@@ -133,8 +136,8 @@ TEST(Recovery, APodOfTheEarlierLifeIsWaitedFor) {
   expect_end(world, "Finished", "Completed", 2);
 }
 
-TEST(Recovery, AnArchivedJobIsNotMadeAnew) {
-  World world;
+TEST_P(Recovery, AnArchivedJobIsNotMadeAnew) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   ASSERT_TRUE(world.run());
@@ -144,8 +147,8 @@ TEST(Recovery, AnArchivedJobIsNotMadeAnew) {
 }
 
 // etcd from a backup: the resource is as it was, the volume is not.
-TEST(Recovery, AResourceRestoredFromEarlierTakesItsEndFromTheRecord) {
-  World world;
+TEST_P(Recovery, AResourceRestoredFromEarlierTakesItsEndFromTheRecord) {
+  World world(GetParam());
   world.add_application([](json& spec) { spec["backoffLimit"] = 1; });
   world.add_job();
   world.behave(1, {.exit_code = 3});
@@ -162,8 +165,8 @@ TEST(Recovery, AResourceRestoredFromEarlierTakesItsEndFromTheRecord) {
 }
 
 // The same under a controller that goes on: what it wrote last has a version that is no more.
-TEST(Recovery, AControllerThatOutlivesARestoreDoesNotInsistOnItsWrites) {
-  World world;
+TEST_P(Recovery, AControllerThatOutlivesARestoreDoesNotInsistOnItsWrites) {
+  World world(GetParam());
   world.add_application();
   world.add_job();
   world.sync();
@@ -178,11 +181,11 @@ TEST(Recovery, AControllerThatOutlivesARestoreDoesNotInsistOnItsWrites) {
   EXPECT_TRUE(world.violations().empty()) << world.violations().front();
 }
 
-TEST(Recovery, EveryWriteOfTheSecondLifeMayFailOnce) {
+TEST_P(Recovery, EveryWriteOfTheSecondLifeMayFailOnce) {
   for (int at = 0; at < 12; ++at) {
     for (const auto kind :
          {testing::Fault::Kind::kCrashBefore, testing::Fault::Kind::kCrashAfter, testing::Fault::Kind::kErrorAfter}) {
-      World world;
+      World world(GetParam());
       world.add_application();
       world.add_job();
       world.step();
