@@ -23,7 +23,7 @@ struct Application {
 
   kube::ObjectMeta meta;
   std::string application_id;
-  std::vector<std::string> organizations;  // "*" stands for all
+  std::vector<std::string> organizations;  // "*" means all
   std::string template_json;               // a PodTemplateSpec
   std::int32_t backoff_limit = 0;
   std::optional<std::int64_t> active_deadline_seconds;

@@ -33,7 +33,7 @@ struct JobSpec {
   std::string organization_id;
   std::string application_id;
   std::string client_id;
-  std::string repository_id;  // empty: a Job made by hand without input
+  std::string repository_id;  // empty: a Job made with kubectl without input
   std::string username;
   std::int32_t priority = 0;
   bool suspend = false;
@@ -72,13 +72,13 @@ struct JobStatus {
   std::string reason;
   std::string message;
   std::vector<kube::Condition> conditions;
-  std::int32_t attempts = 0;  // highest attempt ever claimed
+  std::int32_t attempts = 0;  // number of the latest claimed attempt
   std::optional<std::int32_t> accepted_attempt;
   std::int32_t disruptions = 0;
   std::int64_t application_generation = 0;
   std::optional<base::TimePoint> start_time;
   std::optional<base::TimePoint> completion_time;
-  std::string duration;  // for people, e.g. "1.2s", "3m5s"; set with the terminal phase
+  std::string duration;  // for people, e.g. "1.2s", "3m5s"; set together with the terminal phase
   std::string pod_name;
   std::string node_name;
   std::optional<std::int32_t> exit_code;

@@ -20,7 +20,7 @@ constexpr std::uint32_t kSmallestPage = 1;
 
 bool wants_new_list(const Error& error) {
   if (error.code == ErrorCode::kGone || error.code == ErrorCode::kBadRequest) return true;
-  // The server's history ends before our version: etcd was restored from a backup.
+  // The server's history ends before the requested version: etcd was restored from a backup.
   return std::ranges::any_of(error.causes, [](const ErrorCause& c) { return c.reason == "ResourceVersionTooLarge"; });
 }
 
@@ -110,7 +110,7 @@ void Reflector::list(std::stop_token stop) {
   counters_->lists.Increment();
   const auto done = list_pages(stop);
   if (done) {
-    // Pages of some megabytes went through the heap of this thread, which would keep them.
+    // Pages of some megabytes were on this thread's heap, which would otherwise keep the memory.
     malloc_trim(0);
     first_watch_ = true;
     state_ = State::kWatching;
@@ -142,7 +142,7 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
     const auto meta = for_each_item(answer->body, [this](std::string_view item) { take_object(item, true); });
     if (!meta) return tl::unexpected(malformed_error(meta.error()));
     note_contact();
-    // All pages are of the moment of the first one.
+    // All pages show the state at the time of the first one.
     if (first_version.empty()) first_version = meta->resource_version;
     continue_token = meta->continue_token;
     if (continue_token.empty()) {
@@ -154,8 +154,8 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
   return tl::unexpected(cancelled_error());
 }
 
-// The objects' revision only grows, unless etcd was restored from an older snapshot. A watch from our later version
-// would then stay silent until the new history has caught up, and miss all of it.
+// resourceVersions only grow, unless etcd was restored from an older snapshot. Then a watch from the later version
+// would be silent until the new history has caught up, and would miss all changes until then.
 KubeResult<bool> Reflector::went_back(std::stop_token stop) {
   auto answer = transport_.call(list_request(type_, namespace_, {.limit = 1}), stop);
   if (!answer) return tl::unexpected(std::move(answer.error()));
@@ -210,7 +210,7 @@ void Reflector::watch(std::stop_token stop) {
 void Reflector::after_watch(const KubeResult<void>& ended, bool lived, std::stop_token stop) {
   if (stop.stop_requested()) return;
   if (ended) {
-    // The server ends watches when their time is up. One that ends at once is no watch.
+    // The server ends watches when their timeout has passed. A watch that ends at once is a failure.
     if (!lived) fail("watch ended at once", {.code = ErrorCode::kUnavailable, .message = "no event"}, stop);
     return;
   }
@@ -218,7 +218,7 @@ void Reflector::after_watch(const KubeResult<void>& ended, bool lived, std::stop
   if (wants_new_list(error)) {
     base::log_info("watch cannot go on, listing again", {{"resource", type_.plural}, {"reason", error.message}});
     state_ = State::kEmpty;
-    // The first time in a row at once: a server that says so is back, whatever was before. Then with backoff.
+    // The first retry in a row is immediate, because the server has answered. Later ones wait with backoff.
     if (gone_in_a_row_++ == 0) {
       backoff_.reset();
     } else {
@@ -227,7 +227,7 @@ void Reflector::after_watch(const KubeResult<void>& ended, bool lived, std::stop
     return;
   }
   if (error.code == ErrorCode::kTooLarge || error.reason == "Malformed") state_ = State::kEmpty;
-  // A broken connection or a silent one that did its work before is taken up again at once.
+  // A watch that worked before its connection broke or became silent is reopened at once.
   if (lived && error.http_status == 0 && state_ == State::kWatching) {
     base::log_debug("watch broke off", {{"resource", type_.plural}, {"reason", error.message}});
     return;
@@ -256,8 +256,8 @@ std::optional<Error> Reflector::take_event(const WatchEvent& event) {
   return std::nullopt;
 }
 
-// Returns the object's resourceVersion. Throws if the text is no JSON; a known object with fields of wrong types is
-// only counted.
+// Returns the object's resourceVersion. Throws if the text is not JSON. An object with fields of wrong types is only
+// counted.
 std::string Reflector::take_object(std::string_view text, bool listing) {
   const json object = json::parse(text);
   std::string version = meta_text(object, "resourceVersion");

@@ -32,13 +32,13 @@ struct InformerOptions {
   std::uint32_t page_size = 500;  // halved while answers are too large
   std::chrono::milliseconds min_backoff{800};
   std::chrono::milliseconds max_backoff{30'000};
-  std::chrono::seconds min_watch{300};  // timeoutSeconds is random between the two
+  std::chrono::seconds min_watch{300};  // timeoutSeconds is a random value between the two
   std::chrono::seconds max_watch{600};
   std::chrono::milliseconds idle_timeout{90'000};
-  // A watch that ended younger than this without an event counts as a failure, so that a server which closes at once
-  // is not asked in a circle.
+  // A watch that ended sooner than this without an event counts as a failure, so that a server that closes watches at
+  // once is not asked in a busy loop.
   std::chrono::milliseconds short_watch{5'000};
-  // Waits; false if stop was requested. Tests put their own here.
+  // Waits; false if stop was requested. Tests replace it.
   std::function<bool(std::stop_token, std::chrono::nanoseconds)> sleep = {};
   std::uint32_t seed = 0;  // of the random times; 0: from the system
   // An object that cannot be decoded any more counts as deleted, until a later version can be. Otherwise the Cache
@@ -46,34 +46,34 @@ struct InformerOptions {
   bool forget_undecodable = false;
 };
 
-// List and watch of one kind in one namespace, without knowing its type: the part of the Informer that is not a
-// template. States (after kube-rs' watcher): Empty -> Listing -> Watching; a 410 or an unusable watch goes back to
-// Empty, any other end of a watch is taken up again at the last resourceVersion. Lists are always consistent reads
-// (no resourceVersion), so that a restart never shows an older world.
+// List and watch of one kind in one namespace, independent of its type: the part of the Informer that is not a
+// template. States (as in kube-rs' watcher): Empty -> Listing -> Watching. A 410 or an unusable watch goes back to
+// Empty. After any other end a watch continues at the last resourceVersion. Lists are always consistent reads (no
+// resourceVersion), so a restart never shows an older state.
 class Reflector {
  public:
   enum class State { kEmpty, kListing, kWatching };
 
-  // What the Informer does with the objects. Called on the reflector's thread only.
+  // The receiver of the objects. Called on the reflector's thread only.
   class Sink {
    public:
     virtual ~Sink() = default;
-    // A list begins, or begins again: nothing has been seen yet.
+    // A list begins, or begins again: no object has been seen yet.
     virtual void list_started() = 0;
-    // An object of the list or the watch; throws DecodeError.
+    // An object of the list or the watch; may throw DecodeError.
     virtual void put(const nlohmann::json& object, bool listing) = 0;
     // The newest version of an object of the list or the watch cannot be decoded.
     virtual void undecodable(const std::string& name, bool listing) = 0;
     // The watch says that it was deleted at `version`.
     virtual void erase(const std::string& name, const std::string& version) = 0;
-    // The list is complete: what was not seen is gone.
+    // The list is complete: objects that were not seen do not exist any more.
     virtual void list_finished() = 0;
   };
 
   Reflector(Transport& transport, const ResourceType& type, std::string ns, std::string label_selector,
             base::Metrics& metrics, InformerOptions options, Sink& sink);
 
-  // Until stop is requested. Never throws: an exception of the sink is logged, and the list starts again.
+  // Runs until stop is requested. Never throws: an exception of the sink is logged, and the list starts again.
   void run(std::stop_token stop);
   // Asks for a new list, whatever the reflector is doing: an open watch is broken off, a backoff is not waited for. The
   // answer is the ticket to wait with. From any thread.
@@ -140,7 +140,7 @@ class Informer final : private Reflector::Sink {
  public:
   using Handler = std::function<void(const Change<T>&)>;
 
-  // References must outlive the Informer. `label_selector` as in the API ("a=b,c"), "" for all.
+  // The referenced objects must outlive the Informer. `label_selector` as in the API ("a=b,c"); "" selects all.
   Informer(Transport& transport, std::string ns, std::string label_selector, base::Metrics& metrics,
            InformerOptions options = {})
       : forget_undecodable_(options.forget_undecodable),
@@ -149,7 +149,7 @@ class Informer final : private Reflector::Sink {
   Informer(const Informer&) = delete;
   Informer& operator=(const Informer&) = delete;
 
-  // Both before start().
+  // Call both before start().
   void add_handler(Handler handler) { handlers_.push_back(std::move(handler)); }
   void add_index(std::string name, typename Cache<T>::IndexFn values_of) {
     store_.add_index(std::move(name), std::move(values_of));
@@ -157,11 +157,11 @@ class Informer final : private Reflector::Sink {
 
   const Cache<T>& store() const { return store_; }
 
-  // Starts the informer's thread; once.
+  // Starts the informer's thread. Call once.
   void start() {
     thread_ = std::jthread([this](std::stop_token stop) { reflector_.run(stop); });
   }
-  // Stops and joins. Idempotent; not from a handler.
+  // Stops and joins. Idempotent. Must not be called from a handler.
   void stop() {
     if (thread_.joinable()) {
       thread_.request_stop();
@@ -195,7 +195,7 @@ class Informer final : private Reflector::Sink {
     const auto old = store_.get(name);
     if (old != nullptr) {
       const bool same = old->meta.resource_version == now->meta.resource_version && old->meta.uid == now->meta.uid;
-      // Within one watch versions only grow, so that a smaller one is an old event come again.
+      // Within one watch versions only grow, so a smaller one is a repeated old event.
       if (same || (!listing && is_older_version(now->meta.resource_version, old->meta.resource_version))) return;
     }
     store_.put(name, now);

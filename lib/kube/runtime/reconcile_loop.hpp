@@ -19,7 +19,7 @@
 
 namespace vbrain::kube {
 
-// What a reconcile asks for.
+// The result of a reconcile.
 struct ReconcileResult {
   enum class Kind { kOk, kAfter, kRetryable };
   Kind kind = Kind::kOk;
@@ -27,13 +27,13 @@ struct ReconcileResult {
   std::chrono::milliseconds delay{0};
   std::string message = {};  // kRetryable: why
 
-  // Nothing more to do until the next change.
+  // Nothing to do until the next change.
   static ReconcileResult ok() { return {}; }
   // The same, but look again after `delay`, should a change be missed.
   static ReconcileResult ok(std::chrono::milliseconds delay) { return {Kind::kOk, delay}; }
   // Come again then, whatever happens until then.
   static ReconcileResult after(std::chrono::milliseconds delay) { return {Kind::kAfter, delay}; }
-  // Come again with backoff.
+  // Reconcile again with backoff.
   static ReconcileResult retryable(std::string message, std::chrono::milliseconds at_least = {}) {
     return {Kind::kRetryable, at_least, std::move(message)};
   }
@@ -42,27 +42,27 @@ struct ReconcileResult {
 };
 
 struct ReconcileLoopOptions {
-  std::string name;  // label of the metrics
+  std::string name;  // value of the metrics' label
   std::size_t workers = 8;
   std::chrono::milliseconds min_backoff{5};
   std::chrono::milliseconds max_backoff{30'000};
 };
 
-// Workers over a WorkQueue, and the one place that knows the retry policy: retryable waits 5 ms, doubling to 30 s per
-// key, with jitter; every other result forgets the failures. An exception that leaves the reconcile is logged here
-// and retried.
+// Workers over a WorkQueue, and the only code with the retry policy: a retryable result waits 5 ms, doubling up to 30 s
+// per key, with jitter. Every other result resets the failures of the key. An exception of a reconcile is logged here
+// and the key is retried.
 class ReconcileLoop {
  public:
   using Reconcile = std::function<ReconcileResult(const std::string& key, std::stop_token stop)>;
 
-  // References must outlive the ReconcileLoop.
+  // The referenced objects must outlive the ReconcileLoop.
   ReconcileLoop(ReconcileLoopOptions options, Reconcile reconcile, base::Metrics& metrics, const base::Clock& clock);
 
-  // Where handlers put keys; also before run().
+  // Handlers add keys here, also before run().
   WorkQueue& queue() { return queue_; }
 
-  // Works until `stop`, then waits for the reconciles under way, which see the same stop token; keys still waiting
-  // are left (the next leader's list finds them). Blocks; once.
+  // Works until `stop`, then waits for the running reconciles, which get the same stop token. Waiting keys are dropped
+  // (the next leader's list finds them). Blocks; call once.
   void run(std::stop_token stop);
 
   struct Progress {
