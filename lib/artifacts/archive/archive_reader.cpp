@@ -18,12 +18,12 @@ namespace {
 using Kind = ArchiveError::Kind;
 
 constexpr std::uint64_t kDirectoryLimit = 64U << 20;
-// An entry of the directory with all its fields as long as can be, and a piece that holds more than one.
+// The size of a directory entry with all fields at maximum length, and a chunk size that holds more than one.
 constexpr std::size_t kLargestCentral = zip::kCentralHeaderSize + 3 * 0xFFFF;
 constexpr std::uint64_t kDirectoryPiece = 256U << 10;
 constexpr std::uint32_t kWide32 = 0xFFFFFFFF;
 constexpr std::uint16_t kWide16 = 0xFFFF;
-// Encrypted, patched, strongly encrypted, masked headers (APPNOTE 4.4.4).
+// Flags: encrypted, patched, strongly encrypted, masked headers (APPNOTE 4.4.4).
 constexpr std::uint16_t kForbiddenFlags = (1U << 0) | (1U << 5) | (1U << 6) | (1U << 13);
 
 struct Refused {
@@ -37,7 +37,7 @@ struct Refused {
   throw Refused{{Kind::kTooLarge, std::move(reason)}};
 }
 
-// A central directory entry on its way to an ArchiveEntry.
+// A central directory entry before it becomes an ArchiveEntry.
 struct Draft {
   ArchiveEntry entry;
   std::string raw_name;
@@ -77,8 +77,8 @@ class Inspector {
     return bytes;
   }
 
-  // The end record must be the file's last bytes, and the only ones that can be read as such: where two readers could
-  // choose differently, we choose neither.
+  // The end record must be the file's last bytes, and no other bytes may be readable as an end record. If two readers
+  // could choose different records, the archive is refused.
   Directory find_directory() {
     if (size_ < zip::kEndSize) refuse("not a ZIP archive");
     const std::uint64_t tail_size = std::min<std::uint64_t>(size_, zip::kEndSize + 0xFFFF);
@@ -108,7 +108,7 @@ class Inspector {
     return directory;
   }
 
-  // Fills in what the Zip64 records say and returns where the directory must end.
+  // Reads the Zip64 records and returns where the directory must end.
   std::uint64_t read_zip64(std::uint64_t end_offset, Directory& directory) const {
     if (end_offset < zip::kEnd64LocatorSize + zip::kEnd64Size) return end_offset;
     const std::string locator = read(end_offset - zip::kEnd64LocatorSize, zip::kEnd64LocatorSize);
@@ -135,7 +135,7 @@ class Inspector {
   void read_directory() {
     if (directory_.count > directory_.size / zip::kCentralHeaderSize) refuse("the directory is cut short");
     drafts_.reserve(directory_.count);
-    // In pieces: of comments and extra fields nothing is kept.
+    // Read in chunks: comments and extra fields are not kept.
     std::uint64_t at = directory_.offset;
     const std::uint64_t end = directory_.offset + directory_.size;
     std::string piece;
@@ -159,7 +159,7 @@ class Inspector {
       if (!problem.empty()) refuse(where + std::string(problem));
       const auto clash = names.add(draft.entry.name, draft.entry.folder);
       if (!clash.empty()) refuse(where + std::string(clash));
-      // A folder that only names imply costs as much as one that has an entry.
+      // A folder that is only part of a name counts like one with its own entry.
       if (names.size() > 2 * limits_.entries) {
         too_large("more than " + std::to_string(2 * limits_.entries) + " files and folders");
       }
@@ -216,7 +216,7 @@ class Inspector {
           field.remove_prefix(8);
         }
       }
-      // Info-ZIP's Unicode path (APPNOTE 4.6.9): the name in UTF-8 when the header has it in a local character set.
+      // Info-ZIP's Unicode path (APPNOTE 4.6.9): the name in UTF-8 if the header has it in a local character set.
       if (id == zip::kUnicodePathExtra && field.size() > 5 && field[0] == 1) {
         const auto crc =
             crc32(0, reinterpret_cast<const Bytef*>(draft.raw_name.data()), static_cast<uInt>(draft.raw_name.size()));
@@ -225,7 +225,7 @@ class Inspector {
     }
   }
 
-  // Only what a folder of ours can hold. The upper half of the attributes is a Unix mode, or 0.
+  // Only regular files and folders. The upper half of the attributes is a Unix mode, or 0.
   static void check_kind(std::uint32_t attributes, ArchiveEntry& entry, const std::string& where) {
     const std::uint32_t mode = attributes >> 16;
     const std::uint32_t type = mode & S_IFMT;
@@ -236,11 +236,12 @@ class Inspector {
     entry.folder = slash;
     if (!slash) return;
     entry.name.pop_back();
-    // Some writers deflate the nothing of a folder into two bytes.
+    // Some writers deflate the empty content of a folder into two bytes.
     if (entry.size != 0 || entry.compressed_size > 2) refuse(where + "a folder with content");
   }
 
-  // Local headers, data and descriptors must cover the file from its first byte to the directory, each byte once.
+  // Local headers, data and descriptors must cover the file from its first byte to the directory, each byte exactly
+  // once.
   void check_local_headers() {
     std::sort(drafts_.begin(), drafts_.end(), [](const Draft& a, const Draft& b) { return a.offset < b.offset; });
     std::uint64_t expected = 0;
@@ -333,7 +334,7 @@ class Inspector {
     return listing;
   }
 
-  // The vendor's example archives come with and without a folder INPUT around everything.
+  // Archives come with and without a folder INPUT around all files.
   static void unwrap(ArchiveListing& listing) {
     constexpr std::string_view kFolder = "input";
     if (listing.entries.empty()) return;

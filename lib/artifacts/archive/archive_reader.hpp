@@ -12,11 +12,11 @@
 namespace vbrain::artifacts {
 
 struct ArchiveLimits {
-  std::uint64_t entries = 65'535;               // more, or twice as many with the folders that names imply: kTooLarge
+  std::uint64_t entries = 65'535;               // more, or twice as many including implied folders: kTooLarge
   std::uint64_t inflated_bytes = 50ULL << 30;   // all entries together; more: kTooLarge
   std::uint64_t file_bytes = 50ULL << 30;       // one entry; more: kTooLarge
-  std::uint64_t ratio = 200;                    // inflated : deflated, of an entry and of the whole
-  std::uint64_t ratio_from_bytes = 1ULL << 20;  // entries below may have any ratio
+  std::uint64_t ratio = 200;                    // inflated : deflated, of an entry and of the archive
+  std::uint64_t ratio_from_bytes = 1ULL << 20;  // smaller entries may have any ratio
   std::size_t name_bytes = 255;                 // of one component
   std::size_t depth = 32;                       // components of a name
   std::uint64_t names_bytes = 8ULL << 20;       // all names together; more: kTooLarge
@@ -25,12 +25,12 @@ struct ArchiveLimits {
 struct ArchiveError {
   enum class Kind { kInvalid, kTooLarge };  // 400 and 413
   Kind kind = Kind::kInvalid;
-  // For people, fit for an answer's `detail`: constant text, with the entry's position but no bytes of it.
+  // For people, fit for an answer's `detail`: constant text with the entry's number, without bytes of the archive.
   std::string reason;
 };
 
 struct ArchiveEntry {
-  std::string name;  // UTF-8, checked, after unwrapping; a folder's without the slash at its end
+  std::string name;  // UTF-8, checked, after unwrapping; a folder's name without the trailing slash
   bool folder = false;
   bool deflated = false;
   std::uint32_t crc = 0;
@@ -41,8 +41,8 @@ struct ArchiveEntry {
 
 struct ArchiveListing {
   std::vector<ArchiveEntry> entries;  // in the order of their data
-  std::uint64_t total_bytes = 0;      // declared; extract() makes sure of it
-  bool unwrapped = false;             // the only top-level entry was a folder INPUT (any case)
+  std::uint64_t total_bytes = 0;      // declared; extract() verifies it
+  bool unwrapped = false;             // the only top-level entry was a folder INPUT (case-insensitive)
 };
 
 // Reads the directory of a ZIP (PKWARE APPNOTE 6.3.10, Zip64 included) that a stranger sent, touching no data:
@@ -54,14 +54,15 @@ struct ArchiveListing {
 // a few times the names. Throws VolumeError if reading fails.
 Result<ArchiveListing, ArchiveError> inspect(int fd, const ArchiveLimits& limits = {});
 
-// Writes the files below `target` (empty, ours) and returns them with sizes and digests, in the listing's order.
-// Inflated bytes are counted: never more than the declared size is written, a wrong size or CRC fails the whole.
-// After an error `target` holds rubbish for the caller to remove. Nothing is synced: publishing does.
+// Writes the files below `target` (an empty folder of this upload) and returns them with sizes and digests, in the
+// listing's order. Inflated bytes are counted: it never writes more than the declared size; a wrong size or CRC fails
+// the whole archive. After an error the caller must remove the content of `target`. Nothing is synced; publishing does
+// that.
 Result<std::vector<InputFile>, ArchiveError> extract(const ArchiveListing& listing, int fd, const Dir& target);
 
-// Whether a spooled upload is what its extension says: an Office Open XML workbook (a ZIP that inspect() takes, but
-// for sizes and ratio, with [Content_Types].xml), text without NUL that does not begin as a binary format does, or JSON
-// (json_check.hpp; any size, a BOM allowed).
+// Checks that a spooled upload matches its extension: an Office Open XML workbook (a ZIP that inspect() accepts,
+// without the limits of sizes and ratio, with [Content_Types].xml), text without NUL and without the first bytes of a
+// binary format, or JSON (json_check.hpp; any size, a BOM allowed).
 Result<void, ArchiveError> check_xlsx(int fd);
 Result<void, ArchiveError> check_csv(int fd);
 Result<void, ArchiveError> check_json(int fd);

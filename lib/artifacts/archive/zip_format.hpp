@@ -28,7 +28,7 @@ inline constexpr std::uint16_t kZip64Extra = 0x0001;
 inline constexpr std::uint16_t kUnicodePathExtra = 0x7075;
 inline constexpr std::uint16_t kUnixHost = 3;
 
-// A record under construction.
+// A record that is being built.
 class Record {
  public:
   Record& u16(std::uint64_t value) { return number(value, 2); }
@@ -48,7 +48,7 @@ class Record {
   std::string text_;
 };
 
-// Numbers at a position that the caller knows to lie inside.
+// Reads numbers at a position; the caller has checked that it is inside.
 inline std::uint64_t read_number(std::string_view text, std::size_t at, int size) {
   std::uint64_t value = 0;
   for (int i = 0; i < size; ++i) {

@@ -9,25 +9,24 @@ namespace vbrain::artifacts {
 
 using base::Tenant;
 
-// What a name of an organization, application or client may be: 1 to 255 bytes of UTF-8 without control characters
-// (U+0000 to U+001F, U+007F to U+009F). "." and ".." and "a/b" are names like any other.
+// Checks a name of an organization, application or client: 1 to 255 bytes of UTF-8 without control characters (U+0000
+// to U+001F, U+007F to U+009F). "." and ".." and "a/b" are valid names.
 bool is_name(std::string_view name);
 
-// One path component for a name, injective: two names never share a component, and no name makes a component that
-// starts with a dot (so never ".", "..", ".staging") or holds a slash. [A-Za-z0-9_-] and a dot not in front stay,
-// all else becomes %XX. An encoding over 255 bytes is cut and ends in "~" and the name's SHA-256; a plain encoding
-// holds no "~". Throws std::invalid_argument if !is_name(name).
+// One path component for a name. Injective: two names never have the same component. No component starts with a dot (so
+// never ".", "..", ".staging") or contains a slash. [A-Za-z0-9_-] and a dot that is not first stay; all other bytes
+// become %XX. An encoding over 255 bytes is truncated and ends in "~" and the name's SHA-256. Other encodings contain
+// no "~". Throws std::invalid_argument if !is_name(name).
 std::string encode_component(std::string_view name);
 
 // A repository id: 18 decimal digits (UTC time to the second and four digits).
 bool is_repository_id(std::string_view id);
 
-// What may name a job's folder: 1 to 63 of [a-z0-9-]. A UUID is one.
+// A valid name of a job's folder: 1 to 63 of [a-z0-9-]. A UUID is one.
 bool is_job_folder_name(std::string_view id);
 
 // Paths relative to the volume's root, without a leading slash. Pure. They throw std::invalid_argument for ids and
-// names that do not pass the checks above, and for attempts below 1, so that no caller can build a path out of
-// unchecked text.
+// names that fail the checks above, and for attempts below 1, so that no path is built from unchecked text.
 namespace layout {
 
 inline constexpr std::string_view kInput = "input";

@@ -66,8 +66,8 @@ Split split(std::string_view path) {
   return result;
 }
 
-// Opens the folder that holds the last component, so that the *at() calls which know no RESOLVE flags (mkdir, rename,
-// unlink) only ever see one component below a descriptor that openat2 gave.
+// Opens the folder of the last component. The *at() calls without RESOLVE flags (mkdir, rename, unlink) then get a
+// single component below a descriptor from openat2.
 Fd open_parent(int dir, std::string_view path, std::string_view parent) {
   Fd fd(open_beneath(dir, parent.empty() ? "." : parent, O_PATH | O_DIRECTORY));
   if (!fd) {
@@ -99,7 +99,7 @@ Fd make_one(int parent, const std::string& name, std::string_view path, bool& ma
   return fd;
 }
 
-// What lies in a folder, at most `limit` names, types resolved where the file system does not say.
+// The entries of a folder, at most `limit` names. Types are looked up if the file system does not report them.
 std::vector<Dir::Entry> read_entries(int dir, std::string_view path, std::size_t limit) {
   const int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR* stream = copy < 0 ? nullptr : fdopendir(copy);
