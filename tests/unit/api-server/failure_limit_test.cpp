@@ -71,7 +71,7 @@ TEST(FailureLimit, ManyWrongKeysAre429AndRightOnesPass) {
     EXPECT_EQ(reply.header("Retry-After"), "12");
     EXPECT_EQ(world.get(path).status, 404) << "the same address, a right key";
   }
-  // Neither malformed requests nor right keys without a right take tokens.
+  // Malformed requests, and correct keys without the needed role, take no tokens.
   EXPECT_EQ(world.call("GET", path, {}).status, 400);
   EXPECT_EQ(world.call("GET", path, World::identity("stan")).status, 403);
   world.clock.advance(seconds(12));

@@ -45,7 +45,7 @@ HttpReply upload(World& world, const std::string& filename, const std::string& c
 }
 
 void expect_nothing_kept(World& world) {
-  // Staging folders are removed by the volume's pool, in their own time.
+  // The volume's pool removes staging folders at some later time.
   EXPECT_TRUE(world.server->drain(std::chrono::seconds(10)));
   world.finish_volume_work();
   EXPECT_THAT(world.files("jobs"), IsEmpty());
@@ -118,7 +118,7 @@ TEST(Hostile, EncodedBodiesAreNotTaken) {
     EXPECT_EQ(reply.status, 415) << encoding;
     EXPECT_EQ(reply.json()["error"], "Unsupported media type");
   }
-  // Also of a part of a form.
+  // Also in a part of a form.
   const std::string part = "--BOUND\r\nContent-Disposition: form-data; name=params\r\nContent-Transfer-Encoding: ";
   for (const char* encoding : {"base64", "quoted-printable", "gzip"}) {
     EXPECT_EQ(world.post(kExecute, kMultipartType, part + encoding + "\r\n\r\ne30=\r\n--BOUND--\r\n").status, 400)

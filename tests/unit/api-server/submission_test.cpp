@@ -72,7 +72,7 @@ TEST(Submission, JsonOfAllRequestsTogetherIsBounded) {
     const HttpReply two = world.post("/api/v1/repository", kMultipartType,
                                      multipart({{"name=\"params\"", object}, {"name=\"metadata\"", object}}));
     EXPECT_EQ(two.status, 503) << two.body;
-    // What was held is given back.
+    // All of the budget is free again.
     EXPECT_EQ(world.post_json("/api/v1/repository", body("params", 60'000)).status, 201);
   }
   EXPECT_THAT(world.files("jobs"), IsEmpty());
@@ -114,7 +114,7 @@ TEST(Submission, KeepsParamsByteForByte) {
   EXPECT_EQ(world.get("/api/v1/job/" + made.json()["job_id"].get<std::string>() + "/params").body, params);
 }
 
-// One of them is a habit of some editors; what a second one would leave in job.json no reader takes.
+// Some editors write one byte order mark. A second one would make job.json unreadable.
 TEST(Submission, AFieldMayBeginWithOneByteOrderMark) {
   World world;
   const std::string mark = "\xef\xbb\xbf";
@@ -210,7 +210,6 @@ TEST(Submission, RefusesFormsThatAreHostileAndKeepsNothing) {
   EXPECT_THAT(world.kube.requests(), IsEmpty());
 }
 
-// [13]
 TEST(Submission, LimitsHoldForBothTransferCodings) {
   Limits limits;
   limits.max_upload_bytes = 1 << 20;
@@ -262,7 +261,7 @@ TEST(Submission, ManyLongNamesAreTooLarge) {
   EXPECT_EQ(reply.json()["error"], "Payload too large");
 }
 
-// The repository's part and the job's, each within its limits, make a job.json that no reader takes.
+// The repository's params and the job's are within their limits, but together they would make job.json unreadable.
 TEST(Submission, AJobThatCouldNotBeReadIsRefused) {
   World world;
   const std::string id = world.volume->publish_repository(

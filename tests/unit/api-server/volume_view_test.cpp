@@ -28,7 +28,7 @@ class VolumeViewTest : public ::testing::Test {
   std::string make_repository() {
     return world_.volume->publish_repository(world_.volume->stage(World::tenant()), {}, world_.clock.now());
   }
-  // Makes a folder look as if nothing had happened in it for years: from here on the view believes its times.
+  // Makes a folder look unchanged for years, so that the view trusts its times.
   void age(const std::string& path) {
     const timespec old[2] = {{1'000'000'000, ++age_}, {1'000'000'000, age_}};
     ASSERT_EQ(::utimensat(AT_FDCWD, (world_.root + "/" + path).c_str(), old, 0), 0) << path;
@@ -60,7 +60,7 @@ TEST_F(VolumeViewTest, RemembersAJobAndForgetsItWhenSomebodyElseDeletesIt) {
   }
 }
 
-// Two changes within one tick of the file system's clock leave the same time.
+// Two changes within one tick of the file system's clock have the same time.
 TEST_F(VolumeViewTest, DoesNotTrustTheTimesOfYoungFolders) {
   const std::string repository = make_repository();
   const std::string id = publish(repository);
@@ -92,14 +92,14 @@ TEST_F(VolumeViewTest, ANewJobOfTheSameNameIsAnother) {
   file.tenant = World::tenant();
   file.repository_id = repository;
   file.params = R"({"a":1})";
-  // Keeps the old folder's inode from being used again.
+  // Keeps the old folder's inode number from being reused.
   const std::string other = publish(repository);
   ASSERT_TRUE(world_.volume->publish_job(file));
   ASSERT_NE(job(id), nullptr);
   EXPECT_EQ(job(id)->file.params, R"({"a":1})");
 }
 
-// ext4 gives a new folder the number of one that was removed.
+// ext4 may give a new folder the inode number of a removed one.
 TEST_F(VolumeViewTest, ANewJobOfTheSameNameMayHaveTheOldFoldersInode) {
   const std::string repository = make_repository();
   for (const bool old : {false, true}) {
@@ -141,7 +141,7 @@ TEST_F(VolumeViewTest, AListWithAJobOnItsWayIsNotRemembered) {
   age_list(repository);
   EXPECT_EQ(list(repository), "[]");
   ASSERT_EQ(publish(repository), id);
-  // The marker was there before: the folder of markers looks as it did.
+  // The marker existed before, so the folder of markers looks unchanged.
   EXPECT_EQ(list(repository), "[\"" + id + "\"]");
 }
 
@@ -154,7 +154,7 @@ TEST_F(VolumeViewTest, JobsBeingDeletedLeaveTheListsAtOnce) {
   resource->meta.name = id;
   resource->meta.deletion_timestamp = world_.clock.now();
   const artifacts::Tenant tenant = World::tenant();
-  // Another tenant's of the same name says nothing.
+  // Another tenant's Job with this name has no effect.
   resource->spec.organization_id = tenant.organization + "x";
   resource->spec.application_id = tenant.application;
   resource->spec.client_id = tenant.client;

@@ -203,7 +203,7 @@ HttpReply World::call(const std::string& method, const std::string& path, const 
   for (const auto& [name, value] : headers) request.append(name).append(": ").append(value).append("\r\n");
   if (!body.empty()) request += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   RawClient connection(server->address());
-  // A refusal may come before all was sent.
+  // A refusal may arrive before everything was sent.
   connection.send(request + "\r\n" + body);
   const std::string text = connection.read_reply(method == "HEAD");
   const auto end = text.find("\r\n\r\n");

@@ -288,7 +288,7 @@ TEST(Claim, OneWinsOnce) {
   const auto owner = read_claim(attempt);
   ASSERT_TRUE(owner);
   EXPECT_EQ(owner->by, Claim::By::kRunner);
-  // The winner itself, started again.
+  // The winner itself, when it calls again.
   const auto again = take_claim(attempt, *owner);
   EXPECT_FALSE(again.won);
   EXPECT_EQ(again.owner.pod_uid, owner->pod_uid);

@@ -60,7 +60,7 @@ TEST(Layout, RefusesWhatIsNoName) {
 }
 
 TEST(Layout, LongNamesFitAndStayDifferent) {
-  // 85 times three bytes: an encoding of 765.
+  // 85 times three bytes: an encoding of 765 bytes.
   std::string accents;
   for (int i = 0; i < 85; ++i) accents += "日";
   ASSERT_EQ(accents.size(), 255U);
@@ -71,7 +71,7 @@ TEST(Layout, LongNamesFitAndStayDifferent) {
   EXPECT_LE(a.size(), 255U);
   EXPECT_NE(a, b);
   EXPECT_EQ(decode_component(a), std::nullopt);
-  // The text of a cut form, taken as a name, is encoded to something else.
+  // The truncated form, used as a name, has another encoding.
   EXPECT_NE(encode_component(a), a);
   EXPECT_EQ(encode_component(std::string(255, 'x')), std::string(255, 'x'));
 }

@@ -59,7 +59,7 @@ class StoreTest : public ::testing::Test {
   Store store{temp.path()};
 };
 
-// What readers would refuse for ever must not be promised first.
+// The server must not accept a job that its readers would refuse forever.
 TEST_F(StoreTest, PublishesNothingThatCouldNotBeRead) {
   const std::string id = repository();
   const std::vector<InputFile> large(66'000, {std::string(1'000, 'n'), 4, std::string(64, 'a')});
@@ -215,7 +215,7 @@ TEST_F(StoreTest, StagedFoldersGoAwayUnpublished) {
   EXPECT_EQ(count_below(below(layout::staging(kTenant))), 0U);
 }
 
-// A process that dies after k bytes were written, for all k: what is visible is whole or absent, and listed if there.
+// A process that dies after k written bytes, for all k: a visible job is complete and listed.
 TEST_F(StoreTest, ADeathAtAnyWriteLeavesNothingHalfMade) {
   const std::string id = repository();
   JobFile file = job(id);
@@ -380,7 +380,7 @@ TEST(ProbeAsRoot, AFullOrReadOnlyVolumeAnswers) {
         if (!error.is_full()) _exit(2);
       }
       if (!store.probe()) _exit(4);
-      filler.reset();  // a file open for writing would keep the mount writable
+      filler.reset();  // a file that is open for writing would keep the mount writable
       if (mount(nullptr, path, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0) _exit(3);
       const Store read_only(path);
       if (read_only.probe()) _exit(5);

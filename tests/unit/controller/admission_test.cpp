@@ -18,7 +18,7 @@ using ::testing::ElementsAre;
 using ::testing::Not;
 using Trouble = Crowd::Trouble;
 
-// Ends whoever is under way, one after the other, until nobody is left.
+// Ends the jobs under way, one after another, until there is none.
 void let_all_end(Crowd& crowd, const std::vector<std::string>& names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     for (const std::string& name : names) {
@@ -131,7 +131,7 @@ TEST(JobAdmission, ADeletedJobsPlaceIsFreeWhenItsPodIsGone) {
   crowd.add_job("a");
   crowd.add_job("b");
   crowd.work();
-  // With a kubelet a pod does not go at once.
+  // With a kubelet, a pod is not deleted at once.
   json pod = crowd.api.object("/api/v1/namespaces/vbrain/pods/a-1");
   pod["metadata"]["finalizers"] = {"test/kubelet"};
   pod["status"]["phase"] = "Running";
@@ -271,7 +271,7 @@ TEST(JobAdmission, AJobWhoseStatusIsRefusedDoesNotHoldUpOthers) {
   EXPECT_THAT(crowd.begun(), ElementsAre("b", "a")) << "it is tried again and goes when it can";
 }
 
-// Caches that lag, answers that are lost, leaders that change: never above a limit, and everybody ends.
+// Stale caches, lost answers, changing leaders: the limit is never exceeded, and all jobs end.
 TEST(JobAdmission, NeverAboveTheLimitWhateverHappens) {
   for (unsigned seed = 1; seed <= 6; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));

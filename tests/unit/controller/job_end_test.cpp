@@ -1,4 +1,4 @@
-// What is left of a job when it has ended, expired or was deleted.
+// The state after a job has ended, expired or was deleted.
 #include <gtest/gtest.h>
 
 #include "unit/controller/world/every_world.hpp"

@@ -19,7 +19,7 @@ using testing::unclaimed;
 
 constexpr auto kExit = artifacts::Outcome::Kind::kExit;
 
-// Whatever the world looks like: these never happen.
+// Properties that hold in every state.
 TEST(Plan, NeverDoublesAndNeverGoesBack) {
   std::mt19937 random(7);
   const auto pick = [&](int count) { return static_cast<int>(random() % static_cast<unsigned>(count)); };

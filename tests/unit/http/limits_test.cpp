@@ -93,7 +93,7 @@ TEST_F(HttpServerTest, ADownloadFromAHungVolumeIsBrokenOff) {
   seen_.change([this] { seen_.gate_open = true; });
 }
 
-// Who is refused needs no key, and is one of many.
+// A refused client has no key and may be one of many.
 TEST_F(HttpServerTest, ARefusedClientThatDripsItsBodyHoldsLittle) {
   options_.max_header_bytes = 32 * 1024;
   constexpr std::size_t kClients = 50;
@@ -108,12 +108,12 @@ TEST_F(HttpServerTest, ARefusedClientThatDripsItsBodyHoldsLittle) {
     EXPECT_EQ(status_of(clients.back()->read_reply()), 200);
     ASSERT_TRUE(clients.back()->send("more"));
   }
-  // All have come to where they wait.
+  // All connections wait now.
   RawClient last(address());
   ASSERT_TRUE(last.send(get("/")));
   EXPECT_EQ(status_of(last.read_reply()), 200);
   const std::size_t held = (mallinfo2().uordblks - before) / kClients;
-  // The test's own: what each client has received.
+  // The memory of the test itself: the data that each client has received.
   EXPECT_LT(held, 31'000 + 20'000);
 }
 
@@ -146,7 +146,7 @@ TEST_F(HttpServerTest, OthersAreServedWhileManyAreSlowAndTheSlowAreCut) {
     connect(post("/echo", "Transfer-Encoding: chunked\r\n", "64\r\nhalf"), 0);
     connect(get("/file"), 4096);
   }
-  // The bodies and the readers have got as far as they will.
+  // Bodies and readers can't get further.
   ASSERT_TRUE(seen_.wait([this] { return seen_.requests >= 60; }));
   for (int i = 0; i < 20; ++i) {
     RawClient quick(address());

@@ -17,7 +17,7 @@
 
 namespace vbrain::http::testing {
 
-// A TCP client that sends exactly what it is told. Waits at most 10 s for anything.
+// A TCP client that sends exactly the given bytes. Every wait is at most 10 s.
 class RawClient {
  public:
   explicit RawClient(const std::string& address, int receive_buffer = 0) {
@@ -39,7 +39,7 @@ class RawClient {
   }
   void shutdown_write() { ::shutdown(fd_, SHUT_WR); }
 
-  // False if the peer does not take it any more.
+  // False if the peer does not accept more bytes.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       pollfd waiting{fd_, POLLOUT, 0};
@@ -52,7 +52,7 @@ class RawClient {
     return true;
   }
 
-  // One answer with its body, by Content-Length. "" if the connection ended before a whole one came.
+  // One answer with its body, by Content-Length. "" if the connection ended before a complete answer.
   std::string read_reply(bool head_only = false) {
     for (;;) {
       const auto end = received_.find("\r\n\r\n");
@@ -87,7 +87,7 @@ class RawClient {
     return std::move(received_);
   }
 
-  // As read_to_end(), `size` bytes at a time with pauses.
+  // Like read_to_end(), but `size` bytes at a time with pauses.
   std::string read_slowly(std::size_t size, std::chrono::milliseconds pause) {
     std::string all;
     std::string piece(size, '\0');
@@ -99,13 +99,13 @@ class RawClient {
     }
   }
 
-  // True if something to read is there now.
+  // True if data is available now.
   bool is_readable() const {
     pollfd waiting{fd_, POLLIN, 0};
     return ::poll(&waiting, 1, 0) > 0;
   }
 
-  // True if nothing more can be read because the peer ended the connection.
+  // True if no more can be read because the peer has closed the connection.
   bool is_closed_by_peer() {
     bool closed = false;
     read_to_end(&closed);

@@ -1,4 +1,4 @@
-// The built program as a whole.
+// Tests of the built program.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
@@ -227,8 +227,8 @@ TEST(Runner, ShowsLogsWhileTheyHappen) {
 // Both as a subreaper and as PID 1.
 void expect_no_survivors(const std::vector<std::string>& before) {
   const Sandbox box;
-  // One in a session of its own with the streams closed, one that holds them, both writing for as long as the folder
-  // is there: should the runner leave them, the end of the test does not.
+  // One process in its own session with closed streams, and one that keeps the streams. Both write as long as the
+  // folder exists, so they end with the test even if the runner leaves them.
   auto process = box.start({"/bin/sh", "-c", R"(
     setsid sh -c 'while echo more >> "$VBRAIN_OUTPUT_DIR/f"; do :; done' > /dev/null 2>&1 < /dev/null &
     (trap "" TERM HUP; while echo more >> "$VBRAIN_OUTPUT_DIR/g"; do :; done) &
@@ -323,7 +323,7 @@ TEST(Runner, MuchOutputInLittleMemory) {
 }
 
 TEST(Runner, TheMessageTellsTheEndWhileSealing) {
-  // A runner that is killed while it seals, which 300 MB keep busy for longer than a look at a file takes.
+  // The runner is killed while it seals. Sealing 300 MB takes longer than checking a file.
   const Sandbox box;
   auto process = box.start({"/bin/sh", "-c", "head -c 300000000 /dev/urandom > $VBRAIN_OUTPUT_DIR/large"});
   ASSERT_TRUE(eventually([&] { return !text_so_far(box.temp / "dev/termination-log").empty(); }));
