@@ -17,7 +17,7 @@ struct Child {
 };
 
 struct ChildSpec {
-  std::vector<std::string> command;  // not empty; looked up in PATH if it has no slash
+  std::vector<std::string> command;  // not empty; looked up in PATH if it contains no slash
   mode_t umask = 0022;
   int ruleset = -1;  // a Landlock ruleset to enter, or -1
 };

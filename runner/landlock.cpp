@@ -16,7 +16,7 @@ namespace {
 
 using artifacts::Fd;
 
-// Since version 2 and 3; older kernel headers lack the names.
+// Rights of versions 2 and 3; older kernel headers lack the names.
 constexpr std::uint64_t kRefer = 1ULL << 13;
 constexpr std::uint64_t kTruncate = 1ULL << 14;
 constexpr std::uint64_t kFileRights = LANDLOCK_ACCESS_FS_WRITE_FILE;

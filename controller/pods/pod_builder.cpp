@@ -15,7 +15,7 @@ using nlohmann::json;
 constexpr const char* kSharedVolume = "vbrain-shared";
 constexpr const char* kWorkVolume = "vbrain-work";
 constexpr const char* kNoInputVolume = "vbrain-no-input";
-// uid and gid of an image that names none; the same as vBrain's own pods.
+// uid and gid for an image that sets none; the same as vBrain's own pods.
 constexpr int kDefaultUser = 65532;
 
 bool is_owned_key(std::string_view key) {
@@ -62,7 +62,7 @@ json build_metadata(const json& pod_template, const job::Job& job, int attempt) 
   json annotations = strings_of_template(pod_template, "annotations");
   annotations["kubectl.kubernetes.io/default-container"] = std::string(kMainContainer);
 
-  // blockOwnerDeletion stays false: it would need a right over the finalizers of Jobs, and our finalizer already
+  // blockOwnerDeletion stays false: it would need a right on the finalizers of Jobs, and vBrain's finalizer already
   // keeps a deleted Job until its pod is gone.
   const json owner = {{"apiVersion", kube::api_version(job::Job::kType)},
                       {"kind", std::string(job::Job::kType.kind)},
@@ -119,7 +119,7 @@ json build_environment(const json& main, const job::Application& application, co
       variable("VBRAIN_REPOSITORY_ID", job.spec.repository_id),
       {{"name", "VBRAIN_POD_UID"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.uid"}}}}}},
   });
-  // Empty is the runner's default. Said all the same: neither an image nor envFrom may choose its own.
+  // Empty means the runner's default. It is set explicitly, so that neither an image nor envFrom can set it.
   const auto limit = kube::parse_quantity(application.output_limit);
   environment.push_back(variable("VBRAIN_OUTPUT_LIMIT_BYTES", limit ? std::to_string(*limit) : ""));
   environment.push_back(variable("VBRAIN_LOG_LIMIT_BYTES", ""));
@@ -153,7 +153,7 @@ void put_runner_before_command(json& main) {
   main["command"] = std::move(command);
 }
 
-// The limit that earlier attempts made necessary. A request that is the limit, for the class Guaranteed, follows it.
+// The limit that earlier attempts require. A request that equals the limit (QoS class Guaranteed) changes with it.
 void grow_memory(json& main, const std::string& limit) {
   const json::json_pointer limit_at("/resources/limits/memory");
   const json::json_pointer request_at("/resources/requests/memory");
@@ -175,8 +175,8 @@ void build_main(json& main, const job::Application& application, const job::Job&
   put_runner_before_command(main);
 }
 
-// With room for logs and result: an output a little too large is the runner's to refuse, with a better word than the
-// kubelet's, who throws the whole pod out.
+// With room for logs and result, so that the runner refuses an output that is slightly too large. Its message is better
+// than that of the kubelet, which evicts the whole pod.
 std::string work_size(const job::Application& application, const PodSettings& settings) {
   constexpr std::int64_t kRoom = 1LL << 30;
   const auto output = kube::parse_quantity(application.output_limit);
@@ -193,7 +193,7 @@ void add_volumes(json& spec, const job::Application& application, const PodPaths
   spec["volumes"] = std::move(volumes);
 }
 
-// Nulls mean "absent" in Kubernetes' JSON; without them the rules above need not ask twice.
+// In Kubernetes' JSON null means absent. Without nulls the rules above need only one check.
 void drop_nulls(json& value) {
   if (value.is_object()) {
     for (auto it = value.begin(); it != value.end();) {

@@ -24,7 +24,7 @@ std::string sentence(std::initializer_list<std::string_view> parts) {
   return whole;
 }
 
-// The items of a list, or none when the key is absent; a fault when it is no list of objects.
+// The items of a list; none if the key is absent; a fault if it is not a list of objects.
 Fault each(const json& object, std::string_view key, auto&& check) {
   const json& list = member_or_null(object, key);
   if (list.is_null()) return {};
@@ -65,7 +65,7 @@ Fault check_projected(const json& volume, const std::string& where, const Templa
   });
 }
 
-// The kinds that Pod Security `restricted` admits; any other reaches for the host or for a disk of its own.
+// The volume types that Pod Security `restricted` allows. All others use the host or a separate disk.
 constexpr std::array<std::string_view, 8> kVolumeKinds = {
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"};
 
@@ -98,7 +98,7 @@ Fault check_volume(const json& volume, const TemplateLimits& limits) {
 }
 
 bool lies_below_mount_root(std::string path) {
-  // "//vbrain/./x" is a spelling of the same place.
+  // "//vbrain/./x" is another spelling of /vbrain/x.
   std::string plain;
   for (std::size_t i = 0; i < path.size();) {
     const std::size_t end = std::min(path.find('/', i), path.size());

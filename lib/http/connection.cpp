@@ -35,7 +35,7 @@ void replace(std::string& text, std::string by) {
   text.swap(by);
 }
 
-// Reads up to `size` bytes at `offset`; throws std::runtime_error on an error or at an early end of the file.
+// Reads up to `size` bytes at `offset`; throws std::runtime_error on an error or an unexpected end of the file.
 std::size_t read_at(int fd, char* to, std::size_t size, std::uint64_t offset) {
   const ssize_t got = base::read_some_at(fd, {to, size}, offset);
   if (got < 0) throw std::runtime_error(std::string("reading a file to send: ") + std::strerror(errno));
@@ -234,7 +234,7 @@ Task<std::optional<Reply>> Connection::call_handler() {
   co_return refuse(answer.status, answer.detail);
 }
 
-// True if the connection can take another request.
+// True if the connection can serve another request.
 Task<bool> Connection::answer_request() {
   ReplyHolder holder{context_.file_pool, std::nullopt};
   std::optional<Reply>& reply = holder.reply;

@@ -32,8 +32,8 @@ struct ConnectionContext {
   std::atomic<bool> draining{false};
 };
 
-// One client's connection: reads requests one after the other and answers each before the next is read. All members
-// run on the connection's I/O thread.
+// One client's connection: reads one request after another and answers each before it reads the next. All members run
+// on the connection's I/O thread.
 class Connection final : private BodyReader {
  public:
   Connection(Socket socket, ConnectionContext& context);
@@ -43,7 +43,7 @@ class Connection final : private BodyReader {
 
   // Cuts the connection if its time is over. Called several times a second.
   void check_deadline(SteadyTime now);
-  // Ends the connection if no request is under way on it.
+  // Closes the connection if no request is under way on it.
   void close_if_idle();
   // Closes the connection. A handler under way goes on; its answer is dropped.
   void cut();
@@ -84,7 +84,7 @@ class Connection final : private BodyReader {
   bool cut_ = false;
   bool sending_file_ = false;  // stuck_deadline_ is then the one of the next piece
 
-  std::string input_;       // bytes received and not yet consumed, head and pipelined requests
+  std::string input_;       // bytes received and not yet consumed: head and pipelined requests
   std::string head_bytes_;  // the head that request_ points into
   RequestHead request_;
   std::optional<RequestParser> parser_;
@@ -92,11 +92,11 @@ class Connection final : private BodyReader {
   std::string body_buffer_;  // received bytes of the body, from body_begin_ to body_end_
   std::size_t body_begin_ = 0;
   std::size_t body_end_ = 0;
-  bool skipping_ = false;    // the rest of the body is dropped
-  std::string body_joined_;  // small chunks put together
+  bool skipping_ = false;    // the rest of the body is read and dropped
+  std::string body_joined_;  // small chunks joined together
   std::uint64_t body_limit_ = 0;
   std::uint64_t body_total_ = 0;
-  std::uint64_t body_received_ = 0;  // raw bytes since the patience was last renewed
+  std::uint64_t body_received_ = 0;  // raw bytes since the time was last renewed
   std::chrono::milliseconds body_patience_{0};
   bool continue_sent_ = false;
 };

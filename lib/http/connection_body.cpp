@@ -1,4 +1,4 @@
-// How a Connection reads the body of a request.
+// Reading the body of a request.
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <chrono>
@@ -107,7 +107,7 @@ Task<void> Connection::fill_body_buffer() {
   body_begin_ = 0;
   body_end_ = left;
   if (!input_.empty()) {
-    // The first bytes of the body came with the head.
+    // The first bytes of the body arrived with the head.
     const std::size_t taken = std::min(input_.size(), body_buffer_.size() - left);
     std::memcpy(body_buffer_.data() + left, input_.data(), taken);
     input_.erase(0, taken);

@@ -13,7 +13,7 @@
 
 namespace vbrain::http {
 
-// Why a request's body could not be read to its end.
+// The reason why a request's body could not be read completely.
 class BodyError : public std::runtime_error {
  public:
   enum class Kind { kGone, kTimeout, kMalformed, kTooLarge };
@@ -24,29 +24,29 @@ class BodyError : public std::runtime_error {
   Kind kind_;
 };
 
-// The body of one request, read as it arrives.
+// The body of one request, read while it arrives.
 class BodyReader {
  public:
   virtual ~BodyReader() = default;
-  // The largest body this request may have, in bytes after removing the transfer coding; one byte more and read()
-  // throws kTooLarge. Set it before the first read(); it is 0 until then.
+  // The largest allowed body, in bytes after removing the transfer coding; with one byte more read() throws kTooLarge.
+  // Set it before the first read(); it is 0 until then.
   virtual void set_limit(std::uint64_t bytes) = 0;
-  // The next bytes, at most one read buffer, valid until the next call; empty at the end. A client that waits for
-  // `100 Continue` gets it at the first call. Throws BodyError.
+  // The next bytes, at most one read buffer, valid until the next call; empty at the end. The first call sends `100
+  // Continue` to a client that waits for it. Throws BodyError.
   virtual Task<std::string_view> read() = 0;
 };
 
-// One request and what belongs to it.
+// One request with its body and the client's address.
 struct Exchange {
   const RequestHead& head;
   BodyReader& body;
-  std::string_view peer;  // textual address of the client's end, without port
+  std::string_view peer;  // textual address of the client, without port
 };
 
 // Answers one request. Runs on an I/O thread. What it throws becomes the answer of answer_to_exception().
 using Handler = std::function<Task<Reply>(Exchange&)>;
 
-// Makes the server's own refusals: malformed HTTP, limits, time, overload.
+// Creates the server's own refusals: malformed HTTP, limits, time, overload.
 using RefusalWriter = std::function<Reply(int status, std::string_view detail, std::string_view peer)>;
 
 // Status and detail of the answer for an exception of this library.

@@ -35,7 +35,7 @@ struct RequestHead {
   std::string_view path;   // as sent, not percent-decoded, starts with '/'
   std::string_view query;  // without '?'
   bool http_1_1 = true;
-  bool keep_alive = true;  // what the client asked for
+  bool keep_alive = true;  // what the client requested
   bool chunked = false;
   bool expect_continue = false;
   std::optional<std::uint64_t> content_length;
@@ -63,7 +63,7 @@ struct Reply {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;  // names and values without CR, LF or NUL
   std::variant<std::string, FileBody> body;
-  // The connection is closed after this answer, whatever the client asked for.
+  // The connection is closed after this answer, whatever the client requested.
   bool close = false;
   // Destroyed once the answer has been sent: what the answer uses until then.
   std::shared_ptr<void> hold;

@@ -9,13 +9,13 @@
 
 namespace vbrain::http {
 
-// Beast's parser, which writes the head into a RequestHead of views and hands out the body piece by piece without
-// copying. Internal to the server. The head's bytes must outlive the RequestHead.
+// Beast's parser. It writes the head into a RequestHead of views and returns the body in pieces without copying.
+// Internal to the server. The head's bytes must outlive the RequestHead.
 class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
   explicit RequestParser(RequestHead& head);
 
-  // The body bytes found by the last put(), a view into what was put.
+  // The body bytes found by the last put(), a view into the argument of put().
   std::string_view take_piece() { return std::exchange(piece_, {}); }
 
   // The sum of the sizes that the heads of all chunks so far announce; the largest number if it does not fit.

@@ -120,7 +120,7 @@ std::size_t IoThreads::size() const {
 }
 
 struct HttpServer::State {
-  // The connections of one I/O thread; touched by that thread only.
+  // The connections of one I/O thread; used by that thread only.
   struct Group {
     explicit Group(asio::io_context& context) : io(context), tick(context.get_executor()) {}
     asio::io_context& io;
@@ -234,7 +234,7 @@ Task<void> HttpServer::State::serve(Group& group, Socket socket) {
   open_gauge->Set(static_cast<double>(--open));
 }
 
-// One timer per thread looks at all connections, which is cheaper than arming and disarming one per step of each.
+// One timer per thread checks all connections, which is cheaper than one timer per step of each connection.
 Task<void> HttpServer::State::watch_deadlines(Group& group) {
   const Membership<State> membership(*this);
   const HttpOptions& options = context.options;

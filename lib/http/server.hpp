@@ -22,7 +22,7 @@ struct HttpOptions {
   std::size_t max_header_bytes = 32 * 1024;
   std::size_t max_header_fields = 100;
   std::size_t max_connections = 10'000;
-  // First byte of a request to the end of its head; from the connect for the first one.
+  // From the first byte of a request to the end of its head; for the first request from the connect.
   std::chrono::milliseconds header_timeout{15'000};
   // For each 64 KiB of a body (or its rest), in either direction. A slower connection is cut.
   std::chrono::milliseconds body_timeout{15'000};
@@ -34,7 +34,7 @@ struct HttpOptions {
   // connection is closed. The handler goes on and may still complete its work. Time in which it waits for the client
   // does not count.
   std::chrono::milliseconds stuck_timeout{60'000};
-  std::function<bool()> is_stuck = {};  // never blocks; from any thread
+  std::function<bool()> is_stuck = {};  // never blocks; called from any thread
 };
 
 // The threads that read and write sockets. Each has an event loop; a connection stays on one thread.
@@ -43,7 +43,7 @@ class IoThreads {
   explicit IoThreads(std::size_t threads);
   // Stops the loops. Coroutines that have not ended are dropped.
   ~IoThreads();
-  // The threads in turn. Thread-safe.
+  // Returns the threads in turn. Thread-safe.
   boost::asio::io_context& next();
   std::size_t size() const;
   // Zero if every thread has run a task of its queue since the last call. Otherwise a thread hangs, and this is the
@@ -76,7 +76,7 @@ class HttpServer {
   // thread.
   bool drain(std::chrono::milliseconds grace);
 
-  // Connections open now.
+  // The number of open connections.
   std::size_t connections() const;
   // After drain(): no connection and no handler is left.
   bool idle() const;

@@ -20,8 +20,8 @@ namespace vbrain::http {
 
 using Executor = boost::asio::io_context::executor_type;
 
-// A coroutine of one connection. It runs on that connection's I/O thread only and must not block there; what
-// blocks goes through run_on().
+// A coroutine of one connection. It runs on that connection's I/O thread only and must not block there; blocking work
+// goes through run_on().
 //
 // g++ 12 generates wrong code for a co_await whose full expression makes temporaries (GCC bugs 99576, 100611 and 101367
 // have examples): they are destroyed twice or too early. So a co_await stands in a statement of its own and its operand
@@ -54,7 +54,7 @@ Task<bool> run_posted(base::WorkerPool& pool, F& task, Urgency urgency) {
   const auto initiate = [&](auto handler) {
     using Handler = decltype(handler);
     const auto executor = boost::asio::get_associated_executor(handler);
-    // std::function copies; the handler only moves.
+    // std::function requires copies, but the handler can only be moved.
     auto shared = std::make_shared<Handler>(std::move(handler));
     const auto back = [executor, shared] { boost::asio::post(executor, std::move(*shared)); };
     const auto run = [&, back] {
