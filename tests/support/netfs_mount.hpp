@@ -25,7 +25,7 @@ namespace vbrain::testing {
 // mount of it is one client. Unmounts when the object or this process ends. Thread-safe after construction.
 class NetFs {
  public:
-  // Why this machine cannot mount one; empty if it can.
+  // The reason why this machine can't mount it; empty if it can.
   static std::string lacks() {
     if (access("/dev/fuse", R_OK | W_OK) != 0) return "needs FUSE: /dev/fuse is absent or not ours";
     if (geteuid() == 0) return may_mount() ? "" : "needs FUSE: root may not mount here";

@@ -14,7 +14,7 @@
 
 namespace vbrain::netfs {
 
-// What happens to the calls that a rule names.
+// The effect on the calls that match a rule.
 struct Rule {
   enum class Action {
     kHang,   // waits until the rule is removed, or the caller is killed (as on an NFS mount with option hard)
@@ -48,7 +48,7 @@ std::optional<Rule> parse_rule(const std::string& line);
 // Whether the rule applies to the call. Ignores `skip` and `times`.
 bool matches(const Rule& rule, const Call& call);
 
-// The rules in force. Thread-safe.
+// The active rules. Thread-safe.
 class Faults {
  public:
   // Returns the number of the new rule.

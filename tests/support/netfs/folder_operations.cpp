@@ -19,7 +19,7 @@ OpenFolder& folder_of(const fuse_file_info* info) {
   return *reinterpret_cast<OpenFolder*>(info->fh);
 }
 
-// Returns the errno.
+// Returns an errno, or 0.
 int read_list(int folder, std::vector<Entry>& entries) {
   const int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR* stream = fd < 0 ? nullptr : fdopendir(fd);

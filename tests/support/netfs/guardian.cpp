@@ -17,7 +17,7 @@
 namespace vbrain::netfs {
 namespace {
 
-// Readable once the process has ended (pidfd_open(2)).
+// Readable when the process has ended (pidfd_open(2)).
 base::Fd watch(pid_t pid) {
   return base::Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
 }

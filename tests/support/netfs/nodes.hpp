@@ -71,7 +71,7 @@ class Nodes {
 
   // The node of a file that was found as `name` in `parent`: the known one, or a new one that takes the descriptor.
   NodePtr found(base::Fd fd, const struct stat& status, const NodePtr& parent, const std::string& name);
-  // The known node of that file, if there is one.
+  // The known node of that file, or none.
   NodePtr known(const struct stat& status);
   // Increments the lookup count. Returns the node for the answer, which may be another node of the same file.
   NodePtr told(const NodePtr& node);

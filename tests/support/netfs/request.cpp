@@ -11,7 +11,7 @@
 namespace vbrain::netfs {
 namespace {
 
-// The value of a line of /proc/<pid>/status; empty if the process is gone.
+// The value of a line of /proc/<pid>/status; empty if the process has ended.
 std::string status_line(pid_t pid, std::string_view name) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/status");
   for (std::string line; std::getline(file, line);) {

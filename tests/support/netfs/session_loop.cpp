@@ -39,7 +39,7 @@ class Workers {
     ready_.notify_one();
   }
 
-  // A buffer that is not in use; its memory belongs to libfuse.
+  // An unused buffer; its memory belongs to libfuse.
   fuse_buf free_buffer() {
     const std::lock_guard lock(mutex_);
     if (free_.empty()) return {};

@@ -161,7 +161,7 @@ TEST_F(Mounts, AKilledProcessIsLetGo) {
   EXPECT_TRUE(WIFSIGNALED(status));
 }
 
-// The test's process is killed, and whoever hangs in its mount is not left behind either.
+// The test's process is killed, and so are all processes that hang in its mount.
 TEST_F(Mounts, EndWithTheProcessThatMadeThem) {
   int path[2];
   ASSERT_EQ(pipe2(path, O_CLOEXEC), 0);
