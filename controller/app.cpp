@@ -33,9 +33,9 @@
 namespace vbrain::controller {
 namespace {
 
-// For what a leader has still to tell when its term ends.
+// Time to write the leader's queued events when its term ends.
 constexpr std::chrono::milliseconds kLastEvents{1'000};
-// Few, since the volume is shared with everybody else.
+// Few threads, because the volume is shared with all others.
 constexpr std::size_t kArchiveThreads = 4;
 
 kube::Config load_kube_config(const Config& config) {
@@ -51,7 +51,7 @@ std::unique_ptr<kube::Transport> connect(const kube::Config& config) {
   return *std::move(transport);
 }
 
-// A reader never sees half an address.
+// Written atomically, so that a reader never sees half an address.
 void write_address_file(const std::string& path, const std::string& address) {
   const std::string temporary = path + ".tmp";
   if (std::ofstream file(temporary); !(file << address << '\n').flush()) {
@@ -60,11 +60,11 @@ void write_address_file(const std::string& path, const std::string& address) {
   std::filesystem::rename(temporary, path);
 }
 
-// The queue of the present term of leadership, if there is one: between terms changes are not collected, since a
-// term begins with all Jobs.
+// The queue of the current term of leadership, if there is one. Between terms changes are not collected, because a term
+// begins with all Jobs.
 class CurrentQueue {
  public:
-  // While it lives, keys go to `queue`.
+  // While this object exists, keys go to `queue`.
   class Term {
    public:
     Term(CurrentQueue& current, kube::WorkQueue& queue) : current_(current) { current_.set(&queue); }
@@ -177,7 +177,7 @@ class App {
       const CurrentQueue::Term term(queue_, controller.queue());
       const Admission::Term counting(admission);
       enqueue_all(jobs.store(), controller.queue());
-      // What the sweeper finds comes back as a change of a Job; no worker waits for it.
+      // The sweeper's results arrive as changes of Jobs; no worker waits for it.
       std::jthread sweeping([&](std::stop_token token) { sweeper.run(token); });
       const std::stop_callback end_of_term(leading, [&] { sweeping.request_stop(); });
       controller.run(leading);
@@ -192,7 +192,7 @@ class App {
     // Also while another controller leads: a namespace that is being deleted loses its Lease before its Jobs.
     std::jthread uninstalling([&](std::stop_token token) { uninstall.run(token); });
     if (config_.leader_elect) {
-      // A lost lease is not the end of the program: the caches are warm for the next term.
+      // A lost Lease does not end the program: the caches are warm for the next term.
       while (watch.wait_until_fit(stop_)) elector.run(stop_, lead, [&] { return why_resign(watch); });
     } else {
       lead(stop_);
@@ -239,7 +239,7 @@ class App {
       }
     });
     applications.add_handler([this, &jobs](const kube::Change<job::Application>& change) {
-      // Who may go because of another limit is known to the admission.
+      // Admission knows which jobs may start after a change of a limit.
       if (change.old && change.now && same_but_for_places(*change.old, *change.now)) return;
       for (const auto& application : {change.old, change.now}) {
         if (!application) continue;
@@ -252,7 +252,8 @@ class App {
     });
   }
 
-  // Live jobs first: somebody waits for them. Ended ones may be many, and are looked at for their record alone.
+  // Live jobs come first, because users wait for them. There may be many ended jobs, which need only a check of their
+  // record.
   static void enqueue_all(const kube::Cache<job::Job>& jobs, kube::WorkQueue& queue) {
     std::vector<std::string> ended;
     for (std::string& name : jobs.names()) {
@@ -269,7 +270,7 @@ class App {
     return stall->cause + "; another controller takes over. Remedy: " + stall->remedy;
   }
 
-  // Before the other handlers: a job that is put into the queue has its place in the order.
+  // Before the other handlers, so that a job in the queue already has its position in the order.
   static void connect_admission(kube::Informer<job::Job>& jobs, kube::Informer<job::Application>& applications,
                                 kube::Informer<job::Client>& clients, Admission& admission) {
     clients.add_index(kClientsByTenant, [](const job::Client& client) { return std::vector{tenant_key(client)}; });
@@ -279,7 +280,7 @@ class App {
     clients.add_handler([&](const kube::Change<job::Client>& change) { admission.on_client_change(change); });
   }
 
-  // Ends on every way out, before what its threads use is gone.
+  // Ends on every return, before the objects that its threads use are destroyed.
   class Running {
    public:
     Running(const std::function<void()>& start, std::function<void()> stop) : stop_(std::move(stop)) { start(); }
@@ -289,7 +290,7 @@ class App {
     const std::function<void()> stop_;
   };
 
-  // What the listener asks while run() has the parts that can answer.
+  // The health listener asks these while run() has the objects that answer.
   struct Health {
     std::function<std::string()> not_ready;
     std::function<std::string()> not_alive;
@@ -329,7 +330,7 @@ class App {
   CurrentQueue queue_;
   std::mutex health_mutex_;
   Health health_;
-  // Last: its thread asks all of the above.
+  // Last: its thread uses all objects above.
   http::HealthListener listener_;
 };
 

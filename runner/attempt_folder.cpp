@@ -22,7 +22,7 @@ using artifacts::VolumeError;
 
 namespace layout = artifacts::layout;
 
-// Entries of one folder that are looked at: an application can have made millions.
+// Maximum number of entries of one folder that are processed, because an application can create millions.
 constexpr std::size_t kEntries = 10'000;
 
 struct stat status_of(int fd) {
@@ -35,7 +35,7 @@ bool is_same(const struct stat& left, const struct stat& right) {
   return left.st_dev == right.st_dev && left.st_ino == right.st_ino;
 }
 
-// The name that an open folder has in `parent` now; empty if it has none.
+// The current name of an open folder in `parent`; empty if it has none.
 std::string find_name(const Dir& parent, const struct stat& wanted) {
   for (const Dir::Entry& entry : parent.list(kEntries)) {
     const auto found = parent.status(entry.name);
@@ -88,7 +88,7 @@ Fd AttemptFolder::new_log(const std::string& name) {
 }
 
 void AttemptFolder::restore(LeftOut& left_out) {
-  // Who does not own the folder cannot change its mode, and neither could the application.
+  // Only the owner of the folder can change its mode. Another user could not have changed it before, either.
   artifacts::restore_access(dir_.fd(), group_);
   artifacts::restore_access(logs_->fd(), group_);
   noting(left_out, layout::kClaim, [&] { restore_claim(); });
@@ -102,7 +102,7 @@ void AttemptFolder::restore(LeftOut& left_out) {
   for (const Log& log : files_) noting(left_out, log.name, [&] { restore_log(log); });
 }
 
-// The fence against a second pod of this attempt.
+// Prevents a second pod of this attempt.
 void AttemptFolder::restore_claim() {
   const std::string name(layout::kClaim);
   const auto found = dir_.status(name);
@@ -134,7 +134,7 @@ void AttemptFolder::remove_others(const Dir& folder, const std::string& prefix, 
     // .nfs…: what an NFS client keeps of a file that was removed while it was open, until it is closed.
     if (entry.name.starts_with(".nfs") || std::find(ours.begin(), ours.end(), entry.name) != ours.end()) continue;
     const std::string name = prefix + entry.name;
-    // A temporary file of our own that a failed step left needs no mention.
+    // The runner's own temporary file after a failed step is not reported.
     if (!entry.name.starts_with(".vbrain-")) left_out.add(name, "removed: only the runner writes to this folder");
     noting(left_out, name, [&] { folder.remove_tree(entry.name); });
   }
@@ -144,7 +144,7 @@ void AttemptFolder::restore_log(const Log& log) {
   artifacts::restore_access(log.file.get(), group_);
   const struct stat ours = status_of(log.file.get());
   const auto found = logs_->status(log.name);
-  // A second name elsewhere keeps the servers from reading it.
+  // A second name elsewhere would keep the servers from reading it.
   if (found && is_same(*found, ours) && ours.st_nlink == 1) return;
   logs_->remove_tree(log.name);
   copy_to(*logs_, log.name, log.file.get());

@@ -61,7 +61,7 @@ LogCopy::End LogCopy::finish() {
   thread_.join();
   failed_ = {};
   close_gap();
-  // An empty file has nothing but its name, which fsync of its folder makes durable.
+  // An empty file has only its name, which an fsync of its folder makes durable.
   if (end_.bytes > 0 && fsync(file_.get()) != 0 && end_.error == 0) end_.error = errno;
   if (close(file_.release()) != 0 && end_.error == 0) end_.error = errno;
   return end_;

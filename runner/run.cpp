@@ -63,7 +63,7 @@ void report(const Settings& settings, const Outcome& outcome) {
   static_cast<void>(!write(fd.get(), text.data(), text.size()));
 }
 
-// Open to every user, since the application may change to another one.
+// Accessible for every user, because the application may change its user.
 void make_open_folder(const Dir& folder, const char* name) {
   folder.make_new(name);
   fchmod(folder.at(name).fd(), 0777);

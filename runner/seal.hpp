@@ -31,8 +31,8 @@ struct SealedOutput {
 Result<SealedOutput, std::string> seal_output(const artifacts::Dir& work, const artifacts::Dir& attempt,
                                               std::uint64_t limit_bytes);
 
-// work/result.json becomes `attempt`/result.json as it is, durable as the output, if it is JSON of at most
-// kResultLimit; absent, it becomes `null`. Its size. Constant memory: the container's limit is the application's.
+// Copies work/result.json to `attempt`/result.json if it is JSON of at most kResultLimit, as durable as the output. A
+// missing file becomes `null`. Returns its size. Constant memory, because the container's limit is for the application.
 Result<std::uint64_t, std::string> seal_result(const artifacts::Dir& work, const artifacts::Dir& attempt);
 
 }  // namespace vbrain::runner

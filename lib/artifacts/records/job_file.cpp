@@ -16,7 +16,7 @@ namespace {
 
 constexpr base::JsonLimits kLimits{.depth = 72, .elements = 2'000'000};
 
-// Writes members in a fixed order, values of users as the bytes they sent.
+// Writes members in a fixed order, and values of users as the bytes that they sent.
 class Writer {
  public:
   void raw(std::string_view key, std::string_view value) {
@@ -53,7 +53,7 @@ class Writer {
   std::string text_;
 };
 
-// A file's members by name; what nobody asked for is left over as unknown.
+// A file's members by name; members that are not read stay in it as unknown.
 class Reader {
  public:
   explicit Reader(std::string_view text) {
@@ -61,7 +61,7 @@ class Reader {
     if (!members) throw fields::Malformed{members.error()};
     members_ = std::move(*members);
     for (const auto& [name, value] : members_) {
-      // Objects are what users sent: kept as text, no tree is made of them.
+      // Objects are user data: kept as text, without a tree.
       tree_[name] = value.starts_with('{') ? nlohmann::json::object() : nlohmann::json::parse(value);
     }
     fields::require_format(tree_);

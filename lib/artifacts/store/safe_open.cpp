@@ -30,7 +30,7 @@ int open_beneath(int dir, std::string_view path, std::uint64_t flags, mode_t mod
   int fd = -1;
   do {
     fd = static_cast<int>(syscall(SYS_openat2, dir, name.c_str(), &how, sizeof how));
-    // EAGAIN: a rename elsewhere raced with the walk (openat2(2)).
+    // EAGAIN: a rename elsewhere raced with the path resolution (openat2(2)).
   } while (fd < 0 && (errno == EAGAIN || errno == EINTR));
   return fd;
 }

@@ -60,7 +60,7 @@ std::string encode_readable(const File& file, Result<File, std::string> (*decode
   throw std::logic_error("a file that could not be read again: " + read.error());
 }
 
-// Undoes the first steps where a later one failed. If that fails too it is logged: the caller throws the first failure.
+// Undoes the first steps after a later one failed. If that fails too, it is logged; the caller throws the first error.
 template <class F>
 void take_back(F undo) noexcept {
   try {
@@ -70,8 +70,7 @@ void take_back(F undo) noexcept {
   }
 }
 
-// A job's entry in its repository's index, removed again unless the job comes to exist. One that somebody else made
-// stays.
+// A job's entry in its repository's index, removed again unless the job is published. An entry of another caller stays.
 class Marker {
  public:
   Marker() = default;
