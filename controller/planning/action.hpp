@@ -9,21 +9,21 @@
 
 namespace vbrain::controller {
 
-// What a plan may ask for. Each action says what makes it safe to do twice, and by two controllers at once.
+// The actions of a plan. Each comment says why the action is safe to repeat, also by two controllers at once.
 
 // Asks the API server for the Job itself, for its Application, and for pods of attempts that the Job does not count.
 // Our caches may be older. Changes nothing.
 struct ConfirmJob {};
 
-// Puts our finalizer on a Job that was made without it. Precondition: resourceVersion.
+// Adds vBrain's finalizer to a Job that was created without it. Precondition: resourceVersion.
 struct AddFinalizer {};
 
-// Reads claim and manifest of an attempt, and asks the API server for its pod if the caches have none. Changes nothing.
+// Reads claim and manifest of an attempt. If the caches have no pod, asks the API server for it. Changes nothing.
 struct InspectAttempt {
   int attempt = 0;
 };
 
-// Takes the attempt's claim, if nobody has it, so that its application can never start. Who is first has it for good.
+// Creates the attempt's claim if there is none, so that its application can never start. The first claim is final.
 struct CloseAttempt {
   int attempt = 0;
 };
@@ -35,18 +35,18 @@ struct Notice {
   std::string action;
 };
 
-// Replaces the status, precondition resourceVersion; then, only if that succeeded, records the event.
+// Replaces the status, with resourceVersion as precondition; only if that succeeds, records the event.
 struct WriteStatus {
   job::JobStatus status;
   std::optional<Notice> notice;
 };
 
-// Records an event on the Job, for what no status is left to tell. Repeated, it becomes a count in the first one.
+// Records an event on the Job about something that no status can report. A repetition is counted in the first event.
 struct RecordEvent {
   Notice notice;
 };
 
-// Makes the attempt's folder, then its pod of a deterministic name. The claim is the fence.
+// Creates the attempt's folder, then its pod with a deterministic name. The claim prevents a second start.
 struct CreatePod {
   int attempt = 0;
 };
@@ -57,20 +57,20 @@ struct StopPod {
   std::string uid;
 };
 
-// Writes status.json from the terminal status, into a folder of its own for a Job made by hand that had none. Derived
-// from the resource alone, so any writer writes the same.
+// Writes status.json from the terminal status; for a Job made with kubectl without a folder it also creates the folder.
+// The content depends only on the resource, so every writer writes the same.
 struct ArchiveStatus {};
 
-// Moves the job's folder away and purges it, unless the whole installation is being deleted.
+// Moves the job's folder to .trash and purges it, unless the namespace or the definition is being deleted.
 struct PurgeFolder {};
 
-// Takes our finalizer off. Precondition: resourceVersion.
+// Removes vBrain's finalizer. Precondition: resourceVersion.
 struct RemoveFinalizer {};
 
-// Removes the resource of an ended job; its folder stays, and answers from then on. The record on the volume is made
-// sure of once more, then the finalizer is taken off, so that the removal is no reason to purge (precondition
-// resourceVersion), then the resource goes (preconditions UID and resourceVersion). Done half, the rest is done at the
-// next look.
+// Removes the resource of an ended job; its folder stays, and the servers answer from it. Three steps: it checks the
+// record on the volume again; it removes the finalizer, so that the removal does not cause a purge (precondition
+// resourceVersion); it deletes the resource (preconditions UID and resourceVersion). The next pass finishes an
+// interrupted removal.
 struct DeleteJob {};
 
 using Action = std::variant<ConfirmJob, AddFinalizer, InspectAttempt, CloseAttempt, WriteStatus, RecordEvent, CreatePod,

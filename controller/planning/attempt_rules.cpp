@@ -23,7 +23,7 @@ bool is_pull_trouble(std::string_view reason) {
   return reason == "ErrImagePull" || reason == "ImagePullBackOff";
 }
 
-// The kubelet alternates between the two all the time.
+// The kubelet alternates between these two reasons all the time.
 bool is_same_reason(std::string_view left, std::string_view right) {
   return left == right || (is_pull_trouble(left) && is_pull_trouble(right));
 }
@@ -85,8 +85,8 @@ class AttemptRules {
     if (const auto left = active_time_left(); left && *left > milliseconds(0)) plan_.wake_after(*left);
   }
 
-  // Earlier attempts were given up (node lost, sidecars that go on), so their pods are stopped. A pod of a later
-  // attempt never is.
+  // Earlier attempts were given up (node lost, sidecars that still run), so their pods are stopped. A pod of a later
+  // attempt is never stopped here.
   void stop_earlier_pods() {
     for (const PodSighting& sighting : s_.pods) {
       if (sighting.gone || sighting.pod->meta.deletion_timestamp) continue;
@@ -103,7 +103,7 @@ class AttemptRules {
     }
   }
 
-  // --- The pod is there.
+  // --- The pod exists.
 
   Plan with_pod(const PodSighting& sighting) {
     const PodView view = look_at(*sighting.pod);
@@ -171,7 +171,7 @@ class AttemptRules {
     return wait_because("Starting", "attempt " + std::to_string(attempt_) + " is on its way to a node", node);
   }
 
-  // Its kubelet ends it within the grace period, if there is one to hear it.
+  // The kubelet ends the pod within the grace period, if the node answers.
   Plan with_stopping_pod(const PodSighting& sighting) {
     if (sighting.stopping_for < s_.rules.node_loss_timeout) {
       plan_.wake_after(s_.rules.node_loss_timeout - sighting.stopping_for);
@@ -188,7 +188,7 @@ class AttemptRules {
                   &sighting);
   }
 
-  // --- The pod is gone, or the attempt was claimed by a pod we have not seen.
+  // --- The pod is gone, or the attempt was claimed by a pod that this controller has not seen.
 
   Plan without_pod(const PodSighting* last_seen) {
     if (!s_.files || !s_.pod_asked_for) return inspect(last_seen);
@@ -199,7 +199,7 @@ class AttemptRules {
     return wait_for_manifest(last_seen);
   }
 
-  // The volume tells of an attempt whose pod was deleted, what its last sight tells of who did so.
+  // The pod of the attempt was deleted. Its last known state says who deleted it; the volume has the outcome.
   Plan finish_deleted(Verdict verdict, const PodSighting& last_seen) {
     if (!verdict.succeeded && is_disrupted(*last_seen.pod)) verdict.disrupted = true;
     if (verdict.reason == kClosedReason) {
@@ -217,11 +217,11 @@ class AttemptRules {
            claim->time < s_.job.meta.creation_timestamp;
   }
 
-  // The API server has no pod of the claim.
+  // The API server has no pod with the claim's UID.
   bool is_known_to_have_no_pod() const { return s_.pod_asked_for && s_.files->claim->pod_uid != s_.alien_pod_uid; }
 
-  // The runner claimed, and nobody can say that its container has ended: it may still compute on a node that is cut
-  // off, and its manifest may still come.
+  // The runner claimed, and it is unknown whether its container has ended: it may still run on a node without network,
+  // and its manifest may still appear.
   Plan wait_for_manifest(const PodSighting* sighting) {
     const bool earlier_life = sighting == nullptr && is_of_an_earlier_life();
     if (s_.lost_for >= s_.rules.node_loss_timeout || (earlier_life && is_known_to_have_no_pod())) {
@@ -238,7 +238,7 @@ class AttemptRules {
   // --- The attempt is claimed and has no pod yet.
 
   Plan before_pod() {
-    // No time is counted while it is held, and all of it begins anew when it goes on: as batch/v1 Jobs do.
+    // No time counts while the job is suspended, and all times start again when it continues, as with batch/v1 Jobs.
     const bool was_held = s_.job.status.reason == kSuspendedReason;
     if (s_.job.spec.suspend && !s_.job.spec.cancel) {
       return was_held ? Plan{} : then(WriteStatus{with_suspension(s_), {}});
@@ -340,19 +340,19 @@ class AttemptRules {
     return verdict;
   }
 
-  // Ends an attempt that has not started, after making sure that it never will.
+  // Ends an attempt that has not started, after making sure that it never starts.
   Plan give_up_unstarted(const Verdict& verdict, const PodSighting* sighting) {
     if (!s_.files || !s_.files->claim) return close(verdict, sighting);
     const artifacts::Claim& claim = *s_.files->claim;
     if (claim.by == artifacts::Claim::By::kController) return finish(verdict, sighting);
     if (sighting == nullptr) return without_pod(nullptr);
     const kube::ObjectMeta& pod = sighting->pod->meta;
-    // An earlier pod of its name was quicker, or nobody can say who was. This one can only lose the claim, so it goes,
-    // and what the other has left is waited for as long as for any pod that is gone.
+    // An earlier pod with this name has the claim, or the owner is unknown. The current pod can only lose the claim, so
+    // it is stopped. Then the plan waits for the outcome of the other one, as for any pod that is gone.
     if (claim.by != artifacts::Claim::By::kRunner || claim.pod_uid != pod.uid) {
       return then(StopPod{pod.name, pod.uid});
     }
-    // It has started after all; the kubelet will say so.
+    // It has started after all; the kubelet will report it.
     plan_.wake_after(kAskAgain);
     return plan_;
   }

@@ -40,7 +40,7 @@ std::string exit_text(std::int32_t exit_code) {
   return "exit code " + std::to_string(exit_code);
 }
 
-// A report of failure in the words of a status.
+// A runner's report of failure, as reason and message of a status.
 Verdict failure_of(const Outcome& outcome) {
   switch (outcome.kind) {
     case Outcome::Kind::kOom:
@@ -79,7 +79,7 @@ Verdict verdict_of(const Outcome& outcome) {
   return verdict;
 }
 
-// The manifest that the attempt's own runner wrote; null if there is none to be trusted.
+// The manifest of the attempt's own runner; null if there is none or it is not trusted.
 const Manifest* manifest_of(const AttemptFiles& files, std::string_view pod_uid) {
   if (!files.manifest || !files.manifest->has_value()) return nullptr;
   const Manifest& manifest = **files.manifest;
@@ -102,11 +102,11 @@ bool is_marked_by_node_controller(const kube::Pod& pod) {
   return ready != nullptr && ready->status == "False" && ready->reason.empty();
 }
 
-// What the runner's own exit codes mean when no report came with them (docs/interfaces.md). An application may use
-// the same numbers, but then there is a report.
+// The meaning of the runner's exit codes without a report (docs/interfaces.md). An application may use the same codes,
+// but then there is a report.
 Verdict failure_without_report(const kube::ContainerTerminated& end) {
   const std::string_view detail = end.message;
-  // The container never began: the message is the container runtime's.
+  // The container never started: the message is the container runtime's.
   if (end.reason == "StartError" || end.reason == "ContainerCannotRun") {
     return failure(end.reason, with_detail("the container could not be started", detail));
   }
@@ -129,14 +129,14 @@ Verdict failure_without_report(const kube::ContainerTerminated& end) {
   return failure("NonZeroExit", exit_text(end.exit_code) + ", without a report", end.exit_code);
 }
 
-// `main` ended and the kubelet saw how.
+// `main` has ended, and the kubelet reports how.
 std::optional<Verdict> judge_end(const kube::Pod& pod, const kube::ContainerTerminated& end,
                                  const AttemptFiles* files) {
   const auto report = artifacts::decode_outcome(end.message);
   const bool lost_claim =
       report ? report->kind == Outcome::Kind::kClaimLost : end.message.empty() && end.exit_code == 121;
   if (lost_claim && end.exit_code != 0) {
-    // Somebody else holds the attempt: the controller that closed it, or the runner of another pod of its name.
+    // Another owner has the attempt: the controller that closed it, or the runner of another pod with this name.
     if (files == nullptr) return std::nullopt;
     return judge_files(*files);
   }
@@ -152,19 +152,19 @@ std::optional<Verdict> judge_end(const kube::Pod& pod, const kube::ContainerTerm
   return failure("NotSealed", "ended with exit code 0, but there is no record of sealed outputs", 0);
 }
 
-// The pod is over and nobody saw how `main` ended: evicted, node lost, refused by the kubelet.
+// The pod has ended, and the end of `main` is unknown: evicted, node lost, refused by the kubelet.
 std::optional<Verdict> judge_without_end(const kube::Pod& pod, const AttemptFiles* files) {
   if (files == nullptr) return std::nullopt;
   if (const Manifest* manifest = manifest_of(*files, pod.meta.uid)) return verdict_of(manifest->outcome);
-  // The kubelet's words for a pod that filled more of its node's disk than it may; for a node short of disk they
-  // differ.
+  // The kubelet's message for a pod that used more of its node's disk than allowed. For a node that is short of disk it
+  // is different.
   if (pod.reason == "Evicted" && pod.message.find("EmptyDir volume \"vbrain-work\"") != std::string::npos) {
     return failure("OutputTooLarge", with_detail("wrote more than it may", pod.message));
   }
   return failure(clean_reason(pod.reason, "PodFailed"), with_detail("the pod failed", pod.message));
 }
 
-// The usual way of a pod to its start; none of these is worth a word in a status.
+// Reasons of a normal start; a status does not report them.
 bool is_usual_wait(std::string_view reason) {
   return reason.empty() || reason == "ContainerCreating" || reason == "PodInitializing";
 }
@@ -217,7 +217,7 @@ bool is_hopeless_wait(std::string_view waiting_reason) {
 std::optional<Verdict> judge_pod(const kube::Pod& pod, const AttemptFiles* files) {
   const kube::ContainerStatus* main = pod.container(kMainContainer);
   std::optional<Verdict> verdict;
-  // ContainerStatusUnknown: the kubelet came back and did not find the container; its 137 is invented.
+  // ContainerStatusUnknown: the kubelet restarted and did not find the container. The exit code 137 is not real.
   if (main != nullptr && main->terminated && main->terminated->reason != "ContainerStatusUnknown") {
     verdict = judge_end(pod, *main->terminated, files);
   } else {

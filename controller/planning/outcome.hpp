@@ -13,10 +13,10 @@
 
 namespace vbrain::controller {
 
-// What the volume holds of one attempt.
+// The files of one attempt on the volume.
 struct AttemptFiles {
   std::optional<artifacts::Claim> claim;
-  // An error is a manifest that can't be read as one.
+  // An error is a manifest that can't be decoded.
   std::optional<Result<artifacts::Manifest, std::string>> manifest;
 };
 
@@ -25,23 +25,23 @@ struct Verdict {
   bool succeeded = false;
   std::string reason;
   std::string message;
-  std::optional<std::int32_t> exit_code = {};  // of the application; absent if it never ran or nobody knows
+  std::optional<std::int32_t> exit_code = {};  // of the application; absent if it never ran or is unknown
   std::optional<job::Artifacts> artifacts = {};
-  bool disrupted = false;  // by the cluster: does not count against backoffLimit
+  bool disrupted = false;  // ended by the cluster: does not count against backoffLimit
   bool hopeless = false;   // another attempt would end the same way
-  bool claimed = false;    // the attempt's own runner reported, so that it holds the claim and nobody else can start
+  bool claimed = false;    // the attempt's own runner reported, so it has the claim and no other runner can start
 };
 
 // The reason of an attempt that the controller closed before a runner claimed it.
 inline constexpr std::string_view kClosedReason = "NotStarted";
 inline constexpr std::string_view kOutOfMemoryReason = "OOMKilled";
 
-// What a pod tells about its attempt, reduced to what rules ask.
+// The state of a pod, reduced to what the rules need.
 struct PodView {
   enum class Stage {
-    kPending,  // `main` has not started; waiting_* say why, if it is not just the usual way
+    kPending,  // `main` has not started; waiting_* give the reason, unless the start is normal
     kRunning,
-    kEnded,  // `main` will not run any more, by the kubelet's word
+    kEnded,  // `main` will not run any more, according to the kubelet
   };
   Stage stage = Stage::kPending;
   bool stopping = false;          // marked for deletion
@@ -59,14 +59,14 @@ bool is_disrupted(const kube::Pod& pod);
 // The image will never be there and no retry of the kubelet changes it.
 bool is_hopeless_wait(std::string_view waiting_reason);
 
-// Judges an attempt whose pod is at Stage::kEnded. Nothing when the pod alone does not tell and `files` is null: read
-// them and ask again. Termination message and manifest are hostile; success needs the kubelet's exit code 0 and a
-// report that the outputs are sealed. With `files`, nothing means: the runner had claimed, left no manifest, and its
-// container's end is not known: it may still run somewhere. Pure.
+// Evaluates an attempt whose pod is at Stage::kEnded. Returns nothing if the pod alone is not sufficient and `files` is
+// null: read the files and call again. Termination message and manifest are untrusted: success needs the kubelet's exit
+// code 0 and a report that the outputs are sealed. Nothing with `files` means: the runner has claimed and left no
+// manifest, and it is unknown whether its container has ended; it may still run. Pure.
 std::optional<Verdict> judge_pod(const kube::Pod& pod, const AttemptFiles* files);
 
-// The same for an attempt whose pod is gone. Nothing: the runner claimed it and left no manifest (yet), or nobody has
-// claimed it (close it first).
+// The same for an attempt whose pod is gone. Nothing: the runner has claimed it and left no manifest (yet), or there is
+// no claim (close it first).
 std::optional<Verdict> judge_files(const AttemptFiles& files);
 
 }  // namespace vbrain::controller

@@ -7,8 +7,8 @@
 namespace vbrain::controller {
 namespace {
 
-// Files are purged only after a look at whether the whole installation goes, and the API server needs a moment until
-// all its parts know that.
+// Files are purged only after a check whether the namespace or the definition is being deleted, and that needs a moment
+// to be visible in all parts of the API server.
 constexpr std::chrono::milliseconds kBeforePurge{1'000};
 
 bool has_recorded_end(const job::JobStatus& status) {
@@ -117,7 +117,7 @@ std::chrono::milliseconds time_to_live(const Snapshot& snapshot) {
   return end + std::chrono::seconds(ttl) - snapshot.now;
 }
 
-// The newest attempt, after the one that the status counts, of which a pod exists; 0 if there is none.
+// The newest attempt, after the one that the status counts, for which a pod exists; 0 if there is none.
 int attempt_beyond_status(const Snapshot& snapshot) {
   int newest = 0;
   for (const PodSighting& sighting : snapshot.pods) {
@@ -138,7 +138,7 @@ Plan decide(const Snapshot& snapshot) {
   const job::Job& job = snapshot.job;
   if (job.meta.deletion_timestamp) return plan_deletion(snapshot);
   if (job::is_terminal(job.status.phase)) return plan_ended(snapshot);
-  // The Job was set back, by hand or from a backup. Its pod goes on: an attempt never counts twice.
+  // The Job was set back, by hand or from a backup. Its pod continues: an attempt number is never used twice.
   if (const int newest = attempt_beyond_status(snapshot); newest != 0) {
     return Plan::of(WriteStatus{with_attempt_found(snapshot, newest), {}});
   }
@@ -175,7 +175,7 @@ Plan plan(const Snapshot& snapshot) {
 Plan plan_deletion(const Snapshot& snapshot) {
   Plan plan;
   const job::Job& job = snapshot.job;
-  if (!job.meta.has_finalizer(job::kFinalizer)) return plan;  // others' finalizers are others' business
+  if (!job.meta.has_finalizer(job::kFinalizer)) return plan;  // other finalizers are not vBrain's
   for (const PodSighting& sighting : snapshot.pods) {
     if (!sighting.gone && !is_stopping(sighting)) add_stop(snapshot, sighting, plan);
   }
@@ -184,7 +184,7 @@ Plan plan_deletion(const Snapshot& snapshot) {
     plan.wake_after(kBeforePurge - snapshot.deleting_for);
     return plan;
   }
-  // A pod that was just made may not be in our caches.
+  // A pod that was just created may not be in the caches.
   const int attempt = job.status.attempts;
   if (attempt > 0 && !job::is_terminal(job.status.phase) && snapshot.pod_of(attempt) == nullptr &&
       !snapshot.pod_asked_for) {
@@ -206,7 +206,7 @@ Plan plan_ended(const Snapshot& snapshot) {
     if (view.stage != PodView::Stage::kEnded || view.others_running) add_stop(snapshot, sighting, plan);
   }
   if (!snapshot.archived) plan.actions.emplace_back(ArchiveStatus{});
-  // The pods go with the resource that owns them.
+  // The garbage collector removes the pods with the resource that owns them.
   if (!plan.actions.empty() || waits_for_pods(snapshot, plan)) return plan;
   if (const auto left = time_to_live(snapshot); left > std::chrono::milliseconds(0)) {
     // An uninstallation took it. Without it a deletion of the Job would leave its files.

@@ -10,9 +10,9 @@
 
 namespace vbrain::controller {
 
-// What to do about a job now, in order, and when to look again although nothing has changed. After the actions the
-// snapshot is brought up to date and planned anew, until no action is left: every step starts from what is durable,
-// so a crash between any two leaves nothing that a fresh start would not find.
+// The next actions for a job, in order, and the time of the next pass even without a change. After the actions the
+// snapshot is updated and planned again, until no action is left. Every step depends only on durable state, so after a
+// crash between two steps a new controller continues.
 struct Plan {
   std::vector<Action> actions;
   std::optional<std::chrono::milliseconds> requeue_after;
@@ -22,13 +22,14 @@ struct Plan {
     plan.actions.emplace_back(std::move(action));
     return plan;
   }
-  // Look again after `delay` at the latest.
+  // Plan again after `delay` at the latest.
   void wake_after(std::chrono::milliseconds delay) {
     requeue_after = std::min(requeue_after.value_or(delay), std::max(delay, std::chrono::milliseconds(1)));
   }
 };
 
-// A watch shows a write within seconds. One that it does not show for so long may have been undone (etcd restored).
+// A watch shows a write within seconds. A write that it does not show for this long may have been undone (etcd
+// restored).
 inline constexpr std::chrono::milliseconds kWatchPatience{60'000};
 
 // A failure that is likely to pass is not worth a write before it lasts so long. The same for other short moments.
@@ -45,7 +46,7 @@ inline constexpr std::chrono::milliseconds kWorthTelling{1'000};
 // on with all that does not need it: deadlines, cancelling and deleting work meanwhile.
 Plan plan(const Snapshot& snapshot);
 
-// Its parts, each for jobs in one situation.
+// Its parts, each for jobs in one state.
 Plan plan_deletion(const Snapshot& snapshot);  // the Job is marked for deletion
 Plan plan_ended(const Snapshot& snapshot);     // Finished or Failed
 Plan plan_queued(const Snapshot& snapshot);    // no attempt claimed yet

@@ -15,21 +15,21 @@
 
 namespace vbrain::controller {
 
-// The installation's own numbers.
+// Settings of the installation.
 struct Rules {
-  // How long a pod may be unreachable, or its object gone without a word from its runner, before it is given up.
+  // How long a pod may be unreachable, or gone without an outcome, before it is given up.
   std::chrono::milliseconds node_loss_timeout{300'000};
-  // Between a failed attempt and the next: doubled from attempt to attempt. The same as batch/v1 Jobs.
+  // Wait between a failed attempt and the next; it doubles after each attempt, as with batch/v1 Jobs.
   std::chrono::milliseconds retry_backoff{10'000};
   std::chrono::milliseconds max_retry_backoff{360'000};
   std::int32_t max_disruptions = 10;
 };
 
-// A pod of the job: its controller is the Job by UID, not by name alone.
+// A pod of the job: its controller is the Job by UID, not only by name.
 struct PodSighting {
   std::shared_ptr<const kube::Pod> pod;
-  bool gone = false;  // deleted since; `pod` is the last that was seen
-  // For how long we have seen it so, by our own steady clock: clocks of other machines are never asked.
+  bool gone = false;  // deleted; `pod` is its last known state
+  // How long it has been in this state, by the local steady clock. Clocks of other machines are never used.
   std::chrono::milliseconds stopping_for{};
   std::chrono::milliseconds running_for{};
   std::chrono::milliseconds waiting_for{};      // not started, for the present reason or for none
@@ -56,13 +56,13 @@ struct FailedAction {
   std::chrono::milliseconds retry_in{};     // until it is tried again; 0: now
 };
 
-// Whether a job that has not begun may begin, or others of its Client or Application come first.
+// Whether a job that has not started may start, or must wait for others of its Client or Application.
 struct Turn {
   bool may_begin = true;
-  std::string why_not;  // for people; empty: nothing worth saying, the job is woken when that changes
+  std::string why_not;  // for people; empty: nothing to report, the job is woken when that changes
 };
 
-// What was observed before the first action of a pass. Actions do not change it.
+// Observed before the first action of a pass. Actions do not change it.
 struct Observed {
   Rules rules;
   base::TimePoint now{};
@@ -73,13 +73,14 @@ struct Observed {
   std::chrono::milliseconds since_attempt{};
   // For how long the current attempt's pod has been missing although its runner had claimed, by our own clock.
   std::chrono::milliseconds lost_for{};
-  // For how long the watch has not shown what the API server answered to us; nothing: it has.
+  // How long the watch has not shown the API server's last answer; nothing: it has.
   std::optional<std::chrono::milliseconds> unseen_write_for;
-  std::chrono::milliseconds deleting_for{};  // since we saw the job marked for deletion, by our own clock
+  std::chrono::milliseconds
+      deleting_for{};  // since this controller first saw the deletionTimestamp, by the local steady clock
 };
 
-// What is known of the job itself. It begins with what the caches have; the actions of a pass replace it by what the
-// API server and the volume have answered.
+// Knowledge about the job itself. It starts with the caches' content; the actions of a pass replace it by answers of
+// the API server and the volume.
 struct Learned {
   job::Job job;
   std::shared_ptr<const job::Application> application;  // null: there is none of that id
@@ -88,9 +89,9 @@ struct Learned {
   // a pod is stopped, an attempt closed, a folder purged and a job declared failed only with this.
   bool job_confirmed = false;
 
-  // Of the current attempt; nothing until an InspectAttempt or CreatePod has read them.
+  // For the current attempt; nothing until an InspectAttempt or CreatePod has read them.
   std::optional<AttemptFiles> files;
-  // What the volume told of the job when an attempt was to begin, and the resource does not know.
+  // Information about the job on the volume that the resource lacks, read when an attempt was prepared.
   std::optional<job::JobStatus> record;
   int newest_attempt = 0;
   bool pod_asked_for = false;  // the API server itself was asked for the attempt's pod, in this pass
@@ -100,18 +101,18 @@ struct Learned {
   // Actions that failed at their last try, in this pass or earlier.
   std::vector<FailedAction> failed;
 
-  // The pod of an attempt, one that exists before one that is gone; null if none is known.
+  // The pod of an attempt; an existing one is preferred to one that is gone. Null if none is known.
   const PodSighting* pod_of(int attempt) const;
-  // `now` is the present version of the job. What is known of an attempt is dropped if the job has another one.
+  // `now` is the current version of the job. Drops what is known of the attempt if the job has another attempt.
   void take_job(job::Job now);
   // Null if the action of that name did not fail.
   const FailedAction* failure_of(const std::string& action) const;
 };
 
-// All that a decision about one job may look at.
+// All inputs of a decision about one job.
 struct Snapshot : Observed, Learned {};
 
-// The attempt that a pod of `job` was made for, by its name; 0 if the name is none of ours.
+// The attempt number in the name of a pod of `job`; 0 if the name has another form.
 int attempt_of(const kube::Pod& pod, const job::Job& job);
 
 }  // namespace vbrain::controller

@@ -85,9 +85,9 @@ Step Executor::execute(const Action& action, const Observed& observed, Learned& 
   }
 }
 
-// --- The Job is read.
+// --- Reading the Job.
 
-// The present version of the job, after our caches turned out to be older or might be.
+// The current version of the job, after the caches were, or may be, stale.
 Step Executor::take_present(const Pass& pass) {
   Learned& learned = pass.learned;
   const kube::ObjectMeta& meta = learned.job.meta;
@@ -130,7 +130,7 @@ Step Executor::confirm_application(const Pass& pass) {
   return Step::go_on();
 }
 
-// Pods of attempts that even the present Job does not count: whether they are there still.
+// Checks whether pods of attempts that even the current Job does not count still exist.
 Step Executor::confirm_later_pods(const Pass& pass) {
   Learned& learned = pass.learned;
   const kube::ObjectMeta& meta = learned.job.meta;
@@ -143,7 +143,7 @@ Step Executor::confirm_later_pods(const Pass& pass) {
   return Step::go_on();
 }
 
-// --- The Job is written.
+// --- Writing the Job.
 
 // `what` is "the write of the status" or the like.
 Step Executor::take_written(const std::string& what, kube::KubeResult<job::Job> written, const Pass& pass) {

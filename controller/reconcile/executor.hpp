@@ -21,12 +21,12 @@
 
 namespace vbrain::controller {
 
-// What follows an action.
+// What happens after an action.
 class [[nodiscard]] Step {
  public:
-  // The action is done; the next one of the plan may follow.
+  // The action is done; the next one of the plan follows.
   static Step go_on() { return Step(Kind::kGoOn, {}); }
-  // Something else than planned is known now: the rest of the plan is dropped, and it is planned anew.
+  // There is new information: the rest of the plan is dropped, and the job is planned again.
   static Step plan_anew() { return Step(Kind::kPlanAnew, {}); }
   // The action failed: the plan is made anew with that fact.
   static Step failed(Failure failure) {
@@ -54,7 +54,7 @@ class [[nodiscard]] Step {
   kube::ReconcileResult result_;
 };
 
-// Carries out actions: the only place where the controller writes. Thread-safe; blocks.
+// Executes actions; only this class writes in the controller. Thread-safe; blocks.
 //
 // The order of an attempt, each step durable before the next:
 //   1. status: attempts = n, phase Started (compare-and-swap on resourceVersion)
@@ -62,8 +62,8 @@ class [[nodiscard]] Step {
 //   3. the pod <job>-<n>
 //   4. (the runner) the claim, the outputs, the manifest
 //   5. status: the end, or the claim of attempt n+1
-//   6. status.json, again and again until it is there
-// and the event last, since nobody waits for it.
+//   6. status.json, repeated until it is written
+// The event is last, because nothing depends on it.
 class Executor {
  public:
   struct Parts {
@@ -73,8 +73,8 @@ class Executor {
     base::Metrics& metrics;
     const base::Clock& clock;
     PodSettings pod;
-    // False once the lease may be another's. Asked before every write: it narrows the time in which two believe to
-    // lead; preconditions and the claim are what makes that time harmless.
+    // False when another controller may have the Lease. Checked before every write: it shortens the time in which two
+    // controllers believe to lead. Preconditions and the claim make that time harmless.
     std::function<bool()> may_write = [] { return true; };
     // Threads that write records of ended jobs, and what they call with a job's name when its record is written or
     // could not be (see Archiver).
@@ -92,14 +92,14 @@ class Executor {
   void record(const Notice& notice, const kube::ObjectMeta& meta);
 
  private:
-  // What an action may use.
+  // The resources of an action.
   struct Pass {
     const Observed& observed;
     Learned& learned;
     std::stop_token stop;
   };
 
-  // executor.cpp: the Job.
+  // In executor.cpp: the Job.
   Step run(const ConfirmJob& action, const Pass& pass);
   Step run(const AddFinalizer& action, const Pass& pass);
   Step run(const WriteStatus& action, const Pass& pass);
@@ -114,7 +114,7 @@ class Executor {
   Step take_present(const Pass& pass);
   Step not_leading() const;
 
-  // executor_attempt.cpp: an attempt's folder and pod.
+  // In executor_attempt.cpp: an attempt's folder and pod.
   Step run(const InspectAttempt& action, const Pass& pass);
   Step run(const CloseAttempt& action, const Pass& pass);
   Step run(const CreatePod& action, const Pass& pass);
@@ -123,7 +123,7 @@ class Executor {
   Step create_pod(int attempt, const PodPaths& paths, const Pass& pass);
   Step take_existing_pod(int attempt, const Pass& pass);
 
-  // executor_folder.cpp: the job's folder, and its end.
+  // In executor_folder.cpp: the job's folder, and its end.
   Step run(const ArchiveStatus& action, const Pass& pass);
   Step run(const PurgeFolder& action, const Pass& pass);
   Step run(const DeleteJob& action, const Pass& pass);
@@ -138,7 +138,7 @@ class Executor {
   Archiver archiver_;
 };
 
-// The API server will refuse the same request again.
+// True if the API server will refuse the same request again.
 bool is_refused(const kube::Error& error);
 
 // A request that failed. `what` says what it was for: "the write of the status".

@@ -1,4 +1,4 @@
-// What the Executor does with the folder and the pod of an attempt.
+// Executor: the folder and the pod of an attempt.
 #include <nlohmann/json.hpp>
 
 #include "artifacts/store/store.hpp"
@@ -50,7 +50,7 @@ Failure failure_of_pod(const Error& error) {
 
 }  // namespace
 
-// Asks the API server itself: a pod that our caches do not have may exist all the same.
+// Asks the API server, because a pod that the caches do not have may exist.
 Step Executor::find_pod(int attempt, const Pass& pass) {
   Learned& learned = pass.learned;
   const kube::ObjectMeta& meta = learned.job.meta;
@@ -103,7 +103,7 @@ Step Executor::run(const CreatePod& action, const Pass& pass) {
   learned.newest_attempt = prepared->newest;
   if (learned.record || learned.newest_attempt > action.attempt) return Step::go_on();
   if (prepared->files.claim) {
-    // The attempt was begun before. What came of it is to be found out.
+    // The attempt was started before. The next plan reads its outcome.
     learned.files = std::move(prepared->files);
     return find_pod(action.attempt, pass);
   }
@@ -119,7 +119,7 @@ Step Executor::create_pod(int attempt, const PodPaths& paths, const Pass& pass) 
                          .message = "the template of Application '" + application + "' can't be run: " + body.error(),
                          .hopeless = true});
   }
-  // The volume may have taken longer than our lease lasts.
+  // The volume may have taken longer than the Lease lasts.
   if (!parts_.may_write()) return not_leading();
   base::failpoint("controller.before-pod");
   auto created = parts_.client.create<kube::Pod>(learned.job.meta.namespace_name, *body, pass.stop);
@@ -137,7 +137,7 @@ Step Executor::create_pod(int attempt, const PodPaths& paths, const Pass& pass) 
   return Step::failed(std::move(failure));
 }
 
-// A pod of this name exists: ours, from a request that was sent twice or whose answer was lost, or somebody else's.
+// A pod with this name exists: created by a repeated request or one with a lost answer, or a foreign pod.
 Step Executor::take_existing_pod(int attempt, const Pass& pass) {
   if (Step step = find_pod(attempt, pass); !step.goes_on()) return step;
   if (!pass.learned.alien_pod_uid.empty()) {
@@ -152,7 +152,7 @@ Step Executor::run(const StopPod& action, const Pass& pass) {
   const kube::DeleteOptions options{.preconditions = {.uid = action.uid}};
   const auto removed =
       parts_.client.remove(kube::Pod::kType, pass.learned.job.meta.namespace_name, action.name, options, pass.stop);
-  // Not there, or another pod of this name: the one that was meant is gone.
+  // It does not exist, or is another pod with this name: the intended one is gone.
   const bool gone =
       !removed && (removed.error().code == ErrorCode::kNotFound || removed.error().code == ErrorCode::kConflict);
   if (!removed && !gone) return failed_request("the removal of pod " + action.name, removed.error());

@@ -1,4 +1,4 @@
-// What the Executor does with the folder of a job: the record of its end, and its removal.
+// Executor: the folder of a job, the record of its end, and its removal.
 #include <chrono>
 
 #include "base/failpoint.hpp"
@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kArchiverBusy{1'000};
 
 }  // namespace
 
-// A job's folder was made just now. A leader that stood still for long may have made anew what was deleted meanwhile.
+// The job's folder was created just now. A leader that was suspended for long may have recreated a deleted one.
 Step Executor::undo_if_deleted(const job::Job& job, std::stop_token stop) {
   const auto live = parts_.client.get<job::Job>(job.meta.namespace_name, job.meta.name, stop);
   const bool gone = live ? live->meta.uid != job.meta.uid || live->meta.deletion_timestamp
@@ -52,14 +52,14 @@ Step Executor::run(const ArchiveStatus&, const Pass& pass) {
 
 Step Executor::run(const DeleteJob&, const Pass& pass) {
   Learned& learned = pass.learned;
-  // 1. The last moment in which the record could be written again, should the volume have lost it.
+  // 1. The last moment at which the record can be written again, if the volume has lost it.
   if (Step step = archive(learned.job, pass.stop); !step.goes_on()) return step;
-  // 2. From here on a removal says nothing about the folder.
+  // 2. From now on a removal does not affect the folder.
   if (learned.job.meta.has_finalizer(job::kFinalizer)) {
     if (Step step = run(RemoveFinalizer{}, pass); !step.goes_on()) return step;
   }
   base::failpoint("controller.released");
-  // 3. The resource, if it is still as we judged it.
+  // 3. The resource, if it has not changed since the decision.
   if (!parts_.may_write()) return not_leading();
   const kube::ObjectMeta& meta = learned.job.meta;
   const kube::DeleteOptions options{.preconditions = {.uid = meta.uid, .resource_version = meta.resource_version}};

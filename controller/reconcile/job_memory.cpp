@@ -164,7 +164,7 @@ void JobMemory::note_deleted(const std::string& job, std::shared_ptr<const kube:
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(job);
   if (found == entries_.end()) return;
-  // One of an earlier Job of this name tells nothing of this one.
+  // A pod of an earlier Job with this name says nothing about this Job.
   const kube::OwnerReference* owner = pod->meta.controller_owner();
   if (owner == nullptr || owner->uid != found->second.uid) return;
   PodEntry& entry = found->second.pods[pod->meta.uid];
@@ -252,13 +252,13 @@ std::vector<PodSighting> JobMemory::sightings(const job::Job& job,
     PodEntry& entry = pods[pod->meta.uid];
     entry.pod = pod;
     entry.cached = true;
-    // Deleted and cached at once: the deletion was told before the store had it, and this is an older look.
+    // Deleted, but in the caches: the deletion was reported before the cache had it, so this view is older.
   }
   const std::string current = job::pod_name(job.meta.name, job.status.attempts);
   std::erase_if(pods, [&](const auto& item) {
     const PodEntry& entry = item.second;
     if (entry.cached) return false;
-    // How the present attempt's pod went is asked until the attempt is recorded as over.
+    // The end of the current attempt's pod is needed until the attempt is recorded as ended.
     if (entry.gone) return entry.pod->meta.name != current || job::is_terminal(job.status.phase);
     return now - entry.made > kUnseenLimit;
   });

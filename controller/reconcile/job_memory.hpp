@@ -16,29 +16,29 @@
 
 namespace vbrain::controller {
 
-// What the caches do not say yet, or no more: our own writes until the watch shows them, pods that were deleted, and
-// since when things are as they are. Only a help: with an empty memory (a new leader) every decision is still right,
-// it only takes a conflict or a look at the volume more. Thread-safe. One entry per Job in the caches.
+// Knowledge that the caches lack: own writes until the watch shows them, deleted pods, and since when a state has
+// lasted. With an empty memory (a new leader) every decision is still correct; it only costs an additional conflict or
+// read of the volume. Thread-safe. One entry per Job in the caches.
 class JobMemory {
  public:
-  // The newest we know of a job: `cached`, or what the API server has answered since. Begins an entry; a new UID begins
-  // it anew.
+  // The newest known version of a job: `cached`, or a later answer of the API server. Creates the entry; a new UID
+  // resets it.
   job::Job newest(const job::Job& cached);
   void forget(const std::string& job);
 
-  // The API server answered with `job`: to a write of ours, or when it was asked.
+  // The API server answered with `job`, to a write or a read.
   void note_newest(const job::Job& job, base::SteadyPoint now);
-  // The API server does not have our last write (any more): the caches are asked again.
+  // The API server does not have the last write (any more): use the caches again.
   void forget_writes(const std::string& job);
-  // For how long the caches have been older than what the API server answered; nothing if they are not.
+  // How long the caches have been older than the API server's answer; nothing if they are not.
   std::optional<std::chrono::milliseconds> unseen_write_for(const std::string& job, base::SteadyPoint now) const;
-  // The pods as a pass left them: made, told to stop.
+  // The pods after a pass: created, told to stop.
   void note_pods(const std::string& job, const std::vector<PodSighting>& pods, base::SteadyPoint now);
-  // A pod was deleted. Ignored for jobs without an entry, and if it was another Job's of this name.
+  // A pod was deleted. Ignored for jobs without an entry, and for pods of another Job with this name.
   void note_deleted(const std::string& job, std::shared_ptr<const kube::Pod> pod);
   void note_archived(const std::string& job);
   bool archived(const std::string& job) const;
-  // The resource was deleted by us, and nothing of ours holds it up.
+  // This controller deleted the resource, and its finalizer is removed.
   void note_removed(const std::string& job);
   bool removed(const std::string& job) const;
 
@@ -64,11 +64,11 @@ class JobMemory {
   std::vector<PodSighting> sightings(const job::Job& job, const std::vector<std::shared_ptr<const kube::Pod>>& cached,
                                      const base::Clock& clock);
 
-  // For how long a job has been marked for deletion, counted from the first call.
+  // How long a job has been marked for deletion, since the first call.
   std::chrono::milliseconds deleting_for(const std::string& job, base::SteadyPoint now);
-  // For how long the present attempt's runner has been missed, counted from the first call for that attempt.
+  // How long the runner of the current attempt has been missing, since the first call for that attempt.
   std::chrono::milliseconds lost_for(const std::string& job, int attempt, base::SteadyPoint now);
-  // It is not missed, or not any more.
+  // It is not missing (any more).
   void note_found(const std::string& job);
 
  private:
@@ -86,8 +86,8 @@ class JobMemory {
     bool told = false;
   };
   struct PodEntry {
-    std::shared_ptr<const kube::Pod> pod;  // the last seen
-    bool cached = false;                   // the caches have had it
+    std::shared_ptr<const kube::Pod> pod;  // its last known state
+    bool cached = false;                   // it has been in the caches
     bool gone = false;
     bool told_to_stop = false;
     base::SteadyPoint made{};
@@ -106,7 +106,7 @@ class JobMemory {
     bool archived = false;
     bool removed = false;
     std::optional<base::SteadyPoint> deleting;
-    int lost_attempt = 0;  // 0: none is missed
+    int lost_attempt = 0;  // 0: none is missing
     base::SteadyPoint lost_since{};
     std::map<std::string, FailureEntry> failures;  // by name of the action
     std::optional<Stopwatch> started;

@@ -13,7 +13,7 @@ namespace {
 
 using kube::ReconcileResult;
 
-// A plan leads to the next one at most this often in one pass; more means a rule that contradicts another.
+// Maximum number of plans in one pass; more means that two rules contradict each other.
 constexpr int kMaxSteps = 16;
 
 // The current attempt has a pod that has not ended.
@@ -22,8 +22,8 @@ bool is_there(const Snapshot& snapshot) {
   return pod != nullptr && !pod->gone && look_at(*pod->pod).stage != PodView::Stage::kEnded;
 }
 
-// Nobody can tell how the current attempt's pod ended, unless its runner did in the manifest. A manifest that is there
-// makes no difference: one that could be used would have ended the attempt.
+// The end of the current attempt's pod is unknown, unless its runner recorded it in the manifest. An existing manifest
+// makes no difference here: a usable one would have ended the attempt.
 bool is_lost(const Snapshot& snapshot) {
   if (!snapshot.files || is_there(snapshot)) return false;
   const auto& claim = snapshot.files->claim;
@@ -43,7 +43,7 @@ JobReconciler::JobReconciler(Caches caches, Admission& admission, Executor& exec
 
 void JobReconciler::on_job_change(const kube::Change<job::Job>& change) {
   if (!change.now) return memory_.forget(change.old->meta.name);
-  // The API server's history went back (etcd restored): what we wrote since may be undone.
+  // The API server's history went back (etcd was restored): later writes may be undone.
   const bool went_back =
       change.old && kube::is_older_version(change.now->meta.resource_version, change.old->meta.resource_version);
   if (went_back) memory_.forget_writes(change.now->meta.name);
@@ -91,7 +91,7 @@ void JobReconciler::remember(Snapshot& snapshot, const job::Job& before) {
   const std::string& name = snapshot.job.meta.name;
   if (snapshot.job.meta.resource_version != before.meta.resource_version) {
     memory_.note_newest(snapshot.job, clock_.steady());
-    // A place that became free is given away at once, not when the watch comes round.
+    // A free slot is given away at once, without waiting for the watch.
     snapshot.turn = admission_.look(snapshot.job);
     measure(snapshot);
   }

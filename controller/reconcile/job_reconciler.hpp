@@ -18,14 +18,14 @@
 
 namespace vbrain::controller {
 
-// Names of the indexes that the informers' stores must have.
+// Names of the indexes that the informers' caches must have.
 inline constexpr const char* kPodsByJob = "job";          // Pod: name of the controlling Job
 inline constexpr const char* kJobsByApplication = "app";  // Job: spec.applicationId
 
 // The Job that controls a pod; empty if none does.
 std::string controlling_job(const kube::Pod& pod);
 
-// Observe, plan, execute, until nothing is left to do for one Job. The queue never gives one key to two workers.
+// Observes, plans and executes until nothing is left to do for one Job. The queue never gives one key to two workers.
 class JobReconciler {
  public:
   struct Caches {
@@ -34,12 +34,12 @@ class JobReconciler {
     const kube::Cache<kube::Pod>& pods;
   };
 
-  // References must outlive the reconciler.
+  // The referenced objects must outlive the reconciler.
   JobReconciler(Caches caches, Admission& admission, Executor& executor, const base::Clock& clock, Rules rules);
 
   kube::ReconcileResult reconcile(const std::string& key, std::stop_token stop);
 
-  // To be told by the informer, before the key is put into the queue; also while somebody else leads.
+  // Called by the informer before the key is added to the queue; also while another controller leads.
   void on_job_change(const kube::Change<job::Job>& change);
   void on_pod_change(const kube::Change<kube::Pod>& change);
 

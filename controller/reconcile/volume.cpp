@@ -11,28 +11,29 @@ namespace {
 
 namespace layout = artifacts::layout;
 
-// What the Job definition promises for inline params and metadata.
+// The limits that the Job definition documents for inline params and metadata.
 constexpr std::size_t kInlineLimit = 64U << 10;
 
 Unexpected<Failure> refused(std::string reason, std::string message) {
   return Unexpected<Failure>({.reason = std::move(reason), .message = std::move(message), .hopeless = true});
 }
 
-// Whether a path can be made of the job's names at all. The definition's schema says so too.
+// True if the job's names can be used in a path. The definition's schema checks this too.
 bool has_sound_names(const job::Job& job) {
   return artifacts::is_name(job.spec.organization_id) && artifacts::is_name(job.spec.application_id) &&
          artifacts::is_name(job.spec.client_id) && artifacts::is_job_folder_name(job.meta.name) &&
          (job.spec.repository_id.empty() || artifacts::is_repository_id(job.spec.repository_id));
 }
 
-// Params or metadata of a Job made by hand as they go into its job.json; nothing if no job may have such.
+// Params or metadata of a Job made with kubectl, as text for its job.json; nothing if they are invalid.
 std::optional<std::string> inline_object(const std::string& text) {
   if (text.empty()) return "{}";
   if (text.size() > kInlineLimit || !artifacts::split_object(text)) return std::nullopt;
   return text;
 }
 
-// The job.json of a Job made by hand, but for what its repository adds. Params and metadata that can't be are left out.
+// The job.json of a Job made with kubectl, without the data of its repository. Invalid params and metadata are left
+// out.
 artifacts::JobFile file_of(const job::Job& job) {
   artifacts::JobFile file;
   file.job_id = job.meta.name;
@@ -72,7 +73,7 @@ Result<bool, Failure> StoreVolume::publish(const job::Job& job) {
     lay_over(*repository, file);
   }
   const auto published = store_.publish_job(file);
-  // Another controller, or we before a crash, may have been here.
+  // Another controller, or this one before a crash, may have created it.
   if (!published && published.error() == artifacts::PublishError::kNoRepository) {
     return refused("UnknownRepository", "there is no repository " + job.spec.repository_id);
   }
@@ -84,9 +85,9 @@ Result<PreparedAttempt, Failure> StoreVolume::prepare_attempt(const job::Job& jo
   const std::string& id = job.meta.name;
   if (!has_sound_names(job)) return refused("InvalidSpec", "a name in the spec holds what names may not");
   PreparedAttempt prepared;
-  // 1. The job's folder is published as a whole, so that job.json in it tells that all of it is there.
+  // 1. The job's folder is published as a whole: if job.json exists, all of it exists.
   if (!store_.has_job(tenant, id)) {
-    // Params and input of such a job are what is missing: to run it without them would be another job.
+    // The params and input of this job are missing. Without them it would be another job.
     if (job.made_by_rest()) {
       return Unexpected<Failure>(
           {.reason = "FolderMissing", .message = "waiting: the job's folder is not on the volume", .hopeless = false});
@@ -95,7 +96,7 @@ Result<PreparedAttempt, Failure> StoreVolume::prepare_attempt(const job::Job& jo
     if (!published) return Unexpected<Failure>(std::move(published.error()));
     prepared.published = *published;
   } else if (store_.is_deleted(tenant, id)) {
-    // A create that its client was told had failed: nobody waits for this job, and who asked may have asked again.
+    // The client got an error for this create, so it does not wait for this job and may have repeated the request.
     return refused("Deleted", "the job was deleted before it started");
   }
   // 2. The job may have ended, or have a later attempt than the resource says: then no attempt begins.
@@ -106,10 +107,10 @@ Result<PreparedAttempt, Failure> StoreVolume::prepare_attempt(const job::Job& jo
     }
     if (prepared.record || prepared.newest != 0) return prepared;
   }
-  // 3. The attempt's folder, before its pod: a kubelet that does not find a subPath makes one of its own.
+  // 3. The attempt's folder must exist before its pod: a kubelet creates a missing subPath itself.
   store_.create_attempt(tenant, id, attempt);
   prepared.files = read_attempt(job, attempt);
-  // 4. The job's own input comes before the repository's.
+  // 4. The job's own input has precedence over the repository's.
   prepared.paths.runner = runner_path_;
   prepared.paths.job_file = layout::job_file(tenant, id);
   prepared.paths.attempt = layout::attempt(tenant, id, attempt);
@@ -152,7 +153,7 @@ AttemptFiles StoreVolume::read_attempt(const job::Job& job, int attempt) {
 }
 
 artifacts::Claim StoreVolume::close_attempt(const job::Job& job, int attempt, base::TimePoint now) {
-  // Without a job.json there is no pod that could start.
+  // Without a job.json no pod can start.
   if (!has_folder(job)) return {.by = artifacts::Claim::By::kController, .pod_uid = {}, .time = now};
   return store_.close_attempt(tenant_of(job), job.meta.name, attempt, now).owner;
 }
@@ -167,7 +168,7 @@ bool StoreVolume::archive(const job::Job& job) {
                                    {"creationTimestamp", base::format_rfc3339_seconds(job.meta.creation_timestamp)}}},
                                  {"status", job::encode(job.status)}};
   if (!store_.has_job(tenant, job.meta.name)) {
-    // What REST published and is not there any more was removed, and what is being deleted shall not come back.
+    // The folder of a job created by REST was removed, and a job that is being deleted must not get a new one.
     if (job.made_by_rest() || job.meta.deletion_timestamp) return false;
     if (publish_ended(job, record)) return true;
     if (!store_.has_job(tenant, job.meta.name)) return false;
@@ -181,7 +182,7 @@ bool StoreVolume::archive(const job::Job& job) {
   return false;
 }
 
-// Of a Job made by hand that ended before it had an attempt: refused for its spec, or cancelled.
+// For a Job made with kubectl that ended before it had an attempt: refused for its spec, or cancelled.
 bool StoreVolume::publish_ended(const job::Job& job, const nlohmann::json& record) const {
   artifacts::JobFile file = file_of(job);
   try {

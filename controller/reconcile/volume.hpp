@@ -20,19 +20,19 @@ class Store;
 
 namespace vbrain::controller {
 
-// An attempt's folder as its pod will find it.
+// An attempt's folder as its pod will see it.
 struct PreparedAttempt {
-  PodPaths paths;          // `runner` included
-  AttemptFiles files;      // empty but for an attempt that was begun before
-  bool published = false;  // the job's own folder was made just now
-  // What the volume knows and the resource does not, because the resource is younger (made anew) or older (restored).
-  // With one of them nothing is prepared, and the rest is empty.
+  PodPaths paths;          // including `runner`
+  AttemptFiles files;      // empty unless the attempt was started before
+  bool published = false;  // the job's own folder was created just now
+  // Information on the volume that the resource lacks, because the resource is newer (recreated) or older (restored).
+  // If one is set, nothing was prepared, and the other members are empty.
   std::optional<job::JobStatus> record;  // how the job ended
-  int newest = 0;                        // an attempt after this one; 0: there is none
+  int newest = 0;                        // a later attempt; 0: there is none
 };
 
-// What the controller does on the shared volume. All members block, may be called from any thread, can be repeated,
-// and throw artifacts::VolumeError when the volume fails.
+// The controller's operations on the shared volume. All members block, may be called from any thread, may be repeated,
+// and throw artifacts::VolumeError if the volume fails.
 class Volume {
  public:
   virtual ~Volume() = default;
@@ -41,17 +41,17 @@ class Volume {
   // error says why no pod can be made for it.
   virtual Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt) = 0;
   virtual AttemptFiles read_attempt(const job::Job& job, int attempt) = 0;
-  // Who owns the attempt afterwards: we, or who was there before.
+  // The owner of the attempt afterwards: this controller, or the earlier owner.
   virtual artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) = 0;
-  // status.json of a terminal job; nothing is written when it is there already. True if the job's folder was made for
-  // it just now: that of a Job made by hand that ended before it had one.
+  // Writes status.json of a terminal job, unless it exists. True if the job's folder was created for it just now: for a
+  // Job made with kubectl that ended before it had one.
   virtual bool archive(const job::Job& job) = 0;
   // Moves the job's folder to .trash, which is durable: from then on nobody sees it. What is in it is removed later.
   // No error if there is no folder.
   virtual void purge(const job::Job& job) = 0;
 };
 
-// The Volume on artifacts::Store. `runner_path` is where install_runner() put the runner.
+// The Volume on artifacts::Store. `runner_path` is the path of the runner from install_runner().
 class StoreVolume final : public Volume {
  public:
   // Is told which folder of the tenant's .trash can be removed; must not wait for the volume (see TrashRemover).

@@ -18,7 +18,7 @@ namespace {
 using job::Job;
 using nlohmann::json;
 
-// VBRAIN_RELEASE_JOBS=100000 measures how long a large namespace takes.
+// Set VBRAIN_RELEASE_JOBS=100000 to measure a large namespace.
 std::size_t number_of_jobs() {
   const char* text = std::getenv("VBRAIN_RELEASE_JOBS");
   return text == nullptr ? 700 : std::stoul(text);
