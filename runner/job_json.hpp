@@ -7,10 +7,10 @@
 
 namespace vbrain::runner {
 
-// Writes the objects `params` and `metadata` of job.json to the files params.json and metadata.json in `work`. Their bytes
-// are unchanged, and every user may read them. An absent one becomes `{}`. Takes constant memory whatever the size of
-// job.json, since the application needs the container's memory. The error says what is wrong with job.json. Throws
-// VolumeError if a file cannot be read or written.
+// Writes the objects `params` and `metadata` of job.json to the files params.json and metadata.json in `work`. Their
+// bytes are unchanged, and every user may read them. An absent one becomes `{}`. Takes constant memory whatever the
+// size of job.json, since the application needs the container's memory. The error says what is wrong with job.json.
+// Throws VolumeError if a file cannot be read or written.
 Result<void, std::string> unfold_job_json(int job_json, const artifacts::Dir& work);
 
 }  // namespace vbrain::runner

@@ -11,8 +11,8 @@ namespace vbrain::controller {
 
 // The actions of a plan. Each comment says why the action is safe to repeat, also by two controllers at once.
 
-// Asks the API server for the Job itself, for its Application, and for pods of attempts that the Job does not count.
-// Our caches may be older. Changes nothing.
+// Reads the Job, its Application, and pods of attempts that the Job does not count from the API server, because the
+// caches may be stale. Changes nothing.
 struct ConfirmJob {};
 
 // Adds vBrain's finalizer to a Job that was created without it. Precondition: resourceVersion.
@@ -76,7 +76,7 @@ struct DeleteJob {};
 using Action = std::variant<ConfirmJob, AddFinalizer, InspectAttempt, CloseAttempt, WriteStatus, RecordEvent, CreatePod,
                             StopPod, ArchiveStatus, PurgeFolder, RemoveFinalizer, DeleteJob>;
 
-// What exactly is done, as one line of text: two actions of one name are tries of the same. A pod made from another
+// The action as one line of text: two actions with the same name are tries of the same action. A pod from another
 // version of the Application is another action.
 std::string name_of(const Action& action, const Learned& learned);
 

@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Stage = PodView::Stage;
 
-// The scheduler says "unschedulable" of many a pod at its first look, and finds a place at the next. A node may miss a
+// The scheduler reports many pods as unschedulable at its first try and schedules them at the next. A node may miss a
 // heartbeat.
 constexpr milliseconds kPatience{5'000};
 constexpr std::string_view kNodeNotReadyReason = "NodeNotReady";
@@ -28,7 +28,7 @@ bool is_same_reason(std::string_view left, std::string_view right) {
   return left == right || (is_pull_trouble(left) && is_pull_trouble(right));
 }
 
-// Reasons that a pod which is on its usual way to its start does not change.
+// Reasons that do not change while a pod starts normally.
 bool is_on_its_way(std::string_view reason) {
   return reason == "Starting" || reason == "Retrying" || reason == "Recovering";
 }
@@ -45,7 +45,7 @@ class AttemptRules {
     if (s_.newest_attempt > attempt_) return then(WriteStatus{with_attempt_found(s_, s_.newest_attempt), {}});
     wake_at_deadline();
     if (sighting != nullptr && !sighting->gone) return with_pod(*sighting);
-    // A pod that could not be made does not exist, whoever holds the claim.
+    // A pod that could not be created does not exist, whoever has the claim.
     const bool claimed = s_.files && s_.files->claim && pod_failure() == nullptr;
     return sighting != nullptr || claimed ? without_pod(sighting) : before_pod();
   }
@@ -56,7 +56,7 @@ class AttemptRules {
     std::string message;
   };
 
-  // The plan so far, with its times to wake, and `action`.
+  // The plan so far, with its wake-up times, and `action`.
   Plan then(Action action) {
     plan_.actions.push_back(std::move(action));
     return std::move(plan_);
@@ -64,7 +64,7 @@ class AttemptRules {
 
   const FailedAction* failure_of(const Action& action) const { return s_.failure_of(name_of(action, s_)); }
 
-  // Why the pod could not be made at the last try; null if it could, or was not tried.
+  // Why the last try to create the pod failed; null if it succeeded or was not tried.
   const FailedAction* pod_failure() const { return failure_of(CreatePod{attempt_}); }
 
   std::optional<StopOrder> stop_order() const {
@@ -94,7 +94,7 @@ class AttemptRules {
       const PodView view = look_at(*sighting.pod);
       if (view.stage == Stage::kEnded && !view.others_running) continue;
       const StopPod stop{sighting.pod->meta.name, sighting.pod->meta.uid};
-      // The present attempt does not wait for an earlier pod that the API server does not let go.
+      // The current attempt does not wait for an earlier pod that the API server does not delete.
       if (const FailedAction* failed = failure_of(stop); failed != nullptr && failed->retry_in > milliseconds(0)) {
         plan_.wake_after(failed->retry_in);
       } else {
@@ -111,7 +111,7 @@ class AttemptRules {
       const auto verdict = judge_pod(*sighting.pod, s_.files ? &*s_.files : nullptr);
       if (verdict) return finish(*verdict, &sighting);
       if (!s_.files) return inspect(&sighting);
-      // It says that it lost the claim, and nobody has it: then nobody shall.
+      // The runner reports that it lost the claim, but there is no claim: the controller creates it.
       if (!s_.files->claim) return close(ordered_end(), &sighting);
       return wait_for_manifest(&sighting);
     }
@@ -121,7 +121,8 @@ class AttemptRules {
     return view.stage == Stage::kRunning ? with_running_pod(sighting) : with_pending_pod(sighting, view);
   }
 
-  // The node controller says that the node does not answer. Where the pod tolerates every taint, nobody else ends it.
+  // The node controller reports that the node does not answer. If the pod tolerates every taint, only this rule ends
+  // it.
   Plan with_unreachable_pod(const PodSighting& sighting) {
     const milliseconds left = s_.rules.node_loss_timeout - sighting.unreachable_for;
     if (left <= milliseconds(0)) return then(StopPod{sighting.pod->meta.name, sighting.pod->meta.uid});
@@ -153,7 +154,7 @@ class AttemptRules {
       return give_up_unstarted({.reason = view.waiting_reason, .message = view.waiting_message, .hopeless = true},
                                &sighting);
     }
-    // The attempt may have waited for a quota before its pod was made. That time does not count.
+    // The attempt may have waited for a quota before its pod was created. That time does not count.
     const milliseconds age = std::min(s_.since_attempt, sighting.age);
     if (const auto overdue = overdue_start(age, view.waiting_reason, view.waiting_message)) {
       return give_up_unstarted(*overdue, &sighting);
@@ -167,7 +168,7 @@ class AttemptRules {
     }
     const std::string& node = sighting.pod->node_name;
     if (waits) return wait_because(view.waiting_reason, view.waiting_message, node);
-    // What it waited for is there.
+    // The pod does not wait for this any more.
     return wait_because("Starting", "attempt " + std::to_string(attempt_) + " is on its way to a node", node);
   }
 
@@ -209,8 +210,8 @@ class AttemptRules {
     return finish(std::move(verdict), &last_seen);
   }
 
-  // The attempt was claimed before the job's resource was made, anew: in another life, in a cluster that is gone or
-  // with a resource that is.
+  // The claim is older than the job's resource, which was recreated: the attempt belongs to an earlier resource, in a
+  // cluster that is gone or in this one.
   bool is_of_an_earlier_life() const {
     const auto& claim = s_.files->claim;
     return is_recovered(s_.job) && claim && claim->by == artifacts::Claim::By::kRunner &&
@@ -264,14 +265,14 @@ class AttemptRules {
     return then(CreatePod{attempt_});
   }
 
-  // How the attempt ends because its pod cannot be made; nothing while it may be tried again.
+  // How the attempt ends because its pod can't be created; nothing while it may be retried.
   std::optional<Verdict> end_of_failing_start(const Failure& failure) {
     if (failure.hopeless) return Verdict{.reason = failure.reason, .message = failure.message, .hopeless = true};
     if (failure.capacity) return std::nullopt;
     return overdue_start(s_.since_attempt, failure.reason, failure.message);
   }
 
-  // --- What the volume has to do.
+  // --- Actions on the volume.
 
   Plan inspect(const PodSighting* sighting) {
     const Action action = InspectAttempt{attempt_};
@@ -279,16 +280,16 @@ class AttemptRules {
     return then(action);
   }
 
-  // Takes the attempt's claim. `verdict` is how the attempt ends, if that is known.
+  // Creates the attempt's claim. `verdict` is how the attempt ends, if that is known.
   Plan close(const std::optional<Verdict>& verdict, const PodSighting* sighting) {
     const Action action = CloseAttempt{attempt_};
     if (auto end = end_without_volume(action, verdict, sighting)) return *std::move(end);
     return then(action);
   }
 
-  // A job must be able to end although its folder cannot be read or written. Without the claim an attempt may only be
+  // A job must be able to end although its folder can't be read or written. Without the claim an attempt may only be
   // the last one, and only if no pod can start: it has ended, or the API server says in this pass that there is none.
-  // Even then we wait as long as for a lost node, because a pod may still run on one.
+  // Even then the plan waits as long as for a lost node, because a pod may still run on one.
   std::optional<Plan> end_without_volume(const Action& action, const std::optional<Verdict>& verdict,
                                          const PodSighting* sighting) {
     const FailedAction* failed = failure_of(action);
@@ -317,14 +318,14 @@ class AttemptRules {
 
   // --- Ends.
 
-  // The end that was ordered, by the user or by activeDeadlineSeconds.
+  // The end requested by the user or by activeDeadlineSeconds.
   std::optional<Verdict> ordered_end() const {
     const auto order = stop_order();
     if (!order) return std::nullopt;
     return Verdict{.reason = order->reason, .message = order->message, .hopeless = true};
   }
 
-  // The verdict over an attempt that has not started `age` after it could.
+  // The verdict on an attempt that has not started within `age`.
   std::optional<Verdict> overdue_start(milliseconds age, std::string_view reason, std::string_view message) {
     const seconds limit(s_.application ? s_.application->pre_running_deadline_seconds
                                        : job::kDefaultPreRunningDeadlineSeconds);
@@ -359,7 +360,7 @@ class AttemptRules {
 
   Plan finish(Verdict verdict, const PodSighting* sighting) {
     const bool told_to_stop = sighting != nullptr && look_at(*sighting->pod).stopping;
-    // It was told to stop because its node did not answer: that is not the application's fault.
+    // It was told to stop because its node did not answer, which is not the application's fault.
     if (!verdict.succeeded && told_to_stop && s_.job.status.reason == kNodeNotReadyReason) verdict.disrupted = true;
     if (const auto order = stop_order(); order && (!verdict.succeeded || told_to_stop)) {
       verdict.succeeded = false;
@@ -372,7 +373,7 @@ class AttemptRules {
     return end_with(std::move(verdict), sighting);
   }
 
-  // The write that ends the attempt, and the job if it was its last.
+  // The write that ends the attempt, and the job if this was its last attempt.
   Plan end_with(Verdict verdict, const PodSighting* sighting) {
     AttemptEnd end{.verdict = std::move(verdict), .pod_uid = {}, .node_name = {}};
     if (sighting != nullptr) {

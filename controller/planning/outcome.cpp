@@ -94,8 +94,8 @@ bool is_terminal_phase(const kube::Pod& pod) {
   return pod.phase == "Succeeded" || pod.phase == "Failed";
 }
 
-// The node controller sets the condition Ready of the pods of a node that does not answer to False, and leaves the
-// rest of it as the kubelet wrote it while the pod was ready: without a reason. A kubelet always gives one
+// If a node does not answer, the node controller sets the condition Ready of its pods to False and leaves the other
+// fields as the kubelet wrote them while the pod was ready, without a reason. A kubelet always gives a reason
 // (MarkPodsNotReady in pkg/controller/util/node, GeneratePodReadyCondition in pkg/kubelet/status).
 bool is_marked_by_node_controller(const kube::Pod& pod) {
   const kube::PodCondition* ready = pod.condition("Ready");

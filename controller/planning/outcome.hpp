@@ -45,9 +45,9 @@ struct PodView {
   };
   Stage stage = Stage::kPending;
   bool stopping = false;          // marked for deletion
-  bool node_unreachable = false;  // running for all we know, but its node does not answer
+  bool node_unreachable = false;  // running as far as known, but its node does not answer
   bool others_running = false;    // ended, but other containers of the pod are not
-  std::string waiting_reason;     // empty while the kubelet is at its usual work
+  std::string waiting_reason;     // empty while the start is normal
   std::string waiting_message;
 };
 
@@ -56,7 +56,7 @@ PodView look_at(const kube::Pod& pod);
 // The cluster ended it, by eviction, preemption or a lost node.
 bool is_disrupted(const kube::Pod& pod);
 
-// The image will never be there and no retry of the kubelet changes it.
+// The image will never be available, and a retry of the kubelet does not change that.
 bool is_hopeless_wait(std::string_view waiting_reason);
 
 // Evaluates an attempt whose pod is at Stage::kEnded. Returns nothing if the pod alone is not sufficient and `files` is

@@ -28,14 +28,14 @@ bool is_stopping(const PodSighting& sighting) {
   return sighting.pod->meta.deletion_timestamp.has_value();
 }
 
-// For how long a pod has been told to stop, or the API server has refused to tell it.
+// How long ago a pod was told to stop, or since when the API server refuses to delete it.
 std::chrono::milliseconds stopping_for(const Snapshot& snapshot, const PodSighting& sighting) {
   if (is_stopping(sighting)) return sighting.stopping_for;
   const FailedAction* failed = snapshot.failure_of(name_of(stop(sighting), snapshot));
   return failed != nullptr ? failed->failing_for : std::chrono::milliseconds(0);
 }
 
-// Whether a pod may still run; then the plan wakes when it has to be given up.
+// True if a pod may still run; then the plan sets a time to give it up.
 bool waits_for_pods(const Snapshot& snapshot, Plan& plan) {
   bool waits = false;
   for (const PodSighting& sighting : snapshot.pods) {
@@ -63,7 +63,7 @@ void add_stop(const Snapshot& snapshot, const PodSighting& sighting, Plan& plan)
   }
 }
 
-// Says in the status what fails, while the job lives and its status can be written.
+// Reports in the status what fails, while the job is live and its status can be written.
 void tell_failure(const Snapshot& snapshot, const FailedAction& failed, Plan& plan) {
   const job::Job& job = snapshot.job;
   if (job.meta.deletion_timestamp || job::is_terminal(job.status.phase)) return;
@@ -77,7 +77,8 @@ void tell_failure(const Snapshot& snapshot, const FailedAction& failed, Plan& pl
   }
 }
 
-// Leaves out what failed a moment ago and what builds upon it. Stopping a pod builds upon nothing.
+// Leaves out actions that failed a moment ago, and those that depend on them. Stopping a pod depends on no other
+// action.
 Plan hold_back(const Snapshot& snapshot, Plan wanted) {
   Plan plan;
   plan.requeue_after = wanted.requeue_after;
@@ -126,8 +127,8 @@ int attempt_beyond_status(const Snapshot& snapshot) {
   return newest > snapshot.job.status.attempts ? newest : 0;
 }
 
-// Actions that destroy something, and that no precondition keeps from building upon an old Job or Application. A job
-// fails by limits that its Application sets.
+// Actions that destroy something and have no precondition on the current Job or Application. (A job fails by limits of
+// its Application.)
 bool needs_confirmed_job(const Action& action) {
   const auto* write = std::get_if<WriteStatus>(&action);
   return (write != nullptr && write->status.phase == job::Phase::kFailed) || std::holds_alternative<StopPod>(action) ||
@@ -142,12 +143,12 @@ Plan decide(const Snapshot& snapshot) {
   if (const int newest = attempt_beyond_status(snapshot); newest != 0) {
     return Plan::of(WriteStatus{with_attempt_found(snapshot, newest), {}});
   }
-  // Before anything is made that a deletion would have to clean up.
+  // Before anything is created that a deletion would have to remove.
   if (!job.meta.has_finalizer(job::kFinalizer)) {
     const bool fails = snapshot.failure_of(name_of(AddFinalizer{}, snapshot)) != nullptr;
     if (!fails || !job.spec.cancel || job.status.attempts != 0) return Plan::of(AddFinalizer{});
   }
-  // A status whose last attempt is over without the job being so was not written by us: there is no such write.
+  // No write of this controller leaves a job whose last attempt has ended but which has not ended itself.
   if (job.status.attempts == 0 || has_recorded_end(job.status)) return plan_queued(snapshot);
   return plan_attempt(snapshot);
 }
@@ -160,7 +161,7 @@ Plan plan(const Snapshot& snapshot) {
   if (!snapshot.job_confirmed) {
     // A pod of a later attempt means that the caches show an old Job.
     if (attempt_beyond_status(snapshot) != 0) return hold_back(snapshot, confirm);
-    // Our own write has not come back from the watch for so long that it may have been undone (etcd restored).
+    // The watch has not shown this controller's write for so long that it may have been undone (etcd restored).
     if (snapshot.unseen_write_for.value_or(std::chrono::milliseconds(0)) >= kWatchPatience) {
       return hold_back(snapshot, confirm);
     }

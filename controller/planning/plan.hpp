@@ -32,18 +32,18 @@ struct Plan {
 // restored).
 inline constexpr std::chrono::milliseconds kWatchPatience{60'000};
 
-// A failure that is likely to pass is not worth a write before it lasts so long. The same for other short moments.
+// A failure that will probably pass soon is reported only after this time. The same for other short states.
 inline constexpr std::chrono::milliseconds kWorthTelling{1'000};
 
 // What a job needs next. No I/O, no clock, no globals, no logging.
 //
-// A cache may be older than the API server. So whatever destroys is decided on a Job and an Application that are known
-// to be the present ones. The write of a status carries the Job's resourceVersion as precondition. Stopping a pod,
-// closing an attempt and purging a folder cannot carry it, and a failure depends on the Application: before them the
-// plan asks for ConfirmJob, once in a pass.
+// A cache may be older than the API server. So every action that destroys something is based on a Job and an
+// Application that are known to be current. The write of a status carries the Job's resourceVersion as precondition.
+// Stopping a pod, closing an attempt and purging a folder can't carry it, and a failure depends on the Application:
+// before them the plan asks for ConfirmJob, once per pass.
 //
-// An action that failed is left out until its next try. The plan then says in the status what fails and why, and goes
-// on with all that does not need it: deadlines, cancelling and deleting work meanwhile.
+// An action that failed is left out until its next try. The plan then reports in the status what fails and why, and
+// continues with everything that does not depend on it: deadlines, cancelling and deleting work in the meantime.
 Plan plan(const Snapshot& snapshot);
 
 // Its parts, each for jobs in one state.

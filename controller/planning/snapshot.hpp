@@ -32,12 +32,12 @@ struct PodSighting {
   // How long it has been in this state, by the local steady clock. Clocks of other machines are never used.
   std::chrono::milliseconds stopping_for{};
   std::chrono::milliseconds running_for{};
-  std::chrono::milliseconds waiting_for{};      // not started, for the present reason or for none
+  std::chrono::milliseconds waiting_for{};      // not started, with the current reason or without one
   std::chrono::milliseconds unreachable_for{};  // running on a node that does not answer
   std::chrono::milliseconds age{};
 };
 
-// Why something could not be done, in words for the status of the job.
+// Why an action failed, as reason and message for the job's status.
 struct Failure {
   std::string reason;           // a word, as status.reason
   std::string message;          // a sentence: cause, and what helps if that is known
@@ -45,15 +45,15 @@ struct Failure {
   bool capacity = false;        // only for pods: there is no room; waited for without bound, as for a turn
   bool passing = false;         // likely to be over in a moment (no answer, an I/O error): told only when it lasts
   bool without_effect = false;  // only for writes of the Job: none of our tries has changed it
-  std::chrono::milliseconds retry_after{};  // whoever refused asks not to be asked earlier
+  std::chrono::milliseconds retry_after{};  // minimum wait, as requested by the server
 };
 
-// An action that failed, and will be tried again.
+// An action that failed and will be retried.
 struct FailedAction {
   std::string action;  // name_of() the action
   Failure failure;
-  std::chrono::milliseconds failing_for{};  // since it failed first, by our own clock
-  std::chrono::milliseconds retry_in{};     // until it is tried again; 0: now
+  std::chrono::milliseconds failing_for{};  // since the first failure, by the local steady clock
+  std::chrono::milliseconds retry_in{};     // until the next try; 0: now
 };
 
 // Whether a job that has not started may start, or must wait for others of its Client or Application.
@@ -67,11 +67,12 @@ struct Observed {
   Rules rules;
   base::TimePoint now{};
   Turn turn;
-  // Since status.startTime, and since the start of the current attempt. By our own steady clock from when we first saw
-  // that time, so that a step of the system's clock ends no job. Negative before that time.
+  // Since status.startTime, and since the start of the current attempt. Measured by the local steady clock after the
+  // time was first seen, so that a step of the system clock ends no job. Negative before that time.
   std::chrono::milliseconds since_start{};
   std::chrono::milliseconds since_attempt{};
-  // For how long the current attempt's pod has been missing although its runner had claimed, by our own clock.
+  // How long the pod of the current attempt has been missing although its runner has claimed, by the local steady
+  // clock.
   std::chrono::milliseconds lost_for{};
   // How long the watch has not shown the API server's last answer; nothing: it has.
   std::optional<std::chrono::milliseconds> unseen_write_for;
@@ -83,10 +84,10 @@ struct Observed {
 // the API server and the volume.
 struct Learned {
   job::Job job;
-  std::shared_ptr<const job::Application> application;  // null: there is none of that id
+  std::shared_ptr<const job::Application> application;  // null: there is no Application with this id
   std::vector<PodSighting> pods;
-  // The API server itself said in this pass that `job` and `application` are the present versions. Caches may be older:
-  // a pod is stopped, an attempt closed, a folder purged and a job declared failed only with this.
+  // The API server confirmed in this pass that `job` and `application` are current. Caches may be older. Only with this
+  // is a pod stopped, an attempt closed, a folder purged or a job failed.
   bool job_confirmed = false;
 
   // For the current attempt; nothing until an InspectAttempt or CreatePod has read them.
@@ -94,18 +95,18 @@ struct Learned {
   // Information about the job on the volume that the resource lacks, read when an attempt was prepared.
   std::optional<job::JobStatus> record;
   int newest_attempt = 0;
-  bool pod_asked_for = false;  // the API server itself was asked for the attempt's pod, in this pass
-  std::string alien_pod_uid;   // of a pod of that name which is not ours
+  bool pod_asked_for = false;  // the API server was asked for the attempt's pod in this pass
+  std::string alien_pod_uid;   // UID of a pod with this name that does not belong to the job
   bool archived = false;       // status.json is durable
-  bool removed = false;        // we deleted the resource; the caches may have it still
-  // Actions that failed at their last try, in this pass or earlier.
+  bool removed = false;        // this controller deleted the resource; the caches may still have it
+  // Actions whose last try failed, in this pass or earlier.
   std::vector<FailedAction> failed;
 
   // The pod of an attempt; an existing one is preferred to one that is gone. Null if none is known.
   const PodSighting* pod_of(int attempt) const;
   // `now` is the current version of the job. Drops what is known of the attempt if the job has another attempt.
   void take_job(job::Job now);
-  // Null if the action of that name did not fail.
+  // Null if the action with this name did not fail.
   const FailedAction* failure_of(const std::string& action) const;
 };
 

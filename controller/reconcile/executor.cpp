@@ -24,7 +24,7 @@ bool is_refused(const Error& error) {
 
 namespace {
 
-// As find_application() does in the cache. An Application that cannot be decoded counts as absent.
+// Like find_application() in the cache. An Application that can't be decoded counts as absent.
 std::shared_ptr<const job::Application> oldest_of_id(const json& list, const std::string& id) {
   std::shared_ptr<const job::Application> oldest;
   const auto key = [](const job::Application& a) { return std::pair(a.meta.creation_timestamp, a.meta.name); };
@@ -36,7 +36,7 @@ std::shared_ptr<const job::Application> oldest_of_id(const json& list, const std
       if (application->application_id != id) continue;
       if (oldest == nullptr || key(*application) < key(*oldest)) oldest = std::move(application);
     } catch (const kube::DecodeError&) {
-      // The informer has said so.
+      // The informer has reported it.
       continue;
     }
   }
@@ -78,7 +78,7 @@ Step Executor::execute(const Action& action, const Observed& observed, Learned& 
                          .message = "waiting: the volume: " + clean_message(error.what()),
                          .passing = true});
   } catch (const artifacts::CorruptFile& error) {
-    // A pod without its job.json would run another job. All else waits until somebody repairs the file.
+    // A pod without its job.json would run another job. All actions wait until someone repairs the file.
     return Step::failed({.reason = "CorruptFile",
                          .message = clean_message(error.what()),
                          .hopeless = std::holds_alternative<CreatePod>(action)});
@@ -92,10 +92,10 @@ Step Executor::take_present(const Pass& pass) {
   Learned& learned = pass.learned;
   const kube::ObjectMeta& meta = learned.job.meta;
   auto live = parts_.client.get<job::Job>(meta.namespace_name, meta.name, pass.stop);
-  // It is gone. The watch is about to say so.
+  // It is deleted. The watch will report it.
   if (!live && live.error().code == ErrorCode::kNotFound) return Step::pass_ends(ReconcileResult::ok());
   if (!live) return failed_request("the read of the Job", live.error());
-  // Another Job of this name. The watch is about to show it.
+  // It is another Job with this name. The watch will report it.
   if (live->meta.uid != meta.uid) return Step::pass_ends(ReconcileResult::retryable("the Job was replaced"));
   if (live->meta.resource_version != meta.resource_version) learned.take_job(*std::move(live));
   return Step::go_on();
@@ -109,7 +109,7 @@ Step Executor::run(const ConfirmJob&, const Pass& pass) {
   return Step::go_on();
 }
 
-// The Application of the name that we know, if it still has the job's id; else the one that has it now.
+// The Application with the known name, if it still has the job's id; else the one that has the id now.
 Step Executor::confirm_application(const Pass& pass) {
   Learned& learned = pass.learned;
   const std::string& ns = learned.job.meta.namespace_name;
@@ -145,7 +145,7 @@ Step Executor::confirm_later_pods(const Pass& pass) {
 
 // --- Writing the Job.
 
-// `what` is "the write of the status" or the like.
+// `what` is "the write of the status" or similar.
 Step Executor::take_written(const std::string& what, kube::KubeResult<job::Job> written, const Pass& pass) {
   Learned& learned = pass.learned;
   if (written) {

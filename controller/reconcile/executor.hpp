@@ -28,21 +28,21 @@ class [[nodiscard]] Step {
   static Step go_on() { return Step(Kind::kGoOn, {}); }
   // There is new information: the rest of the plan is dropped, and the job is planned again.
   static Step plan_anew() { return Step(Kind::kPlanAnew, {}); }
-  // The action failed: the plan is made anew with that fact.
+  // The action failed: the job is planned again with that fact.
   static Step failed(Failure failure) {
     Step step(Kind::kFailed, {});
     step.failure_ = std::move(failure);
     return step;
   }
-  // This pass over the job ends here, with this result.
+  // This pass over the job ends with this result.
   static Step pass_ends(kube::ReconcileResult result) { return Step(Kind::kPassEnds, std::move(result)); }
 
   bool goes_on() const { return kind_ == Kind::kGoOn; }
   bool has_failed() const { return kind_ == Kind::kFailed; }
   bool ends_pass() const { return kind_ == Kind::kPassEnds; }
-  // Only if the action failed.
+  // Set only if the action failed.
   const Failure& failure() const { return *failure_; }
-  // Only if the pass ends.
+  // Set only if the pass ends.
   const kube::ReconcileResult& result() const { return result_; }
 
  private:
@@ -84,11 +84,11 @@ class Executor {
 
   explicit Executor(Parts parts);
 
-  // Does `action` and notes in `learned` what is known afterwards. What users, operators, admission webhooks or the
-  // volume did never makes it throw: that is a Step::failed().
+  // Executes `action` and records its results in `learned`. Actions of users, operators, admission webhooks or the
+  // volume never make it throw: that is a Step::failed().
   Step execute(const Action& action, const Observed& observed, Learned& learned, std::stop_token stop);
 
-  // Records an event on the Job. Waits for nothing.
+  // Records an event on the Job. Does not wait.
   void record(const Notice& notice, const kube::ObjectMeta& meta);
 
  private:
@@ -141,7 +141,7 @@ class Executor {
 // True if the API server will refuse the same request again.
 bool is_refused(const kube::Error& error);
 
-// A request that failed. `what` says what it was for: "the write of the status".
+// A request that failed. `what` names its purpose: "the write of the status".
 Step failed_request(const std::string& what, const kube::Error& error, bool without_effect = false);
 
 }  // namespace vbrain::controller

@@ -21,8 +21,8 @@ bool is_owned_by(const kube::Pod& pod, const job::Job& job) {
   return owner != nullptr && owner->uid == job.meta.uid;
 }
 
-// Why the API server did not take a pod. The texts are those of its admission plugins ResourceQuota and PodSecurity,
-// which have no code of their own (plugin/pkg/admission/resourcequota, pod-security-admission/admission).
+// Why the API server refused a pod. The texts are those of its admission plugins ResourceQuota and PodSecurity, which
+// have no error codes (plugin/pkg/admission/resourcequota, pod-security-admission/admission).
 Failure failure_of_pod(const Error& error) {
   const std::string message = clean_message(error.message);
   const Failure for_good{.reason = "InvalidTemplate", .message = "the pod was refused: " + message, .hopeless = true};
@@ -41,7 +41,7 @@ Failure failure_of_pod(const Error& error) {
             .passing = true,
             .retry_after = retry_after};
   }
-  // An admission webhook that cannot be reached answers 500, a busy API server 429.
+  // An unreachable admission webhook gives 500, a busy API server 429.
   return {.reason = "PodRefused",
           .message = "waiting: the API server refused the pod: " + message,
           .passing = kube::is_retryable(error),
@@ -71,7 +71,7 @@ Step Executor::find_pod(int attempt, const Pass& pass) {
   return Step::go_on();
 }
 
-// The pod first: it is found also where the volume fails.
+// The pod comes first, because it is found also if the volume fails.
 Step Executor::run(const InspectAttempt& action, const Pass& pass) {
   const PodSighting* known = pass.learned.pod_of(action.attempt);
   const bool has_ended = known != nullptr && !known->gone && look_at(*known->pod).stage == PodView::Stage::kEnded;

@@ -10,11 +10,10 @@ namespace {
 
 constexpr std::size_t kMostFailures = 16;
 
-// An attempt may begin in the future, after the longest backoff between two. Anything beyond comes from a clock that is
-// wrong.
+// An attempt may start in the future, after the longest backoff. A later time comes from a wrong clock.
 constexpr std::chrono::milliseconds kFurthestStart{-360'000};
 
-// The first delay and the longest, before a failed action is tried again.
+// The first and the longest delay before a failed action is retried.
 struct RetryTimes {
   std::chrono::milliseconds first;
   std::chrono::milliseconds longest;
@@ -27,8 +26,8 @@ RetryTimes retry_times(const Failure& failure) {
   return {seconds(5), seconds(300)};
 }
 
-// Doubles from try to try. Up to a fifth more or less, by the job's name, so that a thousand jobs that failed together
-// are not tried again together.
+// Doubles after each try, plus or minus up to a fifth derived from the job's name, so that a thousand jobs that failed
+// together are not retried together.
 std::chrono::milliseconds retry_delay(const Failure& failure, std::chrono::milliseconds failing_for,
                                       unsigned tries_before, const std::string& job) {
   const RetryTimes times = retry_times(failure);
@@ -40,7 +39,7 @@ std::chrono::milliseconds retry_delay(const Failure& failure, std::chrono::milli
   return std::max(delay * (800 + part) / 1000, failure.retry_after);
 }
 
-// A pod that we made and the watch does not show for so long was made and deleted unseen.
+// A pod that this controller created and the watch does not show for this long was created and deleted in between.
 constexpr std::chrono::seconds kUnseenLimit{30};
 
 std::chrono::milliseconds since(const std::optional<base::SteadyPoint>& start, base::SteadyPoint now) {
@@ -103,7 +102,7 @@ JobMemory::NotedFailure JobMemory::note_failure(const std::string& job, const st
                                                 const Failure& failure, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
   auto& failures = entries_[job].failures;
-  // The names of an attempt are few. Should they not be, the memory is bounded all the same.
+  // An attempt has only a few names. This bounds the memory in any case.
   if (failures.size() >= kMostFailures && !failures.contains(action)) failures.clear();
   auto [slot, added] = failures.try_emplace(action);
   FailureEntry& entry = slot->second;
@@ -236,7 +235,7 @@ PodSighting JobMemory::sight(PodEntry& entry, const base::Clock& clock) {
   sighting.running_for = since(entry.running, now);
   sighting.waiting_for = since(entry.waiting, now);
   sighting.unreachable_for = since(entry.unreachable, now);
-  // The API server's clock may be ahead of ours.
+  // The API server's clock may be ahead of this one.
   sighting.age = std::max(measure(entry.age, entry.pod->meta.creation_timestamp, clock), std::chrono::milliseconds(0));
   return sighting;
 }

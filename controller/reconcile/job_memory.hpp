@@ -42,16 +42,16 @@ class JobMemory {
   void note_removed(const std::string& job);
   bool removed(const std::string& job) const;
 
-  // An action of the job failed. Answers since when, and when it is tried again: after moments that double from try to
-  // try, up to minutes, without end.
+  // An action of the job failed. Returns since when, and when it is retried: after delays that double from try to try,
+  // up to minutes, without end.
   struct NotedFailure {
     FailedAction failed;
-    bool worth_telling = false;  // and not said so before
+    bool worth_telling = false;  // and not reported before
   };
   NotedFailure note_failure(const std::string& job, const std::string& action, const Failure& failure,
                             base::SteadyPoint now);
   void note_success(const std::string& job, const std::string& action);
-  // The job has another attempt or phase: what failed before does not matter any more.
+  // The job has another attempt or phase: earlier failures do not matter any more.
   void forget_failures(const std::string& job);
   std::vector<FailedAction> failures(const std::string& job, base::SteadyPoint now) const;
 
@@ -60,7 +60,7 @@ class JobMemory {
   std::chrono::milliseconds since_start(const std::string& job, base::TimePoint start, const base::Clock& clock);
   std::chrono::milliseconds since_attempt(const std::string& job, base::TimePoint start, const base::Clock& clock);
 
-  // The pods of a job: what the caches have, and what they lack. Entries of pods that are of no more use are dropped.
+  // The pods of a job: those in the caches and others. Drops entries of pods that are not needed any more.
   std::vector<PodSighting> sightings(const job::Job& job, const std::vector<std::shared_ptr<const kube::Pod>>& cached,
                                      const base::Clock& clock);
 
@@ -75,7 +75,7 @@ class JobMemory {
   // Measures the time since `start`.
   struct Stopwatch {
     base::TimePoint start{};
-    std::chrono::milliseconds before{};  // from `start` until `seen`, by the system's clock
+    std::chrono::milliseconds before{};  // from `start` until `seen`, by the system clock
     base::SteadyPoint seen{};
   };
   struct FailureEntry {

@@ -76,7 +76,7 @@ Snapshot JobReconciler::observe(const job::Job& cached) {
   return snapshot;
 }
 
-// Times since what the job's status says.
+// Times since the times in the job's status.
 void JobReconciler::measure(Snapshot& snapshot) {
   const std::string& name = snapshot.job.meta.name;
   snapshot.since_start = {};
@@ -124,7 +124,7 @@ void JobReconciler::note_failure(const Action& action, const Failure& failure, S
                                                                            {"reason", failure.reason},
                                                                            {"error", failure.message},
                                                                            {"retry_ms", failed.retry_in.count()}});
-  // Where the status cannot tell it.
+  // For facts that the status can't report.
   const bool has_status = !job::is_terminal(job.status.phase) && !job.meta.deletion_timestamp;
   if (!has_status || std::holds_alternative<WriteStatus>(action)) {
     executor_.record({.warning = true, .reason = failure.reason, .note = failure.message, .action = "Reconcile"},
@@ -141,21 +141,21 @@ void JobReconciler::note_loss(Snapshot& snapshot) {
   }
 }
 
-// What follows a plan without actions.
+// The result of a plan without actions.
 ReconcileResult JobReconciler::rest(const Snapshot& snapshot, Plan plan) {
   const std::string& name = snapshot.job.meta.name;
-  // A job whose claim is refused leaves its place to others until its next try.
+  // A job whose claim is refused releases its slot until its next try.
   const bool is_refused = std::ranges::any_of(snapshot.failed, [](const FailedAction& failed) {
     return failed.action.starts_with("status Started ") && failed.failure.without_effect;
   });
   if (is_refused && snapshot.job.status.attempts == 0) admission_.give_back(name);
-  // Should the watch never show our write, it was undone.
+  // If the watch never shows the write, it was undone.
   if (memory_.unseen_write_for(name, clock_.steady())) plan.wake_after(kWatchPatience);
   if (job::is_terminal(snapshot.job.status.phase) && !snapshot.job.meta.deletion_timestamp) {
     return plan.requeue_after ? ReconcileResult::after(*plan.requeue_after) : ReconcileResult::ok();
   }
-  // A job that lives is looked at again whatever the watches say. In three to five minutes, so that all jobs of an
-  // installation are not looked at together.
+  // A live job is planned again after three to five minutes whatever the watches show. The time is random, so that the
+  // jobs of an installation are not planned all at once.
   const auto now = clock_.steady().time_since_epoch() / std::chrono::minutes(1);
   const std::size_t part = std::hash<std::string>{}(name + std::to_string(now)) % 120;
   const std::chrono::milliseconds again = std::chrono::seconds(180 + part);

@@ -11,12 +11,13 @@
 
 namespace vbrain::controller {
 
-// That a quota was full, for a moment: where one pod of an Application has no room, the next one has none either, and a
-// thousand jobs that wait must not ask a thousand times. What the API server said is not kept: it names the pod of one
-// job, and the others may be another tenant's. Thread-safe; one entry per Application at most.
+// Remembers for a short time that a quota is full: if one pod of an Application has no room, the next one has none
+// either, and a thousand waiting jobs must not send a thousand requests. The API server's message is not kept, because
+// it names the pod of one job, and other jobs may belong to another tenant. Thread-safe; at most one entry per
+// Application.
 class QuotaMemo {
  public:
-  // Why a pod of the Application is not worth asking for; nothing if it is.
+  // Why a pod of the Application should not be requested now; nothing if it should.
   std::optional<Failure> look(const std::string& application, base::SteadyPoint now);
   void note_full(const std::string& application, base::SteadyPoint now);
   // There is room again.

@@ -37,8 +37,8 @@ class Volume {
  public:
   virtual ~Volume() = default;
 
-  // Makes the attempt's folder, durable. A Job made by hand gets its own folder here, from its inline params. The
-  // error says why no pod can be made for it.
+  // Creates the attempt's folder, durable. For a Job made with kubectl it also creates the job's folder, from the
+  // inline params. The error says why no pod can be created for it.
   virtual Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt) = 0;
   virtual AttemptFiles read_attempt(const job::Job& job, int attempt) = 0;
   // The owner of the attempt afterwards: this controller, or the earlier owner.
@@ -67,7 +67,7 @@ class StoreVolume final : public Volume {
   void purge(const job::Job& job) override;
 
  private:
-  // True if the folder is ours, false if somebody else published it meanwhile.
+  // True if the folder was created here, false if another controller published it.
   Result<bool, Failure> publish(const job::Job& job);
   bool publish_ended(const job::Job& job, const nlohmann::json& record) const;
   bool has_folder(const job::Job& job) const;

@@ -111,6 +111,7 @@ class World {
   int starts_in_all() const { return oracle_.starts_in_all(); }
   bool has_status_file() const;
   bool has_folder() const;
+  bool has_trash() const;
   artifacts::Dir attempt_folder(int attempt) const;
   artifacts::Dir job_folder() const;
   std::vector<std::string> events() const { return events_.bodies(); }

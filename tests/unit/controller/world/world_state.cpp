@@ -51,6 +51,11 @@ artifacts::Dir World::job_folder() const {
 bool World::has_status_file() const {
   return store_.read_status(tenant(), kJobId).has_value();
 }
+bool World::has_trash() const {
+  const auto trash = store_.root().sub(artifacts::layout::trash(tenant()));
+  return trash && !trash->list().empty();
+}
+
 bool World::has_folder() const {
   return store_.root().status(artifacts::layout::job(tenant(), kJobId)).has_value();
 }
