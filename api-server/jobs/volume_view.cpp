@@ -17,6 +17,9 @@ namespace {
 constexpr std::chrono::seconds kStampReliableAfter{2};
 // What one id takes in the text of a list: a UUID, quotes, a comma.
 constexpr std::size_t kBytesPerListedId = 40;
+// params and metadata of a job have at most this size together with the usual limit. The list of its input, which can
+// make job.json larger, does not count: a job with a long list must stay readable.
+constexpr std::size_t kMaxCountedRead = 2U << 20;
 // How many ids are read between two requests for more of the budget.
 constexpr std::size_t kIdsPerCover = 256;
 
@@ -166,7 +169,7 @@ bool VolumeView::is_reliable(const Stamp& stamp) const {
 
 JsonBudget::Share VolumeView::cover_read(const artifacts::Tenant& tenant, const std::optional<Stamp>& file) {
   JsonBudget::Share memory(budget_, tenant);
-  if (file) memory.cover(static_cast<std::size_t>(file->size));
+  if (file) memory.cover(std::min(static_cast<std::size_t>(file->size), kMaxCountedRead));
   return memory;
 }
 

@@ -37,7 +37,11 @@ class VolumeViewTest : public ::testing::Test {
   void age_list(const std::string& repository) { age(artifacts::layout::markers(World::tenant(), repository)); }
 
   std::shared_ptr<const StoredJob> job(const std::string& id) { return world_.view->job(World::tenant(), id); }
-  std::string list(const std::string& repository) { return *world_.view->job_list(World::tenant(), repository); }
+  std::shared_ptr<const std::string> job_list(std::string_view repository) {
+    JsonBudget::Share memory(*world_.json_budget, World::tenant());
+    return world_.view->job_list(World::tenant(), repository, memory);
+  }
+  std::string list(const std::string& repository) { return *job_list(repository); }
 
   World world_;
   int count_ = 0;
@@ -130,8 +134,8 @@ TEST_F(VolumeViewTest, ListsFollowTheFolder) {
   list(repository);
   artifacts::Store(world_.root).remove_job(World::tenant(), first, repository);
   EXPECT_EQ(list(repository), "[\"" + second + "\"]");
-  EXPECT_EQ(world_.view->job_list(World::tenant(), "202009231629398695"), nullptr);
-  EXPECT_EQ(world_.view->job_list(World::tenant(), "../x"), nullptr);
+  EXPECT_EQ(job_list("202009231629398695"), nullptr);
+  EXPECT_EQ(job_list("../x"), nullptr);
 }
 
 TEST_F(VolumeViewTest, AListWithAJobOnItsWayIsNotRemembered) {
@@ -169,7 +173,7 @@ TEST_F(VolumeViewTest, JobsBeingDeletedLeaveTheListsAtOnce) {
 
 TEST_F(VolumeViewTest, MemoryIsBounded) {
   const std::string repository = make_repository();
-  VolumeView small(*world_.volume, world_.jobs, world_.clock, 8192);
+  VolumeView small(*world_.volume, world_.jobs, world_.clock, *world_.json_budget, 8192);
   std::vector<std::string> ids;
   std::weak_ptr<const StoredJob> first;
   for (int i = 0; i < 20; ++i) {
