@@ -173,7 +173,10 @@ bool World::run() {
   std::chrono::milliseconds rest{};
   for (int i = 0; i < kMostTurns; ++i) {
     const int changes = oracle_.changes();
+    const int writes = writes_;
     const kube::ReconcileResult result = turn();
+    // A job whose time to live is over is not at rest while its removal is tried.
+    if (lets_expire_ && writes != writes_) rest = {};
     const bool expires = lets_expire_ || result.delay < kLongRest;
     if (changes != oracle_.changes() || !process_->is_current() || deposed_ || !acts_.empty()) {
       quiet = 0;
