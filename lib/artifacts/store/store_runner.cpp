@@ -66,6 +66,18 @@ void discard(const Dir& bin, const std::string& name) {
   }
 }
 
+// Gives `name` another name, which is returned: empty if another controller has just moved it.
+std::string move_aside(const Dir& bin, const std::string& name) {
+  std::string aside = ".staging-" + random_name();
+  try {
+    bin.move(name, bin, aside);
+  } catch (const VolumeError& error) {
+    if (error.code().value() != ENOENT) throw;
+    aside.clear();
+  }
+  return aside;
+}
+
 }  // namespace
 
 void Store::install_runner(const std::string& source, std::string_view version) const {
@@ -90,8 +102,7 @@ void Store::install_runner(const std::string& source, std::string_view version) 
       if (is_installed()) break;
       if (turn == 3) throw VolumeError(EEXIST, "install the runner");
       if (syscall(SYS_renameat2, bin.fd(), staged.c_str(), bin.fd(), name.c_str(), RENAME_EXCHANGE) == 0) break;
-      aside = ".staging-" + random_name();
-      bin.move(name, bin, aside);
+      aside = move_aside(bin, name);
     }
   } catch (...) {
     discard(bin, staged);
