@@ -58,13 +58,19 @@ oci_image() { # oci_image NAME LIMIT-MB ENTRYPOINT LAYER...
     --label "org.opencontainers.image.version=$VERSION"
 }
 
+check_hardening() { # check_hardening FILE...: programs of ours that were built without cmake/hardening.cmake do not ship
+  "$IMAGES/check-hardening.sh" "$@" || fail "build the programs by scripts/build.sh release"
+}
+
 make_api_server_root() {
   new_root "$1"
+  check_hardening "$BIN/api-server"
   add_program "$1" "$BIN/api-server" /usr/local/bin/api-server
 }
 
 make_controller_root() {
   new_root "$1"
+  check_hardening "$BIN/controller" "$BUNDLE/runner"
   add_program "$1" "$BIN/controller" /usr/local/bin/controller
   add_bundle "$1" "$BUNDLE" /opt/vbrain/bin
 }
