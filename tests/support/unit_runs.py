@@ -13,14 +13,15 @@ from support.netfs import NetFs
 AS_POD = {"unit_api_server", "unit_artifacts", "unit_controller", "unit_netfs", "unit_runner"}
 # These suites run as root, and the rest of their program does not: they mount (AsRoot), start a PID namespace (AsRoot), or
 # switch between two users themselves (support/pod_user.hpp).
-NEEDS_ROOT = "*AsRoot.*:StoreAttempts.*:StoreScanTest.*:TreeRemoverTest.*"
+NEEDS_ROOT = ("*AsRoot.*:StoreAttempts.*:StoreScanTest.*:TreeRemoverTest.*:"
+              "SweeperTest.CountsWhatCannotBeRemovedAndLogsItOnce")
 
 # The tests that run a second time, on a volume that behaves like NFS. Not in the list are tests that mount such a volume
 # themselves (Network…), tests of a volume without hard links, and tests with very many files.
 ON_NETWORK_VOLUME = {
     "unit_artifacts": "ArchiveReader.*:ArchiveWriter.*:Claim*.*:SafeOpen.*:StoreFailure.*:StoreTest.*:Uploads.*"
                       "-ClaimFailure.OneWinsWhereThereAreNoHardLinks",
-    "unit_controller": "StoreVolumeTest.*:Sweeper*.*",
+    "unit_controller": "StoreVolumeTest.*:Sweeper*.*-SweeperTest.CountsWhatCannotBeRemovedAndLogsItOnce",
     "unit_runner": "Runner.*:SealTest.*-SealTest.RefusesTooManyFiles",
 }
 
