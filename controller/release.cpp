@@ -1,15 +1,15 @@
 #include "controller/release.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "controller/uninstall/release_jobs.hpp"
+#include "controller/uninstall/uninstall.hpp"
 #include "kube/api/config.hpp"
-#include "kube/runtime/leader_elector.hpp"
 #include "kube/transport/rest_transport.hpp"
 
 namespace vbrain::controller {
@@ -21,30 +21,36 @@ int run_release(const Config& config, std::stop_token stop) {
   const std::string ns = config.namespace_name.empty() ? kube_config->namespace_name : config.namespace_name;
   const auto transport = kube::make_rest_transport(*kube_config);
   if (!transport) throw std::runtime_error(transport.error());
-  kube::ApiClient client(**transport);
+  return release_all(**transport, ns,
+                     {.namespace_name = ns,
+                      .name = config.lease_name,
+                      .identity = config.identity,
+                      .lease_duration = config.lease_duration,
+                      .renew_deadline = config.renew_deadline,
+                      .retry_period = config.retry_period},
+                     std::move(stop));
+}
+
+int release_all(kube::Transport& transport, const std::string& ns, const kube::LeaseConfig& lease, std::stop_token stop) {
+  kube::ApiClient client(transport);
   base::Metrics metrics;
   const base::SystemClock clock;
-  kube::LeaderElector elector(**transport,
-                              {.namespace_name = ns,
-                               .name = config.lease_name,
-                               .identity = config.identity,
-                               .lease_duration = config.lease_duration,
-                               .renew_deadline = config.renew_deadline,
-                               .retry_period = config.retry_period},
-                              clock, metrics);
-  std::optional<kube::KubeResult<Release>> outcome;
+  kube::LeaderElector elector(transport, lease, clock, metrics);
+  kube::KubeResult<Release> outcome = tl::unexpected(
+      kube::Error{.code = kube::ErrorCode::kCancelled, .message = "it was told to end before it got the Lease"});
   elector.run(stop, [&](std::stop_token leading) { outcome = release_jobs(client, ns, {}, leading); });
-  if (!outcome || !*outcome) {
-    const std::string why = outcome ? outcome->error().message : "the lease was not to be had";
-    base::log_error("could not release all jobs; run it again", {{"namespace", ns}, {"error", why}});
+  if (!outcome && stop.stop_requested() && is_being_uninstalled(client, ns, {}).value_or(false)) {
+    outcome = release_jobs(client, ns, {}, {});
+  }
+  if (!outcome) {
+    base::log_error("could not release all Jobs; run it again", {{"namespace", ns}, {"error", outcome.error().message}});
     return 1;
   }
-  const Release& done = **outcome;
-  base::log_info("released jobs", {{"namespace", ns}, {"jobs", static_cast<std::int64_t>(done.released)}});
-  if (done.refused == 0) return 0;
-  for (const std::string& reason : done.reasons) base::log_warning("a job was not released", {{"job", reason}});
-  base::log_error("some jobs still carry the finalizer; mend what refuses their patches, then run it again",
-                  {{"namespace", ns}, {"jobs", static_cast<std::int64_t>(done.refused)}});
+  base::log_info("released Jobs", {{"namespace", ns}, {"jobs", static_cast<std::int64_t>(outcome->released)}});
+  if (outcome->refused == 0) return 0;
+  for (const std::string& reason : outcome->reasons) base::log_warning("a Job was not released", {{"job", reason}});
+  base::log_error("some Jobs still carry the finalizer; mend what refuses their patches, then run it again",
+                  {{"namespace", ns}, {"jobs", static_cast<std::int64_t>(outcome->refused)}});
   return 1;
 }
 

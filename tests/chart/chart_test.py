@@ -175,11 +175,16 @@ def test_removal():
            [d["metadata"]["annotations"].get("helm.sh/resource-policy") if "annotations" in d["metadata"] else None
             for d in of_kind(objects, "CustomResourceDefinition")])
     hooks = [o for o in objects if "helm.sh/hook" in o["metadata"].get("annotations", {})]
+    first = [o for o in hooks if o["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete"]
+    expect("an uninstall begins with an object that a namespace being deleted refuses", ["ConfigMap"], [o["kind"] for o in first])
+    hooks = [o for o in hooks if o not in first]
     expect("Jobs are released after everything else is gone", (["Job", "Role", "RoleBinding", "ServiceAccount"], {"post-delete"}),
            (sorted(o["kind"] for o in hooks), {o["metadata"]["annotations"]["helm.sh/hook"] for o in hooks}))
     expect("also when the definitions are kept", of_kind(objects, "Job"), of_kind(render(), "Job"))
     pod = of_kind(objects, "Job")[0]["spec"]["template"]["spec"]
     check("by a pod that is restricted", restricted_violations(pod))
+    expect("and has the controller's time to end", pod_of(objects, "vbrain-controller")["terminationGracePeriodSeconds"],
+           pod["terminationGracePeriodSeconds"])
     expect("under an account of its own", {hook["metadata"]["name"] for hook in hooks}, {pod["serviceAccountName"]})
     expect("while it holds the controllers' Lease", environment(pod_of(objects, "vbrain-controller"))["VBRAIN_LEASE_NAME"],
            environment(pod)["VBRAIN_LEASE_NAME"])
@@ -242,7 +247,8 @@ def test_rights(objects):
             ("vbrain-controller", "pods", "create delete get list watch"), ("vbrain-controller", "namespaces", "get"),
             ("vbrain-controller", "events", "create patch"), ("vbrain-controller", "leases", "create"),
             ("vbrain-controller", "leases", "get update"), ("vbrain-release-jobs", "jobs", "list patch"),
-            ("vbrain-release-jobs", "leases", "create"), ("vbrain-release-jobs", "leases", "get update")}
+            ("vbrain-release-jobs", "leases", "create"), ("vbrain-release-jobs", "leases", "get update"),
+            ("vbrain-release-jobs", "namespaces", "get")}
     expect("the programs may do what they do, and nothing else", used,
            {(name, resource, " ".join(sorted(rule["verbs"]))) for name, role in roles.items() for rule in role["rules"] for resource in rule["resources"]})
     accounts = {account["metadata"]["name"] for account in of_kind(objects, "ServiceAccount")}

@@ -1,4 +1,4 @@
-#include "controller/uninstall/release_jobs.hpp"
+#include "controller/release.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,6 +6,7 @@
 #include <latch>
 #include <thread>
 
+#include "controller/uninstall/release_jobs.hpp"
 #include "controller/uninstall/uninstall.hpp"
 #include "controller/uninstall/uninstall_watch.hpp"
 #include "job/job.hpp"
@@ -190,6 +191,51 @@ TEST_F(UninstallTest, MarkedJobsAreReleasedAtOnce) {
     released.wait();
   }
   EXPECT_EQ(finalizers("marked"), json({"example.com/backup"}));
+}
+
+// `controller release-jobs`, with its Lease.
+class ReleaseProgram : public UninstallTest {
+ protected:
+  int run(std::stop_token stop = {}) {
+    return release_all(server_, "ns", {.namespace_name = "ns", .name = "vbrain-controller", .identity = "release-jobs"},
+                       std::move(stop));
+  }
+};
+
+TEST_F(ReleaseProgram, EndsWithZeroWhenNoJobCarriesTheFinalizer) {
+  EXPECT_EQ(run(), 0) << "no Job at all";
+  put_job("a", {job::kFinalizer});
+  EXPECT_EQ(run(), 0);
+  EXPECT_EQ(finalizers("a"), json::array());
+}
+
+TEST_F(ReleaseProgram, EndsWithOneWhenItMayNotListJobs) {
+  api_.set_before([](const kube::Request& request) -> std::optional<kube::Error> {
+    if (request.target.find("/jobs") == std::string::npos) return std::nullopt;
+    return kube::Error{.code = kube::ErrorCode::kForbidden, .http_status = 403, .message = "no right"};
+  });
+  EXPECT_EQ(run(), 1);
+}
+
+TEST_F(ReleaseProgram, StopsWhenToldSoAndSaysThatItIsNotDone) {
+  put_job("a", {job::kFinalizer});
+  std::stop_source stopped;
+  stopped.request_stop();
+  EXPECT_EQ(run(stopped.get_token()), 1);
+  EXPECT_EQ(finalizers("a"), json({job::kFinalizer}));
+}
+
+TEST_F(ReleaseProgram, GoesOnWhenTheDeletionOfItsNamespaceStopsIt) {
+  put_job("a", {job::kFinalizer});
+  server_.namespace_marked = true;
+  std::stop_source stopped;
+  // It is told to stop while its first patch is under way, which gets no answer.
+  api_.set_before([&](const kube::Request& request) -> std::optional<kube::Error> {
+    if (request.method != "PATCH" || !stopped.request_stop()) return std::nullopt;
+    return kube::cancelled_error();
+  });
+  EXPECT_EQ(run(stopped.get_token()), 0);
+  EXPECT_EQ(finalizers("a"), json::array());
 }
 
 }  // namespace
