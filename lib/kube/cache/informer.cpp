@@ -126,7 +126,8 @@ void Reflector::list(std::stop_token stop) {
 }
 
 KubeResult<void> Reflector::list_pages(std::stop_token stop) {
-  sink_.list_started();
+  bool replace_all = other_history_ || beginning_ != listed_;
+  sink_.list_started(replace_all);
   std::string first_version;
   std::string continue_token;
   do {
@@ -139,7 +140,16 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
       page_size_ = std::max(kSmallestPage, page_size_ / 2);
       continue;
     }
-    const auto meta = for_each_item(answer->body, [this](std::string_view item) { take_object(item, true); });
+    const auto take_items = [&] {
+      return for_each_item(answer->body, [this](std::string_view item) { take_object(item, true); });
+    };
+    auto meta = take_items();
+    if (meta && !replace_all && is_older_version(meta->resource_version, resource_version_)) {
+      // Only the end of the page says that it is of another history.
+      other_history_ = replace_all = true;
+      sink_.list_started(replace_all);
+      meta = take_items();
+    }
     if (!meta) return tl::unexpected(malformed_error(meta.error()));
     note_contact();
     // All pages show the state at the time of the first one.
@@ -147,6 +157,7 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
     continue_token = meta->continue_token;
     if (continue_token.empty()) {
       resource_version_ = first_version;
+      other_history_ = false;
       sink_.list_finished();
       return {};
     }
@@ -170,6 +181,7 @@ void Reflector::watch(std::stop_token stop) {
     if (!back) return fail("watch could not be opened", back.error(), stop);
     if (*back) {
       base::log_warning("the API server's history went back, listing again", {{"resource", type_.plural}});
+      other_history_ = true;
       state_ = State::kEmpty;
       return;
     }

@@ -58,8 +58,9 @@ class Reflector {
   class Sink {
    public:
     virtual ~Sink() = default;
-    // A list begins, or begins again: no object has been seen yet.
-    virtual void list_started() = 0;
+    // A list begins, or begins again: no object has been seen yet. If `replace_all`, an object of the list replaces a
+    // known one of the same resourceVersion: after a restore of etcd the two may differ.
+    virtual void list_started(bool replace_all) = 0;
     // An object of the list or the watch; may throw DecodeError.
     virtual void put(const nlohmann::json& object, bool listing) = 0;
     // The newest version of an object of the list or the watch cannot be decoded.
@@ -115,7 +116,8 @@ class Reflector {
   std::atomic<base::SteadyPoint::rep> last_contact_{0};
   std::string resource_version_;
   std::uint32_t page_size_;
-  bool first_watch_ = true;  // since the list
+  bool first_watch_ = true;     // since the list
+  bool other_history_ = false;  // etcd was restored from a snapshot: what is known does not count
   bool event_seen_ = false;
   unsigned gone_in_a_row_ = 0;
 
@@ -131,7 +133,8 @@ class Reflector {
 // thread, one change after another, after the Cache has it; they must be quick (put a key into a queue) and must not
 // throw. Nothing is lost: a change that happened while there was no watch is found by the next list, as one change
 // from the last object seen to the present one. Nothing comes twice: an object with a resourceVersion already in the
-// Cache is not reported.
+// Cache is not reported. Only a list that was asked for with request_list(), or that shows that etcd was restored,
+// reports all objects: the same resourceVersion may stand for other content then.
 //
 // An object that cannot be decoded is logged and counted (vbrain_kube_malformed_objects_total). What the Cache does
 // with it is InformerOptions::forget_undecodable. The other objects go on.
@@ -172,7 +175,7 @@ class Informer final : private Reflector::Sink {
   // Whoever begins to decide wants caches that are as new as the API server: an informer that was idle for long may
   // have a watch that is dead or far behind. request_list() makes it list again, by a consistent read (a list without
   // resourceVersion); wait_listed() waits until such a list is complete, and says false if `stop` was requested first.
-  // The Cache keeps what it has meanwhile; handlers are told the differences. From any thread but a handler's.
+  // The Cache keeps what it has meanwhile; handlers are told all objects. From any thread but a handler's.
   std::uint64_t request_list() { return reflector_.request_list(); }
   bool wait_listed(std::uint64_t ticket, std::stop_token stop) { return reflector_.wait_listed(ticket, stop); }
 
@@ -186,7 +189,10 @@ class Informer final : private Reflector::Sink {
   base::SteadyPoint last_contact() const { return reflector_.last_contact(); }
 
  private:
-  void list_started() override { seen_.clear(); }
+  void list_started(bool replace_all) override {
+    seen_.clear();
+    replace_all_ = replace_all;
+  }
 
   void put(const nlohmann::json& object, bool listing) override {
     auto now = std::make_shared<const T>(T::decode(object));
@@ -194,7 +200,8 @@ class Informer final : private Reflector::Sink {
     if (listing) seen_.insert(name);
     const auto old = store_.get(name);
     if (old != nullptr) {
-      const bool same = old->meta.resource_version == now->meta.resource_version && old->meta.uid == now->meta.uid;
+      const bool same = !(listing && replace_all_) && old->meta.resource_version == now->meta.resource_version &&
+                        old->meta.uid == now->meta.uid;
       // Within one watch versions only grow, so a smaller one is a repeated old event.
       if (same || (!listing && is_older_version(now->meta.resource_version, old->meta.resource_version))) return;
     }
@@ -236,7 +243,8 @@ class Informer final : private Reflector::Sink {
   const bool forget_undecodable_;
   Cache<T> store_;
   std::vector<Handler> handlers_;
-  std::unordered_set<std::string> seen_;
+  std::unordered_set<std::string> seen_;  // in the list under way
+  bool replace_all_ = false;              // of the list under way
   std::atomic<bool> synced_{false};
   std::mutex mutex_;
   std::condition_variable_any synced_changed_;

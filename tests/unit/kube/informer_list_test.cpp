@@ -35,8 +35,10 @@ TEST(InformerList, IsAsNewAsTheApiServerWhenItWasAskedFor) {
   ASSERT_TRUE(informer.wait_synced({}));
   api.put(kThings, stored_thing("b", "1", 2));
   EXPECT_EQ(informer.store().get("b"), nullptr) << "the watch is dead, and nobody knows";
+  const auto known = informer.store().get("a");
   ASSERT_TRUE(informer.wait_listed(informer.request_list(), {}));
   EXPECT_NE(informer.store().get("b"), nullptr);
+  EXPECT_NE(informer.store().get("a"), known) << "its version alone does not tell that it is the same";
   api.put(kThings, stored_thing("c", "1", 3));
   ASSERT_TRUE(informer.wait_listed(informer.request_list(), {})) << "as often as wanted";
   EXPECT_NE(informer.store().get("c"), nullptr);
