@@ -30,19 +30,6 @@ bool is_named(std::string_view sent, std::string_view name) {
   return std::ranges::equal(sent, name, {}, fold, fold);
 }
 
-std::string from_latin1(std::string_view bytes) {
-  std::string text;
-  for (const unsigned char byte : bytes) {
-    if (byte < 0x80) {
-      text += static_cast<char>(byte);
-    } else {
-      text += static_cast<char>(0xc0 | (byte >> 6));
-      text += static_cast<char>(0x80 | (byte & 0x3f));
-    }
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string_view identity_header_names() {
@@ -63,7 +50,7 @@ std::string_view identity_header_names() {
 }
 
 std::optional<std::string> decode_header_value(std::string_view value) {
-  std::string text = artifacts::is_utf8(value) ? std::string(value) : from_latin1(value);
+  std::string text = artifacts::is_utf8(value) ? std::string(value) : artifacts::from_latin1(value);
   if (!artifacts::is_name(text)) return std::nullopt;
   return text;
 }

@@ -104,6 +104,7 @@ struct Form {
   std::optional<std::string> params;
   std::optional<std::string> metadata;
   std::string* field = nullptr;  // the one being read; null within the file
+  bool no_file = false;          // within a file field that was left empty
 };
 
 Unexpected<Refusal> bad_part(std::string_view name, std::string detail) {
@@ -117,13 +118,18 @@ Unexpected<Refusal> bad_part(std::string_view name, std::string detail) {
 // The format of the part if it is the file. Nothing for a field; its bytes then go to `form.field`.
 Result<std::optional<FileKind>, Refusal> begin_part(const PartHead& head, Form& form, bool has_file) {
   form.field = nullptr;
+  form.no_file = false;
   if (head.name == "file") {
+    // A browser sends a file field that its user left empty without a name and without content.
+    form.no_file = head.filename.value_or("").empty();
+    if (form.no_file) return std::optional<FileKind>();
     if (has_file) return refuse(Problem::kInvalid, "file", "sent twice");
-    if (!head.filename) return refuse(Problem::kInvalid, "file", "it needs a filename");
     const std::string_view why = artifacts::check_entry_name(*head.filename, 255, 1);
     if (!why.empty()) return refuse(Problem::kInvalid, "file", "filename: " + std::string(why));
     const auto kind = file_kind(*head.filename);
-    if (!kind) return refuse(Problem::kInvalid, "file", "neither .zip, .csv, .xlsx nor .json");
+    if (!kind)
+      return refuse(Problem::kInvalid, "file",
+                    "its filename ends neither in .zip, .csv, .xlsx nor .json; put other files into a ZIP");
     return kind;
   }
   auto* field = head.name == "params" ? &form.params : head.name == "metadata" ? &form.metadata : nullptr;
@@ -184,6 +190,8 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
           file->open(services.volume.root().at(artifacts::layout::staging(tenant)), submission.input->staging());
         };
         co_await http::run_on(services.volume_workers, open);
+      } else if (event.kind == Kind::kData && form.no_file) {
+        co_return refuse(Problem::kInvalid, "file", "it has content and no filename; name it in Content-Disposition");
       } else if (event.kind == Kind::kData && form.field != nullptr) {
         if (form.field->size() + event.data.size() > services.limits.max_json_bytes) {
           co_return refuse(Problem::kTooLarge, {}, "params or metadata");
@@ -197,11 +205,12 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
       }
     }
   }
-  if (!reader.complete()) co_return refuse(Problem::kInvalid, "body", "the last boundary is missing");
+  if (!reader.missing().empty()) co_return refuse(Problem::kInvalid, "body", std::string(reader.missing()));
   const auto parse = [&]() -> std::optional<Refusal> {
     for (auto [name, from, to] : {std::tuple("params", &form.params, &submission.params),
                                   std::tuple("metadata", &form.metadata, &submission.metadata)}) {
-      if (!*from) continue;
+      // A text field of a form that its user left empty.
+      if (!*from || from->value().find_first_not_of(" \t\r\n") == std::string::npos) continue;
       auto object = read_object(name, **from);
       if (!object) return std::move(object.error());
       *to = std::move(*object);

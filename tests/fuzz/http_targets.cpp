@@ -102,7 +102,7 @@ Form read_form(std::string_view input, std::size_t piece) {
       if (event.kind == Kind::kPartEnd) form.text += "</>";
     }
   }
-  form.complete = reader.complete();
+  form.complete = reader.missing().empty();
   return form;
 }
 

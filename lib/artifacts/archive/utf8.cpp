@@ -34,6 +34,19 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string from_latin1(std::string_view bytes) {
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    if (byte < 0x80) {
+      text += static_cast<char>(byte);
+    } else {
+      text += static_cast<char>(0xC0 | (byte >> 6));
+      text += static_cast<char>(0x80 | (byte & 0x3F));
+    }
+  }
+  return text;
+}
+
 std::string printable(std::string_view text, std::size_t bytes) {
   std::string result;
   while (!text.empty()) {

@@ -16,6 +16,9 @@ bool is_control(char32_t point);
 
 bool is_utf8(std::string_view text);
 
+// Text in ISO-8859-1 as UTF-8.
+std::string from_latin1(std::string_view bytes);
+
 // `text` for people: each byte that is not UTF-8 becomes U+FFFD, each control character a space. Truncated to `bytes`
 // at a code point boundary.
 std::string printable(std::string_view text, std::size_t bytes);

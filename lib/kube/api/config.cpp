@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/base64.hpp"
 #include "base/yaml.hpp"
 
 namespace vbrain::kube {
@@ -34,35 +35,6 @@ std::string trimmed(const std::string& text) {
   static constexpr const char* kSpace = " \t\r\n";
   const std::size_t begin = text.find_first_not_of(kSpace);
   return begin == std::string::npos ? std::string() : text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
-
-int base64_value(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  if (c == '/') return 63;
-  return -1;
-}
-
-// Decodes base64 (RFC 4648 section 4). Line breaks are skipped; padding may be missing.
-std::optional<std::string> decode_base64(std::string_view text) {
-  std::string bytes;
-  unsigned bits = 0;
-  int held = 0;
-  for (const char c : text) {
-    if (c == '\n' || c == '\r' || c == ' ') continue;
-    if (c == '=') break;
-    const int value = base64_value(c);
-    if (value < 0) return std::nullopt;
-    bits = (bits << 6) | static_cast<unsigned>(value);
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      bytes += static_cast<char>((bits >> held) & 0xFF);
-    }
-  }
-  return bytes;
 }
 
 // One mapping of a kubeconfig file, with its title for error messages.
@@ -96,7 +68,7 @@ class Section {
     const Text data = text((key + "-data").c_str());
     if (!data) return data;
     if (!data->empty()) {
-      const auto decoded = decode_base64(*data);
+      const auto decoded = base::decode_base64(*data);
       if (!decoded) return Failure(title_ + ": " + key + "-data is not base64");
       return *decoded;
     }
