@@ -65,7 +65,7 @@ class Installation:
             self.kubectl("delete", "namespace", self.namespace, "--wait=false")
         elif what == "definitions":
             self.kubectl("delete", "crd", *(f"{name}.vbrain.visagio.com" for name in DEFINITIONS), "--wait=false")
-        else:  # in a namespace that is being deleted there is no room for its last pod
+        else:  # in a namespace that is being deleted helm refuses to begin
             subprocess.run([self.platform.description["helm"], "--kubeconfig", self.platform.kubeconfig, "-n", self.namespace,
                             "uninstall", "vbrain", "--ignore-not-found", "--timeout", "2m"], capture_output=True, check=False)
 
@@ -94,6 +94,7 @@ ORDERS = [
     (True, ("release", "namespace")),
     (True, ("definitions", "release", "namespace")),
     (False, ("release", "namespace")),
+    (False, ("namespace", "release")),
     (False, ("definitions", "namespace")),
 ]
 # Each takes the better part of a minute: these run with VBRAIN_ALL_ORDERS=1 only.
@@ -102,8 +103,6 @@ MORE_ORDERS = [
     (True, ("definitions", "namespace")),
     (True, ("release", "definitions", "namespace")),
     (True, ("namespace", "definitions")),
-    # Seen to take longer than PATIENCE once. The cause is not known yet.
-    (False, ("namespace", "release")),
     (False, ("definitions", "release", "namespace")),
     (False, ("release", "definitions", "namespace")),
     (False, ("namespace", "definitions")),

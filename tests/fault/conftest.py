@@ -78,13 +78,14 @@ class World:
             server.stop()
 
     @contextlib.contextmanager
-    def another_controller(self, identity, volume=None):
-        """One more controller beside the first, a candidate for the same Lease, with a volume of its own."""
+    def another_controller(self, identity, volume=None, flags=()):
+        """One more controller beside the first, a candidate for the same Lease."""
         folder = self.folder / f"controller-{next(self.others)}"
         folder.mkdir()
         controller = Program("controller", [
             *self.flags(volume or self.volume, self.installed["kubeconfig"]), "--volume-claim", self.claim, "--runner-source",
-            str(PROGRAMS / "bundle"), "--retry-backoff", "1s", "--identity", identity, "--scan-interval", "1s"], folder, self.failpoints)
+            str(PROGRAMS / "bundle"), "--retry-backoff", "1s", "--identity", identity, "--scan-interval", "1s", *flags],
+            folder, self.failpoints)
         try:
             yield controller
         finally:
