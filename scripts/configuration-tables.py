@@ -35,8 +35,8 @@ def chart_values(program, part):
     """Environment name -> the chart value that sets it, or how the chart computes it. The page explains <name>."""
     template = (CHART / "templates" / f"{program}.yaml").read_text()
     own_name = re.search(r'\$name := printf "%s(-[\w-]+)" \(include "vbrain.fullname" \.\)', template)
-    computed = {'{{ include "vbrain.claimName" . }}': "`volume.existingClaim`, else `<name>-volume`",
-                "{{ $name }}": f"`<name>{own_name[1]}`",
+    computed = {'{{ include "vbrain.claimName" . | quote }}': "`volume.existingClaim`, else `<name>-volume`",
+                "{{ $name | quote }}": f"`<name>{own_name[1]}`",
                 "$(POD_NAME)": "the pod's name", "$(POD_NAMESPACE)": "the release's namespace"}
     found = {}
     # _helpers.tpl has the variables that both programs get.

@@ -25,7 +25,12 @@ tool_ldflags() {
         flags+=" -X $package.gitVersion=$KUBERNETES_VERSION -X $package.gitMajor=1 -X $package.gitMinor=${minor%%.*}"
         flags+=" -X $package.gitCommit=$KUBERNETES_VERSION -X $package.gitTreeState=clean"
       done ;;
-    helm) flags+=" -X helm.sh/helm/v3/internal/version.version=$HELM_VERSION" ;;
+    helm)
+      flags+=" -X helm.sh/helm/v3/internal/version.version=$HELM_VERSION"
+      # `helm template` and `helm lint` have no cluster to ask. Without -X they assume Kubernetes 1.20, which charts refuse.
+      for package in helm.sh/helm/v3/pkg/lint/rules helm.sh/helm/v3/pkg/chartutil; do
+        flags+=" -X $package.k8sVersionMajor=1 -X $package.k8sVersionMinor=${minor%%.*}"
+      done ;;
   esac
   printf '%s\n' "$flags"
 }

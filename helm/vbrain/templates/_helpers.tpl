@@ -1,27 +1,69 @@
+{{/*
+Prefix of all objects' names. The name of a Service begins with a letter and has no dot, but a release may be called 123 or a.b.
+Names are quoted wherever they are used: YAML takes 123, yes or 1e3 for something else than a text.
+*/}}
 {{- define "vbrain.fullname" -}}
-{{- .Values.fullnameOverride | default .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- $name := .Values.fullnameOverride | default .Release.Name | replace "." "-" -}}
+{{- if not (regexMatch "^[a-z]" $name) }}{{ $name = printf "vbrain-%s" $name }}{{ end -}}
+{{- $name | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
 {{/* Labels that select a component's pods; they must not change between upgrades of a release. Call with (dict "root" $ "component" "controller"). */}}
 {{- define "vbrain.selectorLabels" -}}
-app.kubernetes.io/name: vbrain
-app.kubernetes.io/instance: {{ .root.Release.Name }}
-app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/name: {{ .root.Values.nameOverride | default "vbrain" | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+app.kubernetes.io/component: {{ .component | quote }}
 {{- end -}}
 
+{{/* All labels of an object. "more" may hold further ones; the chart's own have precedence, because Deployments and Services select by them. */}}
 {{- define "vbrain.labels" -}}
-{{ include "vbrain.selectorLabels" . }}
-app.kubernetes.io/part-of: vbrain
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- $own := include "vbrain.selectorLabels" . | fromYaml -}}
+{{- $_ := set $own "app.kubernetes.io/part-of" "vbrain" -}}
+{{- $_ := set $own "app.kubernetes.io/version" .root.Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
+{{- merge $own (.more | default dict) .root.Values.commonLabels | toYaml -}}
+{{- end -}}
+
+{{/*
+Name, labels and annotations of an object. Call with (dict "root" $ "component" "controller" "name" its-name), and with "annotations"
+and "more" (labels) if it has any of its own.
+*/}}
+{{- define "vbrain.metadata" -}}
+name: {{ .name | quote }}
+labels: {{- include "vbrain.labels" . | nindent 2 }}
+{{- with merge (deepCopy (.annotations | default dict)) .root.Values.commonAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* The metadata of a pod template. Call with (dict "root" $ "component" "controller" "values" its-values). */}}
+{{- define "vbrain.podMetadata" -}}
+labels: {{- include "vbrain.labels" (dict "root" .root "component" .component "more" .values.podLabels) | nindent 2 }}
+{{- with merge (deepCopy .values.podAnnotations) .root.Values.commonAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{/* Full name of an image. Call with (dict "root" $ "image" .Values.controller.image). */}}
 {{- define "vbrain.image" -}}
-{{- $registry := .image.registry | default .root.Values.imageRegistry -}}
+{{- $registry := coalesce .image.registry .root.Values.imageRegistry .root.Values.global.imageRegistry -}}
 {{- if $registry }}{{ trimSuffix "/" $registry }}/{{ end }}{{ .image.repository }}
 {{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ .image.tag | default .root.Chart.AppVersion }}{{ end }}
+{{- end -}}
+
+{{/* imagePullSecrets of the chart and of its parent. An entry is a name, or an object with a name, as in a pod. */}}
+{{- define "vbrain.imagePullSecrets" -}}
+{{- $names := list -}}
+{{- range concat .Values.imagePullSecrets (.Values.global.imagePullSecrets | default list) -}}
+{{- if kindIs "map" . }}{{ $names = append $names .name }}{{ else }}{{ $names = append $names . }}{{ end -}}
+{{- end -}}
+{{- with $names | uniq -}}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . | quote }}
+{{- end }}
+{{- end -}}
 {{- end -}}
 
 {{- define "vbrain.claimName" -}}
@@ -33,23 +75,16 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- printf "%s-%s-volume" .Release.Namespace (include "vbrain.fullname" .) -}}
 {{- end -}}
 
-{{/* The fields that Pod Security "restricted" requires, and the group of the shared volume. */}}
+{{/* podSecurityContext, with the group of the shared volume. */}}
 {{- define "vbrain.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-supplementalGroups: [{{ .Values.volume.gid }}]
-{{- if .Values.volume.fsGroup }}
-fsGroup: {{ .Values.volume.gid }}
-fsGroupChangePolicy: OnRootMismatch
-{{- end }}
-seccompProfile: {type: RuntimeDefault}
+{{- $context := deepCopy .Values.podSecurityContext -}}
+{{- $gid := .Values.volume.gid | int64 -}}
+{{- $_ := set $context "supplementalGroups" (append ($context.supplementalGroups | default list) $gid | uniq) -}}
+{{- if .Values.volume.fsGroup -}}
+{{- $_ := set $context "fsGroup" $gid -}}
+{{- $_ := set $context "fsGroupChangePolicy" "OnRootMismatch" -}}
 {{- end -}}
-
-{{- define "vbrain.containerSecurityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: {drop: [ALL]}
+{{- toYaml $context -}}
 {{- end -}}
 
 {{/* Pod name and namespace, from the downward API. */}}
@@ -84,7 +119,7 @@ readinessProbe:
 {{- $selector := .selector -}}
 {{- with .values -}}
 {{- with .priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
@@ -105,15 +140,13 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* Call with (dict "root" $ "values" its-values "component" "controller" "name" the-Deployment's). */}}
+{{/* Call with (dict "root" $ "values" its-values "component" "controller" "name" the-Deployment's "replicas" the-fewest). */}}
 {{- define "vbrain.podDisruptionBudget" -}}
-{{- if and (gt (int .values.replicas) 1) .values.podDisruptionBudget.enabled }}
+{{- if and (gt (int .replicas) 1) .values.podDisruptionBudget.enabled }}
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
-metadata:
-  name: {{ .name }}
-  labels: {{- include "vbrain.labels" . | nindent 4 }}
+metadata: {{- include "vbrain.metadata" . | nindent 2 }}
 spec:
   maxUnavailable: {{ .values.podDisruptionBudget.maxUnavailable }}
   selector:

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Several releases on a real API server, with names that YAML takes for something else; what NOTES.txt says to each; rights
+# of people. There are no nodes. Skipped on a cluster that is not the test's own, because it makes namespaces called 123.
+set -euo pipefail
+HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+ROOT="$(cd "$HERE/../.." && pwd)"
+. "$HERE/lib.bash"
+HELM="$("$ROOT/scripts/find-helm.sh")"
+use_cluster second
+CHART="$ROOT/helm/vbrain"
+
+# release NAME HELM-ARGUMENTS...: installs the release NAME in a namespace of this name, with - for a dot.
+release() {
+  local space="${1//./-}"
+  "$KUBECTL" create namespace "$space" >/dev/null 2>&1 || true
+  "$HELM" install "$1" "$CHART" --namespace "$space" --set "volume.hostPath.path=/srv/$1" "${@:2}" 2>&1
+}
+
+first_release() {
+  local answer
+  answer="$(release first --set-json 'rbac.operators=[{"kind":"User","name":"olga"}]')" || { fail "a release installs" "$answer"; return; }
+  NAMESPACE=first kinds_are_served || fail "the new kinds are served"
+  expect_match "the release with the definitions says how to remove them" "kubectl delete crd jobs.vbrain" "$answer"
+  expect_match "after a look at the other namespaces" "get vjob,vapp,vclient -A" "$answer"
+  expect_match "and how to get a key" "exec deployment/first-api-server -- /usr/local/bin/api-server keygen" "$answer"
+}
+
+further_releases() {
+  local name space answer
+  for name in 123 yes off n 1e3 a.b; do
+    if ! answer="$(release "$name" --set crds.install=false --set apiServer.replicas=2 --set networkPolicy.servers.enabled=true)"; then
+      fail "a release called $name installs" "$answer"
+      continue
+    fi
+    pass "a release called $name installs"
+    space="${name//./-}"
+    expect "its notes tell nobody to delete the definitions" "" "$(grep "delete crd" <<<"$answer" || true)"
+    expect "$name: a Service finds its Deployment" \
+      "$("$KUBECTL" -n "$space" get service -l app.kubernetes.io/component=controller -o jsonpath='{.items[0].spec.selector}')" \
+      "$("$KUBECTL" -n "$space" get deployment -l app.kubernetes.io/component=controller -o jsonpath='{.items[0].spec.selector.matchLabels}')"
+    answer="$("$HELM" uninstall "$name" --namespace "$space" --no-hooks 2>&1)" || fail "$name uninstalls" "$answer"
+  done
+}
+
+# may USER VERB RESOURCE: yes or no, in the namespace of the first release.
+may() { "$KUBECTL" -n first auth can-i "$2" "$3" --subresource="${4:-}" --as "$1" 2>/dev/null | tail -n 1; }
+
+people() {
+  local role
+  for role in view edit admin; do
+    "$KUBECTL" -n first create rolebinding "test-$role" --clusterrole="vbrain-$role" --user="$role" >/dev/null
+  done
+  expect "a viewer reads Jobs" yes "$(may view list jobs.vbrain.visagio.com)"
+  expect "a viewer makes none" no "$(may view create jobs.vbrain.visagio.com)"
+  expect "a viewer sees no Clients" no "$(may view list clients.vbrain.visagio.com)"
+  expect "an editor makes Jobs" yes "$(may edit create jobs.vbrain.visagio.com)"
+  expect "an editor gives nobody access" no "$(may edit update clients.vbrain.visagio.com)"
+  expect "an admin does" yes "$(may admin update clients.vbrain.visagio.com)"
+  expect "nobody writes a status" no "$(may admin update jobs.vbrain.visagio.com status)"
+  expect "an operator does" yes "$(may olga update clients.vbrain.visagio.com)"
+  expect "and reads the logs of pods" yes "$(may olga get pods log)"
+  expect "but no Secrets" no "$(may olga get secrets)"
+}
+
+if [[ "$OWN_CONTROL_PLANE" == no || "$HAD_DEFINITIONS" == yes ]]; then
+  skip "the cluster is not the test's own"
+else
+  first_release
+  further_releases
+  people
+fi
+finish

@@ -1,0 +1,211 @@
+"""Names that YAML takes for something else, values that cannot work, and what a parent chart or a platform sets. Needs $HELM, no cluster."""
+
+import json
+import re
+import subprocess
+import sys
+
+import yaml
+from rendering import CHART, HELM, check, environment, expect, finish, named, of_kind, pod_of, refusal, render, restricted_violations
+
+# YAML 1.1 and 1.2 take these for numbers, truth values or nothing. Helm takes all of them as names of releases, namespaces as well.
+NAMES = ["123", "1e3", "0x1f", "0o7", "1-2", "yes", "no", "on", "off", "y", "n", "true", "false", "null", "a.b", "x" * 53]
+EVERYTHING = ["tutorial.enabled=true", "networkPolicy.servers.enabled=true", "apiServer.autoscaling.enabled=true", "controller.replicas=2",
+              "apiServer.ingress.enabled=true", "volume.hostPath.path=/srv/vbrain",
+              'rbac.operators=[{"kind":"User","name":"123"},{"kind":"ServiceAccount","name":"off"}]']
+# Where a text must stand, whatever it looks like.
+TEXTS = {"name", "namespace", "serviceAccountName", "claimName", "volumeName", "priorityClassName", "secretName", "ingressClassName",
+         "value", "image", "storageClassName", "kubernetes.io/hostname"}
+
+
+def not_texts(part, path=""):
+    """Paths of values that should be texts and are not, and of labels and annotations that are not."""
+    if isinstance(part, list):
+        return [problem for i, item in enumerate(part) for problem in not_texts(item, f"{path}[{i}]")]
+    if not isinstance(part, dict):
+        return []
+    found = [f"{path}.{key}: {value!r}" for key, value in part.items()
+             if key in TEXTS and not isinstance(value, (str, dict, list)) or path.endswith((".labels", ".annotations", ".matchLabels"))
+             and not isinstance(value, str)]
+    found += [f"{path}.{key}: {part[key]!r}" for key in ("resourceNames", "values") if isinstance(part.get(key), list)
+              and not all(isinstance(item, str) for item in part[key])]
+    return found + [problem for key, value in part.items() for problem in not_texts(value, f"{path}.{key}")]
+
+
+def test_names():
+    for name in NAMES:
+        objects = [item for item in render(*EVERYTHING, "crds.install=false", release=name, namespace=name.replace(".", "-"))]
+        check(f"a release called {name}: every name, label and annotation is a text",
+              "; ".join(problem for item in objects for problem in not_texts(item, item["kind"])))
+        # RFC 1035: what a Service may be called.
+        check(f"a release called {name}: the names of its Services are allowed",
+              ", ".join(s["metadata"]["name"] for s in of_kind(objects, "Service") if not re.fullmatch(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", s["metadata"]["name"])))
+        expect(f"a release called {name}: its label", {name}, {d["metadata"]["labels"]["app.kubernetes.io/instance"] for d in of_kind(objects, "Deployment")})
+    odd = ["apiServer.priorityClassName=1e3", "apiServer.ingress.enabled=true", "apiServer.ingress.className=off", "apiServer.ingress.tlsSecret=123",
+           "volume.existingClaim=0x1f", 'imagePullSecrets=["123"]', 'apiServer.podLabels={"a":"yes"}', 'commonLabels={"b":"1"}',
+           'commonAnnotations={"c":"no"}', "nameOverride=12"]
+    text = [f"{key}={json.dumps(value)}" if not value.startswith(("[", "{", "true")) else f"{key}={value}" for key, value in (s.split("=", 1) for s in odd)]
+    answer = subprocess.run([HELM, "template", "vbrain", CHART, *(f for s in text for f in ("--set-json", s))], capture_output=True, text=True, check=False)
+    # Without --kube-version: helm must not assume a Kubernetes that is too old for the chart.
+    check("values that look like numbers render, and helm asks for no version of Kubernetes", answer.returncode and answer.stderr)
+    objects = [item for item in yaml.safe_load_all(answer.stdout) if item and item["kind"] != "CustomResourceDefinition"]
+    check("and stay texts", "; ".join(problem for item in objects for problem in not_texts(item, item["kind"])))
+    check("also the names of volumes", None if pod_of(objects, "vbrain-api-server")["volumes"][0]["persistentVolumeClaim"]["claimName"] == "0x1f" else "no")
+    large = "1000680000"
+    expect("large numbers of groups and users are written out", [int(large)] * 3, (lambda pod: [
+        pod["securityContext"][key] for key in ("runAsUser", "fsGroup")] + pod["securityContext"]["supplementalGroups"])(
+            pod_of(render(f'podSecurityContext={{"runAsUser":{large}}}', f"volume.gid={large}"), "vbrain-controller")))
+
+
+REFUSED = [
+    ("a lease shorter than its renewal", "controller.lease.renewDeadline: 7s must be shorter than controller.lease.duration (5s)", "controller.lease.duration=5s"),
+    ("a retry that misses the renewal", "controller.lease.retryPeriod: 1.2 times 6s must be shorter than controller.lease.renewDeadline (7s)", "controller.lease.retryPeriod=6s"),
+    ("a stall timeout that a slow volume reaches", "controller.stallTimeout: at least 5s", "controller.stallTimeout=4999ms"),
+    ("no time between scans", "controller.scanInterval: at least 1s", "controller.scanInterval=0s"),
+    ("sweeping what uploads still write", "controller.sweepAge: at least 1m", "controller.sweepAge=59s"),
+    ("a drain as long as the grace", "apiServer.terminationGracePeriodSeconds: 60s must be longer than apiServer.timeouts.drainDelay (2s) and "
+     "apiServer.timeouts.drain (58s) together", "apiServer.timeouts.drain=58s"),
+    ("a drain of hours", "must be longer than", "apiServer.timeouts.drain=1h"),
+    ("a node port out of the range", "apiServer.service.nodePort: 80 is not in 30000-32767", "apiServer.service.nodePort=80", "apiServer.service.type=NodePort"),
+    ("a node port of a Service inside the cluster", "Service of type ClusterIP has no node port", "apiServer.service.nodePort=30080"),
+    ("REST on the port of metrics", "apiServer.service.port: 9090 is the port of the metrics", "apiServer.service.port=9090"),
+    ("memory in MB", "apiServer.resources.limits.memory: 512MB is not a size", "apiServer.resources.limits.memory=512MB"),
+    ("memory in thousandths of a byte", "there is no MB, KB or m", "controller.resources.limits.memory=512m"),
+    ("memory of 512 bytes", "For megabytes write 512Mi", "controller.resources.limits.memory=512"),
+    ("CPU in Mi", "is not an amount of CPU", "controller.resources.requests.cpu=100Mi"),
+    ("a request above the limit", "controller.resources.requests.memory: 1Gi is more than the limit 512Mi", "controller.resources.requests.memory=1Gi"),
+    ("JSON that fills the memory", "must be above five times apiServer.limits.maxJsonMemory", "apiServer.limits.maxJsonMemory=200000000"),
+    ("a body that no tenant may send", "apiServer.limits.maxJsonBytes: 33554432 is more than half", "apiServer.limits.maxJsonBytes=33554432"),
+    ("a /tmp smaller than its spool", "apiServer.tmpSizeLimit: 32Mi must be above 48Mi", "apiServer.tmpSizeLimit=32Mi"),
+    ("a volume of no size", "volume.size: 0 leaves nothing", "volume.size=0"),
+    ("a volume of 20 GB", "volume.size: 20GB is not a size", "volume.size=20GB"),
+    ("a path upwards", "contains .., which Kubernetes refuses", "volume.hostPath.path=/srv/../etc"),
+    ("a node without a path", "volume.hostPath.nodeName: it has an effect with volume.hostPath.path only", "volume.hostPath.nodeName=n1"),
+    ("two places for the files", "both say where the files are", "volume.hostPath.path=/srv", "volume.existingClaim=shared"),
+    ("an address instead of a range", "192.0.2.1 is not a range of addresses", 'apiServer.service.loadBalancerSourceRanges=["192.0.2.1"]'),
+    ("more pods at least than at most", "apiServer.autoscaling.minReplicas: 9 is above", "apiServer.autoscaling.minReplicas=9"),
+    ("autoscaling by an unknown share", "apiServer.resources.requests.cpu: apiServer.autoscaling needs it", "apiServer.autoscaling.enabled=true",
+     "apiServer.resources.requests.cpu=null"),
+    ("a volume with the name of ours", "apiServer.extraVolumes: tmp is the name of a volume of the chart", 'apiServer.extraVolumes=[{"name":"tmp"}]'),
+    ("a mount over ours", "is mounted by the chart", 'controller.extraVolumeMounts=[{"name":"x","mountPath":"/var/lib/vbrain"}]'),
+    ("removing definitions of others", "crds.keep: false has no effect", "crds.keep=false", "crds.install=false"),
+    ("switching the chart off without a parent", "enabled: false has an effect in a parent chart only", "enabled=false"),
+    ("two faults at once: the first", "apiServer.timeouts.body: 3 is not a time", "apiServer.timeouts.body=3", "volume.size=x"),
+    ("two faults at once: the second", "volume.size: x is not a size", "apiServer.timeouts.body=3", "volume.size=x"),
+]
+TAKEN = [
+    ("another range of node ports", "apiServer.service.nodePort=80", "apiServer.service.nodePortRange=1-32767", "apiServer.service.type=NodePort"),
+    ("a smaller /tmp with a smaller spool", "apiServer.tmpSizeLimit=32Mi", 'apiServer.extraArgs=["--max-local-spool-bytes=1000000"]'),
+    ("sizes of all forms", "apiServer.resources.limits.memory=1.5Gi", "apiServer.resources.requests.memory=64000000", "apiServer.resources.limits.cpu=2",
+     "controller.resources.requests.cpu=0.5", "volume.size=1T", "apiServer.resources.limits.ephemeral-storage=1Gi"),
+    ("no limit of memory", "apiServer.resources.limits=null", "controller.resources.limits=null"),
+    ("times of all forms", "apiServer.timeouts.header=08s", "controller.nodeLossTimeout=1h", "controller.retryBackoff=1ms", "apiServer.timeouts.drainDelay=0s"),
+    ("no replicas", "apiServer.replicas=0", "controller.replicas=0"),
+    ("a range of IPv6", 'apiServer.service.loadBalancerSourceRanges=["2001:db8::/32"]'),
+]
+
+
+def test_refusals():
+    for name, sentence, *settings in REFUSED:
+        refusal(f"refused with a sentence: {name}", sentence, *settings)
+    for name, *settings in TAKEN:
+        try:
+            render(*settings)
+            check(f"taken: {name}", None)
+        except RuntimeError as problem:
+            check(f"taken: {name}", str(problem))
+    schema = json.loads((CHART / "values.schema.json").read_text())
+
+    def of_form(part, path=()):
+        form = part.get("$ref", "").rsplit("/", 1)[-1]
+        if form in ("duration", "quantity"):
+            yield ".".join(path), form
+        part = schema["definitions"].get(form, part)
+        for key, value in part.get("properties", {}).items():
+            yield from of_form(value, (*path, key))
+
+    for path, form in of_form(schema):
+        refusal(f"{path}: what is no {form} is refused with a sentence", f"{path}: 7 apples is not a {'time' if form == 'duration' else 'size'}", f"{path}=7 apples")
+
+
+def test_parents():
+    objects = render('global={"imageRegistry":"parent.example.com","imagePullSecrets":["theirs",{"name":"both"}],"other":1}',
+                     'imagePullSecrets=["ours",{"name":"both"}]', "controller.image.registry=own.example.com")
+    expect("a parent's registry is used where none is set", ("parent.example.com/vbrain/api-server", "own.example.com/vbrain/controller"),
+           tuple(pod_of(objects, f"vbrain-{n}")["containers"][0]["image"].rsplit(":", 1)[0] for n in ("api-server", "controller")))
+    secrets = [{"name": name} for name in ("ours", "both", "theirs")]
+    expect("credentials of both, once each, for every pod", [secrets] * 3, [named(objects, "ServiceAccount", "vbrain-job").get("imagePullSecrets")]
+           + [pod_of(objects, f"vbrain-{n}").get("imagePullSecrets") for n in ("api-server", "controller")])
+    objects = [o for o in render(*EVERYTHING, 'commonLabels={"team":"x","app.kubernetes.io/instance":"y"}', 'commonAnnotations={"note":"z"}')
+               if o["kind"] != "CustomResourceDefinition"]
+    check("common labels and annotations are everywhere", [f"{o['kind']} {o['metadata']['name']}" for o in objects
+          if o["metadata"]["labels"].get("team") != "x" or o["metadata"].get("annotations", {}).get("note") != "z"])
+    check("and in the pods", [d["metadata"]["name"] for d in of_kind(objects, "Deployment") if (t := d["spec"]["template"]["metadata"])
+                              and (t["labels"]["team"], t["annotations"]) != ("x", {"note": "z"})])
+    check("they change no selector", [d["metadata"]["name"] for d in of_kind(objects, "Deployment") if "team" in d["spec"]["selector"]["matchLabels"]
+                                      or d["metadata"]["labels"]["app.kubernetes.io/instance"] != "vbrain"])
+    objects = render("nameOverride=solver")
+    expect("another name in the labels, the same for pods and what selects them", {"solver"},
+           {d["spec"]["selector"]["matchLabels"]["app.kubernetes.io/name"] for d in of_kind(objects, "Deployment")}
+           | {s["spec"]["selector"]["app.kubernetes.io/name"] for s in of_kind(objects, "Service")}
+           | {d["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] for d in of_kind(objects, "Deployment")})
+
+
+def test_platforms():
+    volume, mount = {"name": "ca", "configMap": {"name": "ca"}}, {"name": "ca", "mountPath": "/etc/ssl/certs"}
+    for program, name in (("apiServer", "vbrain-api-server"), ("controller", "vbrain-controller")):
+        objects = render(f"{program}.extraVolumes=[{json.dumps(volume)}]", f"{program}.extraVolumeMounts=[{json.dumps(mount)}]",
+                         f'{program}.serviceAccount.annotations={{"cloud/role":"x"}}', 'jobServiceAccount.annotations={"cloud/role":"y"}')
+        pod = pod_of(objects, name)
+        check(f"{program}: further volumes", None if volume in pod["volumes"] and mount in pod["containers"][0]["volumeMounts"] else pod)
+        check(f"{program}: is still restricted", restricted_violations(pod))
+        expect(f"{program}: annotations of accounts", [{"cloud/role": "x"}, {"cloud/role": "y"}],
+               [named(objects, "ServiceAccount", n)["metadata"].get("annotations") for n in (name, "vbrain-job")])
+        pod = pod_of(render("podSecurityContext.runAsUser=null", "podSecurityContext.runAsGroup=null", "containerSecurityContext.readOnlyRootFilesystem=false"), name)
+        expect(f"{program}: a platform may choose the user", (None, None, True, [2000], False),
+               (*(pod["securityContext"].get(k) for k in ("runAsUser", "runAsGroup", "runAsNonRoot", "supplementalGroups")),
+                pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"]))
+    objects = render("apiServer.autoscaling.enabled=true", "apiServer.autoscaling.minReplicas=3")
+    scaler = of_kind(objects, "HorizontalPodAutoscaler")[0]["spec"]
+    expect("autoscaling: of the api-server, which says no number of its own", ("vbrain-api-server", 3, 5, False),
+           (scaler["scaleTargetRef"]["name"], scaler["minReplicas"], scaler["maxReplicas"], "replicas" in named(objects, "Deployment", "vbrain-api-server")["spec"]))
+    expect("with a disruption budget", ["vbrain-api-server"], [b["metadata"]["name"] for b in of_kind(objects, "PodDisruptionBudget")])
+    expect("no autoscaling unless asked for", [], of_kind(render(), "HorizontalPodAutoscaler"))
+    peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    policies = {p["metadata"]["name"]: p["spec"] for p in of_kind(render("networkPolicy.servers.enabled=true", f"networkPolicy.servers.metricsFrom=[{json.dumps(peer)}]"),
+                                                                  "NetworkPolicy")}
+    ways = {name: [(p["port"], rule.get("from")) for rule in spec["ingress"] for p in rule["ports"]] for name, spec in policies.items() if name != "vbrain-job"}
+    expect("policies of the servers: REST from everywhere, metrics from the monitoring", {
+        "vbrain-api-server": [("http", None), ("metrics", [peer])], "vbrain-controller": [("metrics", [peer])]}, ways)
+    check("they select one program each", [name for name, spec in policies.items() if name != "vbrain-job" and spec["podSelector"]["matchLabels"] != named(
+        render(), "Deployment", name)["spec"]["selector"]["matchLabels"]])
+
+
+def test_people():
+    roles = {r["metadata"]["name"]: r for r in of_kind(render(), "ClusterRole")}
+    expect("roles that Kubernetes' own roles take up", {f"vbrain-{r}": {f"rbac.authorization.k8s.io/aggregate-to-{r}": "true"} for r in ("view", "edit", "admin")},
+           {name: {k: v for k, v in r["metadata"]["labels"].items() if "aggregate" in k} for name, r in roles.items()})
+    check("a viewer changes nothing and sees no keys", [rule for rule in roles["vbrain-view"]["rules"] if set(rule["verbs"]) - {"get", "list", "watch"} or "clients" in rule["resources"]])
+    check("only an admin writes Clients", [rule for rule in roles["vbrain-edit"]["rules"] if "clients" in rule["resources"] and set(rule["verbs"]) - {"get", "list", "watch"}])
+    expect("they belong to who installs the definitions", [], of_kind(render("crds.install=false"), "ClusterRole"))
+    expect("and can be left out", [], of_kind(render("rbac.aggregate=false"), "ClusterRole"))
+    expect("no Role for operators unless some are named", ["vbrain-api-server", "vbrain-controller", "vbrain-release-jobs"],
+           sorted(r["metadata"]["name"] for r in of_kind(render(), "Role")))
+    objects = render('rbac.operators=[{"kind":"Group","name":"ops"},{"kind":"ServiceAccount","name":"bot"},{"kind":"ServiceAccount","name":"ci","namespace":"build"}]')
+    expect("operators", [("Group", "ops", None, "rbac.authorization.k8s.io"), ("ServiceAccount", "bot", "vbrain", None), ("ServiceAccount", "ci", "build", None)],
+           [(s["kind"], s["name"], s.get("namespace"), s.get("apiGroup")) for s in named(objects, "RoleBinding", "vbrain-operator")["subjects"]])
+    check("no right of theirs is a wildcard, or reaches Secrets or rights", [rule for rule in named(objects, "Role", "vbrain-operator")["rules"]
+          if "*" in rule["verbs"] + rule["resources"] or set(rule["resources"]) & {"secrets", "roles", "rolebindings", "serviceaccounts/token"}])
+
+
+def main():
+    test_names()
+    test_refusals()
+    test_parents()
+    test_platforms()
+    test_people()
+    return finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
