@@ -8,20 +8,19 @@ run stops what a killed run left behind. The last line is `N passed, N failed, N
 import contextlib
 import ctypes
 import fcntl
+import functools
 import hashlib
-import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from support import netfs
+from support.counts import Count, count_googletest, count_junit, count_last_line
 from support.unit_runs import AS_POD, NEEDS_ROOT, ON_NETWORK_VOLUME, count_tests, fresh_folder, network_volume, unmount_below
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +33,7 @@ MACHINE_LACKS = 3  # exit code of cluster.sh when the machine cannot run a kubel
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LIBC = ctypes.CDLL(None)
+RUNNING = set()  # processes of run()
 
 
 class Interrupted(Exception):
@@ -42,23 +42,6 @@ class Interrupted(Exception):
 
 class Failed(Exception):
     """A step that tests depend on has failed; its log was shown."""
-
-
-@dataclass
-class Count:
-    passed: int = 0
-    failed: int = 0
-    skipped: int = 0
-    failures: list = field(default_factory=list)
-
-    def add(self, other):
-        self.passed += other.passed
-        self.failed += other.failed
-        self.skipped += other.skipped
-        self.failures += other.failures
-
-    def __str__(self):
-        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
 def say(text):
@@ -83,6 +66,7 @@ def run(what, command, log_name, env=None, check=True, hint=""):
             stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})}, start_new_session=True,
             # The child dies with this program.
             preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
+        RUNNING.add(process)
         try:
             while True:
                 try:
@@ -95,6 +79,8 @@ def run(what, command, log_name, env=None, check=True, hint=""):
         except BaseException:
             stop_group(process)
             raise
+        finally:
+            RUNNING.discard(process)
     if check and code != 0:
         say(f"✗ {what} failed (exit code {code}); the end of {log.relative_to(ROOT)}:\n{tail(log)}")
         if hint:
@@ -117,42 +103,19 @@ def stop_group(process):
             continue
 
 
-def count_googletest(report):
-    count = Count()
-    for suite in json.loads(report.read_text())["testsuites"]:
-        for case in suite["testsuite"]:
-            name = f"{suite['name']}.{case['name']}"
-            if case.get("failures"):
-                count.failed += 1
-                count.failures.append(name)
-            elif case.get("result") in ("SKIPPED", "SUPPRESSED"):
-                count.skipped += 1
-            else:
-                count.passed += 1
-    return count
-
-
-def count_junit(report):
-    count = Count()
-    for case in ElementTree.parse(report).getroot().iter("testcase"):
-        name = f"{case.get('classname')}::{case.get('name')}"
-        if case.find("failure") is not None or case.find("error") is not None:
-            count.failed += 1
-            count.failures.append(name)
-        elif case.find("skipped") is not None:
-            count.skipped += 1
-        else:
-            count.passed += 1
-    return count
-
-
-def count_last_line(log):
-    """Counts of scripts that end with `N passed, N failed, N skipped`."""
-    for line in reversed(log.read_text(errors="replace").splitlines()):
-        found = re.match(r"^(?:\S+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", line.strip())
-        if found:
-            return Count(*(int(part or 0) for part in found.groups()))
-    return Count(failed=1, failures=[f"{log.stem} (printed no count)"])
+def run_all(tasks):
+    """Calls functions that return a Count, as many at once as there are processors, and returns the sum."""
+    total = Count()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            for future in [pool.submit(task) for task in tasks]:
+                total.add(future.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(RUNNING):
+                stop_group(process)
+            raise
+    return total
 
 
 def build(preset, *targets):
@@ -191,7 +154,7 @@ def run_as_pod(program, log_name, tests, env=None):
     """Runs a test program with the uid and the groups of vBrain's pods if this is root, else as the current user."""
     if os.geteuid() != 0:
         return run_googletest(program, env, tests, log_name)
-    folder = fresh_folder(f"/tmp/{NAME}-pod")
+    folder = fresh_folder(f"/tmp/{NAME}-{log_name}")
     command = ["tests/support/as_pod.sh", program.parents[1], folder, f"tests/{program.name}"]
     try:
         return run_googletest(program, env, tests, log_name, command, folder / "report.json")
@@ -199,35 +162,34 @@ def run_as_pod(program, log_name, tests, env=None):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_on_network_volume(programs):
-    """Runs the volume tests again, on a volume that behaves like NFS."""
-    count = Count()
+@contextlib.contextmanager
+def runs_on_network_volume(programs):
+    """Gives the tasks that run the volume tests again, on a volume that behaves like NFS."""
     lacking = netfs.lacks()
     if lacking:
         say(f"• the volume tests on a network file system are skipped: {lacking}")
-        count.skipped = sum(count_tests(programs[name], tests) for name, tests in ON_NETWORK_VOLUME.items())
-        return count
+        yield [lambda: Count(skipped=sum(count_tests(programs[name], tests) for name, tests in ON_NETWORK_VOLUME.items()))]
+        return
     with network_volume(fresh_folder(f"/tmp/{NAME}-netfs")) as volume:
-        for name, tests in ON_NETWORK_VOLUME.items():
-            count.add(run_as_pod(programs[name], f"{name}-netfs", tests, {"VBRAIN_TEST_VOLUMES": str(volume)}))
-    return count
+        yield [functools.partial(run_as_pod, programs[name], f"{name}-netfs", tests, {"VBRAIN_TEST_VOLUMES": str(volume)})
+               for name, tests in ON_NETWORK_VOLUME.items()]
 
 
 def suite_unit():
     build("dev")
-    count = Count()
     programs = {program.name: program for program in sorted((ROOT / "build" / "dev" / "tests").glob("unit_*"))
                 if program.is_file() and os.access(program, os.X_OK)}
+    tasks = []
     for name, program in programs.items():
         needs_root = count_tests(program, NEEDS_ROOT) if name in AS_POD and os.geteuid() == 0 else 0
         if needs_root:
-            count.add(run_googletest(program, tests=NEEDS_ROOT, log_name=f"{name}-root"))
+            tasks.append(functools.partial(run_googletest, program, tests=NEEDS_ROOT, log_name=f"{name}-root"))
         if name in AS_POD:
-            count.add(run_as_pod(program, name, f"-{NEEDS_ROOT}" if needs_root else "*"))
+            tasks.append(functools.partial(run_as_pod, program, name, f"-{NEEDS_ROOT}" if needs_root else "*"))
         else:
-            count.add(run_googletest(program))
-    count.add(run_on_network_volume(programs))
-    return count
+            tasks.append(functools.partial(run_googletest, program))
+    with runs_on_network_volume(programs) as more:
+        return run_all(tasks + more)
 
 
 def control_plane_env():
@@ -334,13 +296,13 @@ def suite_e2e(description):
     count.add(run_pytest("the disruptive ones of tests/e2e", "e2e-disruptive", description, "tests/e2e", "-m", "disruptive"))
     # The cluster's network namespace ends with the cluster.
     count.add(run_pytest("the rebuild of the cluster", "e2e-rebuild", description, "tests/e2e", "-m", "rebuild", inside=False))
-    count.add(run_pytest("uninstallations", "e2e-uninstall", description, "tests/e2e", "-m", "uninstall"))
+    count.add(run_pytest("uninstallations that delete the definitions", "e2e-uninstall", description, "tests/e2e", "-m", "uninstall"))
     return count
 
 
 def suite_fault(description):
     build("dev", "api-server", "controller", "runner-bundle")
-    return run_pytest("tests/fault", "fault", description, "tests/fault", "-n", "3")
+    return run_pytest("tests/fault", "fault", description, "tests/fault", "-n", "4")
 
 
 def suite_bench(description):

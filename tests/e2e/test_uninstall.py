@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from platform_client import Platform, wait_until
 
-pytestmark = pytest.mark.uninstall
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHART = ROOT / "helm" / "vbrain"
 DEFINITIONS = ["jobs", "applications", "clients"]
@@ -109,11 +107,13 @@ MORE_ORDERS = [
 ]
 
 
-def name_of(value):
-    return " ".join(value) if isinstance(value, tuple) else "one by one" if value else "at once"
+def case_of(one_by_one, order):
+    return pytest.param(one_by_one, order, id=f"{' '.join(order)} {'one by one' if one_by_one else 'at once'}",
+                        marks=pytest.mark.uninstall if "definitions" in order else pytest.mark.slow)
 
 
-@pytest.mark.parametrize("one_by_one, order", ORDERS + (MORE_ORDERS if os.environ.get("VBRAIN_ALL_ORDERS") else []), ids=name_of)
+@pytest.mark.parametrize("one_by_one, order", [
+    case_of(*case) for case in ORDERS + (MORE_ORDERS if os.environ.get("VBRAIN_ALL_ORDERS") else [])])
 def test_every_order_ends_and_keeps_the_files(installation, order, one_by_one):
     for what in order:
         installation.delete(what)
