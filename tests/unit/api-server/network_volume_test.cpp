@@ -133,6 +133,23 @@ TEST_F(NetworkServer, AReadThatHangsHoldsUpNoOther) {
   EXPECT_EQ(hanging.get().status, 200);
 }
 
+TEST_F(NetworkServer, ACloseThatHangsHoldsUpNoOther) {
+  const std::string slow = here_->make_job(Phase::kFinished);
+  const std::string quick = here_->make_job(Phase::kFinished);
+  // Larger than what is read at once and closed before the answer.
+  here_->write_attempt(slow, 1, "output.zip", std::string(100'000, 'x'));
+  job::JobStatus status = here_->jobs.get(slow)->status;
+  status.artifacts = job::Artifacts{.output_bytes = 100'000, .output_sha256 = "-", .log_bytes = 0, .result_bytes = 3};
+  here_->set_status(slow, status);
+  one_->add("hang flush */" + slow + "/*/output.zip");
+  EXPECT_EQ(here_->get(path_of(slow, "/output")).status, 200);
+  ASSERT_TRUE(one_->wait_for_hanging(1));
+  for (const std::string part : {"", "/result", "/output", "/logs"}) {
+    EXPECT_EQ(here_->get(path_of(quick, part)).status, 200) << part;
+  }
+  one_->clear();
+}
+
 TEST_F(NetworkServer, ADeletionWhileSomebodyReadsIsAnsweredAndFollows) {
   const std::string job = here_->make_job(Phase::kFinished);
   const int reader = open((here_->job_folder(job) + "/attempts/1/output.zip").c_str(), O_RDONLY);
