@@ -34,7 +34,7 @@ void add_number(CLI::App& app, const std::string& name, T& value, std::uint64_t 
 base::OptionsOutcome read_config(int argc, const char* const* argv, Config& config) {
   CLI::App app(
       "Serves vBrain's REST API: keeps what clients send on the shared volume and makes Job resources of it. "
-      "'api-server keygen --help' tells how to make API keys.",
+      "'api-server keygen --help' tells how to make API keys, 'api-server check --help' how to ask a running server.",
       "api-server");
   app.set_version_flag("--version", VBRAIN_VERSION);
   app.add_option("--listen", config.listen, "Address of the REST API; port 0: any")->capture_default_str();

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "api-server/app.hpp"
+#include "api-server/check.hpp"
 #include "api-server/config.hpp"
 #include "api-server/keygen.hpp"
 #include "base/log.hpp"
@@ -15,6 +16,7 @@
 int main(int argc, char** argv) {
   using namespace vbrain;
   if (argc > 1 && std::string_view(argv[1]) == "keygen") return api::run_keygen(argc - 1, argv + 1);
+  if (argc > 1 && std::string_view(argv[1]) == "check") return api::run_check(argc - 1, argv + 1);
   // Memory that a burst of requests took is returned to the system: large blocks are mappings of their own, and the
   // threads share a few arenas.
   mallopt(M_MMAP_THRESHOLD, 256 * 1024);

@@ -36,7 +36,7 @@ release_is_current() {
   [[ "$(inside "$HELM" -n "$NAMESPACE" status vbrain --output json 2>/dev/null | jq -r .info.status)" == deployed ]] || return 1
   installed="$(inside "$HELM" -n "$NAMESPACE" get manifest vbrain)" || return 1
   wanted="$(inside "$HELM" upgrade vbrain "$ROOT/helm/vbrain" --namespace "$NAMESPACE" --dry-run=server --output json "$@")" || return 1
-  [[ "$(jq '[.hooks // [] | .[] | select(.events - ["pre-delete", "post-delete"] != [])] | length' <<<"$wanted")" == 0 ]] || return 1
+  [[ "$(jq '[.hooks // [] | .[] | select(.events - ["pre-delete", "post-delete", "test"] != [])] | length' <<<"$wanted")" == 0 ]] || return 1
   [[ "$(jq -r .manifest <<<"$wanted")" == "$installed" ]] || return 1
   inside "$KUBECTL" -n "$NAMESPACE" diff -f - <<<"$installed" >/dev/null
 }

@@ -12,8 +12,10 @@ declare -A TOOL_PACKAGE=(
   [kube-proxy]="tools/kubernetes k8s.io/kubernetes/cmd/kube-proxy"
   [forward]="forward ."
   [helm]="tools/helm helm.sh/helm/v3/cmd/helm"
+  [rules-test]="tools/rules-test ."
 )
 TOOLS_CONTROL_PLANE=(etcd kube-apiserver kubectl)
+# rules-test is built only for the test that needs it.
 TOOLS_ALL=(etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kubelet kube-proxy forward helm)
 
 # Without -X the API server reports v0.0.0, which the kubeVersion checks of Helm charts refuse.
@@ -51,7 +53,7 @@ tool_key() {
 bin_dir() {
   local key
   key="$(cd "$CLUSTER_DIR" && {
-    cat tools/*/go.mod tools/*/go.sum forward/go.mod forward/main.go
+    cat tools/*/go.mod tools/*/go.sum tools/*/main.go forward/go.mod forward/main.go
     printf '%s\n' "$(tool_ldflags kube)" "$(tool_ldflags helm)" "$HOSTTYPE"
   } | sha256sum | cut -c1-16)"
   printf '%s\n' "$VBRAIN_CACHE/cluster/$key/bin"

@@ -29,3 +29,5 @@ update etcd go.etcd.io/etcd/server/v3 "$ETCD_VERSION"
 "$GO" mod tidy
 update helm helm.sh/helm/v3 "$HELM_VERSION"
 "$GO" mod tidy
+update rules-test github.com/prometheus/prometheus "$PROMETHEUS_VERSION"
+"$GO" mod tidy

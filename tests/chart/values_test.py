@@ -198,12 +198,44 @@ def test_people():
           if "*" in rule["verbs"] + rule["resources"] or set(rule["resources"]) & {"secrets", "roles", "rolebindings", "serviceaccounts/token"}])
 
 
+def test_monitoring():
+    on = [f"monitoring.{part}.enabled=true" for part in ("serviceMonitor", "rules", "dashboard")]
+    check("nothing of the Prometheus Operator unless asked for", [o["kind"] for o in render() if "monitoring.coreos.com" in o["apiVersion"]])
+    objects = render(*on, 'monitoring.serviceMonitor.labels={"release":"prometheus"}', 'monitoring.rules.labels={"role":"alerts"}', "volume.existingClaim=shared",
+                     namespace="prod")
+    monitor = of_kind(objects, "ServiceMonitor")[0]
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    expect("the ServiceMonitor scrapes both programs, once each", ["api-server", "controller"],
+           sorted(s["metadata"]["labels"]["app.kubernetes.io/component"] for s in of_kind(objects, "Service")
+                  if wanted <= s["metadata"]["labels"].items() and "metrics" in [p["name"] for p in s["spec"]["ports"]]))
+    nodes = render(*on, "apiServer.service.type=NodePort")
+    expect("also with a Service for the metrics", 2, len([s for s in of_kind(nodes, "Service") if "metrics" in [p["name"] for p in s["spec"]["ports"]]]))
+    rules = of_kind(objects, "PrometheusRule")[0]
+    expect("labels by which a Prometheus selects them", ("prometheus", "alerts"), (monitor["metadata"]["labels"].get("release"), rules["metadata"]["labels"].get("role")))
+    plain = (CHART / "files" / "monitoring" / "alerts.yaml").read_text()
+    expect("the rules are those of the file, for this namespace and claim",
+           yaml.safe_load(plain.replace('namespace="vbrain"', 'namespace="prod"').replace("vbrain-volume", "shared")), rules["spec"])
+    check("every alert says what it means and what to do, and looks at one namespace only",
+          [r["alert"] for r in yaml.safe_load(plain)["groups"][0]["rules"] if len(r["annotations"].get("summary", "")) < 20
+           or len(r["annotations"].get("description", "")) < 80 or "namespace=" not in r["expr"] or r["labels"].get("severity") not in ("critical", "warning", "info")])
+    board = json.loads(named(objects, "ConfigMap", "vbrain-dashboard")["data"]["vbrain.json"])
+    check("every panel of the dashboard looks at the chosen namespace", [p["title"] for p in board["panels"] for t in p["targets"] if 'namespace="$namespace"' not in t["expr"]])
+    for kind, setting in (("ClusterIP", ()), ("NodePort", ("apiServer.service.type=NodePort",))):
+        objects = render(*setting, release="123")
+        pod = next(o for o in of_kind(objects, "Pod") if o["metadata"]["annotations"]["helm.sh/hook"] == "test")
+        check(f"helm test, {kind}: its pod is restricted", restricted_violations(pod["spec"]))
+        services = {s["metadata"]["name"].upper().replace("-", "_") for s in of_kind(objects, "Service")}
+        asked = re.findall(r"\$\((\w+)_SERVICE_HOST\)", " ".join(pod["spec"]["containers"][0]["args"]))
+        check(f"helm test, {kind}: it asks Services of the chart", set(asked) - services or len(asked) != 2 and asked)
+
+
 def main():
     test_names()
     test_refusals()
     test_parents()
     test_platforms()
     test_people()
+    test_monitoring()
     return finish()
 
 

@@ -1,0 +1,50 @@
+#include "api-server/check.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "base/metrics.hpp"
+#include "http/health.hpp"
+#include "unit/api-server/world.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using testing::World;
+
+class CheckTest : public ::testing::Test {
+ protected:
+  std::string not_ready_;
+  base::Metrics metrics_;
+  http::HealthListener health_{
+      "127.0.0.1:0", {.not_ready = [this] { return not_ready_; }, .metrics = [] { return ""; }}, metrics_};
+  std::ostringstream out_;
+};
+
+TEST_F(CheckTest, AReadyServerThatSpeaksTheContractPasses) {
+  const World world;
+  EXPECT_TRUE(check_server(world.server->address(), health_.address(), out_)) << out_.str();
+}
+
+TEST_F(CheckTest, AServerThatIsNotReadyFailsWithItsReason) {
+  const World world;
+  not_ready_ = "the volume does not answer";
+  EXPECT_FALSE(check_server(world.server->address(), health_.address(), out_));
+  EXPECT_NE(out_.str().find("503 the volume does not answer"), std::string::npos) << out_.str();
+}
+
+TEST_F(CheckTest, AnotherServerBehindTheAddressFails) {
+  EXPECT_FALSE(check_server(health_.address(), health_.address(), out_));
+  EXPECT_NE(out_.str().find("FAILED REST at " + health_.address() + ": 404"), std::string::npos) << out_.str();
+}
+
+TEST_F(CheckTest, NobodyBehindTheAddressFails) {
+  EXPECT_FALSE(check_server("127.0.0.1:1", health_.address(), out_));
+  EXPECT_NE(out_.str().find("FAILED REST at 127.0.0.1:1: Connection refused"), std::string::npos) << out_.str();
+  EXPECT_FALSE(check_server("nowhere", "[::1]:1", out_));
+  EXPECT_NE(out_.str().find("'nowhere' is not host:port"), std::string::npos) << out_.str();
+}
+
+}  // namespace
+}  // namespace vbrain::api
