@@ -92,8 +92,13 @@ current() {
 }
 
 upgrades() {
-  local before
+  local before step
   before="$(tutorial)"
+  # Who follows examples/tutorial/README.md after `make up` must not replace the chart's Application.
+  step="$(sed -nE 's/.*kubectl -n vbrain ([a-z]+) -f application.yaml.*/\1/p' "$ROOT/examples/tutorial/README.md")"
+  expect_match "the tutorial's README does not overwrite the chart's Application" AlreadyExists \
+    "$(k "$step" -f "$ROOT/examples/tutorial/application.yaml" || true)"
+  expect "which stays as it is" "$before" "$(tutorial)"
   expect "the same chart and values again are seen to change nothing" yes "$(current "${VALUES[@]}")"
   expect "another value is seen" no "$(current "${VALUES[@]}" --set apiServer.logLevel=debug)"
   expect "another image of the tutorial, which is a hook, is seen" no "$(current "${VALUES[@]}" --set-string tutorial.image.tag=2)"

@@ -25,6 +25,19 @@ first_release() {
   expect_match "and how to get a key" "exec deployment/first-api-server -- /usr/local/bin/api-server keygen" "$answer"
 }
 
+# The install command of README.md, with a name for each <…>, in a cluster without the namespace.
+readme() {
+  local command answer
+  command="$(grep -E '^helm install vbrain ' "$ROOT/README.md" | sed -E 's/<[^>]*>/nfs/g; s/^helm //')"
+  # shellcheck disable=SC2086  # words of a command
+  if answer="$(cd "$ROOT" && "$HELM" $command --set crds.install=false 2>&1)"; then
+    pass "README's install command works in a cluster without the namespace"
+  else
+    fail "README's install command works in a cluster without the namespace" "$answer"
+  fi
+  expect "and leaves nothing to prepare but the class" nfs "$("$KUBECTL" -n vbrain get pvc -o jsonpath='{.items[*].spec.storageClassName}')"
+}
+
 further_releases() {
   local name space answer
   for name in 123 yes off n 1e3 a.b; do
@@ -66,6 +79,7 @@ if [[ "$OWN_CONTROL_PLANE" == no || "$HAD_DEFINITIONS" == yes ]]; then
   skip "the cluster is not the test's own"
 else
   first_release
+  readme
   further_releases
   people
 fi
