@@ -10,7 +10,7 @@
 #include <unordered_map>
 
 #include "base/worker_pool.hpp"
-#include "controller/reconcile/volume.hpp"
+#include "controller/volume/volume.hpp"
 #include "job/job.hpp"
 
 namespace vbrain::controller {

@@ -1,10 +1,10 @@
 #include <array>
 #include <string_view>
 
+#include "controller/planning/folder_rules.hpp"
 #include "controller/planning/plan.hpp"
 #include "controller/planning/status_edit.hpp"
 #include "controller/planning/wording.hpp"
-#include "controller/sweep/folder_rules.hpp"
 
 namespace vbrain::controller {
 namespace {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "controller/planning/wording.hpp"
+#include "controller/pods/memory_growth.hpp"
 #include "controller/pods/template_rules.hpp"
 
 namespace vbrain::controller {

@@ -34,7 +34,6 @@ struct Verdict {
 
 // The reason of an attempt that the controller closed before a runner claimed it.
 inline constexpr std::string_view kClosedReason = "NotStarted";
-inline constexpr std::string_view kOutOfMemoryReason = "OOMKilled";
 
 // The state of a pod, reduced to what the rules need.
 struct PodView {

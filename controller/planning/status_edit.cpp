@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "controller/planning/memory_growth.hpp"
 #include "controller/planning/wording.hpp"
+#include "controller/pods/memory_growth.hpp"
 #include "job/names.hpp"
 
 namespace vbrain::controller {

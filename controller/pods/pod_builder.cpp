@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "controller/planning/memory_growth.hpp"
+#include "controller/pods/memory_growth.hpp"
 #include "job/names.hpp"
 #include "kube/api/quantity.hpp"
 

@@ -14,7 +14,7 @@
 #include "controller/planning/snapshot.hpp"
 #include "controller/pods/pod_builder.hpp"
 #include "controller/reconcile/quota_memo.hpp"
-#include "controller/reconcile/volume.hpp"
+#include "controller/volume/volume.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/api/events.hpp"
 #include "kube/runtime/reconcile_loop.hpp"

@@ -6,7 +6,7 @@
 #include "artifacts/store/store_sweep.hpp"
 #include "base/log.hpp"
 #include "base/stop.hpp"
-#include "controller/reconcile/volume.hpp"
+#include "controller/volume/volume.hpp"
 #include "job/names.hpp"
 
 namespace vbrain::controller {

@@ -12,7 +12,7 @@
 #include "artifacts/store/store_scan.hpp"
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
-#include "controller/sweep/folder_rules.hpp"
+#include "controller/planning/folder_rules.hpp"
 #include "job/job.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/cache/cache.hpp"

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "controller/sweep/folder_rules.hpp"
+#include "controller/planning/folder_rules.hpp"
 #include "kube/runtime/lease.hpp"
 
 namespace vbrain::controller {

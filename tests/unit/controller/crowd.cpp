@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "artifacts/records/manifest.hpp"
-#include "controller/reconcile/volume.hpp"
+#include "controller/volume/volume.hpp"
 
 namespace vbrain::controller::testing {
 namespace {

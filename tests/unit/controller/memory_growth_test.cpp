@@ -1,4 +1,4 @@
-#include "controller/planning/memory_growth.hpp"
+#include "controller/pods/memory_growth.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "controller/sweep/folder_rules.hpp"
+#include "controller/planning/folder_rules.hpp"
 #include "unit/controller/plan_cases.hpp"
 
 namespace vbrain::controller {

@@ -1,4 +1,4 @@
-#include "controller/reconcile/volume.hpp"
+#include "controller/volume/volume.hpp"
 
 #include <gtest/gtest.h>
 

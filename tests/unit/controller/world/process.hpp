@@ -11,7 +11,7 @@
 #include "controller/reconcile/admission.hpp"
 #include "controller/reconcile/executor.hpp"
 #include "controller/reconcile/job_reconciler.hpp"
-#include "controller/reconcile/volume.hpp"
+#include "controller/volume/volume.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/api/events.hpp"
 #include "support/fake_api_server.hpp"

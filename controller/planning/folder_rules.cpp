@@ -1,4 +1,4 @@
-#include "controller/sweep/folder_rules.hpp"
+#include "controller/planning/folder_rules.hpp"
 
 #include <nlohmann/json.hpp>
 #include <string>

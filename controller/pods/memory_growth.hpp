@@ -1,11 +1,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "job/application.hpp"
 #include "job/job.hpp"
 
 namespace vbrain::controller {
+
+// The kubelet's reason for a container that exceeded its memory limit, and the reason of such an attempt.
+inline constexpr std::string_view kOutOfMemoryReason = "OOMKilled";
 
 // The memory limit of the container `main` in attempt number `status.attempts`, a quantity. It is the template's limit.
 // If the Application has memoryGrowth and an earlier attempt was OOMKilled, it is that attempt's limit times the

@@ -1,4 +1,4 @@
-#include "controller/planning/memory_growth.hpp"
+#include "controller/pods/memory_growth.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "controller/planning/outcome.hpp"
 #include "controller/pods/pod_builder.hpp"
 #include "kube/api/quantity.hpp"
 
