@@ -240,7 +240,7 @@ class App {
     });
     applications.add_handler([this, &jobs](const kube::Change<job::Application>& change) {
       // Admission knows which jobs may start after a change of a limit.
-      if (change.old && change.now && same_but_for_places(*change.old, *change.now)) return;
+      if (change.old && change.now && equal_except_limit(*change.old, *change.now)) return;
       for (const auto& application : {change.old, change.now}) {
         if (!application) continue;
         const bool new_ttl = !change.old || !change.now ||

@@ -42,11 +42,13 @@ std::shared_ptr<const job::Application> find_application(const kube::Cache<job::
   return oldest<job::Application>(applications.by_index(kApplicationsById, id));
 }
 
-bool same_but_for_places(const job::Application& left, const job::Application& right) {
-  const auto rest = [](const job::Application& a) {
-    return std::tie(a.application_id, a.organizations, a.template_json, a.backoff_limit, a.active_deadline_seconds,
-                    a.pre_running_deadline_seconds, a.ttl_seconds_after_finished, a.memory_growth_factor,
-                    a.memory_growth_limit, a.output_limit, a.params_schema, a.result_schema);
+bool equal_except_limit(const job::Application& left, const job::Application& right) {
+  // The binding names every member, so that a new member does not compile before it is added here.
+  const auto rest = [](const job::Application& application) {
+    const auto& [meta, id, organizations, pod_template, backoff_limit, active_deadline, pre_running_deadline, ttl,
+                 limit, growth_factor, growth_limit, output_limit, params_schema, result_schema] = application;
+    return std::tie(id, organizations, pod_template, backoff_limit, active_deadline, pre_running_deadline, ttl,
+                    growth_factor, growth_limit, output_limit, params_schema, result_schema);
   };
   return rest(left) == rest(right);
 }
@@ -54,8 +56,9 @@ bool same_but_for_places(const job::Application& left, const job::Application& r
 Admission::Admission(Caches caches, Wake wake, base::Metrics& metrics)
     : caches_(caches),
       wake_(std::move(wake)),
-      waiting_(metrics.gauge("vbrain_jobs_waiting", "Jobs that wait for a place under a maxConcurrentJobs.")),
-      under_way_(metrics.gauge("vbrain_jobs_under_way", "Jobs that hold a place: begun, not ended.")) {}
+      waiting_(metrics.gauge("vbrain_jobs_waiting", "Jobs that wait for a slot under a maxConcurrentJobs.")),
+      under_way_(metrics.gauge("vbrain_jobs_under_way",
+                               "Jobs that use a slot: from the claim of the first attempt to the end.")) {}
 
 // Read again for each observation, under the mutex, so that the last observation uses the newest limits.
 job::ConcurrencyLimits Admission::limits_of(const job::Tenant& tenant) const {

@@ -28,8 +28,9 @@ std::string tenant_key(const job::Client& client);
 std::shared_ptr<const job::Application> find_application(const kube::Cache<job::Application>& applications,
                                                          const std::string& id);
 
-// True if only maxConcurrentJobs differs: then only the jobs that may start now need a reconcile.
-bool same_but_for_places(const job::Application& left, const job::Application& right);
+// True if the two differ in nothing but their metadata and maxConcurrentJobs. Then only the jobs that may start now
+// need a reconcile.
+bool equal_except_limit(const job::Application& left, const job::Application& right);
 
 // Lets jobs start within the limits of their Applications and Clients, in order. It follows informer events, is asked
 // before a job starts, and wakes a job when it may start, so that no job polls. It keeps nothing between terms; a term

@@ -13,7 +13,7 @@ Demand demand_of(const Job& job) {
     return Demand::kNothing;
   }
   if (begun) return Demand::kUnderWay;
-  return job.spec.suspend || job.spec.cancel ? Demand::kNothing : Demand::kPlace;
+  return job.spec.suspend || job.spec.cancel ? Demand::kNothing : Demand::kSlot;
 }
 
 std::strong_ordering AdmissionLine::Ticket::operator<=>(const Ticket& other) const {
@@ -33,10 +33,10 @@ AdmissionLine::Ticket AdmissionLine::ticket_of(const Entries::value_type& entry)
 }
 
 AdmissionLine::ClientLine& AdmissionLine::line_of(const Tenant& tenant, const ConcurrencyLimits& limits) {
-  const auto [slot, added] = clients_.try_emplace(tenant);
-  ClientLine& client = slot->second;
+  const auto [found, added] = clients_.try_emplace(tenant);
+  ClientLine& client = found->second;
   if (added) {
-    client.tenant = &slot->first;
+    client.tenant = &found->first;
     client.application = &applications_[tenant.application];
     client.application->clients.insert(&client);
   }
@@ -52,7 +52,7 @@ void AdmissionLine::apply(ClientLine& client, const ConcurrencyLimits& limits) {
   refresh_head(client);
 }
 
-// These jobs cannot begin, and other jobs wait for their places.
+// These jobs cannot begin, and other jobs wait for their slots.
 void AdmissionLine::bring_back_admitted(ClientLine& client) {
   const std::size_t count = client.admitted.size();
   for (const Ticket& ticket : client.admitted) jobs_.find(*ticket.job)->second.state = Entry::State::kWaiting;
@@ -75,7 +75,7 @@ void AdmissionLine::refresh_head(ClientLine& client) {
   client.head = head;
 }
 
-void AdmissionLine::take_place(Entries::value_type& entry, Entry::State state) {
+void AdmissionLine::take_slot(Entries::value_type& entry, Entry::State state) {
   auto& [name, job] = entry;
   if (job.state == Entry::State::kWaiting) {
     ClientLine& client = *job.client;
@@ -145,7 +145,7 @@ void AdmissionLine::observe(const Job& job, const ConcurrencyLimits& limits) {
     client.waiting.insert(ticket_of(*found));
     ++waiting_;
   }
-  if (demand == Demand::kUnderWay) take_place(*found, Entry::State::kUnderWay);
+  if (demand == Demand::kUnderWay) take_slot(*found, Entry::State::kUnderWay);
   apply(*found->second.client, limits);
 }
 
@@ -169,7 +169,7 @@ std::vector<std::string> AdmissionLine::admit() {
     ApplicationLine& application = **changed_.begin();
     while (!application.heads.empty() && has_room(application.used, application.limit)) {
       auto& entry = *jobs_.find(*application.heads.begin()->first.job);
-      take_place(entry, Entry::State::kAdmitted);
+      take_slot(entry, Entry::State::kAdmitted);
       admitted.push_back(entry.first);
     }
     changed_.erase(&application);

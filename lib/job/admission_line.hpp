@@ -22,20 +22,20 @@ struct ConcurrencyLimits {
   std::optional<std::int32_t> application;
   std::optional<std::int32_t> client;
   // Its Application exists and is open to its organization. Otherwise its jobs wait outside of the line and block no
-  // other job; a job that was admitted and has not begun loses its place.
+  // other job; a job that was admitted and has not begun loses its slot.
   bool open = true;
 };
 
 // What a Job needs of the line.
 enum class Demand {
-  kPlace,     // it could begin, and waits in line for a place
-  kNothing,   // it holds no place and wants none now: suspended, cancelled or deleted before its first attempt
-  kUnderWay,  // its first attempt was claimed: it holds a place, even above the limits
-  kEnded,     // terminal, or deleted and its pod is gone: its place is free
+  kSlot,      // it could begin, and waits in line for a slot
+  kNothing,   // it holds no slot and wants none now: suspended, cancelled or deleted before its first attempt
+  kUnderWay,  // its first attempt was claimed: it holds a slot, even above the limits
+  kEnded,     // terminal, or deleted and its pod is gone: its slot is free
 };
 Demand demand_of(const Job& job);
 
-// Decides which jobs of all tenants may begin. A job needs a place under the limit of its Application and one under the
+// Decides which jobs of all tenants may begin. A job needs a slot under the limit of its Application and one under the
 // limit of its Client. Jobs are admitted by priority, then by age, then by name. No job overtakes another one that
 // waits for the same limit. A job that waits for its Client's limit does not block jobs of other Clients in the line of
 // the Application. Each operation costs O(log n) in the number of waiting jobs. A value without a clock; not
@@ -45,9 +45,9 @@ class AdmissionLine {
   enum class Standing {
     kUnknown,              // not observed, withdrawn, or ended
     kAside,                // its Application does not exist or is not open to its organization
-    kWaitsForClient,       // all places of its Client are taken
-    kWaitsForApplication,  // all places of its Application are taken
-    kAdmitted,             // has its place and may begin
+    kWaitsForClient,       // all slots of its Client are taken
+    kWaitsForApplication,  // all slots of its Application are taken
+    kAdmitted,             // has its slot and may begin
     kUnderWay,             // has begun
   };
   // Slots in use under one limit.
@@ -61,13 +61,13 @@ class AdmissionLine {
   void observe(const Job& job, const ConcurrencyLimits& limits);
   // The job is gone. With a UID, only a job of that UID is removed.
   void forget(const std::string& job, const std::string& uid = {});
-  // Takes the place of a job that has not begun. The job does not wait either, until it is observed again.
+  // Takes the slot of a job that has not begun. The job does not wait either, until it is observed again.
   void give_back(const std::string& job);
   // Sets the limits of a tenant. The Application's limit holds for all tenants of that Application. Does nothing if no
-  // job of the tenant is known. A lower limit takes no place from a job. A closed Application takes the places of its
+  // job of the tenant is known. A lower limit takes no slot from a job. A closed Application takes the slots of its
   // jobs that have not begun.
   void set_limits(const Tenant& tenant, const ConcurrencyLimits& limits);
-  // Gives the free places to the first jobs in line. Returns these jobs, in that order.
+  // Gives the free slots to the first jobs in line. Returns these jobs, in that order.
   std::vector<std::string> admit();
   void clear();
 
@@ -93,7 +93,7 @@ class AdmissionLine {
   struct ApplicationLine {
     std::optional<std::int32_t> limit;
     std::size_t used = 0;
-    std::map<Ticket, ClientLine*> heads;  // the first job of each Client that has a free place
+    std::map<Ticket, ClientLine*> heads;  // the first job of each Client that has a free slot
     std::set<ClientLine*> clients;
   };
   struct ClientLine {
@@ -120,7 +120,7 @@ class AdmissionLine {
   ClientLine& line_of(const Tenant& tenant, const ConcurrencyLimits& limits);
   void apply(ClientLine& client, const ConcurrencyLimits& limits);
   void refresh_head(ClientLine& client);
-  void take_place(Entries::value_type& entry, Entry::State state);
+  void take_slot(Entries::value_type& entry, Entry::State state);
   void bring_back_admitted(ClientLine& client);
   void remove(Entries::iterator entry);
 

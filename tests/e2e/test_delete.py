@@ -31,7 +31,7 @@ def user_of(make_application, tenants):
             return tenants.make(name)
         rest = tenants.make(name, maxConcurrentJobs=1)
         takers.append((rest, rest.start(params={"wait": True})))
-        wait_until("the only place is taken", lambda: "started attempt 1" in rest.log(takers[-1][1]))
+        wait_until("the only slot is in use", lambda: "started attempt 1" in rest.log(takers[-1][1]))
         return rest
 
     yield user

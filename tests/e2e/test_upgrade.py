@@ -57,7 +57,7 @@ def test_upgrade_with_jobs_on_their_way(platform, probe, running, next_chart, ma
     make_application("UpgradeRetry", backoffLimit=100)
     line, retry = tenants.make("UpgradeLine"), tenants.make("UpgradeRetry")
     first = line.execute(params={"wait": True}).json()
-    wait_until("the only place is taken", lambda: "started attempt 1" in line.log(first["job_id"]))
+    wait_until("the only slot is in use", lambda: "started attempt 1" in line.log(first["job_id"]))
     waiting, trying = line.start(params={"result": "3"}), retry.start(params={"exit": 1})
     wait_until("one waits in line", lambda: platform.job(waiting)["status"].get("reason") == "ConcurrencyLimit")
     wait_until("one is tried again", lambda: platform.job(trying)["status"].get("attempts", 0) > 1)

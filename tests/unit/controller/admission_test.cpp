@@ -30,14 +30,14 @@ void let_all_end(Crowd& crowd, const std::vector<std::string>& names) {
   }
 }
 
-TEST(JobAdmission, AnApplicationThatDiffersInPlacesOnly) {
+TEST(JobAdmission, AnApplicationOfWhichOnlyTheLimitDiffers) {
   const job::Application before = testing::an_application();
   job::Application after = before;
   after.meta.resource_version = "51";
   after.max_concurrent_jobs = 7;
-  EXPECT_TRUE(same_but_for_places(before, after));
+  EXPECT_TRUE(equal_except_limit(before, after));
   after.active_deadline_seconds = 1;
-  EXPECT_FALSE(same_but_for_places(before, after));
+  EXPECT_FALSE(equal_except_limit(before, after));
 }
 
 TEST(JobAdmission, WithoutLimitsNothingIsWrittenMore) {

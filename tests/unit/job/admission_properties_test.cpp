@@ -12,7 +12,7 @@ namespace {
 
 struct Person {
   Job job;
-  bool has_place = false;
+  bool has_slot = false;
 };
 
 class Model {
@@ -27,8 +27,8 @@ class Model {
   }
 
   std::size_t used(const std::function<bool(const Job&)>& counts) const {
-    return static_cast<std::size_t>(std::ranges::count_if(
-        jobs, [&](const auto& item) { return item.second.has_place && counts(item.second.job); }));
+    return static_cast<std::size_t>(
+        std::ranges::count_if(jobs, [&](const auto& item) { return item.second.has_slot && counts(item.second.job); }));
   }
   bool may_go(const Job& job) const {
     const Tenant tenant = tenant_of(job);
@@ -45,11 +45,11 @@ class Model {
     while (true) {
       Person* first = nullptr;
       for (auto& [name, person] : jobs) {
-        if (person.has_place || demand_of(person.job) != Demand::kPlace || !may_go(person.job)) continue;
+        if (person.has_slot || demand_of(person.job) != Demand::kSlot || !may_go(person.job)) continue;
         if (first == nullptr || goes_before(person.job, first->job)) first = &person;
       }
       if (first == nullptr) return admitted;
-      first->has_place = true;
+      first->has_slot = true;
       admitted.push_back(first->job.meta.name);
     }
   }
@@ -57,8 +57,8 @@ class Model {
   void close_where_shut(const std::string& application) {
     if (applications.at(application).open) return;
     for (auto& [name, person] : jobs) {
-      if (person.job.spec.application_id == application && demand_of(person.job) == Demand::kPlace) {
-        person.has_place = false;
+      if (person.job.spec.application_id == application && demand_of(person.job) == Demand::kSlot) {
+        person.has_slot = false;
       }
     }
   }
@@ -107,13 +107,13 @@ class History {
     ASSERT_EQ(got, want);
     std::size_t holding = 0;
     for (const auto& [name, person] : model_.jobs) {
-      holding += person.has_place ? 1 : 0;
+      holding += person.has_slot ? 1 : 0;
       const auto standing = line_.standing(name);
-      const bool has_place =
+      const bool has_slot =
           standing == AdmissionLine::Standing::kAdmitted || standing == AdmissionLine::Standing::kUnderWay;
-      ASSERT_EQ(has_place, person.has_place) << name;
+      ASSERT_EQ(has_slot, person.has_slot) << name;
       const bool open = model_.applications.at(application_of(name)).open;
-      ASSERT_TRUE(open || standing != AdmissionLine::Standing::kAdmitted) << name << " may not begin and holds a place";
+      ASSERT_TRUE(open || standing != AdmissionLine::Standing::kAdmitted) << name << " may not begin and holds a slot";
     }
     ASSERT_EQ(line_.holding(), holding);
   }
@@ -131,12 +131,12 @@ class History {
     switch (demand_of(person.job)) {
       case Demand::kNothing:
       case Demand::kEnded:
-        person.has_place = false;
+        person.has_slot = false;
         break;
       case Demand::kUnderWay:
-        person.has_place = true;
+        person.has_slot = true;
         break;
-      case Demand::kPlace:
+      case Demand::kSlot:
         break;
     }
     line_.observe(person.job, model_.limits_of(Model::tenant_of(person.job)));
@@ -184,7 +184,7 @@ class History {
         job.spec.suspend = !job.spec.suspend;
         break;
       case 1:
-        if (!person.has_place) job.spec.priority = pick(3) - 1;
+        if (!person.has_slot) job.spec.priority = pick(3) - 1;
         break;
       case 2:
         job.spec.cancel = true;
@@ -197,7 +197,7 @@ class History {
         model_.jobs.erase(chosen);
         return;
       case 5:  // a stale cache that shows the earlier state
-        if (person.has_place && job.status.attempts > 0 && !is_terminal(job.status.phase)) {
+        if (person.has_slot && job.status.attempts > 0 && !is_terminal(job.status.phase)) {
           Job old = job;
           old.status = {};
           line_.observe(old, model_.limits_of(Model::tenant_of(job)));
@@ -205,7 +205,7 @@ class History {
         return;
       case 6:
       case 7:
-        if (person.has_place) job.status.attempts = 1;
+        if (person.has_slot) job.status.attempts = 1;
         break;
       default:
         if (job.status.attempts > 0) job.status.phase = Phase::kFinished;

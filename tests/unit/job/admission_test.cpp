@@ -81,7 +81,7 @@ TEST(Admission, WhatAJobAsksFor) {
   };
   const auto deleted = [](Job& job) { job.meta.deletion_timestamp = base::TimePoint{}; };
   const Case cases[] = {
-      {"fresh", [](Job&) {}, Demand::kPlace},
+      {"fresh", [](Job&) {}, Demand::kSlot},
       {"suspended", [](Job& job) { job.spec.suspend = true; }, Demand::kNothing},
       {"cancelled", [](Job& job) { job.spec.cancel = true; }, Demand::kNothing},
       {"deleted", deleted, Demand::kNothing},
@@ -118,7 +118,7 @@ TEST(Admission, APlaceIsHeldUntilTheEnd) {
   EXPECT_EQ(line.wants("a"), "a");
   EXPECT_EQ(line.wants("b"), "");
   EXPECT_EQ(line.standing("b"), Standing::kWaitsForClient);
-  EXPECT_EQ(line.wants("a"), "") << "looking again gives no second place";
+  EXPECT_EQ(line.wants("a"), "") << "looking again gives no second slot";
   EXPECT_EQ(line.begins("a"), "");
   EXPECT_EQ(line.standing("a"), Standing::kUnderWay);
   EXPECT_EQ(line.ends("a"), "b");
@@ -152,7 +152,7 @@ TEST(Admission, AChangedPriorityMovesAJobThatWaits) {
   line.changed("c", [](Job& job) { job.spec.priority = 1; });
   EXPECT_EQ(line.ends("a"), "c");
   line.changed("c", [](Job& job) { job.spec.priority = -1; });
-  EXPECT_EQ(line.standing("c"), Standing::kAdmitted) << "who has his place keeps it";
+  EXPECT_EQ(line.standing("c"), Standing::kAdmitted) << "a job keeps its slot";
 }
 
 TEST(Admission, WhoWaitsForHisClientDoesNotHoldUpOthers) {
@@ -209,7 +209,7 @@ TEST(Admission, WhoStandsAsideBlocksNobody) {
     Line admitted({}, 1);
     admitted.wants("a");
     admitted.wants("b");
-    EXPECT_EQ(admitted.changed("a", change), "b") << what << " with a place, before it began";
+    EXPECT_EQ(admitted.changed("a", change), "b") << what << " with a slot, before it began";
   }
 }
 
