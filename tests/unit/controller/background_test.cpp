@@ -11,7 +11,7 @@
 #include "base/metrics.hpp"
 #include "controller/background/archiver.hpp"
 #include "controller/background/trash_remover.hpp"
-#include "unit/artifacts/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 #include "unit/controller/builders.hpp"
 
 namespace vbrain::controller {
@@ -41,7 +41,7 @@ class Gate {
   bool open_ = false;
 };
 
-TEST(TrashRemover, WhoDeletesDoesNotWaitForTheFilesOfOthers) {
+TEST(TrashRemover, ADeletionDoesNotWaitForOtherRemovals) {
   const vbrain::testing::TempDir folder;
   const artifacts::Store store(folder.path());
   base::Metrics metrics;
@@ -128,7 +128,7 @@ job::Job ended(const std::string& name) {
   return job;
 }
 
-TEST(Archiver, NobodyWaitsForARecordAndItsEndWakesTheJob) {
+TEST(Archiver, WritesInTheBackgroundAndWakesTheJobAtTheEnd) {
   SlowVolume volume;
   std::latch woken(3);
   Archiver archiver(volume, 2, [&](const std::string&) { woken.count_down(); });

@@ -1,3 +1,0 @@
-#pragma once
-
-#include "support/temp_dir.hpp"
