@@ -205,7 +205,9 @@ take_down() {
   "$HELM" -n "$NAMESPACE" uninstall vbrain --ignore-not-found --wait --timeout 2m
 }
 
-# Jobs that the controller could not finish keep their finalizer, which would block deleting definitions and namespace.
+# A Job with the controller's finalizer would block the deletion of the definitions and the namespace. The chart's
+# uninstall removes the finalizers (helm/vbrain/templates/release-jobs.yaml), but not if its pod could not run, or if
+# somebody uninstalled the release with --no-hooks. Then this is the only remedy, and `make purge` must not need another.
 release_jobs() {
   local job
   for job in $("$KUBECTL" -n "$NAMESPACE" get jobs.vbrain.visagio.com -o name 2>/dev/null); do
