@@ -7,26 +7,12 @@
 #include <iostream>
 
 #include "base/digest.hpp"
-#include "base/duration.hpp"
 #include "base/log.hpp"
 
 namespace vbrain::controller {
 namespace {
 
 using std::chrono::milliseconds;
-
-void add_duration(CLI::App& app, const std::string& name, milliseconds& target, const std::string& help) {
-  app.add_option_function<std::string>(
-         name,
-         [&target, name](const std::string& text) {
-           const auto parsed = base::parse_duration(text);
-           if (!parsed) throw CLI::ValidationError(name, "'" + text + "' is no duration such as 300s, 5m or 1h30m");
-           target = *parsed;
-         },
-         help)
-      ->type_name("DURATION")
-      ->default_str(std::to_string(target.count() / 1000) + "s");
-}
 
 std::string default_identity() {
   std::array<char, 256> host{};
@@ -39,50 +25,59 @@ std::string default_identity() {
 
 base::OptionsOutcome read_config(int argc, const char* const* argv, Config& config) {
   CLI::App app(
-      "Runs vBrain's Jobs: watches Job resources, makes their pods and records what comes of them. 'controller "
-      "release-jobs' takes its finalizer from all Jobs, for an uninstallation that removes their definition.",
+      "Runs vBrain's Jobs: watches Job resources, creates their pods and records how they end. 'controller "
+      "release-jobs' removes vBrain's finalizer from all Jobs, for an uninstallation that removes their definition.",
       "controller");
   app.set_version_flag("--version", VBRAIN_VERSION);
-  app.add_option("--metrics-listen", config.metrics_listen, "Address of /livez, /readyz and /metrics; port 0: any")
+  app.add_option("--metrics-listen", config.metrics_listen,
+                 "Address of /livez, /readyz and /metrics. Port 0: any free port")
       ->capture_default_str();
   app.add_option("--address-file", config.address_file,
-                 "File to write the address of --metrics-listen to, once it listens");
+                 "File to which the address of --metrics-listen is written when the controller listens");
   app.add_option("--volume", config.volume, "Folder of the shared volume")->capture_default_str();
   app.add_option("--volume-claim", config.volume_claim, "PersistentVolumeClaim of the shared volume, for job pods")
       ->capture_default_str();
-  app.add_option("--volume-gid", config.volume_gid, "Group that owns the files of the shared volume")
+  app.add_option("--volume-gid", config.volume_gid, "Group (GID) that owns the files of the shared volume")
       ->capture_default_str()
       ->check(CLI::Range(0, 2147483647));
   app.add_option("--work-size-limit", config.work_size_limit,
                  "Size of a job's local work folder, for applications without outputLimit; a quantity")
       ->capture_default_str();
-  app.add_option("--template-secrets", config.template_secrets, "Secrets that applications' templates may use")
+  app.add_option("--template-secrets", config.template_secrets,
+                 "Names of the Secrets that Applications' pod templates may use")
       ->delimiter(',');
-  app.add_option("--runner-source", config.runner_source, "Folder with the runner and its lib/, put on the volume")
+  app.add_option("--runner-source", config.runner_source,
+                 "Folder with the runner and its lib/; the controller copies it to the volume")
       ->capture_default_str();
-  app.add_option("--namespace", config.namespace_name, "Namespace of the installation; default: the one around");
-  app.add_option("--kubeconfig", config.kubeconfig, "How to reach the API server from outside a cluster");
-  app.add_option("--identity", config.identity, "Name in the lease, unique per process");
-  app.add_option("--workers", config.workers, "Jobs worked on at once")
+  app.add_option("--namespace", config.namespace_name,
+                 "Namespace of the installation (default: that of the kubeconfig or of this pod)");
+  app.add_option("--kubeconfig", config.kubeconfig, "Kubeconfig file, to reach the API server from outside a cluster");
+  app.add_option("--identity", config.identity, "Name of this process in the Lease, unique per process");
+  app.add_option("--workers", config.workers, "Largest number of jobs that are reconciled at the same time")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
-  app.add_option("--leader-elect", config.leader_elect, "Work only while holding the lease (true, false)")
+  app.add_option("--leader-elect", config.leader_elect,
+                 "Reconcile jobs only while this process holds the Lease (true or false)")
       ->capture_default_str();
   app.add_option("--lease-name", config.lease_name, "Name of the Lease")->capture_default_str();
-  add_duration(app, "--lease-duration", config.lease_duration, "After which others may take a lease not renewed");
-  add_duration(app, "--renew-deadline", config.renew_deadline, "After which the holder gives up a lease not renewed");
-  add_duration(app, "--retry-period", config.retry_period, "Between two looks at the lease");
-  add_duration(app, "--stall-timeout", config.stall_timeout,
-               "After which a leader gives up its lease because the volume does not answer or no reconcile ends");
-  add_duration(app, "--node-loss-timeout", config.node_loss_timeout,
-               "After which a pod that cannot be reached is given up");
-  add_duration(app, "--retry-backoff", config.retry_backoff,
-               "Between a failed attempt and the next; doubled from attempt to attempt up to 6 min");
-  add_duration(app, "--scan-interval", config.scan_interval,
-               "Between two walks over the volume for jobs that Kubernetes does not know and for rubbish; never "
-               "less than ten times as long as the walk took");
-  add_duration(app, "--sweep-age", config.sweep_age,
-               "Age from which what lies in .staging and .trash of the volume is removed");
+  base::add_duration(app, "--lease-duration", config.lease_duration,
+                     "Time after which other controllers may take a Lease that is not renewed");
+  base::add_duration(app, "--renew-deadline", config.renew_deadline,
+                     "Time after which the holder gives up a Lease that it could not renew");
+  base::add_duration(app, "--retry-period", config.retry_period, "Time between two reads or renewals of the Lease");
+  base::add_duration(
+      app, "--stall-timeout", config.stall_timeout,
+      "Time after which a leader gives up its Lease because the volume does not answer or no reconcile ends");
+  base::add_duration(app, "--node-loss-timeout", config.node_loss_timeout,
+                     "Time after which a pod on a node that does not answer is given up");
+  base::add_duration(app, "--retry-backoff", config.retry_backoff,
+                     "Time between a failed attempt and the next; doubled with every attempt, up to 6 min");
+  base::add_duration(
+      app, "--scan-interval", config.scan_interval,
+      "Time between two scans of the volume for jobs without a Job resource and for unfinished writes; never "
+      "less than ten times as long as the scan took");
+  base::add_duration(app, "--sweep-age", config.sweep_age,
+                     "Age at which folders in .staging and .trash of the volume are removed");
   app.add_option("--log-level", config.log_level, "debug, info, warning or error")->capture_default_str();
   base::add_environment_and_config(app);
   base::OptionsOutcome outcome = base::read_options(app, argc, argv);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/duration.hpp"
 #include "base/yaml.hpp"
 
 namespace vbrain::base {
@@ -50,13 +51,30 @@ void apply_file(CLI::App& app, const std::string& path) {
 
 }  // namespace
 
+void add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value, const std::string& help) {
+  const auto milliseconds = value.count();
+  app.add_option_function<std::string>(
+         name,
+         [&value, name](const std::string& text) {
+           const auto parsed = parse_duration(text);
+           if (!parsed)
+             throw CLI::ValidationError(name, "'" + text + "' is not a duration such as 500ms, 15s or 1h30m");
+           value = *parsed;
+         },
+         help)
+      ->type_name("DURATION")
+      ->default_str(milliseconds % 1000 == 0 ? std::to_string(milliseconds / 1000) + "s"
+                                             : std::to_string(milliseconds) + "ms");
+}
+
 void add_environment_and_config(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     const auto& names = option->get_lnames();
     if (names.empty() || names.front() == "help" || names.front() == "version") continue;
     option->envname(environment_name(names.front()));
   }
-  app.add_option(kConfig, "YAML file with the same names as these flags, without dashes")->envname("VBRAIN_CONFIG");
+  app.add_option(kConfig, "YAML file whose keys are the names of these flags without the leading dashes")
+      ->envname("VBRAIN_CONFIG");
 }
 
 OptionsOutcome read_options(CLI::App& app, int argc, const char* const* argv) {

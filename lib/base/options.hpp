@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <chrono>
 #include <string>
 
 namespace vbrain::base {
@@ -10,6 +11,9 @@ struct OptionsOutcome {
   bool proceed = false;
   int exit_code = 0;
 };
+
+// Adds an option whose value is a duration such as "500ms", "15s" or "1h30m" (parse_duration). Its default is `value`.
+void add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value, const std::string& help);
 
 // Gives every option of `app` with a long name `--like-this` the environment variable VBRAIN_LIKE_THIS. Adds `--config
 // FILE`: a YAML file whose keys are the long names without dashes in front. Call it after all options are added.

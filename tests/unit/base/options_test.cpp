@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 namespace vbrain::base {
 namespace {
@@ -13,6 +15,7 @@ namespace {
 struct Settings {
   std::string listen = "default";
   int workers = 1;
+  std::chrono::milliseconds wait{15'000};
 };
 
 class Options : public testing::Test {
@@ -37,6 +40,7 @@ class Options : public testing::Test {
     CLI::App app("test", "program");
     app.add_option("--listen", settings_.listen);
     app.add_option("--workers", settings_.workers)->check(CLI::Range(1, 64));
+    add_duration(app, "--wait", settings_.wait, "How long");
     add_environment_and_config(app);
     arguments.insert(arguments.begin(), "program");
     return read_options(app, static_cast<int>(arguments.size()), arguments.data());
@@ -70,11 +74,24 @@ TEST_F(Options, WrongOnesAreRefusedWithExitCodeTwo) {
   for (const auto& arguments : std::vector<std::vector<const char*>>{{"--unknown", "x"},
                                                                      {"--workers", "many"},
                                                                      {"--workers", "0"},
+                                                                     {"--wait", "soon"},
                                                                      {"--config", "/nonexistent"},
                                                                      {"--config", unknown_key.c_str()}}) {
     const OptionsOutcome outcome = read(arguments);
     EXPECT_FALSE(outcome.proceed);
     EXPECT_EQ(outcome.exit_code, 2);
+  }
+}
+
+TEST_F(Options, DurationsHaveUnitsAndTheHelpShowsTheirDefault) {
+  ASSERT_TRUE(read({"--wait", "1m30s"}).proceed);
+  EXPECT_EQ(settings_.wait, std::chrono::seconds(90));
+  for (const auto& [value, shown] :
+       {std::pair{std::chrono::milliseconds(15'000), "[15s]"}, std::pair{std::chrono::milliseconds(250), "[250ms]"}}) {
+    std::chrono::milliseconds target = value;
+    CLI::App app("test", "program");
+    add_duration(app, "--wait", target, "How long");
+    EXPECT_NE(app.help().find(shown), std::string::npos) << app.help();
   }
 }
 
