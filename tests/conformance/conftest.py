@@ -2,7 +2,7 @@
 
 import pytest
 from platform_client import wait_until
-from tenants import make_job_by_hand
+from tenants import make_job_with_kubectl
 
 
 class World:
@@ -23,7 +23,7 @@ class World:
         self.finished = self.lead.start(repository_id=self.repository)
         self.failed = self.lead.start(repository_id=self.repository, params={"exit": 7, "say": "why it failed"})
         self.started = self.lead.start(repository_id=self.waiting_repository)
-        self.queued = make_job_by_hand(platform, self.lead, suspend=True, repositoryId=self.empty_repository)
+        self.queued = make_job_with_kubectl(platform, self.lead, suspend=True, repositoryId=self.empty_repository)
         wait_until("one job runs", lambda: "started attempt 1" in self.lead.log(self.started))
         # From here on these objects do not change on any replica.
         for what, job, holds in (("one is said to run", self.started, lambda info: info.get("reason") == "Running"),

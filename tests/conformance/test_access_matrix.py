@@ -5,7 +5,7 @@ import json
 
 import pytest
 from platform_client import Rest, wait_until
-from tenants import ABSENT_JOB, ABSENT_REPOSITORY, make_job_by_hand
+from tenants import ABSENT_JOB, ABSENT_REPOSITORY, make_job_with_kubectl
 
 pytestmark = pytest.mark.xdist_group("matrix")
 
@@ -101,7 +101,7 @@ class Matrix:
                   "result": json.dumps(CANARY), "output": {f"{CANARY}.txt": CANARY}}
         repository = owner.repository(params=params, metadata={"name": CANARY}, file=(f"{CANARY}.csv", CANARY.encode()))
         if state == "queued":
-            job = make_job_by_hand(self.platform, owner, suspend=True, repositoryId=repository, params={CANARY: CANARY})
+            job = make_job_with_kubectl(self.platform, owner, suspend=True, repositoryId=repository, params={CANARY: CANARY})
         else:
             job = owner.start(repository_id=repository)
         return {"repository": repository, "job": job, "state": state}

@@ -82,7 +82,7 @@ def test_malformed_lines(world, line):
 @pytest.mark.parametrize("name", HEADERS)
 @pytest.mark.parametrize("value", ["somebody-else", "../../x", "..%2f", "*", "'; --", "x" * 255],
                          ids=["other", "dots", "escaped", "star", "quote", "longest"])
-def test_merely_unknown(world, name, value):
+def test_unknown_names(world, name, value):
     assert raw_get(world.lead, pairs(world.lead, **{name: value})) == (401, {"error": "Invalid x-api-key"})
 
 
@@ -109,7 +109,7 @@ def test_accents_in_both_encodings(world, tenants):
     "/api/v1/job/..", "/api/v1/job/%2e%2e", "/api/v1/job/%00", "/api/v1/job/" + "a" * 10_000, "/api/v1/job/%F0%9F%98%80",
     "/api/v1/job/x/../y", "/api/v1/repository/..%2f..%2fetc", "/api/v1/repository/%2e%2e/input", "/api/v1/job//result",
     "/api/v1/job/x/result/", "/api/v1//job", "//api/v1/job/x", "/api/v1/job/\\..\\x"])
-def test_ids_that_are_none(world, target):
+def test_invalid_ids(world, target):
     status, _, body = raw_http.request(world.lead.address, "GET", target, pairs(world.lead))
     assert status in (400, 404), body
     assert json.loads(body)["error"]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from platform_client import unzip, wait_until
-from tenants import ABSENT_JOB, ABSENT_REPOSITORY, make_job_by_hand
+from tenants import ABSENT_JOB, ABSENT_REPOSITORY, make_job_with_kubectl
 from test_repositories import BAD_DATES, minute
 
 pytestmark = pytest.mark.xdist_group("contract")
@@ -129,7 +129,7 @@ def test_of_a_failed_one(world, part):
 
 @pytest.mark.parametrize("part", ["result", "output"])
 def test_of_a_cancelled_one(world, part):
-    job = make_job_by_hand(world.platform, world.lead, suspend=True)
+    job = make_job_with_kubectl(world.platform, world.lead, suspend=True)
     world.platform.patch_job(job, cancel=True)
     info = world.lead.wait(job)
     assert (info["job_status"], info["reason"]) == ("failed", "Cancelled")
@@ -214,7 +214,7 @@ def test_delete(world):
     assert (again.status_code, again.json()) == (404, NO_JOB)
 
 
-def test_delete_what_is_not_there(world):
+def test_delete_of_an_absent_one(world):
     for job in (ABSENT_JOB, "x", "..%2f"):
         answer = world.lead.delete(f"/job/{job}")
         assert (answer.status_code, answer.json()) == (404, NO_JOB)

@@ -155,7 +155,7 @@ def test_the_rest_of_the_spec_is_immutable(jobs, user, change):
     ("not-a-uuid", {}), (None, {"organizationId": ""}), (None, {"repositoryId": "7"}), (None, {"params": [1]}),
     (None, {"username": "a\nb"}), (None, {"priority": "high"})],
     ids=["name", "empty organization", "repository id", "params list", "control character", "priority"])
-def test_what_is_no_job_is_refused(jobs, user, name, spec):
+def test_invalid_jobs_are_refused(jobs, user, name, spec):
     job = a_job(user, **spec)
     job["metadata"]["name"] = name or job["metadata"]["name"]
     with pytest.raises(ApiException) as refused:

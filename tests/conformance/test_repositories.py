@@ -84,7 +84,7 @@ def test_absent(world, part, repository):
     assert (answer.status_code, answer.json()) == (404, INVALID)
 
 
-def test_input_is_what_was_handed_in(world):
+def test_input_is_returned_as_it_was_sent(world):
     files = {"one.csv": "1", "deep/two.txt": "2", "Operações.txt": "ç"}
     repository = world.lead.repository(file=("all.zip", zip_of(files)))
     answer = world.lead.get(f"/repository/{repository}/input")
@@ -159,7 +159,7 @@ def test_delete(world):
     assert (again.status_code, again.json()) == (404, INVALID)
 
 
-def test_delete_what_is_not_there(world):
+def test_delete_of_an_absent_one(world):
     answer = world.lead.delete(f"/repository/{ABSENT_REPOSITORY}")
     assert (answer.status_code, answer.json()) == (404, INVALID)
 

@@ -43,7 +43,7 @@ def test_role(world, row, role):
         assert world.lead.delete(f"/repository/{names['victim']}").status_code == 200
 
 
-def test_a_denial_does_not_tell_what_exists(world):
+def test_a_refusal_does_not_show_what_exists(world):
     for part in ("", "/result", "/params", "/output", "/logs"):
         there, absent = (world.stake.get(f"/job/{job}{part}") for job in (world.finished, ABSENT_JOB))
         assert (there.status_code, there.content) == (absent.status_code, absent.content)

@@ -29,7 +29,7 @@ def test_another_identity_than_the_keys(tutorial, header):
     assert answer.json()["error"] == "Invalid x-api-key"
 
 
-def test_a_foreign_job_is_an_absent_one(probe, tutorial):
+def test_a_job_of_another_tenant_is_absent(probe, tutorial):
     job = tutorial.start(params={"a": 1, "b": 1})
     for path in ("", "/result", "/params", "/output", "/logs"):
         foreign = probe.get(f"/job/{job}{path}")
@@ -38,7 +38,7 @@ def test_a_foreign_job_is_an_absent_one(probe, tutorial):
         assert foreign.json() == {"error": "Invalid job_id"}
 
 
-def test_a_foreign_repository_is_an_absent_one(probe, tutorial):
+def test_a_repository_of_another_tenant_is_absent(probe, tutorial):
     repository = tutorial.create_repository().json()["repository_id"]
     answer = probe.execute(params={}, repository_id=repository)
     assert (answer.status_code, answer.json()) == (404, {"error": "Invalid repository_id"})

@@ -52,23 +52,23 @@ def test_others_do_not_see_them(probe, archived):
         assert (answer.status_code, answer.json()) == (404, NO_JOB)
 
 
-def test_a_job_made_by_hand_is_archived_too(platform, brief):
-    from tenants import make_job_by_hand
+def test_a_job_made_with_kubectl_is_archived_too(platform, brief):
+    from tenants import make_job_with_kubectl
 
-    job = make_job_by_hand(platform, brief, params={"result": "8"})
+    job = make_job_with_kubectl(platform, brief, params={"result": "8"})
     wait_until("the resource is gone", lambda: platform.find_job(job) is None)
     assert brief.get(f"/job/{job}/result").json() == {"output": 8}
 
 
 @pytest.mark.parametrize("reason", ["UnknownRepository", "Cancelled"])
-def test_a_job_made_by_hand_that_never_began_is_archived_too(platform, brief, reason):
-    from tenants import ABSENT_REPOSITORY, make_job_by_hand
+def test_a_job_made_with_kubectl_that_never_began_is_archived_too(platform, brief, reason):
+    from tenants import ABSENT_REPOSITORY, make_job_with_kubectl
 
     if reason == "Cancelled":
-        job = make_job_by_hand(platform, brief, suspend=True, params={"result": "9"}, metadata={"name": "Held"})
+        job = make_job_with_kubectl(platform, brief, suspend=True, params={"result": "9"}, metadata={"name": "Held"})
         platform.patch_job(job, cancel=True)
     else:
-        job = make_job_by_hand(platform, brief, repositoryId=ABSENT_REPOSITORY, params={"result": "9"},
+        job = make_job_with_kubectl(platform, brief, repositoryId=ABSENT_REPOSITORY, params={"result": "9"},
                                metadata={"name": "Held"})
     wait_until("the resource is gone", lambda: platform.find_job(job) is None)
     for address in platform.replicas():

@@ -2,7 +2,7 @@
 
 import pytest
 from platform_client import wait_until
-from tenants import make_job_by_hand
+from tenants import make_job_with_kubectl
 
 
 def assert_cancelled(platform, rest, job):
@@ -17,7 +17,7 @@ def assert_cancelled(platform, rest, job):
 
 
 def test_before_it_started(platform, probe):
-    job = make_job_by_hand(platform, probe, suspend=True)
+    job = make_job_with_kubectl(platform, probe, suspend=True)
     platform.patch_job(job, cancel=True)
     assert_cancelled(platform, probe, job)
     status = platform.job(job)["status"]
@@ -62,7 +62,7 @@ def test_after_the_end(platform, probe):
 
 
 def test_suspend_holds_what_has_not_started(platform, probe):
-    job = make_job_by_hand(platform, probe, suspend=True, params={"result": "1"})
+    job = make_job_with_kubectl(platform, probe, suspend=True, params={"result": "1"})
     wait_until("the reason shows", lambda: platform.job(job)["status"].get("reason") == "Suspended")
     assert probe.state(job) == "queued"
     assert platform.pods_of(job) == []

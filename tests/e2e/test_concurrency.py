@@ -2,7 +2,7 @@
 
 import pytest
 from platform_client import wait_until
-from tenants import make_job_by_hand
+from tenants import make_job_with_kubectl
 
 
 def start_waiting(rest):
@@ -58,7 +58,7 @@ def test_priority_goes_before_age(platform, make_application, tenants):
     first = start_waiting(rest)
     wait_for_start(rest, first)
     old, middle, urgent, late, gone = (
-        make_job_by_hand(platform, rest, params={"result": "1"}, priority=priority) for priority in (0, 5, 10, 0, 99))
+        make_job_with_kubectl(platform, rest, params={"result": "1"}, priority=priority) for priority in (0, 5, 10, 0, 99))
     for job in (old, middle, urgent, late, gone):
         wait_until("it waits in line", lambda: platform.job(job)["status"].get("reason") == "ConcurrencyLimit")
     platform.patch_job(late, priority=7)
@@ -94,7 +94,7 @@ def test_a_client_at_its_limit_holds_up_no_other(platform, make_application, ten
     finish(platform, south, other)
 
 
-def test_a_raised_limit_is_heard_at_once(platform, make_application, tenants):
+def test_a_raised_limit_takes_effect_at_once(platform, make_application, tenants):
     make_application("Raised", maxConcurrentJobs=1)
     rest = tenants.make("Raised")
     first, second = start_waiting(rest), start_waiting(rest)

@@ -4,7 +4,7 @@ import functools
 
 import pytest
 from platform_client import wait_until
-from tenants import make_job_by_hand
+from tenants import make_job_with_kubectl
 
 NO_JOB = {"error": "Invalid job_id"}
 
@@ -47,7 +47,7 @@ def in_state(platform, probe, user_of, state):
         wait_until("the reason shows", lambda: platform.job(job)["status"].get("reason") in APPLICATIONS[state][2])
         return rest, job
     if state == "suspended":
-        return probe, make_job_by_hand(platform, probe, suspend=True, params={"a": 1})
+        return probe, make_job_with_kubectl(platform, probe, suspend=True, params={"a": 1})
     job = probe.start(params={"wait": state in ("running", "cancelled"), "exit": 3 if state == "failed" else 0, "result": "1"})
     if state in ("running", "cancelled"):
         wait_until("it runs", lambda: "started attempt 1" in probe.log(job))
@@ -88,7 +88,7 @@ def test_delete(platform, probe, user_of, by, state):
 def test_a_repository_and_its_jobs(platform, probe):
     repository = probe.repository(params={"wait": True}, file=("x.csv", b"1"))
     running = probe.start(repository_id=repository)
-    suspended = make_job_by_hand(platform, probe, suspend=True, repositoryId=repository)
+    suspended = make_job_with_kubectl(platform, probe, suspend=True, repositoryId=repository)
     wait_until("it runs", lambda: "started attempt 1" in probe.log(running))
     answer = probe.delete(f"/repository/{repository}")
     assert (answer.status_code, answer.json()) == (200, {"message": "Repository and jobs deleted"})

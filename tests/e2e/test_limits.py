@@ -35,7 +35,7 @@ def test_active_deadline_counts_all_attempts(platform, make_application, tenants
 
 @pytest.mark.parametrize(("name", "image", "policy"), [
     ("InvalidImageName", "Not A Name:x", "IfNotPresent"), ("ErrImageNeverPull", "vbrain.invalid/none:1", "Never")])
-def test_images_that_can_never_be_had_fail_at_once(platform, make_application, tenants, name, image, policy):
+def test_unavailable_images_fail_at_once(platform, make_application, tenants, name, image, policy):
     make_application(f"Image-{name}", image=image, preRunningDeadlineSeconds=3600, container={"imagePullPolicy": policy})
     rest = tenants.make(f"Image-{name}")
     job = rest.start(params={})
@@ -107,7 +107,7 @@ def test_memory_grows_after_out_of_memory(platform, make_application, tenants):
     assert limit in ("400Mi", str(400 << 20)), limit
 
 
-def test_a_quota_is_waited_for(platform, make_application, tenants):
+def test_a_job_waits_for_a_quota(platform, make_application, tenants):
     """A quota for pods of one priority only, so that other tests' pods do not count."""
     kube = platform.kube
     name = f"e2e-{uuid.uuid4()}"

@@ -51,7 +51,7 @@ def assert_ran_once(platform, rest, running):
     assert platform.job(job)["status"]["attempts"] == 1
 
 
-def test_upgrade_with_jobs_on_their_way(platform, probe, running, next_chart, make_application, tenants):
+def test_upgrade_with_jobs_under_way(platform, probe, running, next_chart, make_application, tenants):
     """One job that runs, one that waits for a slot, and one between two attempts."""
     make_application("UpgradeLine", maxConcurrentJobs=1)
     make_application("UpgradeRetry", backoffLimit=100)

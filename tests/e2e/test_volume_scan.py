@@ -68,7 +68,7 @@ def found(platform, probe):
     return made
 
 
-def test_an_orphan_is_a_job_again(platform, probe, found):
+def test_a_folder_without_a_resource_becomes_a_job_again(platform, probe, found):
     job = found["orphan"]
     wait_until("it is a Job again", lambda: platform.find_job(job), deadline=SCAN)
     info = probe.wait(job)
@@ -77,7 +77,7 @@ def test_an_orphan_is_a_job_again(platform, probe, found):
     assert platform.job(job)["metadata"]["finalizers"] == ["vbrain.visagio.com/artifacts"]
 
 
-def test_an_orphan_that_has_run_does_not_run_again(platform, probe, found):
+def test_an_ended_job_without_a_resource_does_not_run_again(platform, probe, found):
     job = found["ended orphan"]
     wait_until("it is a Job again", lambda: platform.find_job(job), deadline=SCAN)
     assert probe.wait(job)["job_status"] == "finished"
@@ -95,5 +95,5 @@ def test_leftovers_are_removed(found):
     wait_until("it is gone", lambda: not any(folder.exists() for folder in found["leftovers"]), deadline=SCAN)
 
 
-def test_what_has_ended_stays_as_it_is(probe, found):
+def test_an_ended_job_stays_as_it_is(probe, found):
     assert probe.get(f"/job/{found['model']}/result").json() == {"output": 5}

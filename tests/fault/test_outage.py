@@ -48,7 +48,7 @@ def outage(away, request):
         repository_id=ABSENT_REPOSITORY).status_code == 404)
 
 
-def test_what_is_there_is_read(outage):
+def test_existing_data_is_read(outage):
     user, job, repository = outage.user, outage.finished, outage.repository
     assert user.get(f"/job/{job}").json()["job_status"] == "finished"
     assert user.get(f"/job/{job}/result").json() == {"output": 7}
@@ -64,7 +64,7 @@ def test_what_is_there_is_read(outage):
 
 
 @pytest.mark.parametrize("file", [None, ("x.csv", b"3,4\n")], ids=["json", "upload"])
-def test_a_job_that_could_not_be_made_is_refused_and_forgotten(outage, file):
+def test_a_job_that_could_not_be_created_is_refused_and_removed(outage, file):
     platform, user = outage.world.platform, outage.user
     before = platform.jobs_on_volume(user)
     answer = user.execute(params={"result": "1"}, file=file, repository_id=outage.repository)

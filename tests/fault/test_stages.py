@@ -189,7 +189,7 @@ def test_the_server_killed_while_it_deletes(world, worker, stage):
     assert worker.get(f"/job/{job}").json() == {"error": "Invalid job_id"}
 
 
-def test_the_controller_killed_while_a_resource_goes_after_its_time(world):
+def test_the_controller_killed_while_it_removes_an_expired_resource(world):
     """Killed between the two writes: the resource is still removed, and all its files are still served."""
     rest = world.application("Brief", SAYS_AND_ENDS, ttlSecondsAfterFinished=1)
     point = "controller.released"

@@ -58,7 +58,7 @@ def test_a_healthy_controller_takes_over(world, hanging):
     taken_at = datetime.fromisoformat(lease(world)["acquireTime"].replace("Z", "+00:00")).timestamp()
     assert taken_at - hung_at <= GIVES_UP_WITHIN + TOLERANCE
     said = controller.log_text()
-    assert "gives up the lease, since it gets no work done: the volume has not answered for" in said
+    assert "gives up the lease, because it makes no progress: the volume has not answered for" in said
     assert "Remedy: look at the file server" in said
     assert user.wait(job)["job_status"] == "finished"
     assert world.platform.job(job)["status"]["attempts"] == 1

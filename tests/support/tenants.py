@@ -110,7 +110,7 @@ class Tenants:
         return users
 
 
-def make_job_by_hand(platform, rest, **spec):
+def make_job_with_kubectl(platform, rest, **spec):
     """Creates a Job of the user with kubectl, waits until REST shows it, and returns its id."""
     identity = rest.identity
     name = str(uuid.uuid4())

@@ -2,11 +2,11 @@
 
 import pytest
 from platform_client import unzip, wait_until
-from tenants import ABSENT_REPOSITORY, make_job_by_hand
+from tenants import ABSENT_REPOSITORY, make_job_with_kubectl
 
 
 def test_with_params(platform, probe):
-    job = make_job_by_hand(platform, probe, params={"result": '"by hand"', "output": {"x": "y"}}, metadata={"name": "Mine"})
+    job = make_job_with_kubectl(platform, probe, params={"result": '"by hand"', "output": {"x": "y"}}, metadata={"name": "Mine"})
     info = probe.wait(job)
     assert (info["job_status"], info["name"], info["params"], info["metadata"]) == ("finished", "Mine", True, {"name": "Mine"})
     assert probe.get(f"/job/{job}/result").json() == {"output": "by hand"}
@@ -16,7 +16,7 @@ def test_with_params(platform, probe):
 
 def test_with_a_repository(platform, tutorial):
     repository = tutorial.repository(file=("numbers.csv", b"a,b\n6,7\n"))
-    job = make_job_by_hand(platform, tutorial, repositoryId=repository)
+    job = make_job_with_kubectl(platform, tutorial, repositoryId=repository)
     assert tutorial.wait(job)["job_status"] == "finished"
     assert tutorial.get(f"/job/{job}/result").json() == {"output": 42}
     wait_until("the repository lists it", lambda: job in tutorial.get("/job", repository_id=repository).json())
@@ -25,7 +25,7 @@ def test_with_a_repository(platform, tutorial):
 
 def test_params_over_those_of_the_repository(platform, tutorial):
     repository = tutorial.repository(params={"a": 3, "b": 4})
-    job = make_job_by_hand(platform, tutorial, repositoryId=repository, params={"b": 5})
+    job = make_job_with_kubectl(platform, tutorial, repositoryId=repository, params={"b": 5})
     assert tutorial.wait(job)["job_status"] == "finished"
     assert tutorial.get(f"/job/{job}/result").json() == {"output": 15}
     assert tutorial.get(f"/job/{job}/params").json() == {"a": 3, "b": 5}
@@ -34,14 +34,14 @@ def test_params_over_those_of_the_repository(platform, tutorial):
 @pytest.mark.parametrize("whose", ["nobody's", "another tenant's"])
 def test_with_a_repository_that_is_not_theirs(platform, probe, tutorial, whose):
     repository = ABSENT_REPOSITORY if whose == "nobody's" else tutorial.repository(params={"secret": 1})
-    job = make_job_by_hand(platform, probe, repositoryId=repository)
+    job = make_job_with_kubectl(platform, probe, repositoryId=repository)
     info = probe.wait(job)
     assert (info["job_status"], info["reason"]) == ("failed", "UnknownRepository")
     assert platform.pods_of(job) == []
 
 
 def test_with_more_params_than_allowed(platform, probe):
-    job = make_job_by_hand(platform, probe, params={"text": "x" * (65 << 10)})
+    job = make_job_with_kubectl(platform, probe, params={"text": "x" * (65 << 10)})
     info = probe.wait(job)
     assert (info["job_status"], info["reason"]) == ("failed", "InvalidSpec")
     assert "64 KiB" in info["message"]
@@ -51,7 +51,7 @@ def job_that_waits(platform, rest, reason, **spec):
     """A Job that waits for that reason. If the controller sees the Application's change after the Job, the Job runs; then
     the helper tries another one."""
     def one_more():
-        job = make_job_by_hand(platform, rest, **spec)
+        job = make_job_with_kubectl(platform, rest, **spec)
         seen = wait_until("it waits or begins", lambda: platform.job(job)["status"].get("reason"))
         return job if seen == reason else None
 
