@@ -82,8 +82,8 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   co_return std::move(*result);
 }
 
-// The route's answer. Exceptions end here, logged once. One that says that the client is gone goes on: nobody is left
-// to answer.
+// The route's answer. Exceptions end here, logged once. An exception that says that the client is gone is passed on,
+// because nobody is left to answer.
 http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
   std::exception_ptr failure;
   try {
@@ -95,13 +95,13 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
     failure = std::current_exception();
   }
   if (http::is_client_gone(failure)) {
-    base::log_info("client gone in a body", {{"peer", exchange.peer}});
+    base::log_info("the client closed the connection while its body was being read", {{"peer", exchange.peer}});
     std::rethrow_exception(failure);
   }
   Refusal refusal = refusal_of(failure);
   if (!refusal.for_operator.empty()) {
     base::log_error("request failed", {{"route", metrics_.at(progress.route)->route},
-                                       {"problem", std::exchange(refusal.for_operator, {})}});
+                                       {"error", std::exchange(refusal.for_operator, {})}});
   }
   co_return Unexpected<Refusal>(std::move(refusal));
 }

@@ -43,8 +43,8 @@ T value_or_throw(Result<T, std::string> result, const char* what) {
   return std::move(*result);
 }
 
-// The caches of what the Kubernetes API has, each kept by a watch of its own. An Application or Client that cannot be
-// decoded any more counts as deleted: the edit that made it so may have revoked a key.
+// The caches of objects of the Kubernetes API, each updated by its own watch. An Application or Client that cannot be
+// decoded any more counts as deleted, because the edit that broke it may also have revoked a key.
 struct Caches {
   Caches(kube::Transport& transport, const std::string& ns, base::Metrics& metrics)
       : jobs(transport, ns, "", metrics),
@@ -53,7 +53,7 @@ struct Caches {
     applications.add_index(kApplicationIndex,
                            [](const job::Application& it) { return std::vector<std::string>{it.application_id}; });
     clients.add_index(kKeyIndex, key_ids);
-    jobs.add_index(kByHandIndex, by_hand_keys);
+    jobs.add_index(kKubectlJobsIndex, kubectl_jobs_keys);
   }
 
   void start() {
@@ -83,7 +83,8 @@ void probe_volume(const artifacts::Store& volume, base::WorkerPool& pool, Volume
         volume.probe();
         health.report_good();
       } catch (const std::exception& problem) {
-        base::log_warning("volume not usable", {{"problem", problem.what()}});
+        base::log_warning("the volume cannot be used; look at the file server and at the mount on this node",
+                          {{"error", problem.what()}});
       }
       *waiting = false;
     });
@@ -91,7 +92,7 @@ void probe_volume(const artifacts::Store& volume, base::WorkerPool& pool, Volume
   } while (base::sleep_for(stop, kProbePeriod));
 }
 
-// Renamed when it is complete: a reader finds both addresses or no file.
+// The file is renamed when it is complete, so that a reader finds both addresses or no file.
 void write_addresses(const std::string& path, const std::string& listen, const std::string& metrics_listen) {
   const std::string temporary = path + ".new";
   {
@@ -133,7 +134,7 @@ int run(const Config& given, std::stop_token stop) {
       value_or_throw(kube::make_rest_transport(cluster, {.call_timeout = config.kube_timeout}), "Kubernetes client");
   kube::ApiClient client(*transport);
   Caches caches(*transport, config.namespace_name, metrics);
-  // One request with both its fields always finds room.
+  // The budget has room for at least one request with both of its fields.
   const std::uint64_t json_memory = std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes);
   JsonBudget json_budget(json_memory, tenant_json_memory(json_memory, config.limits.max_json_bytes));
   VolumeView view(volume, caches.jobs.store(), clock, json_budget);
@@ -204,17 +205,17 @@ int run(const Config& given, std::stop_token stop) {
 
   draining = true;
   base::log_info("draining", {{"connections", rest.connections()}});
-  // Load balancers need a moment to see that it is not ready. It serves until then.
+  // Load balancers need a moment to see that this server is not ready. Until then it serves.
   std::this_thread::sleep_for(config.drain_delay);
   const bool whole = rest.drain(config.drain_timeout);
   calls.request_stop();
   prober.request_stop();
   prober.join();
   caches.stop();
-  if (!whole) base::log_warning("some requests were cut");
+  if (!whole) base::log_warning("requests were cut off; they took longer than drain-timeout");
   if (!rest.idle()) {
     // A handler hangs in a call to the volume and cannot be ended. What was acknowledged is durable.
-    base::log_error("ending with requests under way");
+    base::log_error("the program ends although requests wait for the volume, which does not answer");
     base::flush_log(kLastLogLines);
     std::_Exit(1);
   }

@@ -114,7 +114,8 @@ Refusal refusal_of(const std::exception_ptr& exception) {
 }
 
 Refusal refusal_of(const kube::Error& error) {
-  Refusal refusal{.problem = Problem::kUnavailable, .detail = "the Kubernetes API did not do it"};
+  Refusal refusal{.problem = Problem::kUnavailable,
+                  .detail = "the Kubernetes API refused the request or did not answer"};
   if (error.retry_after) refusal.retry_after = std::chrono::ceil<std::chrono::seconds>(*error.retry_after);
   return refusal;
 }
@@ -128,7 +129,7 @@ Refusal refusal_of(const artifacts::ArchiveError& error) {
 
 Refusal refusal_of(const artifacts::VolumeError& error) {
   if (error.is_full()) return {.problem = Problem::kNoSpace};
-  return {.problem = Problem::kUnavailable, .detail = "the storage did not answer as it should"};
+  return {.problem = Problem::kUnavailable, .detail = "the storage failed or did not answer"};
 }
 
 void forbid_caching(http::Reply& reply) {

@@ -61,15 +61,17 @@ std::string member_yaml(std::string_view username, job::Role role, const NewKey&
 }
 
 int run_keygen(int argc, const char* const* argv) {
-  CLI::App app("Makes an API key: prints it once, then the entry for spec.members of a Client", "api-server keygen");
+  CLI::App app("Creates an API key. Prints the key once, then the entry for spec.members of a Client",
+               "api-server keygen");
   std::string username;
   std::string role_text;
   std::string id;
   std::string expires_text;
-  app.add_option("--username", username, "User the key belongs to")->required();
+  app.add_option("--username", username, "User to whom the key belongs")->required();
   app.add_option("--role", role_text, "leader, developer or stakeholder")->required();
   app.add_option("--id", id, "Key id, 4 to 16 of [a-z0-9], unique in the installation (default: random)");
-  app.add_option("--expires", expires_text, "Day (2027-01-01) or time (RFC 3339) when the key ends (default: never)");
+  app.add_option("--expires", expires_text,
+                 "Day (2027-01-01) or time (RFC 3339) when the key expires (default: never)");
   const base::OptionsOutcome outcome = base::read_options(app, argc, argv);
   if (!outcome.proceed) return outcome.exit_code;
 
@@ -78,7 +80,7 @@ int run_keygen(int argc, const char* const* argv) {
     return 2;
   };
   const auto role = job::parse_role(role_text);
-  if (!role) return fail("--role is none of leader, developer, stakeholder");
+  if (!role) return fail("--role: leader, developer or stakeholder");
   if (!artifacts::is_name(username)) return fail("--username: 1 to 255 bytes of UTF-8 without control characters");
   std::optional<base::TimePoint> expires;
   if (!expires_text.empty() && !(expires = parse_expiry(expires_text))) return fail("--expires is not a date");

@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   try {
     return api::run(config, stop.get_token());
   } catch (const std::exception& problem) {
-    base::log_error("cannot go on", {{"problem", problem.what()}});
+    base::log_error("the program ends because of an error", {{"error", problem.what()}});
     return 1;
   }
 }

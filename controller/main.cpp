@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
   try {
     return release ? controller::run_release(config, stop.get_token()) : controller::run(config, stop.get_token());
   } catch (const std::exception& error) {
-    base::log_error("cannot go on", {{"error", error.what()}});
+    base::log_error("the program ends because of an error", {{"error", error.what()}});
     return 1;
   }
 }

@@ -31,26 +31,30 @@ int run_release(const Config& config, std::stop_token stop) {
                      std::move(stop));
 }
 
-int release_all(kube::Transport& transport, const std::string& ns, const kube::LeaseConfig& lease, std::stop_token stop) {
+int release_all(kube::Transport& transport, const std::string& ns, const kube::LeaseConfig& lease,
+                std::stop_token stop) {
   kube::ApiClient client(transport);
   base::Metrics metrics;
   const base::SystemClock clock;
   kube::LeaderElector elector(transport, lease, clock, metrics);
   kube::KubeResult<Release> outcome = tl::unexpected(
-      kube::Error{.code = kube::ErrorCode::kCancelled, .message = "it was told to end before it got the Lease"});
+      kube::Error{.code = kube::ErrorCode::kCancelled, .message = "it was stopped before it got the Lease"});
   elector.run(stop, [&](std::stop_token leading) { outcome = release_jobs(client, ns, {}, leading); });
   if (!outcome && stop.stop_requested() && is_being_uninstalled(client, ns, {}).value_or(false)) {
     outcome = release_jobs(client, ns, {}, {});
   }
   if (!outcome) {
-    base::log_error("could not release all Jobs; run it again", {{"namespace", ns}, {"error", outcome.error().message}});
+    base::log_error("not all Jobs were released; run controller release-jobs again",
+                    {{"namespace", ns}, {"error", outcome.error().message}});
     return 1;
   }
   base::log_info("released Jobs", {{"namespace", ns}, {"jobs", static_cast<std::int64_t>(outcome->released)}});
   if (outcome->refused == 0) return 0;
   for (const std::string& reason : outcome->reasons) base::log_warning("a Job was not released", {{"job", reason}});
-  base::log_error("some Jobs still carry the finalizer; mend what refuses their patches, then run it again",
-                  {{"namespace", ns}, {"jobs", static_cast<std::int64_t>(outcome->refused)}});
+  base::log_error(
+      "Jobs still have the finalizer because their patches were refused; remove the cause, then run controller "
+      "release-jobs again",
+      {{"namespace", ns}, {"jobs", static_cast<std::int64_t>(outcome->refused)}});
   return 1;
 }
 

@@ -99,7 +99,7 @@ class Unfolder final : public base::JsonHandler {
     at_format_ = name == "format";
     for (Unfolded& member : members_) {
       if (name != member.member()) continue;
-      if (member.is_there()) return refuse(std::string(name) + " is there twice");
+      if (member.is_there()) return refuse(std::string(name) + " appears twice");
       member.open(work_);
       copied_ = &member;
       copying_ = true;

@@ -72,7 +72,7 @@ SealedOutput write_archive(const Dir* folder, const std::vector<std::string>& na
                                   artifacts::Compression::kFast);
   for (const std::string& name : names) {
     const auto content = folder->open_file(name);
-    if (!content) throw Refused{"an output file went away: " + shown(name)};
+    if (!content) throw Refused{"an output file was removed while it was packed: " + shown(name)};
     const auto added = writer.add(name, content->fd.get(), content->size, content->modified);
     ++sealed.files_total;
     if (sealed.files.size() < artifacts::kManifestFiles) {

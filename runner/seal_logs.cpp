@@ -60,7 +60,7 @@ class LogSeal {
     const auto status = from.status(entry.name);
     if (status && status->st_nlink > 1) return "it is a hard link";
     const auto file = from.open_file(entry.name);
-    return file ? copy(*file, to, entry.name) : std::string("it went away");
+    return file ? copy(*file, to, entry.name) : std::string("it was removed while it was read");
   }
 
   std::string copy(const OpenFile& file, const Dir& to, const std::string& name) {

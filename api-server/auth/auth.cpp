@@ -61,7 +61,7 @@ std::vector<std::string> key_ids(const job::Client& client) {
 
 std::string_view why_keys_are_unknown(bool synced, base::SteadyPoint::duration silence) {
   if (!synced) return "starting";
-  return silence > kKeysHold ? "no word of the Kubernetes API for too long: keys may have been revoked" : "";
+  return silence > kKeysHold ? "the Kubernetes API has not answered for too long: keys may have been revoked" : "";
 }
 
 Result<Caller, Refusal> authenticate(const kube::Cache<job::Client>& clients, const Identity& identity,

@@ -33,7 +33,7 @@ Result<DateRange, Refusal> read_date_range(std::string_view query) {
     if (!text) return Unexpected<Refusal>(text.error());
     if (!*text) continue;
     *end = parse_query_minute(**text);
-    if (!*end) return refuse(Problem::kInvalid, name, "it is written YYYYMMDDhhmm, in UTC");
+    if (!*end) return refuse(Problem::kInvalid, name, "the format is YYYYMMDDhhmm, in UTC");
   }
   return range;
 }

@@ -30,7 +30,7 @@ constexpr std::size_t kPiece = 64;
 Unexpected<Refusal> api_server_failed(std::string_view what, const kube::Error& error) {
   base::log_error(
       "Job not deleted",
-      {{"of", what}, {"code", to_string(error.code)}, {"http_status", error.http_status}, {"problem", error.message}});
+      {{"of", what}, {"code", to_string(error.code)}, {"http_status", error.http_status}, {"error", error.message}});
   return Unexpected<Refusal>(refusal_of(error));
 }
 
@@ -48,12 +48,14 @@ void purge_later(const Services& services, const Tenant& tenant, Ids names) {
       try {
         volume.purge(tenant, name);
       } catch (const std::exception& problem) {
-        base::log_warning("deleted files stay in the trash for now", {{"problem", problem.what()}});
+        base::log_warning("deleted files were not removed yet; the controller's sweeper removes them later",
+                          {{"error", problem.what()}});
       }
     }
   };
   if (services.bulk_workers.try_post(purge) || services.volume_workers.try_post(purge)) return;
-  base::log_warning("deleted files stay in the trash for now", {{"problem", "no worker is free"}});
+  base::log_warning("deleted files were not removed yet; the controller's sweeper removes them later",
+                    {{"error", "no worker is free"}});
 }
 
 // Begins the deletion of the resources of all, stopping at the first failure. `absent` gets those that have none.
@@ -84,7 +86,7 @@ std::optional<Ids> jobs_to_delete(const Services& services, const Tenant& tenant
   auto ids = services.volume.index_of(tenant, repository_id);
   if (!ids) return std::nullopt;
   const auto published = static_cast<std::ptrdiff_t>(ids->size());
-  for (const auto& resource : services.jobs.by_index(kByHandIndex, by_hand_key(tenant, repository_id))) {
+  for (const auto& resource : services.jobs.by_index(kKubectlJobsIndex, kubectl_jobs_key(tenant, repository_id))) {
     const std::string& id = resource->meta.name;
     if (!std::binary_search(ids->begin(), ids->begin() + published, id)) ids->push_back(id);
   }
@@ -131,7 +133,7 @@ http::Task<Result<void, Refusal>> delete_job(const Services& services, const Cal
       if (ended) purge_later(services, tenant, services.volume.trash_jobs(tenant, {id}, {}));
       if (*removed == Removal::kAbsent && !ended) unsure.push_back(id);
     } catch (const artifacts::VolumeError& problem) {
-      base::log_error("volume failed", {{"problem", problem.what()}});
+      base::log_error("volume failed", {{"error", problem.what()}});
       return refuse(Problem::kJobNotDeleted);
     }
     return {};
@@ -173,7 +175,7 @@ http::Task<Result<void, Refusal>> delete_repository(const Services& services, co
       }
       purge_later(services, tenant, std::move(trash));
     } catch (const artifacts::VolumeError& problem) {
-      base::log_error("volume failed", {{"problem", problem.what()}});
+      base::log_error("volume failed", {{"error", problem.what()}});
       return refuse(Problem::kRepositoryNotDeleted);
     }
     return {};

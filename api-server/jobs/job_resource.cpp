@@ -111,13 +111,16 @@ http::Task<void> remove_leftovers(const Services& services, const artifacts::Ten
   if (ids.empty()) co_return;
   const auto remove = [&](std::size_t i) {
     const auto removed = remove_resource(services, tenant, ids[i]);
-    if (!removed) base::log_warning("the Job of a deleted job may stay for a while", {{"job", ids[i]}});
+    if (!removed)
+      base::log_warning("the Job resource of a deleted job was not deleted; the controller's sweeper deletes it later",
+                        {{"job", ids[i]}});
   };
   const std::size_t count = ids.size();
   try {
     co_await for_each_on(services.workers, count, kResourcesAtOnce, remove);
   } catch (const http::Overloaded&) {
-    base::log_warning("Jobs of deleted jobs may stay for a while", {{"jobs", count}});
+    base::log_warning("Job resources of deleted jobs were not deleted; the controller's sweeper deletes them later",
+                      {{"jobs", count}});
   }
 }
 

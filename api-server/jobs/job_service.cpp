@@ -41,7 +41,7 @@ Result<void, Refusal> publish_in_repository(const Store& volume, JobFile& file, 
   }
   if (published) return {};
   if (published.error() == artifacts::PublishError::kNoRepository) return refuse(Problem::kNoRepository);
-  throw std::runtime_error("a new job id was taken");
+  throw std::runtime_error("a new random job id exists already");
 }
 
 // A repository from the same body, then the job in it.
@@ -63,7 +63,7 @@ struct Leftovers {
   bool repository = false;  // made for it, from the same body
 };
 
-// Makes sure that the job does not run, and removes what can be removed: its client gets no 201.
+// Makes sure that the job does not run, and removes what can be removed, because its client gets no 201.
 void take_back(const Store& volume, const JobFile& file, Leftovers left) noexcept {
   try {
     volume.mark_deleted(file.tenant, file.job_id, file.repository_id);
@@ -81,8 +81,8 @@ void take_back(const Store& volume, const JobFile& file, Leftovers left) noexcep
     const auto trashed = volume.trash_repository(file.tenant, file.repository_id);
     if (trashed) volume.purge(file.tenant, trashed->name);
   } catch (const std::exception& problem) {
-    base::log_error("an unacknowledged job could not be taken back",
-                    {{"job", file.job_id}, {"problem", problem.what()}});
+    base::log_error("a job whose request gets an error could not be removed; delete it if it appears",
+                    {{"job", file.job_id}, {"error", problem.what()}});
   }
 }
 
@@ -97,12 +97,13 @@ Fate fate_of(const Store& volume, const JobFile& file) {
     return kept ? Fate::kKept : Fate::kDeleted;
   } catch (const artifacts::VolumeError& problem) {
     // The job was published, and nothing says that it was deleted.
-    base::log_warning("volume failed after a job was made", {{"job", file.job_id}, {"problem", problem.what()}});
+    base::log_warning("the volume failed after a job was created; the job counts as not deleted",
+                      {{"job", file.job_id}, {"error", problem.what()}});
     return Fate::kKept;
   }
 }
 
-// take_back() on the volume's pool, however much waits there: a job that nobody was told of must not run.
+// take_back() on the volume's pool, also if its queue is full: a job that was not acknowledged must not run.
 http::Task<void> withdraw(const Services& services, const JobFile& file, Leftovers left) {
   const auto undo = [&] { take_back(services.volume, file, left); };
   co_await http::run_always_on(services.volume_workers, undo);
@@ -140,7 +141,7 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
   std::exception_ptr failure;
   Result<void, Refusal> published;
   try {
-    // Files are synced, and the repository's are copied: that takes long.
+    // This takes long: files are synced, and those of the repository are copied.
     base::WorkerPool& pool = submission.input ? services.bulk_workers : services.volume_workers;
     published = co_await http::run_on(pool, publish);
   } catch (const artifacts::VolumeError&) {
@@ -175,7 +176,7 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
                                         {"code", to_string(error.code)},
                                         {"http_status", error.http_status},
                                         {"reason", error.reason},
-                                        {"problem", error.message}});
+                                        {"error", error.message}});
     co_return Unexpected<Refusal>(refusal_of(error));
   }
 
@@ -185,7 +186,7 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
     const auto look = [&] { return fate_of(services.volume, file); };
     fate = co_await http::run_on(services.volume_workers, look);
   } catch (const http::Overloaded&) {
-    base::log_debug("no look at what became of a new job", {{"job", file.job_id}});
+    base::log_debug("no worker was free to check whether a new job was deleted meanwhile", {{"job", file.job_id}});
   }
   if (fate != Fate::kKept) {
     const Leftovers left{.resource = true, .repository = false};

@@ -19,9 +19,9 @@ std::optional<base::TimePoint> time_of_job(const Services& services, const artif
     if (const auto stored = services.view.job(tenant, id)) return stored->file.created_on;
   } catch (const artifacts::CorruptFile& problem) {
     // One unreadable file must not hide the other jobs.
-    base::log_error("unreadable file on the volume", {{"problem", problem.what()}});
+    base::log_error("unreadable file on the volume", {{"error", problem.what()}});
   } catch (const artifacts::UnsafeFile& problem) {
-    base::log_error("unreadable file on the volume", {{"problem", problem.what()}});
+    base::log_error("unreadable file on the volume", {{"error", problem.what()}});
   }
   const auto resource = services.jobs.get(id);
   if (resource == nullptr || !belongs_to(*resource, tenant)) return std::nullopt;

@@ -84,13 +84,14 @@ std::string render_fixed(const artifacts::RepositoryFile& file) {
 }
 
 // Names hold no control characters.
-std::string by_hand_key(const artifacts::Tenant& tenant, std::string_view repository_id) {
+std::string kubectl_jobs_key(const artifacts::Tenant& tenant, std::string_view repository_id) {
   return tenant.organization + '\n' + tenant.application + '\n' + tenant.client + '\n' + std::string(repository_id);
 }
 
-std::vector<std::string> by_hand_keys(const job::Job& job) {
+std::vector<std::string> kubectl_jobs_keys(const job::Job& job) {
   if (job.made_by_rest() || job.spec.repository_id.empty()) return {};
-  return {by_hand_key({job.spec.organization_id, job.spec.application_id, job.spec.client_id}, job.spec.repository_id)};
+  return {kubectl_jobs_key({job.spec.organization_id, job.spec.application_id, job.spec.client_id},
+                           job.spec.repository_id)};
 }
 
 std::size_t VolumeView::RepositoryEntry::weight() const {
@@ -120,7 +121,7 @@ template <class Entry>
 void VolumeView::LruCache<Entry>::put(const std::string& key, std::shared_ptr<const Entry> entry) {
   erase(key);
   const std::size_t weight = entry->weight() + key.size();
-  // What would push out everything else is not worth remembering.
+  // A value that would displace all others is not cached.
   if (weight > max_bytes_ / 4) return;
   const std::lock_guard lock(mutex_);
   if (entries_.contains(key)) return;
@@ -175,7 +176,7 @@ JsonBudget::Share VolumeView::cover_read(const artifacts::Tenant& tenant, const 
 
 std::shared_ptr<const StoredJob> VolumeView::job(const artifacts::Tenant& tenant, std::string_view job_id) {
   const std::string path = artifacts::layout::job(tenant, job_id);
-  // The stamp is read first: what changes after it has another stamp the next time.
+  // The stamp is read before the content. A change after that gives the folder another stamp, which the next read sees.
   const auto stamp = stamp_of(path);
   const auto cached = jobs_.find(path);
   if (!stamp) {
@@ -183,7 +184,7 @@ std::shared_ptr<const StoredJob> VolumeView::job(const artifacts::Tenant& tenant
     return nullptr;
   }
   if (cached != nullptr && cached->reliable && cached->stamp == *stamp) return cached->job;
-  // The folder's inode alone does not tell: a new job's folder may have the inode of one that was removed.
+  // The inode of the folder is not enough: the folder of a new job may have the inode of a removed one.
   const auto file_stamp = stamp_of(artifacts::layout::job_file(tenant, job_id));
   const bool same = cached != nullptr && cached->stamp.inode == stamp->inode && cached->file_stamp == file_stamp;
   if (volume_.is_deleted(tenant, job_id)) {
@@ -257,7 +258,7 @@ std::shared_ptr<const std::string> VolumeView::job_list(const artifacts::Tenant&
                                                         JsonBudget::Share& memory) {
   auto published = published_list(tenant, repository_id, memory);
   if (published == nullptr) return nullptr;
-  const auto by_hand = resources_.by_index(kByHandIndex, by_hand_key(tenant, repository_id));
+  const auto by_hand = resources_.by_index(kKubectlJobsIndex, kubectl_jobs_key(tenant, repository_id));
   if (by_hand.empty()) return published;
   memory.cover(published->size() + by_hand.size() * kBytesPerListedId);
   const auto listed = nlohmann::json::parse(*published).get<std::vector<std::string>>();

@@ -25,7 +25,7 @@ class Store;
 
 namespace vbrain::api {
 
-// What never changes about a job, and how it is shown.
+// The part of a job that never changes, and its text in answers.
 struct StoredJob {
   artifacts::JobFile file;
   std::string shown;  // members of GET /job/:job_id from "repository_id" on, but for "jobs"; begins with a comma
@@ -42,15 +42,15 @@ std::string name_in(std::string_view metadata);
 std::string render_fixed(const artifacts::JobFile& file);
 std::string render_fixed(const artifacts::RepositoryFile& file);
 
-// Name of the index of Jobs that were made by hand, by by_hand_key() of their repository: until their folders are
-// published the volume does not list them.
-inline constexpr const char* kByHandIndex = "byHand";
-std::string by_hand_key(const artifacts::Tenant& tenant, std::string_view repository_id);
-std::vector<std::string> by_hand_keys(const job::Job& job);
+// Name of the index of Jobs that were made with kubectl, by kubectl_jobs_key() of their repository. Until their folders
+// are published, the volume does not list them.
+inline constexpr const char* kKubectlJobsIndex = "madeWithKubectl";
+std::string kubectl_jobs_key(const artifacts::Tenant& tenant, std::string_view repository_id);
+std::vector<std::string> kubectl_jobs_keys(const job::Job& job);
 
 // A cache of jobs, repositories and lists of both, over the volume. A cached value is used only if the stamp (inode,
-// time of the last change, size) of its folder is still the same: so a change that another server made shows at once,
-// and a hit costs a hundredth of reading and parsing. A folder that changed less than two seconds ago may change again
+// time of the last change, size) of its folder is still the same. So a change by another server is visible at once, and
+// a hit costs a hundredth of reading and parsing. A folder that changed less than two seconds ago may change again
 // with the same stamp, since times of file systems are coarse: it is read in full each time.
 //
 // What is read from the volume counts against the tenant's part of the JSON budget while it is read. All members block
@@ -58,7 +58,7 @@ std::vector<std::string> by_hand_keys(const job::Job& job);
 class VolumeView {
  public:
   // `max_bytes`: the size of the cache, roughly, for jobs, for repositories and for lists each. `resources` has the
-  // index kByHandIndex.
+  // index kKubectlJobsIndex.
   VolumeView(const artifacts::Store& volume, const kube::Cache<job::Job>& resources, const base::Clock& clock,
              JsonBudget& budget, std::size_t max_bytes = 8U << 20);
 

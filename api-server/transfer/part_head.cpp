@@ -208,7 +208,7 @@ Result<PartHead, std::string_view> parse_part_head(std::string_view text) {
     }
     const std::string_view name = line.substr(0, colon);
     if (http::equal_ignoring_case(name, "content-disposition")) {
-      if (disposition) return Error("a part with two Content-Disposition");
+      if (disposition) return Error("a part with two Content-Disposition headers");
       disposition = parse_parameterized(line.substr(colon + 1));
       if (!disposition) return Error("malformed Content-Disposition");
     } else if (http::equal_ignoring_case(name, "content-transfer-encoding")) {

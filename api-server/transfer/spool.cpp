@@ -58,7 +58,10 @@ std::optional<Spooled> spool(const artifacts::Store& volume, const artifacts::Te
   try {
     return beside_it(local, make);
   } catch (const std::exception& problem) {
-    base::log_warning("an archive found no room beside a volume that takes nothing", {{"problem", problem.what()}});
+    base::log_warning(
+        "no room for an archive in $TMPDIR, and the volume cannot be written; free space on the volume or raise "
+        "max-local-spool-bytes",
+        {{"error", problem.what()}});
   }
   std::rethrow_exception(refused);
 }

@@ -46,7 +46,8 @@ void LeaderWatch::run_probe(std::stop_token stop) {
     const std::lock_guard lock(mutex_);
     if (!failure.empty() && !failing_since_) {
       failing_since_ = probe_began_;
-      base::log_warning("the volume fails", {{"error", failure}});
+      base::log_warning("the volume fails; look at the file server and at the mount on this node",
+                        {{"error", failure}});
     } else if (failure.empty()) {
       if (failing_since_) base::log_info("the volume works again");
       failing_since_.reset();
@@ -88,7 +89,7 @@ std::string LeaderWatch::why_restart() {
 
 std::string LeaderWatch::why_not_lead() {
   const std::lock_guard lock(mutex_);
-  if (!probed_ && !probe_began_) return "the volume was not tried yet";
+  if (!probed_ && !probe_began_) return "the volume has not been tried yet";
   return text_of(controller::why_not_lead(facts_locked()));
 }
 

@@ -30,8 +30,9 @@ std::optional<Stall> why_give_up(const WorkFacts& facts, milliseconds limit) {
                  "look at the volume and at the admission webhooks of the cluster, which a reconcile waits for"};
   }
   if (facts.term_ending > limit) {
-    return Stall{"the term of leadership was to end " + seconds(facts.term_ending) + " ago and threads still work",
-                 kVolumeRemedy};
+    return Stall{
+        "the term of leadership should have ended " + seconds(facts.term_ending) + " ago and threads still work",
+        kVolumeRemedy};
   }
   return std::nullopt;
 }

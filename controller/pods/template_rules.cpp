@@ -72,7 +72,7 @@ constexpr std::array<std::string_view, 8> kVolumeKinds = {
 Fault check_volume(const json& volume, const TemplateLimits& limits) {
   const std::string name = text_or_empty(volume, "name");
   const std::string where = sentence({"volume '", name, "'"});
-  if (name.starts_with(kVolumePrefix)) return sentence({where, ": names beginning with vbrain- are taken"});
+  if (name.starts_with(kVolumePrefix)) return sentence({where, ": names beginning with vbrain- are reserved"});
   for (const auto& [key, value] : volume.items()) {
     if (key == "name" || value.is_null()) continue;
     if (std::ranges::find(kVolumeKinds, key) == kVolumeKinds.end())
@@ -117,7 +117,7 @@ Fault check_container(const json& container, const TemplateLimits& limits) {
   if (Fault fault = each(container, "volumeMounts", [&](const json& mount) -> Fault {
         // We add ours to the pod: the shared one, mounted by its name, would show the files of all tenants.
         if (const std::string volume = text_or_empty(mount, "name"); volume.starts_with(kVolumePrefix)) {
-          return sentence({where, " mounts '", volume, "': volumes beginning with vbrain- are not the template's"});
+          return sentence({where, " mounts '", volume, "': volume names beginning with vbrain- are reserved"});
         }
         if (lies_below_mount_root(text_or_empty(mount, "mountPath"))) {
           return sentence({where, " mounts something at or below /vbrain"});

@@ -59,7 +59,7 @@ Step failed_request(const std::string& what, const Error& error, bool without_ef
 
 Executor::Executor(Parts parts)
     : parts_(std::move(parts)),
-      pods_created_(parts_.metrics.counter("vbrain_job_pods_created_total", "Pods made for attempts of jobs.")),
+      pods_created_(parts_.metrics.counter("vbrain_job_pods_created_total", "Pods created for attempts of jobs.")),
       jobs_finished_(parts_.metrics.counter("vbrain_jobs_ended_total", "Jobs that ended.", {{"phase", "Finished"}})),
       jobs_failed_(parts_.metrics.counter("vbrain_jobs_ended_total", "Jobs that ended.", {{"phase", "Failed"}})),
       archiver_(parts_.volume, parts_.archive_threads, parts_.wake) {}
@@ -205,7 +205,7 @@ Step Executor::run(const WriteStatus& action, const Pass& pass) {
   if (ends) base::failpoint("controller.before-end");
   auto written = put_status(meta, action.status, pass.stop);
   if (!written && is_refused(written.error()) && ends) {
-    base::log_warning("the end of a job was refused, writing only that it ended",
+    base::log_warning("the API server refused the details of a job's end; only phase and reason are written",
                       {{"job", meta.name}, {"error", written.error().message}});
     written = put_status(meta, bare_facts(action.status), pass.stop);
   }

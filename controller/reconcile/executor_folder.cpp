@@ -12,7 +12,7 @@ namespace {
 using kube::ErrorCode;
 using kube::ReconcileResult;
 
-// Until a job asks again whose record could not be taken.
+// The wait before the next try if too many records are waiting.
 constexpr std::chrono::milliseconds kArchiverBusy{1'000};
 
 }  // namespace
@@ -72,17 +72,17 @@ Step Executor::run(const DeleteJob&, const Pass& pass) {
     return failed_request("the removal of the Job", removed.error());
   }
   learned.removed = true;
-  base::log_info("job resource removed after its time, its files stay", {{"job", meta.name}});
+  base::log_info("Job resource removed after its ttlSecondsAfterFinished; its files stay", {{"job", meta.name}});
   return Step::go_on();
 }
 
 Step Executor::run(const PurgeFolder&, const Pass& pass) {
   const kube::ObjectMeta& meta = pass.learned.job.meta;
-  // Artifacts outlive an uninstallation.
+  // The files stay after an uninstallation.
   const auto leaving = is_being_uninstalled(parts_.client, meta.namespace_name, pass.stop);
   if (!leaving) return failed_request("whether the installation is being deleted", leaving.error());
   if (*leaving) {
-    base::log_info("keeping the files of a job, since the installation is being deleted", {{"job", meta.name}});
+    base::log_info("the files of a job are kept, because the installation is being deleted", {{"job", meta.name}});
     return Step::go_on();
   }
   base::failpoint("controller.before-purge");

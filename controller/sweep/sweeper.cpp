@@ -52,13 +52,13 @@ Sweeper::Sweeper(Parts parts, SweeperOptions options)
     : parts_(std::move(parts)),
       options_(options),
       recovered_(parts_.metrics.counter("vbrain_jobs_recovered_total",
-                                        "Job resources made anew from their folders on the volume.")),
+                                        "Job resources recreated from their folders on the volume.")),
       swept_(parts_.metrics.counter("vbrain_volume_swept_total",
-                                    "Folders removed from .staging and .trash of the volume for their age.")),
+                                    "Old folders removed from .staging and .trash of the volume.")),
       spoilt_(parts_.metrics.counter("vbrain_volume_spoilt_folders_total",
-                                     "Folders of jobs and tenants found on the volume that can't be read as such.")),
+                                     "Folders of jobs and tenants on the volume that cannot be read.")),
       not_removed_(parts_.metrics.counter("vbrain_volume_removal_failures_total",
-                                          "Folders in .staging and .trash of which a walk could not remove all.")) {}
+                                          "Folders in .staging and .trash that a scan could not remove completely.")) {}
 
 void Sweeper::run(std::stop_token stop) {
   for (;;) {
@@ -74,7 +74,7 @@ bool Sweeper::round(std::stop_token stop) {
   try {
     complete = scan(stop);
   } catch (const std::exception& error) {
-    base::log_warning("a walk over the volume was not finished", {{"error", error.what()}});
+    base::log_warning("a scan of the volume ended early; the next one begins again", {{"error", error.what()}});
   }
   if (!stop.stop_requested() && parts_.may_write()) sweep(stop);
   return complete;
@@ -89,16 +89,18 @@ artifacts::OnUnreadable Sweeper::note_unreadable(std::stop_token stop) {
 
 void Sweeper::note_spoilt(const std::string& path, const std::exception& error) {
   spoilt_.Increment();
-  base::log_warning("a folder on the volume is spoilt", {{"folder", path}, {"error", error.what()}});
+  base::log_warning("a folder on the volume cannot be read; repair it or remove it",
+                    {{"folder", path}, {"error", error.what()}});
 }
 
 std::optional<base::TimePoint> Sweeper::volume_time() const {
   std::optional<base::TimePoint> time;
   try {
     time = parts_.volume_time ? parts_.volume_time() : parts_.store.probe();
-    if (!time) base::log_warning("the volume takes no file, so that nothing on it has an age");
+    if (!time)
+      base::log_warning("the volume cannot be written, so the age of its folders is unknown and none is removed");
   } catch (const artifacts::VolumeError& error) {
-    base::log_warning("the volume does not say what time it is there", {{"error", error.what()}});
+    base::log_warning("the file server's clock could not be read; no folder is removed", {{"error", error.what()}});
   }
   return time;
 }
@@ -115,7 +117,7 @@ void Sweeper::sweep(std::stop_token stop) {
                                                        note_unreadable(stop), not_removed, stop);
   if (removed > 0) {
     swept_.Increment(static_cast<double>(removed));
-    base::log_info("removed what was left half written or half removed", {{"folders", removed}});
+    base::log_info("removed folders of writes and removals that did not finish", {{"folders", removed}});
   }
   sweep_markers(staged, stop);
 }
@@ -224,7 +226,8 @@ bool Sweeper::may(std::string_view verb, std::stop_token stop) {
   const auto review = parts_.client.create(kAccessReviewType, "", body, stop);
   const nlohmann::json* status = review ? kube::find_member(*review, "status") : nullptr;
   if (status != nullptr && status->value("allowed", false)) return true;
-  base::log_warning("no right to tend jobs' folders", {{"namespace", parts_.namespace_name}, {"verb", verb}});
+  base::log_warning("the controller's Role lacks a right on Jobs that the scan of the volume needs",
+                    {{"namespace", parts_.namespace_name}, {"verb", verb}});
   return false;
 }
 
@@ -236,23 +239,25 @@ bool Sweeper::create_resource(const ScannedJob& folder, std::stop_token stop) {
   if (created || created.error().code == ErrorCode::kAlreadyExists) refused_in_a_row_ = 0;
   if (created) {
     recovered_.Increment();
-    base::log_info("job resource made anew from its folder", {{"job", file->job_id}});
+    base::log_info("Job resource recreated from its folder", {{"job", file->job_id}});
     return true;
   }
   // The caches were stale.
   if (created.error().code == ErrorCode::kAlreadyExists) return true;
-  return can_go_on_after("a job resource was not made anew", "create", file->job_id, created.error(), stop);
+  return can_go_on_after("a Job resource was not recreated from its folder", "create", file->job_id, created.error(),
+                         stop);
 }
 
 bool Sweeper::delete_resource(const std::string& name, const std::string& uid, std::stop_token stop) {
   const auto removed =
       parts_.client.remove(job::Job::kType, parts_.namespace_name, name, {.preconditions = {.uid = uid}}, stop);
-  if (removed) base::log_info("finishing a deletion of a job", {{"job", name}});
+  if (removed) base::log_info("deleted the Job of a job whose deletion was interrupted", {{"job", name}});
   if (removed || removed.error().code == ErrorCode::kNotFound) {
     refused_in_a_row_ = 0;
     return true;
   }
-  return can_go_on_after("a deletion of a job was not finished", "delete", name, removed.error(), stop);
+  return can_go_on_after("the Job of a job whose deletion was interrupted was not deleted", "delete", name,
+                         removed.error(), stop);
 }
 
 bool Sweeper::remove_folder(const ScannedJob& folder, std::stop_token stop) {
@@ -268,7 +273,7 @@ bool Sweeper::remove_folder(const ScannedJob& folder, std::stop_token stop) {
   }
   refused_in_a_row_ = 0;
   parts_.store.remove_job(file->tenant, file->job_id, file->repository_id, stop);
-  base::log_info("finished the deletion of a job's folder", {{"job", file->job_id}});
+  base::log_info("removed the folder of a job whose deletion was interrupted", {{"job", file->job_id}});
   return true;
 }
 

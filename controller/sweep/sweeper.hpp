@@ -21,7 +21,8 @@ namespace vbrain::controller {
 
 struct SweeperOptions {
   std::chrono::milliseconds scan_interval{60'000};  // see pause_after
-  std::chrono::milliseconds sweep_age{86'400'000};  // of what lies in .staging; in .trash at most 10 minutes
+  std::chrono::milliseconds sweep_age{
+      86'400'000};  // the age at which entries of .staging are removed; those of .trash at most 10 minutes
 };
 
 // The pause after a scan: at least ten times the scan's duration, so that a huge volume is not scanned all the time.
@@ -60,7 +61,7 @@ class Sweeper {
   // time is unknown, because the local clock may be wrong by days. Entries that can't be removed are counted, logged
   // once with the cause, and tried again by the next scan.
   void sweep(std::stop_token stop);
-  // Both; the second runs whatever the result of the first is. Returns the result of the first.
+  // scan(), then sweep() whatever the result was. Returns the result of scan().
   bool round(std::stop_token stop);
 
  private:

@@ -22,14 +22,16 @@ void log_release(const std::string& ns, const kube::KubeResult<Release>& done) {
     return;
   }
   if (done->released > 0) {
-    base::log_info("the installation is being deleted: took the finalizer from Jobs, kept their files",
+    base::log_info("the installation is being deleted: the finalizer was removed from Jobs, their files are kept",
                    {{"namespace", ns}, {"jobs", static_cast<std::int64_t>(done->released)}});
   }
   if (done->refused > 0) {
-    base::log_error("Jobs still carry the finalizer; run controller release-jobs",
-                    {{"namespace", ns},
-                     {"jobs", static_cast<std::int64_t>(done->refused)},
-                     {"first", done->reasons.empty() ? std::string() : done->reasons.front()}});
+    base::log_error(
+        "Jobs still have the finalizer because their patches were refused; remove the cause, then run controller "
+        "release-jobs",
+        {{"namespace", ns},
+         {"jobs", static_cast<std::int64_t>(done->refused)},
+         {"first", done->reasons.empty() ? std::string() : done->reasons.front()}});
   }
 }
 
@@ -69,7 +71,7 @@ void UninstallWatch::release_marked(std::stop_token stop) {
 void UninstallWatch::end_of_program() {
   const auto leaving = is_being_uninstalled(client_, namespace_, {});
   if (!leaving) {
-    base::log_warning("could not find out whether the installation is being deleted",
+    base::log_warning("it is unknown whether the installation is being deleted",
                       {{"namespace", namespace_}, {"error", leaving.error().message}});
   } else if (*leaving) {
     log_release(namespace_, release_jobs(client_, namespace_, {.scope = ReleaseScope::kAllJobs}, {}));

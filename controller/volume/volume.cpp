@@ -64,7 +64,7 @@ StoreVolume::StoreVolume(const artifacts::Store& store, std::string runner_path,
 
 Result<bool, Failure> StoreVolume::publish(const job::Job& job) {
   if (!inline_object(job.spec.params) || !inline_object(job.spec.metadata)) {
-    return refused("InvalidSpec", "params and metadata of a Job made by hand may have 64 KiB and 64 levels each");
+    return refused("InvalidSpec", "params and metadata of a Job made with kubectl may have 64 KiB and 64 levels each");
   }
   artifacts::JobFile file = file_of(job);
   if (!job.spec.repository_id.empty()) {
@@ -83,7 +83,9 @@ Result<bool, Failure> StoreVolume::publish(const job::Job& job) {
 Result<PreparedAttempt, Failure> StoreVolume::prepare_attempt(const job::Job& job, int attempt) {
   const artifacts::Tenant tenant = tenant_of(job);
   const std::string& id = job.meta.name;
-  if (!has_sound_names(job)) return refused("InvalidSpec", "a name in the spec holds what names may not");
+  if (!has_sound_names(job))
+    return refused("InvalidSpec",
+                   "a name in the spec is not valid: 1 to 255 bytes of UTF-8 without control characters");
   PreparedAttempt prepared;
   // 1. The job's folder is published as a whole: if job.json exists, all of it exists.
   if (!store_.has_job(tenant, id)) {
@@ -176,7 +178,8 @@ bool StoreVolume::archive(const job::Job& job) {
   try {
     if (store_.read_status(tenant, job.meta.name)) return false;
   } catch (const artifacts::CorruptFile& error) {
-    base::log_warning("writing the record of a job again", {{"job", job.meta.name}, {"error", error.what()}});
+    base::log_warning("status.json of a job cannot be read and is written again",
+                      {{"job", job.meta.name}, {"error", error.what()}});
   }
   store_.write_status(tenant, job.meta.name, record);
   return false;
@@ -190,7 +193,7 @@ bool StoreVolume::publish_ended(const job::Job& job, const nlohmann::json& recor
         job.spec.repository_id.empty() ? std::nullopt : store_.read_repository(file.tenant, job.spec.repository_id);
     if (repository) lay_over(*repository, file);
   } catch (const artifacts::CorruptFile& error) {
-    base::log_warning("a job's record lacks what its repository adds",
+    base::log_warning("the files of an ended job lack the params and metadata of its repository, which cannot be read",
                       {{"job", job.meta.name}, {"error", error.what()}});
   }
   return store_.publish_ended_job(file, record).has_value();

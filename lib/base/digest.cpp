@@ -49,7 +49,7 @@ std::string sha256_hex(std::string_view bytes) {
 std::string random_bytes(std::size_t count) {
   std::string bytes(count, '\0');
   if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(count)) != 1) {
-    throw std::runtime_error("no random bytes");
+    throw std::runtime_error("the system gave no random bytes");
   }
   return bytes;
 }

@@ -39,7 +39,7 @@ void replace(std::string& text, std::string by) {
 std::size_t read_at(int fd, char* to, std::size_t size, std::uint64_t offset) {
   const ssize_t got = base::read_some_at(fd, {to, size}, offset);
   if (got < 0) throw std::runtime_error(std::string("reading a file to send: ") + std::strerror(errno));
-  if (got == 0) throw std::runtime_error("file is shorter than it was");
+  if (got == 0) throw std::runtime_error("a file became shorter while it was sent");
   return static_cast<std::size_t>(got);
 }
 
@@ -112,7 +112,7 @@ void Connection::give_up_on_handler() {
   cut();
 }
 
-// Zero: the peer has closed, or its time was over.
+// Zero: the peer has closed, or a timer has expired.
 Task<std::size_t> Connection::read_some(char* to, std::size_t size, milliseconds patience) {
   error_code error;
   if (cut_) co_return 0;
@@ -226,7 +226,7 @@ Task<std::optional<Reply>> Connection::call_handler() {
   } catch (const std::exception& problem) {
     failure = std::current_exception();
     if (!is_client_gone(failure) && !answer_to_exception(failure)) {
-      base::log_error("request failed", {{"method", to_string(request_.method)}, {"problem", problem.what()}});
+      base::log_error("request failed", {{"method", to_string(request_.method)}, {"error", problem.what()}});
     }
   }
   if (is_client_gone(failure)) co_return std::nullopt;
@@ -299,7 +299,7 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
       busy = true;
     } catch (const std::exception& problem) {
       // Content-Length was sent already. Closing early tells the client that the body is incomplete.
-      base::log_error("download broken off", {{"problem", problem.what()}});
+      base::log_error("a download was cut off", {{"error", problem.what()}});
       co_return false;
     }
     if (busy) {

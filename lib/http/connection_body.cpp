@@ -125,7 +125,8 @@ Task<void> Connection::fill_body_buffer() {
   body_received_ += got;
   body_end_ += got;
   if (got == 0) {
-    throw BodyError(cut_ ? BodyError::Kind::kTimeout : BodyError::Kind::kGone, "the body did not come to its end");
+    throw BodyError(cut_ ? BodyError::Kind::kTimeout : BodyError::Kind::kGone,
+                    "the connection ended before the body was complete");
   }
 }
 

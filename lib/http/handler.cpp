@@ -9,7 +9,7 @@ std::optional<ExceptionAnswer> answer_to_exception(const std::exception_ptr& exc
     if (problem.kind() == BodyError::Kind::kMalformed) return ExceptionAnswer{400, problem.what()};
     if (problem.kind() == BodyError::Kind::kTooLarge) return ExceptionAnswer{413, problem.what()};
   } catch (const Overloaded&) {
-    return ExceptionAnswer{503, "too much to do"};
+    return ExceptionAnswer{503, "the server is overloaded"};
   } catch (...) {
     return std::nullopt;
   }

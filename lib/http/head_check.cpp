@@ -56,7 +56,7 @@ std::optional<HeadProblem> check_request_line(std::string_view line, bool& http_
     return HeadProblem{400, "malformed request line"};
   }
   http_1_1 = version == "HTTP/1.1";
-  if (!http_1_1 && version != "HTTP/1.0") return HeadProblem{505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
+  if (!http_1_1 && version != "HTTP/1.0") return HeadProblem{505, "only HTTP/1.0 and HTTP/1.1 are supported"};
   // The target of CONNECT is a host and a port. The router refuses the method.
   if (method == "CONNECT") return is_host(target) && !target.empty() ? std::nullopt : check_target(target);
   return check_target(target);

@@ -68,8 +68,8 @@ struct IoThreads::Loop {
   asio::io_context context{1};
   asio::executor_work_guard<Executor> work{context.get_executor()};
   std::thread thread;
-  std::atomic<bool> answered{true};        // the last question of unresponsive_for()
-  steady_clock::time_point asked_at = {};  // when it was put
+  std::atomic<bool> answered{true};        // the last task posted by unresponsive_for()
+  steady_clock::time_point asked_at = {};  // when it was posted
 };
 
 IoThreads::IoThreads(std::size_t threads) {
@@ -203,7 +203,7 @@ Task<void> HttpServer::State::accept_loop() {
     if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) break;
     if (error) {
       // Most likely there are no descriptors left. Clients wait in the kernel's queue meanwhile.
-      base::log_warning("accept failed", {{"problem", error.message()}});
+      base::log_warning("accept failed", {{"error", error.message()}});
       Timer pause(home.get_executor(), milliseconds(100));
       co_await pause.async_wait(asio::redirect_error(kAwait, error));
       continue;
@@ -227,7 +227,7 @@ Task<void> HttpServer::State::serve(Group& group, Socket socket) {
   try {
     co_await connection.run();
   } catch (const std::exception& problem) {
-    base::log_error("connection failed", {{"problem", problem.what()}});
+    base::log_error("connection failed", {{"error", problem.what()}});
   }
   group.members.erase(&connection);
   if (context.draining && group.members.empty()) group.tick.cancel();

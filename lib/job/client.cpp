@@ -31,7 +31,7 @@ Member decode_member(const json& source) {
   Member member;
   member.username = get_string(source, "username");
   const auto role = parse_role(get_string(source, "role"));
-  if (!role) throw DecodeError("field 'role' is none of the three");
+  if (!role) throw DecodeError("field 'role' is not leader, developer or stakeholder");
   member.role = *role;
   for (const json& key : list_of(source, "keys")) {
     member.keys.push_back({get_string(key, "id"), get_string(key, "sha256"), kube::get_time(key, "expiresAt")});

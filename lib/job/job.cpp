@@ -36,7 +36,7 @@ const PhaseNames& names_of(Phase phase) {
 Phase decode_phase(const json& status) {
   const std::string text = get_string(status, "phase", "Queued");
   const auto found = std::ranges::find(kPhases, text, &PhaseNames::resource);
-  if (found == kPhases.end()) throw DecodeError("field 'phase' is none of the four");
+  if (found == kPhases.end()) throw DecodeError("field 'phase' is not Queued, Started, Finished or Failed");
   return found->phase;
 }
 

@@ -85,7 +85,7 @@ class Reader {
     if (list == nullptr) return files;
     if (!list->is_array()) fields::refuse("input", "is not a list");
     for (const nlohmann::json& file : *list) {
-      if (!file.is_object()) fields::refuse("input", "holds something else");
+      if (!file.is_object()) fields::refuse("input", "has an element that is not an object");
       files.push_back(
           {fields::text(file, "name", 16'384), fields::size(file, "bytes"), fields::sha256(file, "sha256", true)});
     }

@@ -53,7 +53,7 @@ Result<Manifest, std::string> decode_manifest(std::string_view text) {
     if (files == nullptr) return manifest;
     if (!files->is_array() || files->size() > kManifestFiles) fields::refuse("files", "is not a list of files");
     for (const nlohmann::json& file : *files) {
-      if (!file.is_object()) fields::refuse("files", "holds something else");
+      if (!file.is_object()) fields::refuse("files", "has an element that is not an object");
       manifest.files.push_back({fields::text(file, "name", kNameLimit), fields::size(file, "bytes"),
                                 fields::sha256(file, "sha256", false), fields::time(file, "modified")});
     }

@@ -47,7 +47,7 @@ bool is_for_good(int error) {
 }
 
 std::string reason_of(const UnsafeFile& error) {
-  return error.code().value() == EMLINK ? "it has a second name (a hard link)" : "it is no regular file";
+  return error.code().value() == EMLINK ? "it has a second name (a hard link)" : "it is not a regular file";
 }
 
 // Adds the log files of one attempt, including subfolders; one file is open at a time. Leaves out unreadable files.

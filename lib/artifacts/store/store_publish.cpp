@@ -57,7 +57,7 @@ std::string encode_readable(const File& file, Result<File, std::string> (*decode
   if (read.error().starts_with("more than")) {
     throw TooLarge("params, metadata and the names of the input files: " + read.error());
   }
-  throw std::logic_error("a file that could not be read again: " + read.error());
+  throw std::logic_error("a new file cannot be decoded: " + read.error());
 }
 
 // Undoes the first steps after a later one failed. If that fails too, it is logged; the caller throws the first error.
@@ -66,7 +66,7 @@ void take_back(F undo) noexcept {
   try {
     undo();
   } catch (const std::exception& error) {
-    base::log_error("what could not be published whole could not be taken back", {{"error", error.what()}});
+    base::log_error("an incomplete job or repository could not be removed from the volume", {{"error", error.what()}});
   }
 }
 

@@ -101,7 +101,8 @@ bool Store::remove_job(const Tenant& tenant, std::string_view job_id, std::strin
     try {
       purge(tenant, name, stop);
     } catch (const VolumeError& error) {
-      base::log_warning("deleted files stay in the trash for now", {{"problem", error.what()}});
+      base::log_warning("deleted files were not removed yet; the controller's sweeper removes them later",
+                        {{"error", error.what()}});
     }
   }
   return !moved.empty();

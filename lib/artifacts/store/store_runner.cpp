@@ -62,7 +62,7 @@ void discard(const Dir& bin, const std::string& name) {
   try {
     bin.remove_tree(name);
   } catch (const VolumeError& error) {
-    base::log_warning("an unused copy of the runner stays on the volume for now", {{"problem", error.what()}});
+    base::log_warning("an unused copy of the runner could not be removed from the volume", {{"error", error.what()}});
   }
 }
 

@@ -30,7 +30,8 @@ std::optional<JobFile> ScannedJob::read() const {
   auto file = decode_job_file(*text);
   if (!file) throw CorruptFile(path_ + "/job.json: " + file.error());
   // A folder that was moved or copied by hand: its job.json names another tenant or another job.
-  if (layout::job(file->tenant, file->job_id) != path_) throw CorruptFile(path_ + "/job.json: is of another folder");
+  if (layout::job(file->tenant, file->job_id) != path_)
+    throw CorruptFile(path_ + "/job.json: names another job than its folder");
   return std::move(*file);
 }
 

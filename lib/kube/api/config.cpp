@@ -105,7 +105,7 @@ const json* find_named(const json& file, const char* list, const std::string& na
 std::string refuse_server(const std::string& server) {
   if (server.empty()) return "no server";
   if (!server.starts_with("https://")) return "the server is not https, which is required";
-  if (server.size() == 8 || server.find_first_of("@?# \t\r\n") != std::string::npos) return "the server is no base URL";
+  if (server.size() == 8 || server.find_first_of("@?# \t\r\n") != std::string::npos) return "the server is not of the form https://host:port";
   return {};
 }
 
@@ -254,7 +254,7 @@ ConfigResult load_config(const std::filesystem::path& kubeconfig, std::string_vi
   std::error_code ignored;
   if (std::filesystem::exists(home, ignored)) return load_kubeconfig(home, context);
   return Failure(
-      "no cluster: neither --kubeconfig nor KUBECONFIG is set, this is no pod, and there is no ~/.kube/config");
+      "no cluster: neither --kubeconfig nor KUBECONFIG is set, this is not a pod, and there is no ~/.kube/config");
 }
 
 }  // namespace vbrain::kube

@@ -149,10 +149,10 @@ void EventRecorder::create(const Event& event, const std::string& key, std::stop
   const auto written = client_.create(kEventType, event.about.namespace_name, body, stop);
   if (!written && written.error().code != ErrorCode::kAlreadyExists) {
     refused_.Increment();
-    base::log_warning("event was not written", {{"reason", event.reason}, {"error", written.error().message}});
+    base::log_warning("an event was not written", {{"reason", event.reason}, {"error", written.error().message}});
     return;
   }
-  // If the event existed already (a POST that was sent twice), we do not know its resourceVersion and cannot update it.
+  // If the event exists already (a POST that was sent twice), its resourceVersion is unknown and it cannot be updated.
   if (!written) return;
   order_.push_front(
       {key, event.about.namespace_name, name, meta_text(*written, "resourceVersion"), 1, clock_.steady()});
@@ -181,7 +181,8 @@ void EventRecorder::repeat(const Event& event, Remembered& known, std::stop_toke
     create(event, key, stop);
   } else {
     refused_.Increment();
-    base::log_warning("event was not counted", {{"reason", event.reason}, {"error", written.error().message}});
+    base::log_warning("the count of an event was not written",
+                      {{"reason", event.reason}, {"error", written.error().message}});
   }
 }
 

@@ -171,18 +171,18 @@ class EventReader final : public Members {
 Result<ListMeta, std::string> for_each_item(std::string_view list, const std::function<void(std::string_view)>& use) {
   ListReader reader(list, use);
   if (const auto read = base::read_json(list, reader, kOptions); !read) {
-    return Failure("the list is no JSON near byte " + std::to_string(read.error().offset));
+    return Failure("the list is not JSON near byte " + std::to_string(read.error().offset));
   }
-  if (!reader.items_seen() || reader.meta().resource_version.empty()) return Failure("the answer is no list");
+  if (!reader.items_seen() || reader.meta().resource_version.empty()) return Failure("the answer is not a list");
   return reader.meta();
 }
 
 Result<EventText, std::string> cut_event(std::string_view line, std::string& scratch) {
   EventReader reader(line);
-  if (!base::read_json(line, reader, kOptions)) return Failure("the line is no JSON object");
+  if (!base::read_json(line, reader, kOptions)) return Failure("the line is not a JSON object");
   EventText event = reader.take(scratch);
   if (event.type.empty() || event.object.empty() || event.object.front() != '{') {
-    return Failure("the line is no watch event");
+    return Failure("the line is not a watch event");
   }
   return event;
 }

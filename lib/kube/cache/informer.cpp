@@ -68,7 +68,7 @@ void Reflector::run(std::stop_token stop) {
   }
 }
 
-// What is done until the next look at whether a list was asked for.
+// Begins the next list, watch or pause. request_list() ends it through the returned stop source.
 std::stop_source Reflector::begin_round() {
   const std::lock_guard lock(mutex_);
   round_ = std::stop_source();
@@ -110,7 +110,7 @@ void Reflector::list(std::stop_token stop) {
   counters_->lists.Increment();
   const auto done = list_pages(stop);
   if (done) {
-    // Pages of some megabytes were on this thread's heap, which would otherwise keep the memory.
+    // The pages took some megabytes of this thread's heap, which would otherwise keep them.
     malloc_trim(0);
     first_watch_ = true;
     state_ = State::kWatching;
@@ -180,7 +180,9 @@ void Reflector::watch(std::stop_token stop) {
     const auto back = went_back(stop);
     if (!back) return fail("watch could not be opened", back.error(), stop);
     if (*back) {
-      base::log_warning("the API server's history went back, listing again", {{"resource", type_.plural}});
+      base::log_warning(
+          "the API server's resourceVersion went back, as after a restore of etcd; all objects are listed again",
+          {{"resource", type_.plural}});
       other_history_ = true;
       state_ = State::kEmpty;
       return;
@@ -228,7 +230,8 @@ void Reflector::after_watch(const KubeResult<void>& ended, bool lived, std::stop
   }
   const Error& error = ended.error();
   if (wants_new_list(error)) {
-    base::log_info("watch cannot go on, listing again", {{"resource", type_.plural}, {"reason", error.message}});
+    base::log_info("the watch cannot continue; all objects are listed again",
+                   {{"resource", type_.plural}, {"reason", error.message}});
     state_ = State::kEmpty;
     // The first retry in a row is immediate, because the server has answered. Later ones wait with backoff.
     if (gone_in_a_row_++ == 0) {
@@ -241,7 +244,7 @@ void Reflector::after_watch(const KubeResult<void>& ended, bool lived, std::stop
   if (error.code == ErrorCode::kTooLarge || error.reason == "Malformed") state_ = State::kEmpty;
   // A watch that worked before its connection broke or became silent is reopened at once.
   if (lived && error.http_status == 0 && state_ == State::kWatching) {
-    base::log_debug("watch broke off", {{"resource", type_.plural}, {"reason", error.message}});
+    base::log_debug("the watch was interrupted", {{"resource", type_.plural}, {"reason", error.message}});
     return;
   }
   fail("watch failed", error, stop);
@@ -279,12 +282,13 @@ std::string Reflector::take_object(std::string_view text, bool listing) {
     sink_.put(object, listing);
   } catch (const DecodeError& error) {
     counters_->malformed.Increment();
-    base::log_error("object cannot be decoded",
-                    {{"resource", type_.plural},
-                     {"name", name},
-                     {"error", error.what()},
-                     {"consequence", options_.forget_undecodable ? "it counts as deleted until it can be"
-                                                                 : "its last version that could be stays in force"}});
+    base::log_error(
+        "object cannot be decoded",
+        {{"resource", type_.plural},
+         {"name", name},
+         {"error", error.what()},
+         {"consequence", options_.forget_undecodable ? "it counts as deleted until it can be decoded"
+                                                     : "the last version that could be decoded stays in use"}});
     sink_.undecodable(name, listing);
   }
   return version;

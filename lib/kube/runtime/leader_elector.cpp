@@ -119,7 +119,7 @@ LeaderElector::Kept LeaderElector::keep(std::stop_token finished, const WhyResig
     // A process that was suspended for a long time must not continue its work.
     if (overdue()) return Kept::kLost;
     if (const auto why = why_resign ? why_resign() : std::nullopt) {
-      base::log_error("gives up the lease, since it gets no work done: " + *why, {{"lease", config_.name}});
+      base::log_error("gives up the lease, because it makes no progress: " + *why, {{"lease", config_.name}});
       return Kept::kResigned;
     }
     const Attempt attempt = try_once(finished);
@@ -153,7 +153,7 @@ LeaderElector::Attempt LeaderElector::try_once(std::stop_token stop) {
     }
     const ErrorCode code = written.error().code;
     if (code != ErrorCode::kCancelled) {
-      base::log_warning("lease was not written", {{"lease", config_.name}, {"error", written.error().message}});
+      base::log_warning("the lease was not written", {{"lease", config_.name}, {"error", written.error().message}});
     }
     if (code != ErrorCode::kConflict && code != ErrorCode::kAlreadyExists && code != ErrorCode::kNotFound) {
       return Attempt::kFailed;
@@ -171,7 +171,7 @@ std::optional<Error> LeaderElector::read_lease(std::stop_token stop) {
     view_.observe(std::nullopt, clock_.steady());
   } else {
     if (read.error().code != ErrorCode::kCancelled) {
-      base::log_warning("lease was not read", {{"lease", config_.name}, {"error", read.error().message}});
+      base::log_warning("the lease was not read", {{"lease", config_.name}, {"error", read.error().message}});
     }
     return std::move(read.error());
   }
@@ -189,7 +189,7 @@ void LeaderElector::give_up() {
     note_holder();
     base::log_info("gave up the lease", {{"lease", config_.name}});
   } else {
-    base::log_warning("lease was not given up; others wait until it runs out",
+    base::log_warning("the lease was not given up; other controllers wait until it expires",
                       {{"lease", config_.name}, {"error", written.error().message}});
   }
 }

@@ -66,7 +66,8 @@ void ReconcileLoop::work_on(const std::string& key, std::stop_token stop) {
     result = reconcile_(key, stop);
   } catch (const std::exception& error) {
     exceptions_.Increment();
-    base::log_error("reconcile threw", {{"controller", options_.name}, {"key", key}, {"error", error.what()}});
+    base::log_error("a reconcile ended with an exception and will be tried again",
+                    {{"controller", options_.name}, {"key", key}, {"error", error.what()}});
     result = ReconcileResult::retryable(error.what());
   }
   seconds_.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());

@@ -190,7 +190,7 @@ class RestTransport final : public Transport {
             } catch (const std::exception& error) {
               exchange->finish(error.what());
             } catch (...) {
-              exchange->finish("unknown failure");
+              exchange->finish("unknown error");
             }
           });
     } catch (const std::exception& error) {
@@ -233,7 +233,7 @@ class RestTransport final : public Transport {
       return tl::unexpected(std::move(error));
     };
     if (view.stopped) return unanswered(cancelled_error());
-    if (view.timed_out) return unanswered(timeout_error("no answer in time"));
+    if (view.timed_out) return unanswered(timeout_error("no answer within the timeout"));
     if (view.too_large) {
       return tl::unexpected(Error{.code = ErrorCode::kTooLarge,
                                   .http_status = sent->status(),

@@ -116,15 +116,15 @@ TEST_F(DeleteRepository, SaysInTheContractsWordsThatTheVolumeFailed) {
   EXPECT_EQ(reply.body, R"({"error":"Error deleting repository folder"})");
 }
 
-TEST_F(DeleteRepository, CountsJobsMadeByHandBeforeTheirFolder) {
-  const json by_hand = {{"metadata", {{"name", "by-hand"}, {"finalizers", {"f"}}}},
-                        {"spec",
-                         {{"organizationId", "acme"},
-                          {"applicationId", "Tutorial"},
-                          {"clientId", "north"},
-                          {"repositoryId", id_},
-                          {"username", "ana"}}}};
-  ASSERT_TRUE(world_.kube.serve({.method = "POST", .target = "/jobs", .body = by_hand.dump()}));
+TEST_F(DeleteRepository, CountsJobsMadeWithKubectlBeforeTheirFolder) {
+  const json by_kubectl = {{"metadata", {{"name", "by-hand"}, {"finalizers", {"f"}}}},
+                           {"spec",
+                            {{"organizationId", "acme"},
+                             {"applicationId", "Tutorial"},
+                             {"clientId", "north"},
+                             {"repositoryId", id_},
+                             {"username", "ana"}}}};
+  ASSERT_TRUE(world_.kube.serve({.method = "POST", .target = "/jobs", .body = by_kubectl.dump()}));
   world_.catch_up();
   EXPECT_EQ(world_.remove(path_of(id_)).status, 200);
   EXPECT_TRUE(world_.kube.is_deleting("by-hand"));

@@ -28,7 +28,8 @@ class Lists : public ::testing::Test {
     return world_.get("/api/v1/job" + query, {{"repository_id", repository}}).json();
   }
   json repositories(const std::string& query = "") { return world_.get("/api/v1/repository" + query).json(); }
-  void put_by_hand(const std::string& name, const std::string& repository, const std::string& organization = "acme") {
+  void put_by_kubectl(const std::string& name, const std::string& repository,
+                      const std::string& organization = "acme") {
     auto resource = std::make_shared<job::Job>();
     resource->meta.name = name;
     resource->meta.creation_timestamp = world_.clock.now();
@@ -81,7 +82,7 @@ TEST_F(Lists, FilterByTheMinuteWithBothEnds) {
   }
 }
 
-TEST_F(Lists, RefuseWhatIsNoMinute) {
+TEST_F(Lists, RefuseInvalidMinutes) {
   const std::string repository = make_repository();
   for (const std::string bad : {"", "20200913", "202013131226", "202002301226", "202009132460", "2020091312260",
                                 "20200913122x", "%30202009131226", "202009131226&from_date=202009131226", "%zz"}) {
@@ -113,12 +114,12 @@ TEST_F(Lists, OfJobsNeedARepositoryOfTheTenants) {
       << "the query is looked at before the object";
 }
 
-TEST_F(Lists, KnowJobsMadeByHandByTheirResourceAndThenByTheirFile) {
+TEST_F(Lists, KnowJobsMadeWithKubectlByTheirResourceAndThenByTheirFile) {
   const std::string repository = make_repository();
   world_.clock.advance(kMinute);
-  put_by_hand("by-hand", repository);
-  put_by_hand("foreign", repository, "globex");
-  put_by_hand("elsewhere", "209909131226401234");
+  put_by_kubectl("by-hand", repository);
+  put_by_kubectl("foreign", repository, "globex");
+  put_by_kubectl("elsewhere", "209909131226401234");
   const std::string in_its_minute = "?from_date=202009131227&to_date=202009131227";
   EXPECT_EQ(jobs(repository), json::array({"by-hand"}));
   EXPECT_EQ(jobs(repository, in_its_minute), json::array({"by-hand"}));
@@ -167,7 +168,7 @@ TEST_F(Lists, AnswerHead) {
   EXPECT_EQ(reply.header("Content-Length"), "22");
 }
 
-TEST(FilterIds, KeepsWhatIsWanted) {
+TEST(FilterIds, KeepsTheWantedIds) {
   const auto not_b = [](std::string_view id) { return id != "b"; };
   EXPECT_EQ(filter_ids(R"(["a","b","c"])", not_b), R"(["a","c"])");
   EXPECT_EQ(filter_ids(R"(["b"])", not_b), "[]");

@@ -89,10 +89,10 @@ TEST_F(StoreAttempts, LogsThatMayNotBeReadAreLeftOutAndNamed) {
   EXPECT_THAT(logs(),
               UnorderedElementsAre(Pair("stdout.log", "hello"), Pair("left-out-by-server.txt",
                                                                      "The server has left these out of the logs:\n"
-                                                                     "fifo: it is no regular file\n"
+                                                                     "fifo: it is not a regular file\n"
                                                                      "folder/: Permission denied\n"
                                                                      "hard2: Permission denied\n"
-                                                                     "link: it is no regular file\n"
+                                                                     "link: it is not a regular file\n"
                                                                      "new line: its name cannot be in an archive\n"
                                                                      "shut.log: Permission denied\n")));
   play(kOtherUser, [&] { fs::permissions(at("logs/shut.log"), fs::perms::all); });
@@ -100,7 +100,7 @@ TEST_F(StoreAttempts, LogsThatMayNotBeReadAreLeftOutAndNamed) {
 }
 
 // The runner was killed before it could restore anything.
-TEST_F(StoreAttempts, WhatOurOwnUserHasShutIsOpenedAgain) {
+TEST_F(StoreAttempts, RestoresRightsThatTheSameUserRemoved) {
   const PodUser user;
   const Claim mine{.by = Claim::By::kRunner, .pod_uid = "pod-1", .time = kTime};
   ASSERT_TRUE(take_claim(Dir::open(at()), mine).won);

@@ -60,7 +60,7 @@ class StoreTest : public ::testing::Test {
 };
 
 // The server must not accept a job that its readers would refuse forever.
-TEST_F(StoreTest, PublishesNothingThatCouldNotBeRead) {
+TEST_F(StoreTest, DoesNotPublishUnreadableFiles) {
   const std::string id = repository();
   const std::vector<InputFile> large(66'000, {std::string(1'000, 'n'), 4, std::string(64, 'a')});
   const std::vector<InputFile> many(600'000, {"n", 4, std::string(64, 'a')});
@@ -148,7 +148,7 @@ TEST_F(StoreTest, AJobNeedsItsRepository) {
   EXPECT_EQ(store.publish_job(job("202601020304050000")).error(), PublishError::kNoRepository);
   EXPECT_FALSE(store.has_job(kTenant, "job-1"));
   EXPECT_EQ(store.jobs_of(kTenant, "202601020304050000"), std::nullopt);
-  EXPECT_TRUE(store.publish_job(job(""))) << "but for one made by hand without";
+  EXPECT_TRUE(store.publish_job(job(""))) << "a job made with kubectl may have none";
   EXPECT_TRUE(store.read_job(kTenant, "job-1"));
 }
 
@@ -216,7 +216,7 @@ TEST_F(StoreTest, StagedFoldersGoAwayUnpublished) {
 }
 
 // A process that dies after k written bytes, for all k: a visible job is complete and listed.
-TEST_F(StoreTest, ADeathAtAnyWriteLeavesNothingHalfMade) {
+TEST_F(StoreTest, ACrashAtAnyWriteLeavesNothingIncomplete) {
   const std::string id = repository();
   JobFile file = job(id);
   file.params = "{\"a\":\"" + std::string(2'000, 'x') + "\"}";
@@ -247,7 +247,7 @@ TEST_F(StoreTest, ADeathAtAnyWriteLeavesNothingHalfMade) {
   EXPECT_GT(absent, 0);
 }
 
-TEST_F(StoreTest, IndexHidesWhatIsNotThere) {
+TEST_F(StoreTest, TheIndexHidesJobsWithoutAFolder) {
   const std::string id = repository();
   for (const char* name : {"a", "b", "c"}) ASSERT_TRUE(store.publish_job(job(id, name)));
   write_file(below(layout::marker(kTenant, id, "crashed")), "");

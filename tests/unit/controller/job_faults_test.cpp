@@ -31,7 +31,7 @@ const Workload kWorkloads[] = {
        w.add_job();
      },
      "Finished", "Completed", 1},
-    {"by hand",
+    {"made with kubectl",
      [](World& w) {
        w.add_application();
        w.add_job(true);
@@ -67,7 +67,7 @@ const Workload kWorkloads[] = {
        w.behave(1, {.kind = Behaviour::Kind::kImageMissing});
      },
      "Failed", "InvalidImageName", 0},
-    {"by hand, cancelled before it began",
+    {"made with kubectl, cancelled before it began",
      [](World& w) {
        w.add_application();
        w.add_job(true);
@@ -155,7 +155,7 @@ TEST_P(JobFaults, ASecondCrashMayHitTheRecovery) {
 }
 
 // A leader that was stopped longer than its lease, and goes on where it was.
-TEST_P(JobFaults, ADeposedLeaderChangesNothing) {
+TEST_P(JobFaults, AControllerWithoutTheLeaseChangesNothing) {
   for (const Workload& workload : kWorkloads) {
     const int writes = writes_without_faults(workload, GetParam());
     for (int at = 0; at < writes; ++at) {

@@ -28,7 +28,7 @@ constexpr auto kClaimLost = artifacts::Outcome::Kind::kClaimLost;
 TEST(Plan, QueuedJobs) {
   expect_all({
       {"a fresh job", Scene(), "status Started Starting 1"},
-      {"made by hand without finalizer", Scene().without_finalizer(), "add-finalizer"},
+      {"made with kubectl, without finalizer", Scene().without_finalizer(), "add-finalizer"},
       {"no Application of that id", Scene().without_application(), "status Queued UnknownApplication 0"},
       {"that has been said", Scene().without_application().reason("UnknownApplication"), ""},
       {"the Application came", Scene().reason("UnknownApplication"), "status Started Starting 1"},
@@ -59,7 +59,7 @@ TEST(Plan, ClaimOfTheFirstAttemptSaysAllThatIsKnown) {
   EXPECT_FALSE(status.completion_time);
 }
 
-TEST(Plan, WhatOnlyTheVolumeKnows) {
+TEST(Plan, FactsThatOnlyTheVolumeHas) {
   job::JobStatus record;
   record.phase = job::Phase::kFinished;
   record.reason = "Completed";

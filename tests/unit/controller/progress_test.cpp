@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kLimit = 25s;
 
-TEST(WorkFacts, SayWhatALeaderHasToDo) {
+TEST(WorkFacts, DecideWhatALeaderDoes) {
   struct Case {
     const char* what;
     WorkFacts facts;
@@ -39,7 +39,7 @@ TEST(WorkFacts, SayWhatALeaderHasToDo) {
        false,
        false},
       {"the term ends", {.term_ending = 20s}, "", false, true},
-      {"the term cannot end", {.term_ending = 26s}, "the term of leadership was to end", true, true},
+      {"the term cannot end", {.term_ending = 26s}, "the term of leadership should have ended", true, true},
       {"nor the volume", {.volume_silent = 30s, .term_ending = 26s}, "the volume has not answered", true, false},
   };
   for (const Case& test : cases) {

@@ -34,7 +34,7 @@ TEST(JobJson, BecomesTwoFiles) {
       {"an escaped name", R"({"format":1,"p\u0061rams":{"a":1}})", R"({"a":1})", "{}"},
       {"no object", R"({"format":1,"params":[{}]})", "", "", "params is not an object"},
       {"text", R"({"format":1,"metadata":"{}"})", "", "", "metadata is not an object"},
-      {"twice", R"({"format":1,"params":{},"params":{}})", "", "", "params is there twice"},
+      {"twice", R"({"format":1,"params":{},"params":{}})", "", "", "params appears twice"},
       {"another format", R"({"format":2,"params":{}})", "", "", "format is not 1"},
       {"a format that is no number", R"({"format":"1"})", "", "", "format is not 1"},
       {"no format", R"({"params":{}})", "", "", "format is missing"},

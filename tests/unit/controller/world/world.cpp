@@ -209,7 +209,7 @@ void World::add_application(const std::function<void(json& spec)>& edit) {
   api.put(kApplications, application);
 }
 
-void World::add_job(bool by_hand) {
+void World::add_job(bool by_kubectl) {
   job::JobSpec spec;
   spec.organization_id = "acme";
   spec.application_id = "Tutorial";
@@ -220,7 +220,7 @@ void World::add_job(bool by_hand) {
   job["metadata"]["generation"] = 1;
   job["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z";
   job["status"] = {{"phase", "Queued"}};
-  if (by_hand) {
+  if (by_kubectl) {
     job["metadata"].erase("finalizers");
     job["metadata"].erase("labels");
     job["spec"]["params"] = {{"a", 10}, {"b", 20}};

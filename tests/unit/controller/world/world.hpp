@@ -44,8 +44,8 @@ class World {
 
   // --- The scene, set before run().
   void add_application(const std::function<void(nlohmann::json& spec)>& edit = {});
-  // By REST: folder first, then the resource. By hand: the resource alone.
-  void add_job(bool by_hand = false);
+  // By REST: folder first, then the resource. With kubectl: the resource alone.
+  void add_job(bool by_kubectl = false);
   void behave(int attempt, Behaviour behaviour) { node_.behave(attempt, behaviour); }
   // Otherwise time stands still when an ended job has nothing but its time to live to wait for.
   void let_jobs_expire() { lets_expire_ = true; }
