@@ -46,7 +46,7 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   add_number(app, "--max-connections", config.max_connections, 1, 1'000'000,
              "Open connections of clients; the limit of open files must be higher");
   add_number(app, "--max-header-bytes", config.max_header_bytes, 1024, 1 << 20,
-             "Largest head of a request, in bytes, in bytes");
+             "Largest head of a request, in bytes");
   add_number(app, "--max-json-bytes", config.limits.max_json_bytes, 1024, 1 << 26,
              "Largest JSON body, and largest params or metadata field, in bytes");
   add_number(
