@@ -87,7 +87,7 @@ TEST_F(Options, DurationsHaveUnitsAndTheHelpShowsTheirDefault) {
   ASSERT_TRUE(read({"--wait", "1m30s"}).proceed);
   EXPECT_EQ(settings_.wait, std::chrono::seconds(90));
   for (const auto& [value, shown] :
-       {std::pair{std::chrono::milliseconds(15'000), "[15s]"}, std::pair{std::chrono::milliseconds(250), "[250ms]"}}) {
+       {std::pair{std::chrono::milliseconds(15'000), "=15s"}, std::pair{std::chrono::milliseconds(250), "=250ms"}}) {
     std::chrono::milliseconds target = value;
     CLI::App app("test", "program");
     add_duration(app, "--wait", target, "How long");

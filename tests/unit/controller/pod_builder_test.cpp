@@ -225,7 +225,7 @@ TEST(PodBuilder, RefusesTemplatesThatReachTooFar) {
        "copies the shared claim"},
       {R"({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]})", "hostPath is not allowed"},
       {R"({"volumes": [{"name": "v", "nfs": {"server": "x", "path": "/"}}]})", "nfs is not allowed"},
-      {R"({"volumes": [{"name": "vbrain-shared", "emptyDir": {}}]})", "taken"},
+      {R"({"volumes": [{"name": "vbrain-shared", "emptyDir": {}}]})", "reserved"},
       {R"({"volumes": [{"name": "v", "secret": {"secretName": "tls"}}]})", "Secret 'tls'"},
       {R"({"volumes": [{"name": "v", "projected": {"sources": [{"secret": {"name": "tls"}}]}}]})", "Secret 'tls'"},
       {R"({"volumes": [{"name": "v", "projected": {"sources": [{"serviceAccountToken": {}}]}}]})", "token"},
