@@ -166,8 +166,8 @@ class App {
           [&](const std::string& key, std::stop_token token) { return reconciler.reconcile(key, token); }, metrics_,
           clock_);
       const LeaderWatch::Term watched(watch, controller, leading);
-      // What a standby has in its caches may be old: another leader wrote, and a watch may lag or be dead. The first
-      // decision of a term is made on lists that are as new as the API server.
+      // The caches of a standby may be old: another leader has written, and a watch may lag or be dead. So the first
+      // decision of a term waits for new lists from the API server.
       const std::uint64_t tickets[] = {jobs.request_list(), applications.request_list(), clients.request_list(),
                                        pods.request_list()};
       if (!jobs.wait_listed(tickets[0], leading) || !applications.wait_listed(tickets[1], leading) ||
@@ -181,7 +181,7 @@ class App {
       std::jthread sweeping([&](std::stop_token token) { sweeper.run(token); });
       const std::stop_callback end_of_term(leading, [&] { sweeping.request_stop(); });
       controller.run(leading);
-      // Who was deposed tells nothing any more; who goes in good order has a moment to.
+      // A controller that lost the Lease writes no more events. One that ends in order has a moment to write them.
       events.flush_or_drop(may_write() ? kLastEvents : std::chrono::milliseconds(0));
     };
     const auto not_ready = [&]() -> std::string {
@@ -189,7 +189,8 @@ class App {
       return synced ? watch.why_not_lead() : "waiting for the first list of Jobs, Applications, Clients and pods";
     };
     const HealthWhile health(*this, {.not_ready = not_ready, .not_alive = [&] { return watch.why_restart(); }});
-    // Also while another controller leads: a namespace that is being deleted loses its Lease before its Jobs.
+    // This runs also while another controller leads, because the deletion of a namespace may delete the Lease before
+    // the Jobs.
     std::jthread uninstalling([&](std::stop_token token) { uninstall.run(token); });
     if (config_.leader_elect) {
       // A lost Lease does not end the program: the caches are warm for the next term.
@@ -280,7 +281,7 @@ class App {
     clients.add_handler([&](const kube::Change<job::Client>& change) { admission.on_client_change(change); });
   }
 
-  // Ends on every return, before the objects that its threads use are destroyed.
+  // Stops the informers on every return, before the objects that their threads use are destroyed.
   class Running {
    public:
     Running(const std::function<void()>& start, std::function<void()> stop) : stop_(std::move(stop)) { start(); }

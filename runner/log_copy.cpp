@@ -93,8 +93,8 @@ bool LogCopy::take() {
   return true;
 }
 
-// Bytes that cannot be written are lost, but a later write is tried: a volume may be full for a moment only. The first
-// write that succeeds puts a line before its bytes that says how many are missing.
+// Bytes that cannot be written are lost. Later writes are tried, because a volume may be full only for a moment. The
+// first write that succeeds puts a line before its bytes that says how many are missing.
 void LogCopy::keep(std::string_view bytes) {
   if (capped_) return;
   std::string last;

@@ -11,19 +11,20 @@
 namespace vbrain::runner {
 
 // Copies what an application writes to stdout or stderr into a log file and to the runner's own stream, at once. It has
-// a thread, so that a volume that hangs stops neither the passing on of signals nor the reaping of processes. Memory:
-// one block of 64 KiB. An application that writes faster than the volume waits, as at any pipe.
+// a thread, so that a volume that hangs delays neither the forwarding of signals nor the reaping of processes. Memory:
+// one block of 64 KiB. An application that writes faster than the volume is blocked, as on any pipe.
 class LogCopy {
  public:
   struct Options {
     std::uint64_t limit_bytes =
         UINT64_MAX;    // of the file. Beyond it a last line says so, and only the console gets more
     int console = -1;  // our own stdout or stderr, or -1
-    // How long a console that takes nothing is waited for. Then it misses these bytes; the file gets them.
+    // The longest wait for a console that is not read. After it these bytes are written only to the file.
     std::chrono::milliseconds console_patience{1'000};
-    // On a network file system: how often fdatasync(2) makes what was written visible to other machines.
+    // On a network file system: the time between two calls of fdatasync(2), which make written bytes visible to other
+    // machines.
     std::chrono::milliseconds flush_every{1'000};
-    // How long no write is tried after one failed.
+    // The pause after a failed write before the next one is tried.
     std::chrono::milliseconds retry_after{1'000};
   };
 

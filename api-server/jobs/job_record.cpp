@@ -73,13 +73,14 @@ std::optional<JobRecord> load_job(const Services& services, const artifacts::Ten
   auto stored = services.view.job(tenant, job_id);
   if (resource != nullptr) {
     if (stored == nullptr && services.volume.has_job(tenant, job_id)) {
-      // It came between the two reads, or it is marked deleted.
+      // It was created between the two reads, or it is marked deleted.
       stored = services.view.job(tenant, job_id);
       if (stored == nullptr) return std::nullopt;
     }
     if (stored != nullptr) return JobRecord{std::move(stored), status_of(services, tenant, *resource)};
-    // A job of a REST server had its folder first, one made by hand gets it with its first attempt. Without a folder it
-    // is gone and the cache does not know it yet, or the volume is late or full, or it ended before it had a folder.
+    // A job created by REST had its folder before its resource; one made with kubectl gets it with its first attempt.
+    // A job without a folder may be deleted, which the cache has not seen yet; or the volume shows the folder late or
+    // is full; or the job ended before it had a folder.
     const bool may_be_gone =
         resource->made_by_rest() || resource->status.attempts > 0 || is_terminal(resource->status.phase);
     return JobRecord{.stored = stored_form(*resource),

@@ -22,13 +22,13 @@ struct JobRecord {
   bool unconfirmed = false;
 };
 
-// For how long a server waits for the record of an ended job before it answers without. A volume that cannot be written
-// keeps nobody from reading a result; and a watch is hardly ever that late.
+// How long a server waits for the record of an ended job. After this time it answers from the resource: results must be
+// readable also on a volume that cannot be written, and a watch rarely lags that much.
 inline constexpr std::chrono::seconds kRecordPatience{10};
 
-// The status to answer with. `cached` is what the watch told, `recorded` the status in the volume's record of the same
-// job, if there is one. A job is said to have ended once its record is on the volume, where every replica finds it: so
-// no replica says that a job runs after another one said that it has ended. Pure.
+// The status to answer with. `cached` is the status in the cache, `recorded` the one in the volume's record of the same
+// job, if there is one. An answer says that a job has ended only when its record is on the volume, where every replica
+// finds it. So no replica says that a job runs after another replica said that it has ended. Pure.
 job::JobStatus agreed_status(const job::JobStatus& cached, const std::optional<job::JobStatus>& recorded,
                              base::TimePoint now);
 
@@ -36,8 +36,8 @@ job::JobStatus agreed_status(const job::JobStatus& cached, const std::optional<j
 bool belongs_to(const job::Job& job, const artifacts::Tenant& tenant);
 
 // The tenant's job, or nothing if it does not exist for that tenant: never made, another tenant's, deleted or being
-// deleted. A job that the cache lacks (another replica made it a moment ago, or its time is over) is read from the
-// volume. Blocks on the volume. Throws VolumeError, CorruptFile and http::Overloaded.
+// deleted. A job that the cache lacks is read from the volume: another replica created it a moment ago, or its
+// ttlSecondsAfterFinished has passed. Blocks on the volume. Throws VolumeError, CorruptFile and http::Overloaded.
 std::optional<JobRecord> load_job(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id);
 
 // {"job_id", "job_status", …}: the contract's object. `jobs` is the JSON list of the repository's jobs. Pure.

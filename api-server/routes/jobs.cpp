@@ -21,7 +21,7 @@ std::string render_created(const NewJob& created) {
 Answer describe(const Call& call, const JobRecord& record) {
   JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
   const auto jobs = call.services.view.job_list(call.caller.tenant, record.stored->file.repository_id, memory);
-  // A Job made by hand may have no repository.
+  // A Job made with kubectl may have no repository.
   const std::string_view list = jobs == nullptr ? "[]" : std::string_view(*jobs);
   memory.cover(list.size() + record.stored->shown.size());
   http::Reply reply = json_reply(is_terminal(record.status->phase) ? 200 : 202, render_job(record, list));

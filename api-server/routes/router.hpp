@@ -28,7 +28,7 @@ Result<RouteMatch, Refusal> match_route(std::span<const RoutePattern> routes, ht
                                         std::string_view path);
 
 // The value of parameter `name` in a query, percent-decoded ('+' is a space). Empty optional if absent; a refusal if
-// it is there twice or badly encoded.
+// it appears twice or badly encoded.
 Result<std::optional<std::string>, Refusal> query_parameter(std::string_view query, std::string_view name);
 
 }  // namespace vbrain::api

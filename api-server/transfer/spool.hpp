@@ -40,8 +40,8 @@ class LocalSpace {
   std::atomic<std::int64_t> left_;
 };
 
-// An archive that is sent to a client, in a file without a name. The system removes it when it is closed, also after a
-// crash.
+// An archive that is sent to a client, in a file without a name. The system removes the file when it is closed, also
+// after a crash.
 struct Spooled {
   artifacts::Fd file;
   artifacts::ArchiveWriter::Added totals;

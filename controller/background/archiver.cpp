@@ -5,7 +5,7 @@
 namespace vbrain::controller {
 namespace {
 
-// Results of records that are never asked for, because their jobs were deleted, are dropped beyond this number.
+// The number of results that are kept. Results that nobody asks for, because their jobs were deleted, are dropped then.
 constexpr std::size_t kMaxKnown = 10'000;
 
 }  // namespace
@@ -36,7 +36,7 @@ bool Archiver::begin(const std::string& name, const std::string& version) {
     works_.emplace(name, Work{.version = version});
     return true;
   }
-  // The record of another version says nothing about this one.
+  // The finished record is of another version of the Job.
   if (!known->second.ended || known->second.version == version) return false;
   known->second = Work{.version = version};
   return true;

@@ -42,8 +42,8 @@ struct Failure {
   std::string reason;           // a word, as status.reason
   std::string message;          // a sentence: cause, and what helps if that is known
   bool hopeless = false;        // only for pods: the same request will be refused again, the attempt is given up
-  bool capacity = false;        // only for pods: there is no room; waited for without bound, as for a turn
-  bool passing = false;         // likely to be over in a moment (no answer, an I/O error): told only when it lasts
+  bool capacity = false;        // only for pods: there is no room; the job waits without a limit, as for a slot
+  bool passing = false;         // likely to be over soon (no answer, an I/O error): reported only if it lasts
   bool without_effect = false;  // only for writes of the Job: none of our tries has changed it
   std::chrono::milliseconds retry_after{};  // minimum wait, as requested by the server
 };

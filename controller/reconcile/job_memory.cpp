@@ -31,7 +31,7 @@ RetryTimes retry_times(const Failure& failure) {
 std::chrono::milliseconds retry_delay(const Failure& failure, std::chrono::milliseconds failing_for,
                                       unsigned tries_before, const std::string& job) {
   const RetryTimes times = retry_times(failure);
-  // Nobody tells when a quota has room again. The longer it lasted, the less a moment more matters.
+  // No event says that a quota has room again, so the controller asks, at growing intervals.
   const std::chrono::milliseconds delay =
       failure.capacity ? std::clamp(failing_for / 4, times.first, times.longest)
                        : std::min(times.longest, times.first * (1U << std::min(tries_before, 12U)));

@@ -46,7 +46,7 @@ class JobMemory {
   // up to minutes, without end.
   struct NotedFailure {
     FailedAction failed;
-    bool worth_telling = false;  // and not reported before
+    bool worth_telling = false;  // it lasts, and it was not reported before
   };
   NotedFailure note_failure(const std::string& job, const std::string& action, const Failure& failure,
                             base::SteadyPoint now);

@@ -28,9 +28,10 @@ struct ReleaseOptions {
 };
 
 // Removes vBrain's finalizer from Jobs of the namespace, so that Jobs, definition and namespace can be deleted when no
-// controller does it one by one. Other finalizers and the files on the volume stay. It works on thirty-two Jobs at
-// once, skips Jobs that are refused and retries them a few times. A deleted definition has no Jobs. Blocks. An error
-// means that Jobs could not be listed, or `stop` was requested; then some Jobs may have been released. May be repeated.
+// controller removes the finalizers one by one. Other finalizers and the files on the volume stay. It patches
+// thirty-two Jobs at once. It skips Jobs whose patches are refused and retries them a few times. If the definition is
+// deleted, there are no Jobs. Blocks. An error means that Jobs could not be listed, or `stop` was requested; then some
+// Jobs may have been released. May be repeated.
 kube::KubeResult<Release> release_jobs(kube::ApiClient& client, const std::string& ns, const ReleaseOptions& options,
                                        std::stop_token stop);
 

@@ -10,8 +10,9 @@
 namespace vbrain::controller {
 
 // When the namespace or the definition of Jobs is deleted, all Jobs are marked for deletion at once, and soon the
-// Lease, the Role and the controllers are deleted too. The watch takes the finalizer from all marked Jobs then, in
-// parallel and without the steps of a single deletion. Files stay. It needs no Lease: whoever comes first does no harm.
+// Lease, the Role and the controllers are deleted too. Then this class removes the finalizer from all marked Jobs,
+// in parallel and without the steps of a single deletion. The files stay. It needs no Lease: several controllers may do
+// this at once.
 class UninstallWatch {
  public:
   // `client` must outlive this.
@@ -19,10 +20,10 @@ class UninstallWatch {
 
   // A Job was marked for deletion. Does not wait; thread-safe.
   void note_marked_job();
-  // Looks at the begin and after each note, at most once a second, until `stop`.
+  // Checks at the begin and after each note, at most once a second, until `stop`.
   void run(std::stop_token stop);
-  // The controller was told to end. In a namespace that is being deleted it takes the finalizer from all Jobs, since no
-  // controller comes after it. Blocks until that is done.
+  // The controller was told to end. In a namespace that is being deleted it removes the finalizer from all Jobs,
+  // because no controller is started after it. Blocks until that is done.
   void end_of_program();
 
  private:

@@ -33,9 +33,11 @@ struct LogField {
 // Lines below this level are dropped. Thread-safe; the default is kInfo.
 void set_log_level(LogLevel level);
 
-// Writes one JSON line {"time", "level", "message", <fields>} to stderr in a single write(2), so that lines of
-// several threads never mix. `message` is constant text; what varies goes into fields, where it is escaped (a
-// newline or ANSI sequence of a user can't forge a line). Values are cut at 4 KiB. Thread-safe, never throws.
+// Logs one JSON line {"time", "level", "message", <fields>} to stderr, in one write(2), so that lines of several
+// threads never mix. While a LogWriter lives (log_writer.hpp), its thread writes the line and log() does not wait;
+// otherwise the calling thread writes it. `message` is constant text; variable values go into fields, where they are
+// escaped, so that a newline or an ANSI sequence of a user can't forge a line. Values are cut at 4 KiB. Thread-safe,
+// never throws.
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) noexcept;
 
 inline void log_debug(std::string_view message, std::initializer_list<LogField> fields = {}) noexcept {

@@ -41,7 +41,7 @@ class Connection final : private BodyReader {
   // Serves requests until the connection ends. Throws only std::bad_alloc.
   Task<void> run();
 
-  // Cuts the connection if its time is over. Called several times a second.
+  // Closes the connection if a timer has expired. Called several times a second.
   void check_deadline(SteadyTime now);
   // Closes the connection if no request is under way on it.
   void close_if_idle();

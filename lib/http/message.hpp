@@ -65,7 +65,7 @@ struct Reply {
   std::variant<std::string, FileBody> body;
   // The connection is closed after this answer, whatever the client requested.
   bool close = false;
-  // Destroyed once the answer has been sent: what the answer uses until then.
+  // Keeps objects that the answer uses alive until the answer has been sent.
   std::shared_ptr<void> hold;
 
   std::uint64_t body_size() const;

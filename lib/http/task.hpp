@@ -32,7 +32,7 @@ using Task = boost::asio::awaitable<T, Executor>;
 
 inline constexpr boost::asio::use_awaitable_t<Executor> kAwait{};
 
-// The server has more to do than it can hold: no room for the memory, or in a pool's queue.
+// The server is overloaded: a memory budget is used up, or the queue of a pool is full.
 class Overloaded : public std::runtime_error {
  public:
   Overloaded() : std::runtime_error("worker pool is full") {}
@@ -79,8 +79,8 @@ Task<bool> run_posted(base::WorkerPool& pool, F& task, Urgency urgency) {
 
 // Runs `work` on a thread of `pool`; the caller goes on with its result on its own I/O thread. Exceptions of `work`
 // come back too. Throws Overloaded, with nothing done, if the pool has no room or `work` waited in its queue for longer
-// than max_wait(). There is no way to give up waiting: `work` may hold
-// references into the caller's frame. It is a named function that lives until the co_await is over.
+// than max_wait(). The wait cannot be cancelled, because `work` may hold references into the caller's frame. `work` is
+// a named function that lives until the co_await is over.
 template <class F>
 Task<std::invoke_result_t<F&>> run_on(base::WorkerPool& pool, F& work,
                                       detail::Urgency urgency = detail::Urgency::kBounded) {
@@ -113,7 +113,7 @@ Task<std::invoke_result_t<F&>> run_on(base::WorkerPool& pool, F& work,
   }
 }
 
-// As run_on(), but it waits however many tasks do: for what must be done, such as taking back what a request has made.
+// As run_on(), but also if the queue is full: for work that must be done, such as undoing the steps of a request.
 // Throws Overloaded if the pool is closed.
 template <class F>
 Task<std::invoke_result_t<F&>> run_always_on(base::WorkerPool& pool, F& work) {

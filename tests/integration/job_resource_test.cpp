@@ -88,7 +88,7 @@ TEST_F(JobResource, LivesFromCreateToTheLastFinalizer) {
   EXPECT_EQ(gone.error().code, ErrorCode::kNotFound);
 }
 
-TEST_F(JobResource, WhatTheDefinitionForbidsIsInvalidWithItsField) {
+TEST_F(JobResource, ForbiddenFieldsAreInvalidAndNamed) {
   const std::string id = new_id();
   const auto created = client().create<Job>(ns(), body(id));
   ASSERT_TRUE(created) << created.error().message;

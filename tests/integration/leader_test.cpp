@@ -110,7 +110,7 @@ TEST(Leader, AKilledLeadersLeaseIsTakenWhenItHasRunOut) {
   EXPECT_EQ(holder(connection), "heir");
 }
 
-TEST(Leader, ALeaderThatIsCutOffStopsBeforeItsHeirStarts) {
+TEST(Leader, ALeaderThatIsCutOffStopsBeforeTheNextOneStarts) {
   auto& plane = ControlPlane::shared();
   Connection connection;
   Candidate leader(connection.ns(), "leader");

@@ -62,7 +62,7 @@ Result<std::vector<InputFile>, ArchiveError> extract(const ArchiveListing& listi
 
 // Checks that a spooled upload matches its extension: an Office Open XML workbook (a ZIP that inspect() accepts,
 // without the limits of sizes and ratio, with [Content_Types].xml), text without NUL and without the first bytes of a
-// binary format, or JSON (json_check.hpp; any size, a BOM allowed).
+// binary format, or JSON (base::read_json; any size, a BOM allowed).
 Result<void, ArchiveError> check_xlsx(int fd);
 Result<void, ArchiveError> check_csv(int fd);
 Result<void, ArchiveError> check_json(int fd);

@@ -76,13 +76,12 @@ class Reflector {
 
   // Runs until stop is requested. Never throws: an exception of the sink is logged, and the list starts again.
   void run(std::stop_token stop);
-  // Asks for a new list, whatever the reflector is doing: an open watch is broken off, a backoff is not waited for. The
-  // answer is the ticket to wait with. From any thread.
+  // Requests a new list: it interrupts an open watch or a backoff. Returns the ticket for wait_listed(). Thread-safe.
   std::uint64_t request_list();
   // Waits until a list that began after request_list() is complete. False if `stop` was requested first.
   bool wait_listed(std::uint64_t ticket, std::stop_token stop);
-  // When the API server last said something that bears on what we know: a list, an event, a bookmark, the regular end
-  // of a watch. At an open watch this is never older than the idle timeout. The epoch: never.
+  // When the API server last sent something: a list, an event, a bookmark, or the regular end of a watch. While a watch
+  // is open, this is never older than the idle timeout. The epoch: never.
   base::SteadyPoint last_contact() const {
     return base::SteadyPoint(base::SteadyPoint::duration(last_contact_.load(std::memory_order_relaxed)));
   }
@@ -131,13 +130,13 @@ class Reflector {
 
 // Keeps a Cache equal to the API server's objects and tells handlers what changed. Handlers run on the informer's own
 // thread, one change after another, after the Cache has it; they must be quick (put a key into a queue) and must not
-// throw. Nothing is lost: a change that happened while there was no watch is found by the next list, as one change
-// from the last object seen to the present one. Nothing comes twice: an object with a resourceVersion already in the
-// Cache is not reported. Only a list that was asked for with request_list(), or that shows that etcd was restored,
-// reports all objects: the same resourceVersion may stand for other content then.
+// throw. No change is lost: the next list finds changes that happened without a watch, as one change from the last
+// known object to the present one. No change is reported twice: an object with a resourceVersion already in the Cache
+// is not reported. Only a list that was requested with request_list(), or that shows that etcd was restored, reports
+// all objects, because the same resourceVersion may stand for other content then.
 //
 // An object that cannot be decoded is logged and counted (vbrain_kube_malformed_objects_total). What the Cache does
-// with it is InformerOptions::forget_undecodable. The other objects go on.
+// with it is InformerOptions::forget_undecodable. The other objects are not affected.
 template <class T>
 class Informer final : private Reflector::Sink {
  public:
@@ -172,10 +171,10 @@ class Informer final : private Reflector::Sink {
     }
   }
 
-  // Whoever begins to decide wants caches that are as new as the API server: an informer that was idle for long may
-  // have a watch that is dead or far behind. request_list() makes it list again, by a consistent read (a list without
-  // resourceVersion); wait_listed() waits until such a list is complete, and says false if `stop` was requested first.
-  // The Cache keeps what it has meanwhile; handlers are told all objects. From any thread but a handler's.
+  // A new leader needs caches that are as new as the API server, because the watch may be dead or far behind.
+  // request_list() requests a new list, by a consistent read (without resourceVersion). wait_listed() waits until such
+  // a list is complete; false if `stop` was requested first. Meanwhile the Cache keeps its objects. The handlers are
+  // called for all objects of the list. Thread-safe, but not to be called by a handler.
   std::uint64_t request_list() { return reflector_.request_list(); }
   bool wait_listed(std::uint64_t ticket, std::stop_token stop) { return reflector_.wait_listed(ticket, stop); }
 

@@ -143,7 +143,7 @@ TEST(Keygen, MakesKeysThatAuthenticate) {
   EXPECT_EQ(member["keys"][0]["expiresAt"], "2026-06-01T00:00:00Z");
 }
 
-TEST(Keygen, Base62LeavesOutWhatWouldBias) {
+TEST(Keygen, Base62LeavesOutBytesThatWouldBiasIt) {
   EXPECT_EQ(base62(std::string("\xf8\xff\x00\x3d\x3e\xf7", 6), 10), "0z0z");
   EXPECT_EQ(base62("aaaa", 2).size(), 2u);
 }

@@ -113,7 +113,7 @@ TEST(DeleteJob, RemovesAnArchivedJobsFolder) {
   EXPECT_THAT(world.files(".trash"), IsEmpty()) << "purged behind the answer";
 }
 
-TEST(DeleteJob, WorksBeforeTheFolderOfAJobMadeByHand) {
+TEST(DeleteJob, WorksBeforeTheFolderOfAJobMadeWithKubectl) {
   World world;
   auto resource = std::make_shared<job::Job>();
   resource->meta.name = "by-hand";
@@ -132,7 +132,7 @@ TEST(DeleteJob, WorksBeforeTheFolderOfAJobMadeByHand) {
 
 // A job that has started may have had a folder. Without a folder it may be deleted, whatever this replica's cache
 // shows.
-TEST(DeleteJob, AJobMadeByHandDoesNotComeBackOnAReplicaThatLags) {
+TEST(DeleteJob, AJobMadeWithKubectlDoesNotComeBackOnAReplicaThatLags) {
   World world;
   auto resource = std::make_shared<job::Job>();
   resource->meta.name = "by-hand";
@@ -305,7 +305,7 @@ TEST(DeleteJob, IsForLeadersAndOnesOwnTenant) {
 }
 
 // Another tenant's Job may have this name.
-TEST(DeleteJob, LeavesAForeignResourceOfThatNameAlone) {
+TEST(DeleteJob, DoesNotDeleteAResourceOfAnotherTenant) {
   World world;
   const std::string id = world.make_job(Phase::kFinished);
   world.archive(id);

@@ -82,7 +82,7 @@ TEST(ReadIdentity, RefusesDoubles) {
   }
 }
 
-TEST(ReadIdentity, RefusesWhatIsNoName) {
+TEST(ReadIdentity, RefusesInvalidNames) {
   const std::string long_value(10'000, 'a');
   const std::string_view values[] = {
       std::string_view("a\0b", 3), "a\rb", "a\nb", "a\tb", "a\x7f", "a\xc2\x85", "\x85", long_value};

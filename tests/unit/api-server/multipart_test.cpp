@@ -126,7 +126,7 @@ TEST(Multipart, SaysWhenTheEndIsMissing) {
   }
 }
 
-TEST(Multipart, RefusesWhatIsMalformed) {
+TEST(Multipart, RefusesMalformedBodies) {
   const std::string good = part("form-data; name=a", "x");
   const struct {
     const char* name;

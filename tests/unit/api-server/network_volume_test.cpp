@@ -69,7 +69,7 @@ TEST_F(NetworkServer, AFullVolumeIsSaidAndLeavesNothing) {
 }
 
 // A name that this machine has looked up too early is found once its mount asks again.
-TEST_F(NetworkServer, WhatWasMadeByTheOtherServerIsFoundInTheEnd) {
+TEST_F(NetworkServer, ObjectsOfTheOtherServerAreFoundInTheEnd) {
   const std::string first = here_->make_job(Phase::kFinished);
   const auto there = another_server();
   EXPECT_EQ(there->get(path_of(first, "/result")).status, 200);
@@ -87,7 +87,7 @@ TEST_F(NetworkServer, WhatWasMadeByTheOtherServerIsFoundInTheEnd) {
 }
 
 // As docs/operations.md has the volume mounted: names are asked for each time, attributes are not.
-TEST_F(NetworkServer, WhatTheOtherServerDeletedIsGoneAtOnce) {
+TEST_F(NetworkServer, ObjectsThatTheOtherServerDeletedAreGoneAtOnce) {
   const std::string job = here_->make_job(Phase::kFinished);
   const auto there = another_server();
   other_->command("memory attributes=3600000");

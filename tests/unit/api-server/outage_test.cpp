@@ -17,7 +17,7 @@ using testing::World;
 
 const std::string kNobody = "2e065d31-b19f-486a-85ab-b69afab282b5";
 
-TEST(Outage, BeforeTheCachesAreFilledNobodyIsRefusedForGood) {
+TEST(Outage, BeforeTheFirstListsKeysAreAnsweredWith503) {
   World world;
   world.synced = false;
   const HttpReply reply = world.get("/api/v1/job/" + kNobody);

@@ -309,7 +309,7 @@ TEST(Submission, AJobThatCouldNotBeReadIsRefused) {
   EXPECT_THAT(world.kube.requests(), IsEmpty());
 }
 
-TEST(FileKind, GoesByTheExtension) {
+TEST(FileKind, IsDecidedByTheExtension) {
   EXPECT_EQ(file_kind("a.zip"), FileKind::kZip);
   EXPECT_EQ(file_kind("a.b.CSV"), FileKind::kCsv);
   EXPECT_EQ(file_kind("a.Xlsx"), FileKind::kXlsx);

@@ -295,7 +295,7 @@ TEST(Claim, OneWinsOnce) {
   EXPECT_EQ(attempt.list().size(), 1U) << "who loses leaves nothing behind";
 }
 
-TEST(Claim, WhateverIsThereIsAClaim) {
+TEST(Claim, AFileWithAnyContentIsAClaim) {
   const TempDir temp;
   const Dir attempt = Dir::open(temp.path());
   for (const std::string text : {"", "{", "{\"format\":1}", "garbage"}) {

@@ -41,7 +41,7 @@ TEST(Layout, EncodesNames) {
   }
 }
 
-TEST(Layout, RefusesWhatIsNoName) {
+TEST(Layout, RefusesInvalidNames) {
   const std::vector<std::string> cases = {
       "",
       std::string("a\0b", 3),
@@ -97,7 +97,7 @@ TEST(Layout, NoTwoNamesShareAComponent) {
   EXPECT_EQ(components.size(), alphabet.size() + alphabet.size() * alphabet.size() + names);
 }
 
-TEST(Layout, DecodesOnlyTheOneSpelling) {
+TEST(Layout, DecodesOnlyTheSpellingOfEncode) {
   for (const char* text : {"%41", "%2e", "a%", "a%2", "%zz", ".a", "a~b", "a b", "", "a/b", "%00"}) {
     EXPECT_EQ(decode_component(text), std::nullopt) << text;
   }

@@ -114,7 +114,7 @@ TEST_F(NetworkStore, NamesThatADeadMachineLeftAreSwept) {
   EXPECT_EQ(left_in(layout::staging(kTenant)) + left_in(layout::trash(kTenant)), 0U);
 }
 
-TEST_F(NetworkStore, WhatIsBusyIsRemovedLater) {
+TEST_F(NetworkStore, BusyFoldersAreRemovedLater) {
   ASSERT_TRUE(here_->publish_job(job("job-1")));
   here_->create_attempt(kTenant, "job-1", 1);
   one_->add("error=EBUSY rmdir */attempts/1");

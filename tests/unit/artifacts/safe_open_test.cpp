@@ -49,7 +49,7 @@ TEST(SafeOpen, ReadsRegularFiles) {
   EXPECT_THROW(dir.read_file("a/b.txt", 4), UnsafeFile);
 }
 
-TEST(SafeOpen, RefusesWhatIsNoPlainFile) {
+TEST(SafeOpen, RefusesSpecialFiles) {
   const TempDir temp;
   write_file(temp / "inside/plain", "x");
   write_file(temp / "secret", "s");

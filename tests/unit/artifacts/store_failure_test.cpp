@@ -148,7 +148,7 @@ TEST_F(ClaimFailure, AFullVolumeLeavesNoClaim) {
   EXPECT_TRUE(take_claim(attempt_, claim_of("pod-2")).won) << "whoever comes when there is room again";
 }
 
-TEST_F(ClaimFailure, IsThereAsAWholeOrNotAtAll) {
+TEST_F(ClaimFailure, AClaimIsCompleteOrAbsent) {
   fsyncs_until_failure = 1;
   EXPECT_THROW(take_claim(attempt_, claim_of("pod-1")), VolumeError);
   EXPECT_FALSE(read_claim(attempt_));

@@ -80,7 +80,7 @@ TEST_F(StoreScanTest, FindsAThousandAndStopsWhenTold) {
   EXPECT_EQ(seen, 3);
 }
 
-TEST_F(StoreScanTest, TellsWhatIsInAFolder) {
+TEST_F(StoreScanTest, ReportsTheContentOfAFolder) {
   publish(kNorth, "job-1");
   const auto look = [&](const auto& use) {
     scan([&](const ScannedJob& job) {
@@ -103,7 +103,7 @@ TEST_F(StoreScanTest, TellsWhatIsInAFolder) {
 }
 
 // Copied, moved or written by hand: job.json does not belong to this folder.
-TEST_F(StoreScanTest, AFolderThatTellsOfAnotherIsSpoilt) {
+TEST_F(StoreScanTest, AFolderThatNamesAnotherJobIsCorrupt) {
   publish(kNorth, "job-1");
   const std::string file = vbrain::testing::read_file(folder_ / layout::job_file(kNorth, "job-1"));
   fs::remove_all(folder_ / layout::job(kNorth, "job-1"));
@@ -174,7 +174,7 @@ TEST_F(StoreScanTest, FoldersThatMayNotBeReadHideNoOthers) {
             (std::set<std::string>{"tenants/closed", "tenants/acme/Tutorial/north", layout::trash(kEast)}));
 }
 
-TEST_F(StoreScanTest, AWalkOverWhatCannotBeReadEndsWhenTold) {
+TEST_F(StoreScanTest, AScanOfUnreadableFoldersEndsOnRequest) {
   for (const Tenant& tenant : {kNorth, kEast}) write_file(folder_ / layout::jobs(tenant), "somebody's");
   int told = 0;
   scan_jobs(
@@ -183,7 +183,7 @@ TEST_F(StoreScanTest, AWalkOverWhatCannotBeReadEndsWhenTold) {
   EXPECT_EQ(told, 1);
 }
 
-TEST_F(StoreScanTest, SweepsWhatNobodyWritesToAnyMore) {
+TEST_F(StoreScanTest, SweepsFoldersThatAreNotWrittenAnyMore) {
   write_file(folder_ / (layout::staging(kNorth) + "/old/input/f"), "x");
   write_file(folder_ / (layout::trash(kSouth) + "/old/attempts/1/f"), "x");
   write_file(folder_ / "bin/.staging-x/runner", "x");
@@ -198,7 +198,7 @@ TEST_F(StoreScanTest, SweepsWhatNobodyWritesToAnyMore) {
   EXPECT_TRUE(store_.has_repository(kNorth, repository));
 }
 
-TEST_F(StoreScanTest, ASweepThatIsToldToEndRemovesNothingMore) {
+TEST_F(StoreScanTest, AStoppedSweepRemovesNothingMore) {
   write_file(folder_ / (layout::trash(kNorth) + "/old/f"), "x");
   write_file(folder_ / layout::staging(kNorth), "its trash comes next");
   std::stop_source stop;
@@ -213,7 +213,7 @@ TEST_F(StoreScanTest, ASweepThatIsToldToEndRemovesNothingMore) {
   EXPECT_TRUE(fs::exists(folder_ / (layout::trash(kNorth) + "/old/f")));
 }
 
-TEST_F(StoreScanTest, SweepsTheTrashSoonAndWhatIsWrittenLate) {
+TEST_F(StoreScanTest, SweepsTheTrashSoonAndStagedFoldersLate) {
   write_file(folder_ / (layout::staging(kNorth) + "/upload/f"), "x");
   write_file(folder_ / (layout::trash(kNorth) + "/job-1-x/f"), "x");
   EXPECT_EQ(sweep(now() - hours(1), now() + hours(1)), 1U);
@@ -223,7 +223,7 @@ TEST_F(StoreScanTest, SweepsTheTrashSoonAndWhatIsWrittenLate) {
 
 // An application may have removed rights from its own folders. The owner restores them; vBrain's pods own the folders
 // of jobs with the default user. Folders of other users are reported each time, and the rest is removed.
-TEST_F(StoreScanTest, SweepsWhatApplicationsHaveShut) {
+TEST_F(StoreScanTest, SweepsFoldersWhoseRightsApplicationsRemoved) {
   using vbrain::testing::PodUser;
   fs::permissions(folder_.path(), fs::perms::all);
   {
@@ -240,7 +240,7 @@ TEST_F(StoreScanTest, SweepsWhatApplicationsHaveShut) {
   EXPECT_THAT(not_removed_, ::testing::IsEmpty());
 }
 
-TEST_F(StoreScanTest, TellsOfWhatCannotBeRemovedAndTriesAgain) {
+TEST_F(StoreScanTest, ReportsEntriesThatCannotBeRemovedAndTriesAgain) {
   using vbrain::testing::PodUser;
   if (!PodUser::differs()) GTEST_SKIP() << "needs a second user";
   fs::permissions(folder_.path(), fs::perms::all);

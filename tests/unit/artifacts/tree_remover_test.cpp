@@ -57,7 +57,7 @@ void shut(const std::string& path) {
   ASSERT_EQ(chmod(path.c_str(), 0), 0);
 }
 
-TEST_F(TreeRemoverTest, RemovesWhatItsOwnerHasShut) {
+TEST_F(TreeRemoverTest, RemovesFoldersWithoutRights) {
   using Path = std::function<std::string(const char*)>;
   const std::vector<std::pair<const char*, std::function<void(const Path&)>>> tricks = {
       {"the tree's own folder", [](const Path& at) { shut(at("")); }},
@@ -100,7 +100,7 @@ TEST_F(TreeRemoverTest, RemovesWhatItsOwnerHasShut) {
   }
 }
 
-TEST_F(TreeRemoverTest, ADeepTreeOfShutFoldersGoes) {
+TEST_F(TreeRemoverTest, RemovesADeepTreeOfFoldersWithoutRights) {
   const PodUser user;
   make_tree();
   int fd = open(tree().c_str(), O_RDONLY | O_DIRECTORY);
@@ -116,7 +116,7 @@ TEST_F(TreeRemoverTest, ADeepTreeOfShutFoldersGoes) {
   EXPECT_EQ(count_below(temp_.path()), 0U);
 }
 
-TEST_F(TreeRemoverTest, ManyThingsThatCannotBeRemovedKeepNothingElse) {
+TEST_F(TreeRemoverTest, EntriesThatCannotBeRemovedDoNotStopTheOthers) {
   if (!PodUser::differs()) GTEST_SKIP() << "needs a second user";
   {
     const PodUser user;
@@ -144,7 +144,7 @@ TEST_F(TreeRemoverTest, ManyThingsThatCannotBeRemovedKeepNothingElse) {
 }
 
 // A folder at the bottom of a deep tree; the folders above it are moved to the top repeatedly.
-TEST_F(TreeRemoverTest, WhatLiesTooDeepGoesThoughSomethingBesideItStays) {
+TEST_F(TreeRemoverTest, RemovesDeepEntriesAlthoughAnotherEntryStays) {
   if (!PodUser::differs()) GTEST_SKIP() << "needs a second user";
   {
     const PodUser user;
@@ -168,14 +168,14 @@ TEST_F(TreeRemoverTest, WhatLiesTooDeepGoesThoughSomethingBesideItStays) {
   EXPECT_EQ(count_below(tree()), 4U) << "logs/d/own/f and its folders";
 }
 
-TEST_F(TreeRemoverTest, AStickyBitKeepsNobodyWhoOwnsTheFolder) {
+TEST_F(TreeRemoverTest, TheOwnerRemovesAFolderWithAStickyBit) {
   const PodUser user;
   make_tree();
   ASSERT_EQ(chmod(tree("logs").c_str(), 03770), 0);
   EXPECT_EQ(remove(), "");
 }
 
-TEST_F(TreeRemoverTest, EndsWithTheCauseInWordsThatALogCanHold) {
+TEST_F(TreeRemoverTest, ReportsTheCauseAsPrintableText) {
   if (!PodUser::differs()) GTEST_SKIP() << "needs a second user";
   {
     const PodUser application(kOtherUser);

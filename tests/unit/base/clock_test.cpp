@@ -48,7 +48,7 @@ TEST(Clock, ReadsRfc3339) {
   }
 }
 
-TEST(Clock, RefusesWhatIsNoTime) {
+TEST(Clock, RefusesTextThatIsNotATime) {
   for (const std::string_view text :
        {"", "2020-09-23", "2020-9-23T16:29:39Z", "2023-02-29T00:00:00Z", "2020-13-01T00:00:00Z", "2020-01-01T24:00:00Z",
         "2020-01-01T00:60:00Z", "2020-01-01T00:00:61Z", "2020-01-01T00:00:00", "2020-01-01T00:00:00.Z",

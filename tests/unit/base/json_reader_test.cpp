@@ -236,7 +236,7 @@ TEST(JsonReader, NumbersWithoutEndAreNotReadToTheEnd) {
   }
 }
 
-TEST(JsonReader, ThrowsWhatReadingMeets) {
+TEST(JsonReader, ThrowsErrorsOfReading) {
   Recorder record("");
   EXPECT_THROW(static_cast<void>(read_json(-1, record)), std::system_error);
 }

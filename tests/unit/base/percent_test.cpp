@@ -20,7 +20,7 @@ TEST(Percent, DecodesWhatItEncodes) {
   EXPECT_EQ(percent_decode(""), "");
 }
 
-TEST(Percent, RefusesWhatIsNoEncoding) {
+TEST(Percent, RefusesInvalidEncodings) {
   for (const char* text : {"%", "%4", "a%", "%zz", "%4g", "%g4", "%%41", "% 41", "%+1", "%-1", "%0x41", "%u0041"}) {
     EXPECT_FALSE(percent_decode(text)) << text;
   }

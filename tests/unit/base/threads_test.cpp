@@ -10,7 +10,7 @@
 namespace vbrain::base {
 namespace {
 
-TEST(WorkerPool, RunsWhatItTook) {
+TEST(WorkerPool, RunsAllAcceptedTasks) {
   std::atomic<int> runs = 0;
   WorkerPool pool("test", 3, 100);
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(pool.try_post([&] { ++runs; }));

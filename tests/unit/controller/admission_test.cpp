@@ -40,7 +40,7 @@ TEST(JobAdmission, AnApplicationOfWhichOnlyTheLimitDiffers) {
   EXPECT_FALSE(equal_except_limit(before, after));
 }
 
-TEST(JobAdmission, WithoutLimitsNothingIsWrittenMore) {
+TEST(JobAdmission, WithoutLimitsThereAreNoExtraWrites) {
   Crowd crowd;
   for (const char* name : {"a", "b", "c"}) crowd.add_job(name);
   crowd.work();
@@ -52,7 +52,7 @@ TEST(JobAdmission, WithoutLimitsNothingIsWrittenMore) {
   }
 }
 
-TEST(JobAdmission, OneAfterTheOtherInTheirOrder) {
+TEST(JobAdmission, StartsJobsOneAfterTheOtherInOrder) {
   Crowd crowd;
   crowd.limit_client(1);
   int most = 0;
@@ -86,7 +86,7 @@ TEST(JobAdmission, AJobThatWaitsSaysWhy) {
   EXPECT_EQ(other.status("b")["message"], "waiting: 1 of 1 jobs of application 'Tutorial' are under way");
 }
 
-TEST(JobAdmission, OnlyWhoCanGoIsWoken) {
+TEST(JobAdmission, OnlyJobsThatMayStartAreWoken) {
   Crowd crowd;
   crowd.limit_client(1);
   for (const char* name : {"a", "b", "c", "d"}) crowd.add_job(name);
@@ -112,7 +112,7 @@ TEST(JobAdmission, OnlyWhoCanGoIsWoken) {
   EXPECT_THAT(crowd.reconciled(), ElementsAre()) << "a limit that changes nothing for anybody";
 }
 
-TEST(JobAdmission, APlaceIsGivenAwayAtOnce) {
+TEST(JobAdmission, AFreeSlotIsGivenAwayAtOnce) {
   Crowd crowd;
   crowd.limit_client(1);
   crowd.add_job("a");
@@ -125,7 +125,7 @@ TEST(JobAdmission, APlaceIsGivenAwayAtOnce) {
   EXPECT_EQ(crowd.phase("b"), "Started") << "our own write is enough, the watch need not have shown it";
 }
 
-TEST(JobAdmission, ADeletedJobsPlaceIsFreeWhenItsPodIsGone) {
+TEST(JobAdmission, ADeletedJobsSlotIsFreeWhenItsPodIsGone) {
   Crowd crowd;
   crowd.limit_client(1);
   crowd.add_job("a");
@@ -145,7 +145,7 @@ TEST(JobAdmission, ADeletedJobsPlaceIsFreeWhenItsPodIsGone) {
   EXPECT_EQ(crowd.phase("b"), "Started");
 }
 
-TEST(JobAdmission, WhoIsSuspendedOrCancelledLetsTheNextGo) {
+TEST(JobAdmission, ASuspendedOrCancelledJobLetsTheNextOneStart) {
   Crowd crowd;
   crowd.limit_client(1);
   for (const char* name : {"a", "b", "c", "d"}) crowd.add_job(name);
@@ -194,7 +194,7 @@ TEST(JobAdmission, AnApplicationThatComesLateFindsTheOrder) {
   EXPECT_THAT(crowd.begun(), ElementsAre("c"));
 }
 
-TEST(JobAdmission, ALoweredLimitStopsNobody) {
+TEST(JobAdmission, ALoweredLimitStopsNoJob) {
   Crowd crowd;
   crowd.limit_client(2);
   for (const char* name : {"a", "b", "c"}) crowd.add_job(name);
@@ -225,7 +225,7 @@ TEST(JobAdmission, ANewLeaderCountsBeforeItStartsAnything) {
   EXPECT_EQ(crowd.status_writes("a"), 1) << "the reason is not said again";
 }
 
-TEST(JobAdmission, ALostAnswerNeitherLosesNorDoublesAPlace) {
+TEST(JobAdmission, ALostAnswerNeitherLosesNorDoublesASlot) {
   for (const Trouble trouble : {Trouble::kUnavailable, Trouble::kAnswerLost}) {
     Crowd crowd;
     crowd.limit_client(1);

@@ -74,14 +74,14 @@ TEST_P(JobEnd, ARecordThatWasLostIsWrittenBeforeItsJobGoes) {
   EXPECT_TRUE(world.has_status_file());
 }
 
-// Made by hand, over before it had a folder.
+// A job made with kubectl that ended before it had a folder.
 void add_job_that_never_begins(World& world) {
   world.add_application();
   world.add_job(true);
   world.patch_spec({{"repositoryId", "202009231629398695"}});
 }
 
-TEST_P(JobEnd, AJobMadeByHandThatNeverBeganLeavesItsRecord) {
+TEST_P(JobEnd, AJobMadeWithKubectlThatNeverBeganLeavesItsRecord) {
   World world(GetParam());
   add_job_that_never_begins(world);
   ASSERT_TRUE(world.run());

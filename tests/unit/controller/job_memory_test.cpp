@@ -48,7 +48,7 @@ TEST(JobMemory, AnswersWithOwnWritesUntilTheCacheHasThem) {
   EXPECT_EQ(memory.newest(a_job_of_version("4")).meta.resource_version, "4");
 }
 
-TEST(JobMemory, WhatTheApiServerDoesNotKnowIsForgotten) {
+TEST(JobMemory, ForgetsWritesThatTheApiServerDoesNotHave) {
   JobMemory memory;
   memory.newest(a_job_of_version("1"));
   memory.note_newest(a_job_of_version("2"), at_second(0));
@@ -87,7 +87,7 @@ TEST(JobMemory, AStepOfTheSystemsClockMakesNoJobOlder) {
   EXPECT_EQ(memory.since_start(kJobId, testing::at(104), clock), seconds(1)) << "another start, after a suspension";
 }
 
-TEST(JobMemory, WhatFailsIsTriedAgainMoreAndMoreSeldomWithoutEnd) {
+TEST(JobMemory, RetriesAFailedActionWithoutEndAtGrowingIntervals) {
   JobMemory memory;
   const Failure refused{.reason = "PodForbidden", .message = "no"};
   base::SteadyPoint now = at_second(0);
@@ -109,7 +109,7 @@ TEST(JobMemory, WhatFailsIsTriedAgainMoreAndMoreSeldomWithoutEnd) {
   EXPECT_TRUE(memory.note_failure(kJobId, "create-pod 1", refused, now).worth_telling);
 }
 
-TEST(JobMemory, WhatPassesInAMomentIsNotTold) {
+TEST(JobMemory, DoesNotReportShortFailures) {
   JobMemory memory;
   const Failure no_answer{.reason = "ApiServerFailing", .message = "no answer", .passing = true};
   const auto first = memory.note_failure(kJobId, "archive", no_answer, at_second(0));

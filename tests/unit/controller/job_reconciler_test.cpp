@@ -36,7 +36,7 @@ TEST_P(JobReconciler, AJobThatSucceedsAtOnceTakesThreeWrites) {
   EXPECT_EQ(world.count("DELETE pods"), 0) << "its pod stays, for kubectl logs";
 }
 
-TEST_P(JobReconciler, AJobMadeByHandGetsFinalizerAndFolder) {
+TEST_P(JobReconciler, AJobMadeWithKubectlGetsFinalizerAndFolder) {
   World world(GetParam());
   world.add_application();
   world.add_job(true);
@@ -191,7 +191,7 @@ TEST_P(JobReconciler, AFullQuotaIsWaitedForAndSeen) {
   EXPECT_EQ(world.count("PUT jobs/status"), 3) << "said once";
 }
 
-TEST_P(JobReconciler, WhatTheApiServerSaysOfAPodIsTheReason) {
+TEST_P(JobReconciler, TheApiServersRefusalOfAPodIsTheReason) {
   struct Case {
     int status;
     const char* reason;
@@ -258,7 +258,7 @@ TEST_P(JobReconciler, OwnWritesNotYetSeenAreNotMadeAgain) {
   EXPECT_EQ(world.writes(), writes) << "not even one that the API server would refuse";
 }
 
-TEST_P(JobReconciler, WhatHadBegunIsNotBegunAgain) {
+TEST_P(JobReconciler, AStartedAttemptIsNotStartedAgain) {
   World world(GetParam());
   world.add_application();
   world.add_job();
@@ -289,7 +289,7 @@ TEST_P(JobReconciler, AManifestThatIsNoneIsNotWaitedForForEver) {
 }
 
 // An older version wrote the claim under its name, and could die, or find the volume full, before a byte was there.
-TEST_P(JobReconciler, AnEmptyClaimHoldsNobodyUpForEver) {
+TEST_P(JobReconciler, AnEmptyClaimDoesNotBlockTheJobForEver) {
   World world(GetParam());
   world.add_application();
   world.add_job();
@@ -340,7 +340,7 @@ TEST_P(JobReconciler, AJobWhoseEndIsRefusedEndsAllTheSame) {
   }
 }
 
-TEST_P(JobReconciler, WhatIsKnownOfAJobGoesWithIt) {
+TEST_P(JobReconciler, TheMemoryOfADeletedJobIsRemoved) {
   World world(GetParam());
   world.add_application();
   world.add_job();
@@ -354,7 +354,7 @@ TEST_P(JobReconciler, WhatIsKnownOfAJobGoesWithIt) {
   EXPECT_EQ(world.count("archive"), 2);
 }
 
-TEST_P(JobReconciler, AtRestNothingIsWritten) {
+TEST_P(JobReconciler, WithoutChangesNothingIsWritten) {
   World world(GetParam());
   world.add_application();
   world.add_job();

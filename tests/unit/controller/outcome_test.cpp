@@ -167,7 +167,7 @@ TEST(Wording, CleanMessageCutsAtACharactersBorder) {
   EXPECT_EQ(clean_message(""), "");
 }
 
-TEST(Wording, CleanReasonIsWhatTheSchemaTakes) {
+TEST(Wording, CleanReasonMatchesTheSchema) {
   const std::pair<std::string, std::string> wants[] = {
       {"OutOfcpu", "OutOfcpu"}, {"", "Odd"},  {"two words", "Odd"},           {"7up", "Odd"}, {"a:", "Odd"},
       {"A:b,c_1", "A:b,c_1"},   {"é", "Odd"}, {std::string(2000, 'a'), "Odd"}};

@@ -95,7 +95,7 @@ TEST(PlanFailures, OfAPodToBeStopped) {
   });
 }
 
-TEST(PlanFailures, WhatBuildsUponAFailedActionWaits) {
+TEST(PlanFailures, ActionsThatDependOnAFailedOneWait) {
   const Scene deleted = Scene().attempt(1).deleted().gone(PodOf().running());
   expect_all({
       {"no finalizer is taken off before the folder is gone", Scene(deleted).fails(PurgeFolder{}), "", seconds(10)},
@@ -176,7 +176,7 @@ TEST(Plan, ANodeThatIsNotReadyEndsItsAttempts) {
   });
 }
 
-TEST(Plan, ASuccessStaysOneWhoeverLooksAtIt) {
+TEST(Plan, ASuccessStaysASuccessForEveryLeader) {
   expect_all({
       {"its pod is gone, and its deadline has passed since",
        Scene().attempt(1).gone(PodOf().succeeded()).files(testing::sealed()).deadline(60).after(99),

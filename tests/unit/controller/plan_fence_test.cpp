@@ -32,7 +32,7 @@ TEST(PlanFence, APodOfALaterAttemptMeansThatTheCacheIsOld) {
   });
 }
 
-TEST(PlanFence, WhatDestroysIsConfirmedFirst) {
+TEST(PlanFence, DestructiveActionsAreConfirmedFirst) {
   const PodOf running = PodOf().running();
   expect_all({
       {"cancelled", Scene().attempt(1).pod(running).cancelled().from_caches(), "confirm-job"},

@@ -90,7 +90,7 @@ TEST(PodBuilder, RunnerStartsTheCommand) {
   EXPECT_EQ(main_of(built())["args"], json::array({"--fast"}));
 }
 
-TEST(PodBuilder, OwnsWhatMakesAPodAJob) {
+TEST(PodBuilder, SetsTheFieldsThatMakeAPodAJob) {
   json pod_template = a_template();
   pod_template["spec"]["restartPolicy"] = "Always";
   pod_template["spec"]["serviceAccountName"] = "cluster-admin";
@@ -113,7 +113,7 @@ TEST(PodBuilder, OwnsWhatMakesAPodAJob) {
   EXPECT_FALSE(spec["containers"][0].contains("restartPolicy"));
 }
 
-TEST(PodBuilder, MountsOnlyThisJobsPlacesOfTheClaim) {
+TEST(PodBuilder, MountsOnlyThisJobsFoldersOfTheClaim) {
   const json pod = built();
   const json volume = named(pod["spec"]["volumes"], "vbrain-shared");
   EXPECT_EQ(volume["persistentVolumeClaim"]["claimName"], "vbrain-data");
@@ -295,7 +295,7 @@ TEST(PodBuilder, MemoryGrowsAfterLackOfIt) {
   }
 }
 
-TEST(PodBuilder, RefusesWhatIsNoTemplateAtAll) {
+TEST(PodBuilder, RefusesJsonThatIsNotATemplate) {
   for (const char* text : {"", "[]", "7", "{}", R"({"spec": []})", "{"}) {
     job::Application application = an_application();
     application.template_json = text;

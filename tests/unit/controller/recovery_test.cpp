@@ -40,7 +40,7 @@ TEST_P(Recovery, AJobThatHadNotStartedRuns) {
   EXPECT_EQ(world.starts_in_all(), 1);
 }
 
-TEST_P(Recovery, AJobMadeByHandKeepsItsParameters) {
+TEST_P(Recovery, AJobMadeWithKubectlKeepsItsParameters) {
   World world(GetParam());
   world.add_application();
   world.add_job(true);
@@ -86,7 +86,7 @@ TEST_P(Recovery, AnAttemptThatMayHaveRunIsNeitherCountedNorWaitedFor) {
 }
 
 // Of the next attempts each is judged for itself.
-TEST_P(Recovery, WhatFailsAfterwardsCounts) {
+TEST_P(Recovery, FailuresAfterTheRestoreCount) {
   World world(GetParam());
   world.add_application();
   world.add_job();
@@ -117,7 +117,7 @@ TEST_P(Recovery, ItGoesOnAtTheAttemptWhereItWas) {
   expect_end(world, "Finished", "Completed", 3);
 }
 
-TEST_P(Recovery, APodOfTheEarlierLifeIsWaitedFor) {
+TEST_P(Recovery, APodFromBeforeTheRestoreIsWaitedFor) {
   World world(GetParam());
   world.add_application();
   world.add_job();
@@ -136,7 +136,7 @@ TEST_P(Recovery, APodOfTheEarlierLifeIsWaitedFor) {
   expect_end(world, "Finished", "Completed", 2);
 }
 
-TEST_P(Recovery, AnArchivedJobIsNotMadeAnew) {
+TEST_P(Recovery, AnArchivedJobIsNotRecreated) {
   World world(GetParam());
   world.add_application();
   world.add_job();
@@ -181,7 +181,7 @@ TEST_P(Recovery, AControllerThatOutlivesARestoreDoesNotInsistOnItsWrites) {
   EXPECT_TRUE(world.violations().empty()) << world.violations().front();
 }
 
-TEST_P(Recovery, EveryWriteOfTheSecondLifeMayFailOnce) {
+TEST_P(Recovery, EveryWriteAfterTheRestoreMayFailOnce) {
   for (int at = 0; at < 12; ++at) {
     for (const auto kind :
          {testing::Fault::Kind::kCrashBefore, testing::Fault::Kind::kCrashAfter, testing::Fault::Kind::kErrorAfter}) {

@@ -105,7 +105,7 @@ class SweeperTest : public ::testing::Test {
                    {}};
 };
 
-TEST(SweeperPause, IsTheIntervalOrTenWalks) {
+TEST(SweeperPause, IsTheIntervalOrTenTimesTheScan) {
   using namespace std::chrono_literals;
   const struct {
     const char* name;
@@ -125,7 +125,7 @@ TEST(SweeperPause, IsTheIntervalOrTenWalks) {
   EXPECT_EQ(SweeperOptions{}.scan_interval, 60s) << "a job whose resource is lost is back within two minutes";
 }
 
-TEST_F(SweeperTest, MakesTheResourceOfAFolderThatHasNone) {
+TEST_F(SweeperTest, CreatesTheResourceOfAFolderThatHasNone) {
   publish(kJobId);
   EXPECT_TRUE(scan());
   const json job = resource(kJobId);
@@ -189,7 +189,7 @@ TEST_F(SweeperTest, AMarkedFolderWhoseResourceIsOnlyUnseenIsKept) {
   EXPECT_TRUE(resource(kJobId)["metadata"].contains("deletionTimestamp"));
 }
 
-TEST_F(SweeperTest, ASpoiltFolderDoesNotStopTheOthers) {
+TEST_F(SweeperTest, ACorruptFolderDoesNotStopTheOthers) {
   for (const char* id : {"0-first", "zz-last"}) {
     write_file(folder_ / artifacts::layout::job_file(kTenant, id), "{half");
   }
@@ -201,7 +201,7 @@ TEST_F(SweeperTest, ASpoiltFolderDoesNotStopTheOthers) {
   EXPECT_EQ(api_.count("POST"), 1u);
 }
 
-TEST_F(SweeperTest, ASpoiltTenantDoesNotStopTheOthers) {
+TEST_F(SweeperTest, AnUnreadableTenantDoesNotStopTheOthers) {
   for (const char* client : {"a", "z"}) {
     const artifacts::Tenant spoilt{"acme", "Tutorial", client};
     write_file(folder_ / artifacts::layout::jobs(spoilt), "no folder");
@@ -213,7 +213,7 @@ TEST_F(SweeperTest, ASpoiltTenantDoesNotStopTheOthers) {
   EXPECT_NE(metrics_.render().find("vbrain_volume_spoilt_folders_total 2"), std::string::npos);
 }
 
-TEST_F(SweeperTest, WhatCannotBeScannedIsSweptAllTheSame) {
+TEST_F(SweeperTest, SweepsAlsoAfterAFailedScan) {
   write_file(folder_ / "tenants", "no folder");
   write_file(folder_ / ".probe-old", "x");
   pass(std::chrono::hours(25));
@@ -249,7 +249,7 @@ TEST_F(SweeperTest, ForbiddenJobsDoNotStopTheOthers) {
             json({{"namespace", "vbrain"}, {"verb", "create"}, {"group", "vbrain.visagio.com"}, {"resource", "jobs"}}));
 }
 
-TEST_F(SweeperTest, WhoMayMakeNoJobsAtAllDoesNotAskForEachOfThem) {
+TEST_F(SweeperTest, WithoutTheRightToCreateJobsAScanEndsEarly) {
   publish_many(25);
   wire_.allowed = false;
   int asked = 0;
@@ -286,7 +286,7 @@ TEST_F(SweeperTest, AnApiServerThatDoesNotAnswerIsNotAskedForEachFolder) {
   EXPECT_EQ(asked, 1);
 }
 
-TEST_F(SweeperTest, ADeposedLeaderTouchesNothing) {
+TEST_F(SweeperTest, AControllerWithoutTheLeaseChangesNothing) {
   publish(kJobId);
   leading_ = false;
   EXPECT_FALSE(scan());
@@ -318,7 +318,7 @@ TEST_F(SweeperTest, AClockOfOursThatIsWrongMakesNothingOld) {
   EXPECT_FALSE(std::filesystem::exists(upload));
 }
 
-TEST_F(SweeperTest, WithoutMoreAdoTheVolumeIsAskedForItsTime) {
+TEST_F(SweeperTest, ByDefaultTheVolumeIsAskedForItsTime) {
   publish(kJobId);
   const std::string upload = folder_ / (artifacts::layout::staging(kTenant) + "/upload");
   write_file(upload + "/f", "x");
@@ -335,7 +335,7 @@ TEST_F(SweeperTest, WithoutMoreAdoTheVolumeIsAskedForItsTime) {
   EXPECT_TRUE(std::filesystem::exists(upload));
 }
 
-TEST_F(SweeperTest, NothingHasAnAgeWhereTheVolumeDoesNotSayItsTime) {
+TEST_F(SweeperTest, WithoutTheFileServersTimeNothingIsRemoved) {
   publish(kJobId);
   write_file(folder_ / (artifacts::layout::trash(kTenant) + "/old/f"), "x");
   pass(std::chrono::hours(25));
@@ -348,7 +348,7 @@ TEST_F(SweeperTest, NothingHasAnAgeWhereTheVolumeDoesNotSayItsTime) {
 }
 
 // A folder that was published after a scan began is young, however long the scan takes.
-TEST_F(SweeperTest, AWalkOfHoursTakesNothingForOld) {
+TEST_F(SweeperTest, ALongScanTakesNothingForOld) {
   publish(kJobId);
   volume_time_ = [this] { return *store_.probe() - std::chrono::hours(3); };
   before_look_ = [this] { pass(std::chrono::hours(3)); };

@@ -40,7 +40,7 @@ class StoreVolumeTest : public ::testing::Test {
                       [this](const artifacts::Tenant&, const std::string& name) { discarded_.push_back(name); }};
 };
 
-TEST_F(StoreVolumeTest, AJobMadeByHandGetsItsFolderFromItsSpec) {
+TEST_F(StoreVolumeTest, AJobMadeWithKubectlGetsItsFolderFromItsSpec) {
   job::Job job = a_job();
   job.spec.repository_id.clear();
   job.spec.params = R"({"a":10})";
@@ -58,7 +58,7 @@ TEST_F(StoreVolumeTest, AJobMadeByHandGetsItsFolderFromItsSpec) {
   EXPECT_FALSE(again->published);
 }
 
-TEST_F(StoreVolumeTest, AJobMadeByRestIsNeverRunFromAFolderOfOurs) {
+TEST_F(StoreVolumeTest, AJobOfTheRestServerIsNeverRunFromAFolderOfTheController) {
   job::Job job = a_job();
   job.meta.labels.emplace(job::kOriginLabel, job::kOriginRest);
   const auto prepared = volume_.prepare_attempt(job, 1);
@@ -95,7 +95,7 @@ TEST_F(StoreVolumeTest, AJobsOwnInputComesFirst) {
   EXPECT_EQ(prepared->paths.input, artifacts::layout::job_input(tenant_of(job), job.meta.name));
 }
 
-TEST_F(StoreVolumeTest, RefusesWhatCanNeverRun) {
+TEST_F(StoreVolumeTest, RefusesJobsThatCanNeverRun) {
   struct Case {
     const char* want_reason;
     void (*spoil)(job::Job&);
@@ -212,7 +212,7 @@ job::Job ended_before_it_began(const char* reason) {
   return job;
 }
 
-TEST_F(StoreVolumeTest, AJobMadeByHandThatNeverHadAFolderGetsItForItsRecord) {
+TEST_F(StoreVolumeTest, AJobMadeWithKubectlThatNeverHadAFolderGetsItForItsRecord) {
   const job::Job job = ended_before_it_began("UnknownRepository");
   EXPECT_TRUE(volume_.archive(job));
   const auto file = store_.read_job(tenant_of(job), job.meta.name);
@@ -227,7 +227,7 @@ TEST_F(StoreVolumeTest, AJobMadeByHandThatNeverHadAFolderGetsItForItsRecord) {
   EXPECT_FALSE(std::filesystem::exists(folder(job)));
 }
 
-TEST_F(StoreVolumeTest, OneThatWasCancelledIsInTheIndexOfItsRepository) {
+TEST_F(StoreVolumeTest, ACancelledJobIsInTheIndexOfItsRepository) {
   job::Job job = ended_before_it_began("Cancelled");
   job.spec.repository_id = publish_repository(true);
   EXPECT_TRUE(volume_.archive(job));
@@ -235,7 +235,7 @@ TEST_F(StoreVolumeTest, OneThatWasCancelledIsInTheIndexOfItsRepository) {
   EXPECT_EQ(store_.jobs_of(tenant_of(job), job.spec.repository_id), std::vector{job.meta.name});
 }
 
-TEST_F(StoreVolumeTest, ARecordLeavesOutWhatCouldNotBe) {
+TEST_F(StoreVolumeTest, ARecordLeavesOutInvalidFields) {
   for (const bool corrupt : {false, true}) {
     job::Job job = ended_before_it_began("InvalidSpec");
     job.meta.name = corrupt ? "with-a-spoilt-repository" : "without-repository";
@@ -253,7 +253,7 @@ TEST_F(StoreVolumeTest, ARecordLeavesOutWhatCouldNotBe) {
   }
 }
 
-TEST_F(StoreVolumeTest, NoFolderIsMadeOfWhatWasOrIsBeingRemoved) {
+TEST_F(StoreVolumeTest, NoFolderIsMadeForAJobThatIsDeleted) {
   job::Job by_rest = ended_before_it_began("FolderMissing");
   by_rest.meta.labels.emplace(job::kOriginLabel, job::kOriginRest);
   job::Job deleted = ended_before_it_began("Cancelled");

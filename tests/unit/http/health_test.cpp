@@ -95,7 +95,7 @@ TEST(Health, ServesOneRequestWhileOthersDawdle) {
   EXPECT_TRUE(client.is_closed_by_peer());
 }
 
-TEST(Health, RefusesWhatIsNoSmallRequest) {
+TEST(Health, RefusesLargeAndMalformedRequests) {
   base::Metrics metrics;
   const HealthListener listener("127.0.0.1:0", checks(), metrics);
   const std::pair<std::string, int> cases[] = {{"GET /livez\r\n\r\n", 400},

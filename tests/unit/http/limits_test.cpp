@@ -179,7 +179,7 @@ TEST_F(HttpServerTest, TurnsAwayMoreConnectionsThanAllowed) {
   EXPECT_EQ(status_of(again.read_reply()), 200);
 }
 
-TEST_F(HttpServerTest, AFullPoolIs503AndTheRestIsServed) {
+TEST_F(HttpServerTest, AFullPoolIs503AndOtherRequestsAreServed) {
   // Two threads wait at the gate, 64 tasks are queued behind them: four find no room, or up to six if the threads
   // took theirs late.
   std::vector<std::unique_ptr<RawClient>> clients;
@@ -199,7 +199,7 @@ TEST_F(HttpServerTest, AFullPoolIs503AndTheRestIsServed) {
   EXPECT_THAT(statuses[503], ::testing::AllOf(::testing::Ge(4), ::testing::Le(6)));
 }
 
-TEST_F(HttpServerTest, DrainAnswersWhatIsUnderWayAndClosesTheRest) {
+TEST_F(HttpServerTest, DrainAnswersOpenRequestsAndClosesIdleConnections) {
   RawClient idle(address());
   ASSERT_TRUE(idle.send(get("/")));
   EXPECT_EQ(status_of(idle.read_reply()), 200);
@@ -217,7 +217,7 @@ TEST_F(HttpServerTest, DrainAnswersWhatIsUnderWayAndClosesTheRest) {
   EXPECT_THROW(RawClient{address_}, std::runtime_error);
 }
 
-TEST_F(HttpServerTest, DrainCutsWhatDoesNotEnd) {
+TEST_F(HttpServerTest, DrainCutsRequestsThatDoNotEnd) {
   RawClient stuck(address());
   ASSERT_TRUE(stuck.send(post("/echo", "Content-Length: 10\r\n", "")));
   ASSERT_TRUE(seen_.wait([this] { return seen_.requests == 1; }));
@@ -225,7 +225,7 @@ TEST_F(HttpServerTest, DrainCutsWhatDoesNotEnd) {
   EXPECT_TRUE(stuck.is_closed_by_peer());
 }
 
-TEST(HttpServerAddressTest, RefusesWhatIsNoAddress) {
+TEST(HttpServerAddressTest, RefusesInvalidAddresses) {
   base::Metrics metrics;
   base::WorkerPool pool("test", 1, 1);
   IoThreads io(1);

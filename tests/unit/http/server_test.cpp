@@ -118,7 +118,7 @@ TEST_F(HttpServerTest, NeverSendsAFileThatShrankAsIfWhole) {
   EXPECT_LT(body_of(reply).size(), 5002u);
 }
 
-TEST_F(HttpServerTest, LeavesOutHeadersThatWouldForgeOthers) {
+TEST_F(HttpServerTest, LeavesOutHeadersWithControlCharacters) {
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/inject")));
   EXPECT_THAT(client.read_reply(), Not(HasSubstr("Evil")));

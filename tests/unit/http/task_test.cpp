@@ -39,7 +39,7 @@ TEST(RunOn, DoesNotBeginWorkThatWaitedTooLong) {
   EXPECT_EQ(result, 7);
 }
 
-TEST(RunOn, WhatMustBeDoneFindsRoomInAFullQueue) {
+TEST(RunOn, AlwaysRunsTasksThatMustBeDone) {
   base::WorkerPool pool("test", 1, 0);
   bool overloaded = false;
   bool done = false;

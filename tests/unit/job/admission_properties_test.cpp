@@ -219,7 +219,7 @@ class History {
   int made_ = 0;
 };
 
-TEST(Admission, AgreesWithAModelThatLooksAtEverybody) {
+TEST(Admission, AgreesWithAModelThatChecksAllJobs) {
   std::size_t waited = 0;
   for (unsigned seed = 1; seed <= 60; ++seed) {
     History history(seed);

@@ -73,7 +73,7 @@ class Line {
   std::map<std::string, Job> jobs_;
 };
 
-TEST(Admission, WhatAJobAsksFor) {
+TEST(Admission, DemandOfAJob) {
   struct Case {
     const char* when;
     std::function<void(Job&)> change;
@@ -105,7 +105,7 @@ TEST(Admission, WhatAJobAsksFor) {
   }
 }
 
-TEST(Admission, WithoutLimitsEverybodyGoesAtOnce) {
+TEST(Admission, WithoutLimitsAllJobsBeginAtOnce) {
   Line line;
   for (const char* name : {"a", "b", "c"}) EXPECT_EQ(line.wants(name), name);
   EXPECT_EQ(line.line.holding(), 3u);
@@ -113,7 +113,7 @@ TEST(Admission, WithoutLimitsEverybodyGoesAtOnce) {
   EXPECT_EQ(line.line.holding(), 2u);
 }
 
-TEST(Admission, APlaceIsHeldUntilTheEnd) {
+TEST(Admission, ASlotIsHeldUntilTheEnd) {
   Line line({}, 1);
   EXPECT_EQ(line.wants("a"), "a");
   EXPECT_EQ(line.wants("b"), "");
@@ -155,7 +155,7 @@ TEST(Admission, AChangedPriorityMovesAJobThatWaits) {
   EXPECT_EQ(line.standing("c"), Standing::kAdmitted) << "a job keeps its slot";
 }
 
-TEST(Admission, WhoWaitsForHisClientDoesNotHoldUpOthers) {
+TEST(Admission, AJobThatWaitsForItsClientBlocksNoOtherClient) {
   Line line(3, 1);
   EXPECT_EQ(line.wants("north-1", "north", 0, 1), "north-1");
   EXPECT_EQ(line.wants("north-2", "north", 0, 2), "");
@@ -193,7 +193,7 @@ TEST(Admission, ChangedLimits) {
   EXPECT_EQ(line.limits({{}, {}}), "f") << "taken away";
 }
 
-TEST(Admission, WhoStandsAsideBlocksNobody) {
+TEST(Admission, AJobThatCannotBeginBlocksNoOther) {
   const std::pair<const char*, std::function<void(Job&)>> cases[] = {
       {"suspended", [](Job& job) { job.spec.suspend = true; }},
       {"cancelled", [](Job& job) { job.spec.cancel = true; }},
@@ -225,7 +225,7 @@ TEST(Admission, AnApplicationThatComesLetsTheFirstGo) {
   EXPECT_EQ(line.standing("b"), Standing::kWaitsForApplication);
 }
 
-TEST(Admission, WhoIsShutOutBeforeItBeginsFreesItsPlace) {
+TEST(Admission, AnAdmittedJobOfAClosedApplicationFreesItsSlot) {
   AdmissionLine line;
   const Job shut_out = a_job("a", "north", 0, 1);
   Job other = a_job("b", "north", 0, 2);
@@ -245,7 +245,7 @@ TEST(Admission, WhoIsShutOutBeforeItBeginsFreesItsPlace) {
   EXPECT_EQ(line.admit(), std::vector<std::string>{"a"}) << "it kept its turn";
 }
 
-TEST(Admission, WhoIsShutOutUnderWayKeepsItsPlace) {
+TEST(Admission, ARunningJobOfAClosedApplicationKeepsItsSlot) {
   Line line(1);
   line.wants("a");
   line.begins("a");
@@ -256,7 +256,7 @@ TEST(Admission, WhoIsShutOutUnderWayKeepsItsPlace) {
   EXPECT_EQ(line.ends("a"), "b");
 }
 
-TEST(Admission, OfWhoIsShutOutNothingIsKeptWhenItHasGone) {
+TEST(Admission, ForgetsAJobOfAClosedApplicationThatIsGone) {
   for (const bool begins : {false, true}) {
     Line line(1, 1);
     line.wants("a");
@@ -268,7 +268,7 @@ TEST(Admission, OfWhoIsShutOutNothingIsKeptWhenItHasGone) {
   }
 }
 
-TEST(Admission, OneOrganizationThatIsShutOutBlocksNoOther) {
+TEST(Admission, AnOrganizationWithoutAccessBlocksNoOther) {
   AdmissionLine line;
   Job shut_out = a_job("a", "north", 0, 1);
   shut_out.spec.organization_id = "other";
@@ -277,7 +277,7 @@ TEST(Admission, OneOrganizationThatIsShutOutBlocksNoOther) {
   EXPECT_EQ(line.admit(), std::vector<std::string>{"b"});
 }
 
-TEST(Admission, WhatComesLateDoesNotFreeAPlace) {
+TEST(Admission, ALateReportFreesNoSlot) {
   Line line({}, 1);
   line.wants("a");
   line.wants("b");
@@ -287,7 +287,7 @@ TEST(Admission, WhatComesLateDoesNotFreeAPlace) {
   EXPECT_EQ(line.standing("b"), Standing::kWaitsForClient);
 }
 
-TEST(Admission, ADeletedJobHoldsItsPlaceUntilItsPodIsGone) {
+TEST(Admission, ADeletedJobHoldsItsSlotUntilItsPodIsGone) {
   Line line({}, 1);
   line.wants("a");
   line.wants("b");
@@ -312,7 +312,7 @@ TEST(Admission, ANewJobOfAnOldNameIsAnother) {
   EXPECT_EQ(line.standing("a"), Standing::kWaitsForClient) << "the deletion of the old one comes late";
 }
 
-TEST(Admission, APlaceGivenBackGoesToTheNext) {
+TEST(Admission, ASlotGivenBackGoesToTheNextJob) {
   Line line({}, 1);
   line.wants("a");
   line.wants("b");
@@ -325,7 +325,7 @@ TEST(Admission, APlaceGivenBackGoesToTheNext) {
   EXPECT_EQ(line.admitted(), "") << "who has begun has nothing to give back";
 }
 
-TEST(Admission, WhoIsUnderWayCountsAboveTheLimit) {
+TEST(Admission, RunningJobsCountAlsoAboveTheLimit) {
   AdmissionLine line;
   for (const char* name : {"a", "b"}) {
     Job job = a_job(name);
@@ -341,7 +341,7 @@ TEST(Admission, WhoIsUnderWayCountsAboveTheLimit) {
   EXPECT_EQ(line.admit(), std::vector<std::string>{"c"});
 }
 
-TEST(Admission, NothingIsKeptOfWhoHasGone) {
+TEST(Admission, ForgetsAJobThatIsGone) {
   Line line(2, 1);
   for (int i = 0; i < 100; ++i) line.wants(std::to_string(i), "client-" + std::to_string(i % 7));
   for (int i = 0; i < 100; ++i) line.gone(std::to_string(i));

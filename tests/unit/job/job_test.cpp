@@ -43,7 +43,7 @@ TEST(Job, DecodesWhatTheApiServerSends) {
   EXPECT_EQ(job.status.attempt_history.at(0).pod_uid, "p1");
 }
 
-TEST(Job, TellsWhoMadeIt) {
+TEST(Job, KnowsJobsOfTheRestServer) {
   json object = job_object();
   EXPECT_FALSE(Job::decode(object).made_by_rest());
   object["metadata"]["labels"] = {{kOriginLabel, kOriginRest}};

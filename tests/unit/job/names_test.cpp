@@ -27,7 +27,7 @@ TEST(Names, NewJobIdsAreValidAndDiffer) {
   EXPECT_NE(one, new_job_id(TimePoint{milliseconds{1}}));
 }
 
-TEST(Names, RefusesWhatIsNoJobId) {
+TEST(Names, RefusesInvalidJobIds) {
   EXPECT_TRUE(is_job_id("2e065d31-b19f-486a-85ab-b69afab282b5"));
   for (const std::string_view text :
        {"", "..", "2e065d31b19f486a85abb69afab282b5", "2E065D31-B19F-486A-85AB-B69AFAB282B5",

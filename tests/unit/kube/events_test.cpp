@@ -144,7 +144,7 @@ TEST_F(EventsTest, DropsRatherThanBlocks) {
   EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_events_dropped_total 2"));
 }
 
-TEST_F(EventsTest, WhatCannotBeFlushedInTimeIsNeverWritten) {
+TEST_F(EventsTest, EventsThatAreNotFlushedInTimeAreDropped) {
   std::latch entered(1);
   std::latch release(1);
   server_.set_before([&](const Request&) {
@@ -205,7 +205,7 @@ TEST_F(EventsTest, RemembersABoundedNumber) {
   EXPECT_EQ(written().size(), 4u);
 }
 
-TEST_F(EventsTest, WhatIsQueuedIsWrittenAtTheEnd) {
+TEST_F(EventsTest, QueuedEventsAreWrittenAtTheEnd) {
   {
     EventRecorder recorder(client_, options(), metrics_, clock_);
     recorder.record(job("a"), EventKind::kNormal, "R", "n", "A");

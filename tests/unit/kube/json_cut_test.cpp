@@ -32,7 +32,7 @@ std::string without_managed_fields(std::string_view object) {
   return std::string(event->object);
 }
 
-TEST(JsonCut, FindsItemsWhateverTheyHold) {
+TEST(JsonCut, FindsItemsWithAnyContent) {
   const struct {
     const char* name;
     const char* list;
@@ -62,7 +62,7 @@ TEST(JsonCut, ReadsTheListsVersionAndContinueToken) {
   EXPECT_EQ(meta->continue_token, "abc");
 }
 
-TEST(JsonCut, RefusesWhatIsNoList) {
+TEST(JsonCut, RefusesTextThatIsNotAList) {
   for (const char* text : {"", "null", "[]", "{", "{}", R"({"items":[]})", R"({"metadata":{"resourceVersion":"7"}})",
                            R"({"items":[{"a":1],"metadata":{}})", R"({"items":[{"a":"x)", R"({"items":3})",
                            R"({"items":[],"metadata":{"resourceVersion":7}})"}) {
@@ -108,7 +108,7 @@ TEST(JsonCut, DropsManagedFieldsOfTheMetadataOnly) {
 }
 
 // Whatever comes, it is an error or the bytes that were sent.
-TEST(JsonCut, TakesHostileTextForWhatItIs) {
+TEST(JsonCut, HandlesHostileText) {
   for (const auto& row : vbrain::testing::hostile_json()) {
     std::vector<std::string> items;
     const auto take = [&](std::string_view item) { items.emplace_back(item); };

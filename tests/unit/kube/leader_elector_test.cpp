@@ -216,7 +216,7 @@ TEST_F(ElectorTest, AStolenLeaseEndsTheWorkAtOnceAndIsNotGivenUp) {
 }
 
 // As when a volume hangs: the work does not end, and the others must not wait for that.
-TEST_F(ElectorTest, WhoResignsGivesTheLeaseUpBeforeItsWorkHasEnded) {
+TEST_F(ElectorTest, AResigningLeaderReleasesTheLeaseBeforeItsWorkHasEnded) {
   int waits = 0;
   auto elector = this->elector("me", [&](int wait) { waits = wait; });
   std::latch given_up(1);

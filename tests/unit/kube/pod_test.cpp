@@ -30,7 +30,7 @@ json pod_json() {
          "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}]}})");
 }
 
-TEST(Pod, KeepsWhatRulesLookAt) {
+TEST(Pod, KeepsTheFieldsThatRulesUse) {
   const Pod pod = Pod::decode(pod_json());
   EXPECT_EQ(pod.meta.name, "job-1");
   EXPECT_EQ(pod.meta.labels.at("vbrain.visagio.com/attempt"), "1");

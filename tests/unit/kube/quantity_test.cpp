@@ -26,7 +26,7 @@ TEST(Quantity, IsReadAsTheApiServerReadsIt) {
   for (const auto& [text, want] : wants) EXPECT_EQ(parse_quantity(text), want) << text;
 }
 
-TEST(Quantity, RefusesWhatIsNone) {
+TEST(Quantity, RefusesInvalidQuantities) {
   for (const char* text : {"", " 1", "1 ", "-1", "+1", "Mi", "1KB", "1mi", "1e", "1e99", "8Ei", "1,5Gi", "inf", "nan",
                            "0x10", "1.5.2", "1Gi2"}) {
     EXPECT_FALSE(parse_quantity(text)) << text;

@@ -248,7 +248,7 @@ TEST_F(RestTransportTest, ARefusalOfARepeatedPostSaysThatTheFirstMayHaveBeenDone
   EXPECT_FALSE(at_once.error().maybe_done) << "sent once";
 }
 
-TEST_F(RestTransportTest, NobodyListensIsUnavailable) {
+TEST_F(RestTransportTest, AClosedPortIsUnavailable) {
   config_.server = "https://127.0.0.1:1";
   const auto transport = make_rest_transport(config_);
   ASSERT_TRUE(transport);

@@ -89,7 +89,7 @@ TEST(WatchDecoder, ReadsTheStatusOfAnErrorEvent) {
   }
 }
 
-TEST(WatchDecoder, RefusesWhatIsNoWatch) {
+TEST(WatchDecoder, RefusesTextThatIsNotAWatch) {
   for (const char* line : {"nonsense", "{}", R"({"type":"NEW","object":{}})", R"({"type":"ADDED","object":[1]})"}) {
     WatchDecoder decoder;
     Recorder recorder;

@@ -93,7 +93,7 @@ TEST_F(WorkQueueTest, ADelayThatEndsWhileTheKeyIsWorkedOnIsKept) {
   EXPECT_EQ(queue_.try_get(), "a");
 }
 
-TEST_F(WorkQueueTest, ShutDownHandsOutWhatWaitsAndNothingElse) {
+TEST_F(WorkQueueTest, AfterShutDownOnlyWaitingKeysAreHandedOut) {
   queue_.add("a");
   queue_.add_after("never", 1ms);
   queue_.shut_down();

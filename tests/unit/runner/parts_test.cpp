@@ -106,7 +106,7 @@ TEST(LogCopy, ADiskThatWasFullForAMomentLeavesAGapThatSaysSo) {
   EXPECT_EQ(end.error, EFBIG);
 }
 
-TEST(LogCopy, AConsoleThatHangsHoldsNobody) {
+TEST(LogCopy, AConsoleThatHangsBlocksNothing) {
   const TempDir temp;
   Pipe pipe, console;  // nobody reads the console
   LogCopy copy(std::move(pipe.read), new_file(temp / "log"),
@@ -117,7 +117,7 @@ TEST(LogCopy, AConsoleThatHangsHoldsNobody) {
   EXPECT_EQ(copy.finish().bytes, 4U << 20);
 }
 
-TEST(LogCopy, AConsoleThatIsClosedHoldsNobody) {
+TEST(LogCopy, AConsoleThatIsClosedBlocksNothing) {
   const TempDir temp;
   signal(SIGPIPE, SIG_IGN);
   Pipe pipe, console;
@@ -161,7 +161,7 @@ class SealTest : public ::testing::Test {
   artifacts::LeftOut left_out{"The runner"};
 };
 
-TEST_F(SealTest, RefusesWhatCannotBeInAnArchive) {
+TEST_F(SealTest, RefusesEntriesThatCannotBeInAnArchive) {
   struct Case {
     const char* what;
     std::function<void()> make;
@@ -356,7 +356,7 @@ TEST(Settings, AreReadStrictly) {
   EXPECT_FALSE(read({"runner", "--rot", "x", "--", "cmd"}));
 }
 
-TEST(Seal, TakesResultsThatAreJsonAndCopiesThemUnchanged) {
+TEST(Seal, CopiesJsonResultsUnchanged) {
   for (const auto& row : vbrain::testing::hostile_json()) {
     const TempDir work;
     const TempDir attempt;

@@ -162,7 +162,7 @@ TEST(Runner, ReportsEveryEnd) {
   }
 }
 
-TEST(Runner, WhoLosesTheClaimStartsNothing) {
+TEST(Runner, WithoutTheClaimNothingIsStarted) {
   for (const std::string claim : {R"({"format":1,"by":"controller","podUid":"","time":"2026-01-02T03:04:05Z"})",
                                   R"({"format":1,"by":"runner",)"
                                   R"("podUid":"pod-0","time":"2026-01-02T03:04:05Z"})",
