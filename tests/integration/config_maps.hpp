@@ -8,9 +8,14 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <stop_token>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "kube/api/api_client.hpp"
 #include "kube/api/object.hpp"
+#include "kube/api/request.hpp"
 #include "kube/cache/informer.hpp"
 
 namespace vbrain::testing {
@@ -26,6 +31,22 @@ struct ConfigMap {
     return map;
   }
 };
+
+// All ConfigMaps of a namespace. The tests make fewer than the API server puts on one page without a limit.
+inline std::vector<ConfigMap> list_config_maps(kube::ApiClient& client, const std::string& ns) {
+  const auto list = client.list(ConfigMap::kType, ns);
+  EXPECT_TRUE(list) << list.error().message;
+  std::vector<ConfigMap> maps;
+  if (!list) return maps;
+  for (const nlohmann::json& item : list->at("items")) maps.push_back(ConfigMap::decode(item));
+  return maps;
+}
+
+// Replaces a ConfigMap, whatever its version is.
+inline kube::KubeResult<kube::Response> replace(kube::ApiClient& client, const std::string& ns,
+                                                const nlohmann::json& body, std::stop_token stop = {}) {
+  return client.call(kube::replace_request(ConfigMap::kType, ns, kube::meta_text(body, "name"), body), std::move(stop));
+}
 
 // The objects as an informer's handlers reported them. The test fails if a change does not follow from the one before,
 // that is, if an event was repeated or lost.

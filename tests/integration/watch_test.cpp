@@ -17,10 +17,9 @@ using kube::ErrorCode;
 using nlohmann::json;
 
 Mirror::Versions versions_of(Connection& connection) {
-  const auto maps = connection.client().list<ConfigMap>(connection.ns());
-  EXPECT_TRUE(maps) << maps.error().message;
+  const auto maps = list_config_maps(connection.client(), connection.ns());
   Mirror::Versions versions;
-  for (const auto& map : *maps) versions[map.meta.name] = map.meta.resource_version;
+  for (const auto& map : maps) versions[map.meta.name] = map.meta.resource_version;
   return versions;
 }
 
@@ -38,7 +37,7 @@ TEST(Watch, FollowsWhatOthersDo) {
   ASSERT_TRUE(informer.wait_synced(std::stop_source().get_token()));
   EXPECT_EQ(informer.store().size(), 25u);
   ASSERT_TRUE(client.create<ConfigMap>(connection.ns(), config_map("new", "1")));
-  ASSERT_TRUE(client.replace<ConfigMap>(connection.ns(), config_map("start-3", "changed")));
+  ASSERT_TRUE(replace(client, connection.ns(), config_map("start-3", "changed")));
   ASSERT_TRUE(client.remove(ConfigMap::kType, connection.ns(), "start-4"));
   EXPECT_TRUE(mirror.becomes(versions_of(connection)));
   EXPECT_EQ(informer.store().get("start-3")->value, "changed");
@@ -93,7 +92,7 @@ class Writer {
         continue;
       }
       ++written_;
-      if (random() % 2 == 0) (void)client.replace<ConfigMap>(ns_, config_map(name, "2"), stop);
+      if (random() % 2 == 0) (void)replace(client, ns_, config_map(name, "2"), stop);
       if (random() % 4 == 0) (void)client.remove(ConfigMap::kType, ns_, name, {}, stop);
     }
   }

@@ -10,7 +10,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "kube/api/error.hpp"
 #include "kube/api/object.hpp"
@@ -31,18 +30,11 @@ class ApiClient {
   // `transport` must outlive the ApiClient.
   explicit ApiClient(Transport& transport, std::size_t max_in_flight = 32);
 
-  KubeResult<nlohmann::json> get(const ResourceType& type, std::string_view ns, std::string_view name,
-                                 std::stop_token stop = {});
-  // The whole answer: {"metadata": {"continue", "resourceVersion"}, "items": [...]}.
+  // One page, as the API server answers: {"metadata": {"continue", "resourceVersion"}, "items": [...]}.
   KubeResult<nlohmann::json> list(const ResourceType& type, std::string_view ns, const ListOptions& options = {},
                                   std::stop_token stop = {});
   KubeResult<nlohmann::json> create(const ResourceType& type, std::string_view ns, const nlohmann::json& body,
                                     std::stop_token stop = {});
-  // `body` needs metadata.name, and metadata.resourceVersion as the precondition.
-  KubeResult<nlohmann::json> replace(const ResourceType& type, std::string_view ns, const nlohmann::json& body,
-                                     std::stop_token stop = {});
-  KubeResult<nlohmann::json> replace_status(const ResourceType& type, std::string_view ns, const nlohmann::json& body,
-                                            std::stop_token stop = {});
   KubeResult<nlohmann::json> patch(const ResourceType& type, std::string_view ns, std::string_view name,
                                    const nlohmann::json& patch, Subresource subresource = {},
                                    std::stop_token stop = {});
@@ -54,27 +46,14 @@ class ApiClient {
   KubeResult<T> get(std::string_view ns, std::string_view name, std::stop_token stop = {}) {
     return typed<T>(get_request(T::kType, ns, name), stop);
   }
-  // All objects that match, read page by page. The call fails if one object cannot be decoded.
-  template <class T>
-  KubeResult<std::vector<T>> list(std::string_view ns, ListOptions options = {}, std::stop_token stop = {}) {
-    std::vector<T> objects;
-    const auto use = [&](const nlohmann::json& item) { objects.push_back(T::decode(item)); };
-    if (auto done = list_each(T::kType, ns, std::move(options), stop, use); !done) {
-      return tl::unexpected(std::move(done.error()));
-    }
-    return objects;
-  }
   template <class T>
   KubeResult<T> create(std::string_view ns, const nlohmann::json& body, std::stop_token stop = {}) {
     return typed<T>(create_request(T::kType, ns, body), stop);
   }
-  template <class T>
-  KubeResult<T> replace(std::string_view ns, const nlohmann::json& body, std::stop_token stop = {}) {
-    return typed<T>(replace_request(T::kType, ns, name_of(body), body), stop);
-  }
+  // Replaces the object's status. `body` needs metadata.name, and metadata.resourceVersion as the precondition.
   template <class T>
   KubeResult<T> replace_status(std::string_view ns, const nlohmann::json& body, std::stop_token stop = {}) {
-    return typed<T>(replace_request(T::kType, ns, name_of(body), body, "status"), stop);
+    return typed<T>(replace_request(T::kType, ns, meta_text(body, "name"), body, "status"), stop);
   }
   template <class T>
   KubeResult<T> patch(std::string_view ns, std::string_view name, const nlohmann::json& patch,
@@ -97,9 +76,6 @@ class ApiClient {
   }
   // Passes the parsed answer to `use`; a DecodeError becomes kInternal.
   KubeResult<void> call_and_use(const Request& request, std::stop_token stop, const Use& use);
-  KubeResult<void> list_each(const ResourceType& type, std::string_view ns, ListOptions options, std::stop_token stop,
-                             const Use& use);
-  static std::string name_of(const nlohmann::json& body);
 
   Transport& transport_;
   std::mutex mutex_;
