@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <optional>
 #include <system_error>
@@ -10,8 +12,10 @@
 #include "artifacts/archive/archive_writer.hpp"
 #include "artifacts/store/layout.hpp"
 #include "base/digest.hpp"
+#include "base/io.hpp"
 #include "base/json_reader.hpp"
 #include "runner/entry_name.hpp"
+#include "runner/json_fault.hpp"
 
 namespace vbrain::runner {
 namespace {
@@ -105,31 +109,38 @@ namespace {
 
 // Copies a file and checks at the same time that it is JSON, in constant memory: the checked bytes are the stored
 // bytes, and the container's memory limit is for the application.
-class CheckedCopy final : public base::IgnoreTokens {
+class CheckedCopy final : public base::JsonHandler {
  public:
   explicit CheckedCopy(int to) : to_(to) {}
 
   // The error in the file `from`, if there is one.
   std::optional<std::string> run(int from) try {
+    // A byte order mark is taken, as in params, and not stored: the result becomes a part of an answer.
+    std::array<char, 3> first{};
+    const bool marked = base::read_some_at(from, first, 0) == 3 && std::string_view(first.data(), 3) == "\xEF\xBB\xBF";
+    to_skip_ = marked ? first.size() : 0;
     const auto read = base::read_json(from, *this,
                                       {.limits = {.elements = base::JsonOptions::kNoLimit},
                                        .strict_keys = false,
+                                       .skip_byte_order_mark = true,
                                        .lone_surrogates = true,
                                        .text_limit = 0,
                                        .copy_all = true});
     if (read) return std::nullopt;
-    const base::JsonError& error = read.error();
-    if (error.kind == base::JsonError::Kind::kTooDeep) return "it is " + error.message;
-    struct stat status = {};
-    const bool at_end = fstat(from, &status) == 0 && error.offset >= static_cast<std::uint64_t>(status.st_size);
-    if (at_end) return error.offset == 0 ? "it is empty" : "it is not JSON: it ends early";
-    return "it is not JSON: " + error.message;
+    return explain_json_error(from, read.error(), path_);
   } catch (const artifacts::VolumeError&) {
     throw;  // of writing the copy
   } catch (const std::system_error& error) {
     throw artifacts::VolumeError(error.code().value(), "read a file of the application");
   }
+  base::JsonNext token(const base::JsonToken& token) override {
+    path_.follow(token);
+    return base::JsonNext::kContinue;
+  }
   void bytes(std::string_view piece) override {
+    const std::size_t skipped = std::min(to_skip_, piece.size());
+    to_skip_ -= skipped;
+    piece.remove_prefix(skipped);
     size_ += piece.size();
     if (size_ > kResultLimit) throw Refused{"it is larger than 16 MiB"};
     artifacts::write_all(to_, piece);
@@ -138,6 +149,8 @@ class CheckedCopy final : public base::IgnoreTokens {
 
  private:
   int to_;
+  JsonPath path_;
+  std::size_t to_skip_ = 0;
   std::uint64_t size_ = 0;
 };
 
