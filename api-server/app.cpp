@@ -74,14 +74,16 @@ struct Caches {
 };
 
 // Probes the volume again and again, on a pool of its own: a busy volume pool is not a volume that hangs.
-void probe_volume(const artifacts::Store& volume, base::WorkerPool& pool, VolumeHealth& health, std::stop_token stop) {
+void probe_volume(const artifacts::Store& volume, base::WorkerPool& pool, VolumeHealth& health, VolumeSpace& space,
+                  std::stop_token stop) {
   const auto waiting = std::make_shared<std::atomic<bool>>(false);
   do {
     if (waiting->exchange(true)) continue;
-    const bool posted = pool.try_post([&volume, &health, waiting] {
+    const bool posted = pool.try_post([&volume, &health, &space, waiting] {
       try {
         volume.probe();
         health.report_good();
+        space.measure();
       } catch (const std::exception& problem) {
         base::log_warning("the volume cannot be used; look at the file server and at the mount on this node",
                           {{"error", problem.what()}});
@@ -147,6 +149,7 @@ int run(const Config& given, std::stop_token stop) {
     ~StopCaches() { caches.stop(); }
   } stop_caches{caches};
   VolumeHealth volume_health(clock, kProbePatience);
+  VolumeSpace volume_space(config.volume, metrics);
   base::WorkerPool workers("worker", config.workers, config.max_queued, config.kube_timeout);
   base::WorkerPool probe_worker("probe", 1, 1);
   base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued, config.volume_timeout);
@@ -196,7 +199,8 @@ int run(const Config& given, std::stop_token stop) {
       },
       io, &volume_workers, metrics);
   caches.start();
-  std::jthread prober([&](std::stop_token ended) { probe_volume(volume, probe_worker, volume_health, ended); });
+  std::jthread prober(
+      [&](std::stop_token ended) { probe_volume(volume, probe_worker, volume_health, volume_space, ended); });
   base::log_info("listening", {{"open_files", descriptors}, {"rest", rest.address()}, {"metrics", health.address()}});
   if (!config.address_file.empty()) write_addresses(config.address_file, rest.address(), health.address());
 

@@ -2,8 +2,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <string>
 
 #include "base/clock.hpp"
+#include "base/metrics.hpp"
 
 namespace vbrain::api {
 
@@ -20,6 +22,22 @@ class VolumeHealth {
   const base::Clock& clock_;
   const std::chrono::milliseconds patience_;
   std::atomic<base::SteadyPoint::rep> last_good_{0};
+};
+
+// The size of the volume's file system and what is left of it for the servers, in bytes, as metrics. Kubernetes
+// measures volumes of CSI drivers only.
+class VolumeSpace {
+ public:
+  VolumeSpace(std::string root, base::Metrics& metrics);
+
+  // Asks the file system. Blocks when it does. Throws std::filesystem::filesystem_error; the metrics then stay as they
+  // were.
+  void measure();
+
+ private:
+  const std::string root_;
+  prometheus::Gauge& size_;
+  prometheus::Gauge& available_;
 };
 
 }  // namespace vbrain::api

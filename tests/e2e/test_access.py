@@ -1,5 +1,7 @@
 """Access rights. The answers have the texts of the contract."""
 
+import re
+
 import pytest
 import requests
 
@@ -60,3 +62,6 @@ def test_health_and_metrics_have_a_port_of_their_own(platform):
     for path in ("/livez", "/readyz", "/metrics"):
         assert requests.get(f"http://{platform.metrics_address}{path}", timeout=30).status_code == 200
         assert requests.get(f"http://{platform.address}{path}", timeout=30).status_code == 404
+    metrics = requests.get(f"http://{platform.metrics_address}/metrics", timeout=30).text
+    space = {name: float(re.search(rf"^vbrain_volume_{name}_bytes (\S+)$", metrics, re.MULTILINE)[1]) for name in ("available", "size")}
+    assert 0 < space["available"] <= space["size"]
