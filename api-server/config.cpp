@@ -45,8 +45,7 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
              "Requests that may wait for a thread of each of these pools; a further one gets 503");
   add_number(app, "--max-connections", config.max_connections, 1, 1'000'000,
              "Open connections of clients; the limit of open files must be higher");
-  add_number(app, "--max-header-bytes", config.max_header_bytes, 1024, 1 << 20,
-             "Largest head of a request, in bytes");
+  add_number(app, "--max-header-bytes", config.max_header_bytes, 1024, 1 << 20, "Largest head of a request, in bytes");
   add_number(app, "--max-json-bytes", config.limits.max_json_bytes, 1024, 1 << 26,
              "Largest JSON body, and largest params or metadata field, in bytes");
   add_number(

@@ -2,8 +2,11 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import yaml
 from rendering import CHART, HELM, check, environment, expect, finish, named, of_kind, pod_of, refusal, render, restricted_violations
@@ -136,6 +139,31 @@ def test_refusals():
         refusal(f"{path}: what is no {form} is refused with a sentence", f"{path}: 7 apples is not a {'time' if form == 'duration' else 'size'}", f"{path}=7 apples")
 
 
+def test_as_a_dependency():
+    """A chart of somebody else that has ours as a part."""
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["version"]
+    with tempfile.TemporaryDirectory() as folder:
+        parent = Path(folder)
+        shutil.copytree(CHART, parent / "charts" / "vbrain")
+        (parent / "Chart.yaml").write_text(yaml.safe_dump({"apiVersion": "v2", "name": "platform", "version": "1.0.0", "dependencies": [
+            {"name": "vbrain", "version": version, "repository": "", "condition": "vbrain.enabled"}]}))
+
+        def part(**values):
+            (parent / "values.yaml").write_text(yaml.safe_dump(values))
+            answer = subprocess.run([HELM, "template", "site", parent], capture_output=True, text=True, check=False)
+            if answer.returncode:
+                return answer.stderr
+            return [item for item in yaml.safe_load_all(answer.stdout) if item]
+
+        expect("a parent chart can leave it out", [], part(vbrain={"enabled": False}))
+        objects = part(**{"global": {"imageRegistry": "site.example.com", "imagePullSecrets": ["site"], "storageClass": "fast"},
+                          "vbrain": {"enabled": True, "fullnameOverride": "jobs", "podSecurityContext": {"runAsUser": None}}})
+        pod = pod_of(objects, "jobs-controller")
+        expect("and set its values", (f"site.example.com/vbrain/controller:{yaml.safe_load((CHART / 'Chart.yaml').read_text())['appVersion']}", [{"name": "site"}], None),
+               (pod["containers"][0]["image"], pod["imagePullSecrets"], pod["securityContext"].get("runAsUser")))
+        check("a value that is wrong is refused there, too", None if "is not a time" in (answer := part(vbrain={"controller": {"scanInterval": "soon"}})) else answer)
+
+
 def test_parents():
     objects = render('global={"imageRegistry":"parent.example.com","imagePullSecrets":["theirs",{"name":"both"}],"other":1}',
                      'imagePullSecrets=["ours",{"name":"both"}]', "controller.image.registry=own.example.com")
@@ -240,6 +268,7 @@ def test_monitoring():
 def main():
     test_names()
     test_refusals()
+    test_as_a_dependency()
     test_parents()
     test_platforms()
     test_people()
