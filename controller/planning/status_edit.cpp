@@ -30,6 +30,7 @@ void set_condition(job::JobStatus& status, const Snapshot& snapshot, std::string
 void claim(job::JobStatus& status, const Snapshot& snapshot) {
   ++status.attempts;
   status.phase = job::Phase::kStarted;
+  if (!status.start_time) status.start_time = snapshot.now;
   // The next write contains its name, when it was created.
   status.pod_name.clear();
   status.node_name.clear();
@@ -123,7 +124,6 @@ job::JobStatus with_resumption(const Snapshot& snapshot) {
 job::JobStatus with_first_attempt(const Snapshot& snapshot) {
   job::JobStatus status = present(snapshot);
   claim(status, snapshot);
-  if (!status.start_time) status.start_time = snapshot.now;
   status.reason = "Starting";
   status.message = "attempt " + std::to_string(status.attempts) + " is on its way to a node";
   return status;

@@ -32,6 +32,12 @@ TEST(PlanFence, APodOfALaterAttemptMeansThatTheCacheIsOld) {
   });
 }
 
+// Without a start no deadline would apply.
+TEST(PlanFence, AnAttemptThatIsAdoptedHasAStart) {
+  const Snapshot snapshot = Scene().pod(PodOf(1).running()).build();
+  EXPECT_EQ(std::get<WriteStatus>(plan(snapshot).actions.at(0)).status.start_time, snapshot.now);
+}
+
 TEST(PlanFence, DestructiveActionsAreConfirmedFirst) {
   const PodOf running = PodOf().running();
   expect_all({
