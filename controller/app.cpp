@@ -176,7 +176,7 @@ class App {
       }
       const CurrentQueue::Term term(queue_, controller.queue());
       const Admission::Term counting(admission);
-      enqueue_all(jobs.store(), controller.queue());
+      for (const std::string& name : live_jobs_first(jobs.store())) controller.queue().add(name);
       // The sweeper's results arrive as changes of Jobs; no worker waits for it.
       std::jthread sweeping([&](std::stop_token token) { sweeper.run(token); });
       const std::stop_callback end_of_term(leading, [&] { sweeping.request_stop(); });
@@ -251,18 +251,6 @@ class App {
         }
       }
     });
-  }
-
-  // Live jobs come first, because users wait for them. There may be many ended jobs, which need only a check of their
-  // record.
-  static void enqueue_all(const kube::Cache<job::Job>& jobs, kube::WorkQueue& queue) {
-    std::vector<std::string> ended;
-    for (std::string& name : jobs.names()) {
-      const auto job = jobs.get(name);
-      const bool is_over = job != nullptr && job::is_terminal(job->status.phase) && !job->meta.deletion_timestamp;
-      is_over ? ended.push_back(std::move(name)) : queue.add(name);
-    }
-    for (const std::string& name : ended) queue.add(name);
   }
 
   static std::optional<std::string> why_resign(LeaderWatch& watch) {

@@ -153,11 +153,11 @@ Step Executor::take_written(const std::string& what, kube::KubeResult<job::Job> 
     return Step::go_on();
   }
   const Error& error = written.error();
-  if (error.code == ErrorCode::kNotFound) return Step::pass_ends(ReconcileResult::ok());
-  const bool refused = is_refused(error) || error.code == ErrorCode::kForbidden;
+  const bool refused = is_refused(error) || error.code == ErrorCode::kForbidden || error.code == ErrorCode::kNotFound;
   if (error.code != ErrorCode::kConflict && !refused) return failed_request(what, error);
   // A conflict: the version that we built upon is no more. A refusal: an earlier try, whose answer was lost, may have
-  // succeeded. In both cases the present Job decides. It may also be older, where etcd was restored from a backup.
+  // succeeded. Not found: the Job is deleted, or an admission webhook answers so. In all cases the present Job decides.
+  // It may also be older, where etcd was restored from a backup.
   const std::string before = learned.job.meta.resource_version;
   if (Step step = take_present(pass); !step.goes_on()) return step;
   if (learned.job.meta.resource_version != before) return Step::plan_anew();

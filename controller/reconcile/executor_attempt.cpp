@@ -152,9 +152,13 @@ Step Executor::run(const StopPod& action, const Pass& pass) {
   const kube::DeleteOptions options{.preconditions = {.uid = action.uid}};
   const auto removed =
       parts_.client.remove(kube::Pod::kType, pass.learned.job.meta.namespace_name, action.name, options, pass.stop);
-  // It does not exist, or is another pod with this name: the intended one is gone.
-  const bool gone =
-      !removed && (removed.error().code == ErrorCode::kNotFound || removed.error().code == ErrorCode::kConflict);
+  bool gone = false;
+  if (!removed && (removed.error().code == ErrorCode::kNotFound || removed.error().code == ErrorCode::kConflict)) {
+    // It does not exist, or is another pod with this name. Or an admission webhook answers so, and the pod is there.
+    const auto live = parts_.client.get<kube::Pod>(pass.learned.job.meta.namespace_name, action.name, pass.stop);
+    if (!live && live.error().code != ErrorCode::kNotFound) return failed_request("the read of a pod", live.error());
+    gone = !live || live->meta.uid != action.uid;
+  }
   if (!removed && !gone) return failed_request("the removal of pod " + action.name, removed.error());
   for (PodSighting& sighting : pass.learned.pods) {
     if (sighting.pod->meta.uid != action.uid) continue;

@@ -66,11 +66,15 @@ Step Executor::run(const DeleteJob&, const Pass& pass) {
   const auto removed = parts_.client.remove(job::Job::kType, meta.namespace_name, meta.name, options, pass.stop);
   if (!removed && removed.error().code == ErrorCode::kConflict) {
     if (Step step = take_present(pass); !step.goes_on()) return step;
-    return Step::plan_anew();
+    if (learned.job.meta.resource_version != options.preconditions.resource_version) return Step::plan_anew();
   }
-  if (!removed && removed.error().code != ErrorCode::kNotFound) {
-    return failed_request("the removal of the Job", removed.error());
+  bool gone = removed.has_value();
+  if (!removed && removed.error().code == ErrorCode::kNotFound) {
+    // It does not exist. Or an admission webhook answers so, and the Job is there.
+    const auto live = parts_.client.get<job::Job>(meta.namespace_name, meta.name, pass.stop);
+    gone = live ? live->meta.uid != meta.uid : live.error().code == ErrorCode::kNotFound;
   }
+  if (!gone) return failed_request("the removal of the Job", removed.error());
   learned.removed = true;
   base::log_info("Job resource removed after its ttlSecondsAfterFinished; its files stay", {{"job", meta.name}});
   return Step::go_on();

@@ -37,6 +37,15 @@ std::string controlling_job(const kube::Pod& pod) {
   return owner != nullptr && owner->kind == job::Job::kType.kind ? owner->name : std::string{};
 }
 
+std::vector<std::string> live_jobs_first(const kube::Cache<job::Job>& jobs) {
+  std::vector<std::string> names = jobs.names();
+  std::ranges::partition(names, [&](const std::string& name) {
+    const auto job = jobs.get(name);
+    return job == nullptr || !job::is_terminal(job->status.phase) || job->meta.deletion_timestamp;
+  });
+  return names;
+}
+
 JobReconciler::JobReconciler(Caches caches, Admission& admission, Executor& executor, const base::Clock& clock,
                              Rules rules)
     : caches_(caches), admission_(admission), executor_(executor), clock_(clock), rules_(rules) {}
@@ -151,16 +160,19 @@ ReconcileResult JobReconciler::rest(const Snapshot& snapshot, Plan plan) {
   if (is_refused && snapshot.job.status.attempts == 0) admission_.give_back(name);
   // If the watch never shows the write, it was undone.
   if (memory_.unseen_write_for(name, clock_.steady())) plan.wake_after(kWatchPatience);
-  if (job::is_terminal(snapshot.job.status.phase) && !snapshot.job.meta.deletion_timestamp) {
-    return plan.requeue_after ? ReconcileResult::after(*plan.requeue_after) : ReconcileResult::ok();
-  }
-  // A live job is planned again after three to five minutes whatever the watches show. The time is random, so that the
-  // jobs of an installation are not planned all at once.
+  return look_again(snapshot, plan.requeue_after ? ReconcileResult::after(*plan.requeue_after) : ReconcileResult::ok());
+}
+
+// A live job is planned again after three to five minutes whatever the watches show. The time is random, so that the
+// jobs of an installation are not planned all at once.
+ReconcileResult JobReconciler::look_again(const Snapshot& snapshot, ReconcileResult result) const {
+  if (job::is_terminal(snapshot.job.status.phase) && !snapshot.job.meta.deletion_timestamp) return result;
   const auto now = clock_.steady().time_since_epoch() / std::chrono::minutes(1);
-  const std::size_t part = std::hash<std::string>{}(name + std::to_string(now)) % 120;
+  const std::size_t part = std::hash<std::string>{}(snapshot.job.meta.name + std::to_string(now)) % 120;
   const std::chrono::milliseconds again = std::chrono::seconds(180 + part);
-  if (!plan.requeue_after) return ReconcileResult::ok(again);
-  return ReconcileResult::after(std::min(again, *plan.requeue_after));
+  if (result.kind == ReconcileResult::Kind::kOk) return ReconcileResult::ok(again);
+  if (result.kind == ReconcileResult::Kind::kAfter) return ReconcileResult::after(std::min(again, result.delay));
+  return result;
 }
 
 ReconcileResult JobReconciler::reconcile(const std::string& key, std::stop_token stop) {
@@ -183,7 +195,7 @@ ReconcileResult JobReconciler::reconcile(const std::string& key, std::stop_token
         note_success(action, snapshot);
       }
       remember(snapshot, before);
-      if (done.ends_pass()) return done.result();
+      if (done.ends_pass()) return look_again(snapshot, done.result());
       if (!done.goes_on()) break;
     }
     note_loss(snapshot);

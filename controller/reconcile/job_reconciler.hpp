@@ -3,6 +3,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "controller/planning/plan.hpp"
@@ -24,6 +25,11 @@ inline constexpr const char* kJobsByApplication = "app";  // Job: spec.applicati
 
 // The Job that controls a pod; empty if none does.
 std::string controlling_job(const kube::Pod& pod);
+
+// The names of all Jobs in the order in which a term of leadership looks at them. Live Jobs and Jobs that are being
+// deleted come first, because users wait for them. There may be many ended Jobs, which need only a check of their
+// record.
+std::vector<std::string> live_jobs_first(const kube::Cache<job::Job>& jobs);
 
 // Observes, plans and executes until nothing is left to do for one Job. The queue never gives one key to two workers.
 class JobReconciler {
@@ -51,6 +57,7 @@ class JobReconciler {
   void note_failure(const Action& action, const Failure& failure, Snapshot& snapshot);
   void note_loss(Snapshot& snapshot);
   kube::ReconcileResult rest(const Snapshot& snapshot, Plan plan);
+  kube::ReconcileResult look_again(const Snapshot& snapshot, kube::ReconcileResult result) const;
 
   const Caches caches_;
   Admission& admission_;

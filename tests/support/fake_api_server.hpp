@@ -31,6 +31,16 @@ class FakeApiServer final : public kube::Transport {
     before_ = std::move(before);
   }
 
+  // The error that a request gets before it is handled, if any.
+  std::optional<kube::Error> ask_before(const kube::Request& request) {
+    Before before;
+    {
+      const std::lock_guard lock(mutex_);
+      before = before_;
+    }
+    return before ? before(request) : std::nullopt;
+  }
+
   kube::KubeResult<kube::Response> call(const kube::Request& request, std::stop_token stop) override {
     if (stop.stop_requested()) return tl::unexpected(kube::cancelled_error());
     if (auto error = ask_before(request)) return tl::unexpected(std::move(*error));
@@ -193,15 +203,6 @@ class FakeApiServer final : public kube::Transport {
     std::map<std::string, std::string> query;
   };
   using Answer = kube::KubeResult<kube::Response>;
-
-  std::optional<kube::Error> ask_before(const kube::Request& request) {
-    Before before;
-    {
-      const std::lock_guard lock(mutex_);
-      before = before_;
-    }
-    return before ? before(request) : std::nullopt;
-  }
 
   static kube::Error status_error(int code, const std::string& reason, const std::string& message) {
     return kube::error_from_response(

@@ -179,7 +179,6 @@ std::vector<std::string> play(const History& history) {
   for (std::size_t i = 0; i < history.behaviours.size(); ++i) {
     world.behave(static_cast<int>(i) + 1, history.behaviours[i]);
   }
-  world.sync();  // all controllers know the Application
   for (const Event& event : history.events) {
     world.at_turn(event.turn, [&tale, event](World& w) { happen(w, event, tale); });
   }

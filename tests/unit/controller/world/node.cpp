@@ -6,6 +6,7 @@
 #include "artifacts/records/claim.hpp"
 #include "artifacts/records/manifest.hpp"
 #include "unit/controller/world/paths.hpp"
+#include "unit/controller/world/wrong_kind.hpp"
 
 namespace vbrain::controller::testing {
 namespace {
@@ -60,7 +61,12 @@ void Node::move_pods(const std::function<bool()>& moves) {
     if (!has_job) {
       remove(pod);
     } else if (moves()) {
-      move(pod);
+      try {
+        move(pod);
+      } catch (const artifacts::VolumeError& error) {
+        if (!is_wrong_kind(error)) throw;
+        fail(pod);
+      }
     }
   }
   parts_.oracle.look();
@@ -80,6 +86,12 @@ void Node::report_status(const json& pod) {
 
 void Node::remove(const json& pod) {
   parts_.api.erase(kPods + "/" + pod["metadata"]["name"].get<std::string>());
+}
+
+// The runner can't read or write its folder.
+void Node::fail(json pod) {
+  set_ended(pod, 122, an_outcome(artifacts::Outcome::Kind::kSealFailed));
+  report_status(pod);
 }
 
 // The next move of a pod: it starts, or ends, or goes.

@@ -50,6 +50,7 @@ class Node {
   void move_pods(const std::function<bool()>& moves);
   void forget_removed_pods(const std::vector<json>& pods);
   void move(json pod);
+  void fail(json pod);
   void start(json& pod);
   void go_on(json& pod);
   void run_out(json& pod, int exit_code);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "unit/controller/world/paths.hpp"
+#include "unit/controller/world/wrong_kind.hpp"
 
 namespace vbrain::controller::testing {
 namespace {
@@ -52,6 +53,19 @@ int rank_of(const json& status) {
   return phase == "Queued" ? 0 : phase == "Started" ? 1 : 2;
 }
 
+// What `read` finds on the volume. A file that nobody can read says nothing.
+template <class Read>
+auto find_readable(const Read& read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const artifacts::VolumeError& error) {
+    if (!is_wrong_kind(error)) throw;
+    return std::nullopt;
+  } catch (const artifacts::CorruptFile&) {
+    return std::nullopt;
+  }
+}
+
 std::string of_attempt(int attempt) {
   return " of attempt " + std::to_string(attempt);
 }
@@ -89,7 +103,15 @@ void Oracle::note_start(int attempt, const std::string& pod_uid) {
 }
 
 std::optional<artifacts::Claim> Oracle::claim_of(int attempt) const {
-  return store_.read_claim(tenant(), kJobId, attempt);
+  return find_readable([&] { return store_.read_claim(tenant(), kJobId, attempt); });
+}
+
+bool Oracle::has_manifest(int attempt) const {
+  return find_readable([&] { return store_.read_manifest(tenant(), kJobId, attempt); }).has_value();
+}
+
+bool Oracle::has_record() const {
+  return find_readable([&] { return store_.read_status(tenant(), kJobId); }).has_value();
 }
 
 // --- What a controller is about to do.
@@ -257,6 +279,8 @@ void Oracle::judge_status(const json& before, const json& now) {
   const int attempts = before.value("attempts", 0);
   if (now.value("attempts", 0) < attempts) report("the number of attempts goes back");
   if (now.value("attempts", 0) > attempts + 1 && !was_restored_) report("an attempt is left out");
+  if (now.value("attempts", 0) > 0 && text_at(now, "/startTime").empty())
+    report("a Job has begun and has no startTime");
   const bool leaves_attempt = now.value("attempts", 0) > attempts || is_terminal(now);
   if (attempts > 0 && leaves_attempt && !is_over(attempts)) {
     report("the Job goes on although its application may run or start: the pod" + of_attempt(attempts));
@@ -270,7 +294,7 @@ bool Oracle::is_over(int attempt) const {
   const json pod = api_.object(kPods + "/" + job::pod_name(kJobId, attempt));
   if (pod.is_null() || !belongs_to(pod, job_) || has_ended(pod) || is_marked(pod)) return true;
   // A restored pod is said to run until its kubelet has told again that it ended.
-  if (store_.read_manifest(tenant(), kJobId, attempt)) return true;
+  if (has_manifest(attempt)) return true;
   const auto claim = claim_of(attempt);
   return claim && !(claim->by == artifacts::Claim::By::kRunner && claim->pod_uid == text_at(pod, "/metadata/uid"));
 }
@@ -282,14 +306,13 @@ void Oracle::judge_end(const json& now) {
   if (reason == "DeadlineExceeded" && !is_past_deadline(job_)) report("the deadline is not over");
   if (now.value("phase", "") != "Finished") return;
   const int accepted = now.value("acceptedAttempt", 0);
-  const auto manifest = accepted == 0 ? std::nullopt : store_.read_manifest(tenant(), kJobId, accepted);
-  if (!manifest) report("finished without an accepted manifest");
+  if (accepted == 0 || !has_manifest(accepted)) report("finished without an accepted manifest");
 }
 
 void Oracle::judge_removal(const json& job) {
   if (deleted_by_user_ || was_restored_) return;
   if (!is_terminal(status_of(job))) report("a Job is removed that has not ended");
-  if (!store_.read_status(tenant(), kJobId)) report("a Job is removed that has no record on the volume");
+  if (!has_record()) report("a Job is removed that has no record on the volume");
 }
 
 void Oracle::judge_finalizers(const json& before, const json& now) {
@@ -298,7 +321,7 @@ void Oracle::judge_finalizers(const json& before, const json& now) {
     return std::ranges::find(finalizers, json(job::kFinalizer)) != finalizers.end();
   };
   if (!held(before) || held(now) || is_marked(now)) return;
-  if (!store_.read_status(tenant(), kJobId)) report("the finalizer goes before the record is on the volume");
+  if (!has_record()) report("the finalizer goes before the record is on the volume");
 }
 
 }  // namespace vbrain::controller::testing

@@ -66,6 +66,8 @@ class Oracle {
   std::string cause_in_pod(const json& pod, int attempt) const;
   bool is_past_deadline(const json& job) const;
   std::optional<artifacts::Claim> claim_of(int attempt) const;
+  bool has_manifest(int attempt) const;
+  bool has_record() const;
   bool is_over(int attempt) const;
 
   void judge_job(const std::string& type, const json& job);

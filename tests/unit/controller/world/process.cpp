@@ -65,6 +65,7 @@ class Process::Wire final : public kube::Transport {
 
   // A pod with a kubelet does not go at once.
   kube::KubeResult<kube::Response> mark_pod(const kube::Request& request) {
+    if (auto error = around_.api.ask_before(request)) return tl::unexpected(std::move(*error));
     json pod = around_.api.object(request.target.substr(0, request.target.find('?')));
     const json options = request.body.empty() ? json::object() : json::parse(request.body);
     if (pod.is_null()) return tl::unexpected(kube::error_from_response(404, R"({"reason":"NotFound"})"));
@@ -154,7 +155,8 @@ Process::Process(const Surroundings& around, std::uint64_t seed)
                  .events = events_,
                  .metrics = around_.metrics,
                  .clock = around_.clock,
-                 .pod = {.limits = {.volume_claim = "data", .allowed_secrets = {}}}}),
+                 .pod = {.limits = {.volume_claim = "data", .allowed_secrets = {}}},
+                 .may_write = around_.may_write}),
       admission_(
           {jobs_, applications_, clients_}, [](const std::string&) {}, around_.metrics),
       reconciler_({jobs_, applications_, pods_}, admission_, executor_, around_.clock, {}),

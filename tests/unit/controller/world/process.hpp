@@ -68,6 +68,8 @@ struct Surroundings {
   std::function<std::optional<Fault::Kind>(const std::string& what)> before_write;
   // Whether the volume refuses now what it is asked for.
   std::function<bool(const std::string& what)> volume_refuses;
+  // False while another controller may have the Lease.
+  std::function<bool()> may_write;
 };
 
 enum class Watched { kJobs, kPods, kApplications, kClients };

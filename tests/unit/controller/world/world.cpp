@@ -45,7 +45,8 @@ World::World(const Flavour& flavour)
               oracle_,
               events_,
               [this](const auto& what) { return next_write(what); },
-              [this](const auto& what) { return volume_refuses(what); }},
+              [this](const auto& what) { return volume_refuses(what); },
+              [this] { return may_write; }},
       node_({api, store_, clock, oracle_}),
       node_pace_(flavour.seed) {
   api.put(kSpaces, {{"metadata", {{"name", "vbrain"}}}});

@@ -57,6 +57,9 @@ class World {
   // Whether the volume refuses now, asked before "prepare", "read", "close", "archive" and "purge".
   std::function<bool(const std::string& what)> volume_refuses = [](const std::string&) { return false; };
 
+  // False while another controller may have the Lease.
+  bool may_write = true;
+
   // Pods may be refused: then an attempt is given up that had none.
   void allow_refusals() { oracle_.allow_refusals(); }
 
