@@ -23,10 +23,11 @@ std::string text_of(const std::optional<Stall>& stall) {
 
 }  // namespace
 
-LeaderWatch::LeaderWatch(Probe probe, const base::Clock& clock, milliseconds limit)
+LeaderWatch::LeaderWatch(Probe probe, const base::Clock& clock, milliseconds limit, milliseconds interval)
     : probe_(std::move(probe)),
       clock_(clock),
       limit_(limit),
+      interval_(interval),
       thread_([this](std::stop_token stop) { run_probe(std::move(stop)); }) {}
 
 LeaderWatch::~LeaderWatch() = default;
@@ -55,7 +56,7 @@ void LeaderWatch::run_probe(std::stop_token stop) {
     }
     probe_began_.reset();
     probed_ = true;
-  } while (base::sleep_for(stop, kProbeInterval));
+  } while (base::sleep_for(stop, interval_));
 }
 
 WorkFacts LeaderWatch::facts_locked() {
@@ -93,14 +94,15 @@ std::string LeaderWatch::why_not_lead() {
   return text_of(controller::why_not_lead(facts_locked()));
 }
 
+bool LeaderWatch::is_fit() {
+  const std::lock_guard lock(mutex_);
+  if (!probed_ || controller::why_not_lead(facts_locked())) return false;
+  return !gave_up_at_ || between(*gave_up_at_, clock_.steady()) >= kStandAside;
+}
+
 bool LeaderWatch::wait_until_fit(std::stop_token stop) {
-  const auto fit = [this] {
-    const std::lock_guard lock(mutex_);
-    if (!probed_ || controller::why_not_lead(facts_locked())) return false;
-    return !gave_up_at_ || between(*gave_up_at_, clock_.steady()) >= kStandAside;
-  };
   while (!stop.stop_requested()) {
-    if (fit()) return true;
+    if (is_fit()) return true;
     base::sleep_for(stop, kLookAgain);
   }
   return false;

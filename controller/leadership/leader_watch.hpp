@@ -25,8 +25,9 @@ class LeaderWatch {
   // How long a controller stays out of the election after it gave up the Lease.
   static constexpr std::chrono::milliseconds kStandAside{20'000};
 
-  // `clock` must outlive this. `limit` is --stall-timeout.
-  LeaderWatch(Probe probe, const base::Clock& clock, std::chrono::milliseconds limit);
+  // `clock` must outlive this. `limit` is --stall-timeout. `interval` is the real time between two probes.
+  LeaderWatch(Probe probe, const base::Clock& clock, std::chrono::milliseconds limit,
+              std::chrono::milliseconds interval = kProbeInterval);
   // Waits for the running probe, which never ends if the volume hangs permanently.
   ~LeaderWatch();
   LeaderWatch(const LeaderWatch&) = delete;
@@ -52,6 +53,8 @@ class LeaderWatch {
   std::string why_restart();
   // Why this controller could not work as a leader; empty if it could.
   std::string why_not_lead();
+  // Whether this controller can be a candidate for the Lease now.
+  bool is_fit();
   // Blocks until this controller can be a candidate for the Lease. False if `stop` was requested first.
   bool wait_until_fit(std::stop_token stop);
 
@@ -63,6 +66,7 @@ class LeaderWatch {
   const Probe probe_;
   const base::Clock& clock_;
   const std::chrono::milliseconds limit_;
+  const std::chrono::milliseconds interval_;
   std::mutex mutex_;
   std::optional<base::SteadyPoint> probe_began_;  // of the running probe
   std::optional<base::SteadyPoint> failing_since_;

@@ -104,6 +104,20 @@ TEST(TrashRemover, EndsWhileFoldersWait) {
   EXPECT_EQ(calls, 1) << "the sweeper finds the others";
 }
 
+TEST(TrashRemover, RemembersAsManyFoldersAsItMay) {
+  base::Metrics metrics;
+  Gate gate;
+  {
+    TrashRemover remover([&](const artifacts::Tenant&, const std::string&, std::stop_token) { gate.pass(); }, metrics);
+    for (std::size_t i = 0; i < TrashRemover::kMaxWaiting + 10; ++i) remover.add(kTenant, "folder");
+    const std::string text = metrics.render();
+    gate.open();
+    const std::string name = "\nvbrain_trash_folders_waiting ";
+    ASSERT_NE(text.find(name), std::string::npos) << text;
+    EXPECT_LE(std::stoul(text.substr(text.find(name) + name.size())), TrashRemover::kMaxWaiting);
+  }
+}
+
 // A volume that can only archive, when the test allows it.
 class SlowVolume final : public Volume {
  public:
@@ -131,7 +145,10 @@ job::Job ended(const std::string& name) {
 TEST(Archiver, WritesInTheBackgroundAndWakesTheJobAtTheEnd) {
   SlowVolume volume;
   std::latch woken(3);
-  Archiver archiver(volume, 2, [&](const std::string&) { woken.count_down(); });
+  std::atomic<int> left = 3;
+  Archiver archiver(volume, 2, [&](const std::string&) {
+    if (left-- > 0) woken.count_down();
+  });
   for (const char* name : {"plain", "published", "fails"}) {
     EXPECT_EQ(archiver.archive(ended(name)), State::kUnderWay);
     EXPECT_EQ(archiver.archive(ended(name)), State::kUnderWay) << "not begun twice";
@@ -141,6 +158,7 @@ TEST(Archiver, WritesInTheBackgroundAndWakesTheJobAtTheEnd) {
   EXPECT_EQ(archiver.archive(ended("plain")), State::kDone);
   EXPECT_EQ(archiver.archive(ended("published")), State::kPublished);
   EXPECT_THROW(archiver.archive(ended("fails")), artifacts::VolumeError);
+  EXPECT_EQ(archiver.archive(ended("plain")), State::kUnderWay) << "who asks again wants it looked at again";
 }
 
 TEST(Archiver, TheRecordOfAnOlderVersionIsNotEnough) {
@@ -164,6 +182,7 @@ TEST(Archiver, TakesNoMoreThanItCanRemember) {
   while (archiver.archive(ended("job-" + std::to_string(taken))) == State::kUnderWay) ++taken;
   EXPECT_GE(taken, Archiver::kMaxWaiting);
   EXPECT_LE(taken, Archiver::kMaxWaiting + 1);
+  EXPECT_EQ(archiver.archive(ended("job-" + std::to_string(taken))), State::kBusy) << "it was not taken";
   volume.gate.open();
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "unit/controller/builders.hpp"
 
 namespace vbrain::controller {
@@ -107,6 +109,19 @@ TEST(JobMemory, RetriesAFailedActionWithoutEndAtGrowingIntervals) {
   memory.note_success(kJobId, "create-pod 1");
   EXPECT_TRUE(memory.failures(kJobId, now).empty());
   EXPECT_TRUE(memory.note_failure(kJobId, "create-pod 1", refused, now).worth_telling);
+}
+
+TEST(JobMemory, JobsThatFailedTogetherAreNotTriedAgainTogether) {
+  JobMemory memory;
+  const Failure refused{.reason = "PodForbidden", .message = "no"};
+  std::set<milliseconds> delays;
+  for (int i = 0; i < 100; ++i) {
+    const auto noted = memory.note_failure("job-" + std::to_string(i), "create-pod 1", refused, at_second(0));
+    EXPECT_GE(noted.failed.retry_in, seconds(4));
+    EXPECT_LE(noted.failed.retry_in, seconds(6));
+    delays.insert(noted.failed.retry_in);
+  }
+  EXPECT_GE(delays.size(), 50u);
 }
 
 TEST(JobMemory, DoesNotReportShortFailures) {

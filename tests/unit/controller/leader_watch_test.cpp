@@ -24,7 +24,8 @@ class Volume {
     std::unique_lock lock(mutex_);
     ++probes_;
     changed_.notify_all();
-    changed_.wait(lock, [this] { return !hangs_; });
+    changed_.wait(lock, [this] { return !hangs_ || allowed_ > 0; });
+    if (allowed_ > 0) --allowed_;
     if (fails_) throw std::runtime_error("Stale file handle");
   }
   void hang(bool hangs) {
@@ -32,10 +33,20 @@ class Volume {
     hangs_ = hangs;
     changed_.notify_all();
   }
-  void fail() { fails_ = true; }
+  void fail(bool fails) {
+    const std::lock_guard lock(mutex_);
+    fails_ = fails;
+  }
   void wait_for_probe() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return probes_ > 0; });
+  }
+  // Returns when the next probe has begun: then the watch knows how this one ended.
+  void let_one_probe_end() {
+    std::unique_lock lock(mutex_);
+    ++allowed_;
+    changed_.notify_all();
+    changed_.wait(lock, [this, next = probes_ + 1] { return probes_ >= next; });
   }
 
  private:
@@ -44,12 +55,13 @@ class Volume {
   bool hangs_ = false;
   bool fails_ = false;
   int probes_ = 0;
+  int allowed_ = 0;  // probes that may end although it hangs
 };
 
 class LeaderWatchTest : public ::testing::Test {
  protected:
   void watch_volume() {
-    watch_.emplace([this] { volume_.probe(); }, clock_, 25s);
+    watch_.emplace([this] { volume_.probe(); }, clock_, 25s, interval_);
     volume_.wait_for_probe();
   }
   kube::ReconcileLoop loop(kube::ReconcileLoop::Reconcile reconcile) {
@@ -59,6 +71,7 @@ class LeaderWatchTest : public ::testing::Test {
   testing::ManualClock clock_;
   base::Metrics metrics_;
   Volume volume_;
+  std::chrono::milliseconds interval_ = LeaderWatch::kProbeInterval;
   std::optional<LeaderWatch> watch_;
 };
 
@@ -73,27 +86,56 @@ TEST_F(LeaderWatchTest, AVolumeThatHangsEndsTheTermAndKeepsItFromTheNextOne) {
   EXPECT_EQ(stall->cause, "the volume has not answered for 27 s");
   EXPECT_EQ(watch_->why_restart(), "") << "others lead; nothing is to be gained from a restart";
   EXPECT_NE(watch_->why_not_lead(), "");
+  EXPECT_FALSE(watch_->is_fit());
+  clock_.advance(LeaderWatch::kStandAside);
+  EXPECT_FALSE(watch_->is_fit()) << "the volume hangs";
   std::stop_source stop;
   stop.request_stop();
   EXPECT_FALSE(watch_->wait_until_fit(stop.get_token()));
   volume_.hang(false);
-  clock_.advance(LeaderWatch::kStandAside);
   EXPECT_TRUE(watch_->wait_until_fit({})) << "the volume answers again";
 }
 
 TEST_F(LeaderWatchTest, AVolumeThatFailsEndsOneTermOnly) {
-  volume_.fail();
+  volume_.fail(true);
   watch_volume();
   ASSERT_TRUE(watch_->wait_until_fit({})) << "it fails for all of them, perhaps";
   clock_.advance(26s);
   EXPECT_TRUE(watch_->why_give_up());
-  clock_.advance(LeaderWatch::kStandAside);
-  EXPECT_TRUE(watch_->wait_until_fit({}));
+  clock_.advance(LeaderWatch::kStandAside - 1ms);
+  EXPECT_FALSE(watch_->is_fit()) << "another controller has its turn";
+  clock_.advance(1ms);
+  EXPECT_TRUE(watch_->is_fit());
   EXPECT_FALSE(watch_->why_give_up()) << "no other controller took the Lease";
+}
+
+TEST_F(LeaderWatchTest, AVolumeThatWorkedAgainAndFailsAgainEndsAnotherTerm) {
+  interval_ = 1ms;
+  volume_.hang(true);
+  volume_.fail(true);
+  watch_volume();
+  volume_.let_one_probe_end();
+  clock_.advance(20s);
+  EXPECT_FALSE(watch_->why_give_up());
+  EXPECT_FALSE(watch_->is_fit()) << "a probe waits for its answer";
+  volume_.let_one_probe_end();
+  EXPECT_TRUE(watch_->is_fit());
+  clock_.advance(6s);
+  EXPECT_TRUE(watch_->why_give_up()) << "it fails since 26 s";
+  volume_.fail(false);
+  volume_.let_one_probe_end();
+  clock_.advance(10s);
+  EXPECT_FALSE(watch_->why_give_up()) << "it worked";
+  volume_.fail(true);
+  volume_.let_one_probe_end();
+  clock_.advance(16s);
+  EXPECT_TRUE(watch_->why_give_up()) << "it fails since 26 s again";
+  volume_.hang(false);
 }
 
 TEST_F(LeaderWatchTest, WorkersThatHangEndTheTermAndThenTheProcess) {
   watch_volume();
+  ASSERT_TRUE(watch_->wait_until_fit({})) << "the first probe has ended";
   std::latch hang(1);
   std::latch busy(2);
   auto loop = this->loop([&](const std::string&, std::stop_token) {
@@ -120,6 +162,11 @@ TEST_F(LeaderWatchTest, WorkersThatHangEndTheTermAndThenTheProcess) {
   worker.join();
   term.reset();
   EXPECT_EQ(watch_->why_restart(), "") << "it has ended after all";
+  // The next term is measured from its own begin.
+  auto next = this->loop([](const std::string&, std::stop_token) { return kube::ReconcileResult::ok(); });
+  next.queue().add("c");
+  const LeaderWatch::Term next_term(*watch_, next, {});
+  EXPECT_FALSE(watch_->why_give_up());
 }
 
 }  // namespace

@@ -114,6 +114,7 @@ TEST_P(Recovery, ItGoesOnAtTheAttemptWhereItWas) {
   ASSERT_TRUE(world.run());
   EXPECT_EQ(world.starts(1), 1);
   EXPECT_EQ(world.starts(2), 1) << "in one life or the other";
+  EXPECT_EQ(world.count("POST pods"), 3) << "no pod is created for an attempt that had begun";
   expect_end(world, "Finished", "Completed", 3);
 }
 

@@ -105,6 +105,19 @@ TEST(StaleViews, ALostAnswerUnderLagStopsNoLaterPod) {
   expect_second_attempt_to_finish(world);
 }
 
+// Somebody changed the Job, and the leader has not seen it. That is no failure that the job would have to wait for.
+TEST(StaleViews, AConflictDelaysNothing) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.sync();
+  world.hold_watch(Watched::kJobs);
+  world.patch_spec({{"priority", 7}});
+  world.step();
+  EXPECT_EQ(world.status()["reason"], "Starting");
+  EXPECT_FALSE(world.pod(1).is_null());
+}
+
 // A job waited, suspended, for longer than it may run. It was resumed since, and its pod runs.
 void resume_after_a_long_time(World& world) {
   world.add_application([](json& spec) {
@@ -164,6 +177,23 @@ TEST(StaleViews, ACancellationThatARestoreUndidStopsNothing) {
   world.restore(backup);
   for (int turn = 0; turn < 5; ++turn) world.step_with_old_caches();
   EXPECT_FALSE(world.pod(1)["metadata"].contains("deletionTimestamp"));
+  expect_no_harm(world);
+}
+
+// etcd is set back to before the second attempt. The leader's pods watch still shows its pod.
+TEST(StaleViews, APodThatARestoreUndidIsNotAdopted) {
+  World world;
+  add_job_with_two_attempts(world);
+  run_until_running(world, 1);
+  const auto backup = world.api.backup();
+  run_until_running(world, 2);
+  world.sync();
+  world.hold_watch(Watched::kPods);
+  world.restore(backup);
+  world.step();
+  const json history = world.status().value("attemptHistory", json::array());
+  ASSERT_EQ(history.size(), 1u) << world.status();
+  EXPECT_EQ(history[0]["reason"], "NonZeroExit") << "the end of the first attempt is not skipped";
   expect_no_harm(world);
 }
 
