@@ -10,6 +10,7 @@
 
 #include "base/io.hpp"
 #include "runner/landlock.hpp"
+#include "runner/program.hpp"
 
 namespace vbrain::runner {
 namespace {
@@ -28,8 +29,26 @@ bool make_pipe(Pipe& pipe) {
   return true;
 }
 
+// As execvp(3), but only text is given to /bin/sh. Returns only if it fails: errno.
+int execute(const std::vector<std::string>& candidates, std::vector<char*> arguments) {
+  int worst = ENOENT;
+  for (const std::string& path : candidates) {
+    execv(path.c_str(), arguments.data());
+    if (errno == ENOEXEC && is_for_shell(read_head(path))) {
+      arguments[0] = const_cast<char*>(path.c_str());
+      arguments.insert(arguments.begin(), const_cast<char*>("/bin/sh"));
+      execv("/bin/sh", arguments.data());
+      return ENOEXEC;
+    }
+    // Another folder of PATH may have a file that can be started.
+    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) return errno;
+    if (errno == EACCES) worst = EACCES;
+  }
+  return worst;
+}
+
 // Runs in the child, between fork and exec. Returns only if it fails: errno.
-int become(const ChildSpec& spec, char* const* arguments, int out, int err) {
+int become(const ChildSpec& spec, const std::vector<char*>& arguments, int out, int err) {
   setpgid(0, 0);
   if (const int null = open("/dev/null", O_RDONLY); null > 0) {
     dup2(null, STDIN_FILENO);
@@ -42,8 +61,7 @@ int become(const ChildSpec& spec, char* const* arguments, int out, int err) {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   umask(spec.umask);
   if (spec.ruleset >= 0 && !enter_ruleset(spec.ruleset)) return errno;
-  execvp(arguments[0], arguments);
-  return errno;
+  return execute(find_candidates(spec.command[0]), arguments);
 }
 
 }  // namespace
@@ -57,7 +75,7 @@ Result<Child, int> start_child(const ChildSpec& spec) {
   const pid_t pid = fork();
   if (pid < 0) return Unexpected<int>(errno);
   if (pid == 0) {
-    const int error = become(spec, arguments.data(), out.write.get(), err.write.get());
+    const int error = become(spec, arguments, out.write.get(), err.write.get());
     static_cast<void>(!write(trouble.write.get(), &error, sizeof error));
     _exit(127);
   }

@@ -24,14 +24,9 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 std::string read_piece(int fd, std::uint64_t from, std::size_t size) {
   std::string bytes(size, '\0');
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t got = base::read_some_at(fd, std::span(bytes).subspan(done), from + done);
-    if (got < 0) throw std::system_error(errno, std::generic_category(), "read JSON again");
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  bytes.resize(done);
+  const ssize_t got = base::read_full_at(fd, bytes, from);
+  if (got < 0) throw std::system_error(errno, std::generic_category(), "read JSON again");
+  bytes.resize(static_cast<std::size_t>(got));
   return bytes;
 }
 

@@ -46,7 +46,8 @@ LogCopy::LogCopy(artifacts::Fd pipe, artifacts::Fd file, const Options& options)
       stop_(eventfd(0, EFD_CLOEXEC)),
       shared_(is_shared_file_system(file_.get())),
       console_open_(options.console >= 0),
-      block_(kBlock, '\0') {
+      block_(kBlock, '\0'),
+      tail_(options.tail_bytes) {
   fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
   thread_ = std::thread([this] { run(); });
 }
@@ -64,6 +65,7 @@ LogCopy::End LogCopy::finish() {
   // An empty file has only its name, which an fsync of its folder makes durable.
   if (end_.bytes > 0 && fsync(file_.get()) != 0 && end_.error == 0) end_.error = errno;
   if (close(file_.release()) != 0 && end_.error == 0) end_.error = errno;
+  end_.tail = tail_.text();
   return end_;
 }
 
@@ -89,6 +91,7 @@ bool LogCopy::take() {
   if (got <= 0) return false;
   const std::string_view bytes(block_.data(), static_cast<std::size_t>(got));
   keep(bytes);
+  if (options_.tail_bytes > 0) tail_.add(bytes);
   show(bytes);
   return true;
 }

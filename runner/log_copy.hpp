@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "artifacts/store/safe_open.hpp"
+#include "runner/tail.hpp"
 
 namespace vbrain::runner {
 
@@ -26,6 +27,7 @@ class LogCopy {
     std::chrono::milliseconds flush_every{1'000};
     // The pause after a failed write before the next one is tried.
     std::chrono::milliseconds retry_after{1'000};
+    std::size_t tail_bytes = 0;  // how many of the last bytes finish() returns
   };
 
   LogCopy(artifacts::Fd pipe, artifacts::Fd file, const Options& options);
@@ -36,6 +38,7 @@ class LogCopy {
     std::uint64_t bytes = 0;  // of the application's output, in the file
     std::uint64_t lost = 0;   // could not be written; a line in the file says how many are missing there
     int error = 0;            // errno of the first write or fsync that failed
+    std::string tail{};       // the last bytes that the application wrote
   };
   // Copies what is left in the pipe, even if its other end is still open somewhere, and fsyncs the file. Call once,
   // when all processes of the application are dead.
@@ -61,6 +64,7 @@ class LogCopy {
   bool capped_ = false;
   std::chrono::steady_clock::time_point flushed_;
   std::string block_;
+  Tail tail_;
   std::uint64_t gap_ = 0;  // bytes lost since the last successful write
   std::chrono::steady_clock::time_point failed_;
   End end_;

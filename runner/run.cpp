@@ -24,8 +24,10 @@
 #include "runner/log_copy.hpp"
 #include "runner/memory.hpp"
 #include "runner/processes.hpp"
+#include "runner/program.hpp"
 #include "runner/seal.hpp"
 #include "runner/seal_logs.hpp"
+#include "runner/tail.hpp"
 
 namespace vbrain::runner {
 namespace {
@@ -41,6 +43,8 @@ using Kind = Outcome::Kind;
 namespace layout = artifacts::layout;
 
 constexpr std::chrono::seconds kKillPatience{30};
+// Of stderr, for the message of an application that failed. Escape sequences and progress bars take a part of it.
+constexpr std::size_t kErrorTail = 8U << 10;
 // The file of logs/ that names what is missing there.
 constexpr const char* kLeftOutFile = "left-out-by-runner.txt";
 
@@ -160,16 +164,18 @@ class Attempt {
     manifest_.pod_uid = settings_.pod_uid;
     manifest_.start_time = base::SystemClock().now();
     started_ = std::chrono::steady_clock::now();
+    if (auto fault = find_start_fault(settings_.command[0])) {
+      throw Failure{Kind::kExecFailed, kExecFailed, std::move(*fault)};
+    }
     auto child = start_child({.command = settings_.command, .umask = inherited, .ruleset = ruleset.get()});
     if (!child) {
-      const std::string command = artifacts::printable(settings_.command[0], 200);
-      throw Failure{
-          Kind::kExecFailed, kExecFailed,
-          child.error() == ENOENT ? "command not found: " + command : command + ": " + error_text(child.error())};
+      throw Failure{Kind::kExecFailed, kExecFailed, explain_start_failure(settings_.command[0], child.error())};
     }
     child_.pid = child->pid;
     const auto options = [&](int console) {
-      return LogCopy::Options{.limit_bytes = settings_.log_limit_bytes, .console = console};
+      return LogCopy::Options{.limit_bytes = settings_.log_limit_bytes,
+                              .console = console,
+                              .tail_bytes = console == STDERR_FILENO ? kErrorTail : 0};
     };
     out_ = std::make_unique<LogCopy>(std::move(child->out), std::move(out), options(STDOUT_FILENO));
     err_ = std::make_unique<LogCopy>(std::move(child->err), std::move(err), options(STDERR_FILENO));
@@ -246,6 +252,7 @@ class Attempt {
     LeftOut left_out("The runner");
     const LogCopy::End out = out_->finish();
     const LogCopy::End err = err_->finish();
+    add_error_lines(err.tail);
     note_gaps("stdout.log", out, left_out);
     note_gaps("stderr.log", err, left_out);
     attempt_->restore(left_out);
@@ -258,6 +265,19 @@ class Attempt {
       left_out.add(kLeftOutFile, error.code().message());
     }
     if (!left_out.empty()) say("the logs are not complete: " + left_out.first());
+  }
+
+  // What the application said last, if it failed. The whole report must fit its limit, and the end of the lines counts
+  // most, so fewer lines are tried before the message would be cut.
+  void add_error_lines(std::string_view tail) {
+    if (outcome().kind == Kind::kOk) return;
+    for (std::size_t limit = artifacts::kOutcomeLimit; limit >= 64; limit -= 32) {
+      const std::string lines = clean_tail(tail, limit);
+      if (lines.empty()) return;
+      outcome().message = "stderr ends with: " + lines;
+      // The numbers that are not known yet need some bytes more.
+      if (encode_outcome(outcome(), SIZE_MAX).size() + 64 <= artifacts::kOutcomeLimit) return;
+    }
   }
 
   static void note_gaps(const char* name, const LogCopy::End& end, LeftOut& left_out) {

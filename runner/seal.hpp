@@ -32,7 +32,8 @@ Result<SealedOutput, std::string> seal_output(const artifacts::Dir& work, const 
                                               std::uint64_t limit_bytes);
 
 // Copies work/result.json to `attempt`/result.json if it is JSON of at most kResultLimit, as durable as the output,
-// without a byte order mark. A missing file becomes `null`. Returns its size. Constant memory, because the container's limit is for the application.
+// without a byte order mark. A missing file becomes `null`. Returns its size. Constant memory, because the container's
+// limit is for the application.
 Result<std::uint64_t, std::string> seal_result(const artifacts::Dir& work, const artifacts::Dir& attempt);
 
 }  // namespace vbrain::runner
