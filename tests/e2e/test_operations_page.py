@@ -32,6 +32,7 @@ class Operator:
     def __init__(self, description, folder):
         self.description = description
         self.folder = folder
+        self.ran = set()
         self.blocks = [block for block in shell_blocks(PAGE.read_text()) if not block.not_run]
         for name in ("helm", "crds", "examples"):
             (folder / name).symlink_to(ROOT / name)
@@ -48,6 +49,7 @@ class Operator:
         """Runs the blocks of a section, or one of them. Returns what they print."""
         blocks = [block for block in self.blocks if block.section == section and number in (None, block.number)]
         assert blocks, f"docs/operations.md has no block {section} {number or ''}"
+        self.ran |= {block.name for block in blocks}
         return "".join(self.sh(block.text) for block in blocks)
 
     def load_images(self):
@@ -185,3 +187,4 @@ def test_the_page_from_the_installation_to_the_end(operator):
     operator.run("Uninstall")
     assert operator.sh("kubectl get crd -o name | grep vbrain.visagio.com || true") == ""
     assert operator.sh("kubectl get namespace vbrain --ignore-not-found -o name") == ""
+    assert {block.name for block in operator.blocks} == operator.ran, "a block of the page has no place in this test"
