@@ -1,9 +1,11 @@
 """Access rights. The answers have the texts of the contract."""
 
 import re
+import uuid
 
 import pytest
 import requests
+from platform_client import wait_until
 
 HEADERS = ["username", "organization_id", "application_id", "client_id", "x-api-key"]
 ABSENT = "00000000-0000-7000-8000-000000000000"
@@ -65,3 +67,19 @@ def test_health_and_metrics_have_a_port_of_their_own(platform):
     metrics = requests.get(f"http://{platform.metrics_address}/metrics", timeout=30).text
     space = {name: float(re.search(rf"^vbrain_volume_{name}_bytes (\S+)$", metrics, re.MULTILINE)[1]) for name in ("available", "size")}
     assert 0 < space["available"] <= space["size"]
+
+
+@pytest.mark.parametrize(("role", "allowed", "denied"), [
+    ("view", ("list", "jobs"), ("list", "clients")),
+    ("edit", ("create", "applications"), ("update", "clients")),
+    ("admin", ("update", "clients"), ("update", "jobs/status")),
+])
+def test_kubernetes_own_roles_include_ours(platform, role, allowed, denied):
+    def may(verb, resource):
+        plural, _, part = resource.partition("/")
+        return platform.kubectl("auth", "can-i", verb, f"{plural}.vbrain.visagio.com", f"--subresource={part}", "--as", person, check=False).strip()
+
+    person = f"{role}-{uuid.uuid4().hex[:8]}"
+    platform.kubectl("create", "rolebinding", person, f"--clusterrole={role}", f"--user={person}")
+    wait_until(f"{person} may {' '.join(allowed)}", lambda: may(*allowed) == "yes")
+    assert may(*denied) == "no"
