@@ -97,7 +97,8 @@ Step Executor::take_present(const Pass& pass) {
   if (!live) return failed_request("the read of the Job", live.error());
   // It is another Job with this name. The watch will report it.
   if (live->meta.uid != meta.uid) return Step::pass_ends(ReconcileResult::retryable("the Job was replaced"));
-  if (live->meta.resource_version != meta.resource_version) learned.take_job(*std::move(live));
+  // Also with the same resourceVersion: after a restore of etcd it may stand for other content.
+  learned.take_job(*std::move(live));
   return Step::go_on();
 }
 
