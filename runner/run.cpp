@@ -23,6 +23,7 @@
 #include "runner/landlock.hpp"
 #include "runner/log_copy.hpp"
 #include "runner/memory.hpp"
+#include "runner/places.hpp"
 #include "runner/processes.hpp"
 #include "runner/program.hpp"
 #include "runner/seal.hpp"
@@ -68,9 +69,9 @@ void report(const Settings& settings, const Outcome& outcome) {
 }
 
 // Accessible for every user, because the application may change its user.
-void make_open_folder(const Dir& folder, const char* name) {
+void make_open_folder(const Dir& folder, const char* name, mode_t mode = 0777) {
   folder.make_new(name);
-  fchmod(folder.at(name).fd(), 0777);
+  fchmod(folder.at(name).fd(), mode);
 }
 
 // A line for `kubectl logs`.
@@ -160,16 +161,18 @@ class Attempt {
     const Fd ruleset = fenced ? make_ruleset_without(settings_.attempt()) : Fd();
     const mode_t inherited = umask(0007);
     export_contract(settings_);
+    std::vector<std::string> command = settings_.command;
+    enter_places(command[0]);
     oom_kills_before_ = count_oom_kills(settings_.cgroup);
     manifest_.pod_uid = settings_.pod_uid;
     manifest_.start_time = base::SystemClock().now();
     started_ = std::chrono::steady_clock::now();
-    if (auto fault = find_start_fault(settings_.command[0])) {
+    if (auto fault = find_start_fault(command[0])) {
       throw Failure{Kind::kExecFailed, kExecFailed, std::move(*fault)};
     }
-    auto child = start_child({.command = settings_.command, .umask = inherited, .ruleset = ruleset.get()});
+    auto child = start_child({.command = command, .umask = inherited, .ruleset = ruleset.get()});
     if (!child) {
-      throw Failure{Kind::kExecFailed, kExecFailed, explain_start_failure(settings_.command[0], child.error())};
+      throw Failure{Kind::kExecFailed, kExecFailed, explain_start_failure(command[0], child.error())};
     }
     child_.pid = child->pid;
     const auto options = [&](int console) {
@@ -179,6 +182,18 @@ class Attempt {
     };
     out_ = std::make_unique<LogCopy>(std::move(child->out), std::move(out), options(STDOUT_FILENO));
     err_ = std::make_unique<LogCopy>(std::move(child->err), std::move(err), options(STDERR_FILENO));
+  }
+
+  // Sets HOME, TMPDIR and the working folder. A command that is relative to the working folder before stays so.
+  void enter_places(std::string& command) {
+    const GivenPlaces given = find_places();
+    const Places places = choose_places(given, settings_.work(), is_usable_folder);
+    if (places.home == settings_.work() + "/home" || places.cwd != given.places.cwd) make_open_folder(*work_, "home");
+    if (places.tmpdir == settings_.work() + "/tmp") make_open_folder(*work_, "tmp", 01777);
+    setenv("HOME", places.home.c_str(), 1);
+    setenv("TMPDIR", places.tmpdir.c_str(), 1);
+    if (places.cwd == given.places.cwd || chdir(places.cwd.c_str()) != 0) return;
+    if (!command.starts_with('/') && command.find('/') != command.npos) command.insert(0, "/");
   }
 
   void note_end(int status) {
