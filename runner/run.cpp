@@ -48,6 +48,8 @@ constexpr std::chrono::seconds kKillPatience{30};
 constexpr std::size_t kErrorTail = 8U << 10;
 // The file of logs/ that names what is missing there.
 constexpr const char* kLeftOutFile = "left-out-by-runner.txt";
+// The file of logs/ that names what is missing in the output.
+constexpr const char* kOutputLeftOutFile = "output-left-out-by-runner.txt";
 
 // Why an attempt ends before its application is started.
 struct Failure {
@@ -314,10 +316,21 @@ class Attempt {
     outcome().result_bytes = *result;
     auto output = seal_output(*work_, attempt_->dir(), settings_.output_limit_bytes);
     if (!output) return fail_seal(output.error());
+    note_left_out(output->left_out);
     outcome().output_bytes = output->archive_bytes;
     outcome().output_sha256 = output->archive_sha256;
     manifest_.files = std::move(output->files);
     manifest_.files_total = output->files_total;
+  }
+
+  // An output that is not complete does not fail a job. Its missing files are named in a file of the logs, on stderr,
+  // and the first one in the report.
+  void note_left_out(const LeftOut& left_out) {
+    if (left_out.empty()) return;
+    outcome().message = "left out of the output: " + left_out.first();
+    if (left_out.total() > 1) outcome().message += ", and " + std::to_string(left_out.total() - 1) + " more";
+    attempt_->logs().write_file_durably(kOutputLeftOutFile, left_out.text());
+    say(outcome().message + "; the logs have the list in " + kOutputLeftOutFile);
   }
 
   const Settings& settings_;

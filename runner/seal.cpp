@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
+#include <map>
 #include <optional>
 #include <system_error>
 
@@ -16,6 +18,8 @@
 #include "base/json_reader.hpp"
 #include "runner/entry_name.hpp"
 #include "runner/json_fault.hpp"
+#include "runner/output_links.hpp"
+#include "runner/readable.hpp"
 
 namespace vbrain::runner {
 namespace {
@@ -27,11 +31,32 @@ struct Refused {
   std::string reason;
 };
 
+// Like Dir::open_file. A second link is harmless here: it is in the same work folder, which is the application's own.
+std::optional<OpenFile> open_output_file(const Dir& folder, const std::string& path) {
+  return folder.open_file(path, std::numeric_limits<nlink_t>::max());
+}
+
 // Checks all of the output before a byte is written, so that an invalid output costs no writes.
 class OutputScan {
  public:
-  explicit OutputScan(std::uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}
+  OutputScan(const Dir& output, std::uint64_t limit_bytes, artifacts::LeftOut& left_out)
+      : output_(output), limit_bytes_(limit_bytes), left_out_(left_out) {}
 
+  // Links come last: what their copies do not find room for is left out, and never the files themselves.
+  void run() {
+    run(output_, "", 1);
+    for (const std::string& name : links_) take_link(name);
+  }
+
+  // Files in the order of the archive.
+  const std::vector<std::string>& names() const { return names_; }
+  // Where the content of a file of the archive lies in the output: elsewhere if it is the copy of a link's target.
+  const std::string& source_of(const std::string& name) const {
+    const auto copy = copies_.find(name);
+    return copy == copies_.end() ? name : copy->second;
+  }
+
+ private:
   void run(const Dir& folder, const std::string& prefix, std::size_t depth) {
     const auto entries = folder.list(kOutputFiles + 1 - entries_);
     entries_ += entries.size();
@@ -40,15 +65,21 @@ class OutputScan {
       const std::string name = prefix + entry.name;
       if (!is_portable(entry.name)) throw Refused{"the output has a name that can't be in an archive: " + shown(name)};
       if (depth > kOutputDepth) throw Refused{"the output has more than 32 levels of folders"};
+      make_readable(folder, entry.name);
       if (entry.type == DT_DIR) {
-        run(folder.at(entry.name), name + "/", depth + 1);
+        if (const auto below = open_folder(folder, entry.name, name)) run(*below, name + "/", depth + 1);
         continue;
       }
-      if (entry.type != DT_REG)
-        throw Refused{"the output has " + std::string(kind_of(entry.type)) + ": " + shown(name)};
+      if (entry.type == DT_LNK) {
+        links_.push_back(name);
+        continue;
+      }
+      if (entry.type != DT_REG) {
+        left_out_.add(name, std::string("it is ") + kind_of(entry.type));
+        continue;
+      }
       const auto status = folder.status(entry.name);
       if (!status) continue;
-      if (status->st_nlink > 1) throw Refused{"the output has a hard link: " + shown(name)};
       bytes_ += static_cast<std::uint64_t>(status->st_size);
       if (bytes_ > limit_bytes_) {
         throw Refused{"the output is larger than " + std::to_string(limit_bytes_) + " bytes"};
@@ -59,23 +90,103 @@ class OutputScan {
     }
   }
 
-  const std::vector<std::string>& names() const { return names_; }
+  // Nothing, and noted, if it may not be read.
+  std::optional<Dir> open_folder(const Dir& parent, const std::string& path, const std::string& name) {
+    try {
+      return parent.at(path);
+    } catch (const artifacts::VolumeError& error) {
+      if (error.code().value() != EACCES) throw;
+      left_out_.add(name, error.code().message());
+      return std::nullopt;
+    }
+  }
 
- private:
+  // Takes the link as a copy of its target, whole or not at all.
+  void take_link(const std::string& name) {
+    const std::size_t names = names_.size();
+    const std::uint64_t bytes = bytes_;
+    const std::size_t name_bytes = name_bytes_;
+    try {
+      open_ = {};
+      copy_target(name, name, static_cast<std::size_t>(std::ranges::count(name, '/')) + 1);
+    } catch (const Refused& refused) {
+      left_out_.add(name, refused.reason);
+      for (std::size_t i = names; i < names_.size(); ++i) copies_.erase(names_[i]);
+      names_.resize(names);
+      bytes_ = bytes;
+      name_bytes_ = name_bytes;
+    }
+  }
+
+  // Adds the target of the link `path` under `name`.
+  void copy_target(const std::string& path, const std::string& name, std::size_t depth) {
+    const auto target = follow_link(output_, path);
+    if (!target) throw Refused{"it is " + target.error()};
+    if (!target->is_folder) return add_copy(target->path, name);
+    const bool inside_itself = contains(target->path, path) || std::ranges::find(open_, target->path) != open_.end();
+    if (inside_itself) throw Refused{"it is a symbolic link to a folder that contains it"};
+    open_.push_back(target->path);
+    copy_folder(target->path, name, depth + 1);
+    open_.pop_back();
+  }
+
+  void copy_folder(const std::string& path, const std::string& name, std::size_t depth) {
+    const Dir folder = output_.at(path);
+    const auto entries = folder.list(kOutputFiles);
+    copied_entries_ += entries.size();
+    // The work for links is limited too: a few folders with links to each other have any number of copies.
+    if (copied_entries_ > kOutputFiles)
+      throw Refused{"the targets of all links have more than 65535 files and folders"};
+    for (const Dir::Entry& entry : entries) {
+      const std::string from = path + "/" + entry.name;
+      const std::string to = name + "/" + entry.name;
+      if (depth > kOutputDepth) throw Refused{"its target has more than 32 levels of folders"};
+      if (entry.type == DT_DIR) copy_folder(from, to, depth + 1);
+      if (entry.type == DT_LNK) copy_target(from, to, depth);
+      if (entry.type == DT_REG) add_copy(from, to);
+    }
+  }
+
+  void add_copy(const std::string& from, const std::string& name) {
+    const auto status = output_.status(from);
+    if (!status) return;
+    bytes_ += static_cast<std::uint64_t>(status->st_size);
+    name_bytes_ += name.size();
+    if (bytes_ > limit_bytes_) throw Refused{"with a copy of its target the output is larger than its limit"};
+    if (names_.size() + 1 > kOutputFiles || name_bytes_ > kOutputNameBytes) {
+      throw Refused{"with a copy of its target the output has too many files"};
+    }
+    names_.push_back(name);
+    copies_[name] = from;
+  }
+
+  const Dir& output_;
   std::uint64_t limit_bytes_;
+  artifacts::LeftOut& left_out_;
   std::uint64_t bytes_ = 0;
   std::size_t entries_ = 0;
+  std::size_t copied_entries_ = 0;
   std::size_t name_bytes_ = 0;
   std::vector<std::string> names_;
+  std::vector<std::string> links_;
+  std::map<std::string, std::string> copies_;
+  std::vector<std::string> open_;  // the folders that are being copied
 };
 
-SealedOutput write_archive(const Dir* folder, const std::vector<std::string>& names, const Dir& attempt) {
-  SealedOutput sealed;
+// `scan` is null if there is no output folder.
+void write_archive(const Dir* folder, const OutputScan* scan, const Dir& attempt, SealedOutput& sealed) {
   artifacts::DurableFile file(attempt);
   artifacts::ArchiveWriter writer([&](std::string_view bytes) { artifacts::write_all(file.fd(), bytes); },
                                   artifacts::Compression::kFast);
-  for (const std::string& name : names) {
-    const auto content = folder->open_file(name);
+  for (const std::string& name : scan == nullptr ? std::vector<std::string>() : scan->names()) {
+    std::optional<OpenFile> content;
+    try {
+      content = open_output_file(*folder, scan->source_of(name));
+    } catch (const artifacts::VolumeError& error) {
+      if (error.code().value() != EACCES) throw;
+      sealed.left_out.add(name, error.code().message());
+      continue;
+    }
     if (!content) throw Refused{"an output file was removed while it was packed: " + shown(name)};
     const auto added = writer.add(name, content->fd.get(), content->size, content->modified);
     ++sealed.files_total;
@@ -87,17 +198,22 @@ SealedOutput write_archive(const Dir* folder, const std::vector<std::string>& na
   file.commit(artifacts::layout::kOutput, false);
   sealed.archive_bytes = whole.bytes;
   sealed.archive_sha256 = whole.sha256;
-  return sealed;
 }
 
 }  // namespace
 
 Result<SealedOutput, std::string> seal_output(const Dir& work, const Dir& attempt, std::uint64_t limit_bytes) {
   try {
+    SealedOutput sealed;
+    make_readable(work, "output");
     const auto folder = work.sub("output");
-    OutputScan scan(limit_bytes);
-    if (folder) scan.run(*folder, "", 1);
-    return write_archive(folder ? &*folder : nullptr, scan.names(), attempt);
+    std::optional<OutputScan> scan;
+    if (folder) {
+      scan.emplace(*folder, limit_bytes, sealed.left_out);
+      scan->run();
+    }
+    write_archive(folder ? &*folder : nullptr, scan ? &*scan : nullptr, attempt, sealed);
+    return sealed;
   } catch (const Refused& refused) {
     return Unexpected<std::string>(refused.reason);
   } catch (const artifacts::UnsafeFile&) {
@@ -158,7 +274,8 @@ class CheckedCopy final : public base::JsonHandler {
 
 Result<std::uint64_t, std::string> seal_result(const Dir& work, const Dir& attempt) {
   try {
-    const auto file = work.open_file("result.json");
+    make_readable(work, "result.json");
+    const auto file = open_output_file(work, "result.json");
     artifacts::DurableFile sealed(attempt);
     std::uint64_t size = 0;
     if (!file) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "artifacts/archive/left_out.hpp"
 #include "artifacts/records/manifest.hpp"
 #include "artifacts/store/safe_open.hpp"
 #include "base/result.hpp"
@@ -20,13 +21,17 @@ struct SealedOutput {
   std::string archive_sha256;
   std::vector<artifacts::OutputFile> files;  // the first kManifestFiles
   std::uint64_t files_total = 0;
+  artifacts::LeftOut left_out{"The runner", "the output"};
 };
 
 // Call these when all processes of the application are dead. Its folders may contain anything: files are opened by
-// artifacts::Dir, only regular files with one link are read, and a FIFO does not block. Errors are sentences for the
-// job's message. They throw VolumeError if a file cannot be read or written.
+// artifacts::Dir, only regular files are read, and a FIFO does not block. Files and folders that their owner may not
+// read get this right back. Errors are sentences for the job's message. They throw VolumeError if a file cannot be read
+// or written.
 
-// Packs work/output into `attempt`/output.zip. An empty or absent folder becomes an archive without entries. The bytes
+// Packs work/output into `attempt`/output.zip. An empty or absent folder becomes an archive without entries. A symbolic
+// link to a file or folder of the output is packed as a copy of its target; hard links are files. Other links, FIFOs,
+// sockets, devices and what cannot be read are left out. The bytes
 // of the file are durable; its name is durable when the caller has synced `attempt`.
 Result<SealedOutput, std::string> seal_output(const artifacts::Dir& work, const artifacts::Dir& attempt,
                                               std::uint64_t limit_bytes);

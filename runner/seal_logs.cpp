@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <string>
 
 #include "artifacts/store/layout.hpp"
 #include "base/io.hpp"
 #include "runner/entry_name.hpp"
+#include "runner/readable.hpp"
 
 namespace vbrain::runner {
 namespace {
@@ -50,6 +52,7 @@ class LogSeal {
   std::string take(const Dir& from, const Dir::Entry& entry, const Dir& to, const std::string& name, int depth) {
     if (!is_portable(entry.name)) return "its name cannot be in an archive";
     if (entry.name.starts_with(".vbrain-")) return "the name is reserved for the runner";
+    make_readable(from, entry.name);
     if (entry.type == DT_DIR) {
       if (depth == kLogDepth) return "it is more than 16 levels deep";
       const Dir below = from.at(entry.name);
@@ -57,9 +60,8 @@ class LogSeal {
       return {};
     }
     if (entry.type != DT_REG) return std::string("it is ") + kind_of(entry.type);
-    const auto status = from.status(entry.name);
-    if (status && status->st_nlink > 1) return "it is a hard link";
-    const auto file = from.open_file(entry.name);
+    // A second link is harmless: it is in the same work folder, which is the application's own.
+    const auto file = from.open_file(entry.name, std::numeric_limits<nlink_t>::max());
     return file ? copy(*file, to, entry.name) : std::string("it was removed while it was read");
   }
 
@@ -99,6 +101,7 @@ class LogSeal {
 std::uint64_t seal_logs(const Dir& work, const Dir& logs, std::uint64_t limit_bytes, LeftOut& left_out) {
   LogSeal seal(limit_bytes, left_out);
   try {
+    make_readable(work, "logs");
     if (const auto folder = work.sub("logs")) seal.folder(*folder, logs, "", 1);
   } catch (const artifacts::UnsafeFile&) {
     left_out.add("VBRAIN_LOG_DIR", "it is not a folder any more");

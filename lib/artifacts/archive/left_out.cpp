@@ -17,7 +17,7 @@ void LeftOut::add(std::string_view name, std::string_view reason) {
 }
 
 std::string LeftOut::text() const {
-  std::string text = who_ + " has left these out of the logs:\n";
+  std::string text = who_ + " has left these out of " + what_ + ":\n";
   for (const std::string& line : lines_) text += line + "\n";
   if (total_ > lines_.size()) text += "and " + std::to_string(total_ - lines_.size()) + " more\n";
   return text;
