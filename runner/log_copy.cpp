@@ -18,6 +18,8 @@ namespace vbrain::runner {
 namespace {
 
 constexpr std::size_t kBlock = 64U << 10;
+// The end of a log that is kept beyond its limit.
+constexpr std::uint64_t kLast = 256U << 10;
 // A pipe that poll(2) reports as writable takes this much without blocking (pipe(7), PIPE_BUF).
 constexpr std::size_t kPiece = 4096;
 
@@ -46,8 +48,10 @@ LogCopy::LogCopy(artifacts::Fd pipe, artifacts::Fd file, const Options& options)
       stop_(eventfd(0, EFD_CLOEXEC)),
       shared_(is_shared_file_system(file_.get())),
       console_open_(options.console >= 0),
+      head_limit_(options.limit_bytes - std::min(kLast, options.limit_bytes / 2)),
       block_(kBlock, '\0'),
-      tail_(options.tail_bytes) {
+      tail_(options.tail_bytes),
+      last_(static_cast<std::size_t>(options.limit_bytes - head_limit_)) {
   fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
   thread_ = std::thread([this] { run(); });
 }
@@ -61,6 +65,7 @@ LogCopy::End LogCopy::finish() {
   static_cast<void>(!write(stop_.get(), &one, sizeof one));
   thread_.join();
   failed_ = {};
+  write_end();
   close_gap();
   // An empty file has only its name, which an fsync of its folder makes durable.
   if (end_.bytes > 0 && fsync(file_.get()) != 0 && end_.error == 0) end_.error = errno;
@@ -72,7 +77,7 @@ LogCopy::End LogCopy::finish() {
 void LogCopy::run() {
   for (;;) {
     std::array<pollfd, 2> waiting = {pollfd{pipe_.get(), POLLIN, 0}, pollfd{stop_.get(), POLLIN, 0}};
-    const int timeout = shared_ && dirty_ ? static_cast<int>(options_.flush_every.count()) : -1;
+    const int timeout = (shared_ && dirty_) || cut_dirty_ ? static_cast<int>(options_.flush_every.count()) : -1;
     if (poll(waiting.data(), waiting.size(), timeout) < 0 && errno != EINTR) return;
     const bool stopping = waiting[1].revents != 0;
     if (stopping) {
@@ -99,18 +104,41 @@ bool LogCopy::take() {
 // Bytes that cannot be written are lost. Later writes are tried, because a volume may be full only for a moment. The
 // first write that succeeds puts a line before its bytes that says how many are missing.
 void LogCopy::keep(std::string_view bytes) {
-  if (capped_) return;
-  std::string last;
-  if (bytes.size() > options_.limit_bytes - end_.bytes) {
-    capped_ = true;
-    last = std::string(bytes.substr(0, options_.limit_bytes - end_.bytes)) + "\n[log limit of " +
-           std::to_string(options_.limit_bytes) + " bytes reached, the rest is not kept]\n";
-    bytes = last;
+  if (seen_ < head_limit_ && seen_ + bytes.size() >= head_limit_) {
+    // The place in the file where the end will stand, if the limit is reached.
+    const auto head = static_cast<std::size_t>(head_limit_ - seen_);
+    store(bytes.substr(0, head));
+    seen_ += head;
+    bytes.remove_prefix(head);
+    head_end_ = lseek(file_.get(), 0, SEEK_CUR);
+    head_bytes_ = end_.bytes;
   }
+  if (bytes.empty()) return;
+  seen_ += bytes.size();
+  if (seen_ > head_limit_) last_.add(bytes);
+  if (seen_ <= options_.limit_bytes) return store(bytes);
+  cut_dirty_ = true;
+}
+
+void LogCopy::store(std::string_view bytes) {
   const std::size_t kept = close_gap() ? append(bytes) : 0;
   end_.bytes += kept;
   end_.lost += bytes.size() - kept;
   gap_ += bytes.size() - kept;
+}
+
+// Replaces what stands behind the head by a line that says how much is missing, and by the last bytes so far.
+void LogCopy::write_end() {
+  if (!cut_dirty_ || head_end_ < 0) return;
+  const std::string last = last_.text();
+  const std::uint64_t missing = seen_ - head_limit_ - last.size();
+  const std::string text = "\n[log limit of " + std::to_string(options_.limit_bytes) +
+                           " bytes reached: " + std::to_string(missing) + " bytes are left out here]\n" + last;
+  gap_ = 0;  // it lies in what is replaced, or is told by End::lost
+  const bool written = lseek(file_.get(), head_end_, SEEK_SET) == head_end_ && append(text) == text.size() &&
+                       ftruncate(file_.get(), head_end_ + static_cast<off_t>(text.size())) == 0;
+  if (written) end_.bytes = head_bytes_ + last.size();
+  cut_dirty_ = !written;
 }
 
 // Writes the line about missing bytes, if there are any. False if the file still cannot be written.
@@ -158,7 +186,12 @@ void LogCopy::show(std::string_view bytes) {
 
 void LogCopy::flush_if_due() {
   const auto now = std::chrono::steady_clock::now();
-  if (!shared_ || !dirty_ || now - flushed_ < options_.flush_every) return;
+  if (now - flushed_ < options_.flush_every) return;
+  if (cut_dirty_) {
+    write_end();
+    flushed_ = now;
+  }
+  if (!shared_ || !dirty_) return;
   if (fdatasync(file_.get()) != 0 && end_.error == 0) end_.error = errno;
   flushed_ = now;
   dirty_ = false;

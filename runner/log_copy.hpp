@@ -13,12 +13,13 @@ namespace vbrain::runner {
 
 // Copies what an application writes to stdout or stderr into a log file and to the runner's own stream, at once. It has
 // a thread, so that a volume that hangs delays neither the forwarding of signals nor the reaping of processes. Memory:
-// one block of 64 KiB. An application that writes faster than the volume is blocked, as on any pipe.
+// one block of 64 KiB, and 256 KiB when the log nears its limit. An application that writes faster than the volume is
+// blocked, as on any pipe.
 class LogCopy {
  public:
   struct Options {
     std::uint64_t limit_bytes =
-        UINT64_MAX;    // of the file. Beyond it a last line says so, and only the console gets more
+        UINT64_MAX;    // of the file. Beyond it the middle is left out, and a line there says how much
     int console = -1;  // our own stdout or stderr, or -1
     // The longest wait for a console that is not read. After it these bytes are written only to the file.
     std::chrono::milliseconds console_patience{1'000};
@@ -48,6 +49,8 @@ class LogCopy {
   void run();
   bool take();
   void keep(std::string_view bytes);
+  void store(std::string_view bytes);
+  void write_end();
   std::size_t append(std::string_view bytes);
   bool close_gap();
   void show(std::string_view bytes);
@@ -61,11 +64,16 @@ class LogCopy {
   bool dirty_ = false;
   bool console_stalled_ = false;
   bool console_open_ = true;
-  bool capped_ = false;
   std::chrono::steady_clock::time_point flushed_;
+  const std::uint64_t head_limit_;
   std::string block_;
   Tail tail_;
-  std::uint64_t gap_ = 0;  // bytes lost since the last successful write
+  Tail last_;                     // what comes behind the head
+  std::uint64_t seen_ = 0;        // bytes of the application
+  off_t head_end_ = -1;           // in the file, once the head is complete
+  std::uint64_t head_bytes_ = 0;  // of the application, in the file before head_end_
+  bool cut_dirty_ = false;        // the limit is exceeded, and the file lacks the last bytes
+  std::uint64_t gap_ = 0;         // bytes lost since the last successful write
   std::chrono::steady_clock::time_point failed_;
   End end_;
   std::thread thread_;

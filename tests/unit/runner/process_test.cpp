@@ -301,6 +301,13 @@ TEST(Runner, KeepsToItsLimits) {
   EXPECT_LT(fs::file_size(logs.attempt("logs/stdout.log")), 1'100U);
   EXPECT_THAT(read_file(logs.attempt("logs/stdout.log")), HasSubstr("\n[log limit of 1000 bytes reached"));
   EXPECT_EQ(fs::file_size(logs.temp / "stdout"), 100'000U) << "the console goes on";
+  const Sandbox ends;
+  EXPECT_EQ(ends.run_shell("echo first; yes | head -c 100000; echo last", {{"VBRAIN_LOG_LIMIT_BYTES", "1000"}}), 0);
+  const std::string log = read_file(ends.attempt("logs/stdout.log"));
+  EXPECT_THAT(log, StartsWith("first\ny\n"));
+  EXPECT_THAT(log, HasSubstr("\n[log limit of 1000 bytes reached: 99011 bytes are left out here]\n"));
+  EXPECT_THAT(log, ::testing::EndsWith("y\nlast\n"));
+  EXPECT_EQ(ends.reported().log_bytes, 1'000U);
   const Sandbox wrong;
   EXPECT_EQ(wrong.run({"true"}, {{"VBRAIN_LOG_LIMIT_BYTES", "1k"}}), kOwnFailure);
 }
