@@ -108,6 +108,8 @@ class Turnstile final : public Transport {
   int inside_ = 0;
 };
 
+const Request kRequest{.method = "GET", .target = kThings + "/a"};
+
 TEST(ApiClient, LimitsTheCallsInFlight) {
   Turnstile transport;
   ApiClient client(transport, 2);
@@ -117,14 +119,14 @@ TEST(ApiClient, LimitsTheCallsInFlight) {
     transport.set_open(false);
     std::vector<std::jthread> threads;
     for (int i = 0; i < 2; ++i) {
-      threads.emplace_back([&] { EXPECT_TRUE(client.get<Thing>("ns", "a")); });
+      threads.emplace_back([&] { EXPECT_TRUE(client.call(kRequest)); });
     }
     transport.wait_until_inside(2);
     // The third call gets no slot, so it is cancelled while it waits.
-    const auto third = client.get<Thing>("ns", "a", stop.get_token());
+    const auto third = client.call(kRequest, stop.get_token());
     ASSERT_FALSE(third);
     EXPECT_EQ(third.error().code, ErrorCode::kCancelled);
-    threads.emplace_back([&] { EXPECT_TRUE(client.get<Thing>("ns", "a")); });
+    threads.emplace_back([&] { EXPECT_TRUE(client.call(kRequest)); });
     transport.set_open(true);
   }
 }
@@ -134,7 +136,7 @@ TEST(ApiClient, AWaiterIsCancelledByItsStopToken) {
   ApiClient client(transport, 0);
   std::stop_source stop;
   std::jthread stopper([&] { stop.request_stop(); });
-  const auto result = client.get<Thing>("ns", "a", stop.get_token());
+  const auto result = client.call(kRequest, stop.get_token());
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
 }

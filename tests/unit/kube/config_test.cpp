@@ -88,7 +88,7 @@ TEST_F(ConfigTest, RefusesWithASentence) {
   } cases[] = {
       {"server: 'http://h'", "", "not https"},
       {"server: ''", "", "no server"},
-      {"server: 'https://h?x'", "", "no base URL"},
+      {"server: 'https://h?x'", "", "not of the form https://host:port"},
       {"server: 7", "", "server is not text"},
       {"server: https://h, insecure-skip-tls-verify: true", "", "always verified"},
       {"server: https://h, tls-server-name: x", "", "tls-server-name"},
