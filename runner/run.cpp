@@ -211,8 +211,12 @@ class Attempt {
       outcome().exit_code = WEXITSTATUS(status);
       outcome().kind = outcome().exit_code == 0 ? Kind::kOk : Kind::kExit;
     }
-    // Also if the kernel killed another process of the application and the main one ended because of it.
-    if (outcome().kind != Kind::kOk && count_oom_kills(settings_.cgroup) > oom_kills_before_) {
+    if (count_oom_kills(settings_.cgroup) == oom_kills_before_) return;
+    if (outcome().kind == Kind::kOk) {
+      outcome().message = "a child process was killed for lack of memory; the output may be incomplete";
+      say(outcome().message);
+    } else {
+      // Also if the kernel killed another process of the application and the main one ended because of it.
       outcome().kind = Kind::kOom;
     }
   }
@@ -327,10 +331,11 @@ class Attempt {
   // and the first one in the report.
   void note_left_out(const LeftOut& left_out) {
     if (left_out.empty()) return;
-    outcome().message = "left out of the output: " + left_out.first();
-    if (left_out.total() > 1) outcome().message += ", and " + std::to_string(left_out.total() - 1) + " more";
+    std::string sentence = "left out of the output: " + left_out.first();
+    if (left_out.total() > 1) sentence += ", and " + std::to_string(left_out.total() - 1) + " more";
     attempt_->logs().write_file_durably(kOutputLeftOutFile, left_out.text());
-    say(outcome().message + "; the logs have the list in " + kOutputLeftOutFile);
+    outcome().message += (outcome().message.empty() ? "" : "; ") + sentence;
+    say(sentence + "; the logs have the list in " + kOutputLeftOutFile);
   }
 
   const Settings& settings_;

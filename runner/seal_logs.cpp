@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <limits>
+#include <span>
 #include <string>
 
 #include "artifacts/store/layout.hpp"
@@ -19,6 +20,9 @@ namespace {
 using artifacts::Dir;
 using artifacts::LeftOut;
 using artifacts::OpenFile;
+
+// The end of a log that is kept beyond the limit.
+constexpr std::uint64_t kLastBytes = 256U << 10;
 
 std::string free_name(const Dir& to, const std::string& name) {
   std::string candidate = name;
@@ -67,26 +71,41 @@ class LogSeal {
 
   std::string copy(const OpenFile& file, const Dir& to, const std::string& name) {
     artifacts::DurableFile copy(to);
-    std::array<char, 64U << 10> block;
-    std::uint64_t done = 0;
     std::string cut;
-    for (;;) {
-      const ssize_t got = base::read_some(file.fd.get(), block);
-      if (got < 0) throw artifacts::VolumeError(errno, "read " + name);
-      if (got == 0) break;
-      const auto fits = std::min<std::uint64_t>(static_cast<std::uint64_t>(got), left_ - done);
-      artifacts::write_all(copy.fd(), {block.data(), static_cast<std::size_t>(fits)});
-      done += fits;
-      if (fits < static_cast<std::uint64_t>(got)) {
-        cut = "cut: the log limit of " + limit_ + " bytes is reached";
-        break;
-      }
+    std::uint64_t done = 0;
+    if (file.size <= left_) {
+      done = copy_part(file, 0, left_, copy.fd(), name);
+    } else {
+      // The beginning and the end: the cause of a failure often stands at the end.
+      const std::uint64_t last = std::min(kLastBytes, left_ / 2);
+      const std::string missing = std::to_string(file.size - left_) + " bytes";
+      done = copy_part(file, 0, left_ - last, copy.fd(), name);
+      artifacts::write_all(copy.fd(),
+                           "\n[log limit of " + limit_ + " bytes reached: " + missing + " are left out here]\n");
+      done += copy_part(file, file.size - last, last, copy.fd(), name);
+      cut = "cut: " + missing + " in the middle; the log limit of " + limit_ + " bytes is reached";
     }
     copy.commit(free_name(to, name));
     left_ -= done;
     bytes_ += done;
     ++files_;
     return cut;
+  }
+
+  // Returns the number of bytes copied; fewer if the file has become shorter.
+  static std::uint64_t copy_part(const OpenFile& file, std::uint64_t from, std::uint64_t size, int to,
+                                 const std::string& name) {
+    std::array<char, 64U << 10> block;
+    std::uint64_t done = 0;
+    while (done < size) {
+      const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), size - done));
+      const ssize_t got = base::read_some_at(file.fd.get(), std::span(block).first(wanted), from + done);
+      if (got < 0) throw artifacts::VolumeError(errno, "read " + name);
+      if (got == 0) break;
+      artifacts::write_all(to, {block.data(), static_cast<std::size_t>(got)});
+      done += static_cast<std::uint64_t>(got);
+    }
+    return done;
   }
 
   const std::string limit_;

@@ -285,6 +285,7 @@ TEST(Runner, TellsMemoryFromOtherEnds) {
     write_file(box.temp / ("cgroup/" + c.file), "low 0\noom 0\noom_kill 2\n");
     EXPECT_EQ(box.run_shell(c.script), c.want_code) << c.script;
     EXPECT_EQ(box.reported().kind, c.want) << c.file << ": " << c.script;
+    EXPECT_EQ(box.reported().message.starts_with("a child process was killed"), c.want == Kind::kOk) << c.script;
   }
 }
 
