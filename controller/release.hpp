@@ -15,6 +15,7 @@ int run_release(const Config& config, std::stop_token stop);
 
 // run_release() over `transport`, in the namespace `ns`. The deletion of a namespace stops this program's pod before it
 // deletes Jobs, and nobody comes after it. Therefore `stop` does not end the work in such a namespace.
-int release_all(kube::Transport& transport, const std::string& ns, const kube::LeaseConfig& lease, std::stop_token stop);
+int release_all(kube::Transport& transport, const std::string& ns, const kube::LeaseConfig& lease,
+                std::stop_token stop);
 
 }  // namespace vbrain::controller

@@ -200,7 +200,8 @@ ReconcileResult JobReconciler::reconcile(const std::string& key, std::stop_token
     }
     note_loss(snapshot);
   }
-  base::log_error("a job's plan asks for new actions without end, which is a fault of vBrain; the job is tried again", {{"job", key}});
+  base::log_error("a job's plan asks for new actions without end, which is a fault of vBrain; the job is tried again",
+                  {{"job", key}});
   return ReconcileResult::retryable("the plan asked for new actions without end");
 }
 

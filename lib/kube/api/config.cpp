@@ -105,7 +105,8 @@ const json* find_named(const json& file, const char* list, const std::string& na
 std::string refuse_server(const std::string& server) {
   if (server.empty()) return "no server";
   if (!server.starts_with("https://")) return "the server is not https, which is required";
-  if (server.size() == 8 || server.find_first_of("@?# \t\r\n") != std::string::npos) return "the server is not of the form https://host:port";
+  if (server.size() == 8 || server.find_first_of("@?# \t\r\n") != std::string::npos)
+    return "the server is not of the form https://host:port";
   return {};
 }
 
