@@ -236,7 +236,9 @@ TEST_F(SealTest, LogsNeverFail) {
   EXPECT_EQ(left_out.first(), "VBRAIN_LOG_DIR: it is not a folder any more");
 }
 
-TEST_F(SealTest, LogsThatMayNotBeReadAreLeftOut) {
+class SealTestAsRoot : public SealTest {};
+
+TEST_F(SealTestAsRoot, LogsThatMayNotBeReadAreLeftOut) {
   write_file(temp / "work/logs/open.log", "open");
   write_file(temp / "work/logs/shut.log", "shut");
   write_file(temp / "work/logs/folder/f", "f");
