@@ -34,15 +34,16 @@ int execute(const std::vector<std::string>& candidates, std::vector<char*> argum
   int worst = ENOENT;
   for (const std::string& path : candidates) {
     execv(path.c_str(), arguments.data());
-    if (errno == ENOEXEC && is_for_shell(read_head(path))) {
+    const int error = errno;
+    if (error == ENOEXEC && is_for_shell(read_head(path))) {
       arguments[0] = const_cast<char*>(path.c_str());
       arguments.insert(arguments.begin(), const_cast<char*>("/bin/sh"));
       execv("/bin/sh", arguments.data());
       return ENOEXEC;
     }
     // Another folder of PATH may have a file that can be started.
-    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) return errno;
-    if (errno == EACCES) worst = EACCES;
+    if (error != ENOENT && error != ENOTDIR && error != EACCES) return error;
+    if (error == EACCES) worst = EACCES;
   }
   return worst;
 }

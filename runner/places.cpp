@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <cstdlib>
 #include <fstream>
+#include <ranges>
 #include <sstream>
 
 namespace vbrain::runner {
@@ -38,16 +40,20 @@ Places choose_places(const GivenPlaces& given, const std::string& work,
   const bool home_is_filled_in = places.home.empty() || places.home == "/" || places.home == given.passwd_home;
   if (home_is_filled_in && (places.home.empty() || !usable(places.home))) places.home = work + "/home";
   if (places.tmpdir.empty()) places.tmpdir = usable("/tmp") ? "/tmp" : work + "/tmp";
-  if (places.cwd == "/" && !usable(places.cwd)) places.cwd = work + "/home";
+  if (places.cwd == "/" && !given.cwd_is_used && !usable(places.cwd)) places.cwd = work + "/home";
   return places;
 }
 
-GivenPlaces find_places() {
+GivenPlaces find_places(const std::vector<std::string>& command) {
   std::array<char, PATH_MAX> cwd{};
+  const auto names_file = [](const std::string& argument) {
+    return !argument.starts_with('/') && access(argument.c_str(), F_OK) == 0;
+  };
   return {.places = {.home = variable("HOME"),
                      .tmpdir = variable("TMPDIR"),
                      .cwd = getcwd(cwd.data(), cwd.size()) == nullptr ? "" : cwd.data()},
-          .passwd_home = find_passwd_home(geteuid())};
+          .passwd_home = find_passwd_home(geteuid()),
+          .cwd_is_used = std::ranges::any_of(command | std::views::drop(1), names_file)};
 }
 
 bool is_usable_folder(const std::string& path) {

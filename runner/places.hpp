@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace vbrain::runner {
 
@@ -18,17 +19,18 @@ struct Places {
 struct GivenPlaces {
   Places places{};
   std::string passwd_home{};  // of this user in the image's /etc/passwd
+  bool cwd_is_used = false;   // an argument of the command names a file in the working folder: `python main.py`
 };
 
 // What image and template set stays. What the container runtime only fills in, because neither sets it, stays if it is
 // usable: HOME=/ or the home of /etc/passwd, and the working folder /. Otherwise home and working folder are
-// `work`/home. Without TMPDIR it is /tmp if that is usable, else `work`/tmp. `usable` is true for a folder in which
+// `work`/home. A working folder that the command's arguments use stays. Without TMPDIR it is /tmp if that is usable, else `work`/tmp. `usable` is true for a folder in which
 // this user can create files.
 Places choose_places(const GivenPlaces& given, const std::string& work,
                      const std::function<bool(const std::string&)>& usable);
 
-// What this process was given.
-GivenPlaces find_places();
+// What this process was given, for a command with these arguments (the first is the program).
+GivenPlaces find_places(const std::vector<std::string>& command);
 
 // True for a folder in which this user can create files.
 bool is_usable_folder(const std::string& path);

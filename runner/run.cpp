@@ -188,7 +188,7 @@ class Attempt {
 
   // Sets HOME, TMPDIR and the working folder. A command that is relative to the working folder before stays so.
   void enter_places(std::string& command) {
-    const GivenPlaces given = find_places();
+    const GivenPlaces given = find_places(settings_.command);
     const Places places = choose_places(given, settings_.work(), is_usable_folder);
     if (places.home == settings_.work() + "/home" || places.cwd != given.places.cwd) make_open_folder(*work_, "home");
     if (places.tmpdir == settings_.work() + "/tmp") make_open_folder(*work_, "tmp", 01777);
@@ -320,11 +320,11 @@ class Attempt {
     outcome().result_bytes = *result;
     auto output = seal_output(*work_, attempt_->dir(), settings_.output_limit_bytes);
     if (!output) return fail_seal(output.error());
-    note_left_out(output->left_out);
     outcome().output_bytes = output->archive_bytes;
     outcome().output_sha256 = output->archive_sha256;
     manifest_.files = std::move(output->files);
     manifest_.files_total = output->files_total;
+    note_left_out(output->left_out);
   }
 
   // An output that is not complete does not fail a job. Its missing files are named in a file of the logs, on stderr,
@@ -333,9 +333,13 @@ class Attempt {
     if (left_out.empty()) return;
     std::string sentence = "left out of the output: " + left_out.first();
     if (left_out.total() > 1) sentence += ", and " + std::to_string(left_out.total() - 1) + " more";
-    attempt_->logs().write_file_durably(kOutputLeftOutFile, left_out.text());
     outcome().message += (outcome().message.empty() ? "" : "; ") + sentence;
-    say(sentence + "; the logs have the list in " + kOutputLeftOutFile);
+    try {
+      attempt_->logs().write_file_durably(kOutputLeftOutFile, left_out.text());
+      say(sentence + "; the logs have the list in " + kOutputLeftOutFile);
+    } catch (const artifacts::VolumeError& error) {
+      say(sentence + "; the list could not be written: " + error.what());
+    }
   }
 
   const Settings& settings_;

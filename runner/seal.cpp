@@ -36,6 +36,12 @@ std::optional<OpenFile> open_output_file(const Dir& folder, const std::string& p
   return folder.open_file(path, std::numeric_limits<nlink_t>::max());
 }
 
+// What may not be read, or has a path that is too long, is left out. Other errors are the volume's.
+bool can_be_left_out(const artifacts::VolumeError& error) {
+  const int number = error.code().value();
+  return number == EACCES || number == EPERM || number == ENAMETOOLONG;
+}
+
 // Checks all of the output before a byte is written, so that an invalid output costs no writes.
 class OutputScan {
  public:
@@ -65,40 +71,36 @@ class OutputScan {
       const std::string name = prefix + entry.name;
       if (!is_portable(entry.name)) throw Refused{"the output has a name that can't be in an archive: " + shown(name)};
       if (depth > kOutputDepth) throw Refused{"the output has more than 32 levels of folders"};
-      make_readable(folder, entry.name);
-      if (entry.type == DT_DIR) {
-        if (const auto below = open_folder(folder, entry.name, name)) run(*below, name + "/", depth + 1);
-        continue;
+      try {
+        take(folder, entry, name, depth);
+      } catch (const artifacts::VolumeError& error) {
+        if (!can_be_left_out(error)) throw;
+        left_out_.add(name, error.code().message());
       }
-      if (entry.type == DT_LNK) {
-        links_.push_back(name);
-        continue;
-      }
-      if (entry.type != DT_REG) {
-        left_out_.add(name, std::string("it is ") + kind_of(entry.type));
-        continue;
-      }
-      const auto status = folder.status(entry.name);
-      if (!status) continue;
-      bytes_ += static_cast<std::uint64_t>(status->st_size);
-      if (bytes_ > limit_bytes_) {
-        throw Refused{"the output is larger than " + std::to_string(limit_bytes_) + " bytes"};
-      }
-      name_bytes_ += name.size();
-      if (name_bytes_ > kOutputNameBytes) throw Refused{"the names of the output are longer than 8 MiB together"};
-      names_.push_back(name);
     }
   }
 
-  // Nothing, and noted, if it may not be read.
-  std::optional<Dir> open_folder(const Dir& parent, const std::string& path, const std::string& name) {
-    try {
-      return parent.at(path);
-    } catch (const artifacts::VolumeError& error) {
-      if (error.code().value() != EACCES) throw;
-      left_out_.add(name, error.code().message());
-      return std::nullopt;
+  void take(const Dir& folder, const Dir::Entry& entry, const std::string& name, std::size_t depth) {
+    make_readable(folder, entry.name);
+    if (entry.type == DT_DIR) return run(folder.at(entry.name), name + "/", depth + 1);
+    if (entry.type == DT_LNK) {
+      count_name(name);
+      links_.push_back(name);
+      return;
     }
+    if (entry.type != DT_REG) return left_out_.add(name, std::string("it is ") + kind_of(entry.type));
+    const auto status = folder.status(entry.name);
+    if (!status) return;
+    bytes_ += static_cast<std::uint64_t>(status->st_size);
+    if (bytes_ > limit_bytes_) throw Refused{"the output is larger than " + std::to_string(limit_bytes_) + " bytes"};
+    count_name(name);
+    names_.push_back(name);
+  }
+
+  // The names are in memory, which the application's limit bounds.
+  void count_name(const std::string& name) {
+    name_bytes_ += name.size();
+    if (name_bytes_ > kOutputNameBytes) throw Refused{"the names of the output are longer than 8 MiB together"};
   }
 
   // Takes the link as a copy of its target, whole or not at all.
@@ -106,16 +108,22 @@ class OutputScan {
     const std::size_t names = names_.size();
     const std::uint64_t bytes = bytes_;
     const std::size_t name_bytes = name_bytes_;
+    std::string reason;
     try {
       open_ = {};
       copy_target(name, name, static_cast<std::size_t>(std::ranges::count(name, '/')) + 1);
+      return;
     } catch (const Refused& refused) {
-      left_out_.add(name, refused.reason);
-      for (std::size_t i = names; i < names_.size(); ++i) copies_.erase(names_[i]);
-      names_.resize(names);
-      bytes_ = bytes;
-      name_bytes_ = name_bytes;
+      reason = refused.reason;
+    } catch (const artifacts::VolumeError& error) {
+      if (!can_be_left_out(error)) throw;
+      reason = "its target: " + error.code().message();
     }
+    left_out_.add(name, reason);
+    for (std::size_t i = names; i < names_.size(); ++i) copies_.erase(names_[i]);
+    names_.resize(names);
+    bytes_ = bytes;
+    name_bytes_ = name_bytes;
   }
 
   // Adds the target of the link `path` under `name`.
@@ -131,12 +139,16 @@ class OutputScan {
   }
 
   void copy_folder(const std::string& path, const std::string& name, std::size_t depth) {
-    const Dir folder = output_.at(path);
-    const auto entries = folder.list(kOutputFiles);
-    copied_entries_ += entries.size();
     // The work for links is limited too: a few folders with links to each other have any number of copies.
-    if (copied_entries_ > kOutputFiles)
-      throw Refused{"the targets of all links have more than 65535 files and folders"};
+    const auto check = [&] {
+      if (copied_entries_ > kOutputFiles)
+        throw Refused{"the targets of all links have more than 65535 files and folders"};
+    };
+    check();
+    const Dir folder = output_.at(path);
+    const auto entries = folder.list(kOutputFiles + 1 - copied_entries_);
+    copied_entries_ += entries.size();
+    check();
     for (const Dir::Entry& entry : entries) {
       const std::string from = path + "/" + entry.name;
       const std::string to = name + "/" + entry.name;
@@ -151,7 +163,7 @@ class OutputScan {
     const auto status = output_.status(from);
     if (!status) return;
     bytes_ += static_cast<std::uint64_t>(status->st_size);
-    name_bytes_ += name.size();
+    name_bytes_ += name.size() + from.size();
     if (bytes_ > limit_bytes_) throw Refused{"with a copy of its target the output is larger than its limit"};
     if (names_.size() + 1 > kOutputFiles || name_bytes_ > kOutputNameBytes) {
       throw Refused{"with a copy of its target the output has too many files"};

@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,14 +30,17 @@ NAME = "vbt" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
 CLUSTER_STATE = STATE / "cluster"
 CLUSTER = ["--state", CLUSTER_STATE, "--name", NAME]
 SUITES = ["unit", "chart", "integration", "conformance", "fault", "e2e"]
+# Their tests mostly wait, and share nothing but the cluster.
+SIDE_BY_SIDE = [("chart", "integration"), ("conformance", "fault")]
 MACHINE_LACKS = 3  # exit code of cluster.sh when the machine cannot run a kubelet
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LIBC = ctypes.CDLL(None)
 RUNNING = set()  # processes of run()
+STOPPED = threading.Event()  # run() begins nothing new
 
 
-class Interrupted(Exception):
+class Interrupted(BaseException):
     pass
 
 
@@ -53,8 +57,10 @@ def tail(path, lines=60):
     return "\n".join("    " + line for line in text)
 
 
-def run(what, command, log_name, env=None, check=True, hint=""):
+def run(what, command, log_name, env=None, check=True, hint="", even_if_stopped=False):
     """Runs a command with its output in a log; shows every 30 seconds that it still runs. Returns the exit code."""
+    if STOPPED.is_set() and not even_if_stopped:
+        raise Interrupted
     log = STATE / "logs" / f"{log_name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -68,6 +74,8 @@ def run(what, command, log_name, env=None, check=True, hint=""):
             preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
         RUNNING.add(process)
         try:
+            if STOPPED.is_set() and not even_if_stopped:
+                raise Interrupted
             while True:
                 try:
                     code = process.wait(timeout=1)
@@ -111,6 +119,7 @@ def run_all(tasks):
             for future in [pool.submit(task) for task in tasks]:
                 total.add(future.result())
         except BaseException:
+            STOPPED.set()
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(RUNNING):
                 stop_group(process)
@@ -192,6 +201,7 @@ def suite_unit():
         return run_all(tasks + more)
 
 
+@functools.cache
 def control_plane_env():
     run("building the API server, etcd, kubectl and helm", ["cluster/build.sh", "control-plane", "helm"], "cluster-build",
         hint="see the end of the log; the Go module proxy must be reachable for the first build")
@@ -320,7 +330,7 @@ def end_cluster():
         return
     handlers = {sign: signal.signal(sign, signal.SIG_IGN) for sign in SIGNALS}
     try:
-        run("ending the test cluster", ["cluster/cluster.sh", "down", *CLUSTER], "cluster-down", check=False)
+        run("ending the test cluster", ["cluster/cluster.sh", "down", *CLUSTER], "cluster-down", check=False, even_if_stopped=True)
         # Small volumes of killed tests.
         unmount_below(CLUSTER_STATE)
         shutil.rmtree(CLUSTER_STATE, ignore_errors=True)
@@ -358,6 +368,38 @@ def run_suite(name, installation):
     return {"conformance": suite_conformance, "e2e": suite_e2e, "fault": suite_fault}[name](installation.get(SETTINGS))
 
 
+def count_suite(name, installation, lines):
+    """Runs a suite and adds its line to `lines`."""
+    started = time.monotonic()
+    try:
+        count = run_suite(name, installation)
+    except Exception as failure:  # also a report that is not whole
+        count = Count(failed=1, failures=[f"{name}: {failure!r}" if not isinstance(failure, Failed) else f"{name}: {failure}"])
+    lines.append(f"{name:12} {count} ({time.monotonic() - started:.0f} s)")
+    say(lines[-1])
+    return count
+
+
+def prepare(group, installation):
+    """Makes what the suites of a group share; the installation handles signals, so this thread makes it."""
+    with contextlib.suppress(Failed):  # each suite says so itself
+        if "integration" in group:
+            control_plane_env()
+        elif os.environ.get("E2E", "on") != "off":
+            installation.get(SETTINGS)
+
+
+def groups_of(names):
+    """The suites in their order; those of a group run side by side."""
+    groups = []
+    for name in names:
+        if groups and (groups[-1][-1], name) in SIDE_BY_SIDE:
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    return groups
+
+
 def interrupted(*_):
     raise Interrupted
 
@@ -384,15 +426,12 @@ def main(names):
     try:
         with contextlib.ExitStack() as stack:
             installation = Installation(stack)
-            for name in names or SUITES:
-                started = time.monotonic()
-                try:
-                    count = run_suite(name, installation)
-                except Failed as failure:
-                    count = Count(failed=1, failures=[f"{name}: {failure}"])
-                total.add(count)
-                lines.append(f"{name:12} {count} ({time.monotonic() - started:.0f} s)")
-                say(lines[-1])
+            for group in groups_of(names or SUITES):
+                if len(group) == 1:
+                    total.add(count_suite(group[0], installation, lines))
+                else:
+                    prepare(group, installation)
+                    total.add(run_all([functools.partial(count_suite, name, installation, lines) for name in group]))
     except Interrupted:
         say("interrupted; everything that this run started has been stopped")
         code = 130

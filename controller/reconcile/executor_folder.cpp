@@ -73,6 +73,7 @@ Step Executor::run(const DeleteJob&, const Pass& pass) {
     // It does not exist. Or an admission webhook answers so, and the Job is there.
     const auto live = parts_.client.get<job::Job>(meta.namespace_name, meta.name, pass.stop);
     gone = live ? live->meta.uid != meta.uid : live.error().code == ErrorCode::kNotFound;
+    if (!live && !gone) return failed_request("the read of the Job", live.error());
   }
   if (!gone) return failed_request("the removal of the Job", removed.error());
   learned.removed = true;

@@ -148,6 +148,11 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
       // Only the end of the page says that it is of another history.
       other_history_ = replace_all = true;
       sink_.list_started(replace_all);
+      if (!continue_token.empty()) {
+        continue_token.clear();
+        first_version.clear();
+        continue;
+      }
       meta = take_items();
     }
     if (!meta) return tl::unexpected(malformed_error(meta.error()));

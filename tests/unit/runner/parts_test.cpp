@@ -257,6 +257,29 @@ TEST_F(SealTestAsRoot, LogsThatMayNotBeReadAreLeftOut) {
             "shut.log: Permission denied\n");
 }
 
+TEST_F(SealTestAsRoot, OutputsThatMayNotBeReadAreLeftOut) {
+  write_file(out("kept"), "x");
+  write_file(out("shut/inner"), "x");
+  write_file(out("listed/inner"), "x");
+  fs::create_directory_symlink("shut", out("link"));
+  for (const auto& entry : fs::recursive_directory_iterator(temp.path())) {
+    fs::permissions(entry.path(), fs::perms::all);
+  }
+  fs::permissions(temp.path(), fs::perms::all);
+  fs::permissions(out("shut"), fs::perms::none);
+  fs::permissions(out("listed"), fs::perms::others_read);
+  if (!vbrain::testing::PodUser::differs()) GTEST_SKIP() << "needs files of another user";
+  const vbrain::testing::PodUser user;
+  const auto sealed = seal();
+  ASSERT_TRUE(sealed) << sealed.error();
+  EXPECT_EQ(sealed->files_total, 1U);
+  EXPECT_EQ(sealed->left_out.total(), 3U);
+  for (const char* line :
+       {"\nlink: its target: Permission denied\n", "\nlisted: Permission denied\n", "\nshut: Permission denied\n"}) {
+    EXPECT_THAT(sealed->left_out.text(), HasSubstr(line));
+  }
+}
+
 TEST_F(SealTest, LogsThatCannotBeWrittenAreLeftOut) {
   write_file(temp / "work/logs/large.log", std::string(600, 'a'));
   write_file(temp / "work/logs/small.log", "a");

@@ -25,6 +25,7 @@ TEST(Places, WhatNobodySetIsBelowTheWorkFolderUnlessItIsUsable) {
   };
   const std::vector<Case> cases = {
       {"scratch image, foreign user", {{"/", "", "/"}, ""}, {}, {"/w/home", "/w/tmp", "/w/home"}},
+      {"the command names a file in the root", {{"/", "", "/"}, "", true}, {"/tmp"}, {"/w/home", "/tmp", "/"}},
       {"no HOME", {{"", "", "/"}, ""}, {"/tmp"}, {"/w/home", "/tmp", "/w/home"}},
       {"root with a writable root", {{"/root", "", "/"}, "/root"}, {"/", "/root", "/tmp"}, {"/root", "/tmp", "/"}},
       {"root with a read-only root", {{"/root", "", "/"}, "/root"}, {}, {"/w/home", "/w/tmp", "/w/home"}},
