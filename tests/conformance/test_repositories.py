@@ -50,14 +50,21 @@ def test_params_and_metadata_may_be_small_files(world):
 @pytest.mark.parametrize(("files", "data", "field"), [
     (None, {"params": "[1]"}, "params"), (None, {"metadata": "7"}, "metadata"), (None, {"params": "{"}, "params"),
     ({"file": ("x.exe", b"MZ")}, {}, "file"), ({"file": ("x.zip", b"no archive")}, {}, "file"),
-    ({"file": ("../x.csv", b"a")}, {}, "file"), ({"picture": ("x.csv", b"a")}, {}, "picture"),
+    ({"file": ("..", b"a")}, {}, "file"), ({"picture": ("x.csv", b"a")}, {}, "picture"),
     (None, {"hostPath": "/"}, "hostPath")],
-    ids=["list", "number", "cut", "extension", "no-archive", "path", "unknown-file", "unknown-field"])
+    ids=["list", "number", "cut", "extension", "no-archive", "no-name", "unknown-file", "unknown-field"])
 def test_create_refuses(world, files, data, field):
     parts = dict(files or {})
     parts.update({name: (None, text) for name, text in data.items()})
     answer = world.lead.call("POST", "/repository", files=parts)
     assert (answer.status_code, answer.json()["error"]) == (400, f"Invalid {field}")
+
+
+@pytest.mark.parametrize("name", ["../x.csv", "/home/ana/x.csv", "C:\\Users\\ana\\x.csv"])
+def test_of_a_path_the_last_part_counts(world, name):
+    answer = world.lead.create_repository(file=(name, b"a\n1\n"))
+    assert answer.status_code == 201, answer.text
+    assert world.lead.get(f"/repository/{answer.json()['repository_id']}").json()["input"] == ["x.csv"]
 
 
 def test_describe(world):
