@@ -28,7 +28,7 @@ purge: ## Remove the resource definitions, the claim and all data of the local i
 	@scripts/down.sh --purge
 
 ##@ Development
-.PHONY: packages build test-unit test-chart test-integration test-conformance test-fault test-e2e test-cluster test-existing test-images bench fuzz verify format clean
+.PHONY: packages build test-unit test-chart test-integration test-conformance test-fault test-e2e test-operations test-cluster test-existing test-images bench fuzz verify format clean
 packages: ## Install the Debian packages for build and tests
 	@scripts/install-packages.sh
 
@@ -52,6 +52,9 @@ test-fault: ## Test kills at each stage of a job, an unreachable API, a full vol
 
 test-e2e: ## Test the installed chart on a real kubelet
 	@scripts/test.sh e2e
+
+test-operations: ## The same with every block of docs/operations.md and all orders of an uninstallation; not in `make test`
+	@VBRAIN_OPERATIONS=1 VBRAIN_ALL_ORDERS=1 scripts/test.sh e2e
 
 test-cluster: ## Not in `make test`: test starting and stopping the local cluster
 	@tests/cluster/cluster_test.sh

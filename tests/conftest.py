@@ -8,6 +8,10 @@ from platform_client import Platform
 from tenants import PROBE, Tenants, application
 
 
+# Every block of docs/operations.md, one after the other, takes some three minutes: `make test-operations` runs them.
+collect_ignore = [] if os.environ.get("VBRAIN_OPERATIONS") else ["e2e/test_operations_page.py"]
+
+
 def pytest_collection_modifyitems(items):
     # Tests that mostly wait start first, so that the others run meanwhile.
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
