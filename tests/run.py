@@ -49,7 +49,7 @@ class Failed(Exception):
 
 
 def say(text):
-    print(text, flush=True)
+    print(f"{text}\n", end="", flush=True)  # in one piece, since suites run side by side
 
 
 def tail(path, lines=60):
