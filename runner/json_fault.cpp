@@ -105,7 +105,34 @@ constexpr std::array<KnownWord, 8> kWords = {{
     {"false", "write false in lower case"},
 }};
 
+// Removes digits from the beginning; false if there are none.
+bool take_digits(std::string_view& text) {
+  const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
+  text.remove_prefix(end);
+  return end > 0;
+}
+
+// True for true, false, null, and for a number as in RFC 8259, section 6.
+bool is_json_word(std::string_view word) {
+  if (word == "true" || word == "false" || word == "null") return true;
+  if (word.starts_with('-')) word.remove_prefix(1);
+  const bool zero = word.starts_with('0');
+  if (zero) word.remove_prefix(1);
+  if (!zero && !take_digits(word)) return false;
+  if (word.starts_with('.')) {
+    word.remove_prefix(1);
+    if (!take_digits(word)) return false;
+  }
+  if (word.starts_with('e') || word.starts_with('E')) {
+    word.remove_prefix(1);
+    if (word.starts_with('+') || word.starts_with('-')) word.remove_prefix(1);
+    if (!take_digits(word)) return false;
+  }
+  return word.empty();
+}
+
 std::string remedy_for(std::string_view word) {
+  if (is_json_word(word)) return "a comma or a colon is missing before it";
   std::string plain(word.substr(std::min(word.find_first_not_of("+-"), word.size())));
   std::ranges::transform(plain, plain.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
@@ -175,8 +202,8 @@ JsonFault name_json_fault(std::string_view before, std::string_view at, bool is_
     return {0, "the byte " + hex_byte(at[0]) + " (not UTF-8)", "write UTF-8"};
   }
   if (byte < 0x20) {
-    const std::string name = at[0] == '\n' ? "a line break" : "the control character " + hex_byte(at[0]);
-    return {0, name + " in a string", "write it as an escape sequence"};
+    if (at[0] == '\n') return {0, "a line break in a string", "write it as an escape sequence"};
+    return {0, "the control character " + hex_byte(at[0]), "remove it, or write it as an escape sequence in a string"};
   }
   if (is_complete) return {0, "more text after the end of the value", "the file must hold one value"};
   if (is_word(at[0]) || (!before.empty() && is_word(before.back()))) {
