@@ -28,7 +28,7 @@ purge: ## Remove the resource definitions, the claim and all data of the local i
 	@scripts/down.sh --purge
 
 ##@ Development
-.PHONY: packages build test-unit test-chart test-integration test-conformance test-fault test-e2e test-operations test-cluster test-existing test-images bench fuzz verify format clean
+.PHONY: packages build test-unit test-corpus test-chart test-integration test-conformance test-fault test-e2e test-operations test-cluster test-existing test-images bench fuzz verify format clean
 packages: ## Install the Debian packages for build and tests
 	@scripts/install-packages.sh
 
@@ -37,6 +37,9 @@ build: packages ## Build the programs for the images (build/release)
 
 test-unit: ## Build and run the unit tests (build/dev)
 	@scripts/test.sh unit
+
+test-corpus: ## Make the archives of tests/corpus anew with their writers and compare (needs npm and a JDK)
+	@tests/corpus/make.sh
 
 test-chart: ## Test chart and resource definitions
 	@scripts/test.sh chart

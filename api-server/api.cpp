@@ -135,6 +135,7 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
   }
   progress.caller = std::move(*caller);
   if (!may(progress.caller.role, route.permission)) return refuse(Problem::kNotPermitted);
+  if (auto refused = check_query(head.query, route.parameters)) return Unexpected<Refusal>(std::move(*refused));
   return match;
 }
 

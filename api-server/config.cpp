@@ -58,6 +58,12 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
              "Largest number of entries of an archive");
   add_number(app, "--max-inflated-bytes", config.limits.max_inflated_bytes, 1024, 1ULL << 50,
              "Largest size of an unpacked archive, in bytes");
+  add_number(app, "--max-inflate-ratio", config.limits.max_inflate_ratio, 0, 1'000'000,
+             "Unpacked bytes for each packed byte, of a file of more than 1 MiB and of an archive. 0: no limit");
+  app.add_option("--archive-code-page", config.limits.archive_code_page,
+                 "Character set of names in archives that neither have the UTF-8 flag nor are UTF-8: 437 or 850")
+      ->capture_default_str()
+      ->check(CLI::IsMember({437, 850}));
   add_number(app, "--max-local-spool-bytes", config.limits.max_local_spool_bytes, 0, 1ULL << 50,
              "Largest size of all archives kept in $TMPDIR (/tmp) to be sent, while the volume is full or read-only, "
              "in bytes");
@@ -100,6 +106,8 @@ void log_config(const Config& config) {
                                    {"max_upload_bytes", config.limits.max_upload_bytes},
                                    {"max_archive_entries", config.limits.max_archive_entries},
                                    {"max_inflated_bytes", config.limits.max_inflated_bytes},
+                                   {"max_inflate_ratio", config.limits.max_inflate_ratio},
+                                   {"archive_code_page", config.limits.archive_code_page},
                                    {"max_local_spool_bytes", config.limits.max_local_spool_bytes},
                                    {"max_auth_failures_per_minute", config.limits.max_auth_failures_per_minute},
                                    {"header_timeout_ms", config.header_timeout.count()},

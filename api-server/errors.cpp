@@ -1,5 +1,6 @@
 #include "api-server/errors.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "api-server/auth/identity.hpp"
@@ -19,7 +20,7 @@ struct Row {
   std::string_view words;  // ends in a space: the subject follows
 };
 
-constexpr std::array<Row, 22> kTable{{
+constexpr std::array<Row, 23> kTable{{
     {Problem::kBadRequest, 400, "Invalid request"},
     {Problem::kMissing, 400, "Missing "},
     {Problem::kInvalid, 400, "Invalid "},
@@ -29,6 +30,7 @@ constexpr std::array<Row, 22> kTable{{
     {Problem::kWrongMethod, 405, "Method not allowed"},
     {Problem::kNoRepository, 404, "Invalid repository_id"},
     {Problem::kNoJob, 404, "Invalid job_id"},
+    {Problem::kTimeout, 408, "Request timeout"},
     {Problem::kTooLarge, 413, "Payload too large"},
     {Problem::kMediaType, 415, "Unsupported media type"},
     {Problem::kExpectation, 417, "Invalid expect"},
@@ -61,6 +63,13 @@ Refusal unreadable(const std::exception& problem) {
 }
 
 }  // namespace
+
+std::string plain_subject(std::string_view name, std::string_view otherwise) {
+  const bool plain = !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+  return std::string(plain ? name : otherwise);
+}
 
 int status_of(Problem problem) {
   return row_of(problem).status;

@@ -31,6 +31,7 @@ enum class Problem {
   kWrongMethod,  // detail: the value of Allow
   kNoRepository,
   kNoJob,
+  kTimeout,
   kTooLarge,
   kMediaType,
   kExpectation,
@@ -60,6 +61,9 @@ using Answer = Result<http::Reply, Refusal>;
 inline Unexpected<Refusal> refuse(Problem problem, std::string subject = {}, std::string detail = {}) {
   return Unexpected<Refusal>(Refusal{.problem = problem, .subject = std::move(subject), .detail = std::move(detail)});
 }
+
+// `name`, which a client chose, if it is plain enough to be repeated as a subject; else `otherwise`.
+std::string plain_subject(std::string_view name, std::string_view otherwise);
 
 int status_of(Problem problem);
 // The value of "error": "Missing organization_id".

@@ -24,13 +24,4 @@ const char* kind_of(unsigned char type) {
   }
 }
 
-bool is_portable(std::string_view name) {
-  if (name.find('\\') != name.npos) return false;
-  while (!name.empty()) {
-    const auto point = artifacts::take_code_point(name);
-    if (!point || artifacts::is_control(*point)) return false;
-  }
-  return true;
-}
-
 }  // namespace vbrain::runner

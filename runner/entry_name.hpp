@@ -11,8 +11,4 @@ std::string shown(std::string_view name);
 // The type of a directory entry that is neither folder nor regular file, for a message: "a FIFO". `type` is DT_LNK, ….
 const char* kind_of(unsigned char type);
 
-// True if every reader of an archive reads this component of a name in the same way: UTF-8 without control characters
-// and backslashes. Names that are invalid on some systems only are allowed.
-bool is_portable(std::string_view name);
-
 }  // namespace vbrain::runner

@@ -6,12 +6,17 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <limits>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <system_error>
+#include <unordered_set>
 
+#include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/archive/archive_writer.hpp"
+#include "artifacts/archive/name_tree.hpp"
 #include "artifacts/store/layout.hpp"
 #include "base/digest.hpp"
 #include "base/io.hpp"
@@ -42,6 +47,19 @@ bool can_be_left_out(const artifacts::VolumeError& error) {
   return number == EACCES || number == EPERM || number == ENAMETOOLONG;
 }
 
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+// Why an entry cannot be in an archive that vBrain takes as input; empty if it can. `forms` has the normalized names of
+// the folder's entries so far, those that are not ASCII.
+std::string_view name_problem(const std::string& name, const std::string& path,
+                              std::unordered_set<std::string>& forms) {
+  if (const auto problem = artifacts::check_entry_name(path); !problem.empty()) return problem;
+  const bool is_second = !is_ascii(name) && !forms.insert(artifacts::nfc(name)).second;
+  return is_second ? "its name differs from another one in Unicode normalization only" : std::string_view();
+}
+
 // Checks all of the output before a byte is written, so that an invalid output costs no writes.
 class OutputScan {
  public:
@@ -54,7 +72,7 @@ class OutputScan {
     for (const std::string& name : links_) take_link(name);
   }
 
-  // Files in the order of the archive.
+  // Files in the order of the archive, and empty folders with a slash at the end.
   const std::vector<std::string>& names() const { return names_; }
   // Where the content of a file of the archive lies in the output: elsewhere if it is the copy of a link's target.
   const std::string& source_of(const std::string& name) const {
@@ -63,14 +81,19 @@ class OutputScan {
   }
 
  private:
+  // The names of an output are those that an uploaded archive may have: a client can send it in again.
   void run(const Dir& folder, const std::string& prefix, std::size_t depth) {
     const auto entries = folder.list(kOutputFiles + 1 - entries_);
+    std::unordered_set<std::string> forms;  // of names in this folder that are not ASCII
     entries_ += entries.size();
     if (entries_ > kOutputFiles) throw Refused{"the output has more than 65535 files and folders"};
     for (const Dir::Entry& entry : entries) {
       const std::string name = prefix + entry.name;
-      if (!is_portable(entry.name)) throw Refused{"the output has a name that can't be in an archive: " + shown(name)};
       if (depth > kOutputDepth) throw Refused{"the output has more than 32 levels of folders"};
+      if (const auto problem = name_problem(entry.name, name, forms); !problem.empty()) {
+        left_out_.add(name, std::string(problem));
+        continue;
+      }
       try {
         take(folder, entry, name, depth);
       } catch (const artifacts::VolumeError& error) {
@@ -82,7 +105,12 @@ class OutputScan {
 
   void take(const Dir& folder, const Dir::Entry& entry, const std::string& name, std::size_t depth) {
     make_readable(folder, entry.name);
-    if (entry.type == DT_DIR) return run(folder.at(entry.name), name + "/", depth + 1);
+    if (entry.type == DT_DIR) {
+      const std::size_t before = names_.size();
+      run(folder.at(entry.name), name + "/", depth + 1);
+      if (names_.size() == before) add(name + "/");
+      return;
+    }
     if (entry.type == DT_LNK) {
       count_name(name);
       links_.push_back(name);
@@ -93,6 +121,10 @@ class OutputScan {
     if (!status) return;
     bytes_ += static_cast<std::uint64_t>(status->st_size);
     if (bytes_ > limit_bytes_) throw Refused{"the output is larger than " + std::to_string(limit_bytes_) + " bytes"};
+    add(name);
+  }
+
+  void add(const std::string& name) {
     count_name(name);
     names_.push_back(name);
   }
@@ -149,22 +181,32 @@ class OutputScan {
     const auto entries = folder.list(kOutputFiles + 1 - copied_entries_);
     copied_entries_ += entries.size();
     check();
+    const std::size_t before = names_.size();
+    std::unordered_set<std::string> forms;
     for (const Dir::Entry& entry : entries) {
       const std::string from = path + "/" + entry.name;
       const std::string to = name + "/" + entry.name;
+      if (const auto problem = name_problem(entry.name, to, forms); !problem.empty()) {
+        throw Refused{"its target has a name that cannot be in an archive: " + std::string(problem)};
+      }
       if (depth > kOutputDepth) throw Refused{"its target has more than 32 levels of folders"};
       if (entry.type == DT_DIR) copy_folder(from, to, depth + 1);
       if (entry.type == DT_LNK) copy_target(from, to, depth);
       if (entry.type == DT_REG) add_copy(from, to);
     }
+    if (names_.size() == before) add_copy_name(path + "/", name + "/");
   }
 
   void add_copy(const std::string& from, const std::string& name) {
     const auto status = output_.status(from);
     if (!status) return;
     bytes_ += static_cast<std::uint64_t>(status->st_size);
-    name_bytes_ += name.size() + from.size();
     if (bytes_ > limit_bytes_) throw Refused{"with a copy of its target the output is larger than its limit"};
+    add_copy_name(from, name);
+  }
+
+  void add_copy_name(const std::string& from, const std::string& name) {
+    name_bytes_ += name.size() + from.size();
     if (names_.size() + 1 > kOutputFiles || name_bytes_ > kOutputNameBytes) {
       throw Refused{"with a copy of its target the output has too many files"};
     }
@@ -191,6 +233,13 @@ void write_archive(const Dir* folder, const OutputScan* scan, const Dir& attempt
   artifacts::ArchiveWriter writer([&](std::string_view bytes) { artifacts::write_all(file.fd(), bytes); },
                                   artifacts::Compression::kFast);
   for (const std::string& name : scan == nullptr ? std::vector<std::string>() : scan->names()) {
+    if (name.ends_with('/')) {
+      const std::string& source = scan->source_of(name);
+      const auto status = folder->status(source.substr(0, source.size() - 1));
+      if (!status) throw Refused{"an output folder was removed while it was packed: " + shown(name)};
+      writer.add_folder(name.substr(0, name.size() - 1), base::TimePoint(std::chrono::seconds(status->st_mtim.tv_sec)));
+      continue;
+    }
     std::optional<OpenFile> content;
     try {
       content = open_output_file(*folder, scan->source_of(name));

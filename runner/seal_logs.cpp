@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/store/layout.hpp"
 #include "base/io.hpp"
 #include "runner/entry_name.hpp"
@@ -54,7 +55,7 @@ class LogSeal {
  private:
   // The reason why it is left out; empty if it is not.
   std::string take(const Dir& from, const Dir::Entry& entry, const Dir& to, const std::string& name, int depth) {
-    if (!is_portable(entry.name)) return "its name cannot be in an archive";
+    if (!artifacts::check_entry_name(entry.name).empty()) return "its name cannot be in an archive";
     if (entry.name.starts_with(".vbrain-")) return "the name is reserved for the runner";
     make_readable(from, entry.name);
     if (entry.type == DT_DIR) {

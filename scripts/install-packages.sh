@@ -17,8 +17,8 @@ BUILD=(make g++ cmake ninja-build ccache clang-format binutils libcpprest-dev li
 TOOLS=(git ca-certificates openssl curl jq python3 python3-venv python3-yaml procps util-linux)
 REGISTRY=(skopeo)
 # libfuse3-dev and fuse3: the tests mount a file system of their own (tests/support/netfs). The Python packages are also
-# needed without a cluster, to count the tests as skipped.
-TESTS=(libfuse3-dev fuse3 python3-pytest python3-pytest-xdist python3-requests python3-kubernetes)
+# needed without a cluster, to count the tests as skipped. The archivers make the archives of the tests of real writers.
+TESTS=(libfuse3-dev fuse3 zip libarchive-tools p7zip-full python3-pytest python3-pytest-xdist python3-requests python3-kubernetes)
 CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2)
 
 case "${1:-}" in

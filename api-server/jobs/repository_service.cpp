@@ -18,6 +18,7 @@ artifacts::RepositoryFile publish_repository(const Services& services, const art
   file.name = name_in(file.metadata);
   if (submission.input) {
     file.input = std::move(submission.input->files);
+    file.empty_folders = std::move(submission.input->empty_folders);
     file.repository_id = services.volume.publish_repository(submission.input->take(), file, file.created_on);
   } else {
     file.repository_id = services.volume.publish_repository(services.volume.stage(tenant), file, file.created_on);

@@ -31,6 +31,7 @@ struct Route {
   RepositoryHeader repository;
   bool takes_body;
   RouteHandler handler;
+  std::span<const std::string_view> parameters = {};  // of the query
 };
 
 // All routes of the REST API, in the order of docs/api.md.

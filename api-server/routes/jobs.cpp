@@ -11,10 +11,10 @@
 namespace vbrain::api {
 namespace {
 
-std::string render_created(const NewJob& created) {
+std::string render_created(const NewJob& created, const std::string& notes) {
   std::string json = R"({"message":"Job created","job_id":)" + base::quote_json(created.job_id);
   if (created.new_repository) json += R"(,"repository_id":)" + base::quote_json(created.repository_id);
-  return json + "}";
+  return json + notes + "}";
 }
 
 // The answer of GET /job/:job_id. Blocks on the volume.
@@ -62,6 +62,7 @@ http::Task<Answer> post_job_execute(Call& call) {
   }
   auto submission = co_await read_submission(services, call.caller.tenant, call.exchange);
   if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
+  const std::string notes = render_notes(*submission);
   auto created = co_await execute_job(services, call.caller, call.repository_id, std::move(*submission));
   if (!created) co_return Unexpected<Refusal>(std::move(created.error()));
   base::log_info("job created", {{"job", created->job_id},
@@ -71,7 +72,7 @@ http::Task<Answer> post_job_execute(Call& call) {
                                  {"application", call.caller.tenant.application},
                                  {"client", call.caller.tenant.client},
                                  {"peer", call.exchange.peer}});
-  co_return json_reply(201, render_created(*created));
+  co_return json_reply(201, render_created(*created, notes));
 }
 
 http::Task<Answer> get_job(Call& call) {

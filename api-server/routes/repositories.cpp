@@ -26,13 +26,14 @@ http::Task<Answer> post_repository(Call& call) {
   if (closed) co_return Unexpected<Refusal>(std::move(*closed));
   auto submission = co_await read_submission(call.services, call.caller.tenant, call.exchange);
   if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
+  const std::string notes = render_notes(*submission);
   const auto publish = [&] {
     return publish_repository(call.services, call.caller.tenant, call.caller.username, *submission).repository_id;
   };
   base::WorkerPool& pool = submission->input ? call.services.bulk_workers : call.services.volume_workers;
   const std::string id = co_await http::run_on(pool, publish);
-  co_return json_reply(201,
-                       R"({"message":"Repository created successfully","repository_id":)" + base::quote_json(id) + "}");
+  co_return json_reply(
+      201, R"({"message":"Repository created successfully","repository_id":)" + base::quote_json(id) + notes + "}");
 }
 
 http::Task<Answer> get_repository(Call& call) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/percent.hpp"
@@ -59,6 +60,33 @@ std::vector<http::Method> methods_of(std::span<const RoutePattern> routes) {
   return methods;
 }
 
+// The number of characters to insert, remove or replace (Levenshtein), without case.
+std::size_t distance(std::string_view from, std::string_view to) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  std::vector<std::size_t> row(to.size() + 1);
+  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < to.size(); ++j) {
+      const std::size_t replaced = diagonal + (lower(from[i]) == lower(to[j]) ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+Refusal unknown_parameter(std::string_view name, std::span<const std::string_view> known) {
+  // A name may be as long as a head, and the distance costs its length for each known name.
+  name = name.substr(0, 64);
+  std::string detail = "this endpoint has no query parameters";
+  if (!known.empty()) {
+    const auto nearest = std::ranges::min(known, {}, [&](std::string_view one) { return distance(name, one); });
+    detail = "no such query parameter; the nearest is " + std::string(nearest);
+  }
+  return {.problem = Problem::kInvalid, .subject = plain_subject(name, "query"), .detail = std::move(detail)};
+}
+
 }  // namespace
 
 Result<RouteMatch, Refusal> match_route(std::span<const RoutePattern> routes, http::Method method,
@@ -95,6 +123,17 @@ Result<std::optional<std::string>, Refusal> query_parameter(std::string_view que
     found = std::move(value);
   }
   return found;
+}
+
+std::optional<Refusal> check_query(std::string_view query, std::span<const std::string_view> known) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(pair.size() + 1, query.size()));
+    const std::string_view name = pair.substr(0, pair.find('='));
+    if (pair.empty() || std::ranges::find(known, name) != known.end()) continue;
+    return unknown_parameter(name, known);
+  }
+  return std::nullopt;
 }
 
 }  // namespace vbrain::api

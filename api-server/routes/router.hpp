@@ -31,4 +31,7 @@ Result<RouteMatch, Refusal> match_route(std::span<const RoutePattern> routes, ht
 // it appears twice or badly encoded.
 Result<std::optional<std::string>, Refusal> query_parameter(std::string_view query, std::string_view name);
 
+// The refusal of a query with a parameter that is none of `known`; it names the nearest one. Nothing: all are known.
+std::optional<Refusal> check_query(std::string_view query, std::span<const std::string_view> known);
+
 }  // namespace vbrain::api

@@ -10,8 +10,11 @@ constexpr auto kOptional = RepositoryHeader::kOptional;
 constexpr auto kRequired = RepositoryHeader::kRequired;
 constexpr auto kReadRepository = Permission::kReadRepository;
 
+// Of a list (read_date_range).
+constexpr std::array<std::string_view, 2> kDates{"from_date", "to_date"};
+
 constexpr std::array kRoutes{
-    Route{{http::Method::kGet, "/api/v1/repository"}, kReadRepository, kOptional, false, get_repositories},
+    Route{{http::Method::kGet, "/api/v1/repository"}, kReadRepository, kOptional, false, get_repositories, kDates},
     Route{{http::Method::kPost, "/api/v1/repository"}, Permission::kCreateRepository, kOptional, true, post_repository},
     Route{{http::Method::kGet, "/api/v1/repository/:repository_id"}, kReadRepository, kOptional, false, get_repository},
     Route{{http::Method::kDelete, "/api/v1/repository/:repository_id"},
@@ -29,7 +32,7 @@ constexpr std::array kRoutes{
           kOptional,
           false,
           get_repository_params},
-    Route{{http::Method::kGet, "/api/v1/job"}, Permission::kReadJob, kRequired, false, get_jobs},
+    Route{{http::Method::kGet, "/api/v1/job"}, Permission::kReadJob, kRequired, false, get_jobs, kDates},
     Route{{http::Method::kPost, "/api/v1/job/execute"}, Permission::kCreateJob, kOptional, true, post_job_execute},
     Route{{http::Method::kGet, "/api/v1/job/:job_id"}, Permission::kReadJob, kOptional, false, get_job},
     Route{{http::Method::kDelete, "/api/v1/job/:job_id"}, Permission::kDeleteJob, kOptional, false, delete_job},

@@ -9,6 +9,7 @@
 #include "artifacts/archive/archive_writer.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "base/digest.hpp"
+#include "base/json.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -68,28 +69,36 @@ class FileReceiver {
   }
 
   // Checks what has come and puts it into the staged input.
-  Result<std::vector<artifacts::InputFile>, ArchiveError> finish(Staging& staging, const Limits& limits) {
-    if (kind_ == FileKind::kZip) return unpack(staging, limits);
+  Result<void, ArchiveError> finish(StagedInput& input, const Limits& limits) {
+    if (kind_ == FileKind::kZip) return unpack(input, limits);
     file_ = {};
-    const auto written = staging.input().open_file(name_);
+    const auto written = input.staging().input().open_file(name_);
     if (!written) throw artifacts::VolumeError(ENOENT, "read an input file back");
     const int fd = written->fd.get();
     const auto checked = kind_ == FileKind::kCsv    ? artifacts::check_csv(fd)
                          : kind_ == FileKind::kXlsx ? artifacts::check_xlsx(fd)
                                                     : artifacts::check_json(fd);
     if (!checked) return Unexpected<ArchiveError>(checked.error());
-    return std::vector<artifacts::InputFile>{{name_, size_, digest_.hex()}};
+    input.files.push_back({name_, size_, digest_.hex()});
+    return {};
   }
 
  private:
-  Result<std::vector<artifacts::InputFile>, ArchiveError> unpack(Staging& staging, const Limits& limits) {
+  Result<void, ArchiveError> unpack(StagedInput& input, const Limits& limits) {
     artifacts::ArchiveLimits archive_limits;
     archive_limits.entries = limits.max_archive_entries;
     archive_limits.inflated_bytes = limits.max_inflated_bytes;
     archive_limits.file_bytes = limits.max_inflated_bytes;
+    archive_limits.ratio = limits.max_inflate_ratio;
+    archive_limits.code_page = limits.archive_code_page == 850 ? artifacts::CodePage::k850 : artifacts::CodePage::k437;
     auto listing = artifacts::inspect(file_.get(), archive_limits);
     if (!listing) return Unexpected<ArchiveError>(std::move(listing.error()));
-    return artifacts::extract(*listing, file_.get(), staging.input());
+    auto files = artifacts::extract(*listing, file_.get(), input.staging().input());
+    if (!files) return Unexpected<ArchiveError>(std::move(files.error()));
+    input.files = std::move(*files);
+    input.empty_folders = listing->empty_folders();
+    input.notes = std::move(listing->notes);
+    return {};
   }
 
   const std::string name_;
@@ -108,11 +117,7 @@ struct Form {
 };
 
 Unexpected<Refusal> bad_part(std::string_view name, std::string detail) {
-  // A name from the request is repeated only if it is plain.
-  const bool plain = !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  });
-  return refuse(Problem::kInvalid, plain ? std::string(name) : "field", std::move(detail));
+  return refuse(Problem::kInvalid, plain_subject(name, "field"), std::move(detail));
 }
 
 // The format of the part if it is the file. Nothing for a field; its bytes then go to `form.field`.
@@ -220,10 +225,9 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
   std::optional<Refusal> refused = co_await http::run_on(services.volume_workers, parse);
   if (refused) co_return Unexpected<Refusal>(std::move(*refused));
   if (file != nullptr) {
-    const auto finish = [&] { return file->finish(submission.input->staging(), services.limits); };
-    auto files = co_await http::run_on(services.bulk_workers, finish);
-    if (!files) co_return Unexpected<Refusal>(refusal_of(files.error()));
-    submission.input->files = std::move(*files);
+    const auto finish = [&] { return file->finish(*submission.input, services.limits); };
+    const auto finished = co_await http::run_on(services.bulk_workers, finish);
+    if (!finished) co_return Unexpected<Refusal>(refusal_of(finished.error()));
   }
   co_return submission;
 }
@@ -264,6 +268,15 @@ Result<JsonFields, Refusal> read_json_fields(std::string_view body) {
     *field = value;
   }
   return fields;
+}
+
+std::string render_notes(const Submission& submission) {
+  if (!submission.input || submission.input->notes.empty()) return {};
+  std::string list;
+  for (const std::string& note : submission.input->notes) {
+    list.append(list.empty() ? "" : ",").append(base::quote_json(note));
+  }
+  return ",\"notes\":[" + list + "]";
 }
 
 std::uint64_t submission_limit(const Limits& limits, const http::RequestHead& head) {

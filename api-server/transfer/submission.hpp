@@ -31,6 +31,8 @@ class StagedInput {
   void hold(std::shared_ptr<void> file) { file_ = std::move(file); }
 
   std::vector<artifacts::InputFile> files;
+  std::vector<std::string> empty_folders;
+  std::vector<std::string> notes;  // ArchiveListing::notes
 
  private:
   base::WorkerPool* pool_;
@@ -51,6 +53,10 @@ struct Submission {
 // Throws BodyError, Overloaded and artifacts::VolumeError.
 http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
                                                         http::Exchange& exchange);
+
+// The last member of the answer to a submission, `,"notes":[…]`: what was decided about its archive. Empty if nothing
+// was.
+std::string render_notes(const Submission& submission);
 
 // The largest body that read_submission() would take of this request, by its media type.
 std::uint64_t submission_limit(const Limits& limits, const http::RequestHead& head);

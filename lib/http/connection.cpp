@@ -87,7 +87,16 @@ void Connection::check_deadline(SteadyTime now) {
   if (stuck && !sending_file_) return give_up_on_handler();
   if (!stuck && now < std::min(deadline_, end_of_life_)) return;
   context_.cut->Increment();
+  if (awaiting_body_ && !body_timed_out_ && now < end_of_life_) return end_body();
   cut();
+}
+
+// The client has paused for too long. Nothing is lost for it to read: it gets an answer.
+void Connection::end_body() {
+  body_timed_out_ = true;
+  deadline_ = SteadyTime::max();
+  error_code ignored;
+  socket_.cancel(ignored);
 }
 
 void Connection::close_if_idle() {
@@ -196,6 +205,7 @@ std::optional<HeadProblem> Connection::parse_head(std::size_t length) {
   body_begin_ = body_end_ = 0;
   skipping_ = false;
   continue_sent_ = false;
+  body_timed_out_ = false;
   return std::nullopt;
 }
 
@@ -241,7 +251,7 @@ Task<bool> Connection::answer_request() {
   reply = co_await call_handler();
   if (!reply) co_return false;
   const bool skippable = body_can_be_skipped();
-  const bool keep_alive = request_.keep_alive && !reply->close && skippable && !context_.draining;
+  const bool keep_alive = request_.keep_alive && !reply->close && skippable && !body_timed_out_ && !context_.draining;
   const bool head_only = request_.method == Method::kHead;
   const bool sent = co_await send(*reply, keep_alive, head_only);
   if (!sent) co_return false;

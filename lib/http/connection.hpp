@@ -60,6 +60,7 @@ class Connection final : private BodyReader {
   Task<std::optional<Reply>> call_handler();
   Reply refuse(int status, std::string_view detail);
   void give_up_on_handler();
+  void end_body();
   Task<std::string_view> read_body();
   Task<std::string_view> read_body_piece();
   std::string_view next_body_piece();
@@ -82,7 +83,9 @@ class Connection final : private BodyReader {
   SteadyTime end_of_life_ = SteadyTime::max();
   bool idle_ = true;
   bool cut_ = false;
-  bool sending_file_ = false;  // stuck_deadline_ is then the one of the next piece
+  bool awaiting_body_ = false;   // reading a body that the handler has asked for
+  bool body_timed_out_ = false;  // then the handler's answer is 408, and the connection ends
+  bool sending_file_ = false;    // stuck_deadline_ is then the one of the next piece
 
   std::string input_;       // bytes received and not yet consumed: head and pipelined requests
   std::string head_bytes_;  // the head that request_ points into

@@ -119,14 +119,20 @@ Task<void> Connection::fill_body_buffer() {
     body_patience_ = context_.options.body_timeout;
   }
   const SteadyTime before = steady_clock::now();
+  awaiting_body_ = !skipping_;
   const std::size_t got = co_await read_some(body_buffer_.data() + left, body_buffer_.size() - left, body_patience_);
+  awaiting_body_ = false;
   // Only the time spent waiting for the client counts, not the handler's.
   body_patience_ -= std::chrono::duration_cast<milliseconds>(steady_clock::now() - before);
   body_received_ += got;
   body_end_ += got;
   if (got == 0) {
-    throw BodyError(cut_ ? BodyError::Kind::kTimeout : BodyError::Kind::kGone,
-                    "the connection ended before the body was complete");
+    if (body_timed_out_) {
+      throw BodyError(
+          BodyError::Kind::kTimeout,
+          "the body paused for longer than this server waits (--body-timeout, for each 64 KiB); send it again");
+    }
+    throw BodyError(BodyError::Kind::kGone, "the connection ended before the body was complete");
   }
 }
 

@@ -7,6 +7,7 @@ std::optional<ExceptionAnswer> answer_to_exception(const std::exception_ptr& exc
     std::rethrow_exception(exception);
   } catch (const BodyError& problem) {
     if (problem.kind() == BodyError::Kind::kMalformed) return ExceptionAnswer{400, problem.what()};
+    if (problem.kind() == BodyError::Kind::kTimeout) return ExceptionAnswer{408, problem.what()};
     if (problem.kind() == BodyError::Kind::kTooLarge) return ExceptionAnswer{413, problem.what()};
   } catch (const Overloaded&) {
     return ExceptionAnswer{503, "the server is overloaded"};
@@ -20,7 +21,7 @@ bool is_client_gone(const std::exception_ptr& exception) {
   try {
     std::rethrow_exception(exception);
   } catch (const BodyError& problem) {
-    return problem.kind() == BodyError::Kind::kGone || problem.kind() == BodyError::Kind::kTimeout;
+    return problem.kind() == BodyError::Kind::kGone;
   } catch (...) {
     return false;
   }

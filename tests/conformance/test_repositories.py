@@ -67,6 +67,13 @@ def test_of_a_path_the_last_part_counts(world, name):
     assert world.lead.get(f"/repository/{answer.json()['repository_id']}").json()["input"] == ["x.csv"]
 
 
+@pytest.mark.parametrize("name", ["from_data", "limit"])
+def test_an_unknown_query_parameter_is_refused(world, name):
+    answer = world.lead.get(f"/repository?{name}=1")
+    assert (answer.status_code, answer.json()["error"]) == (400, f"Invalid {name}")
+    assert "_date" in answer.json()["detail"]
+
+
 def test_describe(world):
     answer = world.lead.get(f"/repository/{world.repository}")
     assert answer.status_code == 200

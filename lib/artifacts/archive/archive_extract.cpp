@@ -1,56 +1,24 @@
-#include <zlib.h>
+#include <zip.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <limits>
+#include <memory>
 #include <new>
-#include <span>
 #include <unordered_set>
 #include <utility>
 
 #include "artifacts/archive/archive_reader.hpp"
-#include "artifacts/store/file_blocks.hpp"
+#include "artifacts/archive/utf8.hpp"
+#include "artifacts/raw_zip/guarded_source.hpp"
 #include "base/digest.hpp"
-#include "base/io.hpp"
-#include "base/json_reader.hpp"
 
 namespace vbrain::artifacts {
 namespace {
 
-using Kind = ArchiveError::Kind;
-
 constexpr std::size_t kBlock = 128U << 10;
+constexpr std::size_t kShownName = 120;
 
-Unexpected<ArchiveError> invalid(const char* reason) {
-  return Unexpected<ArchiveError>(ArchiveError{Kind::kInvalid, reason});
-}
-
-// Reads some bytes at `offset`; 0 at the end of the file.
-std::size_t read_some(int fd, std::span<char> to, std::uint64_t offset) {
-  const ssize_t got = base::read_some_at(fd, to, offset);
-  if (got < 0) throw VolumeError(errno, "read an archive");
-  return static_cast<std::size_t>(got);
-}
-
-// Inflates the raw DEFLATE data (RFC 1951) of one entry after another.
-class Inflater {
- public:
-  Inflater() {
-    if (inflateInit2(&stream_, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
-  }
-  ~Inflater() { inflateEnd(&stream_); }
-  Inflater(const Inflater&) = delete;
-  Inflater& operator=(const Inflater&) = delete;
-
-  z_stream& restart() {
-    inflateReset(&stream_);
-    stream_.avail_in = 0;
-    return stream_;
-  }
-
- private:
-  z_stream stream_{};
+struct Refused {
+  std::string reason;
 };
 
 // Writes one file, and counts and hashes its bytes.
@@ -59,46 +27,93 @@ class Target {
   Target(int fd, std::uint64_t declared) : fd_(fd), left_(declared) {}
   // The number of bytes that may still come, plus one, so that an excess is detected.
   std::uint64_t room() const { return left_ + 1; }
-  // False, and nothing is written, if there are more bytes than declared.
-  bool put(std::string_view bytes) {
-    if (bytes.size() > left_) return false;
+  void put(std::string_view bytes) {
+    if (bytes.size() > left_) throw Refused{"it has more bytes than the directory says"};
     left_ -= bytes.size();
     digest_.update(bytes);
-    crc_ = crc32(crc_, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size()));
     write_all(fd_, bytes);
-    return true;
   }
-  bool complete(std::uint32_t crc) const { return left_ == 0 && crc_ == crc; }
+  bool complete() const { return left_ == 0; }
   std::string sha256() { return digest_.hex(); }
 
  private:
   int fd_;
   std::uint64_t left_;
-  uLong crc_ = 0;
   base::Sha256 digest_;
 };
 
 class Extractor {
  public:
-  Extractor(int fd, const Dir& target) : fd_(fd), target_(target) {}
+  Extractor(const ArchiveListing& listing, int fd, const Dir& target)
+      : listing_(listing), target_(target), source_(fd, listing.archive_end) {}
 
-  Result<std::vector<InputFile>, ArchiveError> run(const ArchiveListing& listing) {
+  std::vector<InputFile> run() {
+    open();
+    compare();
     std::vector<InputFile> files;
-    for (const ArchiveEntry& entry : listing.entries) {
+    for (const ArchiveEntry& entry : listing_.entries) {
       make_folders(entry.name, entry.folder);
       if (entry.folder) continue;
-      auto file = target_.create_file(entry.name);
-      if (!file) return invalid("a name occurs twice");
-      Target to(file->get(), entry.size);
-      const char* problem = entry.deflated ? inflate_entry(entry, to) : copy_entry(entry, to);
-      if (problem != nullptr) return invalid(problem);
-      if (!to.complete(entry.crc)) return invalid("a file's size or checksum is wrong");
-      files.push_back({entry.name, entry.size, to.sha256()});
+      try {
+        files.push_back(extract(entry));
+      } catch (Refused& refused) {
+        throw Refused{where(entry) + refused.reason};
+      }
     }
     return files;
   }
 
  private:
+  struct Discard {
+    void operator()(zip_t* archive) const { zip_discard(archive); }
+    void operator()(zip_file_t* file) const { zip_fclose(file); }
+  };
+
+  static std::string where(const ArchiveEntry& entry) {
+    return "entry " + std::to_string(entry.index + 1) + " (" + printable(entry.name, kShownName) + "): ";
+  }
+
+  // Throws what an error of libzip means.
+  [[noreturn]] void fail(zip_error_t& error, const char* what) const {
+    if (source_.read_error() != 0) throw VolumeError(source_.read_error(), "read an archive");
+    if (zip_error_code_zip(&error) == ZIP_ER_MEMORY) throw std::bad_alloc();
+    if (source_.is_violated()) throw Refused{"libzip reads another place than the directory says"};
+    throw Refused{what + std::string(": ") + zip_error_strerror(&error)};
+  }
+
+  void open() {
+    zip_error_t error;
+    zip_error_init(&error);
+    zip_source_t* source = source_.make(&error);
+    if (source == nullptr) fail(error, "libzip cannot open the archive");
+    archive_.reset(zip_open_from_source(source, ZIP_RDONLY, &error));
+    if (archive_ != nullptr) return;
+    zip_source_free(source);
+    fail(error, "libzip cannot open the archive");
+  }
+
+  // libzip and our scan must see the same archive. Nothing is unpacked before that is known.
+  void compare() const {
+    const zip_int64_t count = zip_get_num_entries(archive_.get(), ZIP_FL_UNCHANGED);
+    if (count < 0 || static_cast<std::uint64_t>(count) != listing_.count) throw Refused{"libzip counts other entries"};
+    for (const auto* entries : {&listing_.entries, &listing_.left_out}) {
+      for (const ArchiveEntry& entry : *entries) compare(entry);
+    }
+  }
+
+  void compare(const ArchiveEntry& entry) const {
+    zip_stat_t status;
+    zip_stat_init(&status);
+    constexpr zip_flags_t kRaw = ZIP_FL_UNCHANGED | ZIP_FL_ENC_RAW;
+    const char* name = zip_get_name(archive_.get(), entry.index, kRaw);
+    const bool same = zip_stat_index(archive_.get(), entry.index, ZIP_FL_UNCHANGED, &status) == 0 && name != nullptr &&
+                      name == entry.raw_name && status.size == entry.size &&
+                      status.comp_size == entry.compressed_size && status.crc == entry.crc &&
+                      (status.comp_method == ZIP_CM_DEFLATE) == entry.deflated &&
+                      status.encryption_method == ZIP_EM_NONE;
+    if (!same) throw Refused{where(entry) + "libzip reads another name, size or checksum in the directory"};
+  }
+
   void make_folders(const std::string& name, bool folder) {
     for (auto slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
       make_folder(name.substr(0, slash));
@@ -109,108 +124,42 @@ class Extractor {
     if (folders_.insert(path).second) target_.make_new(path);
   }
 
-  const char* copy_entry(const ArchiveEntry& entry, Target& to) {
-    for (std::uint64_t at = 0; at < entry.compressed_size;) {
-      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(entry.compressed_size - at, in_.size()));
-      const std::size_t got = read_some(fd_, {in_.data(), want}, entry.data_offset + at);
-      if (got == 0) return "the archive is cut short";
-      if (!to.put({in_.data(), got})) return "a file is larger than declared";
-      at += got;
+  InputFile extract(const ArchiveEntry& entry) {
+    const auto file = target_.create_file(entry.name);
+    if (!file) throw Refused{"a name occurs twice"};
+    Target to(file->get(), entry.size);
+    source_.expect(entry);
+    const std::unique_ptr<zip_file_t, Discard> from(zip_fopen_index(archive_.get(), entry.index, ZIP_FL_UNCHANGED));
+    if (from == nullptr) fail(*zip_get_error(archive_.get()), "it cannot be unpacked");
+    for (;;) {
+      const auto room = std::min<std::uint64_t>(to.room(), block_.size());
+      const zip_int64_t got = zip_fread(from.get(), block_.data(), room);
+      if (got < 0) fail(*zip_file_get_error(from.get()), "it cannot be unpacked");
+      if (got == 0) break;
+      to.put({block_.data(), static_cast<std::size_t>(got)});
     }
-    return nullptr;
+    if (!to.complete()) throw Refused{"it has fewer bytes than the directory says"};
+    if (entry.size > 0 && !source_.is_at_end()) throw Refused{"bytes behind its compressed data"};
+    if (entry.modified) set_modified(file->get(), *entry.modified);
+    return {entry.name, entry.size, to.sha256(), entry.modified};
   }
 
-  const char* inflate_entry(const ArchiveEntry& entry, Target& to) {
-    z_stream& stream = inflater_.restart();
-    std::uint64_t at = 0;
-    for (int state = Z_OK; state != Z_STREAM_END;) {
-      if (stream.avail_in == 0 && at < entry.compressed_size) {
-        const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(entry.compressed_size - at, in_.size()));
-        const std::size_t got = read_some(fd_, {in_.data(), want}, entry.data_offset + at);
-        if (got == 0) return "the archive is cut short";
-        at += got;
-        stream.next_in = reinterpret_cast<Bytef*>(in_.data());
-        stream.avail_in = static_cast<uInt>(got);
-      }
-      const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(to.room(), out_.size()));
-      stream.next_out = reinterpret_cast<Bytef*>(out_.data());
-      stream.avail_out = static_cast<uInt>(room);
-      state = inflate(&stream, Z_NO_FLUSH);
-      const std::size_t made = room - stream.avail_out;
-      if (!to.put({out_.data(), made})) return "a file is larger than declared";
-      if (state == Z_BUF_ERROR && made == 0) return "a file's compressed data ends early";
-      if (state != Z_OK && state != Z_STREAM_END && state != Z_BUF_ERROR) return "a file's compressed data is damaged";
-    }
-    if (stream.avail_in != 0 || at != entry.compressed_size) return "a file has bytes behind its compressed data";
-    return nullptr;
-  }
-
-  int fd_;
+  const ArchiveListing& listing_;
   const Dir& target_;
-  Inflater inflater_;
-  std::vector<char> in_ = std::vector<char>(kBlock);
-  std::vector<char> out_ = std::vector<char>(kBlock);
+  GuardedSource source_;
+  std::unique_ptr<zip_t, Discard> archive_;  // before the source ends
+  std::vector<char> block_ = std::vector<char>(kBlock);
   std::unordered_set<std::string> folders_;
 };
-
-// First bytes of binary formats, which are no tables whatever their extension: archives, documents, pictures, programs.
-bool is_binary_format(std::string_view first_bytes) {
-  constexpr std::array<std::string_view, 10> kMagics = {"PK\x03\x04",
-                                                        "PK\x05\x06",
-                                                        "\x1f\x8b",
-                                                        "7z\xbc\xaf\x27\x1c",
-                                                        "Rar!\x1a\x07",
-                                                        "\xd0\xcf\x11\xe0",
-                                                        "%PDF-",
-                                                        "\x89PNG\r\n",
-                                                        "\xff\xd8\xff",
-                                                        "\x7f"
-                                                        "ELF"};
-  return std::ranges::any_of(kMagics, [&](std::string_view magic) { return first_bytes.starts_with(magic); });
-}
 
 }  // namespace
 
 Result<std::vector<InputFile>, ArchiveError> extract(const ArchiveListing& listing, int fd, const Dir& target) {
-  return Extractor(fd, target).run(listing);
-}
-
-Result<void, ArchiveError> check_xlsx(int fd) {
-  // Nothing is inflated here, so the sheets may have any compression ratio.
-  constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
-  const auto listing = inspect(fd, {.inflated_bytes = kAny, .file_bytes = kAny, .ratio = kAny});
-  if (!listing) return Unexpected<ArchiveError>(listing.error());
-  for (const ArchiveEntry& entry : listing->entries) {
-    if (entry.name == "[Content_Types].xml") return {};
+  try {
+    return Extractor(listing, fd, target).run();
+  } catch (Refused& refused) {
+    return Unexpected<ArchiveError>(ArchiveError{ArchiveError::Kind::kInvalid, std::move(refused.reason)});
   }
-  return invalid("not an Office Open XML workbook");
-}
-
-Result<void, ArchiveError> check_csv(int fd) {
-  bool clean = true;
-  bool text = true;
-  bool first = true;
-  for_each_block(fd, "read an uploaded file", [&](std::string_view bytes) {
-    if (std::exchange(first, false)) text = !is_binary_format(bytes);
-    clean = bytes.find('\0') == std::string_view::npos;
-    return clean && text;
-  });
-  if (!text) return invalid("not a text file");
-  if (!clean) return invalid("a text file with NUL");
-  return {};
-}
-
-Result<void, ArchiveError> check_json(int fd) {
-  // Any size and any number of values; only the bytes of one block are in memory.
-  base::IgnoreTokens ignore;
-  const auto checked = base::read_json(fd, ignore,
-                                       {.limits = {.depth = 1'000, .elements = base::JsonOptions::kNoLimit},
-                                        .strict_keys = false,
-                                        .skip_byte_order_mark = true,
-                                        .lone_surrogates = true,
-                                        .text_limit = 0});
-  if (!checked) return invalid("not a JSON file");
-  return {};
 }
 
 }  // namespace vbrain::artifacts

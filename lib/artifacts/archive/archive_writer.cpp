@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 
 #include "artifacts/archive/zip_format.hpp"
@@ -22,7 +23,7 @@ constexpr std::size_t kBlock = 256U << 10;
 // can skip or stream them. Larger files have a data descriptor.
 constexpr std::uint64_t kWholeLimit = 512U << 10;
 
-// MS-DOS date and time in UTC, because ZIP has no time zone; 1980 to 2107.
+// MS-DOS date and time in UTC, because it has no time zone; 1980 to 2107.
 std::uint32_t dos_time(base::TimePoint time) {
   using namespace std::chrono;
   const auto day = floor<days>(time);
@@ -64,9 +65,19 @@ class Deflater {
   std::array<Bytef, 64U << 10> buffer_{};
 };
 
+// The extra field with the time in UTC, which MS-DOS's time has no zone for. Empty if 32 bits do not hold the time.
+std::string times_extra(std::optional<base::TimePoint> time) {
+  if (!time) return {};
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(*time).time_since_epoch().count();
+  if (seconds != static_cast<std::int32_t>(seconds)) return {};
+  zip::Record extra;
+  extra.u16(zip::kUnixTimesExtra).u16(5).bytes("\x01").u32(static_cast<std::uint32_t>(seconds));
+  return extra.text();
+}
+
 struct Central {
   std::string name;
-  std::uint32_t time = 0;
+  std::optional<base::TimePoint> modified;
   std::uint16_t flags = 0;
   std::uint16_t method = 0;
   std::uint32_t crc = 0;
@@ -133,7 +144,7 @@ struct ArchiveWriter::State {
         .u16(wide ? 45 : 20)
         .u16(entry.flags)
         .u16(entry.method)
-        .u32(entry.time)
+        .u32(dos_time(entry.modified.value_or(base::TimePoint())))
         .u32(descriptor ? 0 : entry.crc);
     if (wide) {
       record.u32(0xFFFFFFFF).u32(0xFFFFFFFF);
@@ -141,10 +152,12 @@ struct ArchiveWriter::State {
       record.u32(descriptor ? 0 : static_cast<std::uint32_t>(entry.compressed))
           .u32(descriptor ? 0 : static_cast<std::uint32_t>(entry.size));
     }
-    record.u16(static_cast<std::uint16_t>(entry.name.size())).u16(wide ? 20 : 0).bytes(entry.name);
+    const std::string times = times_extra(entry.modified);
+    record.u16(entry.name.size()).u16((wide ? 20 : 0) + times.size()).bytes(entry.name);
     if (wide) {
       record.u16(zip::kZip64Extra).u16(16).u64(descriptor ? 0 : entry.size).u64(descriptor ? 0 : entry.compressed);
     }
+    record.bytes(times);
     put(record.text());
   }
 
@@ -177,7 +190,7 @@ ArchiveWriter::Added ArchiveWriter::add(std::string_view name, int fd, std::uint
   const bool descriptor = deflated && size > kWholeLimit;
   const bool wide = size >= s.wide_from;
   Central entry{.name = std::string(name),
-                .time = dos_time(modified),
+                .modified = modified,
                 .flags = static_cast<std::uint16_t>(zip::kUtf8Flag | (descriptor ? zip::kDescriptorFlag : 0)),
                 .method = deflated ? zip::kDeflated : zip::kStored,
                 .offset = s.position,
@@ -222,7 +235,7 @@ void ArchiveWriter::add_folder(std::string_view name, base::TimePoint modified) 
   State& s = *state_;
   if (name.empty() || name.size() > 0xFFFE) throw std::invalid_argument("an archive entry needs a name");
   Central entry{.name = std::string(name) + "/",
-                .time = dos_time(modified),
+                .modified = modified,
                 .flags = zip::kUtf8Flag,
                 .offset = s.position,
                 .folder = true};
@@ -234,7 +247,7 @@ void ArchiveWriter::add_text(std::string_view name, std::string_view text) {
   State& s = *state_;
   if (name.empty() || name.size() > 0xFFFF) throw std::invalid_argument("an archive entry needs a name");
   Central entry{.name = std::string(name),
-                .time = dos_time({}),
+                .modified = {},
                 .flags = zip::kUtf8Flag,
                 .method = zip::kStored,
                 .crc = static_cast<std::uint32_t>(
@@ -251,31 +264,34 @@ ArchiveWriter::Added ArchiveWriter::finish() {
   State& s = *state_;
   const std::uint64_t start = s.position;
   for (const Central& entry : s.entries) {
-    zip::Record extra;
+    zip::Record wide;
     const bool wide_offset = entry.offset >= s.wide_from;
-    if (entry.wide) extra.u64(entry.size).u64(entry.compressed);
-    if (wide_offset) extra.u64(entry.offset);
-    const std::size_t extra_size = extra.text().size();
+    if (entry.wide) wide.u64(entry.size).u64(entry.compressed);
+    if (wide_offset) wide.u64(entry.offset);
+    const bool is_wide = !wide.text().empty();
+    zip::Record extra;
+    if (is_wide) extra.u16(zip::kZip64Extra).u16(wide.text().size()).bytes(wide.text());
+    extra.bytes(times_extra(entry.modified));
     const std::uint32_t mode = entry.folder ? 0040755 : 0100644;
     zip::Record record;
     record.u32(zip::kCentralHeader)
         .u16((zip::kUnixHost << 8) | 45)
-        .u16(extra_size > 0 ? 45 : 20)
+        .u16(is_wide ? 45 : 20)
         .u16(entry.flags)
         .u16(entry.method)
-        .u32(entry.time)
+        .u32(dos_time(entry.modified.value_or(base::TimePoint())))
         .u32(entry.crc)
         .u32(entry.wide ? 0xFFFFFFFF : static_cast<std::uint32_t>(entry.compressed))
         .u32(entry.wide ? 0xFFFFFFFF : static_cast<std::uint32_t>(entry.size))
         .u16(static_cast<std::uint16_t>(entry.name.size()))
-        .u16(static_cast<std::uint16_t>(extra_size > 0 ? extra_size + 4 : 0))
+        .u16(extra.text().size())
         .u16(0)
         .u16(0)
         .u16(0)
         .u32((mode << 16) | (entry.folder ? 0x10 : 0))
         .u32(wide_offset ? 0xFFFFFFFF : static_cast<std::uint32_t>(entry.offset))
-        .bytes(entry.name);
-    if (extra_size > 0) record.u16(zip::kZip64Extra).u16(static_cast<std::uint16_t>(extra_size)).bytes(extra.text());
+        .bytes(entry.name)
+        .bytes(extra.text());
     s.put(record.text());
   }
   const std::uint64_t size = s.position - start;

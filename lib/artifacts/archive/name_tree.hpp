@@ -8,9 +8,9 @@
 
 namespace vbrain::artifacts {
 
-// The names of one archive as a tree. It finds names that cannot be in one folder on every system: the same name twice,
-// names that differ only in case or in Unicode normalization, a file that is also a folder. Memory grows with the bytes
-// of the names.
+// The names of one archive as a tree. It finds names that cannot be in one folder: the same name twice, names that
+// differ only in Unicode normalization and so look the same, a file that is also a folder. Names that differ in case
+// are different names, as on the volume. Memory grows with the bytes of the names.
 class NameTree {
  public:
   // `name` has no slash at its end and passed check_entry_name. Returns constant text if it clashes, else nothing.
@@ -25,11 +25,10 @@ class NameTree {
     bool folder;
     bool listed;  // has its own entry; otherwise it is only part of other names
   };
-  std::unordered_map<std::string, Node> nodes_;  // by the parent's number and the case-folded component
+  std::unordered_map<std::string, Node> nodes_;  // by the parent's number and the component in NFC
 };
 
-// `text` for comparing without case: Unicode's full case folding, then NFC. Throws std::invalid_argument if it is not
-// UTF-8.
-std::string fold_case(std::string_view text);
+// `text` in Unicode's normalization form NFC. Throws std::invalid_argument if it is not UTF-8.
+std::string nfc(std::string_view text);
 
 }  // namespace vbrain::artifacts

@@ -23,6 +23,25 @@ std::optional<char32_t> take_code_point(std::string_view& text) {
   return point;
 }
 
+void append_utf8(std::string& text, char32_t point) {
+  const auto tail = [&](int shift) { text += static_cast<char>(0x80 | ((point >> shift) & 0x3F)); };
+  if (point < 0x80) {
+    text += static_cast<char>(point);
+  } else if (point < 0x800) {
+    text += static_cast<char>(0xC0 | (point >> 6));
+    tail(0);
+  } else if (point < 0x10000) {
+    text += static_cast<char>(0xE0 | (point >> 12));
+    tail(6);
+    tail(0);
+  } else {
+    text += static_cast<char>(0xF0 | (point >> 18));
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+}
+
 bool is_control(char32_t point) {
   return point < 0x20 || (point >= 0x7F && point <= 0x9F);
 }
@@ -36,14 +55,7 @@ bool is_utf8(std::string_view text) {
 
 std::string from_latin1(std::string_view bytes) {
   std::string text;
-  for (const unsigned char byte : bytes) {
-    if (byte < 0x80) {
-      text += static_cast<char>(byte);
-    } else {
-      text += static_cast<char>(0xC0 | (byte >> 6));
-      text += static_cast<char>(0x80 | (byte & 0x3F));
-    }
-  }
+  for (const unsigned char byte : bytes) append_utf8(text, byte);
   return text;
 }
 

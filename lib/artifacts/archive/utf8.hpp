@@ -11,6 +11,9 @@ namespace vbrain::artifacts {
 // that RFC 3629 forbids: overlong forms, surrogates, above U+10FFFF, an incomplete sequence.
 std::optional<char32_t> take_code_point(std::string_view& text);
 
+// Appends a code point up to U+10FFFF that is no surrogate.
+void append_utf8(std::string& text, char32_t point);
+
 // C0 and C1 controls and DEL.
 bool is_control(char32_t point);
 

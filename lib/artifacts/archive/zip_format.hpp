@@ -26,7 +26,16 @@ inline constexpr std::uint16_t kDescriptorFlag = 1U << 3;
 inline constexpr std::uint16_t kUtf8Flag = 1U << 11;
 inline constexpr std::uint16_t kZip64Extra = 0x0001;
 inline constexpr std::uint16_t kUnicodePathExtra = 0x7075;
-inline constexpr std::uint16_t kUnixHost = 3;
+inline constexpr std::uint16_t kNtfsTimesExtra = 0x000A;  // 4.5.5
+inline constexpr std::uint16_t kUnixTimesExtra = 0x5455;  // Info-ZIP: seconds since 1970 in UTC
+inline constexpr std::uint32_t kWide32 = 0xFFFFFFFF;      // the value is in a Zip64 field
+inline constexpr std::uint16_t kWide16 = 0xFFFF;
+// The host that wrote an entry (4.4.2).
+inline constexpr std::uint8_t kFatHost = 0;
+inline constexpr std::uint8_t kUnixHost = 3;
+inline constexpr std::uint8_t kNtfsHost = 10;
+inline constexpr std::uint8_t kWindowsHost = 11;  // Info-ZIP's number for Windows NT
+inline constexpr std::uint8_t kVfatHost = 14;
 
 // A record that is being built.
 class Record {

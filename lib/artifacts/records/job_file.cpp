@@ -38,9 +38,17 @@ class Writer {
     for (const InputFile& file : files) {
       if (list.size() > 1) list += ',';
       list += "{\"name\":" + base::quote_json(file.name) + ",\"bytes\":" + std::to_string(file.bytes) +
-              ",\"sha256\":" + base::quote_json(file.sha256) + "}";
+              ",\"sha256\":" + base::quote_json(file.sha256);
+      if (file.modified) list += ",\"modified\":" + base::quote_json(base::format_rfc3339(*file.modified));
+      list += '}';
     }
     raw("input", list + "]");
+  }
+  void empty_folders(const std::vector<std::string>& folders) {
+    if (folders.empty()) return;
+    std::string list = "[";
+    for (const std::string& folder : folders) list += (list.size() > 1 ? "," : "") + base::quote_json(folder);
+    raw("empty_folders", list + "]");
   }
   void unknown(std::string_view members) {
     const auto split = split_object(members, kLimits);
@@ -88,8 +96,20 @@ class Reader {
       if (!file.is_object()) fields::refuse("input", "has an element that is not an object");
       files.push_back(
           {fields::text(file, "name", 16'384), fields::size(file, "bytes"), fields::sha256(file, "sha256", true)});
+      if (fields::find(file, "modified") != nullptr) files.back().modified = fields::time(file, "modified");
     }
     return files;
+  }
+  std::vector<std::string> empty_folders() {
+    std::vector<std::string> folders;
+    const nlohmann::json* list = fields::find(tree("empty_folders"), "empty_folders");
+    if (list == nullptr) return folders;
+    if (!list->is_array()) fields::refuse("empty_folders", "is not a list");
+    for (const nlohmann::json& folder : *list) {
+      if (!folder.is_string()) fields::refuse("empty_folders", "holds something else");
+      folders.push_back(folder.get<std::string>());
+    }
+    return folders;
   }
   std::string unknown() const {
     RawMembers rest;
@@ -144,6 +164,7 @@ RepositoryFile read_repository(std::string_view text) {
   file.params = reader.object("params");
   file.metadata = reader.object("metadata");
   file.input = reader.input();
+  file.empty_folders = reader.empty_folders();
   file.unknown = reader.unknown();
   return file;
 }
@@ -189,6 +210,7 @@ std::string encode(const RepositoryFile& file) {
   writer.object("params", file.params);
   writer.object("metadata", file.metadata);
   writer.input(file.input);
+  writer.empty_folders(file.empty_folders);
   writer.unknown(file.unknown);
   return writer.finish();
 }

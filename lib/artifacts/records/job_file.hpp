@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,8 @@ namespace vbrain::artifacts {
 struct InputFile {
   std::string name{};  // path below the input folder, '/' between components, UTF-8
   std::uint64_t bytes = 0;
-  std::string sha256{};  // lower-case hex
+  std::string sha256{};                       // lower-case hex
+  std::optional<base::TimePoint> modified{};  // as an archive said; absent: it has the time of its publication
 
   friend bool operator==(const InputFile&, const InputFile&) = default;
 };
@@ -31,7 +33,8 @@ struct RepositoryFile {
   std::string params = "{}";
   std::string metadata = "{}";
   std::vector<InputFile> input{};
-  std::string unknown = "{}";  // members that this version does not know; written back unchanged
+  std::vector<std::string> empty_folders{};  // below the input folder
+  std::string unknown = "{}";                // members that this version does not know; written back unchanged
 
   friend bool operator==(const RepositoryFile&, const RepositoryFile&) = default;
 };

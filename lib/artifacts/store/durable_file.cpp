@@ -1,10 +1,12 @@
 // Files that get their name when they are complete.
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 
 #include "artifacts/store/safe_open.hpp"
 #include "base/digest.hpp"
@@ -89,6 +91,12 @@ bool DurableFile::commit_new(std::string_view name) {
   temporary_.clear();
   folder_.sync();
   return true;
+}
+
+void set_modified(int fd, base::TimePoint modified) noexcept {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(modified).time_since_epoch().count();
+  const timespec times[2] = {{seconds, 0}, {seconds, 0}};
+  static_cast<void>(futimens(fd, times));
 }
 
 void write_all(int fd, std::string_view bytes) {

@@ -138,6 +138,10 @@ std::string random_name();
 // change the modification time.)
 base::TimePoint changed_at(const struct stat& found);
 
+// Sets the modification time, to the second, of a file that this process owns. A file system that refuses is no error:
+// the records say the time too.
+void set_modified(int fd, base::TimePoint modified) noexcept;
+
 // Writes all bytes at the descriptor's position. Throws VolumeError.
 void write_all(int fd, std::string_view bytes);
 // fsync, then close with the result checked. Throws VolumeError.

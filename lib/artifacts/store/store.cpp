@@ -84,8 +84,9 @@ std::optional<ArchiveWriter::Added> Store::write_input_zip(const Tenant& tenant,
     const auto content = root().open_file(join(input, listed.name));
     if (!content) throw CorruptFile(input + ": a file that repository.json lists is missing");
     // Not the file's own time, which changes when the volume is copied: the same input has to give the same bytes.
-    writer.add(listed.name, content->fd.get(), content->size, file->created_on);
+    writer.add(listed.name, content->fd.get(), content->size, listed.modified.value_or(file->created_on));
   }
+  for (const std::string& folder : file->empty_folders) writer.add_folder(folder, file->created_on);
   return writer.finish();
 }
 

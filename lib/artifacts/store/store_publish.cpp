@@ -252,6 +252,14 @@ bool is_shadowed(const std::string& file, const std::unordered_set<std::string>&
   return false;
 }
 
+// Makes a folder and its parents; `made` has those that were made already.
+void make_folders(const Dir& input, const std::string& path, std::unordered_set<std::string>& made) {
+  for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    if (made.insert(path.substr(0, slash)).second) input.make_new(path.substr(0, slash));
+  }
+  if (made.insert(path).second) input.make_new(path);
+}
+
 }  // namespace
 
 std::optional<std::vector<InputFile>> Store::overlay_repository_input(Staging& staging, std::string_view repository_id,
@@ -268,14 +276,17 @@ std::optional<std::vector<InputFile>> Store::overlay_repository_input(Staging& s
     if (is_shadowed(file.name, names)) continue;
     const auto content = source->open_file(file.name);
     if (!content) throw CorruptFile("input of " + std::string(repository_id) + ": a listed file is missing");
-    for (auto slash = file.name.find('/'); slash != std::string::npos; slash = file.name.find('/', slash + 1)) {
-      if (folders.insert(file.name.substr(0, slash)).second) input.make_new(file.name.substr(0, slash));
-    }
+    const auto slash = file.name.rfind('/');
+    if (slash != std::string::npos) make_folders(input, file.name.substr(0, slash), folders);
     const auto copy = input.create_file(file.name);
     // The job's own input has a folder of this name, and has precedence.
     if (!copy) continue;
     copy_file(*content, copy->get());
+    if (file.modified) set_modified(copy->get(), *file.modified);
     all.push_back(file);
+  }
+  for (const std::string& folder : repository->empty_folders) {
+    if (!is_shadowed(folder, names)) make_folders(input, folder, folders);
   }
   all.insert(all.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
   return all;

@@ -110,5 +110,28 @@ TEST(Dates, CreatedOnHasTheContractsForm) {
   EXPECT_EQ(format_created_on(*base::parse_rfc3339("2020-09-23T16:29:39.869Z")), "2020-09-23_16:29:39");
 }
 
+TEST(Query, AnUnknownParameterIsRefusedWithTheNearest) {
+  constexpr std::array<std::string_view, 2> kKnown{"from_date", "to_date"};
+  for (const char* query : {"", "from_date=1", "to_date=&from_date", "&&to_date=x"}) {
+    EXPECT_FALSE(check_query(query, kKnown)) << query;
+  }
+  const struct {
+    const char* query;
+    const char* want_subject;
+    const char* want_nearest;
+  } cases[] = {
+      {"from_data=1", "from_data", "from_date"}, {"to_date=1&FROM_DATE=2", "FROM_DATE", "from_date"},
+      {"todate=1", "todate", "to_date"},         {"from=1", "from", "from_date"},
+      {"%3Cb%3E=1", "query", "to_date"},         {"=1", "query", "to_date"},
+  };
+  for (const auto& c : cases) {
+    const auto refused = check_query(c.query, kKnown);
+    ASSERT_TRUE(refused) << c.query;
+    EXPECT_EQ(refused->subject, c.want_subject);
+    EXPECT_EQ(refused->detail, "no such query parameter; the nearest is " + std::string(c.want_nearest));
+  }
+  EXPECT_TRUE(check_query(std::string(100'000, 'x'), kKnown));
+}
+
 }  // namespace
 }  // namespace vbrain::api

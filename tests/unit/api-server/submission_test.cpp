@@ -186,9 +186,6 @@ TEST(Submission, RefusesFormsThatAreHostileAndKeepsNothing) {
       {"[19] traversal", kMultipartType,
        multipart({{"name=file; filename=a.zip", testing::zip_of({{"ok.txt", "x"}, {"../evil.txt", "x"}})}}), 400,
        "Invalid file"},
-      {"[20] ratio", kMultipartType,
-       multipart({{"name=file; filename=a.zip", testing::zip_of({{"zeros", std::string(20 << 20, '\0')}})}}), 413,
-       "Payload too large"},
       {"[23] zip that is none", kMultipartType, multipart({{"name=file; filename=a.zip", "x"}}), 400, "Invalid file"},
       {"[23] xlsx that is no zip", kMultipartType, multipart({{"name=file; filename=a.xlsx", "x"}}), 400,
        "Invalid file"},
@@ -282,6 +279,52 @@ TEST(Submission, LimitsHoldForBothTransferCodings) {
   world.finish_volume_work();
   EXPECT_THAT(world.files("repositories"), IsEmpty());
   EXPECT_THAT(world.files(".staging"), IsEmpty());
+}
+
+TEST(Submission, HonestRatiosAreTakenUnlessASettingForbids) {
+  const std::string body =
+      multipart({{"name=file; filename=a.zip", testing::zip_of({{"zeros", std::string(20 << 20, '\0')}})}});
+  World world;
+  EXPECT_EQ(world.post("/api/v1/repository", kMultipartType, body).status, 201);
+  World strict(Limits{.max_inflate_ratio = 200});
+  EXPECT_EQ(strict.post("/api/v1/repository", kMultipartType, body).status, 413);
+}
+
+TEST(Submission, TheCodePageOfNamesIsASetting) {
+  World world(Limits{.archive_code_page = 850});
+  const HttpReply made = world.post("/api/v1/repository", kMultipartType,
+                                    multipart({{"name=file; filename=a.zip", testing::zip_of({{"a\x87\xc6o", ""}})}}));
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_THAT(made.json()["notes"].dump(), ::testing::HasSubstr("code page 850"));
+  EXPECT_EQ(world.get("/api/v1/repository/" + made.json()["repository_id"].get<std::string>()).json()["input"],
+            nlohmann::json::array({"ação"}));
+}
+
+// A refusal says where the file is wrong and what to do.
+TEST(Submission, RefusalsOfTextFilesNameThePlace) {
+  const struct {
+    const char* filename;
+    std::string content;
+    std::vector<const char*> want;
+  } cases[] = {
+      {"a.csv", std::string("\xff\xfe\x61\0", 4), {"UTF-16", "byte 0", "UTF-8"}},
+      {"a.csv", std::string("\xfe\xff\0\x61", 4), {"UTF-16", "byte 0", "UTF-8"}},
+      {"a.csv", std::string("a;b\n1;\0", 7), {"byte 6 (line 2) is NUL"}},
+      {"a.csv", "PK\x03\x04", {"archive", ".zip"}},
+      {"a.json", std::string("\xff\xfe{\0", 4), {"UTF-16", "UTF-8"}},
+      {"a.json", "", {"empty"}},
+      {"a.json", "{\"a\":1}\n{\"a\":2}\n", {"byte 8, line 2", "JSON Lines", "one array"}},
+      {"a.json", "[1,\n2,\nNaN]", {"line 3"}},
+      {"a.json", "{\"a\":\n", {"line 2"}},
+  };
+  World world;
+  for (const auto& c : cases) {
+    const HttpReply reply = world.post("/api/v1/repository", kMultipartType,
+                                       multipart({{"name=file; filename=" + std::string(c.filename), c.content}}));
+    EXPECT_EQ(reply.status, 400) << reply.body;
+    EXPECT_EQ(reply.json()["error"], "Invalid file");
+    for (const char* want : c.want) EXPECT_THAT(reply.json()["detail"], ::testing::HasSubstr(want));
+  }
 }
 
 TEST(Submission, ManyLongNamesAreTooLarge) {

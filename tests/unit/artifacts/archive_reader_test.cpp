@@ -150,7 +150,6 @@ TEST(ArchiveReader, RefusesHostileNames) {
   const std::vector<HostileName> cases = {
       {"parent", {{.name = "../x"}}},
       {"parent inside", {{.name = "a/../../x"}}},
-      {"dot", {{.name = "./x"}}},
       {"absolute", {{.name = "/etc/x"}}},
       {"drive", {{.name = "C:\\x"}}},
       {"drive with slash", {{.name = "c:/x"}}},
@@ -158,14 +157,11 @@ TEST(ArchiveReader, RefusesHostileNames) {
       {"backslash parent", {{.name = "..\\x"}}},
       {"symlink", {{.name = "x", .content = "/etc/passwd", .mode = 0120777}}},
       {"file under a symlink", {{.name = "l", .content = "/etc", .mode = 0120777}, {.name = "l/x"}}},
-      {"fifo", {{.name = "x", .mode = 0010644}}},
       {"character device", {{.name = "x", .mode = 0020644}}},
       {"block device", {{.name = "x", .mode = 0060644}}},
       {"socket", {{.name = "x", .mode = 0140644}}},
       {"set-uid", {{.name = "x", .mode = 0104755}}},
       {"set-gid", {{.name = "x", .mode = 0102755}}},
-      {"folder mode without slash", {{.name = "x", .mode = 040755}}},
-      {"file mode with slash", {{.name = "x/", .mode = 0100644}}},
       {"folder with content", {{.name = "x/", .content = "x", .mode = 040755}}},
       {"nul", {{.name = std::string("a\0b", 3)}}},
       {"newline", {{.name = "a\nb"}}},
@@ -174,9 +170,10 @@ TEST(ArchiveReader, RefusesHostileNames) {
       {"bidi", {{.name = "a\xe2\x80\xaegpj.exe"}}},
       {"bidi isolate", {{.name = "a\xe2\x81\xa6x"}}},
       {"line separator", {{.name = "a\xe2\x80\xa8x"}}},
-      {"invalid utf-8", {{.name = "a\xff"}}},
-      {"overlong utf-8", {{.name = "a\xc0\xaf"}}},
-      {"surrogate", {{.name = "a\xed\xa0\x80"}}},
+      {"invalid utf-8", {{.name = "a\xff", .flags = 0x0800}}},
+      {"overlong utf-8", {{.name = "a\xc0\xaf", .flags = 0x0800}}},
+      {"surrogate", {{.name = "a\xed\xa0\x80", .flags = 0x0800}}},
+      {"folder mode with content", {{.name = "x", .content = "x", .mode = 040755}}},
       {"300 byte component", {{.name = std::string(300, 'n')}}},
       {"depth 100", {{.name = deep + "x"}}},
       {"empty", {{.name = ""}}},
@@ -184,19 +181,10 @@ TEST(ArchiveReader, RefusesHostileNames) {
       {"double slash", {{.name = "a//b"}}},
       {"duplicate", {{.name = "a"}, {.name = "a"}}},
       {"duplicate folder", {{.name = "a/", .mode = 040755}, {.name = "a/", .mode = 040755}}},
-      {"case", {{.name = "A"}, {.name = "a"}}},
-      {"case of accents", {{.name = "É"}, {.name = "é"}}},
-      {"case of Armenian", {{.name = "Ա"}, {.name = "ա"}}},
-      {"case of a letter outside of the first plane", {{.name = "𐐀"}, {.name = "𐐨"}}},
-      {"case that changes the length", {{.name = "STRASSE"}, {.name = "straße"}}},
       {"composed and decomposed accent", {{.name = "caf\u00e9"}, {.name = "cafe\u0301"}}},
-      {"decomposed accent in another case", {{.name = "caf\u00e9"}, {.name = "CAFE\u0301"}}},
-      {"case of a folder", {{.name = "A/x"}, {.name = "a/y"}}},
       {"file and folder", {{.name = "a"}, {.name = "a/b"}}},
       {"folder and file", {{.name = "a/b"}, {.name = "a"}}},
       {"folder entry and file", {{.name = "a/", .mode = 040755}, {.name = "a"}}},
-      {"device", {{.name = "nul"}}},
-      {"device with extension", {{.name = "d/COM1.txt"}}},
   };
   for (const HostileName& c : cases) {
     const TempDir target;
@@ -221,7 +209,6 @@ std::string patched(std::string bytes, std::size_t at, std::string_view with) {
 TEST(ArchiveReader, RefusesHostileShapes) {
   const std::string plain = build_zip({{.name = "a", .content = "hello"}});
   const std::string inner = build_zip({{.name = "b", .content = "evil"}});
-  const std::string mib(1U << 20, '\0');
   const std::vector<HostileArchive> cases = {
       {"empty file", ""},
       {"text", "hello, world, this is not an archive"},
@@ -278,20 +265,14 @@ TEST(ArchiveReader, RefusesHostileShapes) {
       {"stored with two sizes", build_zip({{.name = "a", .content = "hello", .size = 6}})},
       {"deflated without data", build_zip({{.name = "a", .deflated = true, .size = 5, .compressed = 0, .data = ""}})},
       {"extra field damaged", build_zip({{.name = "a", .extra = std::string("\x01\x00\x08\x00\x00", 5)}})},
-      {"zip64 field missing", build_zip({{.name = "a", .content = "x", .size = 0xFFFFFFFF,
+      {"zip64 field missing", build_zip({{.name = "a",
+                                          .content = "x",
+                                          .size = 0xFFFFFFFF,
                                           .extra = std::string("\x01\x00\x04\x00\x01\x02\x03\x04", 8)}})},
       {"descriptor contradicts",
        patched(build_zip({{.name = "a", .content = "hello", .descriptor = true}}), 30 + 1 + 5 + 4, "x")},
-      {"gap where a descriptor would be", build_zip({{.name = "a", .content = "x"}},
-                                                    {.before_directory = std::string("PK\7\10ABCDEFGHIJKL", 16)})},
-      {"1032:1", build_zip({{.name = "a", .content = std::string(3U << 20, '\0'), .deflated = true}}), Kind::kTooLarge},
-      {"1032:1 in small pieces",
-       [&] {
-         std::vector<ZipEntry> entries;
-         for (int i = 0; i < 40; ++i) entries.push_back({.name = std::to_string(i), .content = mib, .deflated = true});
-         return build_zip(entries);
-       }(),
-       Kind::kTooLarge},
+      {"gap where a descriptor would be",
+       build_zip({{.name = "a", .content = "x"}}, {.before_directory = std::string("PK\7\10ABCDEFGHIJKL", 16)})},
   };
   for (const HostileArchive& c : cases) {
     const TempDir target;
@@ -299,6 +280,25 @@ TEST(ArchiveReader, RefusesHostileShapes) {
     ASSERT_TRUE(outcome.error) << c.what;
     EXPECT_EQ(outcome.error->kind, c.want) << c.what << ": " << outcome.error->reason;
     EXPECT_EQ(count_below(target.path()), 0U) << c.what << ": refused before anything is written";
+  }
+}
+
+// Off by default: a table with constant columns or a sparse matrix inflates 400:1 and more.
+TEST(ArchiveReader, TheRatioIsASetting) {
+  const std::string mib(1U << 20, '\0');
+  std::vector<ZipEntry> pieces;
+  for (int i = 0; i < 40; ++i) pieces.push_back({.name = std::to_string(i), .content = mib, .deflated = true});
+  const std::pair<const char*, std::string> cases[] = {
+      {"one file", build_zip({{.name = "a", .content = std::string(3U << 20, '\0'), .deflated = true}})},
+      {"small pieces", build_zip(pieces)}};
+  for (const auto& [what, bytes] : cases) {
+    const TempDir target;
+    EXPECT_FALSE(read(bytes, target).error) << what;
+    const TempDir empty;
+    const Outcome refused = read(bytes, empty, {.ratio = 200});
+    ASSERT_TRUE(refused.error) << what;
+    EXPECT_EQ(refused.error->kind, Kind::kTooLarge) << what;
+    EXPECT_EQ(refused.bytes_written, 0U);
   }
 }
 
@@ -342,7 +342,8 @@ TEST(ArchiveReader, RefusesDamagedData) {
       {"less than declared", {.name = "z", .deflated = true, .size = size + 1, .crc = crc, .data = data}},
       {"more than declared", {.name = "z", .deflated = true, .size = size - 1, .crc = crc, .data = data}},
       {"ends early", {.name = "z", .deflated = true, .size = size, .crc = crc, .data = data.substr(0, 5)}},
-      {"bytes behind the stream", {.name = "z", .deflated = true, .size = size, .crc = crc, .data = data + "x"}},
+      {"bytes behind the stream",
+       {.name = "z", .deflated = true, .size = size, .crc = crc, .data = data + std::string(20'000, 'x')}},
       {"no deflate stream", {.name = "z", .deflated = true, .size = size, .crc = crc, .data = "\xff\xff\xff\xff"}},
   };
   for (const auto& [what, entry] : cases) {
@@ -416,10 +417,10 @@ TEST(ArchiveReader, SurvivesEveryMutation) {
 }
 
 TEST(EntryName, OneUploadedFile) {
-  for (const char* name : {"dados.csv", "Planilha de ações (1).xlsx", "a'b\".json", ".hidden"}) {
+  for (const char* name : {"dados.csv", "Planilha de ações (1).xlsx", "a'b\".json", ".hidden", "C:x", "con.csv"}) {
     EXPECT_EQ(check_entry_name(name, 255, 1), "") << name;
   }
-  for (const char* name : {"../x", "a/b", "C:\\x", "C:x", "", "a\r\nb", "con.csv", ".."}) {
+  for (const char* name : {"../x", "a/b", "C:\\x", "", "a\r\nb", ".."}) {
     EXPECT_NE(check_entry_name(name, 255, 1), "") << name;
   }
 }

@@ -45,6 +45,14 @@ struct ZipEntry {
   std::string data{};            // raw compressed bytes, if not empty
   std::int64_t local_size = -1;  // if it differs
   std::uint16_t disk = 0;
+  std::uint8_t host = 3;  // Unix
+  std::uint32_t dos_attributes = 0;
+  std::uint32_t time = 0x21U << 16;  // MS-DOS, date in the upper half
+  // Of the local header, if they differ. Without `descriptor` they are in it as they are.
+  std::int64_t local_crc = -1;
+  std::int64_t local_compressed = -1;
+  int local_flags = -1;
+  std::string raw_descriptor{};  // in place of the usual one
 };
 
 struct ZipShape {
@@ -82,17 +90,22 @@ inline std::string build_zip(const std::vector<ZipEntry>& entries, const ZipShap
     if (!e.no_local) {
       const std::string& local_name = e.local_name.empty() ? e.name : e.local_name;
       Record local;
-      local.u32(zip::kLocalHeader).u16(20).u16(flags).u16(method).u32(0x21 << 16);
-      local.u32(e.descriptor ? 0 : crc).u32(e.descriptor ? 0 : compressed);
-      local.u32(e.descriptor ? 0 : pick(e.local_size, size));
+      const bool later = e.descriptor;
+      local.u32(zip::kLocalHeader).u16(20).u16(pick(e.local_flags, flags)).u16(method).u32(e.time);
+      local.u32(pick(e.local_crc, later ? 0 : crc)).u32(pick(e.local_compressed, later ? 0 : compressed));
+      local.u32(pick(e.local_size, later ? 0 : size));
       local.u16(local_name.size()).u16(e.local_extra.size()).bytes(local_name).bytes(e.local_extra).bytes(data);
-      if (e.descriptor) local.u32(zip::kDescriptor).u32(crc).u32(compressed).u32(size);
+      if (!e.raw_descriptor.empty()) {
+        local.bytes(e.raw_descriptor);
+      } else if (later) {
+        local.u32(zip::kDescriptor).u32(crc).u32(compressed).u32(size);
+      }
       out += local.text();
     }
     Record central;
-    central.u32(zip::kCentralHeader).u16(0x031E).u16(20).u16(flags).u16(method).u32(0x21 << 16);
+    central.u32(zip::kCentralHeader).u16(e.host * 256U + 30).u16(20).u16(flags).u16(method).u32(e.time);
     central.u32(crc).u32(compressed).u32(size).u16(e.name.size()).u16(e.extra.size()).u16(0).u16(e.disk).u16(0);
-    central.u32(static_cast<std::uint64_t>(e.mode) << 16).u32(offset).bytes(e.name).bytes(e.extra);
+    central.u32((static_cast<std::uint64_t>(e.mode) << 16) | e.dos_attributes).u32(offset).bytes(e.name).bytes(e.extra);
     directory += central.text();
   }
   out += shape.before_directory;

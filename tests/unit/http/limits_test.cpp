@@ -37,12 +37,18 @@ TEST_F(HttpServerTest, CutsSlowHeads) {
   EXPECT_TRUE(dripping.is_closed_by_peer());
 }
 
-TEST_F(HttpServerTest, CutsSlowBodies) {
+TEST_F(HttpServerTest, AnswersBodiesThatPause) {
   options_.body_timeout = milliseconds(200);
-  RawClient client(address());
-  ASSERT_TRUE(client.send(post("/echo", "Content-Length: 100\r\n", "half")));
-  EXPECT_TRUE(client.is_closed_by_peer());
-  EXPECT_TRUE(seen_.wait([this] { return seen_.broken_bodies == 1; }));
+  for (const char* head :
+       {"Content-Length: 100\r\n", "Content-Length: 1000000\r\n", "Transfer-Encoding: chunked\r\n"}) {
+    RawClient client(address());
+    ASSERT_TRUE(client.send(post("/echo", head, "4\r\nhalf\r\n")));
+    const std::string reply = client.read_reply();
+    EXPECT_EQ(status_of(reply), 408) << head;
+    EXPECT_THAT(reply, HasSubstr("Connection: close")) << head;
+    EXPECT_TRUE(client.is_closed_by_peer());
+  }
+  EXPECT_TRUE(seen_.wait([this] { return seen_.broken_bodies == 3; }));
 }
 
 TEST_F(HttpServerTest, CutsIdleConnections) {

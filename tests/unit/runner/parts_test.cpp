@@ -161,17 +161,13 @@ class SealTest : public ::testing::Test {
   artifacts::LeftOut left_out{"The runner"};
 };
 
-TEST_F(SealTest, RefusesEntriesThatCannotBeInAnArchive) {
+TEST_F(SealTest, RefusesOutputsBeyondTheLimits) {
   struct Case {
     const char* what;
     std::function<void()> make;
     const char* want;
   };
   const std::vector<Case> cases = {
-      {"newline", [&] { write_file(out("a\nb"), "x"); }, "can't be in an archive: a b"},
-      {"not utf-8", [&] { write_file(out("a\xff"), "x"); }, "can't be in an archive"},
-      {"backslash", [&] { write_file(out("a\\b"), "x"); }, "can't be in an archive: a\\b"},
-      {"control in a folder", [&] { write_file(out("d\x1b/x"), "x"); }, "can't be in an archive"},
       {"deep",
        [&] {
          std::string path = out("d");

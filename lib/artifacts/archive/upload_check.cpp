@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "artifacts/archive/archive_reader.hpp"
+#include "artifacts/store/file_blocks.hpp"
+#include "base/json_reader.hpp"
+
+namespace vbrain::artifacts {
+namespace {
+
+Unexpected<ArchiveError> invalid(std::string reason) {
+  return Unexpected<ArchiveError>(ArchiveError{ArchiveError::Kind::kInvalid, std::move(reason)});
+}
+
+struct Format {
+  std::string_view first_bytes;
+  const char* refusal;
+};
+
+// What a text file is refused for, by its first bytes; null: nothing. Archives, documents, pictures and programs are no
+// tables whatever their extension.
+const char* other_format(std::string_view bytes) {
+  constexpr const char* kUtf16 =
+      "the file is UTF-16 (byte 0 begins a byte order mark); save it as UTF-8, in Excel as \"CSV UTF-8\"";
+  constexpr const char* kUtf32 = "the file is UTF-32 (byte 0 begins a byte order mark); save it as UTF-8";
+  constexpr const char* kArchive = "not a text file: byte 0 begins an archive; send a ZIP as .zip, a workbook as .xlsx";
+  constexpr const char* kCompressed = "not a text file: byte 0 begins a compressed file; unpack it, or send a .zip";
+  constexpr const char* kOther = "not a text file: byte 0 begins a document, picture or program; put it into a ZIP";
+  static constexpr std::array<Format, 14> kFormats = {{{{"\xff\xfe\0\0", 4}, kUtf32},
+                                                       {{"\0\0\xfe\xff", 4}, kUtf32},
+                                                       {"\xff\xfe", kUtf16},
+                                                       {"\xfe\xff", kUtf16},
+                                                       {"PK\x03\x04", kArchive},
+                                                       {"PK\x05\x06", kArchive},
+                                                       {"\x1f\x8b", kCompressed},
+                                                       {"7z\xbc\xaf\x27\x1c", kCompressed},
+                                                       {"Rar!\x1a\x07", kCompressed},
+                                                       {"\xd0\xcf\x11\xe0", kOther},
+                                                       {"%PDF-", kOther},
+                                                       {"\x89PNG\r\n", kOther},
+                                                       {"\xff\xd8\xff", kOther},
+                                                       {"\x7f"
+                                                        "ELF",
+                                                        kOther}}};
+  const auto* found =
+      std::ranges::find_if(kFormats, [&](const Format& format) { return bytes.starts_with(format.first_bytes); });
+  return found == kFormats.end() ? nullptr : found->refusal;
+}
+
+}  // namespace
+
+Result<void, ArchiveError> check_xlsx(int fd) {
+  // Nothing is inflated here, so the sheets may have any compression ratio.
+  constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
+  const auto listing = inspect(fd, {.inflated_bytes = kAny, .file_bytes = kAny});
+  if (!listing) return Unexpected<ArchiveError>(listing.error());
+  for (const ArchiveEntry& entry : listing->entries) {
+    if (entry.name == "[Content_Types].xml") return {};
+  }
+  return invalid("not an Office Open XML workbook: it has no [Content_Types].xml; save it as .xlsx");
+}
+
+Result<void, ArchiveError> check_csv(int fd) {
+  const char* format = nullptr;
+  bool clean = true;
+  bool first = true;
+  std::uint64_t offset = 0;  // of NUL
+  std::uint64_t line = 1;
+  for_each_block(fd, "read an uploaded file", [&](std::string_view bytes) {
+    if (std::exchange(first, false)) format = other_format(bytes);
+    if (format != nullptr) return false;
+    const auto nul = bytes.find('\0');
+    clean = nul == std::string_view::npos;
+    bytes = bytes.substr(0, nul);
+    offset += bytes.size();
+    line += static_cast<std::uint64_t>(std::ranges::count(bytes, '\n'));
+    return clean;
+  });
+  if (format != nullptr) return invalid(format);
+  if (!clean) {
+    return invalid("byte " + std::to_string(offset) + " (line " + std::to_string(line) +
+                   ") is NUL, which no text has; save the file as text in UTF-8");
+  }
+  return {};
+}
+
+namespace {
+
+// Counts the bytes of the first value in a text.
+class FirstValue : public base::IgnoreTokens {
+ public:
+  base::JsonNext token(const base::JsonToken& token) override {
+    if (!token.ends_value(0)) return base::JsonNext::kContinue;
+    end_ = token.end;
+    return base::JsonNext::kStop;
+  }
+  std::optional<std::uint64_t> end() const { return end_; }
+
+ private:
+  std::optional<std::uint64_t> end_;
+};
+
+constexpr base::JsonOptions kUploadedJson{.limits = {.depth = 1'000, .elements = base::JsonOptions::kNoLimit},
+                                          .strict_keys = false,
+                                          .skip_byte_order_mark = true,
+                                          .lone_surrogates = true,
+                                          .text_limit = 0};
+
+// True if the first value of the file ends before the error: there are several values, one on each line.
+bool is_json_lines(int fd, std::uint64_t error_offset) {
+  FirstValue first;
+  static_cast<void>(base::read_json(fd, first, kUploadedJson));
+  return first.end() && *first.end() <= error_offset;
+}
+
+// The number of the line that has the byte at `offset`.
+std::uint64_t line_of(int fd, std::uint64_t offset) {
+  std::uint64_t line = 1;
+  for_each_block(
+      fd, "read an uploaded file",
+      [&](std::string_view bytes) { line += static_cast<std::uint64_t>(std::ranges::count(bytes, '\n')); }, offset);
+  return line;
+}
+
+}  // namespace
+
+Result<void, ArchiveError> check_json(int fd) {
+  // Any size and any number of values; only the bytes of one block are in memory.
+  const char* format = nullptr;
+  bool empty = true;
+  for_each_block(fd, "read an uploaded file", [&](std::string_view bytes) {
+    empty = false;
+    format = other_format(bytes);
+    return false;
+  });
+  if (empty) return invalid("the file is empty, which is not JSON");
+  if (format != nullptr) return invalid(format);
+  base::IgnoreTokens ignore;
+  const auto checked = base::read_json(fd, ignore, kUploadedJson);
+  if (checked) return {};
+  const base::JsonError& error = checked.error();
+  std::string reason = "not a JSON file: " + error.message + " (byte " + std::to_string(error.offset) + ", line " +
+                       std::to_string(line_of(fd, error.offset)) + ")";
+  if (is_json_lines(fd, error.offset)) {
+    reason += "; a file has one JSON value: send JSON Lines as one array, or in a ZIP";
+  }
+  return invalid(std::move(reason));
+}
+
+}  // namespace vbrain::artifacts
