@@ -255,7 +255,7 @@ class FakeApiServer final : public kube::Transport {
     const std::string path = first_parts(target.path, collection_parts(target.path) + 1);
     const std::string subresource = path.size() < target.path.size() ? target.path.substr(path.size() + 1) : "";
     const json body = request.body.empty() ? json::object() : json::parse(request.body);
-    if (request.method == "POST") return create(collection, body);
+    if (request.method == "POST") return create(collection, body, target.query.contains("dryRun"));
     if (request.method == "GET" && path == collection) return list(collection, target);
     const auto found = objects_.find(path);
     if (found == objects_.end()) return fail(404, "NotFound", "not found");
@@ -269,13 +269,14 @@ class FakeApiServer final : public kube::Transport {
     return update(collection, path, found->second, std::move(wanted), subresource);
   }
 
-  Answer create(const std::string& collection, json object) {
+  Answer create(const std::string& collection, json object, bool is_dry_run) {
     json& meta = object["metadata"];
     const std::string path = collection + "/" + meta.value("name", "");
     if (objects_.contains(path)) return fail(409, "AlreadyExists", path + " already exists");
     meta["uid"] = next_uid();
     meta["generation"] = 1;
     meta["creationTimestamp"] = "2026-01-01T00:00:00Z";
+    if (is_dry_run) return give(201, object);
     return give(201, store(collection, path, std::move(object), "ADDED"));
   }
 
@@ -330,6 +331,21 @@ class FakeApiServer final : public kube::Transport {
     return true;
   }
 
+  // A selector such as "regarding.uid=x,type=Warning".
+  static bool has_fields(const json& object, const std::string& selector) {
+    std::size_t at = 0;
+    while (at < selector.size()) {
+      const std::size_t end = std::min(selector.find(',', at), selector.size());
+      const std::string pair = selector.substr(at, end - at);
+      const std::size_t equal = pair.find('=');
+      std::string pointer = "/" + pair.substr(0, equal);
+      std::ranges::replace(pointer, '.', '/');
+      if (object.value(json::json_pointer(pointer), "") != pair.substr(equal + 1)) return false;
+      at = end + 1;
+    }
+    return true;
+  }
+
   // All pages show the state of the first page's time; its objects are kept until compaction.
   Answer list(const std::string& collection, const Target& target) {
     const auto query = [&](const char* key) { return target.query.contains(key) ? target.query.at(key) : ""; };
@@ -346,6 +362,7 @@ class FakeApiServer final : public kube::Transport {
     for (auto at = objects.upper_bound(collection + "/" + after);
          at != objects.end() && at->first.starts_with(collection + "/"); ++at) {
       if (!selected(at->second, query("labelSelector"))) continue;
+      if (!has_fields(at->second, query("fieldSelector"))) continue;
       if (items.size() == page) {
         next = std::to_string(version) + "/" + items.back()["metadata"]["name"].get<std::string>();
         break;

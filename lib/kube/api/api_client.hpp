@@ -48,7 +48,12 @@ class ApiClient {
   }
   template <class T>
   KubeResult<T> create(std::string_view ns, const nlohmann::json& body, std::stop_token stop = {}) {
-    return typed<T>(create_request(T::kType, ns, body), stop);
+    return create<T>(ns, body, CreateOptions{}, stop);
+  }
+  template <class T>
+  KubeResult<T> create(std::string_view ns, const nlohmann::json& body, const CreateOptions& options,
+                       std::stop_token stop) {
+    return typed<T>(create_request(T::kType, ns, body, options), stop);
   }
   // Replaces the object's status. `body` needs metadata.name, and metadata.resourceVersion as the precondition.
   template <class T>

@@ -13,7 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr ResourceType kEventType{"events.k8s.io", "v1", "events", "Event"};
 constexpr std::size_t kMaxNote = 1'024;    // events.k8s.io/v1 Event.note
 constexpr std::size_t kMaxReason = 128;    // Event.reason, Event.action
 constexpr std::size_t kMaxNamePart = 200;  // of 253 bytes; the hash needs 17

@@ -19,6 +19,8 @@
 
 namespace vbrain::kube {
 
+inline constexpr ResourceType kEventType{"events.k8s.io", "v1", "events", "Event"};
+
 // The object that an event describes.
 struct ObjectReference {
   std::string api_version;

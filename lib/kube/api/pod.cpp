@@ -62,7 +62,8 @@ std::vector<T> decode_list(const json& source, std::string_view key, T (*decode)
 }
 
 bool is_of_interest(const PodCondition& condition) {
-  return condition.type == "PodScheduled" || condition.type == "DisruptionTarget" || condition.type == "Ready";
+  return condition.type == "PodScheduled" || condition.type == "DisruptionTarget" || condition.type == "Ready" ||
+         condition.type == "Initialized";
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ struct Pod {
   std::optional<base::TimePoint> start_time;
   std::vector<ContainerStatus> containers;
   std::vector<ContainerStatus> init_containers;
-  std::vector<PodCondition> conditions;  // PodScheduled, DisruptionTarget, Ready
+  std::vector<PodCondition> conditions;  // PodScheduled, Initialized, DisruptionTarget, Ready
 
   // Null if the kubelet has not reported it.
   const ContainerStatus* container(std::string_view name) const;

@@ -60,6 +60,19 @@ std::optional<std::int64_t> parse_quantity(std::string_view text) {
   return static_cast<std::int64_t>(bytes);
 }
 
+bool is_quantity(std::string_view text) {
+  if (!text.empty() && (text[0] == '+' || text[0] == '-')) text.remove_prefix(1);
+  const std::size_t end = std::min(text.find_first_not_of("0123456789."), text.size());
+  const std::string_view number = text.substr(0, end);
+  if (std::ranges::count(number, '.') > 1 ||
+      number.size() == static_cast<std::size_t>(std::ranges::count(number, '.'))) {
+    return false;
+  }
+  const std::string_view suffix = text.substr(end);
+  return std::ranges::find(kUnits, suffix, &Unit::suffix) != kUnits.end() || suffix == "n" || suffix == "u" ||
+         exponent_of(suffix).has_value();
+}
+
 std::string format_quantity(std::int64_t bytes) {
   constexpr std::array<std::string_view, 7> kSuffixes = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
   std::size_t unit = 0;

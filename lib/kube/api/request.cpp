@@ -82,8 +82,11 @@ Request watch_request(const ResourceType& type, std::string_view ns, const Watch
   return {.method = "GET", .target = collection_path(type, ns) + query.text()};
 }
 
-Request create_request(const ResourceType& type, std::string_view ns, const json& body) {
-  return with_json("POST", collection_path(type, ns), "application/json", body);
+Request create_request(const ResourceType& type, std::string_view ns, const json& body, const CreateOptions& options) {
+  Query query;
+  if (options.strict) query.add("fieldValidation", "Strict");
+  if (options.dry_run) query.add("dryRun", "All");
+  return with_json("POST", collection_path(type, ns) + query.text(), "application/json", body);
 }
 
 Request replace_request(const ResourceType& type, std::string_view ns, std::string_view name, const json& body,

@@ -44,6 +44,14 @@ struct DeleteOptions {
   Preconditions preconditions = {};
 };
 
+// How the API server checks a create request.
+struct CreateOptions {
+  // Refuses unknown and duplicate fields (fieldValidation=Strict). Without it the API server drops them in silence.
+  bool strict = false;
+  // Runs all checks and admission, and stores nothing (dryRun=All).
+  bool dry_run = false;
+};
+
 // A subresource: "" is the object itself; "status", "binding", ...
 using Subresource = std::string_view;
 
@@ -52,7 +60,8 @@ Request get_request(const ResourceType& type, std::string_view ns, std::string_v
 Request list_request(const ResourceType& type, std::string_view ns, const ListOptions& options);
 // Requests bookmarks.
 Request watch_request(const ResourceType& type, std::string_view ns, const WatchOptions& options);
-Request create_request(const ResourceType& type, std::string_view ns, const nlohmann::json& body);
+Request create_request(const ResourceType& type, std::string_view ns, const nlohmann::json& body,
+                       const CreateOptions& options = {});
 // With metadata.resourceVersion in `body`, the API server refuses to overwrite another version.
 Request replace_request(const ResourceType& type, std::string_view ns, std::string_view name,
                         const nlohmann::json& body, Subresource subresource = {});

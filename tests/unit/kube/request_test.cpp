@@ -57,6 +57,10 @@ TEST(Request, Writes) {
   EXPECT_EQ(create.target, "/apis/vbrain.visagio.com/v1/namespaces/ns/jobs");
   EXPECT_EQ(create.content_type, "application/json");
   EXPECT_EQ(json::parse(create.body), body);
+  EXPECT_EQ(create_request(kPods, "ns", body, {.strict = true}).target,
+            "/api/v1/namespaces/ns/pods?fieldValidation=Strict");
+  EXPECT_EQ(create_request(kPods, "ns", body, {.strict = true, .dry_run = true}).target,
+            "/api/v1/namespaces/ns/pods?fieldValidation=Strict&dryRun=All");
 
   const Request status = replace_request(kJobs, "ns", "a", body, "status");
   EXPECT_EQ(status.method, "PUT");
