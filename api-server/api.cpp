@@ -130,7 +130,10 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
   if (!caller) {
     // Only failures are refused: one bad script must not lock out others behind the same address.
     const auto wait = failures_.count(exchange.peer, services_.clock.steady());
-    if (wait) return Unexpected<Refusal>(Refusal{.problem = Problem::kTooMany, .retry_after = *wait});
+    if (wait) {
+      return Unexpected<Refusal>(Refusal{
+          .problem = Problem::kTooMany, .retry_after = *wait, .for_operator = std::move(caller.error().for_operator)});
+    }
     return Unexpected<Refusal>(std::move(caller.error()));
   }
   progress.caller = std::move(*caller);
@@ -142,6 +145,7 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
 void Api::audit(const http::Exchange& exchange, const Progress& progress, const Refusal& refusal) const {
   const Identity& identity = progress.identity;
   const std::string error = message_of(refusal);
+  const std::string_view key_id = readable_key_id(identity.api_key);
   base::log_info("request refused", {{"status", status_of(refusal.problem)},
                                      {"error", error},
                                      {"detail", refusal.for_operator.empty() ? refusal.detail : refusal.for_operator},
@@ -152,7 +156,7 @@ void Api::audit(const http::Exchange& exchange, const Progress& progress, const 
                                      {"organization", identity.organization_id},
                                      {"application", identity.application_id},
                                      {"client", identity.client_id},
-                                     {"key_id", progress.caller.key_id}});
+                                     {"key_id", key_id}});
 }
 
 http::Reply Api::refuse_request(int status, std::string_view detail, std::string_view peer) {

@@ -43,6 +43,9 @@ struct ApiKeyText {
 };
 std::optional<ApiKeyText> parse_api_key(std::string_view text);
 
+// The id of a key, also if its secret is cut or wrong; empty if the text has no id. It is no secret and stands in logs.
+std::string_view readable_key_id(std::string_view text);
+
 // Name of the index that authenticate() needs, and its function: the ids of all keys of a Client.
 inline constexpr const char* kKeyIndex = "key";
 std::vector<std::string> key_ids(const job::Client& client);
@@ -55,9 +58,9 @@ inline constexpr std::chrono::minutes kKeysHold{5};
 std::string_view why_keys_are_unknown(bool synced, base::SteadyPoint::duration silence);
 
 // Authenticates the sender: there must be a Client with exactly these three names, with a member of this username, with
-// a key of this id that has not expired and has the hash of the secret. Otherwise kUnknownKey, without the reason. The
-// secret is hashed and compared also if the id is unknown, so that the time of an answer tells nothing. Thread-safe, no
-// I/O.
+// a key of this id that has not expired and has the hash of the secret. Otherwise kUnknownKey; only `for_operator` says
+// why. The secret is hashed and compared also if the id is unknown, so that the time of an answer tells nothing.
+// Thread-safe, no I/O.
 Result<Caller, Refusal> authenticate(const kube::Cache<job::Client>& clients, const Identity& identity,
                                      base::TimePoint now);
 

@@ -71,6 +71,7 @@ http::Task<Answer> post_job_execute(Call& call) {
                                  {"organization", call.caller.tenant.organization},
                                  {"application", call.caller.tenant.application},
                                  {"client", call.caller.tenant.client},
+                                 {"key_id", call.caller.key_id},
                                  {"peer", call.exchange.peer}});
   co_return json_reply(201, render_created(*created, notes));
 }
@@ -96,6 +97,7 @@ http::Task<Answer> delete_job(Call& call) {
                                              {"organization", call.caller.tenant.organization},
                                              {"application", call.caller.tenant.application},
                                              {"client", call.caller.tenant.client},
+                                             {"key_id", call.caller.key_id},
                                              {"peer", call.exchange.peer}});
   co_return json_reply(200, R"({"message":"Jobs deleted"})");
 }

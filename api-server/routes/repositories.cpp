@@ -32,6 +32,13 @@ http::Task<Answer> post_repository(Call& call) {
   };
   base::WorkerPool& pool = submission->input ? call.services.bulk_workers : call.services.volume_workers;
   const std::string id = co_await http::run_on(pool, publish);
+  base::log_info("repository created", {{"repository", id},
+                                        {"username", call.caller.username},
+                                        {"organization", call.caller.tenant.organization},
+                                        {"application", call.caller.tenant.application},
+                                        {"client", call.caller.tenant.client},
+                                        {"key_id", call.caller.key_id},
+                                        {"peer", call.exchange.peer}});
   co_return json_reply(
       201, R"({"message":"Repository created successfully","repository_id":)" + base::quote_json(id) + notes + "}");
 }
@@ -68,6 +75,7 @@ http::Task<Answer> delete_repository(Call& call) {
                                                     {"organization", call.caller.tenant.organization},
                                                     {"application", call.caller.tenant.application},
                                                     {"client", call.caller.tenant.client},
+                                                    {"key_id", call.caller.key_id},
                                                     {"peer", call.exchange.peer}});
   co_return json_reply(200, R"({"message":"Repository and jobs deleted"})");
 }

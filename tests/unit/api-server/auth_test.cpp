@@ -88,6 +88,44 @@ TEST_F(AuthTest, SaysTheSameToEverybodyElse) {
   for (const auto& c : cases) EXPECT_EQ(outcome(c.identity), "Invalid x-api-key") << c.name;
 }
 
+// The sender learns nothing of it: every cause has the same answer, which the test above pins.
+TEST_F(AuthTest, TellsTheOperatorWhyAKeyIsRefused) {
+  const auto why = [&](std::string Identity::*member, std::string value) {
+    Identity identity = ana();
+    identity.*member = std::move(value);
+    const auto caller = authenticate(clients_, identity, kNow);
+    return caller ? "admitted" : caller.error().for_operator;
+  };
+  EXPECT_EQ(why(&Identity::api_key, "vb_k3v9_" + kOtherSecret), "the secret of the key is wrong");
+  EXPECT_EQ(why(&Identity::api_key, "vb_old1_" + kSecret), "the key expired at 2026-06-01T00:00:00Z");
+  EXPECT_EQ(why(&Identity::username, "bob"), "the key belongs to another user: 'ana'");
+  EXPECT_EQ(why(&Identity::client_id, "south"),
+            "the key belongs to another tenant: Client north with organization_id 'acme', application_id 'Tutorial', "
+            "client_id 'north'");
+  EXPECT_EQ(why(&Identity::api_key, "vb_nope_" + kSecret), "no Client has a key with this id");
+  EXPECT_EQ(why(&Identity::api_key, "vb_k3v9_" + kSecret.substr(3)),
+            "the secret of the key has 40 characters instead of 43 or more: the key was cut");
+  EXPECT_EQ(why(&Identity::api_key, "vb_k3v9_" + kSecret + "\""),
+            "the secret of the key has characters that no key has");
+  EXPECT_EQ(why(&Identity::api_key, "Bearer x"), "the key does not have the form vb_<id>_<secret>");
+}
+
+// Two Clients may have keys of one id by mistake. The one with the right secret says why.
+TEST_F(AuthTest, OfTwoKeysWithOneIdTheSendersOwnIsExplained) {
+  put("other", "other", {{"eve", Role::kLeader, {{"old1", base::sha256_hex(kOtherSecret), std::nullopt}}}});
+  Identity identity = ana();
+  identity.api_key = "vb_old1_" + kSecret;
+  EXPECT_EQ(authenticate(clients_, identity, kNow).error().for_operator, "the key expired at 2026-06-01T00:00:00Z");
+}
+
+TEST(ApiKey, ItsIdIsReadableAlsoIfTheKeyIsCut) {
+  EXPECT_EQ(readable_key_id("vb_k3v9_" + kSecret), "k3v9");
+  EXPECT_EQ(readable_key_id("vb_k3v9_"), "k3v9");
+  for (const char* text : {"", "vb_", "vb_k3v9", "vb_k3_x", "vb_K3V9_x", "vb_k3\n9_x", "x"}) {
+    EXPECT_EQ(readable_key_id(text), "") << text;
+  }
+}
+
 TEST_F(AuthTest, KeysEndAndAreRevoked) {
   Identity identity = ana();
   identity.api_key = "vb_new1_" + kSecret;
