@@ -1,4 +1,5 @@
 #include <exception>
+#include <iostream>
 #include <stop_token>
 #include <string_view>
 #include <thread>
@@ -9,9 +10,14 @@
 #include "controller/app.hpp"
 #include "controller/config.hpp"
 #include "controller/release.hpp"
+#include "job/causes.hpp"
 
 int main(int argc, char** argv) {
   using namespace vbrain;
+  if (argc == 2 && std::string_view(argv[1]) == "reasons") {
+    std::cout << job::causes_as_markdown();
+    return 0;
+  }
   base::block_termination_signals();
   controller::Config config;
   const bool release = argc > 1 && std::string_view(argv[1]) == "release-jobs";

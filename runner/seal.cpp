@@ -120,7 +120,8 @@ class OutputScan {
     const auto status = folder.status(entry.name);
     if (!status) return;
     bytes_ += static_cast<std::uint64_t>(status->st_size);
-    if (bytes_ > limit_bytes_) throw Refused{"the output is larger than " + std::to_string(limit_bytes_) + " bytes"};
+    if (bytes_ > limit_bytes_)
+      throw Refused{std::string(artifacts::kTooLargeOutput) + std::to_string(limit_bytes_) + " bytes"};
     add(name);
   }
 

@@ -5,6 +5,7 @@
 #include "api-server/jobs/dates.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/json.hpp"
+#include "job/causes.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -102,7 +103,9 @@ std::string render_job(const JobRecord& record, std::string_view jobs) {
   text.append(R"(","job_status":")").append(rest_state(status.phase)).append("\"");
   text.append(record.stored->shown).append(R"(,"jobs":)").append(jobs);
   if (!status.reason.empty()) text.append(R"(,"reason":)").append(base::quote_json(status.reason));
-  if (!status.message.empty()) text.append(R"(,"message":)").append(base::quote_json(status.message));
+  if (const std::string message = job::public_message(status); !message.empty()) {
+    text.append(R"(,"message":)").append(base::quote_json(message));
+  }
   if (status.start_time) text.append(R"(,"started_on":")").append(format_created_on(*status.start_time)).append("\"");
   if (status.completion_time) {
     text.append(R"(,"finished_on":")").append(format_created_on(*status.completion_time)).append("\"");

@@ -23,6 +23,13 @@ struct InspectAttempt {
   int attempt = 0;
 };
 
+// Reads the events of a pod that is late. Only they say why a volume is not mounted or a sandbox is not created.
+// Changes nothing.
+struct ReadPodEvents {
+  std::string name;
+  std::string uid;
+};
+
 // Creates the attempt's claim if there is none, so that its application can never start. The first claim is final.
 struct CloseAttempt {
   int attempt = 0;
@@ -73,8 +80,8 @@ struct RemoveFinalizer {};
 // interrupted removal.
 struct DeleteJob {};
 
-using Action = std::variant<ConfirmJob, AddFinalizer, InspectAttempt, CloseAttempt, WriteStatus, RecordEvent, CreatePod,
-                            StopPod, ArchiveStatus, PurgeFolder, RemoveFinalizer, DeleteJob>;
+using Action = std::variant<ConfirmJob, AddFinalizer, InspectAttempt, ReadPodEvents, CloseAttempt, WriteStatus,
+                            RecordEvent, CreatePod, StopPod, ArchiveStatus, PurgeFolder, RemoveFinalizer, DeleteJob>;
 
 // The action as one line of text: two actions with the same name are tries of the same action. A pod from another
 // version of the Application is another action.

@@ -16,7 +16,11 @@ using Stage = PodView::Stage;
 // The scheduler reports many pods as unschedulable at its first try and schedules them at the next. A node may miss a
 // heartbeat.
 constexpr milliseconds kPatience{5'000};
+// A pod whose node has not started it for this long is late: its events are read. The kubelet writes the first one
+// after its first try, which takes a second.
+constexpr milliseconds kLate{3'000};
 constexpr std::string_view kNodeNotReadyReason = "NodeNotReady";
+constexpr std::string_view kPodDeletedReason = "PodDeleted";
 constexpr milliseconds kAskAgain{10'000};
 
 bool is_pull_trouble(std::string_view reason) {
@@ -149,25 +153,39 @@ class AttemptRules {
         with_reason(s_, "Running", "attempt " + std::to_string(attempt_) + " runs on node " + node, node), {}});
   }
 
+  // Why the pod waits: by its status, else by its events. An empty reason is a normal start.
+  static PodTrouble why_pending(const PodSighting& sighting, const PodView& view) {
+    if (!view.waiting_reason.empty()) return {view.waiting_reason, view.waiting_message};
+    return sighting.trouble.value_or(PodTrouble{});
+  }
+
+  static milliseconds patience_for(std::string_view reason) {
+    const bool may_pass = reason.empty() || reason == kUnschedulableReason || reason == kNoNodeFitsReason ||
+                          reason == kInitializingReason;
+    return may_pass ? kPatience : kWorthTelling;
+  }
+
   Plan with_pending_pod(const PodSighting& sighting, const PodView& view) {
+    const auto [reason, message] = why_pending(sighting, view);
     if (is_hopeless_wait(view.waiting_reason)) {
       return give_up_unstarted({.reason = view.waiting_reason, .message = view.waiting_message, .hopeless = true},
                                &sighting);
     }
     // The attempt may have waited for a quota before its pod was created. That time does not count.
     const milliseconds age = std::min(s_.since_attempt, sighting.age);
-    if (const auto overdue = overdue_start(age, view.waiting_reason, view.waiting_message)) {
-      return give_up_unstarted(*overdue, &sighting);
+    if (const auto overdue = overdue_start(age, reason, message)) return give_up_unstarted(*overdue, &sighting);
+    if (view.waiting_reason.empty()) {
+      const milliseconds due = sighting.events_in.value_or(kLate - sighting.waiting_for);
+      if (due <= milliseconds(0)) return then(ReadPodEvents{sighting.pod->meta.name, sighting.pod->meta.uid});
+      plan_.wake_after(due);
     }
-    const bool waits = !view.waiting_reason.empty();
-    if (!waits && is_on_its_way(s_.job.status.reason)) return plan_;
-    const milliseconds patience = waits && view.waiting_reason != "Unschedulable" ? kWorthTelling : kPatience;
-    if (sighting.waiting_for < patience) {
+    if (reason.empty() && is_on_its_way(s_.job.status.reason)) return plan_;
+    if (const milliseconds patience = patience_for(reason); sighting.waiting_for < patience) {
       plan_.wake_after(patience - sighting.waiting_for);
       return plan_;
     }
     const std::string& node = sighting.pod->node_name;
-    if (waits) return wait_because(view.waiting_reason, view.waiting_message, node);
+    if (!reason.empty()) return wait_because(reason, message, node);
     // The pod does not wait for this any more.
     return wait_because("Starting", "attempt " + std::to_string(attempt_) + " is on its way to a node", node);
   }
@@ -204,8 +222,9 @@ class AttemptRules {
   Plan finish_deleted(Verdict verdict, const PodSighting& last_seen) {
     if (!verdict.succeeded && is_disrupted(*last_seen.pod)) verdict.disrupted = true;
     if (verdict.reason == kClosedReason) {
-      verdict.reason = "PodDeleted";
+      verdict.reason = kPodDeletedReason;
       verdict.message = "the pod was deleted before its application started";
+      verdict.disrupted = true;
     }
     return finish(std::move(verdict), &last_seen);
   }
@@ -336,7 +355,8 @@ class AttemptRules {
     }
     Verdict verdict;
     verdict.reason = reason.empty() ? "NotStarted" : std::string(reason);
-    verdict.message = "not running after " + std::to_string(limit.count()) + " s";
+    verdict.message =
+        "not running after preRunningDeadlineSeconds of the Application, " + std::to_string(limit.count()) + " s";
     if (!message.empty()) verdict.message += ": " + std::string(message);
     return verdict;
   }
@@ -362,6 +382,13 @@ class AttemptRules {
     const bool told_to_stop = sighting != nullptr && look_at(*sighting->pod).stopping;
     // It was told to stop because its node did not answer, which is not the application's fault.
     if (!verdict.succeeded && told_to_stop && s_.job.status.reason == kNodeNotReadyReason) verdict.disrupted = true;
+    // This controller stops a running pod only by an order or because of its node: somebody else did.
+    if (!verdict.succeeded && !verdict.disrupted && verdict.claimed && sighting != nullptr &&
+        was_deleted_while_running(*sighting->pod)) {
+      verdict.reason = kPodDeletedReason;
+      verdict.message = "the pod was deleted while its application ran; " + verdict.message;
+      verdict.disrupted = true;
+    }
     if (const auto order = stop_order(); order && (!verdict.succeeded || told_to_stop)) {
       verdict.succeeded = false;
       verdict.artifacts.reset();

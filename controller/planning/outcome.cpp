@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "controller/planning/scheduling.hpp"
 #include "controller/planning/wording.hpp"
 #include "controller/pods/memory_growth.hpp"
 #include "controller/pods/template_rules.hpp"
@@ -41,6 +42,10 @@ std::string exit_text(std::int32_t exit_code) {
   return "exit code " + std::to_string(exit_code);
 }
 
+// The runner seals results and outputs only if the application ended with this code. Its report then has a code of its
+// own, which is not the application's.
+constexpr std::int32_t kSealedFrom = 0;
+
 // A runner's report of failure, as reason and message of a status.
 Verdict failure_of(const Outcome& outcome) {
   switch (outcome.kind) {
@@ -50,9 +55,13 @@ Verdict failure_of(const Outcome& outcome) {
       return failure("Killed", with_detail("killed by " + signal_text(outcome.signal), outcome.message),
                      outcome.exit_code);
     case Outcome::Kind::kInvalidResult:
-      return failure("InvalidResult", with_detail("the result is not valid", outcome.message), outcome.exit_code);
+      return failure("InvalidResult", with_detail("the result is not valid", outcome.message), kSealedFrom);
     case Outcome::Kind::kSealFailed:
-      return failure("NotSealed", with_detail("the outputs could not be sealed", outcome.message), outcome.exit_code);
+      if (outcome.message.starts_with(artifacts::kTooLargeOutput)) {
+        return failure("OutputTooLarge", clean_message(outcome.message) + ", outputLimit of the Application",
+                       kSealedFrom);
+      }
+      return failure("NotSealed", with_detail("the outputs could not be sealed", outcome.message), kSealedFrom);
     case Outcome::Kind::kExecFailed:
       return failure("CommandNotStarted", with_detail("the command could not be started", outcome.message));
     case Outcome::Kind::kClaimLost:
@@ -109,17 +118,17 @@ Verdict failure_without_report(const kube::ContainerTerminated& end) {
   const std::string_view detail = end.message;
   // The container never started: the message is the container runtime's.
   if (end.reason == "StartError" || end.reason == "ContainerCannotRun") {
-    return failure(end.reason, with_detail("the container could not be started", detail));
+    return failure(end.reason, clean_message(detail));
   }
   switch (end.exit_code) {
     case 122:
-      return failure("NotSealed", "the outputs could not be sealed", end.exit_code);
+      return failure("NotSealed", "the outputs could not be sealed", kSealedFrom);
     case 123:
       return failure("CommandNotStarted", "the command could not be started");
     case 124:
-      return failure("InvalidResult", "the result is not valid", end.exit_code);
+      return failure("InvalidResult", "the result is not valid", kSealedFrom);
     case 125:
-      return failure("RunnerFailed", "the runner itself failed; the logs may say more", end.exit_code);
+      return failure("RunnerFailed", "the runner itself failed; the logs may say more");
     default:
       break;
   }
@@ -144,8 +153,7 @@ std::optional<Verdict> judge_end(const kube::Pod& pod, const kube::ContainerTerm
   if (end.exit_code != 0 && end.reason == kOutOfMemoryReason) return out_of_memory(end.exit_code);
   if (report) {
     if (end.exit_code == 0 || report->kind != Outcome::Kind::kOk) return verdict_of(*report);
-    return failure("RunnerFailed", "reported success, but the container ended with " + exit_text(end.exit_code),
-                   end.exit_code);
+    return failure("RunnerFailed", "reported success, but the container ended with " + exit_text(end.exit_code));
   }
   if (end.exit_code != 0) return failure_without_report(end);
   if (files == nullptr) return std::nullopt;
@@ -153,16 +161,35 @@ std::optional<Verdict> judge_end(const kube::Pod& pod, const kube::ContainerTerm
   return failure("NotSealed", "ended with exit code 0, but there is no record of sealed outputs", 0);
 }
 
+// A pod whose init container fails never starts `main`. The message of the container is its termination message or the
+// end of its log (terminationMessagePolicy FallbackToLogsOnError).
+Verdict failure_of_init(const kube::ContainerStatus& container) {
+  const kube::ContainerTerminated& end = *container.terminated;
+  std::string sentence = "init container '" + container.name + "' ";
+  if (end.reason == kOutOfMemoryReason) {
+    sentence += "was killed for lack of memory";
+  } else if (end.signal != 0) {
+    sentence += "was killed by " + signal_text(end.signal);
+  } else {
+    sentence += "ended with " + exit_text(end.exit_code);
+  }
+  const std::string_view message = end.message;
+  return failure("InitContainerFailed", with_detail(std::move(sentence), last_lines(message)));
+}
+
 // The pod has ended, and the end of `main` is unknown: evicted, node lost, refused by the kubelet.
 std::optional<Verdict> judge_without_end(const kube::Pod& pod, const AttemptFiles* files) {
   if (files == nullptr) return std::nullopt;
   if (const Manifest* manifest = manifest_of(*files, pod.meta.uid)) return verdict_of(manifest->outcome);
+  for (const kube::ContainerStatus& container : pod.init_containers) {
+    if (container.terminated && container.terminated->exit_code != 0) return failure_of_init(container);
+  }
   // The kubelet's message for a pod that used more of its node's disk than allowed. For a node that is short of disk it
   // is different.
   if (pod.reason == "Evicted" && pod.message.find("EmptyDir volume \"vbrain-work\"") != std::string::npos) {
-    return failure("OutputTooLarge", with_detail("wrote more than it may", pod.message));
+    return failure("DiskLimitExceeded", clean_message(pod.message));
   }
-  return failure(clean_reason(pod.reason, "PodFailed"), with_detail("the pod failed", pod.message));
+  return failure(clean_reason(pod.reason, "PodFailed"), clean_message(pod.message));
 }
 
 // Reasons of a normal start; a status does not report them.
@@ -174,6 +201,16 @@ void note_waiting(const kube::ContainerStatus& container, PodView& view) {
   if (!container.waiting || is_usual_wait(container.waiting_reason) || !view.waiting_reason.empty()) return;
   view.waiting_reason = clean_reason(container.waiting_reason, "Waiting");
   view.waiting_message = clean_message(container.waiting_message);
+}
+
+void note_initializing(const kube::Pod& pod, PodView& view) {
+  const kube::PodCondition* initialized = pod.condition("Initialized");
+  if (initialized == nullptr || initialized->status != "False") return;
+  for (const auto& container : pod.init_containers) {
+    if (!container.running_since) continue;
+    view.waiting_reason = kInitializingReason;
+    view.waiting_message = "init container '" + container.name + "' runs";
+  }
 }
 
 }  // namespace
@@ -197,17 +234,28 @@ PodView look_at(const kube::Pod& pod) {
   }
   if (const auto* scheduled = pod.condition("PodScheduled");
       scheduled != nullptr && scheduled->status == "False" && !scheduled->reason.empty()) {
-    view.waiting_reason = clean_reason(scheduled->reason, "Unschedulable");
     view.waiting_message = clean_message(scheduled->message);
+    view.waiting_reason = scheduled->reason == kUnschedulableReason && never_fits(view.waiting_message)
+                              ? kNoNodeFitsReason
+                              : clean_reason(scheduled->reason, kUnschedulableReason);
   }
   for (const auto& container : pod.init_containers) note_waiting(container, view);
   for (const auto& container : pod.containers) note_waiting(container, view);
+  if (view.waiting_reason.empty()) note_initializing(pod, view);
   return view;
 }
 
 bool is_disrupted(const kube::Pod& pod) {
   const kube::PodCondition* condition = pod.condition("DisruptionTarget");
   return condition != nullptr && condition->status == "True";
+}
+
+bool was_deleted_while_running(const kube::Pod& pod) {
+  if (!pod.meta.deletion_timestamp) return false;
+  const kube::ContainerStatus* main = pod.container(kMainContainer);
+  if (main == nullptr || !main->terminated || !main->terminated->finished_at) return true;
+  const std::chrono::seconds grace(pod.meta.deletion_grace_seconds);
+  return *main->terminated->finished_at >= *pod.meta.deletion_timestamp - grace;
 }
 
 bool is_hopeless_wait(std::string_view waiting_reason) {

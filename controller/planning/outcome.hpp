@@ -34,6 +34,10 @@ struct Verdict {
 
 // The reason of an attempt that the controller closed before a runner claimed it.
 inline constexpr std::string_view kClosedReason = "NotStarted";
+// Reasons why `main` has not started.
+inline constexpr std::string_view kUnschedulableReason = "Unschedulable";  // the scheduler's own word
+inline constexpr std::string_view kNoNodeFitsReason = "NoNodeFits";
+inline constexpr std::string_view kInitializingReason = "Initializing";
 
 // The state of a pod, reduced to what the rules need.
 struct PodView {
@@ -54,6 +58,10 @@ PodView look_at(const kube::Pod& pod);
 
 // The cluster ended it, by eviction, preemption or a lost node.
 bool is_disrupted(const kube::Pod& pod);
+
+// It was marked for deletion before `main` ended. The time of the mark and that of the end are by the clocks of the API
+// server and of the node. Without the time of the end: true if it is marked.
+bool was_deleted_while_running(const kube::Pod& pod);
 
 // The image will never be available, and a retry of the kubelet does not change that.
 bool is_hopeless_wait(std::string_view waiting_reason);

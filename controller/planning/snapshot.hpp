@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "controller/planning/outcome.hpp"
+#include "controller/planning/pod_trouble.hpp"
 #include "job/application.hpp"
 #include "job/job.hpp"
 #include "kube/api/pod.hpp"
@@ -35,7 +36,15 @@ struct PodSighting {
   std::chrono::milliseconds waiting_for{};      // not started, with the current reason or without one
   std::chrono::milliseconds unreachable_for{};  // running on a node that does not answer
   std::chrono::milliseconds age{};
+  // What the pod's events said when they were read last, and the time until they may be read again. Nothing: they have
+  // not been read since the pod waits.
+  std::optional<PodTrouble> trouble = {};
+  std::optional<std::chrono::milliseconds> events_in = {};
+  bool events_read = false;  // by the last action
 };
+
+// The events of a late pod are read again after this time, later after longer times.
+inline constexpr std::chrono::milliseconds kReadEventsAgain{5'000};
 
 // Why an action failed, as reason and message for the job's status.
 struct Failure {

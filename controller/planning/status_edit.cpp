@@ -4,6 +4,7 @@
 
 #include "controller/planning/wording.hpp"
 #include "controller/pods/memory_growth.hpp"
+#include "job/causes.hpp"
 #include "job/names.hpp"
 
 namespace vbrain::controller {
@@ -96,7 +97,7 @@ job::JobStatus with_reason(const Snapshot& snapshot, std::string_view reason, st
                            std::string_view node) {
   job::JobStatus status = present(snapshot);
   status.reason = reason;
-  status.message = message;
+  status.message = job::tell(reason, message);
   if (snapshot.pod_of(status.attempts) != nullptr) {
     status.pod_name = job::pod_name(snapshot.job.meta.name, status.attempts);
   }
@@ -154,8 +155,9 @@ job::JobStatus with_next_attempt(const Snapshot& snapshot, const AttemptEnd& end
   claim(status, snapshot);
   status.next_attempt_time.reset();
   status.reason = "Retrying";
-  status.message = "attempt " + std::to_string(ended) + " failed (" + end.verdict.message + "); attempt " +
-                   std::to_string(status.attempts) + " follows";
+  const std::string& why = end.verdict.reason;
+  status.message = "attempt " + std::to_string(ended) + " failed (" + why + ": " + job::tell(why, end.verdict.message) +
+                   "); attempt " + std::to_string(status.attempts) + " follows";
   if (end.verdict.reason == kOutOfMemoryReason && snapshot.application) {
     const std::string memory = memory_limit_of_attempt(*snapshot.application, status);
     if (memory != status.attempt_history.back().memory_limit) status.message += " with " + memory + " of memory";
@@ -173,10 +175,9 @@ WriteStatus with_end(const Snapshot& snapshot, const AttemptEnd& end) {
   record(status, snapshot, end);
   const Verdict& verdict = end.verdict;
   status.reason = verdict.reason;
-  status.message = verdict.message;
-  if (!verdict.succeeded && status.attempts > 1) {
-    status.message += " (attempt " + std::to_string(status.attempts) + ")";
-  }
+  const bool names_attempt = !verdict.succeeded && status.attempts > 1;
+  const std::string attempt = names_attempt ? " (attempt " + std::to_string(status.attempts) + ")" : "";
+  status.message = job::tell(verdict.reason, verdict.message + attempt);
   if (!end.pod_uid.empty()) status.pod_name = job::pod_name(snapshot.job.meta.name, status.attempts);
   if (!end.node_name.empty()) status.node_name = end.node_name;
   status.exit_code = verdict.exit_code;
@@ -212,7 +213,7 @@ job::JobStatus bare_facts(const job::JobStatus& status) {
 WriteStatus with_end_unstarted(const Snapshot& snapshot, std::string_view reason, std::string_view message) {
   job::JobStatus status = present(snapshot);
   status.reason = reason;
-  status.message = message;
+  status.message = job::tell(reason, message);
   return finish(std::move(status), snapshot, false);
 }
 

@@ -32,6 +32,19 @@ std::string clean_message(std::string_view text) {
   return clean;
 }
 
+std::string last_lines(std::string_view text) {
+  constexpr std::size_t kLimit = 512;
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  if (text.size() > kLimit) {
+    text.remove_prefix(text.size() - kLimit);
+    // Begins with a whole line if there is one, and never within a character.
+    const auto line = text.find('\n');
+    if (line != std::string_view::npos) text.remove_prefix(line + 1);
+    while (!text.empty() && is_continuation(text.front())) text.remove_prefix(1);
+  }
+  return clean_message(text);
+}
+
 std::string clean_reason(std::string_view reason, std::string_view fallback) {
   bool fits =
       !reason.empty() && reason.size() <= kReasonLimit && is_letter(reason.front()) && is_word_part(reason.back());

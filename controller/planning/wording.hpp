@@ -20,4 +20,7 @@ std::string signal_text(int signal);
 // "1.2 s", "3m5s".
 std::string duration_text(std::chrono::milliseconds duration);
 
+// The end of a text of several lines, at most 512 bytes, in one line. For the last words of a container.
+std::string last_lines(std::string_view text);
+
 }  // namespace vbrain::controller

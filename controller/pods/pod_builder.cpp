@@ -232,6 +232,8 @@ Result<json, std::string> build_pod(const job::Application& application, const j
     if (containers == spec.end()) continue;
     for (json& container : *containers) {
       secure_container(container);
+      // The status of a job quotes the last lines of an init container that failed.
+      set_default(container, "terminationMessagePolicy", "FallbackToLogsOnError");
       if (key == std::string_view("containers") && name_at(container) == kMainContainer) {
         build_main(container, application, job, attempt, paths);
       }

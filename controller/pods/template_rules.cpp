@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kube/api/object.hpp"
+#include "kube/api/quantity.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -38,7 +39,8 @@ Fault each(const json& object, std::string_view key, auto&& check) {
 
 Fault check_secret(const std::string& name, std::string_view where, const TemplateLimits& limits) {
   if (std::ranges::find(limits.allowed_secrets, name) != limits.allowed_secrets.end()) return {};
-  return sentence({where, " uses Secret '", name, "', which is not among the allowed ones"});
+  return sentence({where, " uses Secret '", name,
+                   "', which templates may not use; allow it in controller.templateSecrets of the chart"});
 }
 
 Fault check_host_access(const json& spec) {
@@ -110,10 +112,36 @@ bool lies_below_mount_root(std::string path) {
   return plain == kMountRoot || plain.starts_with(std::string(kMountRoot) + "/");
 }
 
+// The API server answers a wrong quantity with a regular expression and without the field.
+Fault check_quantities(const json& object, const std::string& where) {
+  if (!object.is_object()) return {};
+  for (const auto& [name, value] : object.items()) {
+    if (value.is_null() || value.is_number() || (value.is_string() && kube::is_quantity(value.get<std::string>()))) {
+      continue;
+    }
+    return sentence({where, ".", name, ": ", value.dump(), " is not a quantity such as 500m, 64Mi or 1G"});
+  }
+  return {};
+}
+
+Fault check_resources(const json& container, const std::string& where) {
+  const json& resources = member_or_null(container, "resources");
+  for (const char* key : {"limits", "requests"}) {
+    if (Fault fault = check_quantities(member_or_null(resources, key), sentence({where, " resources.", key}))) {
+      return fault;
+    }
+  }
+  return {};
+}
+
 Fault check_container(const json& container, const TemplateLimits& limits) {
   const std::string where = sentence({"container '", text_or_empty(container, "name"), "'"});
   if (is_true(member_or_null(member_or_null(container, "securityContext"), "privileged")))
     return sentence({where, " is privileged"});
+  if (const json& context = member_or_null(container, "securityContext"); !context.is_null() && !context.is_object()) {
+    return sentence({where, ": securityContext is not an object"});
+  }
+  if (Fault fault = check_resources(container, where)) return fault;
   if (Fault fault = each(container, "volumeMounts", [&](const json& mount) -> Fault {
         // We add ours to the pod: the shared one, mounted by its name, would show the files of all tenants.
         if (const std::string volume = text_or_empty(mount, "name"); volume.starts_with(kVolumePrefix)) {
@@ -165,6 +193,10 @@ std::optional<std::string> find_template_fault(const json& pod_template, const T
   const json& spec = member_or_null(pod_template, "spec");
   if (!spec.is_object()) return "it has no spec";
   if (Fault fault = check_host_access(spec)) return fault;
+  // vBrain adds fields to it, and would replace what is not an object.
+  if (const json& context = member_or_null(spec, "securityContext"); !context.is_null() && !context.is_object()) {
+    return "securityContext is not an object";
+  }
   if (Fault fault = each(spec, "volumes", [&](const json& volume) { return check_volume(volume, limits); })) {
     return fault;
   }

@@ -50,8 +50,7 @@ Step failed_request(const std::string& what, const Error& error, bool without_ef
   const bool no_answer = kube::is_retryable(error);
   const std::string message = clean_message(error.message);
   return Step::failed({.reason = no_answer ? "ApiServerFailing" : "ApiServerRefused",
-                       .message = std::string("waiting: the API server ") +
-                                  (no_answer ? "did not answer " : "refused ") + what + ": " + message,
+                       .message = what + ": " + message,
                        .passing = no_answer,
                        .without_effect = without_effect,
                        .retry_after = error.retry_after.value_or(std::chrono::milliseconds(0))});
@@ -59,6 +58,7 @@ Step failed_request(const std::string& what, const Error& error, bool without_ef
 
 Executor::Executor(Parts parts)
     : parts_(std::move(parts)),
+      pod_events_(parts_.client, parts_.clock),
       pods_created_(parts_.metrics.counter("vbrain_job_pods_created_total", "Pods created for attempts of jobs.")),
       jobs_finished_(parts_.metrics.counter("vbrain_jobs_ended_total", "Jobs that ended.", {{"phase", "Finished"}})),
       jobs_failed_(parts_.metrics.counter("vbrain_jobs_ended_total", "Jobs that ended.", {{"phase", "Failed"}})),

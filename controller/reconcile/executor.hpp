@@ -13,6 +13,7 @@
 #include "controller/planning/action.hpp"
 #include "controller/planning/snapshot.hpp"
 #include "controller/pods/pod_builder.hpp"
+#include "controller/reconcile/pod_events.hpp"
 #include "controller/reconcile/quota_memo.hpp"
 #include "controller/volume/volume.hpp"
 #include "kube/api/api_client.hpp"
@@ -116,6 +117,7 @@ class Executor {
 
   // In executor_attempt.cpp: an attempt's folder and pod.
   Step run(const InspectAttempt& action, const Pass& pass);
+  Step run(const ReadPodEvents& action, const Pass& pass);
   Step run(const CloseAttempt& action, const Pass& pass);
   Step run(const CreatePod& action, const Pass& pass);
   Step run(const StopPod& action, const Pass& pass);
@@ -132,6 +134,7 @@ class Executor {
 
   Parts parts_;
   QuotaMemo quota_;
+  PodEvents pod_events_;
   prometheus::Counter& pods_created_;
   prometheus::Counter& jobs_finished_;
   prometheus::Counter& jobs_failed_;

@@ -21,31 +21,36 @@ bool is_owned_by(const kube::Pod& pod, const job::Job& job) {
   return owner != nullptr && owner->uid == job.meta.uid;
 }
 
+// With strict validation the API server names the fields, after words about the request that help nobody.
+std::string refusal_of(const Error& error) {
+  constexpr std::string_view kBefore = "strict decoding error: ";
+  const auto at = error.message.find(kBefore);
+  const std::string fields = at == std::string::npos ? error.message : error.message.substr(at + kBefore.size());
+  return clean_message(fields);
+}
+
 // Why the API server refused a pod. The texts are those of its admission plugins ResourceQuota and PodSecurity, which
 // have no error codes (plugin/pkg/admission/resourcequota, pod-security-admission/admission).
 Failure failure_of_pod(const Error& error) {
   const std::string message = clean_message(error.message);
-  const Failure for_good{.reason = "InvalidTemplate", .message = "the pod was refused: " + message, .hopeless = true};
+  const Failure for_good{.reason = "InvalidTemplate", .message = refusal_of(error), .hopeless = true};
   if (is_refused(error)) return for_good;
   if (error.code == ErrorCode::kForbidden) {
     if (error.message.find("exceeded quota") != std::string::npos) {
-      return {.reason = "QuotaExceeded", .message = "waiting: " + message, .capacity = true};
+      return {.reason = "QuotaExceeded", .message = message, .capacity = true};
     }
     if (error.message.find("violates PodSecurity") != std::string::npos) return for_good;
-    return {.reason = "PodForbidden", .message = "the pod was refused: " + message};
+    return {.reason = "PodForbidden", .message = message};
   }
   const auto retry_after = error.retry_after.value_or(std::chrono::milliseconds(0));
   if (error.http_status == 0) {
     return {.reason = "ApiServerFailing",
-            .message = "waiting: the API server did not answer the create of the pod: " + message,
+            .message = "the create of the pod: " + message,
             .passing = true,
             .retry_after = retry_after};
   }
   // An unreachable admission webhook gives 500, a busy API server 429.
-  return {.reason = "PodRefused",
-          .message = "waiting: the API server refused the pod: " + message,
-          .passing = kube::is_retryable(error),
-          .retry_after = retry_after};
+  return {.reason = "PodRefused", .message = message, .passing = kube::is_retryable(error), .retry_after = retry_after};
 }
 
 }  // namespace
@@ -79,6 +84,17 @@ Step Executor::run(const InspectAttempt& action, const Pass& pass) {
     if (Step step = find_pod(action.attempt, pass); !step.goes_on()) return step;
   }
   pass.learned.files = parts_.volume.read_attempt(pass.learned.job, action.attempt);
+  return Step::go_on();
+}
+
+Step Executor::run(const ReadPodEvents& action, const Pass& pass) {
+  const auto answer = pod_events_.read(pass.learned.job.meta.namespace_name, action.uid, pass.stop);
+  for (PodSighting& sighting : pass.learned.pods) {
+    if (sighting.pod->meta.uid != action.uid) continue;
+    sighting.events_in = answer.wait.value_or(kReadEventsAgain);
+    sighting.events_read = !answer.wait;
+    if (!answer.wait) sighting.trouble = answer.trouble;
+  }
   return Step::go_on();
 }
 
@@ -116,13 +132,14 @@ Step Executor::create_pod(int attempt, const PodPaths& paths, const Pass& pass) 
   const auto body = build_pod(*pass.learned.application, learned.job, attempt, paths, parts_.pod);
   if (!body) {
     return Step::failed({.reason = "InvalidTemplate",
-                         .message = "the template of Application '" + application + "' can't be run: " + body.error(),
+                         .message = "Application '" + application + "': " + body.error(),
                          .hopeless = true});
   }
   // The volume may have taken longer than the Lease lasts.
   if (!parts_.may_write()) return not_leading();
   base::failpoint("controller.before-pod");
-  auto created = parts_.client.create<kube::Pod>(learned.job.meta.namespace_name, *body, pass.stop);
+  // Strict: else a misspelt field of the template, such as a memory limit, would be dropped in silence.
+  auto created = parts_.client.create<kube::Pod>(learned.job.meta.namespace_name, *body, {.strict = true}, pass.stop);
   base::failpoint("controller.pod-created");
   if (created) {
     pods_created_.Increment();
@@ -142,8 +159,8 @@ Step Executor::take_existing_pod(int attempt, const Pass& pass) {
   if (Step step = find_pod(attempt, pass); !step.goes_on()) return step;
   if (!pass.learned.alien_pod_uid.empty()) {
     return Step::failed({.reason = "AlienPod",
-                         .message = "waiting: a pod of the name " + job::pod_name(pass.learned.job.meta.name, attempt) +
-                                    " exists that does not belong to this job; delete it or cancel the job"});
+                         .message = "waiting: pod " + job::pod_name(pass.learned.job.meta.name, attempt) +
+                                    " exists and does not belong to this job"});
   }
   return Step::go_on();
 }

@@ -39,6 +39,9 @@ std::chrono::milliseconds retry_delay(const Failure& failure, std::chrono::milli
   return std::max(delay * (800 + part) / 1000, failure.retry_after);
 }
 
+// The events of a late pod are read again after this time, doubled after each read.
+constexpr std::chrono::milliseconds kReadEventsAtLeast{60'000};
+
 // A pod that this controller created and the watch does not show for this long was created and deleted in between.
 constexpr std::chrono::seconds kUnseenLimit{30};
 
@@ -143,6 +146,13 @@ std::vector<FailedAction> JobMemory::failures(const std::string& job, base::Stea
   return all;
 }
 
+void JobMemory::note_events(const PodSighting& sighting, PodEntry& entry, base::SteadyPoint now) {
+  if (!sighting.events_read) return;
+  entry.trouble = sighting.trouble;
+  const std::chrono::milliseconds again = kReadEventsAgain * (1U << std::min(entry.events_reads++, 10U));
+  entry.events_due = now + std::min(again, kReadEventsAtLeast);
+}
+
 void JobMemory::note_pods(const std::string& job, const std::vector<PodSighting>& pods, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(job);
@@ -156,6 +166,7 @@ void JobMemory::note_pods(const std::string& job, const std::vector<PodSighting>
     }
     entry.gone = entry.gone || sighting.gone;
     entry.told_to_stop = entry.told_to_stop || sighting.pod->meta.deletion_timestamp.has_value();
+    note_events(sighting, entry, now);
   }
 }
 
@@ -230,6 +241,17 @@ PodSighting JobMemory::sight(PodEntry& entry, const base::Clock& clock) {
   if (entry.waiting_reason != view.waiting_reason) entry.waiting.reset();
   entry.waiting_reason = view.waiting_reason;
   begin_or_end(entry.waiting, view.stage == PodView::Stage::kPending, now);
+  // Its status says more than its events, or it has started.
+  if (!entry.waiting || !view.waiting_reason.empty()) {
+    entry.trouble.reset();
+    entry.events_due.reset();
+    entry.events_reads = 0;
+  }
+  sighting.trouble = entry.trouble;
+  if (entry.events_due) {
+    sighting.events_in =
+        std::max(std::chrono::ceil<std::chrono::milliseconds>(*entry.events_due - now), std::chrono::milliseconds(0));
+  }
   const auto grace = std::chrono::seconds(sighting.pod->meta.deletion_grace_seconds);
   sighting.stopping_for = std::max(since(entry.stopping, now) - grace, std::chrono::milliseconds(0));
   sighting.running_for = since(entry.running, now);

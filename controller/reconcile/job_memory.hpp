@@ -95,6 +95,9 @@ class JobMemory {
     std::optional<base::SteadyPoint> running;
     std::optional<base::SteadyPoint> waiting;
     std::optional<base::SteadyPoint> unreachable;
+    std::optional<PodTrouble> trouble;
+    std::optional<base::SteadyPoint> events_due;
+    unsigned events_reads = 0;
     std::optional<Stopwatch> age;
     std::string waiting_reason;
   };
@@ -114,6 +117,7 @@ class JobMemory {
   };
 
   static PodSighting sight(PodEntry& entry, const base::Clock& clock);
+  static void note_events(const PodSighting& sighting, PodEntry& entry, base::SteadyPoint now);
   static FailedAction as_failed(const std::string& action, const FailureEntry& entry, base::SteadyPoint now);
   static std::chrono::milliseconds measure(std::optional<Stopwatch>& watch, base::TimePoint start,
                                            const base::Clock& clock);

@@ -110,6 +110,7 @@ void JobReconciler::remember(Snapshot& snapshot, const job::Job& before) {
     snapshot.failed.clear();
   }
   memory_.note_pods(name, snapshot.pods, clock_.steady());
+  for (PodSighting& sighting : snapshot.pods) sighting.events_read = false;
   if (snapshot.archived) memory_.note_archived(name);
   if (snapshot.removed) memory_.note_removed(name);
 }

@@ -12,11 +12,9 @@ std::optional<Failure> QuotaMemo::look(const std::string& application, base::Ste
   const auto found = full_until_.find(application);
   if (found == full_until_.end()) return std::nullopt;
   if (now < found->second) {
-    return Failure{
-        .reason = "QuotaExceeded",
-        .message = "waiting: a resource quota of the namespace has no room for another pod of Application '" +
-                   application + "'",
-        .capacity = true};
+    return Failure{.reason = "QuotaExceeded",
+                   .message = "it has no room for another pod of Application '" + application + "'",
+                   .capacity = true};
   }
   full_until_.erase(found);
   return std::nullopt;

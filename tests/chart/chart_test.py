@@ -158,7 +158,7 @@ def test_rights(objects):
             ("vbrain-controller", "jobs/status", "update"), ("vbrain-controller", "applications", "list watch"),
             ("vbrain-controller", "clients", "list watch"),
             ("vbrain-controller", "pods", "create delete get list watch"), ("vbrain-controller", "namespaces", "get"),
-            ("vbrain-controller", "events", "create patch"), ("vbrain-controller", "leases", "create"),
+            ("vbrain-controller", "events", "create list patch"), ("vbrain-controller", "leases", "create"),
             ("vbrain-controller", "leases", "get update"), ("vbrain-release-jobs", "jobs", "list patch"),
             ("vbrain-release-jobs", "leases", "create"), ("vbrain-release-jobs", "leases", "get update"),
             ("vbrain-release-jobs", "namespaces", "get")}

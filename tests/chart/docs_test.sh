@@ -16,6 +16,14 @@ else
   fail "docs/configuration.md has every option and value, as they are" "$answer"
 fi
 
+# The table of reasons in docs/operations.md is the one of the code (lib/job/causes.cpp).
+if [[ -n "$bin" && "$bin/controller" -nt "$ROOT/lib/job/causes.cpp" ]]; then
+  in_docs="$(sed -n '/<!-- reasons: begin/,/<!-- reasons: end/p' "$ROOT/docs/operations.md" | sed '1d;$d')"
+  expect "docs/operations.md has the reasons of the code" "$("$bin/controller" reasons)" "$in_docs"
+else
+  skip "docs/operations.md has the reasons of the code (build the programs first)"
+fi
+
 # docs/operations.md must describe every metric in the code, and no other.
 in_code="$(grep -rhoE '"vbrain_[a-z_]+"' "$ROOT"/{api-server,controller,lib} --include='*.cpp' --include='*.hpp' | tr -d '"' | sort -u)"
 in_docs="$(grep -oE '`vbrain_[a-z_]+' "$ROOT/docs/operations.md" | tr -d '`' | sort -u)"

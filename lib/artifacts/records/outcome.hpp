@@ -27,6 +27,9 @@ struct Outcome {
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
+// The message of kSealFailed begins with these words if the output is larger than outputLimit.
+inline constexpr std::string_view kTooLargeOutput = "the output is larger than ";
+
 // The kubelet keeps 4,096 bytes of a termination message, and at most 12 KiB for all containers of a pod. The runner's
 // message stays below 1 KiB.
 inline constexpr std::size_t kOutcomeLimit = 1024;

@@ -105,8 +105,32 @@ class PodOf {
       main().waiting_message = std::move(message);
     });
   }
-  PodOf& unschedulable() {
-    return edit([&] { pod_.conditions.push_back({"PodScheduled", "False", "Unschedulable", "0/1 nodes available"}); });
+  PodOf& unschedulable(std::string message = "0/1 nodes available") {
+    return edit([&] { pod_.conditions.push_back({"PodScheduled", "False", "Unschedulable", std::move(message)}); });
+  }
+  PodOf& init_running(std::string name) {
+    on_node();
+    return edit([&] {
+      pod_.conditions.push_back({"Initialized", "False", "ContainersNotInitialized", ""});
+      kube::ContainerStatus& container = pod_.init_containers.emplace_back();
+      container.name = std::move(name);
+      container.running_since = at(1);
+    });
+  }
+  PodOf& init_ended(std::string name, int exit_code, std::string message, std::string reason = "Error") {
+    on_node();
+    return edit([&] {
+      kube::ContainerStatus& container = pod_.init_containers.emplace_back();
+      container.name = std::move(name);
+      container.terminated.emplace();
+      container.terminated->exit_code = exit_code;
+      container.terminated->reason = std::move(reason);
+      container.terminated->message = std::move(message);
+    });
+  }
+  // By the node's clock. Only of a pod whose `main` has ended.
+  PodOf& finished_at(std::int64_t seconds) {
+    return edit([&] { main().terminated->finished_at = at(seconds); });
   }
   PodOf& running() {
     on_node();
@@ -149,8 +173,11 @@ class PodOf {
   PodOf& not_ready() {
     return edit([&] { pod_.conditions.push_back({"Ready", "False", "ContainersNotReady", "containers: proxy"}); });
   }
-  PodOf& stopping() {
-    return edit([&] { pod_.meta.deletion_timestamp = at(10); });
+  PodOf& stopping(std::int64_t grace_seconds = 0) {
+    return edit([&] {
+      pod_.meta.deletion_timestamp = at(10);
+      pod_.meta.deletion_grace_seconds = grace_seconds;
+    });
   }
   PodOf& with_sidecar_running() {
     return edit([&] {
@@ -236,6 +263,12 @@ class Scene {
     return *this;
   }
   Scene& pod(const PodOf& pod, std::int64_t since_ms = 0) { return sight(pod, since_ms, false); }
+  // What the events of the last pod said; they may be read again after that time.
+  Scene& events(std::optional<PodTrouble> trouble, std::int64_t again_in_ms = 5'000) {
+    s_.pods.back().trouble = std::move(trouble);
+    s_.pods.back().events_in = std::chrono::milliseconds(again_in_ms);
+    return *this;
+  }
   Scene& gone(const PodOf& pod) { return sight(pod, 0, true); }
   Scene& files(AttemptFiles files) {
     s_.files = std::move(files);

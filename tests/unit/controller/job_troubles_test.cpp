@@ -1,6 +1,8 @@
 // What users, operators, admission webhooks and volumes do wrong: the job says so, and can be ended.
 #include <gtest/gtest.h>
 
+#include "job/causes.hpp"
+#include "unit/controller/world/paths.hpp"
 #include "unit/controller/world/world.hpp"
 
 namespace vbrain::controller {
@@ -50,6 +52,89 @@ TEST(JobTroubles, APodThatAFailingWebhookRefusesSaysSoAndHasItsDeadline) {
     EXPECT_EQ(world.status()["reason"], "PodRefused") << status;
     EXPECT_LT(world.count("POST pods"), 40) << "more and more seldom";
   }
+}
+
+// The API server drops unknown fields unless it is told not to: a job would run without its memory limit.
+TEST(JobTroubles, AMisspeltFieldOfATemplateIsRefusedAndNamed) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.api.set_before([](const kube::Request& request) -> std::optional<kube::Error> {
+    if (!is_new_pod(request) || request.target.find("fieldValidation=Strict") == std::string::npos) return {};
+    const json body = {{"kind", "Status"},
+                       {"code", 400},
+                       {"reason", "BadRequest"},
+                       {"message",
+                        "Pod in version \"v1\" cannot be handled as a Pod: strict decoding error: unknown "
+                        "field \"spec.containers[0].resourcs\""}};
+    return kube::error_from_response(400, body.dump());
+  });
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["reason"], "InvalidTemplate");
+  EXPECT_EQ(world.status()["message"], job::tell("InvalidTemplate", "unknown field \"spec.containers[0].resourcs\""));
+}
+
+json mount_event(const std::string& pod_uid, const std::string& name, const std::string& time) {
+  return {{"metadata", {{"name", name}}},
+          {"regarding", {{"kind", "Pod"}, {"uid", pod_uid}}},
+          {"type", "Warning"},
+          {"reason", "FailedMount"},
+          {"note", "MountVolume.SetUp failed for volume \"cfg\" : configmap \"typo\" not found"},
+          {"deprecatedLastTimestamp", time}};
+}
+
+TEST(JobTroubles, AVolumeThatIsNotMountedIsSeenInTheEventsOfThePod) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.behave(1, {.kind = Behaviour::Kind::kNeverStarts});
+  world.step();
+  const std::string uid = world.pod(1)["metadata"]["uid"];
+  world.api.put(testing::kEvents, mount_event("another", "b", "2026-01-01T00:00:09Z"));
+  world.api.put(testing::kEvents, mount_event(uid, "a", "2026-01-01T00:00:02Z"));
+  const auto start = world.clock.now();
+  work_until(world, "FailedMount");
+  EXPECT_LT(world.clock.now() - start, std::chrono::seconds(10));
+  const std::string message = world.status()["message"];
+  EXPECT_NE(message.find("configmap \"typo\" not found"), std::string::npos) << message;
+  EXPECT_NE(message.find("Remedy: create the ConfigMap"), std::string::npos) << message;
+  const std::size_t reads = world.api.count("GET", "/events");
+  for (int i = 0; i < 60; ++i) {
+    world.clock.advance(std::chrono::seconds(1));
+    world.step();
+  }
+  EXPECT_LE(world.api.count("GET", "/events") - reads, 5u) << "less and less often";
+  world.behave(1, {});
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Finished");
+  EXPECT_EQ(world.count("PUT jobs/status"), 3) << "claim, FailedMount, end";
+}
+
+TEST(JobTroubles, AJobThatIsNotLateReadsNoEvents) {
+  World world;
+  world.add_application();
+  world.add_job();
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.api.count("GET", "/events"), 0u);
+}
+
+TEST(JobTroubles, WithoutTheRightToReadEventsAJobStartsAllTheSame) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.behave(1, {.kind = Behaviour::Kind::kNeverStarts});
+  refuse(
+      world, [](const kube::Request& r) { return r.method == "GET" && r.target.find("/events") != std::string::npos; },
+      403);
+  for (int i = 0; i < 60; ++i) {
+    world.step();
+    world.let_kubelet_work();
+    world.clock.advance(std::chrono::seconds(1));
+  }
+  EXPECT_EQ(world.status()["reason"], "Starting");
+  world.behave(1, {});
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Finished");
 }
 
 TEST(JobTroubles, ATemplateWithABooleanForANameIsInvalid) {

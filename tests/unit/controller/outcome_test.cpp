@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/planning/wording.hpp"
+#include "job/causes.hpp"
 #include "unit/controller/builders.hpp"
 
 namespace vbrain::controller {
@@ -51,10 +52,19 @@ TEST(Outcome, OfAPodsEnd) {
        {},
        "-OOMKilled",
        137},
-      {"invalid result", PodOf().ended(124, report(Kind::kInvalidResult, 0)), {}, "-InvalidResult", 0},
-      {"not sealed", PodOf().ended(122, report(Kind::kSealFailed, 0)), {}, "-NotSealed", 0},
+      {"invalid result: the application ended with 0, the runner with 124",
+       PodOf().ended(124, report(Kind::kInvalidResult, 124)),
+       {},
+       "-InvalidResult",
+       0},
+      {"not sealed", PodOf().ended(122, report(Kind::kSealFailed, 122)), {}, "-NotSealed", 0},
+      {"above outputLimit",
+       PodOf().ended(122, report(Kind::kSealFailed, 122, 0, "the output is larger than 9 bytes")),
+       {},
+       "-OutputTooLarge",
+       0},
       {"no such command", PodOf().ended(123, report(Kind::kExecFailed)), {}, "-CommandNotStarted"},
-      {"success claimed, exit code not 0", PodOf().ended(1, report(Kind::kOk)), {}, "-RunnerFailed", 1},
+      {"success claimed, exit code not 0", PodOf().ended(1, report(Kind::kOk)), {}, "-RunnerFailed"},
       {"failure claimed, exit code 0", PodOf().ended(0, report(Kind::kExit, 3)), {}, "-NonZeroExit", 3},
       {"exit 0 without a word", PodOf().ended(0, ""), {}, ""},
       {"exit 0 without a word, sealed", PodOf().ended(0, ""), sealed(), "+Completed", 0},
@@ -62,8 +72,12 @@ TEST(Outcome, OfAPodsEnd) {
       {"exit 0, no manifest", PodOf().ended(0, ""), claimed_by_runner(), "-NotSealed", 0},
       {"exit 0, another pod's manifest", PodOf().ended(0, ""), sealed(an_outcome(), "other"), "-NotSealed", 0},
       {"killed without a word", PodOf().ended(137, ""), {}, "-Killed", 137},
-      {"runner failed without a word", PodOf().ended(125, ""), {}, "-RunnerFailed", 125},
-      {"no seal, no word", PodOf().ended(122, ""), {}, "-NotSealed", 122},
+      {"runner failed without a word", PodOf().ended(125, ""), {}, "-RunnerFailed"},
+      {"no seal, no word", PodOf().ended(122, ""), {}, "-NotSealed", 0},
+      {"no result, no word", PodOf().ended(124, ""), {}, "-InvalidResult", 0},
+      {"an init container failed", PodOf().failed("").init_ended("setup", 3, "no such table"), closed(),
+       "-InitContainerFailed"},
+      {"an init container succeeded", PodOf().failed("").init_ended("setup", 0, ""), closed(), "-PodFailed"},
       {"container could not start", PodOf().ended(128, "exec: no such file", "StartError"), {}, "-StartError"},
       {"lost claim", PodOf().ended(121, report(Kind::kClaimLost)), {}, ""},
       {"lost claim, closed by us", PodOf().ended(121, report(Kind::kClaimLost)), closed(), "-NotStarted"},
@@ -76,7 +90,7 @@ TEST(Outcome, OfAPodsEnd) {
       {"evicted", PodOf().failed("Evicted", "low on disk"), claimed_by_runner(), "-Evicted"},
       {"evicted for its own output",
        PodOf().failed("Evicted", "Usage of EmptyDir volume \"vbrain-work\" exceeds the limit \"10Gi\". "),
-       claimed_by_runner(), "-OutputTooLarge"},
+       claimed_by_runner(), "-DiskLimitExceeded"},
       {"evicted by the cluster", PodOf().failed("Evicted").disrupted(), claimed_by_runner(), "-Evicted!"},
       {"evicted after it had sealed", PodOf().failed("Evicted").disrupted(), sealed(), "+Completed", 0},
       {"node back after a crash", PodOf().ended(137, "", "ContainerStatusUnknown"), claimed_by_runner(), "-PodFailed"},
@@ -90,10 +104,32 @@ TEST(Outcome, OfAPodsEnd) {
     EXPECT_EQ(reason_of(verdict), c.want) << c.when;
     if (verdict) {
       EXPECT_EQ(verdict->exit_code, c.want_exit) << c.when;
-      EXPECT_FALSE(verdict->message.empty()) << c.when;
+      EXPECT_FALSE(job::tell(verdict->reason, verdict->message).empty()) << c.when;
       EXPECT_EQ(verdict->artifacts.has_value(), verdict->succeeded) << c.when;
     }
   }
+}
+
+TEST(Outcome, AFailedInitContainerIsNamedWithItsLastWords) {
+  const AttemptFiles files = closed();
+  const auto message = [&](const PodOf& pod) { return judge_pod(pod.get(), &files)->message; };
+  EXPECT_EQ(message(PodOf().failed("").init_ended("setup", 3, "loading\nno such table\n")),
+            "init container 'setup' ended with exit code 3: loading no such table");
+  EXPECT_EQ(message(PodOf().failed("").init_ended("setup", 3, "")), "init container 'setup' ended with exit code 3");
+  EXPECT_EQ(message(PodOf().failed("").init_ended("setup", 137, "", "OOMKilled")),
+            "init container 'setup' was killed for lack of memory");
+  const std::string log = "first\n" + std::string(600, 'x') + "\nlast \x1b[31mline";
+  EXPECT_EQ(message(PodOf().failed("").init_ended("setup", 1, log)),
+            "init container 'setup' ended with exit code 1: last  [31mline");
+}
+
+TEST(Outcome, WhoeverDeletedAPodDidItBeforeItEnded) {
+  EXPECT_FALSE(was_deleted_while_running(PodOf().exited(3).get()));
+  EXPECT_TRUE(was_deleted_while_running(PodOf().exited(143).stopping().get())) << "nobody knows when it ended";
+  EXPECT_TRUE(was_deleted_while_running(PodOf().exited(143).finished_at(10).stopping().get()));
+  EXPECT_FALSE(was_deleted_while_running(PodOf().exited(3).finished_at(9).stopping().get()));
+  EXPECT_TRUE(was_deleted_while_running(PodOf().exited(143).finished_at(9).stopping(30).get()))
+      << "the mark holds the grace period";
 }
 
 TEST(Outcome, HostileTerminationMessagesAreNoReports) {
@@ -152,6 +188,12 @@ TEST(Outcome, StagesOfAPod) {
   EXPECT_EQ(look_at(PodOf().waiting("ContainerCreating").get()).waiting_reason, "");
   EXPECT_EQ(look_at(PodOf().waiting("odd reason\n").get()).waiting_reason, "Waiting");
   EXPECT_EQ(look_at(PodOf().unschedulable().get()).waiting_reason, "Unschedulable");
+  EXPECT_EQ(
+      look_at(
+          PodOf().unschedulable("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.").get())
+          .waiting_reason,
+      "NoNodeFits");
+  EXPECT_EQ(look_at(PodOf().init_running("setup").get()).waiting_reason, "Initializing");
   EXPECT_EQ(look_at(PodOf().running().get()).stage, Stage::kRunning);
   EXPECT_EQ(look_at(PodOf().succeeded().get()).stage, Stage::kEnded);
   EXPECT_FALSE(look_at(PodOf().succeeded().get()).others_running);

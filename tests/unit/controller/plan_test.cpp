@@ -97,8 +97,8 @@ TEST(Plan, PendingPods) {
   const PodOf pull = PodOf().waiting("ErrImagePull", "not found");
   const PodOf back_off = PodOf().waiting("ImagePullBackOff");
   expect_all({
-      {"just made", Scene().attempt(1).pod(PodOf()), "", seconds(3600)},
-      {"on its way", Scene().attempt(1).pod(PodOf().waiting("ContainerCreating"), 60'000), ""},
+      {"just made", Scene().attempt(1).pod(PodOf()), "", seconds(3)},
+      {"on its way", Scene().attempt(1).pod(PodOf().waiting("ContainerCreating"), 2'000), "", seconds(1)},
       {"odd for a moment", Scene().attempt(1).pod(pull, 300), "", milliseconds(700)},
       {"image can't be had", Scene().attempt(1).pod(pull, 1'000), "status Started ErrImagePull 1"},
       {"the kubelet's other word for it", Scene().attempt(1).pod(back_off, 5'000).reason("ErrImagePull"), ""},

@@ -13,6 +13,9 @@ inline std::string text_of(const Action& action) {
     std::string operator()(const ConfirmJob&) const { return "confirm-job"; }
     std::string operator()(const AddFinalizer&) const { return "add-finalizer"; }
     std::string operator()(const InspectAttempt& a) const { return "inspect " + std::to_string(a.attempt); }
+    std::string operator()(const ReadPodEvents& a) const {
+      return "read-events " + a.name.substr(a.name.rfind('-') + 1);
+    }
     std::string operator()(const CloseAttempt& a) const { return "close " + std::to_string(a.attempt); }
     std::string operator()(const WriteStatus& a) const {
       return "status " + std::string(job::to_string(a.status.phase)) + " " + a.status.reason + " " +

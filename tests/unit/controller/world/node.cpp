@@ -116,6 +116,7 @@ void Node::move(json pod) {
 void Node::start(json& pod) {
   const int attempt = attempt_of(pod);
   pod["spec"]["nodeName"] = "node1";
+  if (behaviour_of(attempt).kind == Kind::kNeverStarts) return;
   if (behaviour_of(attempt).kind == Kind::kImageMissing) {
     const json state =
         main_container({{"waiting", {{"reason", "InvalidImageName"}, {"message", "couldn't parse image"}}}});

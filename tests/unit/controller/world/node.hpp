@@ -17,7 +17,7 @@ namespace vbrain::controller::testing {
 
 // What an application does on its node.
 struct Behaviour {
-  enum class Kind { kExits, kRunsUntilStopped, kImageMissing, kEvicted };
+  enum class Kind { kExits, kRunsUntilStopped, kImageMissing, kEvicted, kNeverStarts };
   Kind kind = Kind::kExits;
   int exit_code = 0;
   int runs_for = 0;  // moves of the kubelet before it ends

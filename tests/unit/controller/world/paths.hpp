@@ -15,6 +15,7 @@ inline const std::string kClients = kApiGroup + "/namespaces/vbrain/clients";
 inline const std::string kSpaces = "/api/v1/namespaces";
 inline const std::string kSpace = kSpaces + "/vbrain";
 inline const std::string kPods = kSpace + "/pods";
+inline const std::string kEvents = "/apis/events.k8s.io/v1/namespaces/vbrain/events";
 inline const std::string kJob = kJobs + "/" + kJobId;
 
 // The tenant of its job.
