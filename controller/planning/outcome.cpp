@@ -253,7 +253,8 @@ bool is_disrupted(const kube::Pod& pod) {
 bool was_deleted_while_running(const kube::Pod& pod) {
   if (!pod.meta.deletion_timestamp) return false;
   const kube::ContainerStatus* main = pod.container(kMainContainer);
-  if (main == nullptr || !main->terminated || !main->terminated->finished_at) return true;
+  if (main == nullptr || !(main->terminated || main->running_since)) return false;
+  if (!main->terminated || !main->terminated->finished_at) return true;
   const std::chrono::seconds grace(pod.meta.deletion_grace_seconds);
   return *main->terminated->finished_at >= *pod.meta.deletion_timestamp - grace;
 }

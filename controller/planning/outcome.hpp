@@ -59,7 +59,7 @@ PodView look_at(const kube::Pod& pod);
 // The cluster ended it, by eviction, preemption or a lost node.
 bool is_disrupted(const kube::Pod& pod);
 
-// It was marked for deletion before `main` ended. The time of the mark and that of the end are by the clocks of the API
+// `main` ran, and the pod was marked for deletion before it ended. The time of the mark and that of the end are by the clocks of the API
 // server and of the node. Without the time of the end: true if it is marked.
 bool was_deleted_while_running(const kube::Pod& pod);
 

@@ -112,7 +112,7 @@ constexpr std::array kCauses = {
     // --- A job or an attempt that has ended.
     Cause{"Completed", "Finished", "", "exit code 0; result and output are stored", ""},
     Cause{"NonZeroExit", kFailed, "yes", "the application ended with another exit code than 0",
-          "read the job's logs; an exit code other than 0 means that the application failed"},
+          "read the job's logs"},
     Cause{"Killed", kFailed, "yes", "a signal ended the application", "read the job's logs"},
     Cause{"OOMKilled", kFailed, "yes", "the application reached its memory limit", kMoreMemory},
     Cause{"InvalidResult", kFailed, "yes", "the result file is not JSON, or it is too large",

@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "job/causes.hpp"
 #include "unit/controller/crowd.hpp"
 
 namespace vbrain::controller {
@@ -75,7 +76,8 @@ TEST(JobAdmission, AJobThatWaitsSaysWhy) {
   crowd.work();
   EXPECT_EQ(crowd.phase("c"), "Queued");
   EXPECT_EQ(crowd.reason("c"), "ConcurrencyLimit");
-  EXPECT_EQ(crowd.status("c")["message"], "waiting: 2 of 2 jobs of client 'north' are under way");
+  EXPECT_EQ(crowd.status("c")["message"],
+            job::tell("ConcurrencyLimit", "waiting: 2 of 2 jobs of client 'north' are under way"));
   EXPECT_EQ(crowd.status("a")["reason"], "Starting");
 
   Crowd other;
@@ -83,7 +85,8 @@ TEST(JobAdmission, AJobThatWaitsSaysWhy) {
   other.add_job("a", "north");
   other.add_job("b", "south");
   other.work();
-  EXPECT_EQ(other.status("b")["message"], "waiting: 1 of 1 jobs of application 'Tutorial' are under way");
+  EXPECT_EQ(other.status("b")["message"],
+            job::tell("ConcurrencyLimit", "waiting: 1 of 1 jobs of application 'Tutorial' are under way"));
 }
 
 TEST(JobAdmission, OnlyJobsThatMayStartAreWoken) {

@@ -125,6 +125,8 @@ TEST(Outcome, AFailedInitContainerIsNamedWithItsLastWords) {
 
 TEST(Outcome, WhoeverDeletedAPodDidItBeforeItEnded) {
   EXPECT_FALSE(was_deleted_while_running(PodOf().exited(3).get()));
+  EXPECT_FALSE(was_deleted_while_running(PodOf().waiting("ErrImagePull").stopping().get())) << "it never ran";
+  EXPECT_TRUE(was_deleted_while_running(PodOf().running().stopping().get()));
   EXPECT_TRUE(was_deleted_while_running(PodOf().exited(143).stopping().get())) << "nobody knows when it ended";
   EXPECT_TRUE(was_deleted_while_running(PodOf().exited(143).finished_at(10).stopping().get()));
   EXPECT_FALSE(was_deleted_while_running(PodOf().exited(3).finished_at(9).stopping().get()));

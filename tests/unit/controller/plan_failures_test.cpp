@@ -148,12 +148,12 @@ TEST(PlanFailures, OfTheVolumeHoldUpNoEnd) {
 TEST(Plan, AReasonGoesWithItsCause) {
   const PodOf creating = PodOf().waiting("ContainerCreating");
   expect_all({
-      {"scheduled, and pulling", Scene().attempt(1).pod(creating, 5'000).reason("Unschedulable"),
+      {"scheduled, and pulling", Scene().attempt(1).pod(creating, 5'000).events({}).reason("Unschedulable"),
        "status Started Starting 1"},
-      {"not for a moment's sake", Scene().attempt(1).pod(creating, 1'000).reason("ErrImagePull"), "", seconds(4)},
-      {"its pod was made at last", Scene().attempt(1).pod(PodOf(), 5'000).reason("QuotaExceeded"),
+      {"not for a moment's sake", Scene().attempt(1).pod(creating, 1'000).reason("ErrImagePull"), "", seconds(2)},
+      {"its pod was made at last", Scene().attempt(1).pod(PodOf(), 5'000).events({}).reason("QuotaExceeded"),
        "status Started Starting 1"},
-      {"nothing to take back", Scene().attempt(2).pod(PodOf(2), 5'000).reason("Retrying"), ""},
+      {"nothing to take back", Scene().attempt(2).pod(PodOf(2), 5'000).events({}).reason("Retrying"), ""},
   });
 }
 

@@ -204,7 +204,7 @@ TEST(Plan, PodsThatWereDeleted) {
   expect_all({
       {"unknown how", Scene().attempt(1).gone(PodOf().running()), "inspect 1"},
       {"before its application started", Scene().attempt(1).gone(PodOf()).files(unclaimed()), "close 1"},
-      {"and closed", Scene().attempt(1).gone(PodOf()).files(closed()), "status Failed PodDeleted 1 warning"},
+      {"and closed: nobody's failure", Scene().attempt(1).gone(PodOf()).files(closed()), "status Started Retrying 2"},
       {"and closed, may retry", Scene().attempt(1).gone(PodOf()).files(closed()).backoff_limit(1),
        "status Started Retrying 2"},
       {"drained", Scene().attempt(1).gone(PodOf().disrupted()).files(closed()), "status Started Retrying 2"},
@@ -243,9 +243,7 @@ TEST(Plan, NodesThatDoNotAnswer) {
       {"too long", Scene().attempt(1).pod(stopping, 300'000), "inspect 1"},
       {"too long, never claimed", Scene().attempt(1).pod(stopping, 300'000).files(unclaimed()), "close 1"},
       {"too long, never started", Scene().attempt(1).pod(stopping, 300'000).files(closed()),
-       "status Failed PodDeleted 1 warning"},
-      {"too long, never started, and the cluster's doing: not counted",
-       Scene().attempt(1).pod(PodOf().stopping().disrupted(), 300'000).files(closed()), "status Started Retrying 2"},
+       "status Started Retrying 2"},
       {"too long, failed before its node went, and the cluster's doing",
        Scene()
            .attempt(1)

@@ -20,6 +20,7 @@ json pod_json() {
       "conditions": [
         {"type": "PodScheduled", "status": "True"},
         {"type": "Initialized", "status": "True"},
+        {"type": "PodReadyToStartContainers", "status": "True"},
         {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": "preempted"}],
       "initContainerStatuses": [{"name": "init", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}],
       "containerStatuses": [
@@ -58,7 +59,7 @@ TEST(Pod, KeepsTheFieldsThatRulesUse) {
   EXPECT_EQ(pod.init_containers.at(0).terminated->exit_code, 0);
 
   EXPECT_EQ(pod.condition("DisruptionTarget")->reason, "PreemptionByScheduler");
-  EXPECT_EQ(pod.condition("Initialized"), nullptr);
+  EXPECT_EQ(pod.condition("PodReadyToStartContainers"), nullptr);
 }
 
 TEST(Pod, SeesWhyAContainerWaits) {

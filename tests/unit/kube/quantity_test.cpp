@@ -43,5 +43,15 @@ TEST(Quantity, IsWrittenInTheLargestUnitThatDividesIt) {
   }
 }
 
+TEST(Quantity, IsWhatTheApiServerTakes) {
+  for (const char* text :
+       {"0", "1", "500m", "1.5Gi", ".5", "5.", "1e3", "1E-3", "+1", "-1Ki", "100n", "7u", "128974848000m"}) {
+    EXPECT_TRUE(is_quantity(text)) << text;
+  }
+  for (const char* text : {"", "1GB", "512MB", "1 Gi", "1gi", "Gi", ".", "1.2.3", "1e", "0x10", "1,5Gi", "one"}) {
+    EXPECT_FALSE(is_quantity(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace vbrain::kube
