@@ -49,8 +49,15 @@ constexpr std::int32_t kSealedFrom = 0;
 // A runner's report of failure, as reason and message of a status.
 Verdict failure_of(const Outcome& outcome) {
   switch (outcome.kind) {
-    case Outcome::Kind::kOom:
-      return out_of_memory(outcome.exit_code);
+    case Outcome::Kind::kOom: {
+      Verdict verdict = out_of_memory(outcome.exit_code);
+      // The kernel killed a process of the application, and not the command itself.
+      if (outcome.signal == 0) {
+        verdict.message += "; it was a child process, and the command ended with " + exit_text(outcome.exit_code);
+      }
+      verdict.message = with_detail(std::move(verdict.message), outcome.message);
+      return verdict;
+    }
     case Outcome::Kind::kSignal:
       return failure("Killed", with_detail("killed by " + signal_text(outcome.signal), outcome.message),
                      outcome.exit_code);
@@ -77,7 +84,8 @@ Verdict success_of(const Outcome& outcome) {
   Verdict verdict;
   verdict.succeeded = true;
   verdict.reason = "Completed";
-  verdict.message = "exit code 0 after " + duration_text(std::chrono::milliseconds(outcome.duration_ms));
+  verdict.message = with_detail("exit code 0 after " + duration_text(std::chrono::milliseconds(outcome.duration_ms)),
+                                outcome.message);
   verdict.exit_code = 0;
   verdict.artifacts = artifacts_of(outcome);
   return verdict;

@@ -134,6 +134,18 @@ TEST(Outcome, WhoeverDeletedAPodDidItBeforeItEnded) {
       << "the mark holds the grace period";
 }
 
+TEST(Outcome, AChildThatWasKilledForMemoryIsToldBesideTheExitCode) {
+  const auto message_of = [](int exit_code, const std::string& termination) {
+    return judge_pod(PodOf().ended(exit_code, termination).get(), nullptr)->message;
+  };
+  const std::string child = message_of(1, report(Kind::kOom, 1, 0, "stderr ends with: x"));
+  EXPECT_TRUE(child.ends_with("; it was a child process, and the command ended with exit code 1: stderr ends with: x"))
+      << child;
+  EXPECT_EQ(message_of(137, report(Kind::kOom, 137, 9)).find("child"), std::string::npos);
+  const std::string good = message_of(0, report(Kind::kOk, 0, 0, "left out of the output: f: it is a FIFO"));
+  EXPECT_TRUE(good.ends_with(": left out of the output: f: it is a FIFO")) << good;
+}
+
 TEST(Outcome, HostileTerminationMessagesAreNoReports) {
   const std::string messages[] = {
       "rubbish",
