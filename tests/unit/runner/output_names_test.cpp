@@ -47,7 +47,8 @@ void expect_taken(const TempDir& temp) {
   const auto files = artifacts::extract(*listing, archive->fd.get(), attempt.make("again"));
   ASSERT_TRUE(files) << files.error().reason;
   const fs::path output = temp / "work/output";
-  if (fs::exists(output)) EXPECT_EQ(tree_of(temp / "attempt/again"), tree_of(output));
+  if (!fs::exists(output)) return;
+  EXPECT_EQ(tree_of(temp / "attempt/again"), tree_of(output));
 }
 
 TEST(OutputNames, WhatIsSealedIsTakenAsInput) {
