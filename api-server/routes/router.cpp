@@ -76,6 +76,9 @@ std::size_t distance(std::string_view from, std::string_view to) {
   return row.back();
 }
 
+// jQuery and its successors add `_=<time>` so that no cache answers. It asks for nothing.
+constexpr std::string_view kCacheBuster = "_";
+
 Refusal unknown_parameter(std::string_view name, std::span<const std::string_view> known) {
   // A name may be as long as a head, and the distance costs its length for each known name.
   name = name.substr(0, 64);
@@ -130,7 +133,7 @@ std::optional<Refusal> check_query(std::string_view query, std::span<const std::
     const std::string_view pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(pair.size() + 1, query.size()));
     const std::string_view name = pair.substr(0, pair.find('='));
-    if (pair.empty() || std::ranges::find(known, name) != known.end()) continue;
+    if (pair.empty() || name == kCacheBuster || std::ranges::find(known, name) != known.end()) continue;
     return unknown_parameter(name, known);
   }
   return std::nullopt;

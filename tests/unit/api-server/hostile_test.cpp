@@ -76,7 +76,7 @@ TEST(Hostile, TheMethodIsTheRequestLines) {
       EXPECT_EQ(world.get("/api/v1/job/" + id, {{name, method}}).status, 200) << name << method;
     }
   }
-  EXPECT_EQ(world.get("/api/v1/job/" + id + "?_method=DELETE").status, 200);
+  EXPECT_EQ(world.get("/api/v1/job/" + id + "?_method=DELETE").status, 400);
   EXPECT_EQ(world.get("/api/v1/job/" + id).status, 200) << "still there";
 }
 

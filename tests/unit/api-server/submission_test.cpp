@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "unit/api-server/world.hpp"
+#include "unit/artifacts/zip_builder.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -292,8 +293,9 @@ TEST(Submission, HonestRatiosAreTakenUnlessASettingForbids) {
 
 TEST(Submission, TheCodePageOfNamesIsASetting) {
   World world(Limits{.archive_code_page = 850});
-  const HttpReply made = world.post("/api/v1/repository", kMultipartType,
-                                    multipart({{"name=file; filename=a.zip", testing::zip_of({{"a\x87\xc6o", ""}})}}));
+  const std::string archive = vbrain::testing::build_zip({{.name = "a\x87\xc6o", .flags = 0}});
+  const HttpReply made =
+      world.post("/api/v1/repository", kMultipartType, multipart({{"name=file; filename=a.zip", archive}}));
   ASSERT_EQ(made.status, 201) << made.body;
   EXPECT_THAT(made.json()["notes"].dump(), ::testing::HasSubstr("code page 850"));
   EXPECT_EQ(world.get("/api/v1/repository/" + made.json()["repository_id"].get<std::string>()).json()["input"],
