@@ -87,8 +87,15 @@ void Store::install_runner(const std::string& source, std::string_view version) 
   const std::string wanted = digest_of(from);
   const Dir bin = root().make("bin");
   const auto is_installed = [&] {
-    const auto installed = bin.sub(name);
-    return installed && digest_of(*installed) == wanted;
+    try {
+      const auto installed = bin.sub(name);
+      return installed && digest_of(*installed) == wanted;
+    } catch (const VolumeError& error) {
+      // Another controller has moved the folder away while it was read.
+      const int number = error.code().value();
+      if (number != ENOENT && number != ESTALE) throw;
+      return false;
+    }
   };
   if (is_installed()) return;
   const std::string staged = ".staging-" + random_name();
