@@ -11,7 +11,7 @@ NO_JOB = {"error": "Invalid job_id"}
 
 # Applications whose jobs stay in one particular state.
 APPLICATIONS = {
-    "unschedulable": ("Nowhere", {"pod": {"nodeSelector": {"e2e": "no-such-node"}}}, ["Unschedulable"]),
+    "unschedulable": ("Nowhere", {"pod": {"nodeSelector": {"e2e": "no-such-node"}}}, ["NoNodeFits"]),
     "without its image": ("NoSuchImage", {"image": "vbrain.invalid/none:1"}, ["ErrImagePull", "ImagePullBackOff"]),
     "in line": ("OnePlace", {}, ["ConcurrencyLimit"]),
     "between attempts": ("ManyRetries", {"backoffLimit": 100}, ["Retrying"]),

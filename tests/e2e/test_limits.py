@@ -56,7 +56,8 @@ def test_an_image_that_cannot_be_pulled_fails_at_the_deadline(platform, make_app
     make_application("NoImage", image="vbrain.invalid/none:1", preRunningDeadlineSeconds=1)
     info = failure(rest, job)
     assert info["reason"] in ("ErrImagePull", "ImagePullBackOff")
-    assert "vbrain.invalid/none:1" in info["message"]
+    assert "the image can't be pulled. Remedy: " in info["message"], "what the user of the job needs"
+    assert "vbrain.invalid/none:1" in platform.job(job)["status"]["message"], "what the operator needs"
 
 
 @pytest.mark.slow
@@ -65,12 +66,12 @@ def test_unschedulable_fails_at_the_deadline(platform, make_application, tenants
     make_application("Unschedulable", preRunningDeadlineSeconds=3600, pod=nowhere)
     rest = tenants.make("Unschedulable")
     job = rest.start(params={})
-    wait_until("the reason shows while it waits", lambda: platform.job(job)["status"].get("reason") == "Unschedulable")
+    wait_until("the reason shows while it waits", lambda: platform.job(job)["status"].get("reason") == "NoNodeFits")
     assert "affinity/selector" in platform.job(job)["status"]["message"], "the message of the scheduler"
     make_application("Unschedulable", preRunningDeadlineSeconds=1, pod=nowhere)
     info = failure(rest, job)
-    assert info["reason"] == "Unschedulable"
-    assert "affinity/selector" in info["message"]
+    assert info["reason"] == "NoNodeFits"
+    assert "correct its nodeSelector" in info["message"]
     wait_until("its pod is gone", lambda: not platform.pods_of(job))
 
 
@@ -79,7 +80,7 @@ def test_unschedulable_runs_once_there_is_a_node(platform, make_application, ten
     make_application("LateNode", pod={"nodeSelector": {label: "yes"}})
     rest = tenants.make("LateNode")
     job = rest.start(params={"result": "1"})
-    wait_until("the reason shows", lambda: platform.job(job)["status"].get("reason") == "Unschedulable")
+    wait_until("the reason shows", lambda: platform.job(job)["status"].get("reason") == "NoNodeFits")
     node = platform.kube.get("/api/v1/nodes")["items"][0]["metadata"]["name"]
     platform.kube.merge(f"/api/v1/nodes/{node}", {"metadata": {"labels": {label: "yes"}}})
     assert rest.wait(job)["job_status"] == "finished"

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kBlock = 128U << 10;
 constexpr std::size_t kShownName = 120;
+const std::string kPackAgain = "; pack the files again, for example with zip or 7z";
 
 struct Refused {
   std::string reason;
@@ -45,7 +46,7 @@ class Target {
 class Extractor {
  public:
   Extractor(const ArchiveListing& listing, int fd, const Dir& target)
-      : listing_(listing), target_(target), source_(fd, listing.archive_end) {}
+      : listing_(listing), target_(target), source_(fd, listing.directory_offset, listing.archive_end) {}
 
   std::vector<InputFile> run() {
     open();
@@ -69,21 +70,26 @@ class Extractor {
     void operator()(zip_file_t* file) const { zip_fclose(file); }
   };
 
+  // The names of entries that were left out are unchecked.
   static std::string where(const ArchiveEntry& entry) {
-    return "entry " + std::to_string(entry.index + 1) + " (" + printable(entry.name, kShownName) + "): ";
+    std::string text = "entry " + std::to_string(entry.index + 1);
+    if (check_entry_name(entry.name).empty()) text += " (" + printable(entry.name, kShownName) + ")";
+    return text + ": ";
   }
 
   // Throws what an error of libzip means.
   [[noreturn]] void fail(zip_error_t& error, const char* what) const {
     if (source_.read_error() != 0) throw VolumeError(source_.read_error(), "read an archive");
     if (zip_error_code_zip(&error) == ZIP_ER_MEMORY) throw std::bad_alloc();
-    if (source_.is_violated()) throw Refused{"libzip reads another place than the directory says"};
-    throw Refused{what + std::string(": ") + zip_error_strerror(&error)};
+    if (source_.is_violated()) throw Refused{"libzip reads another place than the directory says" + kPackAgain};
+    throw Refused{what + std::string(": ") + zip_error_strerror(&error) + kPackAgain};
   }
 
   void open() {
-    zip_error_t error;
-    zip_error_init(&error);
+    struct Error : zip_error_t {
+      Error() { zip_error_init(this); }
+      ~Error() { zip_error_fini(this); }
+    } error;
     zip_source_t* source = source_.make(&error);
     if (source == nullptr) fail(error, "libzip cannot open the archive");
     archive_.reset(zip_open_from_source(source, ZIP_RDONLY, &error));
@@ -95,7 +101,9 @@ class Extractor {
   // libzip and our scan must see the same archive. Nothing is unpacked before that is known.
   void compare() const {
     const zip_int64_t count = zip_get_num_entries(archive_.get(), ZIP_FL_UNCHANGED);
-    if (count < 0 || static_cast<std::uint64_t>(count) != listing_.count) throw Refused{"libzip counts other entries"};
+    if (count < 0 || static_cast<std::uint64_t>(count) != listing_.count) {
+      throw Refused{"libzip counts other entries" + kPackAgain};
+    }
     for (const auto* entries : {&listing_.entries, &listing_.left_out}) {
       for (const ArchiveEntry& entry : *entries) compare(entry);
     }
@@ -111,7 +119,8 @@ class Extractor {
                       status.comp_size == entry.compressed_size && status.crc == entry.crc &&
                       (status.comp_method == ZIP_CM_DEFLATE) == entry.deflated &&
                       status.encryption_method == ZIP_EM_NONE;
-    if (!same) throw Refused{where(entry) + "libzip reads another name, size or checksum in the directory"};
+    if (!same)
+      throw Refused{where(entry) + "libzip reads another name, size or checksum in the directory" + kPackAgain};
   }
 
   void make_folders(const std::string& name, bool folder) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <unordered_map>
 #include <utility>
 
 #include "artifacts/archive/name_tree.hpp"
@@ -21,6 +22,8 @@ namespace {
 constexpr std::size_t kLargestCentral = zip::kCentralHeaderSize + 3 * 0xFFFF;
 constexpr std::uint64_t kDirectoryPiece = 256U << 10;
 constexpr std::size_t kShownName = 120;
+// Among 65,535 names four with the same hash are already improbable.
+constexpr unsigned kAlikeHashes = 32;
 
 // The entry for a message: its number, and its name if that is harmless.
 std::string where(const RawEntry& raw) {
@@ -51,8 +54,9 @@ class Inspector {
   ArchiveListing run() {
     directory_ = find_directory(file_, limits_);
     read_directory();
-    foreign_ = find_foreign_files(entries_);
+    foreign_ = directory_.own ? std::vector<bool>(entries_.size()) : find_foreign_files(entries_);
     check_names();
+    check_hashes();
     check_local_headers();
     return finish();
   }
@@ -101,6 +105,19 @@ class Inspector {
       // A folder that is only part of a name counts like one with its own entry.
       if (names.size() > 2 * limits_.entries) {
         too_large("more than " + std::to_string(2 * limits_.entries) + " files and folders");
+      }
+    }
+  }
+
+  // libzip keeps the names in a hash table with this function (its _zip_hash_add). Names that were chosen to have one
+  // hash would cost it the square of their number.
+  void check_hashes() const {
+    std::unordered_map<std::uint32_t, unsigned> counts;
+    for (const RawEntry& raw : entries_) {
+      std::uint32_t hash = 5381;
+      for (const char c : raw.entry.raw_name) hash = hash * 33 + static_cast<unsigned char>(c);
+      if (++counts[hash] > kAlikeHashes) {
+        at_entry(raw, [] { refuse("its name was chosen to slow down a reader; give the files other names"); });
       }
     }
   }
@@ -206,6 +223,7 @@ class Inspector {
   ArchiveListing finish() {
     ArchiveListing listing;
     listing.count = directory_.count;
+    listing.directory_offset = directory_.offset;
     listing.archive_end = directory_.archive_end;
     std::size_t in_code_page = 0;
     for (std::size_t i = 0; i < entries_.size(); ++i) {
@@ -224,7 +242,7 @@ class Inspector {
       too_large("it inflates more than " + std::to_string(limits_.ratio) + ":1");
     }
     std::ranges::sort(listing.entries, {}, &ArchiveEntry::offset);
-    unwrap(listing);
+    if (!directory_.own) unwrap(listing);
     note(listing, in_code_page);
     return listing;
   }
@@ -255,7 +273,11 @@ class Inspector {
       if (std::string_view(entry.name).substr(0, slash) != folder) return;
     }
     std::erase_if(listing.entries, [](const ArchiveEntry& entry) { return entry.name.find('/') == std::string::npos; });
-    for (ArchiveEntry& entry : listing.entries) entry.name.erase(0, kFolder.size() + 1);
+    for (ArchiveEntry& entry : listing.entries) {
+      entry.name.erase(0, kFolder.size() + 1);
+      const auto problem = check_entry_name(entry.name);
+      if (!problem.empty()) refuse("entry " + std::to_string(entry.index + 1) + ": " + std::string(problem));
+    }
     listing.unwrapped = true;
   }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 
@@ -65,12 +66,19 @@ class Deflater {
   std::array<Bytef, 64U << 10> buffer_{};
 };
 
-// The extra field with the time in UTC, which MS-DOS's time has no zone for. Empty if 32 bits do not hold the time.
+// The extra field with the time in UTC, which MS-DOS's time has no zone for: Info-ZIP's, or that of NTFS if 32 bits do
+// not hold the time (after 2038). Empty before 1901.
 std::string times_extra(std::optional<base::TimePoint> time) {
   if (!time) return {};
   const auto seconds = std::chrono::floor<std::chrono::seconds>(*time).time_since_epoch().count();
-  if (seconds != static_cast<std::int32_t>(seconds)) return {};
   zip::Record extra;
+  if (seconds > std::numeric_limits<std::int32_t>::max()) {
+    constexpr std::int64_t kSeconds1601To1970 = 11'644'473'600;
+    const auto ticks = static_cast<std::uint64_t>(seconds + kSeconds1601To1970) * 10'000'000;
+    extra.u16(zip::kNtfsTimesExtra).u16(32).u32(0).u16(1).u16(24).u64(ticks).u64(ticks).u64(ticks);
+    return extra.text();
+  }
+  if (seconds < std::numeric_limits<std::int32_t>::min()) return {};
   extra.u16(zip::kUnixTimesExtra).u16(5).bytes("\x01").u32(static_cast<std::uint32_t>(seconds));
   return extra.text();
 }
@@ -310,7 +318,8 @@ ArchiveWriter::Added ArchiveWriter::finish() {
       .u16(count16)
       .u32(static_cast<std::uint32_t>(size >= s.wide_from ? 0xFFFFFFFF : size))
       .u32(static_cast<std::uint32_t>(start >= s.wide_from ? 0xFFFFFFFF : start))
-      .u16(0);
+      .u16(zip::kOwnComment.size())
+      .bytes(zip::kOwnComment);
   s.put(record.text());
   return {s.position, s.digest.hex()};
 }

@@ -30,6 +30,9 @@ inline constexpr std::uint16_t kNtfsTimesExtra = 0x000A;  // 4.5.5
 inline constexpr std::uint16_t kUnixTimesExtra = 0x5455;  // Info-ZIP: seconds since 1970 in UTC
 inline constexpr std::uint32_t kWide32 = 0xFFFFFFFF;      // the value is in a Zip64 field
 inline constexpr std::uint16_t kWide16 = 0xFFFF;
+// The comment of archives that ArchiveWriter makes. Of these all names are taken as they are: no folder INPUT is
+// unwrapped, and nothing is left out as a mark of another system.
+inline constexpr std::string_view kOwnComment = "vBrain";
 // The host that wrote an entry (4.4.2).
 inline constexpr std::uint8_t kFatHost = 0;
 inline constexpr std::uint8_t kUnixHost = 3;

@@ -1,5 +1,6 @@
 #include "artifacts/raw_zip/guarded_source.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/io.hpp"
@@ -34,6 +35,12 @@ zip_int64_t GuardedSource::read(char* to, zip_uint64_t length) {
     violated_ = true;
     zip_error_set(&error_, ZIP_ER_INCONS, 0);
     return -1;
+  }
+  if (!guarded_ && position_ < directory_) {
+    const auto hidden = static_cast<std::size_t>(std::min(length, directory_ - position_));
+    std::fill_n(to, hidden, '\0');
+    position_ += hidden;
+    return static_cast<zip_int64_t>(hidden);
   }
   const ssize_t got = base::read_full_at(fd_, {to, static_cast<std::size_t>(length)}, position_);
   if (got < 0) {

@@ -10,12 +10,14 @@
 namespace vbrain::artifacts {
 
 // An archive as libzip reads it. libzip has no function that says where an entry is, so this watches what it reads:
-// while an entry is unpacked, only the bytes that our scan found for it can be read, from the first to the last. Not
+// while an entry is unpacked, only the bytes that our scan found for it can be read, from the first to the last. Before
+// that libzip opens the archive, and sees zero bytes in place of all that is before the directory. So it finds no other
+// end record, for example that of an archive within the archive, and its cost is bounded by our scan's limits. Not
 // thread-safe.
 class GuardedSource {
  public:
-  // `size`: of the archive. The descriptor stays open and unchanged as long as this object.
-  GuardedSource(int fd, std::uint64_t size) : fd_(fd), size_(size) {}
+  // `directory`: its offset. `size`: of the archive. The descriptor stays open and unchanged as long as this object.
+  GuardedSource(int fd, std::uint64_t directory, std::uint64_t size) : fd_(fd), directory_(directory), size_(size) {}
 
   // For zip_open_from_source(). Null, with an error in `error`, if there is no memory. The object must outlive it.
   zip_source_t* make(zip_error_t* error);
@@ -35,6 +37,7 @@ class GuardedSource {
   bool may_read(std::uint64_t length);
 
   const int fd_;
+  const std::uint64_t directory_;
   const std::uint64_t size_;
   std::uint64_t position_ = 0;
   zip_error_t error_{};

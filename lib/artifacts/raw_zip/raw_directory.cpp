@@ -96,12 +96,16 @@ RawDirectory find_directory(const RawFile& file, const ArchiveLimits& limits) {
     refuse("an archive of several parts; pack it as one file");
   }
   RawDirectory directory{zip::u32(end, 16), zip::u32(end, 12), zip::u16(end, 10), end_of(last)};
+  directory.own = end.substr(zip::kEndSize, zip::u16(end, 20)) == zip::kOwnComment;
   const std::uint64_t directory_end = read_zip64(file, tail_offset + last, directory);
   if (directory.count > limits.entries) too_large("more than " + std::to_string(limits.entries) + " entries");
   if (directory.size > kDirectoryLimit) too_large("a directory of more than 64 MiB");
   if (directory.offset > directory_end || directory_end - directory.offset != directory.size) {
     refuse("bytes before the archive or between its parts");
   }
+  // libzip would try each such place as another end record of the archive.
+  const std::uint64_t first = std::max(directory.offset, tail_offset);
+  if (tail.find(signature, first - tail_offset) < last) refuse("its directory contains the mark of an end record");
   return directory;
 }
 

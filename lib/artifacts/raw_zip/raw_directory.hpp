@@ -33,10 +33,12 @@ struct RawDirectory {
   std::uint64_t size = 0;
   std::uint64_t count = 0;        // of entries
   std::uint64_t archive_end = 0;  // behind the end record; what follows in the file are zero bytes
+  bool own = false;               // ArchiveWriter made it
 };
 
 // The end record must be the archive's last bytes, and no other bytes may be readable as an end record. If two readers
-// could choose different records, the archive is refused. Up to 1 MiB of zero bytes may follow: writers to pipes and
+// could choose different records, the archive is refused; bytes before the directory do not count, since no reader gets
+// them to search (GuardedSource). Up to 1 MiB of zero bytes may follow: writers to pipes and
 // tapes fill their last block (`bsdtar --format zip -cf -`).
 RawDirectory find_directory(const RawFile& file, const ArchiveLimits& limits);
 

@@ -50,13 +50,15 @@ struct ExtraFields {
   std::optional<base::TimePoint> modified;
 };
 
-void take_zip64(std::string_view field, const Sizes& sizes) {
+// Returns the number of bytes that no saturated field needs.
+std::size_t take_zip64(std::string_view field, const Sizes& sizes) {
   for (std::uint64_t* value : {sizes.size, sizes.compressed_size, sizes.offset}) {
     if (value == nullptr || *value != zip::kWide32) continue;
     if (field.size() < 8) refuse("its extra field is damaged");
     *value = zip::u64(field, 0);
     field.remove_prefix(8);
   }
+  return field.size();
 }
 
 std::optional<base::TimePoint> unix_time(std::string_view field) {
@@ -107,8 +109,12 @@ ExtraFields read_extra(std::string_view extra, const Sizes& sizes) {
     extra.remove_prefix(4 + length);
     if (id == zip::kZip64Extra) {
       if (std::exchange(wide, true)) refuse("its extra field is damaged");
-      take_zip64(field, sizes);
-    } else if (id == zip::kUnicodePathExtra && field.size() > 5 && field[0] == 1) {
+      // Of longer fields in the directory, libzip takes only those with all values.
+      const bool is_longer = take_zip64(field, sizes) != 0 && field.size() != 24 && field.size() != 28;
+      if (is_longer && sizes.offset != nullptr) {
+        refuse("its Zip64 field has more than it needs; pack the files again, for example with zip or 7z");
+      }
+    } else if (id == zip::kUnicodePathExtra && field.size() > 5 && field[0] == 1 && found.unicode_path.empty()) {
       found.unicode_path = field;
     } else if (id == zip::kUnixTimesExtra) {
       found.modified = unix_time(field);
@@ -189,6 +195,10 @@ RawEntry take_entry(std::string_view& rest, CodePage page) {
   raw.entry.size = zip::u32(rest, 24);
   raw.entry.offset = zip::u32(rest, 42);
   raw.header_name = rest.substr(zip::kCentralHeaderSize, name_size);
+  // libzip refuses the whole archive for it.
+  if ((raw.flags & zip::kUtf8Flag) != 0 && !is_utf8(rest.substr(whole - zip::u16(rest, 32), zip::u16(rest, 32)))) {
+    refuse("its comment is not UTF-8, as its flags say; pack it without a comment");
+  }
   if (zip::u16(rest, 34) != 0) refuse("an archive of several parts");
   if ((raw.flags & kEncryptedFlags) != 0) refuse("it is encrypted; pack it without a password");
   if ((raw.flags & kPatchFlag) != 0) refuse("it is a patch for another file");

@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "artifacts/archive/archive_writer.hpp"
 #include "base/digest.hpp"
 #include "job/names.hpp"
 #include "support/temp_dir.hpp"
+#include "unit/artifacts/zip_builder.hpp"
 
 namespace vbrain::api::testing {
 namespace {
@@ -326,16 +326,11 @@ std::string multipart(const std::vector<std::pair<std::string, std::string>>& pa
 }
 
 std::string zip_of(const std::vector<std::pair<std::string, std::string>>& files) {
-  std::string archive;
-  artifacts::ArchiveWriter writer([&](std::string_view bytes) { archive += bytes; }, artifacts::Compression::kFast);
+  std::vector<vbrain::testing::ZipEntry> entries;
   for (const auto& [name, content] : files) {
-    const int fd = ::open(::testing::TempDir().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0 || ::write(fd, content.data(), content.size()) < 0) throw std::runtime_error("zip_of");
-    writer.add(name, fd, content.size(), base::TimePoint{});
-    ::close(fd);
+    entries.push_back({.name = name, .content = content, .deflated = !content.empty()});
   }
-  writer.finish();
-  return archive;
+  return vbrain::testing::build_zip(entries);
 }
 
 }  // namespace vbrain::api::testing

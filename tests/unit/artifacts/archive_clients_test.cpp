@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "artifacts/archive/archive_reader.hpp"
+#include "artifacts/archive/zip_format.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 
@@ -283,6 +284,53 @@ TEST(ArchiveClients, ARefusalNamesTheMethodAndWhatToDo) {
   EXPECT_THAT(read(build_zip({{.name = "a", .content = "x", .flags = 0x0801}})).error, HasSubstr("without a password"));
   EXPECT_THAT(read(build_zip({{.name = "ok"}, {.name = "d/a.csv", .content = "x", .crc = 1}})).error,
               HasSubstr("entry 2 (d/a.csv): "));
+}
+
+// libzip tries each end record in the last 64 KiB of what it may read.
+TEST(ArchiveClients, AnArchiveWithinTheArchiveIsData) {
+  const std::string empty = build_zip({});
+  const std::string inner = build_zip({{.name = "inner"}});
+  for (const std::string& content : {empty, inner, inner + empty + inner}) {
+    const Outcome outcome = read(build_zip({{.name = "a.zip", .content = content}, {.name = "b"}}));
+    EXPECT_EQ(outcome.error, "");
+    EXPECT_THAT(outcome.files, ElementsAre("a.zip", "b"));
+  }
+}
+
+// 2,900 end records that name a directory of 20,000 entries: 58 million entries for a reader that tries them all.
+TEST(ArchiveClients, FakeEndRecordsCostNothing) {
+  std::string fake;
+  for (int i = 0; i < 20'000; ++i) fake += build_zip({{.name = "x", .no_local = true}}).substr(0, 47);
+  const std::size_t size = fake.size();
+  zip::Record record;
+  record.u32(zip::kEnd).u16(0).u16(0).u16(20'000).u16(20'000).u32(size).u32(31).u16(0);
+  for (int i = 0; i < 2'900; ++i) fake += record.text();
+  const Outcome outcome = read(build_zip({{.name = "a", .content = fake}}));
+  EXPECT_EQ(outcome.error, "");
+  EXPECT_THAT(outcome.files, ElementsAre("a"));
+}
+
+TEST(ArchiveClients, AnEndRecordInTheDirectoryIsRefused) {
+  EXPECT_THAT(read(build_zip({{.name = "a", .extra = std::string("\x34\x12\x04\0PK\5\6", 8)}})).error,
+              HasSubstr("its directory contains the mark of an end record"));
+}
+
+// Names with one value of the hash function that libzip uses.
+TEST(ArchiveClients, NamesThatCollideAreRefused) {
+  std::vector<ZipEntry> entries;
+  for (unsigned i = 0; i < 64; ++i) {
+    std::string name;
+    for (unsigned bit = 0; bit < 6; ++bit) name += (i >> bit & 1U) != 0 ? "Ez" : "FY";
+    entries.push_back({.name = name});
+  }
+  EXPECT_THAT(read(build_zip(entries)).error, HasSubstr("chosen to slow down a reader"));
+}
+
+// What libzip refuses has a reason of ours, with the entry.
+TEST(ArchiveClients, WhatOnlyLibzipMindsHasAReason) {
+  const std::string wide("\1\0\x10\0\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 20);
+  EXPECT_THAT(read(build_zip({{.name = "a", .content = "x", .size = 0xFFFFFFFF, .extra = wide}})).error,
+              HasSubstr("entry 1: its Zip64 field has more than it needs"));
 }
 
 }  // namespace
