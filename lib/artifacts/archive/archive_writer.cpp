@@ -310,6 +310,8 @@ ArchiveWriter::Added ArchiveWriter::finish() {
     record.u32(zip::kEnd64).u64(44).u16(45).u16(45).u32(0).u32(0).u64(count).u64(count).u64(size).u64(start);
     record.u32(zip::kEnd64Locator).u32(0).u64(end64).u32(1);
   }
+  // An archive without entries stays the 22 bytes that everybody knows.
+  const std::string_view comment = count > 0 ? zip::kOwnComment : std::string_view();
   const auto count16 = static_cast<std::uint16_t>(std::min<std::uint64_t>(count, 0xFFFF));
   record.u32(zip::kEnd)
       .u16(0)
@@ -318,8 +320,8 @@ ArchiveWriter::Added ArchiveWriter::finish() {
       .u16(count16)
       .u32(static_cast<std::uint32_t>(size >= s.wide_from ? 0xFFFFFFFF : size))
       .u32(static_cast<std::uint32_t>(start >= s.wide_from ? 0xFFFFFFFF : start))
-      .u16(zip::kOwnComment.size())
-      .bytes(zip::kOwnComment);
+      .u16(comment.size())
+      .bytes(comment);
   s.put(record.text());
   return {s.position, s.digest.hex()};
 }
