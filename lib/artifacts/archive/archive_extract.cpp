@@ -8,6 +8,7 @@
 
 #include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/archive/utf8.hpp"
+#include "artifacts/raw_zip/advice.hpp"
 #include "artifacts/raw_zip/guarded_source.hpp"
 #include "base/digest.hpp"
 
@@ -16,7 +17,6 @@ namespace {
 
 constexpr std::size_t kBlock = 128U << 10;
 constexpr std::size_t kShownName = 120;
-const std::string kPackAgain = "; pack the files again, for example with zip or 7z";
 
 struct Refused {
   std::string reason;
@@ -29,7 +29,7 @@ class Target {
   // The number of bytes that may still come, plus one, so that an excess is detected.
   std::uint64_t room() const { return left_ + 1; }
   void put(std::string_view bytes) {
-    if (bytes.size() > left_) throw Refused{"it has more bytes than the directory says"};
+    if (bytes.size() > left_) throw Refused{"it has more bytes than the directory says" + kPackAgain};
     left_ -= bytes.size();
     digest_.update(bytes);
     write_all(fd_, bytes);
@@ -135,7 +135,7 @@ class Extractor {
 
   InputFile extract(const ArchiveEntry& entry) {
     const auto file = target_.create_file(entry.name);
-    if (!file) throw Refused{"a name occurs twice"};
+    if (!file) throw Refused{"a name occurs twice" + kPackAgain};
     Target to(file->get(), entry.size);
     source_.expect(entry);
     const std::unique_ptr<zip_file_t, Discard> from(zip_fopen_index(archive_.get(), entry.index, ZIP_FL_UNCHANGED));
@@ -147,8 +147,8 @@ class Extractor {
       if (got == 0) break;
       to.put({block_.data(), static_cast<std::size_t>(got)});
     }
-    if (!to.complete()) throw Refused{"it has fewer bytes than the directory says"};
-    if (entry.size > 0 && !source_.is_at_end()) throw Refused{"bytes behind its compressed data"};
+    if (!to.complete()) throw Refused{"it has fewer bytes than the directory says" + kPackAgain};
+    if (entry.size > 0 && !source_.is_at_end()) throw Refused{"bytes behind its compressed data" + kPackAgain};
     if (entry.modified) set_modified(file->get(), *entry.modified);
     return {entry.name, entry.size, to.sha256(), entry.modified};
   }

@@ -11,6 +11,7 @@
 #include "artifacts/archive/name_tree.hpp"
 #include "artifacts/archive/utf8.hpp"
 #include "artifacts/archive/zip_format.hpp"
+#include "artifacts/raw_zip/advice.hpp"
 #include "artifacts/raw_zip/foreign_files.hpp"
 #include "artifacts/raw_zip/raw_directory.hpp"
 #include "artifacts/raw_zip/raw_entry.hpp"
@@ -63,7 +64,7 @@ class Inspector {
 
  private:
   void read_directory() {
-    if (directory_.count > directory_.size / zip::kCentralHeaderSize) refuse("the directory is cut short");
+    if (directory_.count > directory_.size / zip::kCentralHeaderSize) refuse_damaged("the directory is cut short");
     entries_.reserve(directory_.count);
     // Read in chunks: comments and extra fields are not kept.
     std::uint64_t at = directory_.offset;
@@ -82,13 +83,14 @@ class Inspector {
       unread.entry.index = i;
       RawEntry raw = at_entry(unread, [&] { return take_entry(rest, limits_.code_page); });
       raw.entry.index = i;
+      at_entry(raw, [&] { check_content(raw); });
       names_bytes += std::max(raw.header_name.size(), raw.entry.name.size());
       if (names_bytes > limits_.names_bytes) {
-        too_large("names of more than " + std::to_string(limits_.names_bytes) + " bytes together");
+        too_large("names of more than " + std::to_string(limits_.names_bytes) + " bytes together" + kEntriesSetting);
       }
       entries_.push_back(std::move(raw));
     }
-    if (!rest.empty() || at != end) refuse("the directory has more than the entries it counts");
+    if (!rest.empty() || at != end) refuse_damaged("the directory has more than the entries it counts");
   }
 
   void check_names() {
@@ -98,13 +100,13 @@ class Inspector {
       if (foreign_[i] || is_root(raw.entry)) continue;
       at_entry(raw, [&] {
         const auto problem = check_entry_name(raw.entry.name, limits_.name_bytes, limits_.depth);
-        if (!problem.empty()) refuse(std::string(problem));
+        if (!problem.empty()) refuse(std::string(problem) + kRename);
         const auto clash = names.add(raw.entry.name, raw.entry.folder);
-        if (!clash.empty()) refuse(std::string(clash));
+        if (!clash.empty()) refuse(std::string(clash) + "; rename one of the two, or leave it out");
       });
       // A folder that is only part of a name counts like one with its own entry.
       if (names.size() > 2 * limits_.entries) {
-        too_large("more than " + std::to_string(2 * limits_.entries) + " files and folders");
+        too_large("more than " + std::to_string(2 * limits_.entries) + " files and folders" + kEntriesSetting);
       }
     }
   }
@@ -127,6 +129,12 @@ class Inspector {
     return entry.folder && entry.name.empty() && entry.raw_name.starts_with('.');
   }
 
+  // An archive that was to be split and fits into one part begins with a marker (APPNOTE 8.5.3, 8.5.4): `zip -s 1g`.
+  std::uint64_t marker_size() const {
+    const std::string first = file_.read(0, zip::kSplitMarkerSize);
+    return first == zip::kSplitMarker || first == zip::kOnePartMarker ? zip::kSplitMarkerSize : 0;
+  }
+
   // Local headers, data and descriptors must cover the file from its first byte to the directory, each byte exactly
   // once.
   void check_local_headers() {
@@ -134,33 +142,34 @@ class Inspector {
     order.reserve(entries_.size());
     for (RawEntry& raw : entries_) order.push_back(&raw);
     std::ranges::sort(order, {}, [](const RawEntry* raw) { return raw->entry.offset; });
-    std::uint64_t expected = 0;
+    std::uint64_t expected = marker_size();
     for (std::size_t i = 0; i < order.size(); ++i) {
       at_entry(*order[i], [&] {
         if (order[i]->entry.offset != expected) {
-          refuse(i == 0 ? "bytes before the first entry" : "entries overlap or have bytes between them");
+          refuse_damaged(i == 0 ? "bytes before the first entry" : "entries overlap or have bytes between them");
         }
         expected = i + 1 < order.size() ? order[i + 1]->entry.offset : directory_.offset;
         check_local_header(*order[i], expected);
       });
     }
-    if (expected != directory_.offset) refuse("bytes before the directory");
+    if (expected != directory_.offset) refuse_damaged("bytes before the directory");
   }
 
   void check_local_header(RawEntry& raw, std::uint64_t next) const {
     ArchiveEntry& entry = raw.entry;
     const std::string fixed = file_.read(entry.offset, zip::kLocalHeaderSize);
-    if (zip::u32(fixed, 0) != zip::kLocalHeader) refuse("it has no local header");
+    if (zip::u32(fixed, 0) != zip::kLocalHeader) refuse_damaged("it has no local header");
     const std::size_t rest_size = std::size_t{zip::u16(fixed, 26)} + zip::u16(fixed, 28);
-    if (zip::u16(fixed, 26) != raw.header_name.size()) refuse("its local header and the directory differ in the name");
+    if (zip::u16(fixed, 26) != raw.header_name.size())
+      refuse_damaged("its local header and the directory differ in the name");
     const std::string rest = file_.read(entry.offset + zip::kLocalHeaderSize, rest_size);
     const LocalHeader local = read_local_header(fixed, rest);
-    if (local.name != raw.header_name) refuse("its local header and the directory differ in the name");
+    if (local.name != raw.header_name) refuse_damaged("its local header and the directory differ in the name");
     const bool same_charset = ((local.flags ^ raw.flags) & zip::kUtf8Flag) == 0;
     if (!same_charset && raw.entry.name != raw.header_name) {
-      refuse("its local header and the directory differ in the character set of the name");
+      refuse_damaged("its local header and the directory differ in the character set of the name");
     }
-    if (local.method != raw.method) refuse("its local header and the directory differ in the compression");
+    if (local.method != raw.method) refuse_damaged("its local header and the directory differ in the compression");
     // With the flag, a field of the local header may be 0, because the values follow the data; many writers fill in
     // those that they know already.
     const bool later = ((local.flags | raw.flags) & zip::kDescriptorFlag) != 0;
@@ -169,13 +178,13 @@ class Inspector {
     };
     if (!(local.crc == entry.crc || (later && local.crc == 0)) || !agrees(local.size, entry.size) ||
         !agrees(local.compressed_size, entry.compressed_size)) {
-      refuse("its local header and the directory differ in sizes or checksum");
+      refuse_damaged("its local header and the directory differ in sizes or checksum");
     }
     const bool complete =
         local.crc == entry.crc && local.size == entry.size && local.compressed_size == entry.compressed_size;
 
     entry.data_offset = entry.offset + zip::kLocalHeaderSize + rest_size;
-    if (entry.data_offset > next || entry.compressed_size > next - entry.data_offset) refuse("entries overlap");
+    if (entry.data_offset > next || entry.compressed_size > next - entry.data_offset) refuse_damaged("entries overlap");
     const std::uint64_t data_end = entry.data_offset + entry.compressed_size;
     check_descriptor(entry, data_end, next - data_end, later, later && !complete);
   }
@@ -184,18 +193,18 @@ class Inspector {
                         bool required) const {
     if (size == 0 && !required) return;
     const bool has_signature = size == 16 || size == 24;
-    if (!allowed || (!has_signature && size != 12 && size != 20)) refuse("bytes between entries");
+    if (!allowed || (!has_signature && size != 12 && size != 20)) refuse_damaged("bytes between entries");
     const std::string bytes = file_.read(at, size);
     std::string_view rest = bytes;
     if (has_signature) {
-      if (zip::u32(rest, 0) != zip::kDescriptor) refuse("bytes between entries");
+      if (zip::u32(rest, 0) != zip::kDescriptor) refuse_damaged("bytes between entries");
       rest.remove_prefix(4);
     }
     const bool wide = rest.size() == 20;
     const std::uint64_t compressed = wide ? zip::u64(rest, 4) : zip::u32(rest, 4);
     const std::uint64_t inflated = wide ? zip::u64(rest, 12) : zip::u32(rest, 8);
     if (zip::u32(rest, 0) != entry.crc || compressed != entry.compressed_size || inflated != entry.size) {
-      refuse("its data descriptor and the directory differ");
+      refuse_damaged("its data descriptor and the directory differ");
     }
   }
 
@@ -206,17 +215,18 @@ class Inspector {
   }
 
   void check_sizes(const ArchiveEntry& entry, std::uint64_t total) const {
-    if (!entry.deflated && entry.size != entry.compressed_size) refuse("a stored entry with two sizes");
-    if (entry.deflated && entry.compressed_size == 0) refuse("a deflated entry without data");
+    if (!entry.deflated && entry.size != entry.compressed_size) refuse_damaged("a stored entry with two sizes");
+    if (entry.deflated && entry.compressed_size == 0) refuse_damaged("a deflated entry without data");
     if (entry.size > limits_.file_bytes) {
-      too_large("it is larger than " + std::to_string(limits_.file_bytes) + " bytes when it is unpacked");
+      too_large("it is larger than " + std::to_string(limits_.file_bytes) + " bytes when it is unpacked" +
+                kInflatedSetting);
     }
     if (is_bomb(entry.size, entry.compressed_size)) {
-      too_large("it inflates more than " + std::to_string(limits_.ratio) + ":1");
+      too_large("it inflates more than " + std::to_string(limits_.ratio) + ":1" + kRatioSetting);
     }
     if (entry.size > limits_.inflated_bytes - total) {
       too_large("up to here the files have more than " + std::to_string(limits_.inflated_bytes) +
-                " bytes when they are unpacked");
+                " bytes when they are unpacked" + kInflatedSetting);
     }
   }
 
@@ -239,7 +249,7 @@ class Inspector {
       listing.entries.push_back(std::move(raw.entry));
     }
     if (is_bomb(listing.total_bytes, file_.size())) {
-      too_large("it inflates more than " + std::to_string(limits_.ratio) + ":1");
+      too_large("it inflates more than " + std::to_string(limits_.ratio) + ":1" + kRatioSetting);
     }
     std::ranges::sort(listing.entries, {}, &ArchiveEntry::offset);
     if (!directory_.own) unwrap(listing);
@@ -276,7 +286,7 @@ class Inspector {
     for (ArchiveEntry& entry : listing.entries) {
       entry.name.erase(0, kFolder.size() + 1);
       const auto problem = check_entry_name(entry.name);
-      if (!problem.empty()) refuse("entry " + std::to_string(entry.index + 1) + ": " + std::string(problem));
+      if (!problem.empty()) refuse("entry " + std::to_string(entry.index + 1) + ": " + std::string(problem) + kRename);
     }
     listing.unwrapped = true;
   }

@@ -1,11 +1,11 @@
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "artifacts/archive/archive_reader.hpp"
+#include "artifacts/archive/file_format.hpp"
 #include "artifacts/store/file_blocks.hpp"
 #include "base/json_reader.hpp"
 
@@ -16,39 +16,20 @@ Unexpected<ArchiveError> invalid(std::string reason) {
   return Unexpected<ArchiveError>(ArchiveError{ArchiveError::Kind::kInvalid, std::move(reason)});
 }
 
-struct Format {
-  std::string_view first_bytes;
-  const char* refusal;
-};
-
-// What a text file is refused for, by its first bytes; null: nothing. Archives, documents, pictures and programs are no
-// tables whatever their extension.
-const char* other_format(std::string_view bytes) {
-  constexpr const char* kUtf16 =
-      "the file is UTF-16 (byte 0 begins a byte order mark); save it as UTF-8, in Excel as \"CSV UTF-8\"";
-  constexpr const char* kUtf32 = "the file is UTF-32 (byte 0 begins a byte order mark); save it as UTF-8";
-  constexpr const char* kArchive = "not a text file: byte 0 begins an archive; send a ZIP as .zip, a workbook as .xlsx";
-  constexpr const char* kCompressed = "not a text file: byte 0 begins a compressed file; unpack it, or send a .zip";
-  constexpr const char* kOther = "not a text file: byte 0 begins a document, picture or program; put it into a ZIP";
-  static constexpr std::array<Format, 14> kFormats = {{{{"\xff\xfe\0\0", 4}, kUtf32},
-                                                       {{"\0\0\xfe\xff", 4}, kUtf32},
-                                                       {"\xff\xfe", kUtf16},
-                                                       {"\xfe\xff", kUtf16},
-                                                       {"PK\x03\x04", kArchive},
-                                                       {"PK\x05\x06", kArchive},
-                                                       {"\x1f\x8b", kCompressed},
-                                                       {"7z\xbc\xaf\x27\x1c", kCompressed},
-                                                       {"Rar!\x1a\x07", kCompressed},
-                                                       {"\xd0\xcf\x11\xe0", kOther},
-                                                       {"%PDF-", kOther},
-                                                       {"\x89PNG\r\n", kOther},
-                                                       {"\xff\xd8\xff", kOther},
-                                                       {"\x7f"
-                                                        "ELF",
-                                                        kOther}}};
-  const auto* found =
-      std::ranges::find_if(kFormats, [&](const Format& format) { return bytes.starts_with(format.first_bytes); });
-  return found == kFormats.end() ? nullptr : found->refusal;
+// What a text file is refused for, by its first bytes; empty: nothing. Archives, documents, pictures and programs are
+// no tables whatever their extension.
+std::string other_format(std::string_view bytes) {
+  if (bytes.starts_with(std::string_view("\xff\xfe\0\0", 4)) ||
+      bytes.starts_with(std::string_view("\0\0\xfe\xff", 4))) {
+    return "the file is UTF-32 (byte 0 begins a byte order mark); save it as UTF-8";
+  }
+  if (bytes.starts_with("\xff\xfe") || bytes.starts_with("\xfe\xff")) {
+    return "the file is UTF-16 (byte 0 begins a byte order mark); save it as UTF-8, in Excel as \"CSV UTF-8\"";
+  }
+  const char* format = format_of(bytes);
+  if (format == nullptr) return {};
+  return std::string("not a text file: byte 0 begins ") + format +
+         "; send a ZIP as .zip, a workbook as .xlsx, and any other file in a ZIP";
 }
 
 }  // namespace
@@ -65,14 +46,14 @@ Result<void, ArchiveError> check_xlsx(int fd) {
 }
 
 Result<void, ArchiveError> check_csv(int fd) {
-  const char* format = nullptr;
+  std::string format;
   bool clean = true;
   bool first = true;
   std::uint64_t offset = 0;  // of NUL
   std::uint64_t line = 1;
   for_each_block(fd, "read an uploaded file", [&](std::string_view bytes) {
     if (std::exchange(first, false)) format = other_format(bytes);
-    if (format != nullptr) return false;
+    if (!format.empty()) return false;
     const auto nul = bytes.find('\0');
     clean = nul == std::string_view::npos;
     bytes = bytes.substr(0, nul);
@@ -80,7 +61,7 @@ Result<void, ArchiveError> check_csv(int fd) {
     line += static_cast<std::uint64_t>(std::ranges::count(bytes, '\n'));
     return clean;
   });
-  if (format != nullptr) return invalid(format);
+  if (!format.empty()) return invalid(std::move(format));
   if (!clean) {
     return invalid("byte " + std::to_string(offset) + " (line " + std::to_string(line) +
                    ") is NUL, which no text has; save the file as text in UTF-8");
@@ -130,15 +111,15 @@ std::uint64_t line_of(int fd, std::uint64_t offset) {
 
 Result<void, ArchiveError> check_json(int fd) {
   // Any size and any number of values; only the bytes of one block are in memory.
-  const char* format = nullptr;
+  std::string format;
   bool empty = true;
   for_each_block(fd, "read an uploaded file", [&](std::string_view bytes) {
     empty = false;
     format = other_format(bytes);
     return false;
   });
-  if (empty) return invalid("the file is empty, which is not JSON");
-  if (format != nullptr) return invalid(format);
+  if (empty) return invalid("the file is empty, which is not JSON; write null if there is nothing");
+  if (!format.empty()) return invalid(std::move(format));
   base::IgnoreTokens ignore;
   const auto checked = base::read_json(fd, ignore, kUploadedJson);
   if (checked) return {};

@@ -14,6 +14,10 @@ inline constexpr std::uint32_t kEnd64 = 0x06064b50;          // 4.3.14
 inline constexpr std::uint32_t kEnd64Locator = 0x07064b50;   // 4.3.15
 inline constexpr std::uint32_t kEnd = 0x06054b50;            // 4.3.16
 
+inline constexpr std::size_t kSplitMarkerSize = 4;  // 8.5.3, at the beginning of a split archive
+inline constexpr std::string_view kSplitMarker = "PK\7\b";
+inline constexpr std::string_view kOnePartMarker = "PK00";  // 8.5.4
+
 inline constexpr std::size_t kLocalHeaderSize = 30;
 inline constexpr std::size_t kCentralHeaderSize = 46;
 inline constexpr std::size_t kEndSize = 22;

@@ -11,8 +11,9 @@ namespace vbrain::artifacts {
 struct Refused {
   ArchiveError error;
 };
-[[noreturn]] void refuse(std::string reason);     // 400
-[[noreturn]] void too_large(std::string reason);  // 413
+[[noreturn]] void refuse(std::string reason);          // 400
+[[noreturn]] void refuse_damaged(std::string reason);  // 400, with kPackAgain
+[[noreturn]] void too_large(std::string reason);       // 413
 
 // The bytes of an archive. Reads beyond its end refuse it. Throws VolumeError if reading fails.
 class RawFile {

@@ -10,6 +10,7 @@
 
 #include "artifacts/archive/utf8.hpp"
 #include "artifacts/archive/zip_format.hpp"
+#include "artifacts/raw_zip/advice.hpp"
 #include "artifacts/raw_zip/raw_directory.hpp"
 
 namespace vbrain::artifacts {
@@ -54,7 +55,7 @@ struct ExtraFields {
 std::size_t take_zip64(std::string_view field, const Sizes& sizes) {
   for (std::uint64_t* value : {sizes.size, sizes.compressed_size, sizes.offset}) {
     if (value == nullptr || *value != zip::kWide32) continue;
-    if (field.size() < 8) refuse("its extra field is damaged");
+    if (field.size() < 8) refuse_damaged("its extra field is damaged");
     *value = zip::u64(field, 0);
     field.remove_prefix(8);
   }
@@ -104,15 +105,15 @@ ExtraFields read_extra(std::string_view extra, const Sizes& sizes) {
   while (extra.size() >= 4) {
     const std::uint16_t id = zip::u16(extra, 0);
     const std::size_t length = zip::u16(extra, 2);
-    if (extra.size() - 4 < length) refuse("its extra field is damaged");
+    if (extra.size() - 4 < length) refuse_damaged("its extra field is damaged");
     const std::string_view field = extra.substr(4, length);
     extra.remove_prefix(4 + length);
     if (id == zip::kZip64Extra) {
-      if (std::exchange(wide, true)) refuse("its extra field is damaged");
+      if (std::exchange(wide, true)) refuse_damaged("its extra field is damaged");
       // Of longer fields in the directory, libzip takes only those with all values.
       const bool is_longer = take_zip64(field, sizes) != 0 && field.size() != 24 && field.size() != 28;
       if (is_longer && sizes.offset != nullptr) {
-        refuse("its Zip64 field has more than it needs; pack the files again, for example with zip or 7z");
+        refuse_damaged("its Zip64 field has more than it needs");
       }
     } else if (id == zip::kUnicodePathExtra && field.size() > 5 && field[0] == 1 && found.unicode_path.empty()) {
       found.unicode_path = field;
@@ -155,9 +156,9 @@ void decode_name(RawEntry& raw, const ExtraFields& extra, CodePage page) {
 
 // Only regular files and folders. The upper half of the attributes is a Unix mode, or 0. Some writers put other values
 // there; only those that mean a link, a device or a socket are refused.
-void check_kind(std::uint32_t attributes, RawEntry& raw) {
+void check_kind(RawEntry& raw) {
   ArchiveEntry& entry = raw.entry;
-  const std::uint32_t mode = attributes >> 16;
+  const std::uint32_t mode = raw.attributes >> 16;
   const std::uint32_t type = mode & S_IFMT;
   if (type == S_IFLNK) refuse("a symbolic link; pack the file that it points to, for example with zip without -y");
   if (type == S_IFCHR || type == S_IFBLK) refuse("a device; only files and folders are taken");
@@ -165,27 +166,27 @@ void check_kind(std::uint32_t attributes, RawEntry& raw) {
   const bool no_content = entry.size == 0 && entry.compressed_size <= 2;
   const bool slash = entry.name.ends_with('/');
   const bool root = entry.name.empty() && !entry.raw_name.empty();  // "./"
-  const bool dos_folder = type == 0 && separates_by_backslash(raw.host) && (attributes & kDosFolder) != 0;
+  const bool dos_folder = type == 0 && separates_by_backslash(raw.host) && (raw.attributes & kDosFolder) != 0;
   entry.folder = slash || root || (no_content && (type == S_IFDIR || dos_folder));
-  if (!entry.folder && type == S_IFDIR) refuse("a folder with content");
+  if (!entry.folder && type == S_IFDIR) refuse("a folder with content; pack it as a file, or without content");
   if (!entry.folder && type == S_IFREG && (mode & (S_ISUID | S_ISGID)) != 0) {
     refuse("a set-uid or set-gid file; remove these bits with chmod ug-s");
   }
   if (slash) entry.name.pop_back();
   // Some writers deflate the empty content of a folder into two bytes.
-  if (entry.folder && !no_content) refuse("a folder with content");
+  if (entry.folder && !no_content) refuse("a folder with content; pack it as a file, or without content");
 }
 
 }  // namespace
 
 RawEntry take_entry(std::string_view& rest, CodePage page) {
   if (rest.size() < zip::kCentralHeaderSize || zip::u32(rest, 0) != zip::kCentralHeader) {
-    refuse("the directory is damaged");
+    refuse_damaged("the directory is damaged");
   }
   const std::size_t name_size = zip::u16(rest, 28);
   const std::size_t extra_size = zip::u16(rest, 30);
   const std::size_t whole = zip::kCentralHeaderSize + name_size + extra_size + zip::u16(rest, 32);
-  if (rest.size() < whole) refuse("the directory is damaged");
+  if (rest.size() < whole) refuse_damaged("the directory is damaged");
   RawEntry raw;
   raw.host = static_cast<std::uint8_t>(rest[5]);
   raw.flags = zip::u16(rest, 8);
@@ -199,21 +200,25 @@ RawEntry take_entry(std::string_view& rest, CodePage page) {
   if ((raw.flags & zip::kUtf8Flag) != 0 && !is_utf8(rest.substr(whole - zip::u16(rest, 32), zip::u16(rest, 32)))) {
     refuse("its comment is not UTF-8, as its flags say; pack it without a comment");
   }
-  if (zip::u16(rest, 34) != 0) refuse("an archive of several parts");
-  if ((raw.flags & kEncryptedFlags) != 0) refuse("it is encrypted; pack it without a password");
-  if ((raw.flags & kPatchFlag) != 0) refuse("it is a patch for another file");
-  if (raw.method != zip::kStored && raw.method != zip::kDeflated) {
-    refuse("it is compressed with " + method_name(raw.method) +
-           "; pack it with Deflate or without compression, for example with zip or 7z -tzip -mm=Deflate");
-  }
+  raw.attributes = zip::u32(rest, 38);
+  if (zip::u16(rest, 34) != 0) refuse("an archive of several parts" + kPackAsOne);
   const ExtraFields extra = read_extra(rest.substr(zip::kCentralHeaderSize + name_size, extra_size),
                                        {&raw.entry.size, &raw.entry.compressed_size, &raw.entry.offset});
   raw.entry.modified = extra.modified ? extra.modified : dos_time(zip::u32(rest, 12));
   raw.entry.deflated = raw.method == zip::kDeflated;
   decode_name(raw, extra, page);
-  check_kind(zip::u32(rest, 38), raw);
   rest.remove_prefix(whole);
   return raw;
+}
+
+void check_content(RawEntry& raw) {
+  if ((raw.flags & kEncryptedFlags) != 0) refuse("it is encrypted; pack it without a password");
+  if ((raw.flags & kPatchFlag) != 0) refuse("it is a patch for another file; pack the whole file");
+  if (raw.method != zip::kStored && raw.method != zip::kDeflated) {
+    refuse("it is compressed with " + method_name(raw.method) +
+           "; pack it with Deflate or without compression, for example with zip or 7z -tzip -mm=Deflate");
+  }
+  check_kind(raw);
 }
 
 LocalHeader read_local_header(std::string_view fixed, std::string_view rest) {

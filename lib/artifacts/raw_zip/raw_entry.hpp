@@ -20,12 +20,17 @@ struct RawEntry {
   std::uint16_t flags = 0;
   std::uint16_t method = 0;
   std::uint8_t host = 0;
+  std::uint32_t attributes = 0;  // external
   NameCharset charset = NameCharset::kUtf8;
 };
 
-// Reads the first entry of `rest`, a piece of the directory, and removes it. The name is decoded and still unchecked.
-// Refuses what has no content that can be read: parts, encryption, other compressions, links, devices. Pure.
+// Reads the first entry of `rest`, a piece of the directory, and removes it. The name is decoded and still unchecked; a
+// folder's name may end in a slash. Pure.
 RawEntry take_entry(std::string_view& rest, CodePage page);
+
+// Refuses what has no content that can be read: encryption, other compressions, links, devices. Says whether the entry
+// is a folder, and removes the slash at the end of its name. Pure.
+void check_content(RawEntry& raw);
 
 // The local header of an entry, read from its bytes.
 struct LocalHeader {

@@ -72,7 +72,7 @@ TEST(ArchiveClients, BackslashesAreCheckedAsSlashes) {
     EXPECT_NE(read(build_zip({{.name = name, .host = kFat}})).error, "") << name;
   }
   EXPECT_EQ(read(build_zip({{.name = "a\\b", .host = kFat}, {.name = "a/b", .host = kFat}})).error,
-            "entry 2 (a/b): a name occurs twice");
+            "entry 2 (a/b): a name occurs twice; rename one of the two, or leave it out");
   EXPECT_THAT(read(build_zip({{.name = "a\\b"}})).error, HasSubstr("backslash")) << "on Unix it is part of a name";
 }
 
@@ -230,6 +230,51 @@ TEST(ArchiveClients, ZerosMayFollowTheArchive) {
   EXPECT_NE(read(std::string(1000, '\0')).error, "");
 }
 
+TEST(ArchiveClients, AMarkerOfSplitArchivesMayBeInFront) {
+  for (const char* marker : {"PK\7\b", "PK00"}) {
+    EXPECT_THAT(read(build_zip({{.name = "a"}, {.name = "b"}}, {.prefix = marker})).files, ElementsAre("a", "b"));
+    EXPECT_NE(read(build_zip({{.name = "a"}}, {.prefix = marker + std::string(marker)})).error, "");
+  }
+  EXPECT_NE(read(build_zip({{.name = "a"}}, {.prefix = "PK\3\4"})).error, "");
+}
+
+TEST(ArchiveClients, ARefusalNamesTheFormat) {
+  const std::string tail(600, 'x');
+  const struct {
+    std::string bytes;
+    const char* want;
+  } cases[] = {
+      {"7z\xbc\xaf\x27\x1c" + tail, "not a ZIP archive: it is a 7z archive; pack the files as ZIP"},
+      {"Rar!\x1a\x07\x01" + tail, "it is a RAR archive; pack"},
+      {std::string(257, 'n') + "ustar  " + std::string(1, '\0') + tail, "it is a tar archive; pack"},
+      {"\x1f\x8b\b" + tail, "it is a gzip file; pack"},
+      {"%PDF-1.7" + tail, "it is a PDF document; pack"},
+      {"PK\3\4" + tail,
+       "the archive is cut short, or is one of several parts: its end record is missing; send it whole"},
+      {"a;b\n" + tail, "not a ZIP archive; pack the files as ZIP"},
+      {"x", "not a ZIP archive; pack the files as ZIP"},
+      {"", "it is empty; send a ZIP with the files"},
+      {std::string(5000, '\0'), "too many zero bytes, like a file that was not written to its end; send it again"},
+  };
+  for (const auto& c : cases) EXPECT_THAT(read(c.bytes).error, HasSubstr(c.want));
+}
+
+// Whatever is wrong, there is a remedy behind a semicolon.
+TEST(ArchiveClients, EveryRefusalSaysWhatToDo) {
+  const std::string good = build_zip(
+      {{.name = "d/a", .content = "hello hello", .deflated = true, .descriptor = true}, {.name = "b", .content = "x"}});
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    for (const int change : {1, 0x80}) {
+      std::string bytes = good;
+      bytes[at] = static_cast<char>(bytes[at] ^ change);
+      const std::string error = read(bytes).error;
+      EXPECT_TRUE(error.empty() || error.find("; ") != error.npos) << at << ": " << error;
+    }
+    const std::string error = read(good.substr(0, at)).error;
+    EXPECT_TRUE(error.find("; ") != error.npos) << at << ": " << error;
+  }
+}
+
 TEST(ArchiveClients, TheFolderItselfMayBeInFront) {
   const Outcome outcome = read(build_zip(
       {{.name = "./", .mode = 040755}, {.name = "./a"}, {.name = "./d/", .mode = 040755}, {.name = "./d/b"}}));
@@ -278,7 +323,7 @@ TEST(ArchiveClients, ARefusalNamesTheMethodAndWhatToDo) {
                                      {98, "PPMd"},
                                      {42, "method 42"}}) {
     const std::string error = read(build_zip({{.name = "ok"}, {.name = "a", .content = "x", .method = method}})).error;
-    EXPECT_THAT(error, HasSubstr("entry 2: it is compressed with " + std::string(name))) << error;
+    EXPECT_THAT(error, HasSubstr("entry 2 (a): it is compressed with " + std::string(name))) << error;
     EXPECT_THAT(error, HasSubstr("pack it with Deflate"));
   }
   EXPECT_THAT(read(build_zip({{.name = "a", .content = "x", .flags = 0x0801}})).error, HasSubstr("without a password"));

@@ -33,7 +33,13 @@ TEST(Uploads, AreWhatTheirNamesSay) {
         "ELF rest"}) {
     EXPECT_FALSE(check_csv(in_memory(bytes).get())) << bytes;
   }
-  for (const char* bytes : {"", "P", "PK", "PK,id\n", "%PDF\n", "Rar!,7z\n",
+  for (const std::string_view bytes :
+       {std::string_view("\0\0\xfe\xff\0\0\0a", 8), std::string_view("\xff\xfe\0\0a\0\0\0", 8)}) {
+    const auto checked = check_csv(in_memory(bytes).get());
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().reason, "the file is UTF-32 (byte 0 begins a byte order mark); save it as UTF-8");
+  }
+  for (const char* bytes : {"", "P", "PK", "PK,id\n", "%PDF\n", "Rar!,7z\n", "BZh;1\n", "MSCF;2\n",
                             "\xef\xbb\xbf"
                             "a;b\n",
                             "a\xe7\xe3o;1\n"}) {
