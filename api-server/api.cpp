@@ -116,7 +116,7 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
 
   if (is_encoded(head)) return refuse(Problem::kMediaType, {}, "bodies are taken without Content-Encoding only");
   if (route.takes_body && head.content_length.value_or(0) > submission_limit(services_.limits, head)) {
-    return refuse(Problem::kTooLarge);
+    return Unexpected<Refusal>(too_large_body(services_.limits, head));
   }
 
   auto identity = read_identity(head.fields, route.repository);

@@ -51,8 +51,9 @@ Event MultipartReader::fail(std::string_view why) {
 
 std::string_view MultipartReader::missing() const {
   if (state_ == State::kEnd) return {};
-  return state_ == State::kStart ? "the boundary that Content-Type names is not in the body"
-                                 : "the last boundary is missing: the body was cut short";
+  return state_ == State::kStart ? "the boundary that Content-Type names is not in the body; let the HTTP library set "
+                                   "Content-Type together with the body"
+                                 : "the last boundary is missing: the body was cut short; send it again";
 }
 
 std::optional<Event> MultipartReader::read_start() {
@@ -77,8 +78,8 @@ std::optional<Event> MultipartReader::read_boundary_end() {
     state_ = State::kEnd;
     return std::nullopt;
   }
-  if (!have.starts_with("\r\n")) return fail("the line of a boundary has more than the boundary");
-  if (++parts_ > limits_.parts) return fail("too many parts");
+  if (!have.starts_with("\r\n")) return fail("the line of a boundary has more than the boundary; end it with CRLF");
+  if (++parts_ > limits_.parts) return fail("too many parts; send file, params and metadata once each");
   begin_ += 2;
   state_ = State::kHead;
   return std::nullopt;
@@ -87,7 +88,8 @@ std::optional<Event> MultipartReader::read_boundary_end() {
 std::optional<Event> MultipartReader::read_head() {
   const std::string_view have = rest();
   const auto end = have.find("\r\n\r\n");
-  if (std::min(end, have.size()) > limits_.part_head_bytes) return fail("the head of a part is too large");
+  if (std::min(end, have.size()) > limits_.part_head_bytes)
+    return fail("the head of a part is too large; shorten the file name");
   if (end == std::string_view::npos) return Event{};
   auto head = parse_part_head(have.substr(0, end));
   if (!head) return fail(head.error());

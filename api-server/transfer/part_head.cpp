@@ -28,10 +28,18 @@ std::string_view take_token(std::string_view& text) {
   return token;
 }
 
+// Whether a parameter ends in front of `text`.
+bool is_end_of_value(std::string_view text) {
+  skip_blanks(text);
+  return text.empty() || text.front() == ';';
+}
+
+// A quotation mark with more of the value behind it belongs to the value: programs that build the header by hand do
+// not escape it (filename="a"b.csv").
 std::optional<std::string> take_quoted(std::string_view& text) {
   std::string value;
   for (std::size_t i = 1; i < text.size(); ++i) {
-    if (text[i] == '"') {
+    if (text[i] == '"' && is_end_of_value(text.substr(i + 1))) {
       text.remove_prefix(i + 1);
       return value;
     }
@@ -57,13 +65,36 @@ std::optional<std::string> in_utf8(std::string_view charset, std::string bytes) 
 }
 
 // RFC 8187 section 3.2.1: charset'language'percent-encoded.
-std::optional<std::string> decode_extended(std::string_view text) {
+std::optional<std::string> decode_extended_once(std::string_view text) {
   const auto first = text.find('\'');
   const auto second = first == std::string_view::npos ? first : text.find('\'', first + 1);
   if (second == std::string_view::npos) return std::nullopt;
   auto bytes = base::percent_decode(text.substr(second + 1));
   if (!bytes) return std::nullopt;
   return in_utf8(text.substr(0, first), std::move(*bytes));
+}
+
+// Apache HttpClient 5 in its mode EXTENDED encodes the encoded value again.
+std::optional<std::string> decode_extended(std::string_view text) {
+  auto value = decode_extended_once(text);
+  if (!value || !value->starts_with("UTF-8''")) return value;
+  auto again = decode_extended_once(*value);
+  return again ? std::move(again) : std::move(value);
+}
+
+// RFC 7578 section 2: some clients percent-encode the name (aiohttp, Apache HttpClient 5 in its mode EXTENDED). They
+// encode all but the unreserved characters, so a name with any other character was not encoded. A name that decodes to
+// ASCII stays as it is: files have such names (my%20file.csv), and browsers and curl send them unchanged.
+std::optional<std::string> decode_percent(std::string_view text) {
+  const bool encoded = std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("-._~%").find(c) != std::string_view::npos;
+  });
+  if (!encoded) return std::nullopt;
+  auto bytes = base::percent_decode(text);
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  if (!bytes || std::ranges::all_of(*bytes, is_ascii) || !artifacts::is_utf8(*bytes)) return std::nullopt;
+  return bytes;
 }
 
 // The encoding Q of RFC 2047 section 4.2.
@@ -121,6 +152,7 @@ std::string with_quotation_marks(std::string_view text) {
 
 std::string decode_plain(const std::string& text) {
   if (auto words = decode_words(text)) return *words;
+  if (auto name = decode_percent(text)) return *name;
   return with_quotation_marks(artifacts::is_utf8(text) ? text : artifacts::from_latin1(text));
 }
 
@@ -196,6 +228,8 @@ std::optional<std::string> file_name_of(const ParameterizedValue& disposition) {
 }
 
 Result<PartHead, std::string_view> parse_part_head(std::string_view text) {
+  constexpr std::string_view kMalformedDisposition =
+      "malformed Content-Disposition; write it as form-data; name=\"file\"; filename=\"a.csv\", each parameter once";
   using Error = Unexpected<std::string_view>;
   std::optional<ParameterizedValue> disposition;
   while (!text.empty()) {
@@ -204,13 +238,13 @@ Result<PartHead, std::string_view> parse_part_head(std::string_view text) {
     const bool clean = std::ranges::none_of(line, [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
     const auto colon = line.find(':');
     if (!clean || colon == std::string_view::npos || !http::is_token(line.substr(0, colon))) {
-      return Error("malformed head of a part");
+      return Error("malformed head of a part; its lines are of the form Name: value");
     }
     const std::string_view name = line.substr(0, colon);
     if (http::equal_ignoring_case(name, "content-disposition")) {
-      if (disposition) return Error("a part with two Content-Disposition headers");
+      if (disposition) return Error("a part with two Content-Disposition headers; send one");
       disposition = parse_parameterized(line.substr(colon + 1));
-      if (!disposition) return Error("malformed Content-Disposition");
+      if (!disposition) return Error(kMalformedDisposition);
     } else if (http::equal_ignoring_case(name, "content-transfer-encoding")) {
       const std::string encoding = parse_parameterized(line.substr(colon + 1)).value_or(ParameterizedValue{}).value;
       if (encoding != "binary" && encoding != "8bit" && encoding != "7bit") {
@@ -219,10 +253,11 @@ Result<PartHead, std::string_view> parse_part_head(std::string_view text) {
     }
   }
   if (!disposition || disposition->value != "form-data") {
-    return Error("a part without Content-Disposition: form-data");
+    return Error("a part without Content-Disposition: form-data; add it");
   }
   const std::string* name = disposition->find("name");
-  if (name == nullptr) return Error("a part without a name");
+  if (name == nullptr)
+    return Error("a part without a name; add name=file, params or metadata to its Content-Disposition");
   PartHead head{*name, file_name_of(*disposition)};
   if (!head.filename && disposition->find("filename*") != nullptr) {
     return Error("malformed filename*; send it in UTF-8 or ISO-8859-1 as RFC 8187 says, or send filename");

@@ -20,6 +20,7 @@ using artifacts::Staging;
 // JSON up to here is checked on the I/O thread, larger JSON on the volume's pool. Not on `workers`: requests that wait
 // for the Kubernetes API would keep it waiting.
 constexpr std::size_t kSmallJson = JsonBudget::kFree;
+constexpr std::uint64_t kNameBytesPerEntry = 256;  // of an archive, on average
 
 enum class MediaType { kNone, kJson, kMultipart, kOther };
 
@@ -34,6 +35,10 @@ MediaType media_type(const http::RequestHead& head, std::optional<ParameterizedV
 std::string_view without_byte_order_mark(std::string_view text) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   return text;
+}
+
+std::string json_limit(const Limits& limits) {
+  return std::to_string(limits.max_json_bytes) + " bytes each; the operator's setting is max-json-bytes";
 }
 
 // A field that has to hold one JSON object.
@@ -89,6 +94,7 @@ class FileReceiver {
     archive_limits.entries = limits.max_archive_entries;
     archive_limits.inflated_bytes = limits.max_inflated_bytes;
     archive_limits.file_bytes = limits.max_inflated_bytes;
+    archive_limits.names_bytes = std::max(archive_limits.names_bytes, limits.max_archive_entries * kNameBytesPerEntry);
     archive_limits.ratio = limits.max_inflate_ratio;
     archive_limits.code_page = limits.archive_code_page == 850 ? artifacts::CodePage::k850 : artifacts::CodePage::k437;
     auto listing = artifacts::inspect(file_.get(), archive_limits);
@@ -128,7 +134,7 @@ Result<std::optional<FileKind>, Refusal> begin_part(const PartHead& head, Form& 
     // A browser sends a file field that its user left empty without a name and without content.
     form.no_file = head.filename.value_or("").empty();
     if (form.no_file) return std::optional<FileKind>();
-    if (has_file) return refuse(Problem::kInvalid, "file", "sent twice");
+    if (has_file) return refuse(Problem::kInvalid, "file", "sent twice; put several files into one ZIP");
     const std::string_view why = artifacts::check_entry_name(*head.filename, 255, 1);
     if (!why.empty()) return refuse(Problem::kInvalid, "file", "filename: " + std::string(why));
     const auto kind = file_kind(*head.filename);
@@ -139,7 +145,7 @@ Result<std::optional<FileKind>, Refusal> begin_part(const PartHead& head, Form& 
   }
   auto* field = head.name == "params" ? &form.params : head.name == "metadata" ? &form.metadata : nullptr;
   if (field == nullptr) return bad_part(head.name, "only file, params and metadata are known");
-  if (*field) return bad_part(head.name, "sent twice");
+  if (*field) return bad_part(head.name, "sent twice; send it once");
   form.field = &field->emplace();
   return std::optional<FileKind>();
 }
@@ -199,7 +205,7 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
         co_return refuse(Problem::kInvalid, "file", "it has content and no filename; name it in Content-Disposition");
       } else if (event.kind == Kind::kData && form.field != nullptr) {
         if (form.field->size() + event.data.size() > services.limits.max_json_bytes) {
-          co_return refuse(Problem::kTooLarge, {}, "params or metadata");
+          co_return refuse(Problem::kTooLarge, {}, "params and metadata have at most " + json_limit(services.limits));
         }
         fields_size += event.data.size();
         submission.memory.cover(fields_size);
@@ -230,6 +236,30 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
     if (!finished) co_return Unexpected<Refusal>(refusal_of(finished.error()));
   }
   co_return submission;
+}
+
+http::Task<Result<Submission, Refusal>> read_body(const Services& services, const artifacts::Tenant& tenant,
+                                                  http::Exchange& exchange) {
+  std::optional<ParameterizedValue> type;
+  exchange.body.set_limit(submission_limit(services.limits, exchange.head));
+  switch (media_type(exchange.head, type)) {
+    case MediaType::kNone:
+      co_return Submission{
+          .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget, tenant)};
+    case MediaType::kJson:
+      co_return co_await read_json(services, tenant, exchange.body);
+    case MediaType::kMultipart: {
+      const auto boundary = boundary_of(*type);
+      if (!boundary)
+        co_return refuse(Problem::kInvalid, "content-type",
+                         "it needs a boundary; let the HTTP library set Content-Type");
+      const std::string_view text = *boundary;
+      co_return co_await read_multipart(services, tenant, text, exchange.body);
+    }
+    case MediaType::kOther:
+      break;
+  }
+  co_return refuse(Problem::kMediaType, {}, "application/json or multipart/form-data");
 }
 
 }  // namespace
@@ -264,7 +294,7 @@ Result<JsonFields, Refusal> read_json_fields(std::string_view body) {
   for (const auto& [name, value] : *members) {
     std::string* field = name == "params" ? &fields.params : name == "metadata" ? &fields.metadata : nullptr;
     if (field == nullptr) return bad_part(name, "only params and metadata are known");
-    if (!value.starts_with('{')) return refuse(Problem::kInvalid, name, "not a JSON object");
+    if (!value.starts_with('{')) return refuse(Problem::kInvalid, name, "not a JSON object; write it in braces");
     *field = value;
   }
   return fields;
@@ -284,26 +314,24 @@ std::uint64_t submission_limit(const Limits& limits, const http::RequestHead& he
   return media_type(head, parsed) == MediaType::kMultipart ? limits.max_upload_bytes : limits.max_json_bytes;
 }
 
+Refusal too_large_body(const Limits& limits, const http::RequestHead& head) {
+  std::optional<ParameterizedValue> parsed;
+  const bool multipart = media_type(head, parsed) == MediaType::kMultipart;
+  return {.problem = Problem::kTooLarge,
+          .detail = multipart ? "a multipart body has at most " + std::to_string(limits.max_upload_bytes) +
+                                    " bytes; the operator's setting is max-upload-bytes"
+                              : "a JSON body has at most " + std::to_string(limits.max_json_bytes) +
+                                    " bytes; the operator's setting is max-json-bytes"};
+}
+
 http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
                                                         http::Exchange& exchange) {
-  std::optional<ParameterizedValue> type;
-  exchange.body.set_limit(submission_limit(services.limits, exchange.head));
-  switch (media_type(exchange.head, type)) {
-    case MediaType::kNone:
-      co_return Submission{
-          .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget, tenant)};
-    case MediaType::kJson:
-      co_return co_await read_json(services, tenant, exchange.body);
-    case MediaType::kMultipart: {
-      const auto boundary = boundary_of(*type);
-      if (!boundary) co_return refuse(Problem::kInvalid, "content-type", "it needs a boundary");
-      const std::string_view text = *boundary;
-      co_return co_await read_multipart(services, tenant, text, exchange.body);
-    }
-    case MediaType::kOther:
-      break;
+  try {
+    co_return co_await read_body(services, tenant, exchange);
+  } catch (const http::BodyError& problem) {
+    if (problem.kind() != http::BodyError::Kind::kTooLarge) throw;
   }
-  co_return refuse(Problem::kMediaType, {}, "application/json or multipart/form-data");
+  co_return Unexpected<Refusal>(too_large_body(services.limits, exchange.head));
 }
 
 }  // namespace vbrain::api

@@ -61,6 +61,9 @@ std::string render_notes(const Submission& submission);
 // The largest body that read_submission() would take of this request, by its media type.
 std::uint64_t submission_limit(const Limits& limits, const http::RequestHead& head);
 
+// The answer to a body of this request that is larger than that.
+Refusal too_large_body(const Limits& limits, const http::RequestHead& head);
+
 // The members `params` and `metadata` of a JSON body. They must be objects; other members are refused. Pure.
 struct JsonFields {
   std::string params;

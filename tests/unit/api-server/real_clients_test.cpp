@@ -36,6 +36,20 @@ open('answer', 'w').write(answer.text)
 EOF
 )";
 
+// A generator as body: requests sends it chunked.
+constexpr const char* kRequestsChunked = R"(/usr/bin/python3 - <<'EOF'
+import os, requests
+headers = dict(line.strip().split(': ', 1) for line in open('headers'))
+headers['Content-Type'] = 'multipart/form-data; boundary=b'
+def body():
+    yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="numbers.csv"\r\n\r\n'
+    yield open('numbers.csv', 'rb').read()
+    yield b'\r\n--b\r\nContent-Disposition: form-data; name="params"\r\n\r\n{"a": 1}\r\n--b--\r\n'
+answer = requests.post(os.environ['URL'], headers=headers, data=body(), timeout=60)
+open('answer', 'w').write(answer.text)
+EOF
+)";
+
 constexpr const char* kNode = R"(node - <<'EOF'
 const fs = require('fs');
 const headers = Object.fromEntries(fs.readFileSync('headers', 'utf8').trim().split('\n').map(l => l.split(': ')));
@@ -98,6 +112,16 @@ constexpr Client kClients[] = {
      "empty.csv"},
     {"curl_chunked",
      "curl -sS -H @headers -H 'Transfer-Encoding: chunked' $URL -o answer -F file=@numbers.csv -F 'params={\"a\": 1}'"},
+    {"curl_expect_continue",
+     "curl -v -H @headers -H 'Expect: 100-continue' --expect100-timeout 60 $URL -o answer -F file=@numbers.csv "
+     "-F 'params={\"a\": 1}' 2>trace && grep -q '100 Continue' trace"},
+    {"curl_expect_continue_chunked",
+     "curl -v -H @headers -H 'Expect: 100-continue' -H 'Transfer-Encoding: chunked' --expect100-timeout 60 $URL "
+     "-o answer -F file=@numbers.csv -F 'params={\"a\": 1}' 2>trace && grep -q '100 Continue' trace"},
+    {"curl_two_megabytes",
+     "head -c 2000000 /dev/zero | tr '\\0' 1 >numbers.csv && curl -sS -H @headers $URL -o answer "
+     "-F file=@numbers.csv -F 'params={\"a\": 1}'"},
+    {"requests_chunked", kRequestsChunked, kHasRequests},
     {"requests", "python:'numbers.csv'", kHasRequests},
     {"requests_accents", "python:'relatório.csv'", kHasRequests, "relatório.csv"},
     {"requests_quotes", "python:'relatório \"1\".csv'", kHasRequests, "relatório \"1\".csv"},

@@ -11,6 +11,7 @@
 
 #include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/archive/archive_writer.hpp"
+#include "base/digest.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/api-server/world.hpp"
 
@@ -135,6 +136,60 @@ TEST(RoundTrip, WhatIsHandedOutIsTakenBack) {
       EXPECT_EQ(unpack(archive), tree) << seed;
     }
   }
+}
+
+// Sends an archive as input and returns what GET …/input gives.
+std::string through_input(World& world, const std::string& archive) {
+  const HttpReply made =
+      world.post("/api/v1/repository", kMultipartType, multipart({{"name=file; filename=again.zip", archive}}));
+  EXPECT_EQ(made.status, 201) << made.body;
+  EXPECT_FALSE(made.json().contains("notes")) << made.body;
+  if (made.status != 201) return {};
+  return world.get("/api/v1/repository/" + made.json()["repository_id"].get<std::string>() + "/input").body;
+}
+
+TEST(RoundTrip, OutputsAreTakenBack) {
+  World world;
+  const Tree tree = random_tree(99);
+  const std::string sealed = pack(tree);
+  const std::string id = world.make_job(job::Phase::kFinished);
+  world.write_attempt(id, 1, "output.zip", sealed);
+  job::JobStatus status = world.jobs.get(id)->status;
+  status.artifacts = job::Artifacts{static_cast<std::int64_t>(sealed.size()), base::sha256_hex(sealed), 0, 3};
+  world.set_status(id, status);
+  const HttpReply output = world.get("/api/v1/job/" + id + "/output");
+  ASSERT_EQ(output.status, 200) << output.body;
+  EXPECT_EQ(unpack(through_input(world, output.body)), tree);
+
+  const std::string none = world.make_job(job::Phase::kFinished);
+  status.artifacts = job::Artifacts{};
+  world.set_status(none, status);
+  EXPECT_EQ(unpack(through_input(world, world.get("/api/v1/job/" + none + "/output").body)), Tree{});
+}
+
+TEST(RoundTrip, LogsAreTakenBack) {
+  World world;
+  const std::string id = world.make_job(job::Phase::kFinished);
+  const Tree logs = {{"stdout.log", {"hello\n", 1593606896}},
+                     {"relatório ç.log", {"a", 1}},
+                     {"INPUT/aux.log", {"", 1593606897}},
+                     {"__MACOSX/._a.log", {"b", 2}},
+                     {"sub/a:b.log", {std::string(70'000, 'x'), 3}}};
+  for (const auto& [name, item] : logs) {
+    world.write_attempt(id, 1, "logs/" + name, item.content);
+    const std::string path = world.job_folder(id) + "/attempts/1/logs/" + name;
+    const timespec times[2] = {{item.seconds, 0}, {item.seconds, 0}};
+    ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+  }
+  const HttpReply archive = world.get("/api/v1/job/" + id + "/logs");
+  ASSERT_EQ(archive.status, 200);
+  const Tree handed_out = unpack(archive.body);
+  for (const auto& [name, item] : logs) {
+    const auto found = handed_out.find(name);
+    ASSERT_NE(found, handed_out.end()) << name;
+    EXPECT_EQ(found->second, item) << name;
+  }
+  EXPECT_EQ(unpack(through_input(world, archive.body)), handed_out);
 }
 
 // A job's own input over the repository's: folders and times are the same.

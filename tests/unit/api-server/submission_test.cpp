@@ -282,6 +282,65 @@ TEST(Submission, LimitsHoldForBothTransferCodings) {
   EXPECT_THAT(world.files(".staging"), IsEmpty());
 }
 
+TEST(Submission, ALimitSaysItsValueAndItsSetting) {
+  World world(Limits{.max_json_bytes = 2048,
+                     .max_upload_bytes = 100'000,
+                     .max_archive_entries = 2,
+                     .max_inflated_bytes = 5000,
+                     .max_inflate_ratio = 100});
+  const auto zip = [](const std::vector<std::pair<std::string, std::string>>& files) {
+    return multipart({{"name=file; filename=a.zip", testing::zip_of(files)}});
+  };
+  const struct {
+    std::string type, body;
+    const char* want;
+  } cases[] = {
+      {"application/json", "{\"params\":{\"a\":\"" + std::string(3000, 'x') + "\"}}",
+       "a JSON body has at most 2048 bytes; the operator's setting is max-json-bytes"},
+      {kMultipartType, multipart({{"name=params", "{\"a\":\"" + std::string(3000, 'x') + "\"}"}}),
+       "params and metadata have at most 2048 bytes each; the operator's setting is max-json-bytes"},
+      {kMultipartType, multipart({{"name=file; filename=a.csv", std::string(200'000, 'x')}}),
+       "a multipart body has at most 100000 bytes; the operator's setting is max-upload-bytes"},
+      {kMultipartType, zip({{"a", ""}, {"b", ""}, {"c", ""}}),
+       "more than 2 entries; the operator's setting is max-archive-entries"},
+      {kMultipartType, zip({{"a/b/c/d/e/f", ""}}),
+       "more than 4 files and folders; the operator's setting is max-archive-entries"},
+      {kMultipartType, zip({{"a", std::string(6000, 'x')}}),
+       "entry 1 (a): it is larger than 5000 bytes when it is unpacked; the operator's setting is max-inflated-bytes"},
+      {kMultipartType, zip({{"a", std::string(4000, 'x')}, {"b", std::string(2000, 'x')}}),
+       "up to here the files have more than 5000 bytes when they are unpacked; the operator's setting is "
+       "max-inflated-bytes"},
+  };
+  for (const auto& c : cases) {
+    const HttpReply reply = world.post("/api/v1/repository", c.type, c.body);
+    EXPECT_EQ(reply.status, 413) << c.want;
+    EXPECT_THAT(reply.json().value("detail", ""), ::testing::HasSubstr(c.want));
+  }
+  // A body without a length.
+  std::string head = "POST /api/v1/repository HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+  for (const auto& [name, value] : World::identity("ana")) head += name + ": " + value + "\r\n";
+  testing::RawClient client(world.server->address());
+  client.send(head + "Transfer-Encoding: chunked\r\n\r\n1000\r\n" + std::string(4096, ' ') + "\r\n0\r\n\r\n");
+  EXPECT_THAT(client.read_reply(), ::testing::HasSubstr(cases[0].want));
+  World strict(Limits{.max_inflate_ratio = 200});
+  EXPECT_THAT(strict.post("/api/v1/repository", kMultipartType, zip({{"a", std::string(20 << 20, '\0')}})).body,
+              ::testing::HasSubstr("it inflates more than 200:1; the operator's setting is max-inflate-ratio"));
+}
+
+// Their names have 9 MB.
+TEST(Submission, LongNamesOfManyFilesAreTaken) {
+  World world;
+  std::string folder;
+  for (int i = 0; i < 12; ++i) folder += std::string(250, 'n') + "/";
+  std::vector<std::pair<std::string, std::string>> files;
+  for (int i = 0; i < 3'000; ++i) files.emplace_back(folder + std::to_string(i), "");
+  EXPECT_EQ(world
+                .post("/api/v1/repository", kMultipartType,
+                      multipart({{"name=file; filename=a.zip", testing::zip_of(files)}}))
+                .status,
+            201);
+}
+
 TEST(Submission, HonestRatiosAreTakenUnlessASettingForbids) {
   const std::string body =
       multipart({{"name=file; filename=a.zip", testing::zip_of({{"zeros", std::string(20 << 20, '\0')}})}});
@@ -333,7 +392,7 @@ TEST(Submission, ManyLongNamesAreTooLarge) {
   const std::string folders = std::string(250, 'a') + "/" + std::string(250, 'b') + "/" + std::string(250, 'c') + "/";
   std::vector<std::pair<std::string, std::string>> files;
   for (int i = 0; i < 8'400; ++i) files.emplace_back(folders + std::string(243, 'n') + std::to_string(100'000 + i), "");
-  World world;
+  World world(Limits{.max_archive_entries = 10'000});
   const HttpReply reply = world.post("/api/v1/repository", kMultipartType,
                                      multipart({{"name=file; filename=a.zip", testing::zip_of(files)}}));
   EXPECT_EQ(reply.status, 413) << reply.body;
