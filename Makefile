@@ -38,7 +38,7 @@ build: packages ## Build the programs for the images (build/release)
 test-unit: ## Build and run the unit tests (build/dev)
 	@scripts/test.sh unit
 
-test-corpus: ## Make the archives of tests/corpus anew with their writers and compare (needs npm and a JDK)
+test-corpus: ## Make the files of tests/corpus anew with the programs that made them and compare (needs npm, Maven, Go and the package registries)
 	@tests/corpus/make.sh
 
 test-chart: ## Test chart and resource definitions
