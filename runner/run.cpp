@@ -21,14 +21,14 @@
 #include "runner/child.hpp"
 #include "runner/job_json.hpp"
 #include "runner/landlock.hpp"
-#include "runner/log_copy.hpp"
+#include "runner/logs/log_copy.hpp"
 #include "runner/memory.hpp"
 #include "runner/places.hpp"
 #include "runner/processes.hpp"
 #include "runner/program.hpp"
 #include "runner/seal.hpp"
-#include "runner/seal_logs.hpp"
-#include "runner/tail.hpp"
+#include "runner/logs/seal_logs.hpp"
+#include "runner/logs/tail.hpp"
 
 namespace vbrain::runner {
 namespace {

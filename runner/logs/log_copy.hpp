@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "artifacts/store/safe_open.hpp"
-#include "runner/tail.hpp"
+#include "runner/logs/tail.hpp"
 
 namespace vbrain::runner {
 

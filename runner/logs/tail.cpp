@@ -1,4 +1,4 @@
-#include "runner/tail.hpp"
+#include "runner/logs/tail.hpp"
 
 #include <algorithm>
 

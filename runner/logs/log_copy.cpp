@@ -1,4 +1,4 @@
-#include "runner/log_copy.hpp"
+#include "runner/logs/log_copy.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

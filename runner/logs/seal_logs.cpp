@@ -1,4 +1,4 @@
-#include "runner/seal_logs.hpp"
+#include "runner/logs/seal_logs.hpp"
 
 #include <dirent.h>
 
