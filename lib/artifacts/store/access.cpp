@@ -5,9 +5,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
-
-#include "artifacts/store/safe_open.hpp"
+#include <climits>
+#include <cstdio>
+#include <vector>
 
 namespace vbrain::artifacts {
 namespace {
@@ -21,6 +24,26 @@ mode_t wanted_mode(const struct stat& found) {
 
 bool is_restorable(const struct stat& found) {
   return S_ISDIR(found.st_mode) || S_ISREG(found.st_mode);
+}
+
+// The name of an open file, if `path` is its link in /proc.
+std::string resolved(const std::string& path) {
+  std::array<char, PATH_MAX> target;
+  const ssize_t size = readlink(path.c_str(), target.data(), target.size());
+  return size > 0 && path.starts_with("/proc/self/fd/") ? std::string(target.data(), static_cast<std::size_t>(size))
+                                                        : path;
+}
+
+// "user 1000 with groups 1000 and 2000"
+std::string who_this_is() {
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(getgroups(0, nullptr), 0)));
+  const int count = getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+  std::string text = "user " + std::to_string(geteuid()) + " with group " + std::to_string(getegid());
+  for (const gid_t group : groups) {
+    if (group != getegid()) text += ", " + std::to_string(group);
+  }
+  return text;
 }
 
 }  // namespace
@@ -45,11 +68,23 @@ int restore_access_at(int dir, const std::string& name, std::optional<gid_t> gro
   if (!entry || fstat(entry.get(), &found) != 0) return errno;
   if (!is_restorable(found)) return 0;
   // fchmod(2) accepts no O_PATH descriptor. Its link in /proc refers to the same file, whatever its current name is.
-  const std::string path = "/proc/self/fd/" + std::to_string(entry.get());
+  const std::string path = link_of(entry.get());
   removexattr(path.c_str(), kAccessList);
   if (S_ISDIR(found.st_mode)) removexattr(path.c_str(), kDefaultList);
   if (group && found.st_gid != *group && chown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) return errno;
   return chmod(path.c_str(), wanted_mode(found)) == 0 ? 0 : errno;
+}
+
+std::string explain_denial(const std::string& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) != 0 || faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) == 0) {
+    return {};
+  }
+  std::array<char, 8> mode{};
+  std::snprintf(mode.data(), mode.size(), "%04o", static_cast<unsigned>(found.st_mode & 07777));
+  return "folder " + resolved(path) + " belongs to user " + std::to_string(found.st_uid) + " and group " +
+         std::to_string(found.st_gid) + " and has mode " + mode.data() + ", and this process is " + who_this_is() +
+         "; give the folder the group volume.gid of the chart and mode 2770 (chgrp, chmod)";
 }
 
 }  // namespace vbrain::artifacts

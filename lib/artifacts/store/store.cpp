@@ -1,5 +1,7 @@
 #include "artifacts/store/store.hpp"
 
+#include "artifacts/store/access.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
@@ -36,7 +38,7 @@ std::vector<std::string> names_in(const Dir& folder, bool (*is_legal)(std::strin
 
 }  // namespace
 
-Store::Store(const std::string& root) : root_(Dir::open(root)) {}
+Store::Store(const std::string& root) : root_(with_denial_explained(root, [&] { return Dir::open(root); })) {}
 
 std::optional<RepositoryFile> Store::read_repository(const Tenant& tenant, std::string_view repository_id) const {
   return read_decoded(root(), layout::repository_file(tenant, repository_id), decode_repository_file);
@@ -115,7 +117,7 @@ std::optional<base::TimePoint> Store::probe() const {
   const auto takes_no_more = [](const VolumeError& error) { return error.is_full() || error.code().value() == EROFS; };
   std::optional<Fd> file;
   try {
-    file = root().create_file(name);
+    file = with_denial_explained(link_of(root().fd()), [&] { return root().create_file(name); });
     if (!file) throw VolumeError(EEXIST, "probe the volume");
   } catch (const VolumeError& error) {
     if (!takes_no_more(error)) throw;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "artifacts/store/access.hpp"
 #include "artifacts/store/file_blocks.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/digest.hpp"
@@ -85,7 +86,7 @@ void Store::install_runner(const std::string& source, std::string_view version) 
   const std::string target = layout::bin(version);
   const std::string name = target.substr(target.find('/') + 1);
   const std::string wanted = digest_of(from);
-  const Dir bin = root().make("bin");
+  const Dir bin = with_denial_explained(link_of(root().fd()), [&] { return root().make("bin"); });
   const auto is_installed = [&] {
     try {
       const auto installed = bin.sub(name);

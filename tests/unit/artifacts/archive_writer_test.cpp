@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <zip.h>
 
 #include <filesystem>
@@ -51,6 +52,45 @@ std::string noise(std::size_t size) {
   std::string bytes(size, '\0');
   for (char& byte : bytes) byte = static_cast<char>(random());
   return bytes;
+}
+
+// Sets the time zone of this process.
+class Zone {
+ public:
+  explicit Zone(const char* name) {
+    setenv("TZ", name, 1);
+    tzset();
+  }
+  ~Zone() {
+    unsetenv("TZ");
+    tzset();
+  }
+};
+
+// POSIX names, which need no database of zones. The last one has daylight saving time on that day.
+TEST(ArchiveWriter, TimesAreTheSameInEveryZone) {
+  const std::int64_t want = 1593606896;  // 2020-07-01T12:34:56Z
+  for (const char* zone : {"UTC0", "JST-9", "BRT3", "LINT-14", "CET-1CEST,M3.5.0,M10.5.0"}) {
+    const Zone here(zone);
+    const TempDir temp;
+    write_file(temp / "source", "text");
+    const Fd out(open((temp / "out.zip").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    ArchiveWriter writer([&](std::string_view bytes) { write_all(out.get(), bytes); }, Compression::kStore);
+    const Dir dir = Dir::open(temp.path());
+    const auto source = dir.open_file("source");
+    writer.add("a.txt", source->fd.get(), source->size, base::TimePoint(std::chrono::seconds(want)));
+    writer.finish();
+    const auto listing = inspect(out.get());
+    ASSERT_TRUE(listing) << listing.error().reason;
+    ASSERT_TRUE(extract(*listing, out.get(), dir.make("ours")));
+    struct stat found {};
+    ASSERT_EQ(stat((temp / "ours/a.txt").c_str(), &found), 0);
+    EXPECT_EQ(found.st_mtime, want) << zone;
+    if (std::system("command -v bsdtar >/dev/null") != 0) continue;
+    ASSERT_EQ(std::system(("cd '" + temp.path() + "' && mkdir theirs && bsdtar -xf out.zip -C theirs").c_str()), 0);
+    ASSERT_EQ(stat((temp / "theirs/a.txt").c_str(), &found), 0);
+    EXPECT_EQ(found.st_mtime, want) << "bsdtar in " << zone;
+  }
 }
 
 TEST(ArchiveWriter, OthersReadWhatItWrites) {
