@@ -5,6 +5,7 @@
 #include "controller/planning/plan.hpp"
 #include "controller/planning/status_edit.hpp"
 #include "controller/planning/wording.hpp"
+#include "job/causes.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -22,6 +23,8 @@ constexpr milliseconds kLate{3'000};
 constexpr std::string_view kNodeNotReadyReason = "NodeNotReady";
 constexpr std::string_view kPodDeletedReason = "PodDeleted";
 constexpr milliseconds kAskAgain{10'000};
+constexpr std::string_view kNotRepeated =
+    "; it is not repeated within backoffLimit, because another attempt would end in the same way";
 
 bool is_pull_trouble(std::string_view reason) {
   return reason == "ErrImagePull" || reason == "ImagePullBackOff";
@@ -408,6 +411,12 @@ class AttemptRules {
       end.node_name = sighting->pod->node_name;
     } else if (s_.files && s_.files->claim) {
       end.pod_uid = s_.files->claim->pod_uid;
+    }
+    const bool fails_alike =
+        !end.verdict.succeeded && !end.verdict.disrupted && !job::may_be_retried(end.verdict.reason);
+    if (fails_alike && may_retry(end.verdict)) {
+      end.verdict.message += kNotRepeated;
+      end.verdict.hopeless = true;
     }
     if (end.verdict.succeeded || !may_retry(end.verdict)) return then(with_end(s_, end));
     return then(WriteStatus{with_next_attempt(s_, end), {}});

@@ -46,6 +46,9 @@ std::string exit_text(std::int32_t exit_code) {
 // own, which is not the application's.
 constexpr std::int32_t kSealedFrom = 0;
 
+// The runner's exit code for its own failures (docs/interfaces.md).
+constexpr std::int32_t kRunnerFailed = 125;
+
 // A runner's report of failure, as reason and message of a status.
 Verdict failure_of(const Outcome& outcome) {
   switch (outcome.kind) {
@@ -68,8 +71,15 @@ Verdict failure_of(const Outcome& outcome) {
         return failure("OutputTooLarge", clean_message(outcome.message) + ", outputLimit of the Application",
                        kSealedFrom);
       }
+      if (outcome.message.starts_with(artifacts::kRefusedOutput)) {
+        return failure("InvalidOutput", clean_message(outcome.message), kSealedFrom);
+      }
       return failure("NotSealed", with_detail("the outputs could not be sealed", outcome.message), kSealedFrom);
     case Outcome::Kind::kExecFailed:
+      // The runner, before it came to the command: the volume failed, for example.
+      if (outcome.exit_code == kRunnerFailed) {
+        return failure("RunnerFailed", with_detail("the runner could not start the command", outcome.message));
+      }
       return failure("CommandNotStarted", with_detail("the command could not be started", outcome.message));
     case Outcome::Kind::kClaimLost:
       return failure(std::string(kClosedReason), "the attempt was closed before its application could start");
@@ -135,7 +145,7 @@ Verdict failure_without_report(const kube::ContainerTerminated& end) {
       return failure("CommandNotStarted", "the command could not be started");
     case 124:
       return failure("InvalidResult", "the result is not valid", kSealedFrom);
-    case 125:
+    case kRunnerFailed:
       return failure("RunnerFailed", "the runner itself failed; the logs may say more");
     default:
       break;

@@ -111,23 +111,22 @@ constexpr std::array kCauses = {
           "check the node, and run the job again"},
     // --- A job or an attempt that has ended.
     Cause{"Completed", "Finished", "", "exit code 0; result and output are stored", ""},
-    Cause{"NonZeroExit", kFailed, "yes", "the application ended with another exit code than 0",
-          "read the job's logs"},
+    Cause{"NonZeroExit", kFailed, "yes", "the application ended with another exit code than 0", "read the job's logs"},
     Cause{"Killed", kFailed, "yes", "a signal ended the application", "read the job's logs"},
     Cause{"OOMKilled", kFailed, "yes", "the application reached its memory limit", kMoreMemory},
-    Cause{"InvalidResult", kFailed, "yes", "the result file is not JSON, or it is too large",
+    Cause{"InvalidResult", kFailed, "no", "the result file is not JSON, or it is too large",
           "correct what the application writes to $VBRAIN_RESULT_FILE"},
-    Cause{
-        "NotSealed", kFailed, "yes", "result and outputs could not be stored",
-        "correct what the application writes to $VBRAIN_OUTPUT_DIR if the message names a file; else check the volume"},
-    Cause{"OutputTooLarge", kFailed, "yes", "the output is larger than it may be",
+    Cause{"NotSealed", kFailed, "yes", "result and outputs could not be stored", kCheckVolume},
+    Cause{"InvalidOutput", kFailed, "no", "the output has more files, folders or names than an archive may have",
+          "let the application write fewer files to $VBRAIN_OUTPUT_DIR, or pack them into one"},
+    Cause{"OutputTooLarge", kFailed, "no", "the output is larger than it may be",
           "let the application write less, or raise outputLimit of the Application"},
-    Cause{"DiskLimitExceeded", kFailed, "yes", "the pod used more of its node's disk than it may, and was evicted",
+    Cause{"DiskLimitExceeded", kFailed, "no", "the pod used more of its node's disk than it may, and was evicted",
           "let the application write less, raise outputLimit of the Application or controller.workSizeLimit of the "
           "chart, "
           "or raise the ephemeral-storage limit in the Application's template",
           Detail::kForeign},
-    Cause{"CommandNotStarted", kFailed, "yes", "the command of the application can't be started",
+    Cause{"CommandNotStarted", kFailed, "no", "the command of the application can't be started",
           "correct command in the Application's template; the program must exist in the image, be executable and be "
           "built "
           "for the node's architecture"},
@@ -220,6 +219,11 @@ std::span<const Cause> all_causes() {
 const Cause* find_cause(std::string_view reason) {
   const auto* found = std::ranges::find(kCauses, reason, &Cause::reason);
   return found == kCauses.end() ? nullptr : found;
+}
+
+bool may_be_retried(std::string_view reason) {
+  const Cause* cause = find_cause(reason);
+  return cause == nullptr || cause->is_retried != "no";
 }
 
 std::string tell(std::string_view reason, std::string_view detail) {

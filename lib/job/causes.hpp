@@ -18,11 +18,13 @@ struct Cause {
     kForeign,   // a text of Kubernetes. The status quotes it after `cause`, and REST shows `cause`
   };
 
-  std::string_view reason;      // the word in status.reason
-  std::string_view phases;      // in which phases a job may have it
-  std::string_view is_retried;  // "yes": an attempt that ends with it is retried within backoffLimit. "no". Or empty
-  std::string_view cause;       // a sentence without its full stop
-  std::string_view remedy;      // what to do, in the same form; empty: nothing
+  std::string_view reason;  // the word in status.reason
+  std::string_view phases;  // in which phases a job may have it
+  // "yes": an attempt that ends with it is retried within backoffLimit. "no": it is not, because another attempt would
+  // end in the same way, or because somebody wants it so. Empty: no attempt ends with it.
+  std::string_view is_retried;
+  std::string_view cause;   // a sentence without its full stop
+  std::string_view remedy;  // what to do, in the same form; empty: nothing
   Detail detail = Detail::kOwn;
 };
 
@@ -31,6 +33,9 @@ std::span<const Cause> all_causes();
 
 // Null for a word that is not in the table: other words of the kubelet and the node.
 const Cause* find_cause(std::string_view reason);
+
+// False if an attempt that ended with this reason must not be repeated. True for words that are not in the table. Pure.
+bool may_be_retried(std::string_view reason);
 
 // The message for a status or an event: cause, detail and remedy, at most kToldLimit bytes. A detail that is too long
 // is cut, never the remedy. `detail` is clean text (see clean_message) or empty. Pure.

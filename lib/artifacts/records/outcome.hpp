@@ -27,7 +27,9 @@ struct Outcome {
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
-// The message of kSealFailed begins with these words if the output is larger than outputLimit.
+// The message of kSealFailed begins with these words if the output itself is refused, and not if the volume fails.
+inline constexpr std::string_view kRefusedOutput = "the output ";
+// The same if it is larger than outputLimit.
 inline constexpr std::string_view kTooLargeOutput = "the output is larger than ";
 
 // The kubelet keeps 4,096 bytes of a termination message, and at most 12 KiB for all containers of a pod. The runner's

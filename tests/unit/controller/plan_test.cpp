@@ -8,6 +8,7 @@
 namespace vbrain::controller {
 namespace {
 
+using Kind = artifacts::Outcome::Kind;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::at;
@@ -157,6 +158,25 @@ TEST(Plan, RunningPods) {
   EXPECT_EQ(plan(said).requeue_after, seconds(600)) << "wakes at the deadline";
 }
 
+std::string reported(artifacts::Outcome::Kind kind, int exit_code) {
+  return artifacts::encode_outcome(testing::an_outcome(kind, exit_code));
+}
+
+std::string last_message(const Plan& plan) {
+  return std::get<WriteStatus>(plan.actions.back()).status.message;
+}
+
+TEST(Plan, SaysThatAnAttemptIsNotRepeated) {
+  const auto end_of = [](int backoff_limit) {
+    const PodOf pod = PodOf().ended(124, reported(Kind::kInvalidResult, 124));
+    return last_message(plan(Scene().attempt(1).pod(pod).backoff_limit(backoff_limit).build()));
+  };
+  const std::string words =
+      "; it is not repeated within backoffLimit, because another attempt would end in the same way";
+  EXPECT_NE(end_of(1).find(words), std::string::npos) << end_of(1);
+  EXPECT_EQ(end_of(0).find(words), std::string::npos) << "there would be no other attempt anyway";
+}
+
 TEST(Plan, EndedPods) {
   expect_all({
       {"success", Scene().attempt(1).pod(PodOf().succeeded()), "status Finished Completed 1 event"},
@@ -167,6 +187,18 @@ TEST(Plan, EndedPods) {
        "status Failed NonZeroExit 2 warning"},
       {"failures do not count disruptions", Scene().attempt(2).pod(PodOf(2).exited(3)).backoff_limit(1).disruptions(1),
        "status Started Retrying 3"},
+      {"the result is no JSON: the next one would be neither",
+       Scene().attempt(1).pod(PodOf().ended(124, reported(Kind::kInvalidResult, 124))).backoff_limit(5),
+       "status Failed InvalidResult 1 warning"},
+      {"no such command: the image has none at the next try either",
+       Scene().attempt(1).pod(PodOf().ended(123, reported(Kind::kExecFailed, 123))).backoff_limit(5),
+       "status Failed CommandNotStarted 1 warning"},
+      {"the volume failed, before the command and after it",
+       Scene().attempt(1).pod(PodOf().ended(125, reported(Kind::kExecFailed, 125))).backoff_limit(5),
+       "status Started Retrying 2"},
+      {"the same during a disruption, which may be the cause",
+       Scene().attempt(1).pod(PodOf().ended(124, reported(Kind::kInvalidResult, 124)).disrupted()).backoff_limit(5),
+       "status Started Retrying 2"},
       {"cancelled: no more tries", Scene().attempt(1).pod(PodOf().exited(143)).backoff_limit(5).cancelled(),
        "status Failed Cancelled 1 warning"},
       {"ended well before it was told to stop", Scene().attempt(1).pod(PodOf().succeeded()).cancelled(),

@@ -35,6 +35,26 @@ TEST(Causes, EachIsAWordASentenceAndARemedyThatFitAStatus) {
   }
 }
 
+// Which attempts are not repeated, whatever backoffLimit is. All other reasons may be gone at the next try: a node, the
+// volume, a registry, the memory of a neighbour, what the application reads from elsewhere.
+TEST(Causes, WhatMustFailAlikeIsNotRepeated) {
+  const std::set<std::string_view> want = {
+      "InvalidResult",      // the application ended with 0: it has done what it can with this input
+      "InvalidOutput",      // the same
+      "OutputTooLarge",     // the same, and outputLimit is the same
+      "DiskLimitExceeded",  // the same, and the limits of the pod are the same
+      "CommandNotStarted",  // the image and the template are the same
+      "InvalidImageName",  "ErrImageNeverPull", "InvalidTemplate",  "InvalidSpec", "UnknownRepository",
+      "CorruptFile",       "Cancelled",         "DeadlineExceeded", "Deleted",
+  };
+  std::set<std::string_view> got;
+  for (const Cause& cause : all_causes()) {
+    if (!may_be_retried(cause.reason)) got.insert(cause.reason);
+  }
+  EXPECT_EQ(got, want);
+  EXPECT_TRUE(may_be_retried("OddWord"));
+}
+
 TEST(Causes, TellTheCauseTheDetailAndTheRemedy) {
   EXPECT_EQ(tell("FailedMount", "configmap \"typo\" not found"),
             "a volume of the pod can't be mounted: configmap \"typo\" not found. Remedy: " +
