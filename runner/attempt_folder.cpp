@@ -68,26 +68,30 @@ void noting(LeftOut& left_out, std::string_view name, const Work& work) {
 
 }  // namespace
 
-AttemptFolder::AttemptFolder(const std::string& path) : dir_(Dir::open(path)), group_(status_of(dir_.fd()).st_gid) {}
+AttemptFolder::AttemptFolder(const std::string& path)
+    : dir_(artifacts::with_denial_explained(path, [&] { return Dir::open(path); })),
+      group_(status_of(dir_.fd()).st_gid) {}
 
 artifacts::ClaimResult AttemptFolder::claim(const artifacts::Claim& mine) {
   claim_ = mine;
-  return artifacts::take_claim(dir_, mine);
+  return artifacts::with_denial_explained(artifacts::link_of(dir_.fd()),
+                                          [&] { return artifacts::take_claim(dir_, mine); });
 }
 
 void AttemptFolder::make_logs() {
-  dir_.make_new(layout::kLogs);
+  artifacts::with_denial_explained(artifacts::link_of(dir_.fd()), [&] { return dir_.make_new(layout::kLogs); });
   logs_ = std::make_unique<Dir>(dir_.at(layout::kLogs));
 }
 
 Fd AttemptFolder::new_log(const std::string& name) {
-  auto file = logs_->create_file(name);
+  auto file =
+      artifacts::with_denial_explained(artifacts::link_of(logs_->fd()), [&] { return logs_->create_file(name); });
   if (!file) throw VolumeError(EEXIST, "create " + name);
   files_.push_back({name, std::move(logs_->open_file(name)->fd)});
   return std::move(*file);
 }
 
-void AttemptFolder::restore(LeftOut& left_out) {
+void AttemptFolder::restore(const std::vector<std::string>& copies, LeftOut& left_out) {
   // Only the owner of the folder can change its mode. Another user could not have changed it before, either.
   artifacts::restore_access(dir_.fd(), group_);
   artifacts::restore_access(logs_->fd(), group_);
@@ -96,7 +100,8 @@ void AttemptFolder::restore(LeftOut& left_out) {
   noting(left_out, "", [&] {
     remove_others(dir_, "", {std::string(layout::kClaim), std::string(layout::kLogs)}, left_out);
   });
-  std::vector<std::string> ours;
+  std::vector<std::string> ours = copies;
+  for (const std::string& copy : copies) artifacts::restore_access_at(logs_->fd(), copy, group_);
   for (const Log& log : files_) ours.push_back(log.name);
   noting(left_out, layout::kLogs, [&] { remove_others(*logs_, "logs/", ours, left_out); });
   for (const Log& log : files_) noting(left_out, log.name, [&] { restore_log(log); });

@@ -32,9 +32,10 @@ class AttemptFolder {
 
   // Restores the folder, so that the servers can read and remove it. Call it when all processes of the application have
   // ended. It sets modes, groups and access control lists again. The claim, logs/ and the log files get their names
-  // back and, if they were removed, their contents; all other entries are removed. Unexpected entries, and what can't
-  // be restored, are added to `left_out`. Does not throw if the volume fails; the next step will.
-  void restore(artifacts::LeftOut& left_out);
+  // back and, if they were removed, their contents; all other entries are removed, but not the `copies` in logs/, which
+  // seal_logs replaces. Unexpected entries, and what can't be restored, are added to `left_out`. Does not throw if the
+  // volume fails; the next step will.
+  void restore(const std::vector<std::string>& copies, artifacts::LeftOut& left_out);
 
  private:
   struct Log {

@@ -21,14 +21,16 @@
 #include "runner/child.hpp"
 #include "runner/job_json.hpp"
 #include "runner/landlock.hpp"
+#include "runner/logs/live_logs.hpp"
 #include "runner/logs/log_copy.hpp"
+#include "runner/logs/log_names.hpp"
+#include "runner/logs/seal_logs.hpp"
+#include "runner/logs/tail.hpp"
 #include "runner/memory.hpp"
 #include "runner/places.hpp"
 #include "runner/processes.hpp"
 #include "runner/program.hpp"
 #include "runner/seal.hpp"
-#include "runner/logs/seal_logs.hpp"
-#include "runner/logs/tail.hpp"
 
 namespace vbrain::runner {
 namespace {
@@ -46,10 +48,6 @@ namespace layout = artifacts::layout;
 constexpr std::chrono::seconds kKillPatience{30};
 // Of stderr, for the message of an application that failed. Escape sequences and progress bars take a part of it.
 constexpr std::size_t kErrorTail = 8U << 10;
-// The file of logs/ that names what is missing there.
-constexpr const char* kLeftOutFile = "left-out-by-runner.txt";
-// The file of logs/ that names what is missing in the output.
-constexpr const char* kOutputLeftOutFile = "output-left-out-by-runner.txt";
 
 // Why an attempt ends before its application is started.
 struct Failure {
@@ -157,8 +155,8 @@ class Attempt {
   }
 
   void start() {
-    Fd out = attempt_->new_log("stdout.log");
-    Fd err = attempt_->new_log("stderr.log");
+    Fd out = attempt_->new_log(kStdoutLog);
+    Fd err = attempt_->new_log(kStderrLog);
     const bool fenced = !restricts_more(settings_.attempt());
     const Fd ruleset = fenced ? make_ruleset_without(settings_.attempt()) : Fd();
     const mode_t inherited = umask(0007);
@@ -184,6 +182,7 @@ class Attempt {
     };
     out_ = std::make_unique<LogCopy>(std::move(child->out), std::move(out), options(STDOUT_FILENO));
     err_ = std::make_unique<LogCopy>(std::move(child->err), std::move(err), options(STDERR_FILENO));
+    live_ = std::make_unique<LiveLogs>(*work_, attempt_->logs(), settings_.log_limit_bytes);
   }
 
   // Sets HOME, TMPDIR and the working folder. A command that is relative to the working folder before stays so.
@@ -274,9 +273,9 @@ class Attempt {
     const LogCopy::End out = out_->finish();
     const LogCopy::End err = err_->finish();
     add_error_lines(err.tail);
-    note_gaps("stdout.log", out, left_out);
-    note_gaps("stderr.log", err, left_out);
-    attempt_->restore(left_out);
+    note_gaps(kStdoutLog, out, left_out);
+    note_gaps(kStderrLog, err, left_out);
+    attempt_->restore(live_->finish(), left_out);
     outcome().log_bytes = out.bytes + err.bytes;
     outcome().log_bytes += seal_logs(*work_, attempt_->logs(), settings_.log_limit_bytes, left_out);
     try {
@@ -349,6 +348,7 @@ class Attempt {
   Child child_;
   std::unique_ptr<LogCopy> out_;
   std::unique_ptr<LogCopy> err_;
+  std::unique_ptr<LiveLogs> live_;
   bool claimed_ = false;
   std::uint64_t oom_kills_before_ = 0;
   std::chrono::steady_clock::time_point started_;

@@ -133,7 +133,7 @@ class OutputScan {
   // The names are in memory, which the application's limit bounds.
   void count_name(const std::string& name) {
     name_bytes_ += name.size();
-    if (name_bytes_ > kOutputNameBytes) throw Refused{"the names of the output are longer than 8 MiB together"};
+    if (name_bytes_ > kOutputNameBytes) throw Refused{"the output has names of more than 8 MiB together"};
   }
 
   // Takes the link as a copy of its target, whole or not at all.

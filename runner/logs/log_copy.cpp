@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,31 +12,15 @@
 #include <system_error>
 
 #include "base/io.hpp"
+#include "runner/logs/kept_end.hpp"
+#include "runner/logs/shared_file_system.hpp"
 
 namespace vbrain::runner {
 namespace {
 
 constexpr std::size_t kBlock = 64U << 10;
-// The end of a log that is kept beyond its limit.
-constexpr std::uint64_t kLast = 256U << 10;
 // A pipe that poll(2) reports as writable takes this much without blocking (pipe(7), PIPE_BUF).
 constexpr std::size_t kPiece = 4096;
-
-// Network file systems: other machines see our writes only after they are sent to the server.
-bool is_shared_file_system(int fd) {
-  struct statfs found {};
-  if (fstatfs(fd, &found) != 0) return false;
-  constexpr std::array<unsigned long, 6> kShared = {
-      0x6969,      // NFS
-      0x65735546,  // FUSE
-      0xFF534D42,  // CIFS
-      0xFE534D42,  // SMB2
-      0x00C36400,  // Ceph
-      0x01021997,  // 9p
-  };
-  return std::find(kShared.begin(), kShared.end(), static_cast<unsigned long>(found.f_type) & 0xFFFFFFFF) !=
-         kShared.end();
-}
 
 }  // namespace
 
@@ -46,9 +29,9 @@ LogCopy::LogCopy(artifacts::Fd pipe, artifacts::Fd file, const Options& options)
       pipe_(std::move(pipe)),
       file_(std::move(file)),
       stop_(eventfd(0, EFD_CLOEXEC)),
-      shared_(is_shared_file_system(file_.get())),
+      shared_(is_on_shared_file_system(file_.get())),
       console_open_(options.console >= 0),
-      head_limit_(options.limit_bytes - std::min(kLast, options.limit_bytes / 2)),
+      head_limit_(options.limit_bytes - end_bytes_of(options.limit_bytes)),
       block_(kBlock, '\0'),
       tail_(options.tail_bytes),
       last_(static_cast<std::size_t>(options.limit_bytes - head_limit_)) {
@@ -65,7 +48,7 @@ LogCopy::End LogCopy::finish() {
   static_cast<void>(!write(stop_.get(), &one, sizeof one));
   thread_.join();
   failed_ = {};
-  write_end();
+  if (cut_dirty_ || end_in_file_ > 0) write_whole_end(last_.text());
   close_gap();
   // An empty file has only its name, which an fsync of its folder makes durable.
   if (end_.bytes > 0 && fsync(file_.get()) != 0 && end_.error == 0) end_.error = errno;
@@ -117,6 +100,7 @@ void LogCopy::keep(std::string_view bytes) {
   seen_ += bytes.size();
   if (seen_ > head_limit_) last_.add(bytes);
   if (seen_ <= options_.limit_bytes) return store(bytes);
+  end_fresh_ += bytes.size();
   cut_dirty_ = true;
 }
 
@@ -127,18 +111,40 @@ void LogCopy::store(std::string_view bytes) {
   gap_ += bytes.size() - kept;
 }
 
-// Replaces what stands behind the head by a line that says how much is missing, and by the last bytes so far.
-void LogCopy::write_end() {
-  if (!cut_dirty_ || head_end_ < 0) return;
+// Brings the end in the file up to date. Most times it appends what is new.
+void LogCopy::follow_end() {
+  if (head_end_ < 0) return;
   const std::string last = last_.text();
-  const std::uint64_t missing = seen_ - head_limit_ - last.size();
-  const std::string text = "\n[log limit of " + std::to_string(options_.limit_bytes) +
-                           " bytes reached: " + std::to_string(missing) + " bytes are left out here]\n" + last;
+  const EndStep step = next_end_step(end_in_file_, end_fresh_, last.size());
+  const std::string_view bytes = std::string_view(last).substr(last.size() - step.bytes);
+  if (step.anew) return write_whole_end(bytes);
+  if (append(bytes) < bytes.size()) {
+    end_in_file_ = 0;  // the file may have a part: the next time all is written anew
+    return;
+  }
+  note_end(end_in_file_ + bytes.size());
+}
+
+// Replaces what stands behind the head by a line that says how much is missing, and by these last bytes.
+void LogCopy::write_whole_end(std::string_view last) {
+  if (head_end_ < 0) return;
+  const std::string text = left_out_line(options_.limit_bytes, seen_ - head_limit_ - last.size()).append(last);
   gap_ = 0;  // it lies in what is replaced, or is told by End::lost
   const bool written = lseek(file_.get(), head_end_, SEEK_SET) == head_end_ && append(text) == text.size() &&
                        ftruncate(file_.get(), head_end_ + static_cast<off_t>(text.size())) == 0;
-  if (written) end_.bytes = head_bytes_ + last.size();
-  cut_dirty_ = !written;
+  if (written) {
+    note_end(last.size());
+  } else {
+    cut_dirty_ = true;
+    end_in_file_ = 0;
+  }
+}
+
+void LogCopy::note_end(std::uint64_t bytes) {
+  end_in_file_ = bytes;
+  end_fresh_ = 0;
+  end_.bytes = head_bytes_ + bytes;
+  cut_dirty_ = false;
 }
 
 // Writes the line about missing bytes, if there are any. False if the file still cannot be written.
@@ -188,7 +194,7 @@ void LogCopy::flush_if_due() {
   const auto now = std::chrono::steady_clock::now();
   if (now - flushed_ < options_.flush_every) return;
   if (cut_dirty_) {
-    write_end();
+    follow_end();
     flushed_ = now;
   }
   if (!shared_ || !dirty_) return;

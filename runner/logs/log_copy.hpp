@@ -50,7 +50,9 @@ class LogCopy {
   bool take();
   void keep(std::string_view bytes);
   void store(std::string_view bytes);
-  void write_end();
+  void follow_end();
+  void write_whole_end(std::string_view last);
+  void note_end(std::uint64_t bytes);
   std::size_t append(std::string_view bytes);
   bool close_gap();
   void show(std::string_view bytes);
@@ -68,12 +70,14 @@ class LogCopy {
   const std::uint64_t head_limit_;
   std::string block_;
   Tail tail_;
-  Tail last_;                     // what comes behind the head
-  std::uint64_t seen_ = 0;        // bytes of the application
-  off_t head_end_ = -1;           // in the file, once the head is complete
-  std::uint64_t head_bytes_ = 0;  // of the application, in the file before head_end_
-  bool cut_dirty_ = false;        // the limit is exceeded, and the file lacks the last bytes
-  std::uint64_t gap_ = 0;         // bytes lost since the last successful write
+  Tail last_;                      // what comes behind the head
+  std::uint64_t seen_ = 0;         // bytes of the application
+  off_t head_end_ = -1;            // in the file, once the head is complete
+  std::uint64_t head_bytes_ = 0;   // of the application, in the file before head_end_
+  bool cut_dirty_ = false;         // the limit is exceeded, and the file lacks the last bytes
+  std::uint64_t end_in_file_ = 0;  // bytes behind the line that says how much is left out
+  std::uint64_t end_fresh_ = 0;    // bytes that came after those, while the limit is exceeded
+  std::uint64_t gap_ = 0;          // bytes lost since the last successful write
   std::chrono::steady_clock::time_point failed_;
   End end_;
   std::thread thread_;

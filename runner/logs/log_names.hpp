@@ -15,6 +15,8 @@ inline constexpr const char* kOutputLeftOutFile = "output-left-out-by-runner.txt
 // Limits of VBRAIN_LOG_DIR.
 inline constexpr std::size_t kLogFiles = 1'000;  // and folders
 inline constexpr int kLogDepth = 16;             // components of a name
+inline constexpr std::string_view kTooManyLogs = "there are more than 1000 log files and folders";
+inline constexpr std::string_view kTooDeepLog = "it is more than 16 levels deep";
 
 // Why an entry of VBRAIN_LOG_DIR, one component of a path, is left out for its name; empty if it is not. Pure.
 std::string_view log_name_problem(const std::string& name);

@@ -1,6 +1,7 @@
 #include "runner/logs/seal_logs.hpp"
 
 #include <dirent.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -8,11 +9,13 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <vector>
 
-#include "artifacts/archive/archive_reader.hpp"
-#include "artifacts/store/layout.hpp"
+#include "artifacts/store/access.hpp"
 #include "base/io.hpp"
 #include "runner/entry_name.hpp"
+#include "runner/logs/kept_end.hpp"
+#include "runner/logs/log_names.hpp"
 #include "runner/readable.hpp"
 
 namespace vbrain::runner {
@@ -22,52 +25,82 @@ using artifacts::Dir;
 using artifacts::LeftOut;
 using artifacts::OpenFile;
 
-// The end of a log that is kept beyond the limit.
-constexpr std::uint64_t kLastBytes = 256U << 10;
-
-std::string free_name(const Dir& to, const std::string& name) {
-  std::string candidate = name;
-  for (int i = 1; to.status(candidate); ++i) candidate = name + "." + std::to_string(i);
-  return candidate;
+// Removes what an earlier copy has left.
+void remove_others(const Dir& folder, const std::vector<std::string>& ours, LeftOut& left_out) {
+  for (const Dir::Entry& entry : folder.list(2 * kLogFiles)) {
+    // .nfs…: what an NFS client keeps of a file that was removed while it was open, until it is closed.
+    if (entry.name.starts_with(".nfs") || std::ranges::find(ours, entry.name) != ours.end()) continue;
+    try {
+      folder.remove_tree(entry.name);
+    } catch (const artifacts::VolumeError& error) {
+      left_out.add(entry.name, error.what());
+    }
+  }
 }
 
 class LogSeal {
  public:
   LogSeal(std::uint64_t limit_bytes, LeftOut& left_out)
-      : limit_(std::to_string(limit_bytes)), left_(limit_bytes), left_out_(left_out) {}
+      : limit_bytes_(limit_bytes), limit_(std::to_string(limit_bytes)), left_(limit_bytes), left_out_(left_out) {}
 
   void folder(const Dir& from, const Dir& to, const std::string& prefix, int depth) {
+    std::vector<std::string> kept;
+    if (depth == 1) kept = {kStdoutLog, kStderrLog};
     // One more than the limit, to know whether there are more.
     for (const Dir::Entry& entry : from.list(kLogFiles + 1)) {
       const std::string name = prefix + entry.name;
-      if (files_ == kLogFiles) return left_out_.add(name, "there are more than 1000 log files");
-      if (left_ == 0) return left_out_.add(name, "the log limit of " + limit_ + " bytes is reached");
+      if (entries_ == kLogFiles) {
+        left_out_.add(name, kTooManyLogs);
+        break;
+      }
+      if (left_ == 0) {
+        left_out_.add(name, "the log limit of " + limit_ + " bytes is reached");
+        break;
+      }
+      ++entries_;
+      const std::string target = kept_log_name(entry.name, depth == 1);
       try {
-        if (const std::string reason = take(from, entry, to, name, depth); !reason.empty()) left_out_.add(name, reason);
+        const auto reason = take(from, entry, to, target, name, depth);
+        if (!reason.empty()) left_out_.add(name, reason);
+        kept.push_back(target);
+      } catch (const LeftOutEntry& left_out) {
+        left_out_.add(name, left_out.reason);
       } catch (const artifacts::VolumeError& error) {
         left_out_.add(name, error.code().message());
+        kept.push_back(target);
       }
     }
+    remove_others(to, kept, left_out_);
   }
 
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  // The reason why it is left out; empty if it is not.
-  std::string take(const Dir& from, const Dir::Entry& entry, const Dir& to, const std::string& name, int depth) {
-    if (!artifacts::check_entry_name(entry.name).empty()) return "its name cannot be in an archive";
-    if (entry.name.starts_with(".vbrain-")) return "the name is reserved for the runner";
+  struct LeftOutEntry {
+    std::string reason;
+  };
+
+  // Returns what is missing in it; empty if it is complete.
+  std::string take(const Dir& from, const Dir::Entry& entry, const Dir& to, const std::string& target,
+                   const std::string& name, int depth) {
+    if (const auto problem = log_name_problem(entry.name); !problem.empty()) throw LeftOutEntry{std::string(problem)};
     make_readable(from, entry.name);
-    if (entry.type == DT_DIR) {
-      if (depth == kLogDepth) return "it is more than 16 levels deep";
+    const bool is_folder = entry.type == DT_DIR;
+    if (is_folder && depth == kLogDepth) throw LeftOutEntry{std::string(kTooDeepLog)};
+    if (!is_folder && entry.type != DT_REG) throw LeftOutEntry{std::string("it is ") + kind_of(entry.type)};
+    // A copy that was made of another entry with this name.
+    const auto found = to.status(target);
+    if (found && S_ISDIR(found->st_mode) != is_folder) to.remove_tree(target);
+    if (is_folder) {
+      if (found) artifacts::restore_access_at(to.fd(), target);
       const Dir below = from.at(entry.name);
-      folder(below, to.make(free_name(to, entry.name)), name + "/", depth + 1);
+      folder(below, to.make(target), name + "/", depth + 1);
       return {};
     }
-    if (entry.type != DT_REG) return std::string("it is ") + kind_of(entry.type);
     // A second link is harmless: it is in the same work folder, which is the application's own.
     const auto file = from.open_file(entry.name, std::numeric_limits<nlink_t>::max());
-    return file ? copy(*file, to, entry.name) : std::string("it was removed while it was read");
+    if (!file) throw LeftOutEntry{"it was removed while it was read"};
+    return copy(*file, to, target);
   }
 
   std::string copy(const OpenFile& file, const Dir& to, const std::string& name) {
@@ -78,18 +111,17 @@ class LogSeal {
       done = copy_part(file, 0, left_, copy.fd(), name);
     } else {
       // The beginning and the end: the cause of a failure often stands at the end.
-      const std::uint64_t last = std::min(kLastBytes, left_ / 2);
-      const std::string missing = std::to_string(file.size - left_) + " bytes";
+      const std::uint64_t last = end_bytes_of(left_);
+      const std::uint64_t missing = file.size - left_;
       done = copy_part(file, 0, left_ - last, copy.fd(), name);
-      artifacts::write_all(copy.fd(),
-                           "\n[log limit of " + limit_ + " bytes reached: " + missing + " are left out here]\n");
+      artifacts::write_all(copy.fd(), left_out_line(limit_bytes_, missing));
       done += copy_part(file, file.size - last, last, copy.fd(), name);
-      cut = "cut: " + missing + " in the middle; the log limit of " + limit_ + " bytes is reached";
+      cut =
+          "cut: " + std::to_string(missing) + " bytes in the middle; the log limit of " + limit_ + " bytes is reached";
     }
-    copy.commit(free_name(to, name));
+    copy.commit(name);
     left_ -= done;
     bytes_ += done;
-    ++files_;
     return cut;
   }
 
@@ -109,10 +141,11 @@ class LogSeal {
     return done;
   }
 
+  const std::uint64_t limit_bytes_;
   const std::string limit_;
   std::uint64_t left_;
   std::uint64_t bytes_ = 0;
-  std::size_t files_ = 0;
+  std::size_t entries_ = 0;
   LeftOut& left_out_;
 };
 

@@ -6,6 +6,7 @@
 #include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/records/claim.hpp"
 #include "artifacts/records/manifest.hpp"
+#include "runner/settings.hpp"
 #include "support/pod_user.hpp"
 #include "unit/runner/sandbox.hpp"
 
@@ -145,6 +146,18 @@ TEST(HandOver, NamesWhatItRemoved) {
             "logs/other: removed: only the runner writes to this folder\n");
 }
 
+// The application may do with the copies of its log files what it may do with the other files of its attempt.
+TEST(HandOver, CopiesOfLogFilesAreReplacedWhateverHappenedToThem) {
+  for (const char* trick : {"chmod 0 $A/logs/solver.log", "rm -f $A/logs/solver.log; mkdir $A/logs/solver.log",
+                            "rm -f $A/logs/solver.log; ln -s /etc/passwd $A/logs/solver.log", "rm -rf $A/logs/*",
+                            "chmod 0 $A/logs/* $A/logs", "mv $A/logs $A/elsewhere"}) {
+    Pod pod(kPodUser);
+    const std::string wait = "until [ -s $A/logs/solver.log ]; do sleep 0.01; done\n";
+    ASSERT_EQ(pod.run(std::string(kWork) + wait + trick + "\nexit 0"), 0) << trick;
+    expect_readable_and_removable(pod, trick);
+  }
+}
+
 // A successful job stays successful, whatever is wrong with its logs.
 TEST(HandOver, NoProblemWithLogsFailsAJob) {
   const std::vector<Trick> problems = {
@@ -194,6 +207,18 @@ TEST(HandOver, AFullDiskCutsTheLogsAndNothingElse) {
   EXPECT_EQ(pod.box.reported().kind, Kind::kOk);
   EXPECT_EQ(fs::file_size(pod.box.attempt("logs/stdout.log")), 20U * 512U);
   EXPECT_THAT(read_file(pod.box.attempt("logs/left-out-by-runner.txt")), HasSubstr("stdout.log: "));
+}
+
+// A volume of the wrong group: the report names the folder, its owner and the remedy.
+TEST(HandOverAsRoot, AnAttemptThatIsDeniedIsNamedWithItsOwnerAndTheRemedy) {
+  if (!PodUser::differs()) GTEST_SKIP() << "needs files of another user";
+  Pod pod(kPodUser);
+  ASSERT_EQ(chown(pod.box.attempt("").c_str(), 0, 0), 0);
+  EXPECT_EQ(pod.run("true"), kOwnFailure);
+  EXPECT_THAT(
+      pod.box.reported().message,
+      HasSubstr("/vbrain/attempt belongs to user 0 and group 0 and has mode 2770, and this process is user 65532 "
+                "with group 65532, 2000; give the folder the group volume.gid of the chart and mode 2770"));
 }
 
 // In a container with little memory, the application can use nearly all of it.

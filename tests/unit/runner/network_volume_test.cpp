@@ -53,6 +53,20 @@ TEST_F(NetworkRunner, LogsAreReadByAnotherMachineWhileTheyGrow) {
   EXPECT_TRUE(std::filesystem::exists(seen(box, "manifest.json")));
 }
 
+TEST_F(NetworkRunner, LogFilesAreReadByAnotherMachineWhileTheyGrow) {
+  const Sandbox box;
+  const std::string script =
+      "cd $VBRAIN_LOG_DIR; echo one > a.log; while [ -e $GO ]; do sleep 0.01; done; echo two >> a.log; exec sleep 1000";
+  vbrain::testing::write_file(go_, "");
+  auto process = box.start({"/bin/sh", "-c", script}, {{"GO", go_}});
+  ASSERT_TRUE(eventually([&] { return text_so_far(seen(box, "logs/a.log")) == "one\n"; }));
+  std::filesystem::remove(go_);
+  ASSERT_TRUE(eventually([&] { return text_so_far(seen(box, "logs/a.log")) == "one\ntwo\n"; }));
+  kill(process.pid(), SIGTERM);
+  process.wait();
+  EXPECT_EQ(read_file(seen(box, "logs/a.log")), "one\ntwo\n");
+}
+
 TEST_F(NetworkRunner, ASuccessIsOneThoughNoLogCanBeWritten) {
   for (const char* rule :
        {"error=EDQUOT write */logs/*", "error=EIO fsync,flush */logs/*", "error=ESTALE write */logs/*"}) {
