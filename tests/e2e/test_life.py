@@ -21,6 +21,33 @@ def test_a_running_job(platform, probe):
     assert "a line for stderr" in probe.log(job, "stderr.log")
 
 
+GROWING = """
+import os, pathlib, time
+log = pathlib.Path(os.environ["VBRAIN_LOG_DIR"]) / "solver" / "own.log"
+log.parent.mkdir()
+log.write_text("one\\n")
+release = pathlib.Path(os.environ["VBRAIN_INPUT_DIR"]) / "release"
+while not release.exists():
+    time.sleep(0.1)
+with log.open("a") as file:
+    file.write("two\\n")
+time.sleep(3)
+held = [bytearray(b"x" * (1 << 20)) for _ in range(200)]
+"""
+
+
+def test_log_files_are_seen_while_they_grow_and_kept_after_a_kill(platform, make_application, tenants):
+    make_application("Growing", command=("python3", "-c", GROWING))
+    rest = tenants.make("Growing")
+    created = rest.execute(params={}).json()
+    job = created["job_id"]
+    wait_until("the file is in the logs", lambda: rest.log(job, "solver/own.log") == "one\n")
+    assert rest.state(job) == "started"
+    platform.release(created["repository_id"])
+    assert rest.wait(job)["reason"] == "OOMKilled"
+    assert rest.log(job, "solver/own.log") == "one\ntwo\n"
+
+
 def test_a_failure_says_why(platform, probe):
     job = probe.start(params={"exit": 7, "log": "my own words"})
     info = probe.wait(job)
