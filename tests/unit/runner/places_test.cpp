@@ -72,5 +72,52 @@ TEST(Places, AnApplicationOfAnyUserCanUseThem) {
   EXPECT_EQ(read_file(home + "/here"), "y\n");
 }
 
+// Users that no image knows, with a root that is read-only, as in a container.
+TEST(PlacesAsRoot, AnyUserCanUseThemWithAReadOnlyRoot) {
+  if (!PodUser::differs()) GTEST_SKIP() << "needs root, to mount";
+  for (const auto& [user, group] : {std::pair{"65532", "65532"}, {"1234567", "7654321"}, {"1000650000", "0"}}) {
+    Sandbox box;
+    fs::permissions(box.temp.path(), fs::perms::all);
+    for (const char* name : {"vbrain/work", "vbrain/attempt", "dev", "cgroup"}) {
+      fs::permissions(box.temp / name, fs::perms::all);
+    }
+    fs::copy_file(vbrain::testing::build_folder() / "bin/runner", box.temp / "runner");
+    const std::string mounts = "mount --bind /tmp /tmp && mount --bind '" + box.temp.path() + "' '" + box.temp.path() +
+                               "' && mount -o remount,bind,ro /tmp && mount -o remount,bind,ro / && exec \"$@\"";
+    const std::string script = R"(set -e
+      mkdir -p "$HOME/.cache/tool"; echo x > "$HOME/.cache/tool/x"; echo x > here; echo x > "$TMPDIR/x"
+      (echo x > /tmp/vbrain-x) 2>/dev/null && exit 9
+      id -u; echo "$HOME"; echo "$TMPDIR"; pwd)";
+    auto process = box.start({"/bin/sh", "-c", script}, {},
+                             {"unshare",
+                              "-m",
+                              "--propagation",
+                              "private",
+                              "sh",
+                              "-c",
+                              mounts,
+                              "sh",
+                              "setpriv",
+                              "--reuid",
+                              user,
+                              "--regid",
+                              group,
+                              "--clear-groups",
+                              "--inh-caps=-all",
+                              "--no-new-privs",
+                              "env",
+                              "-C",
+                              "/",
+                              "-u",
+                              "TMPDIR",
+                              "HOME=/"},
+                             box.temp / "runner");
+    ASSERT_EQ(process.wait(), 0) << user << ": " << read_file(box.temp / "stderr");
+    const std::string home = box.work("home");
+    EXPECT_EQ(read_file(box.attempt("logs/stdout.log")),
+              std::string(user) + "\n" + home + "\n" + box.work("tmp") + "\n" + home + "\n");
+  }
+}
+
 }  // namespace
 }  // namespace vbrain::runner
