@@ -24,6 +24,7 @@ using vbrain::testing::mode_of;
 using vbrain::testing::PodUser;
 using vbrain::testing::read_file;
 using vbrain::testing::Sandbox;
+using vbrain::testing::text_so_far;
 using Kind = artifacts::Outcome::Kind;
 
 // A sandbox like the one of the kubelet and the controller for a pod of `user`.
@@ -148,12 +149,16 @@ TEST(HandOver, NamesWhatItRemoved) {
 
 // The application may do with the copies of its log files what it may do with the other files of its attempt.
 TEST(HandOver, CopiesOfLogFilesAreReplacedWhateverHappenedToThem) {
-  for (const char* trick : {"chmod 0 $A/logs/solver.log", "rm -f $A/logs/solver.log; mkdir $A/logs/solver.log",
-                            "rm -f $A/logs/solver.log; ln -s /etc/passwd $A/logs/solver.log", "rm -rf $A/logs/*",
-                            "chmod 0 $A/logs/* $A/logs", "mv $A/logs $A/elsewhere"}) {
+  for (const char* trick :
+       {"chmod 0 $A/logs/solver.log", "rm -f $A/logs/solver.log; mkdir $A/logs/solver.log",
+        "rm -f $A/logs/solver.log; ln -s /etc/passwd $A/logs/solver.log", "rm -rf $A/logs/*",
+        "chmod 0 $A/logs/* $A/logs", "chmod 0 $A/logs/d/e/x $A/logs/d/e", "mv $A/logs $A/elsewhere"}) {
     Pod pod(kPodUser);
-    const std::string wait = "until [ -s $A/logs/solver.log ]; do sleep 0.01; done\n";
+    const std::string wait =
+        "mkdir -p $VBRAIN_LOG_DIR/d/e; echo x > $VBRAIN_LOG_DIR/d/e/x\n"
+        "until [ -s $A/logs/solver.log ] && [ -s $A/logs/d/e/x ]; do sleep 0.01; done\n";
     ASSERT_EQ(pod.run(std::string(kWork) + wait + trick + "\nexit 0"), 0) << trick;
+    EXPECT_EQ(text_so_far(pod.box.attempt("logs/d/e/x")), "x\n") << trick;
     expect_readable_and_removable(pod, trick);
   }
 }
