@@ -114,7 +114,8 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
   progress.route = match->index;
   const Route& route = routes()[match->index];
 
-  if (is_encoded(head)) return refuse(Problem::kMediaType, {}, "bodies are taken without Content-Encoding only");
+  if (is_encoded(head))
+    return refuse(Problem::kMediaType, {}, "bodies are taken without Content-Encoding only; send the body as it is");
   if (route.takes_body && head.content_length.value_or(0) > submission_limit(services_.limits, head)) {
     return Unexpected<Refusal>(too_large_body(services_.limits, head));
   }

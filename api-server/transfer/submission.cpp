@@ -22,6 +22,8 @@ using artifacts::Staging;
 constexpr std::size_t kSmallJson = JsonBudget::kFree;
 constexpr std::uint64_t kNameBytesPerEntry = 256;  // of an archive, on average
 
+const std::string kSendAnObject = "; send a JSON object, such as {\"a\": 1}";
+
 enum class MediaType { kNone, kJson, kMultipart, kOther };
 
 MediaType media_type(const http::RequestHead& head, std::optional<ParameterizedValue>& parsed) {
@@ -45,7 +47,7 @@ std::string json_limit(const Limits& limits) {
 Result<std::string, Refusal> read_object(std::string_view name, std::string_view text) {
   text = without_byte_order_mark(text);
   const auto members = artifacts::split_object(text);
-  if (!members) return refuse(Problem::kInvalid, std::string(name), members.error());
+  if (!members) return refuse(Problem::kInvalid, std::string(name), members.error() + kSendAnObject);
   return std::string(text);
 }
 
@@ -136,7 +138,7 @@ Result<std::optional<FileKind>, Refusal> begin_part(const PartHead& head, Form& 
     if (form.no_file) return std::optional<FileKind>();
     if (has_file) return refuse(Problem::kInvalid, "file", "sent twice; put several files into one ZIP");
     const std::string_view why = artifacts::check_entry_name(*head.filename, 255, 1);
-    if (!why.empty()) return refuse(Problem::kInvalid, "file", "filename: " + std::string(why));
+    if (!why.empty()) return refuse(Problem::kInvalid, "file", "filename: " + std::string(why) + "; rename the file");
     const auto kind = file_kind(*head.filename);
     if (!kind)
       return refuse(Problem::kInvalid, "file",
@@ -144,7 +146,8 @@ Result<std::optional<FileKind>, Refusal> begin_part(const PartHead& head, Form& 
     return kind;
   }
   auto* field = head.name == "params" ? &form.params : head.name == "metadata" ? &form.metadata : nullptr;
-  if (field == nullptr) return bad_part(head.name, "only file, params and metadata are known");
+  if (field == nullptr)
+    return bad_part(head.name, "only file, params and metadata are known; remove it, or correct its name");
   if (*field) return bad_part(head.name, "sent twice; send it once");
   form.field = &field->emplace();
   return std::optional<FileKind>();
@@ -259,7 +262,9 @@ http::Task<Result<Submission, Refusal>> read_body(const Services& services, cons
     case MediaType::kOther:
       break;
   }
-  co_return refuse(Problem::kMediaType, {}, "application/json or multipart/form-data");
+  co_return refuse(Problem::kMediaType, {},
+                   "the body is neither application/json nor multipart/form-data; send one of them and name it in "
+                   "Content-Type");
 }
 
 }  // namespace
@@ -289,12 +294,12 @@ std::optional<FileKind> file_kind(std::string_view name) {
 
 Result<JsonFields, Refusal> read_json_fields(std::string_view body) {
   const auto members = artifacts::split_object(without_byte_order_mark(body));
-  if (!members) return refuse(Problem::kInvalid, "body", members.error());
+  if (!members) return refuse(Problem::kInvalid, "body", members.error() + kSendAnObject);
   JsonFields fields;
   for (const auto& [name, value] : *members) {
     std::string* field = name == "params" ? &fields.params : name == "metadata" ? &fields.metadata : nullptr;
-    if (field == nullptr) return bad_part(name, "only params and metadata are known");
-    if (!value.starts_with('{')) return refuse(Problem::kInvalid, name, "not a JSON object; write it in braces");
+    if (field == nullptr) return bad_part(name, "only params and metadata are known; remove it, or correct its name");
+    if (!value.starts_with('{')) return refuse(Problem::kInvalid, name, "not a JSON object" + kSendAnObject);
     *field = value;
   }
   return fields;

@@ -1,5 +1,6 @@
 #include "artifacts/records/raw_json.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -37,12 +38,20 @@ class MemberSplitter final : public base::JsonHandler {
   RawMembers members_;
 };
 
+// The message with byte and line. That of a syntax error has the byte already.
+std::string with_place(const base::JsonError& error, std::string_view text) {
+  std::string message = error.message;
+  if (error.kind != base::JsonError::Kind::kSyntax) message += " near byte " + std::to_string(error.offset);
+  const auto lines = std::ranges::count(text.substr(0, error.offset), '\n');
+  return message + " (line " + std::to_string(lines + 1) + ")";
+}
+
 }  // namespace
 
 Result<RawMembers, std::string> split_object(std::string_view text, const base::JsonLimits& limits) {
   MemberSplitter splitter(text);
   if (auto read = base::read_json(text, splitter, {.limits = limits}); !read) {
-    return Unexpected<std::string>(std::move(read.error().message));
+    return Unexpected<std::string>(with_place(read.error(), text));
   }
   if (!splitter.is_object()) return Unexpected<std::string>("not a JSON object");
   return splitter.take();

@@ -17,6 +17,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::HasSubstr;
 using testing::HttpReply;
+using testing::kMultipartType;
+using testing::multipart;
 using testing::World;
 using vbrain::testing::read_file;
 
@@ -141,6 +143,47 @@ TEST(Forms, AreReadFromPiecesOfAnySize) {
       EXPECT_EQ(reader.missing(), "");
       if (first.empty()) first = parts;
       EXPECT_EQ(parts, first);
+    }
+  }
+}
+
+TEST(Forms, ARefusalSaysWhatToDo) {
+  const struct {
+    std::string type;
+    std::string body;
+    const char* want;
+  } cases[] = {
+      {kMultipartType, multipart({{"name=params", "a=1"}}), "syntax error at byte 1 (line 1); send a JSON object"},
+      {kMultipartType, multipart({{"name=params", "{\"a\":1,\n\"a\":2}"}}),
+       "duplicate key near byte 13 (line 2); send"},
+      {kMultipartType, multipart({{"name=metadata", "[1]"}}), "not a JSON object; send a JSON object, such as {"},
+      {"application/json", "{\"params\":1}", "not a JSON object; send a JSON object"},
+      {"application/json", "{\"params\":{},\n\"x\" 1}", "(line 2); send a JSON object"},
+      {"application/json", "{\"parms\":{}}", "only params and metadata are known; remove it, or correct its name"},
+      {kMultipartType, multipart({{"name=image", "x"}}), "only file, params and metadata are known; remove it"},
+      {kMultipartType, multipart({{"name=file; filename*=UTF-8''a%0D.csv", "x"}}),
+       "control character; rename the file"},
+      {"multipart/form-data", "x", "it needs a boundary; let the HTTP library set Content-Type"},
+      {"application/x-www-form-urlencoded", "params=1", "neither application/json nor multipart/form-data; send one"},
+  };
+  World world;
+  for (const auto& c : cases) {
+    const json answer = world.post("/api/v1/repository", c.type, c.body).json();
+    EXPECT_THAT(answer.value("detail", ""), HasSubstr(c.want)) << answer;
+  }
+}
+
+// Whatever is wrong with a form, there is a remedy behind a semicolon.
+TEST(Forms, EveryRefusalSaysWhatToDo) {
+  const std::string good = multipart({{"name=params", "{\"a\":1}"}, {"name=\"file\"; filename=\"a.csv\"", "1,2\n"}});
+  World world;
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    std::string changed = good;
+    changed[at] = static_cast<char>(changed[at] ^ 1);
+    for (const std::string& body : {changed, good.substr(0, at)}) {
+      const HttpReply reply = world.post("/api/v1/repository", kMultipartType, body);
+      EXPECT_TRUE(reply.status == 201 || reply.json().value("detail", "").find("; ") != std::string::npos)
+          << at << ": " << reply.body;
     }
   }
 }

@@ -67,6 +67,30 @@ TEST(ArchiveClients, PowerShell5) {
   }
 }
 
+// System.IO.Compression of .NET to a response, which cannot be sought: on Windows host FAT and no mode, elsewhere Unix.
+// Only names that are not ASCII have the UTF-8 flag; empty entries have no descriptor.
+TEST(ArchiveClients, DotNet) {
+  for (const auto& [host, mode] : {std::pair(kFat, 0U), {zip::kUnixHost, 0100644U}}) {
+    const auto streamed = [host = host, mode = mode](const char* name, std::uint16_t flags) {
+      return ZipEntry{.name = name,
+                      .content = "1,2\n1,2\n1,2\n",
+                      .deflated = true,
+                      .mode = mode,
+                      .flags = flags,
+                      .descriptor = true,
+                      .host = host};
+    };
+    const Outcome outcome =
+        read(build_zip({streamed("n.csv", 0),
+                        streamed("relatório.csv", 0x0800),
+                        {.name = "none.csv", .mode = mode, .flags = 0, .host = host},
+                        {.name = "empty/", .mode = mode == 0 ? 0 : 040755U, .flags = 0, .host = host}}));
+    EXPECT_EQ(outcome.error, "");
+    EXPECT_THAT(outcome.files, ElementsAre("n.csv", "none.csv", "relatório.csv"));
+    EXPECT_THAT(outcome.empty_folders, ElementsAre("empty"));
+  }
+}
+
 TEST(ArchiveClients, BackslashesAreCheckedAsSlashes) {
   for (const char* name : {"..\\x", "a\\..\\..\\x", "C:\\x", "\\\\host\\x", "\\x", "a\\\\b"}) {
     EXPECT_NE(read(build_zip({{.name = name, .host = kFat}})).error, "") << name;
