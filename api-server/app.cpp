@@ -24,6 +24,7 @@
 #include "kube/api/api_client.hpp"
 #include "kube/api/config.hpp"
 #include "kube/cache/informer.hpp"
+#include "kube/transport/measured_transport.hpp"
 #include "kube/transport/rest_transport.hpp"
 
 namespace vbrain::api {
@@ -52,7 +53,7 @@ struct Caches {
         clients(transport, ns, "", metrics, {.forget_undecodable = true}) {
     applications.add_index(kApplicationIndex,
                            [](const job::Application& it) { return std::vector<std::string>{it.application_id}; });
-    clients.add_index(kKeyIndex, key_ids);
+    clients.add_index(kKeyIndex, job::key_ids);
     jobs.add_index(kKubectlJobsIndex, kubectl_jobs_keys);
   }
 
@@ -134,7 +135,9 @@ int run(const Config& given, std::stop_token stop) {
   const artifacts::Store volume(config.volume);
   const auto transport =
       value_or_throw(kube::make_rest_transport(cluster, {.call_timeout = config.kube_timeout}), "Kubernetes client");
-  kube::ApiClient client(*transport);
+  kube::MeasuredTransport measured(*transport, metrics, clock);
+  kube::ApiClient client(measured);
+  metrics.gauge("vbrain_build_info", "The version of the program; always 1.", {{"version", VBRAIN_VERSION}}).Set(1);
   Caches caches(*transport, config.namespace_name, metrics);
   // The budget has room for at least one request with both of its fields.
   const std::uint64_t json_memory = std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes);

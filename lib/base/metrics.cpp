@@ -3,6 +3,7 @@
 #include <prometheus/text_serializer.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -41,8 +42,8 @@ void Metrics::refresh_process() {
     const std::vector<std::string> values{std::istream_iterator<std::string>(fields), {}};
     if (values.size() > 17) {
       const double ticks = std::stod(values[11]) + std::stod(values[12]);
-      gauge("process_cpu_seconds_total", "User and system CPU time in seconds.")
-          .Set(ticks / static_cast<double>(sysconf(_SC_CLK_TCK)));
+      auto& cpu = counter("process_cpu_seconds_total", "User and system CPU time in seconds.");
+      cpu.Increment(std::max(0.0, ticks / static_cast<double>(sysconf(_SC_CLK_TCK)) - cpu.Value()));
       gauge("process_threads", "Threads.").Set(std::stod(values[17]));
     }
   }

@@ -24,8 +24,15 @@ constexpr std::string_view kNothingLasting = "raise backoffLimit of the Applicat
 constexpr std::string_view kCheckVolume =
     "check the volume and its free space, and give group volume.gid access to the folder";
 
+constexpr std::string_view kApplication = "Application";
+constexpr std::string_view kClient = "Client";
+
 constexpr std::array kCauses = {
     // --- A job that waits or runs.
+    // The words of the default in crds/job.yaml.
+    Cause{"NotObserved", kQueued, "", "no controller has seen the job yet",
+          "wait a moment; if that lasts, create jobs in the namespace of an installation of vBrain, and check that one "
+          "of its controllers leads (kubectl get lease)"},
     Cause{"Suspended", kLive, "", "spec.suspend is true", "set spec.suspend to false; the deadlines then start again"},
     Cause{"ConcurrencyLimit", kQueued, "", "its Client or Application has as many jobs under way as it may have",
           "wait, or raise maxConcurrentJobs; jobs start in order of spec.priority, then age"},
@@ -84,6 +91,8 @@ constexpr std::array kCauses = {
     Cause{"QuotaExceeded", kStarted, "", "a ResourceQuota of the namespace is full",
           "wait for other pods to end, raise the ResourceQuota, or ask for less in the Application's template",
           Detail::kForeign},
+    Cause{"QuotaTooSmall", kStartedOrFailed, "yes", "one pod asks for more than a whole ResourceQuota of the namespace",
+          "ask for less in resources of the Application's template, or raise the ResourceQuota", Detail::kForeign},
     Cause{"PodForbidden", kStartedOrFailed, "yes", "the API server or an admission plugin refuses the pod",
           "change the policy, LimitRange or ServiceAccount that the message names, or spec.template of the Application",
           Detail::kForeign},
@@ -180,6 +189,27 @@ constexpr std::array kCauses = {
     Cause{"CorruptFile", kFailed, "no", "a file of the job on the volume is not readable",
           "restore the file from a backup, or create a new job", Detail::kInternal},
     Cause{"Deleted", kFailed, "no", "the job was deleted before it started", ""},
+    // --- What a condition or an event of a job says beside its reason.
+    Cause{"UnknownClient", kLive, "",
+          "no Client has the job's organization, application and client: the job runs, and "
+          "nobody can read it by REST",
+          "create the Client, or correct these names in a new job"},
+    // --- Why an Application or a Client is not ready. InvalidTemplate, PodForbidden, QuotaTooSmall, UnknownApplication
+    // and ApplicationNotAllowed are the same as of a job.
+    Cause{"DuplicateId", kApplication, "", "an older Application has the same applicationId, and jobs use that one",
+          "delete one of the two, or create this one again with another applicationId"},
+    Cause{"NotChecked", kApplication, "", "the API server could not check the pod of its jobs",
+          "none for the Application, the check is repeated; if it stays so, check the API server and its admission "
+          "webhooks",
+          Detail::kForeign},
+    Cause{"DuplicateTenant", kClient, "",
+          "an older Client names the same organization, application and client; the members of both count, and "
+          "maxConcurrentJobs of the older one",
+          "move the members into one Client and delete the other"},
+    Cause{"KeyIdTaken", kClient, "", "a key id is there twice; both keys work, but logs can't tell them apart",
+          "give the member a new key (api-server keygen) and remove this entry"},
+    Cause{"NoKey", kClient, "", "no member has a key that is valid, so nobody can use the Client",
+          "add a key to a member (api-server keygen)"},
 };
 
 constexpr std::string_view kUnknownCause = "the cluster gives this reason";
@@ -248,7 +278,7 @@ std::string public_message(const JobStatus& status) {
 }
 
 std::string causes_as_markdown() {
-  std::string text = "| reason | phase | retried | cause | what to do |\n|---|---|---|---|---|\n";
+  std::string text = "| reason | phase or kind | retried | cause | what to do |\n|---|---|---|---|---|\n";
   const auto cell = [&](std::string_view content) {
     text.append(content.empty() ? "" : " ").append(content).append(" |");
   };

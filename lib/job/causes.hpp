@@ -8,8 +8,8 @@
 
 namespace vbrain::job {
 
-// Why a job waits, runs or has ended: one word, and the same sentences in the status, in events, at REST and in
-// docs/operations.md.
+// Why a job waits, runs or has ended, or why an Application or a Client is not ready: one word, and the same sentences
+// in the status, in events, at REST and in docs/operations.md.
 struct Cause {
   // What stands behind the cause in a status, and who may read it.
   enum class Detail {
@@ -19,7 +19,7 @@ struct Cause {
   };
 
   std::string_view reason;  // the word in status.reason
-  std::string_view phases;  // in which phases a job may have it
+  std::string_view phases;  // in which phases a job may have it; or "Application" or "Client"
   // "yes": an attempt that ends with it is retried within backoffLimit. "no": it is not, because another attempt would
   // end in the same way, or because somebody wants it so. Empty: no attempt ends with it.
   std::string_view is_retried;
