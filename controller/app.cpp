@@ -16,10 +16,13 @@
 #include "controller/leadership/leader_watch.hpp"
 #include "controller/reconcile/admission.hpp"
 #include "controller/reconcile/executor.hpp"
+#include "controller/reconcile/job_metrics.hpp"
 #include "controller/reconcile/job_reconciler.hpp"
+#include "controller/registry/registry.hpp"
 #include "controller/runner_install.hpp"
 #include "controller/sweep/sweeper.hpp"
 #include "controller/uninstall/uninstall_watch.hpp"
+#include "controller/volume/measured_volume.hpp"
 #include "controller/volume/volume.hpp"
 #include "http/health.hpp"
 #include "kube/api/api_client.hpp"
@@ -28,6 +31,7 @@
 #include "kube/cache/informer.hpp"
 #include "kube/runtime/leader_elector.hpp"
 #include "kube/runtime/reconcile_loop.hpp"
+#include "kube/transport/measured_transport.hpp"
 #include "kube/transport/rest_transport.hpp"
 
 namespace vbrain::controller {
@@ -37,6 +41,7 @@ namespace {
 constexpr std::chrono::milliseconds kLastEvents{1'000};
 // Few threads, because the volume is shared with all others.
 constexpr std::size_t kArchiveThreads = 4;
+constexpr std::size_t kRegistryWorkers = 2;
 
 kube::Config load_kube_config(const Config& config) {
   auto loaded = kube::load_config(config.kubeconfig);
@@ -99,12 +104,15 @@ class App {
         kube_(load_kube_config(config)),
         namespace_(config.namespace_name.empty() ? kube_.namespace_name : config.namespace_name),
         transport_(connect(kube_)),
-        client_(*transport_),
+        measured_(*transport_, metrics_, clock_),
+        client_(measured_),
         listener_(config.metrics_listen,
                   {.not_ready = [this] { return why_not_ready(); },
                    .not_alive = [this] { return why_not_alive(); },
-                   .metrics = [this] { return metrics_.render(); }},
-                  metrics_) {}
+                   .metrics = [this] { return render_metrics(); }},
+                  metrics_) {
+    metrics_.gauge("vbrain_build_info", "The version of the program; always 1.", {{"version", VBRAIN_VERSION}}).Set(1);
+  }
 
   int run() {
     if (!config_.address_file.empty()) write_address_file(config_.address_file, listener_.address());
@@ -118,11 +126,12 @@ class App {
     TrashRemover trash([&](const artifacts::Tenant& tenant, const std::string& name,
                            std::stop_token stop) { store.purge(tenant, name, std::move(stop)); },
                        metrics_);
-    StoreVolume volume(store, runner_path,
+    StoreVolume stored(store, runner_path,
                        [&](const artifacts::Tenant& tenant, const std::string& name) { trash.add(tenant, name); });
 
+    MeasuredVolume volume(stored, metrics_, clock_);
     kube::EventRecorder events(client_, {.instance = config_.identity}, metrics_, clock_);
-    kube::LeaderElector elector(*transport_, lease_config(), clock_, metrics_);
+    kube::LeaderElector elector(measured_, lease_config(), clock_, metrics_);
     const auto may_write = [&] { return !config_.leader_elect || elector.leading(); };
     Executor executor({.client = client_,
                        .volume = volume,
@@ -133,15 +142,22 @@ class App {
                        .may_write = may_write,
                        .archive_threads = kArchiveThreads,
                        .wake = [this](const std::string& job) { queue_.add(job); }});
-    kube::Informer<job::Job> jobs(*transport_, namespace_, "", metrics_);
-    kube::Informer<job::Application> applications(*transport_, namespace_, "", metrics_);
-    kube::Informer<job::Client> clients(*transport_, namespace_, "", metrics_);
-    kube::Informer<kube::Pod> pods(*transport_, namespace_, std::string(kPodSelector), metrics_);
+    kube::Informer<job::Job> jobs(measured_, namespace_, "", metrics_);
+    kube::Informer<job::Application> applications(measured_, namespace_, "", metrics_);
+    kube::Informer<job::Client> clients(measured_, namespace_, "", metrics_);
+    kube::Informer<kube::Pod> pods(measured_, namespace_, std::string(kPodSelector), metrics_);
     Admission admission(
         {jobs.store(), applications.store(), clients.store()}, [this](const std::string& job) { queue_.add(job); },
         metrics_);
     JobReconciler reconciler({jobs.store(), applications.store(), pods.store()}, admission, executor, clock_,
                              {.node_loss_timeout = config_.node_loss_timeout, .retry_backoff = config_.retry_backoff});
+    Registry registry({.client = client_,
+                       .events = events,
+                       .applications = applications.store(),
+                       .clients = clients.store(),
+                       .clock = clock_,
+                       .pod = pod_settings(),
+                       .may_write = may_write});
     Sweeper sweeper({.store = store,
                      .client = client_,
                      .jobs = jobs.store(),
@@ -154,6 +170,7 @@ class App {
     LeaderWatch watch([&] { store.probe(); }, clock_, config_.stall_timeout);
     connect_admission(jobs, applications, clients, admission);
     connect_handlers(jobs, applications, pods, reconciler);
+    connect_registry(applications, clients, registry);
     jobs.add_handler([&](const kube::Change<job::Job>& change) {
       if (change.now && change.now->meta.deletion_timestamp) uninstall.note_marked_job();
     });
@@ -177,6 +194,14 @@ class App {
       const CurrentQueue::Term term(queue_, controller.queue());
       const Admission::Term counting(admission);
       for (const std::string& name : live_jobs_first(jobs.store())) controller.queue().add(name);
+      kube::ReconcileLoop checks(
+          {.name = "registry", .workers = kRegistryWorkers},
+          [&](const std::string& key, std::stop_token token) { return registry.reconcile(key, token); }, metrics_,
+          clock_);
+      const CurrentQueue::Term checking(registry_queue_, checks.queue());
+      for (const std::string& key : registry.keys()) checks.queue().add(key);
+      std::jthread checker([&](std::stop_token token) { checks.run(token); });
+      const std::stop_callback end_of_checks(leading, [&] { checker.request_stop(); });
       // The sweeper's results arrive as changes of Jobs; no worker waits for it.
       std::jthread sweeping([&](std::stop_token token) { sweeper.run(token); });
       const std::stop_callback end_of_term(leading, [&] { sweeping.request_stop(); });
@@ -188,7 +213,10 @@ class App {
       const bool synced = jobs.synced() && applications.synced() && clients.synced() && pods.synced();
       return synced ? watch.why_not_lead() : "waiting for the first list of Jobs, Applications, Clients and pods";
     };
-    const HealthWhile health(*this, {.not_ready = not_ready, .not_alive = [&] { return watch.why_restart(); }});
+    const HealthWhile health(*this,
+                             {.not_ready = not_ready,
+                              .not_alive = [&] { return watch.why_restart(); },
+                              .before_scrape = [&] { count_jobs(may_write() ? &jobs.store() : nullptr, metrics_); }});
     // This runs also while another controller leads, because the deletion of a namespace may delete the Lease before
     // the Jobs.
     std::jthread uninstalling([&](std::stop_token token) { uninstall.run(token); });
@@ -253,6 +281,34 @@ class App {
     });
   }
 
+  // What one of them says may concern all others: an id or a key that is claimed twice, an Application that came. They
+  // change rarely, and their status, which the registry itself writes, concerns nobody.
+  void connect_registry(kube::Informer<job::Application>& applications, kube::Informer<job::Client>& clients,
+                        const Registry& registry) {
+    clients.add_index(kClientsByKey, job::key_ids);
+    applications.add_handler([this, &registry](const kube::Change<job::Application>& change) {
+      if (!is_new_spec(change)) return;
+      for (const auto& application : {change.old, change.now}) {
+        if (application) check(registry.keys_of_id(application->application_id));
+      }
+      check(registry.keys_of_clients());
+    });
+    clients.add_handler([this, &registry](const kube::Change<job::Client>& change) {
+      if (is_new_spec(change)) check(registry.keys_of_clients());
+    });
+  }
+
+  template <class T>
+  static bool is_new_spec(const kube::Change<T>& change) {
+    return !change.old || !change.now || change.old->meta.uid != change.now->meta.uid ||
+           change.old->meta.generation != change.now->meta.generation ||
+           change.old->meta.deletion_timestamp != change.now->meta.deletion_timestamp;
+  }
+
+  void check(const std::vector<std::string>& keys) {
+    for (const std::string& key : keys) registry_queue_.add(key);
+  }
+
   static std::optional<std::string> why_resign(LeaderWatch& watch) {
     const auto stall = watch.why_give_up();
     if (!stall) return std::nullopt;
@@ -283,6 +339,7 @@ class App {
   struct Health {
     std::function<std::string()> not_ready;
     std::function<std::string()> not_alive;
+    std::function<void()> before_scrape;
   };
   class HealthWhile {
    public:
@@ -296,6 +353,14 @@ class App {
     }
     App& app_;
   };
+
+  std::string render_metrics() {
+    {
+      const std::lock_guard lock(health_mutex_);
+      if (health_.before_scrape) health_.before_scrape();
+    }
+    return metrics_.render();
+  }
 
   std::string why_not_ready() {
     if (stop_.stop_requested()) return "stopping";
@@ -315,8 +380,10 @@ class App {
   base::SystemClock clock_;
   base::Metrics metrics_;
   std::unique_ptr<kube::Transport> transport_;
+  kube::MeasuredTransport measured_;
   kube::ApiClient client_;
   CurrentQueue queue_;
+  CurrentQueue registry_queue_;
   std::mutex health_mutex_;
   Health health_;
   // Last: its thread uses all objects above.

@@ -50,14 +50,6 @@ std::optional<ApiKeyText> parse_api_key(std::string_view text) {
   return key;
 }
 
-std::vector<std::string> key_ids(const job::Client& client) {
-  std::vector<std::string> ids;
-  for (const job::Member& member : client.members) {
-    for (const job::ApiKey& key : member.keys) ids.push_back(key.id);
-  }
-  return ids;
-}
-
 std::string_view why_keys_are_unknown(bool synced, base::SteadyPoint::duration silence) {
   if (!synced) return "starting";
   return silence > kKeysHold ? "the Kubernetes API has not answered for too long: keys may have been revoked" : "";

@@ -46,9 +46,8 @@ std::optional<ApiKeyText> parse_api_key(std::string_view text);
 // The id of a key, also if its secret is cut or wrong; empty if the text has no id. It is no secret and stands in logs.
 std::string_view readable_key_id(std::string_view text);
 
-// Name of the index that authenticate() needs, and its function: the ids of all keys of a Client.
+// Name of the index by job::key_ids that authenticate() needs.
 inline constexpr const char* kKeyIndex = "key";
-std::vector<std::string> key_ids(const job::Client& client);
 
 // For how long cached keys are accepted while the Kubernetes API is silent. After that a key may have been revoked
 // without our knowledge.

@@ -19,14 +19,6 @@ job::Tenant tenant_of_spec(const job::JobSpec& spec) {
   return {spec.organization_id, spec.application_id, spec.client_id};
 }
 
-// If several objects have the same name, the oldest one applies.
-template <class T>
-std::shared_ptr<const T> oldest(const std::vector<std::shared_ptr<const T>>& objects) {
-  if (objects.empty()) return nullptr;
-  return *std::ranges::min_element(
-      objects, {}, [](const auto& object) { return std::pair(object->meta.creation_timestamp, object->meta.name); });
-}
-
 }  // namespace
 
 std::string tenant_key(const std::string& organization, const std::string& application, const std::string& client) {
@@ -46,7 +38,8 @@ bool equal_except_limit(const job::Application& left, const job::Application& ri
   // The binding names every member, so that a new member does not compile before it is added here.
   const auto rest = [](const job::Application& application) {
     const auto& [meta, id, organizations, pod_template, backoff_limit, active_deadline, pre_running_deadline, ttl,
-                 limit, growth_factor, growth_limit, output_limit, params_schema, result_schema] = application;
+                 limit, growth_factor, growth_limit, output_limit, params_schema, result_schema, conditions] =
+        application;
     return std::tie(id, organizations, pod_template, backoff_limit, active_deadline, pre_running_deadline, ttl,
                     growth_factor, growth_limit, output_limit, params_schema, result_schema);
   };
@@ -140,23 +133,28 @@ Turn Admission::look(const job::Job& job) {
 }
 
 Turn Admission::turn_of(const job::Job& job) const {
+  const job::JobSpec& spec = job.spec;
+  const bool client_found =
+      !caches_.clients.by_index(kClientsByTenant, tenant_key(spec.organization_id, spec.application_id, spec.client_id))
+           .empty();
   switch (line_.standing(job.meta.name)) {
     case Standing::kAdmitted:
     case Standing::kUnderWay:
-      return {};
+      return {.may_begin = true, .why_not = {}, .client_found = client_found};
     case Standing::kWaitsForClient:
       return {.may_begin = false,
-              .why_not =
-                  wait_message(line_.usage_of_client(tenant_of_spec(job.spec)), "client '" + job.spec.client_id + "'")};
+              .why_not = wait_message(line_.usage_of_client(tenant_of_spec(spec)), "client '" + spec.client_id + "'"),
+              .client_found = client_found};
     case Standing::kWaitsForApplication:
       return {.may_begin = false,
-              .why_not = wait_message(line_.usage_of_application(job.spec.application_id),
-                                      "application '" + job.spec.application_id + "'")};
+              .why_not = wait_message(line_.usage_of_application(spec.application_id),
+                                      "application '" + spec.application_id + "'"),
+              .client_found = client_found};
     case Standing::kAside:
     case Standing::kUnknown:
       break;
   }
-  return {.may_begin = false, .why_not = {}};
+  return {.may_begin = false, .why_not = {}, .client_found = client_found};
 }
 
 void Admission::forget(const std::string& job) {

@@ -4,6 +4,7 @@
 #include "artifacts/store/store.hpp"
 #include "base/failpoint.hpp"
 #include "base/log.hpp"
+#include "controller/planning/pod_refusal.hpp"
 #include "controller/planning/wording.hpp"
 #include "controller/reconcile/executor.hpp"
 #include "job/names.hpp"
@@ -21,36 +22,16 @@ bool is_owned_by(const kube::Pod& pod, const job::Job& job) {
   return owner != nullptr && owner->uid == job.meta.uid;
 }
 
-// With strict validation the API server names the fields, after words about the request that help nobody.
-std::string refusal_of(const Error& error) {
-  constexpr std::string_view kBefore = "strict decoding error: ";
-  const auto at = error.message.find(kBefore);
-  const std::string fields = at == std::string::npos ? error.message : error.message.substr(at + kBefore.size());
-  return clean_message(fields);
-}
-
-// Why the API server refused a pod. The texts are those of its admission plugins ResourceQuota and PodSecurity, which
-// have no error codes (plugin/pkg/admission/resourcequota, pod-security-admission/admission).
+// Why the API server refused a pod.
 Failure failure_of_pod(const Error& error) {
-  const std::string message = clean_message(error.message);
-  const Failure for_good{.reason = "InvalidTemplate", .message = refusal_of(error), .hopeless = true};
-  if (is_refused(error)) return for_good;
-  if (error.code == ErrorCode::kForbidden) {
-    if (error.message.find("exceeded quota") != std::string::npos) {
-      return {.reason = "QuotaExceeded", .message = message, .capacity = true};
-    }
-    if (error.message.find("violates PodSecurity") != std::string::npos) return for_good;
-    return {.reason = "PodForbidden", .message = message};
-  }
-  const auto retry_after = error.retry_after.value_or(std::chrono::milliseconds(0));
-  if (error.http_status == 0) {
-    return {.reason = "ApiServerFailing",
-            .message = "the create of the pod: " + message,
-            .passing = true,
-            .retry_after = retry_after};
-  }
-  // An unreachable admission webhook gives 500, a busy API server 429.
-  return {.reason = "PodRefused", .message = message, .passing = kube::is_retryable(error), .retry_after = retry_after};
+  using Kind = PodRefusal::Kind;
+  PodRefusal refusal = classify_refusal(error);
+  Failure failure{.reason = std::string(reason_of(refusal.kind)), .message = std::move(refusal.message)};
+  failure.hopeless = refusal.kind == Kind::kTemplate;
+  failure.capacity = refusal.kind == Kind::kQuota;
+  failure.passing = refusal.kind == Kind::kNoAnswer || (refusal.kind == Kind::kOther && kube::is_retryable(error));
+  failure.retry_after = error.retry_after.value_or(std::chrono::milliseconds(0));
+  return failure;
 }
 
 }  // namespace

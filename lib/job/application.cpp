@@ -50,6 +50,7 @@ Application Application::decode(const json& object) {
   application.output_limit = get_string(spec, "outputLimit");
   application.params_schema = get_raw(spec, "paramsSchema");
   application.result_schema = get_raw(spec, "resultSchema");
+  application.conditions = kube::decode_conditions(object);
   return application;
 }
 

@@ -35,6 +35,7 @@ struct Application {
   std::string output_limit;          // a Kubernetes quantity, empty: none
   std::string params_schema;         // JSON Schema as text, empty: none
   std::string result_schema;
+  std::vector<kube::Condition> conditions;  // of its status; only the controller's registry reads them
 
   bool open_to(std::string_view organization) const;
 

@@ -66,7 +66,16 @@ Client Client::decode(const json& object) {
     client.max_concurrent_jobs = static_cast<std::int32_t>(*limit);
   }
   for (const json& member : list_of(spec, "members")) client.members.push_back(decode_member(member));
+  client.conditions = kube::decode_conditions(object);
   return client;
+}
+
+std::vector<std::string> key_ids(const Client& client) {
+  std::vector<std::string> ids;
+  for (const Member& member : client.members) {
+    for (const ApiKey& key : member.keys) ids.push_back(key.id);
+  }
+  return ids;
 }
 
 }  // namespace vbrain::job

@@ -39,9 +39,13 @@ struct Client {
   std::string client_id;
   std::optional<std::int32_t> max_concurrent_jobs;
   std::vector<Member> members;
+  std::vector<kube::Condition> conditions;  // of its status; only the controller's registry reads them
 
   // Throws kube::DecodeError for an object that does not match the CRD's schema.
   static Client decode(const nlohmann::json& object);
 };
+
+// The ids of all keys of all members; one that is there twice is there twice.
+std::vector<std::string> key_ids(const Client& client);
 
 }  // namespace vbrain::job

@@ -92,6 +92,16 @@ Condition decode_condition(const json& source) {
   return condition;
 }
 
+std::vector<Condition> decode_conditions(const json& object) {
+  std::vector<Condition> conditions;
+  const json* status = find_member(object, "status");
+  const json* list = status == nullptr ? nullptr : find_member(*status, "conditions");
+  if (list == nullptr) return conditions;
+  if (!list->is_array()) throw DecodeError("field 'conditions' is not a list");
+  for (const json& item : *list) conditions.push_back(decode_condition(item));
+  return conditions;
+}
+
 json encode(const Condition& condition) {
   return {{"type", condition.type},
           {"status", condition.status},

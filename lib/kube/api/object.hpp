@@ -81,6 +81,8 @@ bool is_older_version(std::string_view left, std::string_view right);
 // Reads one metav1.Condition; throws DecodeError if it has no type or status.
 Condition decode_condition(const nlohmann::json& condition);
 nlohmann::json encode(const Condition& condition);
+// status.conditions of an object; none if it has no status.
+std::vector<Condition> decode_conditions(const nlohmann::json& object);
 nlohmann::json encode(const OwnerReference& owner);
 
 // Field access for decoders. Absent and null count as nothing. A value of a wrong type throws a DecodeError that names

@@ -22,7 +22,7 @@ Identity ana() {
 class AuthTest : public ::testing::Test {
  protected:
   AuthTest() {
-    clients_.add_index(kKeyIndex, key_ids);
+    clients_.add_index(kKeyIndex, job::key_ids);
     put("north", "north",
         {{"ana",
           Role::kLeader,

@@ -121,7 +121,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   volume = std::make_unique<artifacts::Store>(root);
   applications.add_index(kApplicationIndex,
                          [](const job::Application& it) { return std::vector<std::string>{it.application_id}; });
-  clients.add_index(kKeyIndex, key_ids);
+  clients.add_index(kKeyIndex, job::key_ids);
   jobs.add_index(kKubectlJobsIndex, kubectl_jobs_keys);
   auto application = std::make_shared<job::Application>();
   application->meta.name = "tutorial";

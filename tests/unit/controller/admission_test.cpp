@@ -36,6 +36,7 @@ TEST(JobAdmission, AnApplicationOfWhichOnlyTheLimitDiffers) {
   job::Application after = before;
   after.meta.resource_version = "51";
   after.max_concurrent_jobs = 7;
+  after.conditions.resize(1);
   EXPECT_TRUE(equal_except_limit(before, after));
   after.active_deadline_seconds = 1;
   EXPECT_FALSE(equal_except_limit(before, after));
