@@ -16,7 +16,9 @@ std::string name_of(const Action& action, const Learned& learned) {
     }
     std::string operator()(const RecordEvent& a) const { return "event " + a.notice.reason; }
     std::string operator()(const CreatePod& a) const {
-      const std::string version = learned.application ? learned.application->meta.resource_version : "none";
+      const std::string version = learned.application ? learned.application->meta.uid + "/" +
+                                                            std::to_string(learned.application->meta.generation)
+                                                      : "none";
       return "create-pod " + std::to_string(a.attempt) + " of " + version;
     }
     std::string operator()(const StopPod& a) const { return "stop-pod " + a.uid; }

@@ -124,6 +124,8 @@ class AttemptRules {
     }
     if (view.stopping) return with_stopping_pod(sighting);
     if (stop_order()) return then(StopPod{sighting.pod->meta.name, sighting.pod->meta.uid});
+    // A new reason would tell it as well, but there may be none for hours.
+    if (!tells_suspension(s_)) return then(with_suspension_told(s_));
     if (view.node_unreachable) return with_unreachable_pod(sighting);
     return view.stage == Stage::kRunning ? with_running_pod(sighting) : with_pending_pod(sighting, view);
   }
@@ -263,10 +265,8 @@ class AttemptRules {
   Plan before_pod() {
     // No time counts while the job is suspended, and all times start again when it continues, as with batch/v1 Jobs.
     const bool was_held = s_.job.status.reason == kSuspendedReason;
-    if (s_.job.spec.suspend && !s_.job.spec.cancel) {
-      return was_held ? Plan{} : then(WriteStatus{with_suspension(s_), {}});
-    }
-    if (was_held && !s_.job.spec.cancel) return then(WriteStatus{with_resumption(s_), {}});
+    if (s_.job.spec.suspend && !s_.job.spec.cancel) return was_held ? Plan{} : then(with_suspension(s_));
+    if (was_held && !s_.job.spec.cancel) return then(with_resumption(s_));
     if (const auto order = ordered_end()) return give_up_unstarted(*order, nullptr);
     if (const FailedAction* failed = pod_failure()) {
       if (const auto end = end_of_failing_start(failed->failure)) return give_up_unstarted(*end, nullptr);
@@ -419,7 +419,7 @@ class AttemptRules {
       end.verdict.hopeless = true;
     }
     if (end.verdict.succeeded || !may_retry(end.verdict)) return then(with_end(s_, end));
-    return then(WriteStatus{with_next_attempt(s_, end), {}});
+    return then(with_next_attempt(s_, end));
   }
 
   bool may_retry(const Verdict& verdict) const {
@@ -432,7 +432,7 @@ class AttemptRules {
 
   Plan wait_because(std::string_view reason, std::string_view message, std::string_view node) {
     if (is_same_reason(s_.job.status.reason, reason)) return plan_;
-    return then(WriteStatus{with_reason(s_, reason, message, node), {}});
+    return then(with_news(s_, reason, message, node));
   }
 
   const Snapshot& s_;

@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-#include "controller/planning/scheduling.hpp"
+#include "controller/planning/pod_trouble.hpp"
 #include "controller/planning/wording.hpp"
 #include "controller/pods/memory_growth.hpp"
 #include "controller/pods/template_rules.hpp"

@@ -69,7 +69,7 @@ void tell_failure(const Snapshot& snapshot, const FailedAction& failed, Plan& pl
   if (job.meta.deletion_timestamp || job::is_terminal(job.status.phase)) return;
   if (failed.failure.passing && failed.failing_for < kWorthTelling) return;
   if (job.status.reason == failed.failure.reason) return;
-  Action telling = WriteStatus{with_reason(snapshot, failed.failure.reason, failed.failure.message), {}};
+  Action telling = with_news(snapshot, failed.failure.reason, failed.failure.message);
   if (const auto left = held_back_for(snapshot, telling); left > std::chrono::milliseconds(0)) {
     plan.wake_after(left);
   } else {
@@ -223,10 +223,10 @@ Plan plan_queued(const Snapshot& snapshot) {
   if (job.spec.cancel) return Plan::of(with_end_unstarted(snapshot, "Cancelled", "cancelled before it started"));
 
   const auto wait_because = [&](std::string_view reason, const std::string& message) {
-    return job.status.reason == reason ? Plan{} : Plan::of(WriteStatus{with_reason(snapshot, reason, message), {}});
+    return job.status.reason == reason ? Plan{} : Plan::of(with_news(snapshot, reason, message));
   };
   if (job.spec.suspend) {
-    return job.status.reason == kSuspendedReason ? Plan{} : Plan::of(WriteStatus{with_suspension(snapshot), {}});
+    return job.status.reason == kSuspendedReason ? Plan{} : Plan::of(with_suspension(snapshot));
   }
   if (!snapshot.application) {
     return wait_because("UnknownApplication",
@@ -240,7 +240,7 @@ Plan plan_queued(const Snapshot& snapshot) {
   if (!snapshot.turn.may_begin) {
     return snapshot.turn.why_not.empty() ? Plan{} : wait_because("ConcurrencyLimit", snapshot.turn.why_not);
   }
-  return Plan::of(WriteStatus{with_first_attempt(snapshot), {}});
+  return Plan::of(with_first_attempt(snapshot));
 }
 
 }  // namespace vbrain::controller

@@ -69,6 +69,8 @@ struct FailedAction {
 struct Turn {
   bool may_begin = true;
   std::string why_not;  // for people; empty: nothing to report, the job is woken when that changes
+  // A Client names the job's tenant. A job runs without one, but nobody can read it by REST.
+  bool client_found = true;
 };
 
 // Observed before the first action of a pass. Actions do not change it.

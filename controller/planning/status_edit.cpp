@@ -1,6 +1,7 @@
 #include "controller/planning/status_edit.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "controller/planning/wording.hpp"
 #include "controller/pods/memory_growth.hpp"
@@ -11,6 +12,7 @@ namespace vbrain::controller {
 namespace {
 
 constexpr std::size_t kHistoryLimit = 10;
+constexpr std::string_view kUnknownClientReason = "UnknownClient";
 
 job::JobStatus present(const Snapshot& snapshot) {
   job::JobStatus status = snapshot.job.status;
@@ -28,6 +30,37 @@ void set_condition(job::JobStatus& status, const Snapshot& snapshot, std::string
                         .observed_generation = snapshot.job.meta.generation});
 }
 
+bool is_true(const job::JobStatus& status, std::string_view type) {
+  const kube::Condition* condition = status.condition(type);
+  return condition != nullptr && condition->status == "True";
+}
+
+// Reasons of a job that goes on by itself.
+bool goes_on(std::string_view reason) {
+  constexpr std::array<std::string_view, 5> kGoingOn = {"Starting", "Running", "Recovering", "Pulling", "Initializing"};
+  return std::ranges::find(kGoingOn, reason) != kGoingOn.end();
+}
+
+// A job that never waited needs no condition that says so.
+void set_waiting(job::JobStatus& status, const Snapshot& snapshot, bool waits) {
+  if (!waits && status.condition(kWaitingCondition) == nullptr) return;
+  set_condition(status, snapshot, kWaitingCondition, waits, status.reason, waits ? status.message : "");
+}
+
+void set_client_found(job::JobStatus& status, const Snapshot& snapshot) {
+  const bool found = snapshot.turn.client_found;
+  if (found && status.condition(kClientFoundCondition) == nullptr) return;
+  set_condition(status, snapshot, kClientFoundCondition, found, found ? "Found" : kUnknownClientReason,
+                found ? "" : job::tell(kUnknownClientReason, ""));
+}
+
+// The application of the current attempt was started, for all that is known now.
+void note_started(job::JobStatus& status, const Snapshot& snapshot) {
+  if (status.running_time) return;
+  status.running_time = snapshot.now;
+  ++status.started_attempts;
+}
+
 void claim(job::JobStatus& status, const Snapshot& snapshot) {
   ++status.attempts;
   status.phase = job::Phase::kStarted;
@@ -36,6 +69,7 @@ void claim(job::JobStatus& status, const Snapshot& snapshot) {
   status.pod_name.clear();
   status.node_name.clear();
   status.exit_code.reset();
+  status.running_time.reset();
   if (snapshot.application) status.application_generation = snapshot.application->meta.generation;
   if (status.condition("Suspended") != nullptr) {
     set_condition(status, snapshot, "Suspended", false, "Resumed", "");
@@ -43,6 +77,7 @@ void claim(job::JobStatus& status, const Snapshot& snapshot) {
 }
 
 void record(job::JobStatus& status, const Snapshot& snapshot, const AttemptEnd& end) {
+  if (end.verdict.claimed && end.verdict.reason != "CommandNotStarted") note_started(status, snapshot);
   job::AttemptRecord entry;
   entry.attempt = status.attempts;
   entry.pod_uid = end.pod_uid;
@@ -73,6 +108,9 @@ WriteStatus finish(job::JobStatus status, const Snapshot& snapshot, bool succeed
   const base::TimePoint start = status.start_time.value_or(snapshot.now);
   status.duration = job::format_duration(snapshot.now - start);
   set_condition(status, snapshot, succeeded ? "Complete" : "Failed", true, status.reason, status.message);
+  set_condition(status, snapshot, kEndedCondition, true, status.reason, "");
+  set_waiting(status, snapshot, false);
+  set_client_found(status, snapshot);
   Notice notice{
       .warning = !succeeded, .reason = status.reason, .note = status.message, .action = succeeded ? "Finish" : "Fail"};
   return {.status = std::move(status), .notice = std::move(notice)};
@@ -102,6 +140,9 @@ job::JobStatus with_reason(const Snapshot& snapshot, std::string_view reason, st
     status.pod_name = job::pod_name(snapshot.job.meta.name, status.attempts);
   }
   if (!node.empty()) status.node_name = node;
+  if (reason == "Running") note_started(status, snapshot);
+  set_waiting(status, snapshot, !goes_on(reason));
+  set_client_found(status, snapshot);
   const bool suspended = snapshot.job.spec.suspend;
   if (suspended || status.condition("Suspended") != nullptr) {
     set_condition(status, snapshot, "Suspended", suspended, suspended ? "Suspended" : "Resumed", "");
@@ -109,25 +150,66 @@ job::JobStatus with_reason(const Snapshot& snapshot, std::string_view reason, st
   return status;
 }
 
-job::JobStatus with_suspension(const Snapshot& snapshot) {
-  return with_reason(snapshot, kSuspendedReason, "held until spec.suspend is false");
+WriteStatus with_news(const Snapshot& snapshot, std::string_view reason, std::string_view message,
+                      std::string_view node) {
+  WriteStatus write{with_reason(snapshot, reason, message, node), {}};
+  if (goes_on(reason)) return write;
+  // What its user wants, or the order of things, is no warning.
+  write.notice = Notice{.warning = reason != kSuspendedReason && reason != "ConcurrencyLimit",
+                        .reason = write.status.reason,
+                        .note = write.status.message,
+                        .action = "Wait"};
+  return write;
 }
 
-job::JobStatus with_resumption(const Snapshot& snapshot) {
+WriteStatus with_suspension(const Snapshot& snapshot) {
+  return with_news(snapshot, kSuspendedReason, "held until spec.suspend is false");
+}
+
+bool is_waiting(const job::JobStatus& status) {
+  return is_true(status, kWaitingCondition);
+}
+
+bool tells_suspension(const Snapshot& snapshot) {
+  return is_true(snapshot.job.status, "Suspended") == snapshot.job.spec.suspend;
+}
+
+WriteStatus with_suspension_told(const Snapshot& snapshot) {
+  job::JobStatus status = present(snapshot);
+  const bool suspended = snapshot.job.spec.suspend;
+  const std::string message =
+      suspended ? "the attempt under way goes on; no further attempt starts until spec.suspend is false"
+                : "further attempts may start";
+  set_condition(status, snapshot, "Suspended", suspended, suspended ? "Suspended" : "Resumed", message);
+  Notice notice{.warning = false, .reason = suspended ? "Suspended" : "Resumed", .note = message, .action = "Suspend"};
+  return {.status = std::move(status), .notice = std::move(notice)};
+}
+
+WriteStatus with_resumption(const Snapshot& snapshot) {
   const std::string attempt = "attempt " + std::to_string(snapshot.job.status.attempts);
   const bool is_first = snapshot.job.status.attempts == 1;
   job::JobStatus status = with_reason(snapshot, is_first ? "Starting" : "Retrying",
                                       is_first ? attempt + " is on its way to a node" : attempt + " follows");
   status.start_time = snapshot.now;
-  return status;
+  Notice notice{.warning = false, .reason = "Resumed", .note = status.message, .action = "Suspend"};
+  return {.status = std::move(status), .notice = std::move(notice)};
 }
 
-job::JobStatus with_first_attempt(const Snapshot& snapshot) {
+WriteStatus with_first_attempt(const Snapshot& snapshot) {
   job::JobStatus status = present(snapshot);
   claim(status, snapshot);
   status.reason = "Starting";
   status.message = "attempt " + std::to_string(status.attempts) + " is on its way to a node";
-  return status;
+  set_waiting(status, snapshot, false);
+  set_client_found(status, snapshot);
+  WriteStatus write{std::move(status), {}};
+  if (!snapshot.turn.client_found) {
+    write.notice = Notice{.warning = true,
+                          .reason = std::string(kUnknownClientReason),
+                          .note = job::tell(kUnknownClientReason, ""),
+                          .action = "Start"};
+  }
+  return write;
 }
 
 job::JobStatus with_attempt_found(const Snapshot& snapshot, int newest) {
@@ -145,10 +227,12 @@ job::JobStatus with_recorded_end(const Snapshot& snapshot, const job::JobStatus&
   job::JobStatus status = record;
   status.observed_generation = snapshot.job.meta.generation;
   status.attempts = std::max(status.attempts, snapshot.job.status.attempts);
+  // Earlier versions recorded no such condition.
+  if (job::is_terminal(status.phase)) set_condition(status, snapshot, kEndedCondition, true, status.reason, "");
   return status;
 }
 
-job::JobStatus with_next_attempt(const Snapshot& snapshot, const AttemptEnd& end) {
+WriteStatus with_next_attempt(const Snapshot& snapshot, const AttemptEnd& end) {
   job::JobStatus status = present(snapshot);
   const int ended = status.attempts;
   record(status, snapshot, end);
@@ -167,7 +251,9 @@ job::JobStatus with_next_attempt(const Snapshot& snapshot, const AttemptEnd& end
     status.next_attempt_time = snapshot.now + backoff_after(snapshot.rules, failures);
     status.message += " at " + base::format_rfc3339_seconds(*status.next_attempt_time);
   }
-  return status;
+  set_waiting(status, snapshot, true);
+  Notice notice{.warning = true, .reason = status.reason, .note = status.message, .action = "Retry"};
+  return {.status = std::move(status), .notice = std::move(notice)};
 }
 
 WriteStatus with_end(const Snapshot& snapshot, const AttemptEnd& end) {
@@ -195,6 +281,7 @@ job::JobStatus bare_facts(const job::JobStatus& status) {
   bare.reason = clean_reason(status.reason, "Unknown");
   bare.message = "the details were refused by the API server";
   bare.attempts = status.attempts;
+  bare.started_attempts = status.started_attempts;
   bare.accepted_attempt = status.accepted_attempt;
   bare.artifacts = status.artifacts;
   bare.disruptions = status.disruptions;
@@ -202,7 +289,7 @@ job::JobStatus bare_facts(const job::JobStatus& status) {
   bare.completion_time = status.completion_time;
   bare.exit_code = status.exit_code;
   for (const kube::Condition& condition : status.conditions) {
-    if (condition.type != "Complete" && condition.type != "Failed") continue;
+    if (condition.type != "Complete" && condition.type != "Failed" && condition.type != kEndedCondition) continue;
     bare.conditions.push_back(condition);
     bare.conditions.back().reason = bare.reason;
     bare.conditions.back().message.clear();

@@ -14,16 +14,33 @@ namespace vbrain::controller {
 job::JobStatus with_reason(const Snapshot& snapshot, std::string_view reason, std::string_view message,
                            std::string_view node = {});
 
+// The same, with the event and the log line that belong to it: none if the job goes on.
+WriteStatus with_news(const Snapshot& snapshot, std::string_view reason, std::string_view message,
+                      std::string_view node = {});
+
+// The job waits for something else, by its condition Waiting.
+bool is_waiting(const job::JobStatus& status);
+
+// spec.suspend was changed while an attempt is under way, which goes on: condition and event say so.
+bool tells_suspension(const Snapshot& snapshot);
+WriteStatus with_suspension_told(const Snapshot& snapshot);
+
+// The conditions of a Job besides Complete, Failed and Suspended.
+inline constexpr std::string_view kEndedCondition = "Ended";      // true at either end
+inline constexpr std::string_view kWaitingCondition = "Waiting";  // it does not go on before something else happens
+// A Client names its tenant. Absent if that was so whenever its status was written.
+inline constexpr std::string_view kClientFoundCondition = "ClientFound";
+
 inline constexpr std::string_view kSuspendedReason = "Suspended";
 
 // The job is suspended, before its first attempt or between two.
-job::JobStatus with_suspension(const Snapshot& snapshot);
+WriteStatus with_suspension(const Snapshot& snapshot);
 
 // A job with an attempt continues after a suspension. Its start time is set again.
-job::JobStatus with_resumption(const Snapshot& snapshot);
+WriteStatus with_resumption(const Snapshot& snapshot);
 
 // The first attempt is claimed.
-job::JobStatus with_first_attempt(const Snapshot& snapshot);
+WriteStatus with_first_attempt(const Snapshot& snapshot);
 
 // There are attempts that the resource does not know, in folders or by a pod: `newest` is the last. All earlier ones
 // have ended, otherwise it would not have started.
@@ -40,7 +57,7 @@ struct AttemptEnd {
 };
 
 // The current attempt failed, and the same write claims the next one; its pod is created after `nextAttemptTime`.
-job::JobStatus with_next_attempt(const Snapshot& snapshot, const AttemptEnd& end);
+WriteStatus with_next_attempt(const Snapshot& snapshot, const AttemptEnd& end);
 
 // The job ended with its current attempt.
 WriteStatus with_end(const Snapshot& snapshot, const AttemptEnd& end);

@@ -60,8 +60,7 @@ Executor::Executor(Parts parts)
     : parts_(std::move(parts)),
       pod_events_(parts_.client, parts_.clock),
       pods_created_(parts_.metrics.counter("vbrain_job_pods_created_total", "Pods created for attempts of jobs.")),
-      jobs_finished_(parts_.metrics.counter("vbrain_jobs_ended_total", "Jobs that ended.", {{"phase", "Finished"}})),
-      jobs_failed_(parts_.metrics.counter("vbrain_jobs_ended_total", "Jobs that ended.", {{"phase", "Failed"}})),
+      job_metrics_(parts_.metrics),
       archiver_(parts_.volume, parts_.archive_threads, parts_.wake) {}
 
 Step Executor::not_leading() const {
@@ -182,7 +181,16 @@ Step Executor::run(const AddFinalizer&, const Pass& pass) {
 Step Executor::run(const RemoveFinalizer&, const Pass& pass) {
   std::vector<std::string> finalizers = pass.learned.job.meta.finalizers;
   std::erase(finalizers, std::string(job::kFinalizer));
-  return patch_finalizers(finalizers, pass);
+  const job::Job job = pass.learned.job;
+  Step step = patch_finalizers(finalizers, pass);
+  if (step.goes_on() && job.meta.deletion_timestamp) {
+    base::log_info("job deleted", {{"job", job.meta.name},
+                                   {"phase", job::to_string(job.status.phase)},
+                                   {"organization", job.spec.organization_id},
+                                   {"application", job.spec.application_id},
+                                   {"client", job.spec.client_id}});
+  }
+  return step;
 }
 
 kube::KubeResult<job::Job> Executor::put_status(const kube::ObjectMeta& meta, const job::JobStatus& status,
@@ -198,8 +206,32 @@ kube::KubeResult<job::Job> Executor::put_status(const kube::ObjectMeta& meta, co
   return parts_.client.replace_status<job::Job>(meta.namespace_name, body, stop);
 }
 
+namespace {
+
+// One line for each state of a job that an operator looks for. The others are for debugging.
+void tell_log(const std::string& job, const job::JobStatus& status, bool has_notice) {
+  if (job::is_terminal(status.phase)) {
+    base::log_info("job ended", {{"job", job},
+                                 {"phase", job::to_string(status.phase)},
+                                 {"reason", status.reason},
+                                 {"message", status.message},
+                                 {"attempts", status.started_attempts},
+                                 {"exit_code", status.exit_code ? std::to_string(*status.exit_code) : ""},
+                                 {"duration", status.duration},
+                                 {"node", status.node_name}});
+    return;
+  }
+  const bool waits = is_waiting(status);
+  const base::LogLevel level = waits || has_notice ? base::LogLevel::kInfo : base::LogLevel::kDebug;
+  base::log(level, waits ? "job waits" : "job goes on",
+            {{"job", job}, {"reason", status.reason}, {"message", status.message}, {"attempt", status.attempts}});
+}
+
+}  // namespace
+
 Step Executor::run(const WriteStatus& action, const Pass& pass) {
-  const kube::ObjectMeta meta = pass.learned.job.meta;
+  const job::Job before = pass.learned.job;
+  const kube::ObjectMeta& meta = before.meta;
   const bool claims = action.status.attempts != pass.learned.job.status.attempts;
   const bool ends = job::is_terminal(action.status.phase);
   if (claims) base::failpoint("controller.before-claim");
@@ -215,13 +247,9 @@ Step Executor::run(const WriteStatus& action, const Pass& pass) {
   if (!done) return step;
   if (claims) base::failpoint("controller.claimed");
   if (ends) base::failpoint("controller.ended");
-  if (ends) {
-    (action.status.phase == job::Phase::kFinished ? jobs_finished_ : jobs_failed_).Increment();
-  }
-  if (action.notice) {
-    record(*action.notice, meta);
-    base::log_info("job ended", {{"job", meta.name}, {"reason", action.notice->reason}});
-  }
+  job_metrics_.note_written(before, action.status);
+  if (action.notice) record(*action.notice, meta);
+  tell_log(meta.name, action.status, action.notice.has_value());
   return step;
 }
 

@@ -13,6 +13,7 @@
 #include "controller/planning/action.hpp"
 #include "controller/planning/snapshot.hpp"
 #include "controller/pods/pod_builder.hpp"
+#include "controller/reconcile/job_metrics.hpp"
 #include "controller/reconcile/pod_events.hpp"
 #include "controller/reconcile/quota_memo.hpp"
 #include "controller/volume/volume.hpp"
@@ -136,8 +137,7 @@ class Executor {
   QuotaMemo quota_;
   PodEvents pod_events_;
   prometheus::Counter& pods_created_;
-  prometheus::Counter& jobs_finished_;
-  prometheus::Counter& jobs_failed_;
+  JobMetrics job_metrics_;
   Archiver archiver_;
 };
 

@@ -93,7 +93,8 @@ Step Executor::run(const PurgeFolder&, const Pass& pass) {
   base::failpoint("controller.before-purge");
   parts_.volume.purge(pass.learned.job);
   base::failpoint("controller.purged");
-  base::log_info("job deleted", {{"job", meta.name}});
+  // The purge may be repeated. The line "job deleted" follows with the finalizer, which is removed once.
+  base::log_debug("a deleted job's files are removed", {{"job", meta.name}});
   return Step::go_on();
 }
 

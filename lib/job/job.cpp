@@ -169,11 +169,13 @@ JobStatus decode_status(const json& object) {
   status.message = get_string(source, "message");
   each_item(source, "conditions", [&](const json& item) { status.conditions.push_back(kube::decode_condition(item)); });
   status.attempts = get_int32(source, "attempts");
+  status.started_attempts = get_int32(source, "startedAttempts");
   status.accepted_attempt = get_optional_int32(source, "acceptedAttempt");
   status.disruptions = get_int32(source, "disruptions");
   status.application_generation = get_int(source, "applicationGeneration");
   status.start_time = get_time(source, "startTime");
   status.completion_time = get_time(source, "completionTime");
+  status.running_time = get_time(source, "runningTime");
   status.duration = get_string(source, "duration");
   status.pod_name = get_string(source, "podName");
   status.node_name = get_string(source, "nodeName");
@@ -190,7 +192,8 @@ Job Job::decode(const json& object) {
 }
 
 json encode(const JobStatus& status) {
-  json target{{"phase", to_string(status.phase)}, {"attempts", status.attempts}};
+  json target{
+      {"phase", to_string(status.phase)}, {"attempts", status.attempts}, {"startedAttempts", status.started_attempts}};
   if (status.observed_generation != 0) target["observedGeneration"] = status.observed_generation;
   put(target, "reason", status.reason);
   put(target, "message", status.message);
@@ -203,6 +206,7 @@ json encode(const JobStatus& status) {
   if (status.application_generation != 0) target["applicationGeneration"] = status.application_generation;
   put(target, "startTime", status.start_time);
   put(target, "completionTime", status.completion_time);
+  put(target, "runningTime", status.running_time);
   put(target, "duration", status.duration);
   put(target, "podName", status.pod_name);
   put(target, "nodeName", status.node_name);

@@ -72,13 +72,15 @@ struct JobStatus {
   std::string reason;
   std::string message;
   std::vector<kube::Condition> conditions;
-  std::int32_t attempts = 0;  // number of the latest claimed attempt
+  std::int32_t attempts = 0;          // number of the latest claimed attempt
+  std::int32_t started_attempts = 0;  // of them, those whose application was started
   std::optional<std::int32_t> accepted_attempt;
   std::int32_t disruptions = 0;
   std::int64_t application_generation = 0;
   std::optional<base::TimePoint> start_time;
   std::optional<base::TimePoint> completion_time;
-  std::string duration;  // for people, e.g. "1.2s", "3m5s"; set together with the terminal phase
+  std::optional<base::TimePoint> running_time;  // when the latest attempt was seen to run; absent before
+  std::string duration;                         // for people, e.g. "1.2s", "3m5s"; set together with the terminal phase
   std::string pod_name;
   std::string node_name;
   std::optional<std::int32_t> exit_code;

@@ -88,7 +88,11 @@ definitions() {
 }
 
 defaults() {
-  expect "a new Job is Queued without a write" '{"attempts":0,"disruptions":0,"phase":"Queued"}' "$(k get "$JOB" -o jsonpath='{.status}')"
+  expect "a new Job is Queued without a write" '0 0 Queued NotObserved' \
+    "$(k get "$JOB" -o jsonpath='{.status.attempts} {.status.disruptions} {.status.phase} {.status.reason}')"
+  expect "and says what is wrong where nobody looks at it, in the words of lib/job/causes.cpp" \
+    "$(sed -n 's/^| `NotObserved` | Queued | | \(.*\) | \(.*\) |$/\1. Remedy: \2/p' "$ROOT/docs/operations.md")" \
+    "$(k get "$JOB" -o jsonpath='{.status.message}')"
   expect "a new Job is neither suspended nor cancelled, priority 0" "false false 0" \
     "$(k get "$JOB" -o jsonpath='{.spec.suspend} {.spec.cancel} {.spec.priority}')"
   expect "a status in a create does not count" Queued \
@@ -147,7 +151,7 @@ job_changes() {
 
 job_status() {
   local started='{"phase":"Started","reason":"Running","attempts":1,"disruptions":0,"podName":"01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d-1","nodeName":"node1","startTime":"2026-01-01T00:00:00.123Z","nextAttemptTime":null,"applicationGeneration":3,"observedGeneration":1}'
-  local ended='{"observedGeneration":1,"phase":"Finished","reason":"Completed","message":"exit code 0 after 1.2 s","conditions":[{"type":"Complete","status":"True","reason":"Completed","message":"","lastTransitionTime":"2026-01-01T00:00:01.000Z","observedGeneration":1}],"attempts":1,"acceptedAttempt":1,"disruptions":0,"applicationGeneration":3,"startTime":"2026-01-01T00:00:00.000Z","completionTime":"2026-01-01T00:00:01.200Z","duration":"1.2s","podName":"01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d-1","nodeName":"node1","exitCode":0,"artifacts":{"outputBytes":12,"outputSha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","logBytes":34,"resultBytes":9},"attemptHistory":[{"attempt":1,"podUid":"0b2f0d4c-8c57-4c5d-9d5a-3a3f0f3e3c55","nodeName":"node1","startTime":"2026-01-01T00:00:00.000Z","completionTime":"2026-01-01T00:00:01.200Z","exitCode":0,"reason":"Completed","message":"","memoryLimit":"64Mi"}]}'
+  local ended='{"observedGeneration":1,"phase":"Finished","reason":"Completed","message":"exit code 0 after 1.2 s","conditions":[{"type":"Complete","status":"True","reason":"Completed","message":"","lastTransitionTime":"2026-01-01T00:00:01.000Z","observedGeneration":1},{"type":"Ended","status":"True","reason":"Completed","message":"","lastTransitionTime":"2026-01-01T00:00:01.000Z","observedGeneration":1}],"attempts":1,"startedAttempts":1,"runningTime":"2026-01-01T00:00:00.500Z","acceptedAttempt":1,"disruptions":0,"applicationGeneration":3,"startTime":"2026-01-01T00:00:00.000Z","completionTime":"2026-01-01T00:00:01.200Z","duration":"1.2s","podName":"01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d-1","nodeName":"node1","exitCode":0,"artifacts":{"outputBytes":12,"outputSha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","logBytes":34,"resultBytes":9},"attemptHistory":[{"attempt":1,"podUid":"0b2f0d4c-8c57-4c5d-9d5a-3a3f0f3e3c55","nodeName":"node1","startTime":"2026-01-01T00:00:00.000Z","completionTime":"2026-01-01T00:00:01.200Z","exitCode":0,"reason":"Completed","message":"","memoryLimit":"64Mi"}]}'
   patch_accepted "a status of a started job" "$JOB" "[{\"op\":\"replace\",\"path\":\"/status\",\"value\":$started}]" --subresource=status
   patch_refused "attempts never goes back" "never goes back" "$JOB" '[{"op":"replace","path":"/status/attempts","value":0}]' --subresource=status
   patch_refused "an unknown phase" "status.phase" "$JOB" '[{"op":"replace","path":"/status/phase","value":"Done"}]' --subresource=status
@@ -170,6 +174,8 @@ print(json.dumps({key: status[key] for key in order}, separators=(",", ":")))')"
   patch_refused "or changed" "stays accepted" "$JOB" '[{"op":"replace","path":"/status/acceptedAttempt","value":2}]' --subresource=status
   expect "kubectl wait sees the condition" "job.vbrain.visagio.com/${JOB#vjob/} condition met" \
     "$(k wait --for=condition=Complete --timeout=5s "$JOB")"
+  expect "and the one of either end" "job.vbrain.visagio.com/${JOB#vjob/} condition met" \
+    "$(k wait --for=condition=Ended --timeout=5s "$JOB")"
 }
 
 applications_and_clients() {
@@ -215,11 +221,19 @@ applications_and_clients() {
 what_kubectl_shows() {
   local columns="STATE +REASON +APPLICATION +ORGANIZATION +CLIENT +ATTEMPTS +DURATION +AGE"
   expect_match "columns of a Job" "^NAME +$columns\$" "$(k get vjob | sed 's/ *$//')"
-  expect_match "more with -o wide" "^NAME +$columns +POD +NODE +EXIT\$" "$(k get vjob -o wide | sed 's/ *$//')"
-  expect_match "and their values" "Finished +Completed +Tutorial +acme +north +1 +1\.2s +[0-9a-z]+ +${JOB#vjob/}-1 +node1 +0\$" \
+  expect_match "more with -o wide" "^NAME +$columns +STARTED +SUSPENDED +POD +NODE +EXIT +MESSAGE\$" "$(k get vjob -o wide | sed 's/ *$//')"
+  expect_match "and their values" "Finished +Completed +Tutorial +acme +north +1 +1\.2s +[0-9a-z]+ +[0-9a-z]+ +false +${JOB#vjob/}-1 +node1 +0 +exit code 0 after 1\.2 s\$" \
     "$(k get vjob -o wide | sed 's/ *$//')"
   expect_match "columns of an Application" "tutorial +Tutorial +vbrain/tutorial" "$(k get vapp)"
   expect_match "columns of a Client" "acme +Tutorial +north +10 +100Gi" "$(k get vclient)"
+  local object
+  for object in vapp/tutorial vclient/acme-tutorial-north; do
+    local ready='{"type":"Ready","status":"False","reason":"NoKey","message":"why and what to do","lastTransitionTime":"2026-01-01T00:00:00Z","observedGeneration":1}'
+    patch_accepted "a status of $object" "$object" "[{\"op\":\"add\",\"path\":\"/status\",\"value\":{\"observedGeneration\":1,\"conditions\":[$ready]}}]" --subresource=status
+    expect_match "its columns" "READY.* +False .* NoKey +why and what to do\$" "$(k get "$object" -o wide | tr '\n' ' ' | sed 's/ *$//')"
+    patch_accepted "a write of $object does not change its status" "$object" '[{"op":"remove","path":"/status"}]'
+    expect "so it is still there" False "$(k get "$object" -o jsonpath='{.status.conditions[0].status}')"
+  done
   expect_match "one word lists them all" "job.vbrain.visagio.com/.*" "$(k get vbrain -o name)"
   expect "jobs are found by their fields" "job.vbrain.visagio.com/${JOB#vjob/}" \
     "$(k get vjob --field-selector spec.clientId=north,status.phase=Finished -o name)"

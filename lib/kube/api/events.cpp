@@ -76,7 +76,8 @@ void EventRecorder::record(const ObjectReference& about, EventKind kind, std::st
                            std::string_view action) {
   {
     const std::lock_guard lock(mutex_);
-    if (queue_.size() >= options_.max_queued) {
+    const std::size_t room = kind == EventKind::kWarning ? options_.max_queued : (options_.max_queued + 1) / 2;
+    if (queue_.size() >= room) {
       dropped_.Increment();
       return;
     }

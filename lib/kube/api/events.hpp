@@ -44,7 +44,8 @@ struct EventOptions {
 };
 
 // Writes events.k8s.io/v1 Events on its own thread. record() never blocks and never fails: if `max_queued` events wait,
-// the new one is dropped and counted (vbrain_events_dropped_total). An event that the API server refuses is logged and
+// the new one is dropped and counted (vbrain_events_dropped_total). Normal events may use half of the queue, so that
+// many of them push out no warning. An event that the API server refuses is logged and
 // dropped. If the same event (object, kind, reason, note) occurs again, the `series` of the first one counts it. If
 // somebody else has changed the first one, a new event is created.
 class EventRecorder {

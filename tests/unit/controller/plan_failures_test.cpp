@@ -35,17 +35,17 @@ TEST(PlanFailures, AreToldAndTriedAgain) {
   const Scene closing = Scene().attempt(1).gone(PodOf()).files(unclaimed());
   expect_all({
       {"for a moment", Scene(closing).fails(close, kNoAnswer, 0), "", seconds(10)},
-      {"for a second", Scene(closing).fails(close, kNoAnswer, 1), "status Started ApiServerFailing 1"},
-      {"refused", Scene(closing).fails(close, kRefused, 0), "status Started ApiServerRefused 1"},
+      {"for a second", Scene(closing).fails(close, kNoAnswer, 1), "status Started ApiServerFailing 1 warning"},
+      {"refused", Scene(closing).fails(close, kRefused, 0), "status Started ApiServerRefused 1 warning"},
       {"said", Scene(closing).fails(close, kRefused, 5).reason("ApiServerRefused"), "", seconds(10)},
       {"time to try again", Scene(closing).fails(close, kRefused, 5, 0).reason("ApiServerRefused"), "close 1"},
       {"the finalizer", Scene().without_finalizer().fails(AddFinalizer{}, kRefused, 0),
-       "status Queued ApiServerRefused 0"},
+       "status Queued ApiServerRefused 0 warning"},
       {"the finalizer, cancelled", Scene().without_finalizer().cancelled().fails(AddFinalizer{}, kRefused, 0),
        "status Failed Cancelled 0 warning"},
       {"the question whether the Job is current",
        Scene().attempt(1).pod(PodOf().running()).cancelled().from_caches().fails(ConfirmJob{}, kRefused, 0),
-       "status Started ApiServerRefused 1"},
+       "status Started ApiServerRefused 1 warning"},
   });
 }
 
@@ -66,7 +66,7 @@ TEST(PlanFailures, OfAPodToBeMade) {
   const auto failing = [](std::int64_t since) { return Scene().attempt(1).fails(CreatePod{1}, kWebhookDown, since); };
   expect_all({
       {"for a moment", failing(0), "", seconds(10)},
-      {"for a second", failing(1), "status Started PodRefused 1"},
+      {"for a second", failing(1), "status Started PodRefused 1 warning"},
       {"beyond preRunningDeadlineSeconds", failing(60).pre_running_deadline(60).after(60), "close 1"},
       {"the same, closed", failing(60).pre_running_deadline(60).after(60).files(closed()),
        "status Failed PodRefused 1 warning"},
@@ -84,7 +84,7 @@ TEST(PlanFailures, OfAPodToBeStopped) {
   const Scene deleted = Scene().attempt(1).deleted().pod(running);
   expect_all({
       {"cancelled", Scene().attempt(1).pod(running).cancelled().fails(stop, kRefused, 0),
-       "status Started ApiServerRefused 1"},
+       "status Started ApiServerRefused 1 warning"},
       {"an earlier attempt's: the present one goes on",
        Scene().attempt(2).pod(earlier).fails(stop_of(earlier), kRefused, 0), "create-pod 2"},
       {"an ended job is archived", ended, "archive"},
@@ -122,7 +122,7 @@ TEST(PlanFailures, OfTheVolumeHoldUpNoEnd) {
     return snapshot;
   };
   expect_all({
-      {"it says why", unasked().fails(inspect, 1), "status Started VolumeFailing 1"},
+      {"it says why", unasked().fails(inspect, 1), "status Started VolumeFailing 1 warning"},
       {"cancelled: not at once", unasked().cancelled().fails(inspect, 299).reason("VolumeFailing"), "", seconds(1)},
       {"ended and cancelled, its outcome cannot be read",
        Scene().attempt(1).pod(PodOf().ended(0, "")).cancelled().fails(inspect, 300),
@@ -162,15 +162,15 @@ TEST(Plan, ANodeThatIsNotReadyEndsItsAttempts) {
   const Scene told = Scene().attempt(1).reason("NodeNotReady");
   expect_all({
       {"for a moment", Scene().attempt(1).pod(marked, 1'000), "", seconds(4)},
-      {"long enough to say so", Scene().attempt(1).pod(marked, 5'000), "status Started NodeNotReady 1"},
+      {"long enough to say so", Scene().attempt(1).pod(marked, 5'000), "status Started NodeNotReady 1 warning"},
       {"said", Scene(told).pod(marked, 100'000), "", seconds(200)},
       {"too long: whatever its template tolerates", Scene(told).pod(marked, 300'000), "stop-pod 1"},
       {"the node came back", Scene(told).pod(PodOf().running(), 5'000), "status Started Running 1"},
       {"it came back after the pod was told to stop: not counted", Scene(told).pod(PodOf().exited(143).stopping()),
-       "status Started Retrying 2"},
+       "status Started Retrying 2 warning"},
       {"it never came back",
        Scene(told).pod(PodOf().running().marked_not_ready().stopping(), 300'000).files(claimed_by_runner()),
-       "status Started Retrying 2"},
+       "status Started Retrying 2 warning"},
       {"not ready by its kubelet's word: a sidecar is not",
        Scene().attempt(1).pod(PodOf().running().not_ready(), 900'000), "status Started Running 1"},
   });

@@ -22,8 +22,8 @@ TEST(Plan, PodsThatAreLate) {
       {"late", late(3'000), "read-events 1"},
       {"late, and no node has it", Scene().attempt(1).pod(PodOf(), 3'000), "read-events 1"},
       {"its status says why", Scene().attempt(1).pod(PodOf().waiting("ErrImagePull"), 3'000),
-       "status Started ErrImagePull 1"},
-      {"its events say why", late(3'000).events(mount), "status Started FailedMount 1"},
+       "status Started ErrImagePull 1 warning"},
+      {"its events say why", late(3'000).events(mount), "status Started FailedMount 1 warning"},
       {"that has been said", late(3'000).events(mount).reason("FailedMount"), "", seconds(5)},
       {"and may be over by now", late(9'000).events(mount, 0).reason("FailedMount"), "read-events 1"},
       {"it is over", late(9'000).events({}).reason("FailedMount"), "status Started Starting 1"},
@@ -48,7 +48,7 @@ TEST(Plan, PodsThatAreLate) {
 TEST(Plan, APodThatSomebodyDeletesIsNobodysFailure) {
   const PodOf deleted = PodOf().exited(143).finished_at(10).stopping();
   expect_all({
-      {"its application ended by SIGTERM", Scene().attempt(1).pod(deleted), "status Started Retrying 2"},
+      {"its application ended by SIGTERM", Scene().attempt(1).pod(deleted), "status Started Retrying 2 warning"},
       {"it failed before", Scene().attempt(1).pod(PodOf().exited(3).finished_at(9).stopping()),
        "status Failed NonZeroExit 1 warning"},
       {"it succeeded all the same", Scene().attempt(1).pod(PodOf().succeeded().stopping()),

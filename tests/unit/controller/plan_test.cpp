@@ -30,21 +30,21 @@ TEST(Plan, QueuedJobs) {
   expect_all({
       {"a fresh job", Scene(), "status Started Starting 1"},
       {"made with kubectl, without finalizer", Scene().without_finalizer(), "add-finalizer"},
-      {"no Application of that id", Scene().without_application(), "status Queued UnknownApplication 0"},
+      {"no Application of that id", Scene().without_application(), "status Queued UnknownApplication 0 warning"},
       {"that has been said", Scene().without_application().reason("UnknownApplication"), ""},
       {"the Application came", Scene().reason("UnknownApplication"), "status Started Starting 1"},
-      {"another organization's", Scene().only_for("other"), "status Queued ApplicationNotAllowed 0"},
-      {"suspended", Scene().suspended(), "status Queued Suspended 0"},
+      {"another organization's", Scene().only_for("other"), "status Queued ApplicationNotAllowed 0 warning"},
+      {"suspended", Scene().suspended(), "status Queued Suspended 0 event"},
       {"suspended, said", Scene().suspended().reason("Suspended"), ""},
       {"cancelled", Scene().cancelled(), "status Failed Cancelled 0 warning"},
       {"cancelled, unknown Application", Scene().cancelled().without_application(),
        "status Failed Cancelled 0 warning"},
-      {"others come first", Scene().not_its_turn("waiting"), "status Queued ConcurrencyLimit 0"},
+      {"others come first", Scene().not_its_turn("waiting"), "status Queued ConcurrencyLimit 0 event"},
       {"others come first, said", Scene().not_its_turn("waiting").reason("ConcurrencyLimit"), ""},
       {"its turn has come", Scene().reason("ConcurrencyLimit"), "status Started Starting 1"},
       {"the line has not heard of its Application yet", Scene().not_its_turn(""), ""},
       {"no Application, whoever comes first", Scene().not_its_turn("waiting").without_application(),
-       "status Queued UnknownApplication 0"},
+       "status Queued UnknownApplication 0 warning"},
       {"cancelled while it waits", Scene().not_its_turn("waiting").cancelled(), "status Failed Cancelled 0 warning"},
       {"under way: the next attempt needs no turn", Scene().attempt(2).not_its_turn("waiting"), "create-pod 2"},
   });
@@ -78,20 +78,20 @@ TEST(Plan, FactsThatOnlyTheVolumeHas) {
   further.newest_attempt = 3;
   EXPECT_EQ(text_of(plan(further)), "status Started Recovering 3");
   const Plan lost = plan(of_earlier_life(Scene()));
-  EXPECT_EQ(text_of(lost), "status Started Retrying 2") << "its cluster is gone: nobody's fault";
+  EXPECT_EQ(text_of(lost), "status Started Retrying 2 warning") << "its cluster is gone: nobody's fault";
   EXPECT_EQ(std::get<WriteStatus>(lost.actions.at(0)).status.disruptions, 1);
   EXPECT_FALSE(std::get<WriteStatus>(lost.actions.at(0)).status.next_attempt_time);
   Snapshot not_gone = of_earlier_life(Scene());
   not_gone.alien_pod_uid = kPodUid;
-  EXPECT_EQ(text_of(plan(not_gone)), "status Started PodLost 1") << "its pod is still there";
+  EXPECT_EQ(text_of(plan(not_gone)), "status Started PodLost 1 warning") << "its pod is still there";
   not_gone.lost_for = seconds(300);
-  EXPECT_EQ(text_of(plan(not_gone)), "status Started Retrying 2") << "and stays";
+  EXPECT_EQ(text_of(plan(not_gone)), "status Started Retrying 2 warning") << "and stays";
   Snapshot own = of_earlier_life(Scene());
   own.files->claim->time = at(95);
-  EXPECT_EQ(text_of(plan(own)), "status Started PodLost 1") << "claimed since the resource was made";
+  EXPECT_EQ(text_of(plan(own)), "status Started PodLost 1 warning") << "claimed since the resource was made";
   Snapshot ordinary = of_earlier_life(Scene());
   ordinary.job.meta.labels.clear();
-  EXPECT_EQ(text_of(plan(ordinary)), "status Started PodLost 1") << "a node's clock may go wrong";
+  EXPECT_EQ(text_of(plan(ordinary)), "status Started PodLost 1 warning") << "a node's clock may go wrong";
 }
 
 TEST(Plan, PendingPods) {
@@ -101,19 +101,20 @@ TEST(Plan, PendingPods) {
       {"just made", Scene().attempt(1).pod(PodOf()), "", seconds(3)},
       {"on its way", Scene().attempt(1).pod(PodOf().waiting("ContainerCreating"), 2'000), "", seconds(1)},
       {"odd for a moment", Scene().attempt(1).pod(pull, 300), "", milliseconds(700)},
-      {"image can't be had", Scene().attempt(1).pod(pull, 1'000), "status Started ErrImagePull 1"},
+      {"image can't be had", Scene().attempt(1).pod(pull, 1'000), "status Started ErrImagePull 1 warning"},
       {"the kubelet's other word for it", Scene().attempt(1).pod(back_off, 5'000).reason("ErrImagePull"), ""},
-      {"unschedulable", Scene().attempt(1).pod(PodOf().unschedulable(), 5'000), "status Started Unschedulable 1"},
+      {"unschedulable", Scene().attempt(1).pod(PodOf().unschedulable(), 5'000),
+       "status Started Unschedulable 1 warning"},
       {"unschedulable at the scheduler's first look", Scene().attempt(1).pod(PodOf().unschedulable(), 1'000), "",
        seconds(4)},
       {"config error", Scene().attempt(1).pod(PodOf().waiting("CreateContainerConfigError"), 1'000),
-       "status Started CreateContainerConfigError 1"},
+       "status Started CreateContainerConfigError 1 warning"},
       {"too late", Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600), "close 1"},
       {"too late, closed", Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600).files(closed()),
        "status Failed ImagePullBackOff 1 warning"},
       {"too late, may retry",
        Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600).files(closed()).backoff_limit(1),
-       "status Started Retrying 2"},
+       "status Started Retrying 2 warning"},
       {"too late, but the runner was quicker",
        Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600).files(claimed_by_runner()), "",
        seconds(10)},
@@ -127,7 +128,8 @@ TEST(Plan, PendingPods) {
        "stop-pod 1"},
       {"too late, and who holds the claim can't be read",
        Scene().attempt(1).pod(back_off, 5'000).pre_running_deadline(600).after(600).files(unreadable()), "stop-pod 1"},
-      {"that was stopped, and goes", Scene().attempt(1).gone(back_off).files(unreadable()), "status Started PodLost 1"},
+      {"that was stopped, and goes", Scene().attempt(1).gone(back_off).files(unreadable()),
+       "status Started PodLost 1 warning"},
       {"that was stopped, and went", Scene().attempt(1).gone(back_off).files(unreadable()).lost_for(300),
        "status Failed PodLost 1 warning"},
       {"the earlier pod's outcome counts",
@@ -148,7 +150,8 @@ TEST(Plan, RunningPods) {
       {"for a second", Scene().attempt(1).pod(PodOf().running(), 1'000), "status Started Running 1"},
       {"cancelled", Scene().attempt(1).pod(PodOf().running()).cancelled(), "stop-pod 1"},
       {"deadline over", Scene().attempt(1).pod(PodOf().running()).deadline(60).after(60), "stop-pod 1"},
-      {"suspend does not stop it", Scene().attempt(1).pod(PodOf().running(), 0).suspended(), ""},
+      {"suspend does not stop it", Scene().attempt(1).pod(PodOf().running(), 0).suspended(),
+       "status Started Starting 1 event"},
       {"pod of attempt 1 lives on", Scene().attempt(2).pod(PodOf(1).running()).pod(PodOf(2)), "stop-pod 1"},
       {"pod of attempt 1 is being stopped", Scene().attempt(2).pod(PodOf(1).running().stopping()), "create-pod 2"},
   });
@@ -182,11 +185,11 @@ TEST(Plan, EndedPods) {
       {"success", Scene().attempt(1).pod(PodOf().succeeded()), "status Finished Completed 1 event"},
       {"failure", Scene().attempt(1).pod(PodOf().exited(3)), "status Failed NonZeroExit 1 warning"},
       {"failure, one more try", Scene().attempt(1).pod(PodOf().exited(3)).backoff_limit(1),
-       "status Started Retrying 2"},
+       "status Started Retrying 2 warning"},
       {"second failure", Scene().attempt(2).pod(PodOf(2).exited(3)).backoff_limit(1),
        "status Failed NonZeroExit 2 warning"},
       {"failures do not count disruptions", Scene().attempt(2).pod(PodOf(2).exited(3)).backoff_limit(1).disruptions(1),
-       "status Started Retrying 3"},
+       "status Started Retrying 3 warning"},
       {"the result is no JSON: the next one would be neither",
        Scene().attempt(1).pod(PodOf().ended(124, reported(Kind::kInvalidResult, 124))).backoff_limit(5),
        "status Failed InvalidResult 1 warning"},
@@ -195,10 +198,10 @@ TEST(Plan, EndedPods) {
        "status Failed CommandNotStarted 1 warning"},
       {"the volume failed, before the command and after it",
        Scene().attempt(1).pod(PodOf().ended(125, reported(Kind::kExecFailed, 125))).backoff_limit(5),
-       "status Started Retrying 2"},
+       "status Started Retrying 2 warning"},
       {"the same during a disruption, which may be the cause",
        Scene().attempt(1).pod(PodOf().ended(124, reported(Kind::kInvalidResult, 124)).disrupted()).backoff_limit(5),
-       "status Started Retrying 2"},
+       "status Started Retrying 2 warning"},
       {"cancelled: no more tries", Scene().attempt(1).pod(PodOf().exited(143)).backoff_limit(5).cancelled(),
        "status Failed Cancelled 1 warning"},
       {"ended well before it was told to stop", Scene().attempt(1).pod(PodOf().succeeded()).cancelled(),
@@ -215,7 +218,7 @@ TEST(Plan, EndedPods) {
       {"evicted before it started", Scene().attempt(1).pod(PodOf().failed("Evicted").disrupted()).files(unclaimed()),
        "close 1"},
       {"evicted: not counted", Scene().attempt(1).pod(PodOf().failed("Evicted").disrupted()).files(closed()),
-       "status Started Retrying 2"},
+       "status Started Retrying 2 warning"},
       {"evicted too often",
        Scene().attempt(11).disruptions(10).pod(PodOf(11).failed("Evicted").disrupted()).files(closed()),
        "status Failed Evicted 11 warning"},
@@ -236,10 +239,11 @@ TEST(Plan, PodsThatWereDeleted) {
   expect_all({
       {"unknown how", Scene().attempt(1).gone(PodOf().running()), "inspect 1"},
       {"before its application started", Scene().attempt(1).gone(PodOf()).files(unclaimed()), "close 1"},
-      {"and closed: nobody's failure", Scene().attempt(1).gone(PodOf()).files(closed()), "status Started Retrying 2"},
+      {"and closed: nobody's failure", Scene().attempt(1).gone(PodOf()).files(closed()),
+       "status Started Retrying 2 warning"},
       {"and closed, may retry", Scene().attempt(1).gone(PodOf()).files(closed()).backoff_limit(1),
-       "status Started Retrying 2"},
-      {"drained", Scene().attempt(1).gone(PodOf().disrupted()).files(closed()), "status Started Retrying 2"},
+       "status Started Retrying 2 warning"},
+      {"drained", Scene().attempt(1).gone(PodOf().disrupted()).files(closed()), "status Started Retrying 2 warning"},
       {"cancelled", Scene().attempt(1).gone(PodOf()).files(closed()).cancelled(), "status Failed Cancelled 1 warning"},
       {"left a manifest", Scene().attempt(1).gone(PodOf().running()).files(sealed()),
        "status Finished Completed 1 event"},
@@ -251,11 +255,11 @@ TEST(Plan, PodsThatWereDeleted) {
          (*files.manifest)->pod_uid = "other";
          return files;
        }()),
-       "status Started PodLost 1"},
+       "status Started PodLost 1 warning"},
       {"last seen ended", Scene().attempt(1).gone(PodOf().exited(3)).files(claimed_by_runner()),
        "status Failed NonZeroExit 1 warning"},
       {"claimed, no word", Scene().attempt(1).gone(PodOf().running()).files(claimed_by_runner()),
-       "status Started PodLost 1"},
+       "status Started PodLost 1 warning"},
       {"claimed, no word, said",
        Scene().attempt(1).gone(PodOf().running()).files(claimed_by_runner()).reason("PodLost"), "", seconds(10)},
       {"claimed, no word for too long",
@@ -275,15 +279,15 @@ TEST(Plan, NodesThatDoNotAnswer) {
       {"too long", Scene().attempt(1).pod(stopping, 300'000), "inspect 1"},
       {"too long, never claimed", Scene().attempt(1).pod(stopping, 300'000).files(unclaimed()), "close 1"},
       {"too long, never started", Scene().attempt(1).pod(stopping, 300'000).files(closed()),
-       "status Started Retrying 2"},
+       "status Started Retrying 2 warning"},
       {"too long, failed before its node went, and the cluster's doing",
        Scene()
            .attempt(1)
            .pod(PodOf().running().stopping().disrupted(), 300'000)
            .files(sealed(testing::an_outcome(kExit, 3))),
-       "status Started Retrying 2"},
+       "status Started Retrying 2 warning"},
       {"too long, running for all we know: not counted",
-       Scene().attempt(1).pod(stopping, 300'000).files(claimed_by_runner()), "status Started Retrying 2"},
+       Scene().attempt(1).pod(stopping, 300'000).files(claimed_by_runner()), "status Started Retrying 2 warning"},
       {"too long, but it was done", Scene().attempt(1).pod(stopping, 300'000).files(sealed()),
        "status Finished Completed 1 event"},
       {"too long, cancelled", Scene().attempt(1).pod(stopping, 300'000).files(claimed_by_runner()).cancelled(),

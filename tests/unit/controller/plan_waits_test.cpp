@@ -25,9 +25,10 @@ TEST(Plan, BeforeThePodIsMade) {
       {"not before its time", Scene().attempt(2).next_attempt_at(7), "", seconds(7)},
       {"at its time", Scene().attempt(2).next_attempt_at(0), "create-pod 2"},
       {"the clock was set back by years", Scene().attempt(2).next_attempt_at(300'000'000), "create-pod 2"},
-      {"suspended meanwhile", Scene().attempt(2).suspended(), "status Started Suspended 2"},
-      {"the Application went away", Scene().attempt(2).without_application(), "status Started UnknownApplication 2"},
-      {"quota", Scene().attempt(1).refused(quota), "status Started QuotaExceeded 1"},
+      {"suspended meanwhile", Scene().attempt(2).suspended(), "status Started Suspended 2 event"},
+      {"the Application went away", Scene().attempt(2).without_application(),
+       "status Started UnknownApplication 2 warning"},
+      {"quota", Scene().attempt(1).refused(quota), "status Started QuotaExceeded 1 warning"},
       {"quota, said", Scene().attempt(1).refused(quota).reason("QuotaExceeded"), "", seconds(10)},
       {"quota, beyond preRunningDeadlineSeconds: there will be room",
        Scene().attempt(1).refused(quota).reason("QuotaExceeded").pre_running_deadline(60).after(90'000), "",
@@ -42,7 +43,7 @@ TEST(Plan, BeforeThePodIsMade) {
       {"refused for good, closed", Scene().attempt(1).refused(invalid).files(closed()).backoff_limit(9),
        "status Failed InvalidTemplate 1 warning"},
       {"refused for good, but another's pod has begun", Scene().attempt(1).refused(invalid).files(claimed_by_runner()),
-       "status Started PodLost 1"},
+       "status Started PodLost 1 warning"},
       {"refused for good", Scene().attempt(1).refused(invalid), "close 1"},
       {"cancelled", Scene().attempt(1).cancelled(), "close 1"},
       {"deadline over while waiting", Scene().attempt(2).deadline(60).after(61), "close 2"},
@@ -77,12 +78,13 @@ TEST(Plan, NoTimeIsCountedWhileAJobIsSuspended) {
   const auto resumed = [](int attempt) { return Scene().attempt(attempt).reason("Suspended"); };
   expect_all({
       {"beyond activeDeadlineSeconds", held(2).deadline(60).after(61), ""},
-      {"the same, not said yet", Scene().attempt(2).suspended().deadline(60).after(61), "status Started Suspended 2"},
+      {"the same, not said yet", Scene().attempt(2).suspended().deadline(60).after(61),
+       "status Started Suspended 2 event"},
       {"cancelled", held(2).cancelled(), "close 2"},
       {"its last pod still counts", Scene().attempt(1).suspended().pod(PodOf().running()).deadline(60).after(61),
        "stop-pod 1"},
-      {"it goes on", resumed(2).deadline(60).after(61), "status Started Retrying 2"},
-      {"it goes on, before its first pod", resumed(1).deadline(60).after(61), "status Started Starting 1"},
+      {"it goes on", resumed(2).deadline(60).after(61), "status Started Retrying 2 event"},
+      {"it goes on, before its first pod", resumed(1).deadline(60).after(61), "status Started Starting 1 event"},
       {"it goes on, cancelled", resumed(2).cancelled(), "close 2"},
       {"suspended before its first attempt: its time has not begun", Scene().reason("Suspended"),
        "status Started Starting 1"},
@@ -105,7 +107,7 @@ TEST(Plan, AfterASuspensionAllTimesBeginAnew) {
     return snapshot;
   };
   EXPECT_EQ(text_of(plan(goes_on(Scene(), 0))), "create-pod 2");
-  EXPECT_EQ(text_of(plan(goes_on(Scene().pod(pull, 9'000), 59))), "status Started ErrImagePull 2");
+  EXPECT_EQ(text_of(plan(goes_on(Scene().pod(pull, 9'000), 59))), "status Started ErrImagePull 2 warning");
   EXPECT_EQ(text_of(plan(goes_on(Scene().pod(PodOf(2).running(), 9'000), 59))), "status Started Running 2");
   EXPECT_EQ(text_of(plan(goes_on(Scene().pod(pull, 9'000).files(closed()), 60))), "stop-pod 2")
       << "activeDeadlineSeconds";

@@ -4,8 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "controller/planning/scheduling.hpp"
-
 namespace vbrain::controller {
 namespace {
 

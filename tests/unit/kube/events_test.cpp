@@ -138,10 +138,12 @@ TEST_F(EventsTest, DropsRatherThanBlocks) {
   entered.wait();
   server_.set_before({});
   for (int i = 1; i <= 5; ++i) recorder.record(job("a"), EventKind::kNormal, "R", std::to_string(i), "A");
+  for (int i = 6; i <= 7; ++i) recorder.record(job("a"), EventKind::kWarning, "R", std::to_string(i), "A");
   release.count_down();
   recorder.flush();
-  EXPECT_EQ(written().size(), 4u) << "one under way and three that waited";
-  EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_events_dropped_total 2"));
+  ASSERT_EQ(written().size(), 4u) << "one under way and three that waited";
+  EXPECT_EQ(written()[3]["note"], "6") << "normal events leave room for warnings";
+  EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_events_dropped_total 4"));
 }
 
 TEST_F(EventsTest, EventsThatAreNotFlushedInTimeAreDropped) {

@@ -50,6 +50,8 @@ World::World(const Flavour& flavour)
       node_({api, store_, clock, oracle_}),
       node_pace_(flavour.seed) {
   api.put(kSpaces, {{"metadata", {{"name", "vbrain"}}}});
+  api.put(kClients, {{"metadata", {{"name", "north"}}},
+                     {"spec", {{"organizationId", "acme"}, {"applicationId", "Tutorial"}, {"clientId", "north"}}}});
   process_ = new_process();
   process_->lead();
   if (flavour.standby) standby_ = new_process();
@@ -253,6 +255,7 @@ void World::patch_metadata(const json& patch) {
 void World::patch_application(const json& spec) {
   json changed = api.object(kApplications + "/tutorial");
   changed["spec"].merge_patch(spec);
+  changed["metadata"]["generation"] = changed["metadata"]["generation"].get<int>() + 1;
   api.put(kApplications, changed);
 }
 
