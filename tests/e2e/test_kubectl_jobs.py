@@ -2,7 +2,7 @@
 
 import pytest
 from platform_client import unzip, wait_until
-from tenants import ABSENT_REPOSITORY, make_job_with_kubectl
+from tenants import ABSENT_REPOSITORY, job_that_waits, make_job_with_kubectl
 
 
 def test_with_params(platform, probe):
@@ -47,19 +47,8 @@ def test_with_more_params_than_allowed(platform, probe):
     assert "64 KiB" in info["message"]
 
 
-def job_that_waits(platform, rest, reason, **spec):
-    """A Job that waits for that reason. If the controller sees the Application's change after the Job, the Job runs; then
-    the helper tries another one."""
-    def one_more():
-        job = make_job_with_kubectl(platform, rest, **spec)
-        seen = wait_until("it waits or begins", lambda: platform.job(job)["status"].get("reason"))
-        return job if seen == reason else None
-
-    return wait_until(f"a Job waits: {reason}", one_more)
-
-
 def test_waits_for_its_application(platform, tenants, make_application):
-    """The Application may be created after the Job. So may the Client, which the controller does not need."""
+    """The Application may be created after the Job. So may the Client, without which the job runs, too."""
     make_application("Early")
     rest = tenants.make("Early")
     platform.kube.delete(platform.kube.ours("applications", "early"))

@@ -122,3 +122,15 @@ def make_job_with_kubectl(platform, rest, **spec):
     wait_until("every replica sees the Job", lambda: platform.everywhere(
         rest, lambda user: user.get(f"/job/{name}").status_code in (200, 202)))
     return name
+
+
+def job_that_waits(platform, rest, reason, **spec):
+    """A Job that waits for that reason. If the controller sees the Application's change after the Job, the Job runs; then
+    the helper tries another one."""
+    def one_more():
+        job = make_job_with_kubectl(platform, rest, **spec)
+        seen = wait_until("it waits or begins", lambda: (
+            found := platform.job(job)["status"]["reason"]) != "NotObserved" and found)
+        return job if seen == reason else None
+
+    return wait_until(f"a Job waits: {reason}", one_more)
