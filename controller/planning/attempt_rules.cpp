@@ -21,19 +21,9 @@ constexpr milliseconds kPatience{5'000};
 // after its first try, which takes a second.
 constexpr milliseconds kLate{3'000};
 constexpr std::string_view kNodeNotReadyReason = "NodeNotReady";
-constexpr std::string_view kPodDeletedReason = "PodDeleted";
 constexpr milliseconds kAskAgain{10'000};
 constexpr std::string_view kNotRepeated =
     "; it is not repeated within backoffLimit, because another attempt would end in the same way";
-
-bool is_pull_trouble(std::string_view reason) {
-  return reason == "ErrImagePull" || reason == "ImagePullBackOff";
-}
-
-// The kubelet alternates between these two reasons all the time.
-bool is_same_reason(std::string_view left, std::string_view right) {
-  return left == right || (is_pull_trouble(left) && is_pull_trouble(right));
-}
 
 // Reasons that do not change while a pod starts normally.
 bool is_on_its_way(std::string_view reason) {
@@ -178,7 +168,11 @@ class AttemptRules {
     }
     // The attempt may have waited for a quota before its pod was created. That time does not count.
     const milliseconds age = std::min(s_.since_attempt, sighting.age);
-    if (const auto overdue = overdue_start(age, reason, message)) return give_up_unstarted(*overdue, &sighting);
+    // A warning that is not in the table of causes may be a mere remark, and ends nothing.
+    const bool is_known = !view.waiting_reason.empty() || job::find_cause(reason) != nullptr;
+    if (const auto overdue = overdue_start(age, is_known ? reason : "", is_known ? message : "")) {
+      return give_up_unstarted(*overdue, &sighting);
+    }
     if (view.waiting_reason.empty()) {
       const milliseconds due = sighting.events_in.value_or(kLate - sighting.waiting_for);
       if (due <= milliseconds(0)) return then(ReadPodEvents{sighting.pod->meta.name, sighting.pod->meta.uid});
@@ -250,11 +244,7 @@ class AttemptRules {
   Plan wait_for_manifest(const PodSighting* sighting) {
     const bool earlier_life = sighting == nullptr && is_of_an_earlier_life();
     if (s_.lost_for >= s_.rules.node_loss_timeout || (earlier_life && is_known_to_have_no_pod())) {
-      return finish({.reason = "PodLost",
-                     .message = "its pod is gone and has left no outcome",
-                     .disrupted = earlier_life || (sighting != nullptr && is_disrupted(*sighting->pod)),
-                     .claimed = true},
-                    sighting);
+      return finish(judge_lost(sighting != nullptr ? &*sighting->pod : nullptr, earlier_life), sighting);
     }
     plan_.wake_after(std::min(kAskAgain, s_.rules.node_loss_timeout - s_.lost_for));
     return wait_because("PodLost", "its pod is gone; waiting for the outcome it may have left", {});
@@ -330,7 +320,8 @@ class AttemptRules {
     }
     Verdict last = *verdict;
     last.hopeless = true;
-    last.message += "; the attempt could not be closed: " + failed->failure.message;
+    // Users read this sentence; the paths of the volume stay in the log.
+    last.message += "; the attempt could not be closed, because the volume can't be read or written";
     return end_with(last, sighting);
   }
 
@@ -386,7 +377,7 @@ class AttemptRules {
     // It was told to stop because its node did not answer, which is not the application's fault.
     if (!verdict.succeeded && told_to_stop && s_.job.status.reason == kNodeNotReadyReason) verdict.disrupted = true;
     // This controller stops a running pod only by an order or because of its node: somebody else did.
-    if (!verdict.succeeded && !verdict.disrupted && verdict.claimed && sighting != nullptr &&
+    if (!verdict.succeeded && !verdict.disrupted && sighting != nullptr && has_run(verdict, *sighting) &&
         was_deleted_while_running(*sighting->pod)) {
       verdict.reason = kPodDeletedReason;
       verdict.message = "the pod was deleted while its application ran; " + verdict.message;
@@ -401,6 +392,13 @@ class AttemptRules {
     }
     if (!verdict.succeeded && !verdict.claimed && (!s_.files || !s_.files->claim)) return close(verdict, sighting);
     return end_with(std::move(verdict), sighting);
+  }
+
+  // Whether the application ran in this pod. One that was killed has no report, but its claim.
+  bool has_run(const Verdict& verdict, const PodSighting& sighting) const {
+    if (!s_.files || !s_.files->claim) return verdict.claimed;
+    const artifacts::Claim& claim = *s_.files->claim;
+    return claim.by == artifacts::Claim::By::kRunner && claim.pod_uid == sighting.pod->meta.uid;
   }
 
   // The write that ends the attempt, and the job if this was its last attempt.
@@ -431,7 +429,7 @@ class AttemptRules {
   }
 
   Plan wait_because(std::string_view reason, std::string_view message, std::string_view node) {
-    if (is_same_reason(s_.job.status.reason, reason)) return plan_;
+    if (!is_news(s_.job.status, reason, message)) return plan_;
     return then(with_news(s_, reason, message, node));
   }
 

@@ -199,8 +199,12 @@ Verdict failure_of_init(const kube::ContainerStatus& container) {
 std::optional<Verdict> judge_without_end(const kube::Pod& pod, const AttemptFiles* files) {
   if (files == nullptr) return std::nullopt;
   if (const Manifest* manifest = manifest_of(*files, pod.meta.uid)) return verdict_of(manifest->outcome);
+  // A kubelet that ends the pod for a reason of its own kills what runs. Of a pod that was initialized, only sidecars
+  // are left among the init containers.
+  const kube::PodCondition* initialized = pod.condition("Initialized");
+  const bool may_be_init = pod.reason.empty() && (initialized == nullptr || initialized->status != "True");
   for (const kube::ContainerStatus& container : pod.init_containers) {
-    if (container.terminated && container.terminated->exit_code != 0) return failure_of_init(container);
+    if (may_be_init && container.terminated && container.terminated->exit_code != 0) return failure_of_init(container);
   }
   // The kubelet's message for a pod that used more of its node's disk than allowed. For a node that is short of disk it
   // is different.
@@ -275,6 +279,18 @@ bool was_deleted_while_running(const kube::Pod& pod) {
   if (!main->terminated || !main->terminated->finished_at) return true;
   const std::chrono::seconds grace(pod.meta.deletion_grace_seconds);
   return *main->terminated->finished_at >= *pod.meta.deletion_timestamp - grace;
+}
+
+Verdict judge_lost(const kube::Pod* last_seen, bool earlier_life) {
+  Verdict lost{.reason = "PodLost", .message = "its pod is gone and has left no outcome", .claimed = true};
+  const bool by_the_cluster = last_seen != nullptr && is_disrupted(*last_seen);
+  const bool was_running = last_seen != nullptr && look_at(*last_seen).stage == Stage::kRunning;
+  lost.disrupted = earlier_life || by_the_cluster || was_running;
+  if (was_running && !by_the_cluster) {
+    lost.reason = kPodDeletedReason;
+    lost.message = "the pod was deleted while its application ran, and has left no outcome";
+  }
+  return lost;
 }
 
 bool is_hopeless_wait(std::string_view waiting_reason) {

@@ -37,6 +37,7 @@ inline constexpr std::string_view kClosedReason = "NotStarted";
 // Reasons why `main` has not started.
 inline constexpr std::string_view kUnschedulableReason = "Unschedulable";  // the scheduler's own word
 inline constexpr std::string_view kNoNodeFitsReason = "NoNodeFits";
+inline constexpr std::string_view kPodDeletedReason = "PodDeleted";
 inline constexpr std::string_view kInitializingReason = "Initializing";
 
 // The state of a pod, reduced to what the rules need.
@@ -59,8 +60,13 @@ PodView look_at(const kube::Pod& pod);
 // The cluster ended it, by eviction, preemption or a lost node.
 bool is_disrupted(const kube::Pod& pod);
 
-// `main` ran, and the pod was marked for deletion before it ended. The time of the mark and that of the end are by the clocks of the API
-// server and of the node. Without the time of the end: true if it is marked.
+// The verdict on an attempt whose pod is gone, that was claimed and has left no outcome. A running pod whose object is
+// gone was deleted by somebody who did not wait, or after its node was lost. `last_seen`: null if nobody knows the pod.
+// `earlier_life`: it belongs to an earlier resource of the job. Pure.
+Verdict judge_lost(const kube::Pod* last_seen, bool earlier_life);
+
+// `main` ran, and the pod was marked for deletion before it ended. The time of the mark and that of the end are by the
+// clocks of the API server and of the node. Without the time of the end: true if it is marked.
 bool was_deleted_while_running(const kube::Pod& pod);
 
 // The image will never be available, and a retry of the kubelet does not change that.

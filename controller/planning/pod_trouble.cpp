@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "controller/planning/outcome.hpp"
 #include "controller/planning/wording.hpp"
+#include "job/causes.hpp"
 #include "kube/api/object.hpp"
 
 namespace vbrain::controller {
@@ -16,6 +17,10 @@ namespace {
 using kube::member_or_null;
 using kube::text_or_empty;
 using nlohmann::json;
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 // When an event occurred last. Components write different fields: those of events.k8s.io a series or eventTime, the
 // kubelet the deprecated ones of core/v1.
@@ -33,25 +38,57 @@ base::TimePoint last_time_of(const json& event) {
 std::string reason_of(const std::string& reason, const std::string& note) {
   if (reason == "FailedScheduling") return std::string(never_fits(note) ? kNoNodeFitsReason : kUnschedulableReason);
   // The kubelet uses one word for all containers that it can't create, and for images.
-  if (reason == "Failed") return note.find("image") != std::string::npos ? "ErrImagePull" : "CreateContainerError";
-  if (reason == "BackOff") return note.find("image") != std::string::npos ? "ImagePullBackOff" : "CrashLoopBackOff";
+  const bool is_image = note.find("mage") != std::string::npos;  // "image", and "ErrImagePull" itself
+  if (reason == "Failed") return is_image ? "ErrImagePull" : "CreateContainerError";
+  if (reason == "BackOff") return is_image ? "ImagePullBackOff" : "CrashLoopBackOff";
   return clean_reason(reason, "Waiting");
 }
+
+// Whether a job that has started may wait for it, by the table of causes.
+bool is_cause_of_wait(std::string_view reason) {
+  const job::Cause* cause = job::find_cause(reason);
+  return cause != nullptr && contains(cause->phases, "Started");
+}
+
+// The kubelet's warnings that hold up nothing.
+bool is_remark(std::string_view reason) {
+  constexpr std::array<std::string_view, 4> kRemarks = {"DNSConfigForming", "FailedToRetrieveImagePullSecret",
+                                                        "Unhealthy", "CheckLimitsForResolvConf"};
+  return std::ranges::find(kRemarks, reason) != kRemarks.end();
+}
+
+// The newest of several events. Of two of the same second, the warning, else the later one in the list.
+struct Newest {
+  std::tuple<base::TimePoint, bool> key{};
+  std::optional<PodTrouble> trouble;
+
+  void take(std::tuple<base::TimePoint, bool> other, std::optional<PodTrouble> its_trouble) {
+    if (other < key) return;
+    key = other;
+    trouble = std::move(its_trouble);
+  }
+};
 
 constexpr std::string_view kHead = " nodes are available: ";
 constexpr std::string_view kVictims = "No preemption victims found";
 constexpr std::string_view kNotHelpful = "Preemption is not helpful";
 
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
+// Kubernetes, cloud providers, network plugins and autoscalers set these on nodes that are not ready yet, cordoned,
+// short of something or about to go.
+bool is_passing_taint(std::string_view reason) {
+  constexpr std::array<std::string_view, 9> kPassing = {"node.kubernetes.io/", "node.cloudprovider.kubernetes.io/",
+                                                        "ClusterAutoscaler",   "karpenter.sh/",
+                                                        "not-ready",           "notReady",
+                                                        "uninitialized",       "startup",
+                                                        "unregistered"};
+  return std::ranges::any_of(kPassing, [&](std::string_view part) { return contains(reason, part); });
 }
 
 // One reason of a node, without its number of nodes.
 bool is_lasting(std::string_view reason, bool preemption_may_help) {
   // A node that is full could be emptied by preemption, one that is too small could not.
   if (reason.starts_with("Insufficient ")) return !preemption_may_help;
-  // Kubernetes sets these on nodes that are not ready, cordoned or short of something.
-  if (contains(reason, "taint")) return !contains(reason, "node.kubernetes.io/");
+  if (contains(reason, "taint")) return !is_passing_taint(reason);
   constexpr std::array<std::string_view, 3> kLasting = {"didn't match Pod's node affinity/selector",
                                                         "had volume node affinity conflict",
                                                         "didn't match the requested node name"};
@@ -83,22 +120,24 @@ bool never_fits(std::string_view message) {
   return true;
 }
 
-std::optional<PodTrouble> trouble_of_events(const json& list) {
-  const json* newest = nullptr;
-  std::tuple<base::TimePoint, bool> of_newest{};
+std::optional<PodTrouble> trouble_of_events(const json& list, base::TimePoint since) {
+  Newest normal;  // progress of the pod, and known causes
+  Newest other;   // warnings that vBrain does not know
   for (const json& event : member_or_null(list, "items")) {
-    const auto key = std::tuple(std::chrono::floor<std::chrono::seconds>(last_time_of(event)),
-                                text_or_empty(event, "type") == "Warning");
-    if (newest != nullptr && key < of_newest) continue;
-    newest = &event;
-    of_newest = key;
+    const base::TimePoint time = std::chrono::floor<std::chrono::seconds>(last_time_of(event));
+    if (time < since) continue;
+    const bool warning = text_or_empty(event, "type") == "Warning";
+    std::string reason = text_or_empty(event, "reason");
+    const std::string note = clean_message(text_or_empty(event, "note"));
+    if (warning) reason = reason_of(reason, note);
+    const bool is_cause = warning ? is_cause_of_wait(reason) : reason == "Pulling";
+    Newest& newest = warning && !is_cause ? other : normal;
+    newest.take(std::tuple(time, warning),
+                is_cause || warning ? std::optional(PodTrouble{std::move(reason), note}) : std::nullopt);
   }
-  if (newest == nullptr) return std::nullopt;
-  const std::string reason = text_or_empty(*newest, "reason");
-  const std::string note = clean_message(text_or_empty(*newest, "note"));
-  if (std::get<1>(of_newest)) return PodTrouble{reason_of(reason, note), note};
-  if (reason == "Pulling") return PodTrouble{reason, note};
-  return std::nullopt;
+  if (normal.trouble) return normal.trouble;
+  // A warning that is no known cause may be any remark. It counts if the pod has made no progress since.
+  return !other.trouble || is_remark(other.trouble->reason) || other.key < normal.key ? std::nullopt : other.trouble;
 }
 
 }  // namespace vbrain::controller

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
+
 namespace vbrain::controller {
 
 // Why a pod does not start, as only its events say: a volume, a network or an image that its node waits for.
@@ -16,8 +18,10 @@ struct PodTrouble {
 };
 
 // Reads a list of the events (events.k8s.io/v1) of one pod. The newest event counts, because an older one may be over;
-// of two of the same second, the warning. Nothing if the newest one is no trouble. Pure; takes any JSON.
-std::optional<PodTrouble> trouble_of_events(const nlohmann::json& list);
+// of two of the same second, the warning. Warnings that are not in the table of causes count only after all others, and
+// some not at all. Events that occurred last before `since` do not count. Nothing if the newest one is no trouble.
+// Pure; takes any JSON.
+std::optional<PodTrouble> trouble_of_events(const nlohmann::json& list, base::TimePoint since = {});
 
 // Whether the scheduler's message says that no node of the cluster can ever run the pod: every node lacks a label, has
 // a taint that an operator set, or is smaller than the request. False if a node may fit later (it is full, cordoned or

@@ -116,7 +116,27 @@ WriteStatus finish(job::JobStatus status, const Snapshot& snapshot, bool succeed
   return {.status = std::move(status), .notice = std::move(notice)};
 }
 
+bool is_pull_trouble(std::string_view reason) {
+  return reason == "ErrImagePull" || reason == "ImagePullBackOff";
+}
+
+// The kubelet alternates between these two reasons all the time.
+bool is_same_reason(std::string_view left, std::string_view right) {
+  return left == right || (is_pull_trouble(left) && is_pull_trouble(right));
+}
+
+// Reasons whose message names the one of several things that the pod waits for now. Messages of other reasons, for
+// example of the scheduler, change all the time.
+bool follows_its_message(std::string_view reason) {
+  return reason == kInitializingReason || reason == "FailedMount";
+}
+
 }  // namespace
+
+bool is_news(const job::JobStatus& status, std::string_view reason, std::string_view message) {
+  if (!is_same_reason(status.reason, reason)) return true;
+  return follows_its_message(reason) && status.message != job::tell(reason, message);
+}
 
 base::TimePoint attempt_start(const Snapshot& snapshot) {
   const job::JobStatus& status = snapshot.job.status;

@@ -10,6 +10,10 @@ namespace vbrain::controller {
 
 // The next status of a job, derived from the current one. Pure; each becomes one write.
 
+// Whether a status with this reason and message tells more than `status` does. Of a few reasons the message counts too.
+// The kubelet alternates between the two reasons of a failed pull. Pure.
+bool is_news(const job::JobStatus& status, std::string_view reason, std::string_view message);
+
 // Another reason for the same phase, for people. Keeps `node` if it is empty.
 job::JobStatus with_reason(const Snapshot& snapshot, std::string_view reason, std::string_view message,
                            std::string_view node = {});

@@ -49,6 +49,8 @@ std::string clean_reason(std::string_view reason, std::string_view fallback) {
   bool fits =
       !reason.empty() && reason.size() <= kReasonLimit && is_letter(reason.front()) && is_word_part(reason.back());
   for (const char c : reason) fits = fits && (is_word_part(c) || c == ',' || c == ':');
+  // The kubelet's word for a resource that a node lacks has the resource's name, which may have any form.
+  if (!fits && reason.starts_with("OutOf")) return "OutOfResource";
   return std::string(fits ? reason : fallback);
 }
 

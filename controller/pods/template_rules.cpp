@@ -67,6 +67,33 @@ Fault check_projected(const json& volume, const std::string& where, const Templa
   });
 }
 
+// The API server answers a wrong quantity with a regular expression and without the field.
+Fault check_quantity(const json& value, const std::string& where) {
+  if (value.is_null() || value.is_number() || (value.is_string() && kube::is_quantity(value.get<std::string>()))) {
+    return {};
+  }
+  return sentence({where, ": ", value.dump(), " is not a quantity such as 500m, 64Mi or 1G"});
+}
+
+Fault check_quantities(const json& object, const std::string& where) {
+  if (!object.is_object()) return {};
+  for (const auto& [name, value] : object.items()) {
+    if (Fault fault = check_quantity(value, where + "." + name)) return fault;
+  }
+  return {};
+}
+
+// `owner` has a field `resources`.
+Fault check_resources(const json& owner, const std::string& where) {
+  const json& resources = member_or_null(owner, "resources");
+  for (const char* key : {"limits", "requests"}) {
+    if (Fault fault = check_quantities(member_or_null(resources, key), sentence({where, " resources.", key}))) {
+      return fault;
+    }
+  }
+  return {};
+}
+
 // The volume types that Pod Security `restricted` allows. All others use the host or a separate disk.
 constexpr std::array<std::string_view, 8> kVolumeKinds = {
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"};
@@ -85,6 +112,11 @@ Fault check_volume(const json& volume, const TemplateLimits& limits) {
   }
   const json& claim_spec =
       member_or_null(member_or_null(member_or_null(volume, "ephemeral"), "volumeClaimTemplate"), "spec");
+  if (Fault fault = check_resources(claim_spec, where)) return fault;
+  if (Fault fault = check_quantity(member_or_null(member_or_null(volume, "emptyDir"), "sizeLimit"),
+                                   where + " emptyDir.sizeLimit")) {
+    return fault;
+  }
   for (const char* key : {"dataSource", "dataSourceRef"}) {
     if (text_or_empty(member_or_null(claim_spec, key), "name") == limits.volume_claim) {
       return sentence({where, " copies the shared claim '", limits.volume_claim, "'"});
@@ -110,28 +142,6 @@ bool lies_below_mount_root(std::string path) {
     i = end + 1;
   }
   return plain == kMountRoot || plain.starts_with(std::string(kMountRoot) + "/");
-}
-
-// The API server answers a wrong quantity with a regular expression and without the field.
-Fault check_quantities(const json& object, const std::string& where) {
-  if (!object.is_object()) return {};
-  for (const auto& [name, value] : object.items()) {
-    if (value.is_null() || value.is_number() || (value.is_string() && kube::is_quantity(value.get<std::string>()))) {
-      continue;
-    }
-    return sentence({where, ".", name, ": ", value.dump(), " is not a quantity such as 500m, 64Mi or 1G"});
-  }
-  return {};
-}
-
-Fault check_resources(const json& container, const std::string& where) {
-  const json& resources = member_or_null(container, "resources");
-  for (const char* key : {"limits", "requests"}) {
-    if (Fault fault = check_quantities(member_or_null(resources, key), sentence({where, " resources.", key}))) {
-      return fault;
-    }
-  }
-  return {};
 }
 
 Fault check_container(const json& container, const TemplateLimits& limits) {
@@ -197,6 +207,7 @@ std::optional<std::string> find_template_fault(const json& pod_template, const T
   if (const json& context = member_or_null(spec, "securityContext"); !context.is_null() && !context.is_object()) {
     return "securityContext is not an object";
   }
+  if (Fault fault = check_resources(spec, "spec")) return fault;
   if (Fault fault = each(spec, "volumes", [&](const json& volume) { return check_volume(volume, limits); })) {
     return fault;
   }

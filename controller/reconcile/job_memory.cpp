@@ -39,8 +39,8 @@ std::chrono::milliseconds retry_delay(const Failure& failure, std::chrono::milli
   return std::max(delay * (800 + part) / 1000, failure.retry_after);
 }
 
-// The events of a late pod are read again after this time, doubled after each read.
-constexpr std::chrono::milliseconds kReadEventsAtLeast{60'000};
+// The pause between two reads of a late pod's events doubles after each one, up to this.
+constexpr std::chrono::milliseconds kReadEventsLongest{60'000};
 
 // A pod that this controller created and the watch does not show for this long was created and deleted in between.
 constexpr std::chrono::seconds kUnseenLimit{30};
@@ -150,7 +150,7 @@ void JobMemory::note_events(const PodSighting& sighting, PodEntry& entry, base::
   if (!sighting.events_read) return;
   entry.trouble = sighting.trouble;
   const std::chrono::milliseconds again = kReadEventsAgain * (1U << std::min(entry.events_reads++, 10U));
-  entry.events_due = now + std::min(again, kReadEventsAtLeast);
+  entry.events_due = now + std::min(again, kReadEventsLongest);
 }
 
 void JobMemory::note_pods(const std::string& job, const std::vector<PodSighting>& pods, base::SteadyPoint now) {

@@ -1,5 +1,6 @@
 #include "controller/reconcile/pod_events.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -9,32 +10,90 @@
 namespace vbrain::controller {
 namespace {
 
+using std::chrono::milliseconds;
+
 // How many times longer than a read the pause after it is.
 constexpr int kPause = 4;
 constexpr std::uint32_t kMostEvents = 500;
+// The warnings of all pods answer for this long.
+constexpr milliseconds kFresh{4'000};
+// A warning without the pod's other events may be over. The kubelet repeats those that are not: most within a minute.
+constexpr std::chrono::seconds kRecent{60};
+// While another thread reads, its answer is worth waiting for.
+constexpr milliseconds kAskAgain{500};
+
+std::unordered_map<std::string, PodTrouble> by_pod(const nlohmann::json& list, base::TimePoint since) {
+  std::unordered_map<std::string, nlohmann::json> events;
+  for (const auto& event : kube::member_or_null(list, "items")) {
+    std::string uid = kube::text_or_empty(kube::member_or_null(event, "regarding"), "uid");
+    events[std::move(uid)]["items"].push_back(event);
+  }
+  std::unordered_map<std::string, PodTrouble> troubles;
+  for (const auto& [uid, of_pod] : events) {
+    if (auto trouble = trouble_of_events(of_pod, since)) troubles.emplace(uid, *std::move(trouble));
+  }
+  return troubles;
+}
 
 }  // namespace
 
 PodEvents::Answer PodEvents::read(const std::string& namespace_name, const std::string& pod_uid, std::stop_token stop) {
-  {
-    const std::lock_guard lock(mutex_);
-    const base::SteadyPoint now = clock_.steady();
-    if (next_ > now) return {.trouble = {}, .wait = std::chrono::ceil<std::chrono::milliseconds>(next_ - now)};
-  }
+  if (auto answer = answer_or_reserve(pod_uid)) return *std::move(answer);
   const base::SteadyPoint start = clock_.steady();
-  const kube::ListOptions of_pod{.field_selector = "regarding.uid=" + pod_uid, .limit = kMostEvents};
-  const auto list = client_.list(kube::kEventType, namespace_name, of_pod, std::move(stop));
+  Answer answer = read_reserved(namespace_name, pod_uid, std::move(stop));
   const base::SteadyPoint end = clock_.steady();
   const std::lock_guard lock(mutex_);
+  is_reading_ = false;
   next_ = end + (end - start) * kPause;
-  if (list) return {.trouble = trouble_of_events(*list), .wait = {}};
-  if (list.error().code == kube::ErrorCode::kForbidden && !std::exchange(has_no_right_, true)) {
-    base::log_warning(
-        "no right to read events, so jobs whose pods are late do not say why. Remedy: add list of events.k8s.io events "
-        "to the controller's Role, as the chart does",
-        {{"error", list.error().message}});
+  return answer;
+}
+
+std::optional<PodEvents::Answer> PodEvents::answer_or_reserve(const std::string& pod_uid) {
+  const std::lock_guard lock(mutex_);
+  const base::SteadyPoint now = clock_.steady();
+  if (warnings_.read_at && now - *warnings_.read_at < kFresh) {
+    const auto found = warnings_.by_uid.find(pod_uid);
+    if (found != warnings_.by_uid.end()) return Answer{.trouble = found->second, .wait = {}};
   }
-  return {};
+  if (is_reading_) return Answer{.trouble = {}, .wait = kAskAgain};
+  if (next_ > now) return Answer{.trouble = {}, .wait = std::chrono::ceil<milliseconds>(next_ - now)};
+  is_reading_ = true;
+  return std::nullopt;
+}
+
+PodEvents::Answer PodEvents::read_reserved(const std::string& namespace_name, const std::string& pod_uid,
+                                           std::stop_token stop) {
+  const auto list = [&](std::string selector) {
+    auto answer = client_.list(kube::kEventType, namespace_name,
+                               {.field_selector = std::move(selector), .limit = kMostEvents}, stop);
+    if (!answer) log_missing_right(answer.error());
+    return answer;
+  };
+  bool is_fresh = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_fresh = warnings_.read_at && clock_.steady() - *warnings_.read_at < kFresh;
+  }
+  if (!is_fresh) {
+    const auto warnings = list("regarding.kind=Pod,type=Warning");
+    if (!warnings) return {};
+    auto troubles = by_pod(*warnings, clock_.now() - kRecent);
+    const std::lock_guard lock(mutex_);
+    warnings_ = {.read_at = clock_.steady(), .by_uid = std::move(troubles)};
+    const auto found = warnings_.by_uid.find(pod_uid);
+    if (found != warnings_.by_uid.end()) return {.trouble = found->second, .wait = {}};
+  }
+  const auto of_pod = list("regarding.uid=" + pod_uid);
+  return of_pod ? Answer{.trouble = trouble_of_events(*of_pod), .wait = {}} : Answer{};
+}
+
+void PodEvents::log_missing_right(const kube::Error& error) {
+  const std::lock_guard lock(mutex_);
+  if (error.code != kube::ErrorCode::kForbidden || std::exchange(has_no_right_, true)) return;
+  base::log_warning(
+      "no right to read events, so jobs whose pods are late do not say why. Remedy: add list of events.k8s.io events "
+      "to the controller's Role, as the chart does",
+      {{"error", error.message}});
 }
 
 }  // namespace vbrain::controller

@@ -4,6 +4,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <unordered_map>
 
 #include "base/clock.hpp"
 #include "controller/planning/pod_trouble.hpp"
@@ -12,8 +13,10 @@
 namespace vbrain::controller {
 
 // Reads the events of pods that are late. The API server reads all events of the namespace for one such request,
-// because it keeps no index of them. So a read that took long delays the next one: all reads together take at most a
-// fifth of the time. Thread-safe; blocks.
+// because it keeps no index of them. So there is one read at a time, and a pause after it: all reads together take at
+// most a fifth of the time. If a volume or a network fails, all pods are late at once and have warnings: one read of
+// the warnings of all pods answers for them together. Only a pod without a warning is read by itself. Thread-safe;
+// blocks.
 class PodEvents {
  public:
   PodEvents(kube::ApiClient& client, const base::Clock& clock) : client_(client), clock_(clock) {}
@@ -29,9 +32,21 @@ class PodEvents {
   Answer read(const std::string& namespace_name, const std::string& pod_uid, std::stop_token stop);
 
  private:
+  struct Warnings {
+    std::optional<base::SteadyPoint> read_at;
+    std::unordered_map<std::string, PodTrouble> by_uid;
+  };
+
+  // The answer without a read, or nothing if this caller is to read.
+  std::optional<Answer> answer_or_reserve(const std::string& key);
+  Answer read_reserved(const std::string& namespace_name, const std::string& pod_uid, std::stop_token stop);
+  void log_missing_right(const kube::Error& error);
+
   kube::ApiClient& client_;
   const base::Clock& clock_;
   std::mutex mutex_;
+  Warnings warnings_;
+  bool is_reading_ = false;
   base::SteadyPoint next_{};
   bool has_no_right_ = false;
 };

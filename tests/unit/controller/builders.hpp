@@ -214,8 +214,8 @@ inline AttemptFiles claimed_by(artifacts::Claim::By by, std::string uid = kPodUi
   files.claim = artifacts::Claim{.by = by, .pod_uid = std::move(uid), .time = at(1)};
   return files;
 }
-inline AttemptFiles claimed_by_runner() {
-  return claimed_by(artifacts::Claim::By::kRunner);
+inline AttemptFiles claimed_by_runner(std::string uid = kPodUid) {
+  return claimed_by(artifacts::Claim::By::kRunner, std::move(uid));
 }
 inline AttemptFiles closed() {
   return claimed_by(artifacts::Claim::By::kController, "");
@@ -312,8 +312,9 @@ class Scene {
     s_.removed = true;
     return *this;
   }
-  Scene& reason(std::string reason) {
+  Scene& reason(std::string reason, std::string message = "") {
     s_.job.status.reason = std::move(reason);
+    s_.job.status.message = std::move(message);
     return *this;
   }
   // The pod of the attempt could not be made, a moment ago.

@@ -1,7 +1,10 @@
 // What users, operators, admission webhooks and volumes do wrong: the job says so, and can be ended.
 #include <gtest/gtest.h>
 
+#include "controller/reconcile/pod_events.hpp"
 #include "job/causes.hpp"
+#include "support/fake_api_server.hpp"
+#include "support/manual_clock.hpp"
 #include "unit/controller/world/paths.hpp"
 #include "unit/controller/world/world.hpp"
 
@@ -108,6 +111,25 @@ TEST(JobTroubles, AVolumeThatIsNotMountedIsSeenInTheEventsOfThePod) {
   ASSERT_TRUE(world.run());
   EXPECT_EQ(world.status()["phase"], "Finished");
   EXPECT_EQ(world.count("PUT jobs/status"), 3) << "claim, FailedMount, end";
+}
+
+// If a volume fails, all pods are late at once. The API server reads all events of the namespace for each list.
+TEST(JobTroubles, OneReadOfTheWarningsAnswersForAllPods) {
+  vbrain::testing::FakeApiServer api;
+  kube::ApiClient client(api);
+  vbrain::testing::ManualClock clock;
+  const std::string now = base::format_rfc3339_seconds(clock.now());
+  for (const char* uid : {"a", "b", "c"}) api.put(testing::kEvents, mount_event(uid, uid, now));
+  api.put(testing::kEvents, mount_event("old", "old", "2020-01-01T00:00:00Z"));
+  PodEvents events(client, clock);
+  for (const char* uid : {"a", "b", "c"}) {
+    const auto answer = events.read("vbrain", uid, {});
+    ASSERT_TRUE(answer.trouble) << uid;
+    EXPECT_EQ(answer.trouble->reason, "FailedMount");
+  }
+  EXPECT_EQ(api.count("GET", "/events"), 1u);
+  EXPECT_TRUE(events.read("vbrain", "old", {}).trouble) << "its own events say more";
+  EXPECT_EQ(api.count("GET", "/events"), 2u);
 }
 
 TEST(JobTroubles, AJobThatIsNotLateReadsNoEvents) {

@@ -97,6 +97,10 @@ TEST(Outcome, OfAPodsEnd) {
       {"evicted for its own output",
        PodOf().failed("Evicted", "Usage of EmptyDir volume \"vbrain-work\" exceeds the limit \"10Gi\". "),
        claimed_by_runner(), "-DiskLimitExceeded"},
+      {"evicted while an init container ran",
+       PodOf().failed("Evicted", "Usage of EmptyDir volume \"vbrain-work\" exceeds the limit \"10Gi\". ")
+           .init_ended("setup", 137, ""),
+       closed(), "-DiskLimitExceeded"},
       {"evicted by the cluster", PodOf().failed("Evicted").disrupted(), claimed_by_runner(), "-Evicted!"},
       {"evicted after it had sealed", PodOf().failed("Evicted").disrupted(), sealed(), "+Completed", 0},
       {"node back after a crash", PodOf().ended(137, "", "ContainerStatusUnknown"), claimed_by_runner(), "-PodFailed"},

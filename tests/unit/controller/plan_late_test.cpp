@@ -8,6 +8,7 @@ namespace vbrain::controller {
 namespace {
 
 using std::chrono::seconds;
+using testing::claimed_by_runner;
 using testing::closed;
 using testing::expect_all;
 using testing::PodOf;
@@ -24,7 +25,10 @@ TEST(Plan, PodsThatAreLate) {
       {"its status says why", Scene().attempt(1).pod(PodOf().waiting("ErrImagePull"), 3'000),
        "status Started ErrImagePull 1 warning"},
       {"its events say why", late(3'000).events(mount), "status Started FailedMount 1 warning"},
-      {"that has been said", late(3'000).events(mount).reason("FailedMount"), "", seconds(5)},
+      {"that has been said",
+       late(3'000).events(mount).reason("FailedMount", job::tell("FailedMount", mount.message)), "", seconds(5)},
+      {"it waits for another volume now", late(3'000).events(mount).reason("FailedMount", "another"),
+       "status Started FailedMount 1 warning"},
       {"and may be over by now", late(9'000).events(mount, 0).reason("FailedMount"), "read-events 1"},
       {"it is over", late(9'000).events({}).reason("FailedMount"), "status Started Starting 1"},
       {"nothing is wrong: not read again and again", late(60'000).events({}, 60'000), "", seconds(60)},
@@ -54,6 +58,16 @@ TEST(Plan, APodThatSomebodyDeletesIsNobodysFailure) {
       {"it succeeded all the same", Scene().attempt(1).pod(PodOf().succeeded().stopping()),
        "status Finished Completed 1 event"},
       {"by us", Scene().attempt(1).pod(deleted).cancelled(), "status Failed Cancelled 1 warning"},
+      {"it was killed before it could report",
+       Scene().attempt(1).pod(PodOf().exited(137).finished_at(10).stopping()).files(claimed_by_runner()),
+       "status Started Retrying 2 warning"},
+      {"another pod has the claim, and ours was stopped for it",
+       Scene().attempt(1).pod(PodOf().exited(137).finished_at(10).stopping()).files(claimed_by_runner("another")),
+       "status Failed NonZeroExit 1 warning"},
+      {"its object was removed by force, and its outcome may still come",
+       Scene().attempt(1).gone(PodOf().running()).files(claimed_by_runner()), "status Started PodLost 1 warning"},
+      {"nobody saw it run, and no outcome came",
+       Scene().attempt(1).gone(PodOf()).files(claimed_by_runner()).lost_for(300), "status Failed PodLost 1 warning"},
       {"again and again", Scene().attempt(11).disruptions(10).pod(PodOf(11).exited(143).stopping()),
        "status Failed PodDeleted 11 warning"},
   });

@@ -264,7 +264,7 @@ TEST(Plan, PodsThatWereDeleted) {
        Scene().attempt(1).gone(PodOf().running()).files(claimed_by_runner()).reason("PodLost"), "", seconds(10)},
       {"claimed, no word for too long",
        Scene().attempt(1).gone(PodOf().running()).files(claimed_by_runner()).lost_for(300),
-       "status Failed PodLost 1 warning"},
+       "status Started Retrying 2 warning"},
       {"after a restart nobody remembers the pod", Scene().attempt(1).files(sealed()),
        "status Finished Completed 1 event"},
       {"after a restart, closed", Scene().attempt(1).files(closed()), "status Failed NotStarted 1 warning"},

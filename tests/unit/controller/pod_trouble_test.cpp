@@ -47,11 +47,30 @@ TEST(PodTrouble, ARepeatedEventIsAsNewAsItsLastRepetition) {
             "FailedCreatePodSandBox: no network");
 }
 
+// The kubelet also warns of what holds up nothing.
+TEST(PodTrouble, AWarningThatIsNoKnownCauseHidesNone) {
+  const json pulling = of_kubelet("Normal", "Pulling", "image x", "2026-01-01T00:00:02Z");
+  const json dns = of_kubelet("Warning", "DNSConfigForming", "too many search domains", "2026-01-01T00:00:05Z");
+  const json unknown = of_kubelet("Warning", "SomethingElse", "odd", "2026-01-01T00:00:05Z");
+  EXPECT_EQ(told({pulling, dns}), "Pulling: image x");
+  EXPECT_EQ(told({dns}), "");
+  EXPECT_EQ(told({pulling, unknown}), "Pulling: image x");
+  EXPECT_EQ(told({unknown}), "SomethingElse: odd");
+  EXPECT_EQ(told({unknown, of_kubelet("Normal", "Pulled", "x", "2026-01-01T00:00:06Z")}), "") << "it went on since";
+}
+
+TEST(PodTrouble, WhatIsLongPastDoesNotCount) {
+  const json list = {{"items", {of_kubelet("Warning", "FailedMount", "x", "2026-01-01T00:00:02Z")}}};
+  EXPECT_TRUE(trouble_of_events(list, *base::parse_rfc3339("2026-01-01T00:00:02Z")));
+  EXPECT_FALSE(trouble_of_events(list, *base::parse_rfc3339("2026-01-01T00:00:03Z")));
+}
+
 TEST(PodTrouble, WordsThatMeanSeveralThingsGetOneOfTheTable) {
   const char* time = "2026-01-01T00:00:02Z";
   EXPECT_EQ(told({of_kubelet("Warning", "Failed", "Failed to pull image \"x\"", time)}).find("ErrImagePull: "), 0u);
   EXPECT_EQ(told({of_kubelet("Warning", "Failed", "Error: cannot find volume", time)}).find("CreateContainerError: "),
             0u);
+  EXPECT_EQ(told({of_kubelet("Warning", "Failed", "Error: ErrImagePull", time)}).find("ErrImagePull: "), 0u);
   EXPECT_EQ(told({of_kubelet("Warning", "odd word", "a\nb", time)}), "Waiting: a b");
 }
 
@@ -87,6 +106,12 @@ TEST(Scheduling, ToldApartWhatCanNeverFit) {
        "Preemption is not helpful for scheduling.",
        true},
       {"0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }. preemption: 0/1 "
+       "nodes are available: 1 Preemption is not helpful for scheduling.",
+       false},
+      {"0/1 nodes are available: 1 node(s) had untolerated taint {node.cilium.io/agent-not-ready: }. preemption: 0/1 "
+       "nodes are available: 1 Preemption is not helpful for scheduling.",
+       false},
+      {"0/1 nodes are available: 1 node(s) had untolerated taint {ToBeDeletedByClusterAutoscaler: 17}. preemption: 0/1 "
        "nodes are available: 1 Preemption is not helpful for scheduling.",
        false},
       {"0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) were unschedulable. "
