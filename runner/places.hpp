@@ -24,8 +24,8 @@ struct GivenPlaces {
 
 // What image and template set stays. What the container runtime only fills in, because neither sets it, stays if it is
 // usable: HOME=/ or the home of /etc/passwd, and the working folder /. Otherwise home and working folder are
-// `work`/home. A working folder that the command's arguments use stays. Without TMPDIR it is /tmp if that is usable, else `work`/tmp. `usable` is true for a folder in which
-// this user can create files.
+// `work`/home. A working folder that the command's arguments use stays. Without TMPDIR it is /tmp if that is usable,
+// else `work`/tmp. `usable` is true for a folder in which this user can create files.
 Places choose_places(const GivenPlaces& given, const std::string& work,
                      const std::function<bool(const std::string&)>& usable);
 

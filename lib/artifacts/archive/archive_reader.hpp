@@ -48,13 +48,14 @@ struct ArchiveEntry {
 };
 
 struct ArchiveListing {
-  std::vector<ArchiveEntry> entries;   // in the order of their data
-  std::vector<ArchiveEntry> left_out;  // marks of Finder and Explorer (raw_zip/foreign_files.hpp); their names are unchecked
-  std::uint64_t count = 0;             // of entries in the directory
-  std::uint64_t total_bytes = 0;       // declared, of `entries`; extract() verifies it
+  std::vector<ArchiveEntry> entries;  // in the order of their data
+  std::vector<ArchiveEntry>
+      left_out;                   // marks of Finder and Explorer (raw_zip/foreign_files.hpp); their names are unchecked
+  std::uint64_t count = 0;        // of entries in the directory
+  std::uint64_t total_bytes = 0;  // declared, of `entries`; extract() verifies it
   std::uint64_t directory_offset = 0;
   std::uint64_t archive_end = 0;  // the archive's size without zero bytes behind it
-  bool unwrapped = false;              // the only top-level entry was a folder INPUT (case-insensitive)
+  bool unwrapped = false;         // the only top-level entry was a folder INPUT (case-insensitive)
   // Sentences for the sender about what was decided: left out files, the character set of names.
   std::vector<std::string> notes;
 

@@ -98,7 +98,8 @@ TEST(Outcome, OfAPodsEnd) {
        PodOf().failed("Evicted", "Usage of EmptyDir volume \"vbrain-work\" exceeds the limit \"10Gi\". "),
        claimed_by_runner(), "-DiskLimitExceeded"},
       {"evicted while an init container ran",
-       PodOf().failed("Evicted", "Usage of EmptyDir volume \"vbrain-work\" exceeds the limit \"10Gi\". ")
+       PodOf()
+           .failed("Evicted", "Usage of EmptyDir volume \"vbrain-work\" exceeds the limit \"10Gi\". ")
            .init_ended("setup", 137, ""),
        closed(), "-DiskLimitExceeded"},
       {"evicted by the cluster", PodOf().failed("Evicted").disrupted(), claimed_by_runner(), "-Evicted!"},
