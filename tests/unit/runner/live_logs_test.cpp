@@ -11,6 +11,7 @@
 #include "runner/logs/kept_end.hpp"
 #include "runner/logs/live_copies.hpp"
 #include "runner/logs/log_copy.hpp"
+#include "runner/logs/log_names.hpp"
 #include "runner/logs/seal_logs.hpp"
 #include "support/pod_user.hpp"
 #include "unit/runner/sandbox.hpp"
