@@ -211,8 +211,11 @@ def test_platforms():
     policies = {p["metadata"]["name"]: p["spec"] for p in of_kind(render("networkPolicy.servers.enabled=true", f"networkPolicy.servers.metricsFrom=[{json.dumps(peer)}]"),
                                                                   "NetworkPolicy")}
     ways = {name: [(p["port"], rule.get("from")) for rule in spec["ingress"] for p in rule["ports"]] for name, spec in policies.items() if name != "vbrain-job"}
-    expect("policies of the servers: REST from everywhere, metrics from the monitoring", {
-        "vbrain-api-server": [("http", None), ("metrics", [peer])], "vbrain-controller": [("metrics", [peer])]}, ways)
+    # `helm test` passes them.
+    tester = {"podSelector": {"matchLabels": {k: v for k, v in named(render(), "Pod", "vbrain-test")["metadata"]["labels"].items() if k in (
+        "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component")}}}
+    expect("policies of the servers: REST from everywhere, metrics from the monitoring, and both from the pod of helm test", {
+        "vbrain-api-server": [("http", None), ("metrics", [peer]), ("http", [tester]), ("metrics", [tester])], "vbrain-controller": [("metrics", [peer])]}, ways)
     check("they select one program each", [name for name, spec in policies.items() if name != "vbrain-job" and spec["podSelector"]["matchLabels"] != named(
         render(), "Deployment", name)["spec"]["selector"]["matchLabels"]])
 
