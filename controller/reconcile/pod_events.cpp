@@ -39,13 +39,18 @@ std::unordered_map<std::string, PodTrouble> by_pod(const nlohmann::json& list, b
 
 PodEvents::Answer PodEvents::read(const std::string& namespace_name, const std::string& pod_uid, std::stop_token stop) {
   if (auto answer = answer_or_reserve(pod_uid)) return *std::move(answer);
-  const base::SteadyPoint start = clock_.steady();
-  Answer answer = read_reserved(namespace_name, pod_uid, std::move(stop));
-  const base::SteadyPoint end = clock_.steady();
-  const std::lock_guard lock(mutex_);
-  is_reading_ = false;
-  next_ = end + (end - start) * kPause;
-  return answer;
+  // Ends the reservation also if the read throws: else no events would ever be read again.
+  struct Reservation {
+    PodEvents& events;
+    const base::SteadyPoint start = events.clock_.steady();
+    ~Reservation() {
+      const base::SteadyPoint end = events.clock_.steady();
+      const std::lock_guard lock(events.mutex_);
+      events.is_reading_ = false;
+      events.next_ = end + (end - start) * kPause;
+    }
+  } reservation{*this};
+  return read_reserved(namespace_name, pod_uid, std::move(stop));
 }
 
 std::optional<PodEvents::Answer> PodEvents::answer_or_reserve(const std::string& pod_uid) {

@@ -69,7 +69,8 @@ std::string python(const char* name) {
 
 TEST_P(RealClients, AreTaken) {
   const Client& client = GetParam();
-  if (std::system((std::string(client.probe) + " >/dev/null 2>&1").c_str()) != 0) GTEST_SKIP() << client.name;
+  if (std::system((std::string(client.probe) + " >/dev/null 2>&1").c_str()) != 0)
+    GTEST_SKIP() << client.name << " is not installed";
   const TempDir temp;
   write_file(temp / "numbers.csv", "1,2\n");
   write_file(temp / "relatório \"1\".csv", "1,2\n");

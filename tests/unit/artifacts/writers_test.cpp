@@ -9,6 +9,7 @@
 #include <map>
 
 #include "artifacts/archive/archive_reader.hpp"
+#include "support/file_tree.hpp"
 #include "support/temp_dir.hpp"
 
 namespace vbrain::artifacts {
@@ -17,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using vbrain::testing::read_file;
 using vbrain::testing::TempDir;
+using vbrain::testing::tree_of;
 using vbrain::testing::write_file;
 
 struct Writer {
@@ -27,17 +29,6 @@ struct Writer {
   bool keeps_empty_folders = true;
   bool keeps_times = true;  // in UTC
 };
-
-// What the archive holds of `d`: contents by name; an empty folder is a name with a slash at its end.
-std::map<std::string, std::string> tree_of(const fs::path& root) {
-  std::map<std::string, std::string> tree;
-  for (const auto& entry : fs::recursive_directory_iterator(root)) {
-    const std::string name = fs::relative(entry.path(), root).string();
-    if (entry.is_regular_file()) tree[name] = read_file(entry.path().string());
-    if (entry.is_directory() && fs::is_empty(entry.path())) tree[name + "/"] = "";
-  }
-  return tree;
-}
 
 time_t time_of(const std::string& path) {
   struct stat found {};

@@ -9,6 +9,7 @@
 
 #include "artifacts/archive/archive_reader.hpp"
 #include "runner/seal.hpp"
+#include "support/file_tree.hpp"
 #include "support/temp_dir.hpp"
 
 namespace vbrain::runner {
@@ -17,20 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 using artifacts::Dir;
 using ::testing::HasSubstr;
-using vbrain::testing::read_file;
 using vbrain::testing::TempDir;
+using vbrain::testing::tree_of;
 using vbrain::testing::write_file;
-
-// Contents by name; an empty folder is a name with a slash at its end.
-std::map<std::string, std::string> tree_of(const fs::path& root) {
-  std::map<std::string, std::string> tree;
-  for (const auto& entry : fs::recursive_directory_iterator(root)) {
-    const std::string name = fs::relative(entry.path(), root).string();
-    if (entry.is_regular_file()) tree[name] = read_file(entry.path().string());
-    if (entry.is_directory() && fs::is_empty(entry.path())) tree[name + "/"] = "";
-  }
-  return tree;
-}
 
 Result<SealedOutput, std::string> seal(const TempDir& temp) {
   fs::create_directories(temp / "attempt");
