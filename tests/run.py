@@ -6,7 +6,6 @@ run stops what a killed run left behind. The last line is `N passed, N failed, N
 """
 
 import contextlib
-import ctypes
 import fcntl
 import functools
 import hashlib
@@ -15,13 +14,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from support import netfs
 from support.counts import Count, count_googletest, count_junit, count_last_line
+from support.processes import LOGS, STOPPED, Failed, Interrupted, run, run_all, say, tail
 from support.unit_runs import AS_POD, NEEDS_ROOT, ON_NETWORK_VOLUME, count_tests, fresh_folder, network_volume, unmount_below
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,100 +29,10 @@ CLUSTER_STATE = STATE / "cluster"
 CLUSTER = ["--state", CLUSTER_STATE, "--name", NAME]
 SUITES = ["unit", "chart", "integration", "conformance", "fault", "e2e"]
 # Their tests mostly wait, and share nothing but the cluster.
-SIDE_BY_SIDE = [("chart", "integration"), ("conformance", "fault")]
+SIDE_BY_SIDE = [("chart", "integration"), ("conformance", "fault"), ("fault", "e2e")]
+UNFINISHED = set()  # suites of the group that runs
 MACHINE_LACKS = 3  # exit code of cluster.sh when the machine cannot run a kubelet
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
-LIBC = ctypes.CDLL(None)
-RUNNING = set()  # processes of run()
-STOPPED = threading.Event()  # run() begins nothing new
-
-
-class Interrupted(BaseException):
-    pass
-
-
-class Failed(Exception):
-    """A step that tests depend on has failed; its log was shown."""
-
-
-def say(text):
-    print(f"{text}\n", end="", flush=True)  # in one piece, since suites run side by side
-
-
-def tail(path, lines=60):
-    text = path.read_text(errors="replace").splitlines()[-lines:] if path.exists() else []
-    return "\n".join("    " + line for line in text)
-
-
-def run(what, command, log_name, env=None, check=True, hint="", even_if_stopped=False):
-    """Runs a command with its output in a log; shows every 30 seconds that it still runs. Returns the exit code."""
-    if STOPPED.is_set() and not even_if_stopped:
-        raise Interrupted
-    log = STATE / "logs" / f"{log_name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    next_line = 30
-    say(f"• {what}")
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [str(part) for part in command], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})}, start_new_session=True,
-            # The child dies with this program.
-            preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
-        RUNNING.add(process)
-        try:
-            if STOPPED.is_set() and not even_if_stopped:
-                raise Interrupted
-            while True:
-                try:
-                    code = process.wait(timeout=1)
-                    break
-                except subprocess.TimeoutExpired:
-                    if time.monotonic() - started > next_line:
-                        say(f"    {next_line:4d} s  {tail(log, 1).strip()[:110]}")
-                        next_line += 30
-        except BaseException:
-            stop_group(process)
-            raise
-        finally:
-            RUNNING.discard(process)
-    if check and code != 0:
-        say(f"✗ {what} failed (exit code {code}); the end of {log.relative_to(ROOT)}:\n{tail(log)}")
-        if hint:
-            say(f"  What to do: {hint}")
-        raise Failed(what)
-    return code
-
-
-def stop_group(process):
-    """Ends a command and its children: first with SIGTERM, so that traps clean up, then with SIGKILL."""
-    for sign, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 5)):
-        try:
-            os.killpg(process.pid, sign)
-        except ProcessLookupError:
-            return
-        try:
-            process.wait(timeout=patience)
-            return
-        except subprocess.TimeoutExpired:
-            continue
-
-
-def run_all(tasks):
-    """Calls functions that return a Count, as many at once as there are processors, and returns the sum."""
-    total = Count()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            for future in [pool.submit(task) for task in tasks]:
-                total.add(future.result())
-        except BaseException:
-            STOPPED.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(RUNNING):
-                stop_group(process)
-            raise
-    return total
 
 
 def build(preset, *targets):
@@ -143,19 +51,19 @@ def show_failures(log):
 def run_googletest(program, env=None, tests="*", log_name=None, command=None, report=None):
     """Runs a test program, with `command` if that is given, and counts the tests in its report."""
     log_name = log_name or program.name
-    report = report or STATE / "logs" / f"{log_name}.json"
+    report = report or LOGS / f"{log_name}.json"
     report.unlink(missing_ok=True)
     options = [f"--gtest_output=json:{report}", "--gtest_brief=1", f"--gtest_filter={tests}"]
     code = run(f"running {log_name}", [*(command or [program]), *options], log_name, env=env, check=False)
     if not report.exists():
-        show_failures(STATE / "logs" / f"{log_name}.log")
+        show_failures(LOGS / f"{log_name}.log")
         return Count(failed=1, failures=[f"{log_name} (ended with {code} before its report)"])
     count = count_googletest(report)
     if code != 0 and count.failed == 0:
         count.failed += 1
         count.failures.append(f"{log_name} (exit code {code})")
     if count.failed:
-        show_failures(STATE / "logs" / f"{log_name}.log")
+        show_failures(LOGS / f"{log_name}.log")
     return count
 
 
@@ -216,12 +124,12 @@ def suite_chart():
     for script in sorted((ROOT / "tests" / "chart").glob("*.sh")):
         name = f"chart-{script.stem}"
         code = run(f"running tests/chart/{script.name}", ["bash", script], name, env=env, check=False)
-        counted = count_last_line(STATE / "logs" / f"{name}.log")
+        counted = count_last_line(LOGS / f"{name}.log")
         if code != 0 and counted.failed == 0:
             counted.failed = 1
         if counted.failed:
             counted.failures.append(name)
-            show_failures(STATE / "logs" / f"{name}.log")
+            show_failures(LOGS / f"{name}.log")
         count.add(counted)
     return count
 
@@ -266,7 +174,7 @@ def installed_platform(settings):
         code = run("starting a cluster for the tests", ["cluster/cluster.sh", "up", *CLUSTER, "--audit", "--no-fsync"], "cluster-up",
                    check=False)
         if code != 0:
-            say(tail(STATE / "logs" / "cluster-up.log", 30))
+            say(tail(LOGS / "cluster-up.log", 30))
             raise Failed("this machine cannot run a kubelet (see above; E2E=off skips these tests)"
                          if code == MACHINE_LACKS else "the test cluster did not start")
         description = STATE / "e2e.json"
@@ -278,7 +186,7 @@ def installed_platform(settings):
 
 
 def run_pytest(what, log_name, description, *arguments, inside=True):
-    report = STATE / "logs" / f"{log_name}.xml"
+    report = LOGS / f"{log_name}.xml"
     report.unlink(missing_ok=True)
     command = pytest_command(*arguments, f"--junitxml={report}")
     if inside:
@@ -286,14 +194,14 @@ def run_pytest(what, log_name, description, *arguments, inside=True):
     code = run(f"running {what}", command, log_name, check=False,
                env={"VBRAIN_E2E": str(description), "VBRAIN_E2E_SETTINGS": " ".join(SETTINGS)})
     if not report.exists():
-        show_failures(STATE / "logs" / f"{log_name}.log")
+        show_failures(LOGS / f"{log_name}.log")
         return Count(failed=1, failures=[f"{log_name} (no report)"])
     count = count_junit(report)
     if code != 0 and count.failed == 0:
         count.failed += 1
         count.failures.append(f"{log_name} (exit code {code})")
     if count.failed:
-        show_failures(STATE / "logs" / f"{log_name}.log")
+        show_failures(LOGS / f"{log_name}.log")
     return count
 
 
@@ -301,8 +209,17 @@ def suite_conformance(description):
     return run_pytest("tests/conformance", "conformance", description, "tests/conformance", *PROCESSES)
 
 
+def wait_for_the_others(name):
+    """Waits until this suite is the only one of its group that still runs."""
+    while UNFINISHED - {name}:
+        if STOPPED.is_set():
+            raise Interrupted
+        time.sleep(0.2)
+
+
 def suite_e2e(description):
     count = run_pytest("tests/e2e", "e2e", description, "tests/e2e", "-m", "not disruptive and not rebuild and not uninstall", *PROCESSES)
+    wait_for_the_others("e2e")
     count.add(run_pytest("the disruptive ones of tests/e2e", "e2e-disruptive", description, "tests/e2e", "-m", "disruptive"))
     # The cluster's network namespace ends with the cluster.
     count.add(run_pytest("the rebuild of the cluster", "e2e-rebuild", description, "tests/e2e", "-m", "rebuild", inside=False))
@@ -320,7 +237,7 @@ def suite_bench(description):
     run("measuring (20 jobs, one after the other)",
         ["cluster/cluster.sh", "exec", *CLUSTER, "--", sys.executable, "tests/bench/one_job.py"], "bench",
         env={"VBRAIN_E2E": str(description)})
-    say((STATE / "logs" / "bench.log").read_text())
+    say((LOGS / "bench.log").read_text())
     return Count()
 
 
@@ -375,6 +292,8 @@ def count_suite(name, installation, lines):
         count = run_suite(name, installation)
     except Exception as failure:  # also a report that is not whole
         count = Count(failed=1, failures=[f"{name}: {failure!r}" if not isinstance(failure, Failed) else f"{name}: {failure}"])
+    finally:
+        UNFINISHED.discard(name)
     lines.append(f"{name:12} {count} ({time.monotonic() - started:.0f} s)")
     say(lines[-1])
     return count
@@ -427,6 +346,7 @@ def main(names):
         with contextlib.ExitStack() as stack:
             installation = Installation(stack)
             for group in groups_of(names or SUITES):
+                UNFINISHED.update(group)
                 if len(group) == 1:
                     total.add(count_suite(group[0], installation, lines))
                 else:
