@@ -25,6 +25,7 @@ kubernetes k8s.io/kubernetes $KUBERNETES_VERSION
 etcd go.etcd.io/etcd/server/v3 $ETCD_VERSION
 helm helm.sh/helm/v3 $HELM_VERSION
 rules-test github.com/prometheus/prometheus $PROMETHEUS_VERSION
+kwok sigs.k8s.io/kwok $KWOK_VERSION
 PINS
 }
 

@@ -6,13 +6,14 @@ for part in common tools process pki control-plane; do . "$(dirname "${BASH_SOUR
 
 usage() {
   cat <<USAGE
-usage: control-plane.sh start --state DIR [--audit] [--netns NAME]   ready when it returns (about 3 s); again: nothing to do
+usage: control-plane.sh start --state DIR [--audit] [--fsync] [--netns NAME]   ready when it returns (about 3 s)
        control-plane.sh stop --state DIR             ends both, keeps the data
        control-plane.sh status --state DIR           status 0 when both run and the API server is ready, else 1
        control-plane.sh stop-apiserver|kill-apiserver|start-apiserver --state DIR   SIGTERM, SIGKILL, start on the same port
 DIR then holds: admin.kubeconfig, audit.log (with --audit: metadata of every request), ports.env, logs/, pki/, etcd/ (the data).
---netns: in this existing network namespace (root), on 127.0.0.1 of it. There are no controllers: nothing is garbage-collected,
-deleted namespaces stay in Terminating, pods do not run and need no ServiceAccount.
+--fsync: etcd syncs its data to disk, as in production. --netns: in this existing network namespace (root), on 127.0.0.1 of
+it. There are no controllers: nothing is garbage-collected, deleted namespaces stay in Terminating, pods do not run and need
+no ServiceAccount.
 USAGE
 }
 
@@ -26,6 +27,7 @@ while (($#)); do
     --state) STATE="${2:?--state needs a folder}"; shift 2 ;;
     --netns) NETNS="${2:?--netns needs a name}"; shift 2 ;;
     --audit) AUDIT=1; shift ;;
+    --fsync) FSYNC=1; shift ;;
     *) usage >&2; usage_error "unknown argument $1" ;;
   esac
 done
@@ -43,8 +45,8 @@ load_options() {
 start() {
   local began saved
   began="$(now_ms)"
-  if ((AUDIT)) || [[ -n "$NETNS" ]] || [[ ! -s "$STATE/options.env" ]]; then
-    saved="$(printf 'AUDIT=%s\nNETNS=%s\n' "$AUDIT" "$NETNS")"
+  if ((AUDIT || FSYNC)) || [[ -n "$NETNS" ]] || [[ ! -s "$STATE/options.env" ]]; then
+    saved="$(printf 'AUDIT=%s\nFSYNC=%s\nNETNS=%s\n' "$AUDIT" "$FSYNC" "$NETNS")"
     if process_lives kube-apiserver && [[ "$saved" != "$(cat "$STATE/options.env" 2>/dev/null)" ]]; then
       fail "already running with other options; stop it first"
     fi

@@ -13,9 +13,10 @@ declare -A TOOL_PACKAGE=(
   [forward]="forward ."
   [helm]="tools/helm helm.sh/helm/v3/cmd/helm"
   [rules-test]="tools/rules-test ."
+  [kwok]="tools/kwok sigs.k8s.io/kwok/cmd/kwok"
 )
 TOOLS_CONTROL_PLANE=(etcd kube-apiserver kubectl)
-# rules-test is built only for the test that needs it.
+# rules-test and kwok are built only for the test and the benchmark that need them.
 TOOLS_ALL=(etcd kube-apiserver kubectl kube-controller-manager kube-scheduler kubelet kube-proxy forward helm)
 
 # Without -X the API server reports v0.0.0, which the kubeVersion checks of Helm charts refuse.

@@ -31,3 +31,5 @@ update helm helm.sh/helm/v3 "$HELM_VERSION"
 "$GO" mod tidy
 update rules-test github.com/prometheus/prometheus "$PROMETHEUS_VERSION"
 "$GO" mod tidy
+update kwok sigs.k8s.io/kwok "$KWOK_VERSION"
+"$GO" mod tidy

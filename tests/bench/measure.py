@@ -1,0 +1,47 @@
+"""CPU time and memory of processes, from /proc."""
+
+import os
+import time
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid):
+    """User and system time of a process and its threads so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def memory(pid):
+    """Resident memory in MiB: now, and its highest value so far."""
+    values = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return {"rss_mib": int(values["VmRSS"].split()[0]) / 1024, "peak_mib": int(values["VmHWM"].split()[0]) / 1024}
+
+
+def cpu_of(pids):
+    return {name: cpu_seconds(pid) for name, pid in pids.items()}
+
+
+def wait_until_quiet(pids, limit=20.0):
+    """Waits until the processes use less than a tenth of a core: work that follows the last result counts too."""
+    end = time.monotonic() + limit
+    before = sum(cpu_of(pids).values())
+    while time.monotonic() < end:
+        time.sleep(0.5)
+        now = sum(cpu_of(pids).values())
+        if now - before < 0.05:
+            return
+        before = now
+
+
+class Span:
+    """What the processes used between its making and `end`."""
+
+    def __init__(self, pids):
+        self.pids = pids
+        self.before = cpu_of(pids)
+
+    def end(self):
+        return {name: {"cpu_s": round(cpu_seconds(pid) - self.before[name], 2), **memory(pid)}
+                for name, pid in self.pids.items()}
