@@ -12,11 +12,14 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import audit  # noqa: E402
+import report  # noqa: E402
 from contestants import all_contestants  # noqa: E402
-from jobs import run_rounds  # noqa: E402
+from jobs import one_round, run_rounds  # noqa: E402
 from world import ROOT, World  # noqa: E402
 
 ISOLATED = "VBRAIN_BENCH_ISOLATED"
+PARTS = ["jobs", "default", "requests"]
 
 
 def say(text):
@@ -33,7 +36,9 @@ def isolate():
 
 
 def options():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="200 jobs, one round, only ours and batch-small")
+    parser.add_argument("--parts", help=f"parts, separated by commas: {', '.join(PARTS)}; default: all, with --quick jobs,requests")
     parser.add_argument("--contestants", default="ours,batch-small,batch-ours,pods-ours",
                         help="names, separated by commas: ours, batch-small, batch-ours, batch-default, pods-small, pods-ours")
     parser.add_argument("--jobs", type=int, default=1000, help="jobs per round")
@@ -41,18 +46,75 @@ def options():
     parser.add_argument("--connections", type=int, default=32, help="connections that create jobs")
     parser.add_argument("--programs", type=Path, default=ROOT / "build" / "release", help="folder with our bin/ and bundle/")
     parser.add_argument("--no-fsync", action="store_true", help="etcd does not sync its data: faster, unlike production")
-    parser.add_argument("--state", type=Path, help="folder for data and logs; default: a new one in .local/bench")
+    parser.add_argument("--state", type=Path, help="folder for data and logs; without it, a new one in .local/bench")
     parser.add_argument("--keep", action="store_true", help="do not remove that folder")
     parser.add_argument("--json", type=Path, help="file for all figures")
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    if chosen.quick:
+        chosen.jobs, chosen.rounds, chosen.contestants = 200, 1, "ours,batch-small"
+    chosen.parts = (chosen.parts or ("jobs,requests" if chosen.quick else ",".join(PARTS))).split(",")
+    chosen.contestants = chosen.contestants.split(",")
+    return chosen
+
+
+def first_line(command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).strip().split("\n")[0]
 
 
 def machine(world):
     model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.processor())
-    disk = subprocess.run(["stat", "-f", "-c", "%T", world.state], capture_output=True, text=True, check=False).stdout.strip()
-    return {"cpus": os.cpu_count(), "cpu": model, "kernel": platform.release(), "file_system": disk,
-            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)}
+    return {"cpus": os.cpu_count(), "cpu": model, "kernel": platform.release(), "fsync": world.fsync,
+            "file_system": first_line(["stat", "-f", "-c", "%T", world.state]),
+            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+            "load_before": round(os.getloadavg()[0], 2)}
+
+
+def versions(world):
+    pinned = dict(line.split("#")[0].strip().split("=") for line in (ROOT / "cluster" / "versions.env").read_text().splitlines()
+                  if "=" in line and not line.startswith("#"))
+    return {"vbrain": first_line([world.programs / "bin" / "controller", "--version"]),
+            "commit": first_line(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"]),
+            **{name: pinned[f"{name.upper()}_VERSION"] for name in ("kubernetes", "etcd", "kwok")}}
+
+
+class Benchmark:
+    """Each part measures, keeps its figures in `figures` and its rows in `rows`."""
+
+    def __init__(self, world, chosen):
+        self.world, self.chosen = world, chosen
+        self.contestants = {contestant.name: contestant for contestant in all_contestants(world)}
+        self.titles = {name: contestant.title for name, contestant in self.contestants.items()}
+        self.rows, self.figures = [], {}
+
+    def jobs(self):
+        wanted = [self.contestants[name] for name in self.chosen.contestants]
+        results = run_rounds(self.world, wanted, self.chosen.jobs, self.chosen.connections, self.chosen.rounds, say)
+        self.figures["jobs"] = results
+        if "ours" in results:
+            self.rows += report.rows_of_jobs(results, self.titles)
+
+    def default(self):
+        ours, default = (one_round(self.world, self.contestants[name], 300, self.chosen.connections) for name in ("ours", "batch-default"))
+        self.figures["default"] = {"ours": ours, "batch-default": default}
+        self.rows.append(report.row_of_default(ours, default, self.titles["batch-default"]))
+
+    def requests(self):
+        """The API server is started again with its log of requests. It keeps it, so this part comes last."""
+        self.world.restart_api_server("--audit")
+        names = [name for name in ("ours", "batch-small") if name in self.chosen.contestants]
+        counted = {name: audit.measure(self.world, self.contestants[name], 20) for name in names}
+        self.figures["requests"] = counted
+        if "ours" in counted:
+            self.rows += report.rows_of_requests(counted, self.titles)
+
+    def run(self):
+        for part in PARTS:
+            if part in self.chosen.parts:
+                begin = time.monotonic()
+                getattr(self, part)()
+                say(f"{part}: {time.monotonic() - begin:.0f} s")
 
 
 def main():
@@ -64,12 +126,16 @@ def main():
     world = World(state, chosen.programs.resolve(), fsync=not chosen.no_fsync)
     finished = False
     try:
+        where = machine(world)
         world.start()
-        contestants = {contestant.name: contestant for contestant in all_contestants(world)}
-        wanted = [contestants[name] for name in chosen.contestants.split(",")]
-        results = run_rounds(world, wanted, chosen.jobs, chosen.connections, chosen.rounds, say)
+        benchmark = Benchmark(world, chosen)
+        benchmark.run()
+        say("\n" + report.markdown(benchmark.rows))
         if chosen.json:
-            chosen.json.write_text(json.dumps({"machine": machine(world), "jobs": results}, indent=1) + "\n")
+            chosen.json.parent.mkdir(parents=True, exist_ok=True)
+            chosen.json.write_text(json.dumps({"machine": where, "versions": versions(world), "command": " ".join(sys.argv[1:]),
+                                               "table": report.as_json(benchmark.rows), "figures": benchmark.figures},
+                                              indent=1, default=str) + "\n")
         finished = True
     finally:
         world.stop()

@@ -24,9 +24,9 @@ LIFTED = ("--kube-api-qps=2000", "--kube-api-burst=4000", "--concurrent-job-sync
 
 
 class Contestant:
-    """`kind`: how the load program recognises an end."""
+    """`kind`: how the load program recognises an end. `agent`: how the audit log shows the controller."""
 
-    name = title = kind = program = ""
+    name = title = kind = program = agent = ""
 
     def __init__(self, world):
         self.world = world
@@ -41,9 +41,13 @@ class Contestant:
     def launch(self):
         pass
 
-    def run(self, jobs, connections, timeout="300s"):
-        return self.world.load("objects", "--kubeconfig", self.world.kubeconfig, "--path", self.path(), "--kind", self.kind, "--template",
-                               self.template, "--count", jobs, "--connections", connections, "--timeout", timeout)
+    def run(self, jobs, connections, *flags):
+        """Creates jobs and waits until all have ended."""
+        result = self.world.load("objects", "--kubeconfig", self.world.kubeconfig, "--path", self.path(), "--kind", self.kind,
+                                 "--template", self.template, "--count", jobs, "--connections", connections, *flags)
+        if result["done"] != jobs or result["failed"]:
+            raise AssertionError(f"{self.name}: {result['done']} of {jobs} jobs ended in time, {result['failed']} failed")
+        return result
 
     def stop(self):
         if self.program:
@@ -53,7 +57,7 @@ class Contestant:
 class Ours(Contestant):
     """vBrain's controller, Jobs created as custom resources. The first pod that it makes is the model for the others."""
 
-    name, title, kind, program = "ours", "vBrain", "vbrain", "controller"
+    name, title, kind, program, agent = "ours", "vBrain", "vbrain", "controller", "vbrain-controller"
 
     def __init__(self, world):
         super().__init__(world)
@@ -100,7 +104,7 @@ class Ours(Contestant):
 class BatchJobs(Contestant):
     """The Job controller of Kubernetes. `flags`: its limits; `pod`: a function that returns the pod template."""
 
-    kind, program = "batch", "kube-controller-manager"
+    kind, program, agent = "batch", "kube-controller-manager", "kube-controller-manager/"
 
     def __init__(self, world, name, title, flags=LIFTED, pod=None):
         super().__init__(world)

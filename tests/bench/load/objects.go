@@ -35,16 +35,18 @@ type tracker struct {
 	index  map[string]int
 	sent   []time.Time
 	ended  []time.Time
+	ends   []chan struct{} // closed at the end of each
 	failed int
 	left   int
-	done   chan struct{}
+	done   chan struct{} // closed at the end of all
 }
 
 func newTracker(names []string) *tracker {
 	t := &tracker{index: make(map[string]int, len(names)), sent: make([]time.Time, len(names)),
-		ended: make([]time.Time, len(names)), left: len(names), done: make(chan struct{})}
+		ended: make([]time.Time, len(names)), ends: make([]chan struct{}, len(names)), left: len(names), done: make(chan struct{})}
 	for i, name := range names {
 		t.index[name] = i
+		t.ends[i] = make(chan struct{})
 	}
 	return t
 }
@@ -65,6 +67,7 @@ func (t *tracker) end(name string, succeeded bool) {
 		return
 	}
 	t.ended[i] = now
+	close(t.ends[i])
 	if !succeeded {
 		t.failed++
 	}
@@ -81,6 +84,7 @@ func runObjects(arguments []string) (any, error) {
 	template := flags.String("template", "", "file with the JSON of an object; NAME in it is replaced")
 	count := flags.Int("count", 1000, "number of objects")
 	connections := flags.Int("connections", 32, "number of connections")
+	closed := flags.Bool("closed", false, "each connection creates its next object when the one before has ended")
 	timeout := flags.Duration("timeout", 5*time.Minute, "longest time until all have ended")
 	agent := flags.String("user-agent", "vbrain-bench-load", "user agent, as the audit log shows it")
 	if err := flags.Parse(arguments); err != nil {
@@ -118,6 +122,13 @@ func runObjects(arguments []string) (any, error) {
 			status, answer, err := send(client, "POST", url, headers, bodies[i])
 			if err == nil && status != 201 {
 				err = fmt.Errorf("POST %s: %d %s", *path, status, shorten(answer))
+			}
+			if err == nil && *closed {
+				select {
+				case <-track.ends[i]:
+				case <-time.After(*timeout):
+					err = fmt.Errorf("%s did not end within %s", names[i], *timeout)
+				}
 			}
 			return err
 		}

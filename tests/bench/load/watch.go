@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync/atomic"
+	"time"
 )
 
 // watches counts the watches that were opened. The API server may close one under load.
@@ -73,12 +74,19 @@ func (w *watcher) get(query url.Values) (*http.Response, error) {
 	}
 	request.Header.Set("User-Agent", w.agent)
 	request.Header.Set("Accept", "application/json")
-	answer, err := w.api.connection().Do(request)
-	if err == nil && answer.StatusCode != 200 {
+	client := w.api.connection()
+	for tries := 0; ; tries++ {
+		answer, err := client.Do(request)
+		if err != nil || answer.StatusCode == http.StatusOK {
+			return answer, err
+		}
 		answer.Body.Close()
-		return nil, fmt.Errorf("GET %s: %s", w.path, answer.Status)
+		// An API server that has just started answers 429 until its cache of these objects is filled.
+		if answer.StatusCode != http.StatusTooManyRequests || tries == 100 {
+			return nil, fmt.Errorf("GET %s: %s", w.path, answer.Status)
+		}
+		time.Sleep(200 * time.Millisecond)
 	}
-	return answer, err
 }
 
 // list counts what has ended already and remembers from where to watch.
