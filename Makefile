@@ -28,7 +28,7 @@ purge: ## Remove the resource definitions, the claim and all data of the local i
 	@scripts/down.sh --purge
 
 ##@ Development
-.PHONY: packages build test-unit test-corpus test-chart test-integration test-conformance test-fault test-e2e test-operations test-cluster test-existing test-images bench fuzz verify format clean
+.PHONY: packages build test-unit test-corpus test-chart test-integration test-conformance test-fault test-e2e test-operations test-cluster test-existing test-images bench bench-quick fuzz verify format clean
 packages: ## Install the Debian packages for build and tests
 	@scripts/install-packages.sh
 
@@ -68,8 +68,11 @@ test-existing: ## Not in `make test`: test make up CLUSTER=existing, on a second
 test-images: build ## Not in `make test`: compare the Dockerfiles, built by buildah, with the images of scripts/images
 	@scripts/images/check-dockerfiles.sh
 
-bench: ## Measure one job on a cluster of its own (median of 20 runs)
+bench: ## Measure vBrain beside the Job controller of Kubernetes and nginx (25 minutes), and one job on a real kubelet
 	@scripts/bench.sh
+
+bench-quick: ## Measure only the flow of jobs beside the Job controller of Kubernetes (2 minutes)
+	@scripts/bench.sh --quick
 
 fuzz: ## Run every parser of untrusted input with mutated inputs, for 30 s in all (FUZZ_SECONDS=…)
 	@scripts/fuzz.sh

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the Debian packages for building, testing and running. Does nothing if all are installed.
-#   install-packages.sh [--e2e=off | --existing | --build]
+#   install-packages.sh [--e2e=off | --existing | --build | --bench]
 # --e2e=off leaves out packages that only the local cluster needs. --existing does so too and adds the tools that push images
-# to a registry. --build installs only the compiler and the libraries, for the build stage of the Dockerfiles.
+# to a registry. --build installs only the compiler and the libraries, for the build stage of the Dockerfiles. --bench adds
+# the programs beside which `make bench` measures.
 set -euo pipefail
 PROGRAM=scripts/install-packages.sh
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -20,13 +21,15 @@ REGISTRY=(skopeo)
 # needed without a cluster, to count the tests as skipped. The archivers make the archives of the tests of real writers.
 TESTS=(libfuse3-dev fuse3 zip libarchive-tools p7zip-full python3-pytest python3-pytest-xdist python3-requests python3-kubernetes)
 CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2)
+BENCH=(nginx wrk)
 
 case "${1:-}" in
   "") wanted=("${BUILD[@]}" "${TOOLS[@]}" "${TESTS[@]}" "${CLUSTER[@]}") ;;
   --e2e=off) wanted=("${BUILD[@]}" "${TOOLS[@]}" "${TESTS[@]}") ;;
   --existing) wanted=("${BUILD[@]}" "${TOOLS[@]}" "${REGISTRY[@]}") ;;
   --build) wanted=("${BUILD[@]}") ;;
-  *) say "usage: install-packages.sh [--e2e=off | --existing | --build]"; exit 2 ;;
+  --bench) wanted=("${BUILD[@]}" "${TOOLS[@]}" "${TESTS[@]}" "${CLUSTER[@]}" "${BENCH[@]}") ;;
+  *) say "usage: install-packages.sh [--e2e=off | --existing | --build | --bench]"; exit 2 ;;
 esac
 
 missing_packages() {

@@ -1,6 +1,7 @@
 """Requests to the API server per job, from its audit log. The log costs time, so nothing else is measured with it."""
 
 import json
+from collections import Counter
 
 from contestants import Contestant
 from measure import wait_until_quiet
@@ -24,13 +25,12 @@ def entries_of(text, agent):
 
 def count(text, agent, jobs):
     """Requests per job: `writes` without events, `events`, `reads`, and `kinds` with each."""
-    counted = {"writes": 0, "events": 0, "reads": 0, "kinds": {}}
+    groups, kinds = Counter(), Counter()
     for verb, resource in entries_of(text, agent):
-        group = "reads" if verb in READS else "events" if resource == "events" else "writes"
-        counted[group] += 1 / jobs
-        kind = f"{verb} {resource}"
-        counted["kinds"][kind] = counted["kinds"].get(kind, 0) + 1 / jobs
-    return counted
+        groups["reads" if verb in READS else "events" if resource == "events" else "writes"] += 1
+        kinds[f"{verb} {resource}"] += 1
+    return {**{group: groups[group] / jobs for group in ("writes", "events", "reads")},
+            "kinds": {kind: number / jobs for kind, number in sorted(kinds.items())}}
 
 
 def measure(world, contestant: Contestant, jobs):

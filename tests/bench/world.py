@@ -137,11 +137,8 @@ class World:
         self.start_control_plane()
         self.kubeconfig = self.state / "admin.kubeconfig"
         self.kube = KubeApi(self.kubeconfig, "default")
-        stages = self.state / "kwok.yaml"
-        stages.write_text(KWOK)
-        self.run("kube-scheduler", [self.tools / "kube-scheduler", f"--kubeconfig={self.kubeconfig}", "--leader-elect=false",
-                                    "--kube-api-qps=2000", "--kube-api-burst=4000", "--secure-port=0"])
-        self.run("kwok", [self.tools / "kwok", f"--kubeconfig={self.kubeconfig}", f"--config={stages}", "--manage-all-nodes=true"])
+        (self.state / "kwok.yaml").write_text(KWOK)
+        self.start_node()
         self.add_node()
         for file in sorted((ROOT / "crds").glob("*.yaml")):
             self.add_definition(yaml.safe_load(file.read_text()))
@@ -150,10 +147,19 @@ class World:
         options = [*options, *(["--fsync"] if self.fsync else [])]
         subprocess.run([CLUSTER / "control-plane.sh", "start", "--state", self.state, *options], check=True)
 
+    def start_node(self):
+        self.run("kube-scheduler", [self.tools / "kube-scheduler", f"--kubeconfig={self.kubeconfig}", "--leader-elect=false",
+                                    "--kube-api-qps=2000", "--kube-api-burst=4000", "--secure-port=0"])
+        self.run("kwok", [self.tools / "kwok", f"--kubeconfig={self.kubeconfig}", f"--config={self.state / 'kwok.yaml'}",
+                          "--manage-all-nodes=true"])
+
     def restart_api_server(self, *options):
-        """Starts the API server again, with other options."""
+        """Starts the API server again, with other options, and the programs that would wait long before they connect again."""
+        for name in ("kube-scheduler", "kwok"):
+            self.stop_program(name)
         subprocess.run([CLUSTER / "control-plane.sh", "stop-apiserver", "--state", self.state], check=True)
         self.start_control_plane(*options)
+        self.start_node()
 
     def add_node(self):
         self.kube.create("/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}})
