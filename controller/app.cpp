@@ -206,6 +206,7 @@ class App {
       std::jthread sweeping([&](std::stop_token token) { sweeper.run(token); });
       const std::stop_callback end_of_term(leading, [&] { sweeping.request_stop(); });
       controller.run(leading);
+      checker.join();
       // A controller that lost the Lease writes no more events. One that ends in order has a moment to write them.
       events.flush_or_drop(may_write() ? kLastEvents : std::chrono::milliseconds(0));
     };
@@ -213,10 +214,10 @@ class App {
       const bool synced = jobs.synced() && applications.synced() && clients.synced() && pods.synced();
       return synced ? watch.why_not_lead() : "waiting for the first list of Jobs, Applications, Clients and pods";
     };
-    const HealthWhile health(*this,
-                             {.not_ready = not_ready,
-                              .not_alive = [&] { return watch.why_restart(); },
-                              .before_scrape = [&] { count_jobs(may_write() ? &jobs.store() : nullptr, metrics_); }});
+    const HealthWhile health(
+        *this, {.not_ready = not_ready,
+                .not_alive = [&] { return watch.why_restart(); },
+                .before_scrape = [&] { count_jobs(may_write() ? &jobs.store() : nullptr, clock_.now(), metrics_); }});
     // This runs also while another controller leads, because the deletion of a namespace may delete the Lease before
     // the Jobs.
     std::jthread uninstalling([&](std::stop_token token) { uninstall.run(token); });

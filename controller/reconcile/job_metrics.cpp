@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "controller/planning/status_edit.hpp"
 #include "job/causes.hpp"
 
 namespace vbrain::controller {
@@ -67,18 +68,32 @@ void JobMetrics::note_written(const job::Job& before, const job::JobStatus& afte
   }
 }
 
-void count_jobs(const kube::Cache<job::Job>* jobs, base::Metrics& metrics) {
+void count_jobs(const kube::Cache<job::Job>* jobs, base::TimePoint now, base::Metrics& metrics) {
   std::map<std::pair<std::string, std::string>, double> numbers;
+  std::map<std::string, double> oldest;
   const auto known = jobs != nullptr ? jobs->list() : std::vector<std::shared_ptr<const job::Job>>{};
   for (const auto& job : known) {
     if (job::is_terminal(job->status.phase)) continue;
-    ++numbers[{std::string(job::to_string(job->status.phase)), label_of(job->status.reason)}];
+    const std::string reason = label_of(job->status.reason);
+    ++numbers[{std::string(job::to_string(job->status.phase)), reason}];
+    const kube::Condition* waiting = job->status.condition(kWaitingCondition);
+    if (waiting == nullptr || waiting->status != "True") continue;
+    double& age = oldest[reason];
+    age = std::max(age, seconds_between(waiting->last_transition_time, now));
+  }
+  for (const job::Cause& cause : job::all_causes()) oldest.try_emplace(std::string(cause.reason), 0);
+  for (const char* word : {"none", "other"}) oldest.try_emplace(word, 0);
+  for (const auto& [reason, age] : oldest) {
+    metrics
+        .gauge("vbrain_job_oldest_wait_seconds", "How long the job that waits longest has waited, by its reason.",
+               {{"reason", reason}})
+        .Set(age);
   }
   // A reason that no job has any more becomes 0.
   for (const job::Phase phase : {job::Phase::kQueued, job::Phase::kStarted}) {
     for (const job::Cause& cause : job::all_causes()) {
-      const std::string name(job::to_string(phase));
-      if (cause.phases.find(name) != std::string_view::npos) numbers.try_emplace({name, std::string(cause.reason)}, 0);
+      // Also where the table does not expect the reason: a Job may have it all the same.
+      numbers.try_emplace({std::string(job::to_string(phase)), std::string(cause.reason)}, 0);
     }
     for (const char* word : {"none", "other"}) numbers.try_emplace({std::string(job::to_string(phase)), word}, 0);
   }

@@ -22,8 +22,9 @@ class JobMetrics {
   prometheus::Histogram& run_seconds_;
 };
 
-// Sets vbrain_jobs{phase,reason} to the numbers of the Jobs in the cache, or to 0 if there is none: only the leader
-// counts, so that the sum over all replicas is right. For a scrape.
-void count_jobs(const kube::Cache<job::Job>* jobs, base::Metrics& metrics);
+// Sets vbrain_jobs{phase,reason} to the numbers of the Jobs in the cache, and vbrain_job_oldest_wait_seconds{reason} to
+// the age of the oldest condition Waiting that is true, by the reason that the job has now. Both are 0 if there is no
+// cache: only the leader counts, so that the sum over all replicas is right. For a scrape.
+void count_jobs(const kube::Cache<job::Job>* jobs, base::TimePoint now, base::Metrics& metrics);
 
 }  // namespace vbrain::controller

@@ -58,18 +58,27 @@ Sweeper::Sweeper(Parts parts, SweeperOptions options)
       spoilt_(parts_.metrics.counter("vbrain_volume_spoilt_folders_total",
                                      "Folders of jobs and tenants on the volume that cannot be read.")),
       not_removed_(parts_.metrics.counter("vbrain_volume_removal_failures_total",
-                                          "Folders in .staging and .trash that a scan could not remove completely.")) {}
+                                          "Folders in .staging and .trash that a scan could not remove completely.")),
+      unreadable_now_(parts_.metrics.gauge("vbrain_volume_unreadable_folders",
+                                           "Reports of the last scan about folders that cannot be read.")),
+      not_removed_now_(parts_.metrics.gauge("vbrain_volume_unremovable_folders",
+                                            "Folders that the last scan could not remove completely.")) {}
 
 void Sweeper::run(std::stop_token stop) {
   for (;;) {
     const auto begin = parts_.clock.steady();
     const bool complete = round(stop);
     const auto walk = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.steady() - begin);
-    if (!base::sleep_for(stop, pause_after(walk, complete, options_.scan_interval))) return;
+    if (!base::sleep_for(stop, pause_after(walk, complete, options_.scan_interval))) break;
   }
+  // The next leader scans for itself.
+  unreadable_now_.Set(0);
+  not_removed_now_.Set(0);
 }
 
 bool Sweeper::round(std::stop_token stop) {
+  unreadable_in_round_ = 0;
+  not_removed_in_round_ = 0;
   bool complete = false;
   try {
     complete = scan(stop);
@@ -77,6 +86,9 @@ bool Sweeper::round(std::stop_token stop) {
     base::log_warning("a scan of the volume ended early; the next one begins again", {{"error", error.what()}});
   }
   if (!stop.stop_requested() && parts_.may_write()) sweep(stop);
+  // A scan that ended early has not seen all.
+  if (complete) unreadable_now_.Set(unreadable_in_round_);
+  if (complete) not_removed_now_.Set(not_removed_in_round_);
   return complete;
 }
 
@@ -89,6 +101,7 @@ artifacts::OnUnreadable Sweeper::note_unreadable(std::stop_token stop) {
 
 void Sweeper::note_spoilt(const std::string& path, const std::exception& error) {
   spoilt_.Increment();
+  unreadable_now_.Set(std::max(unreadable_now_.Value(), ++unreadable_in_round_));
   base::log_warning("a folder on the volume cannot be read; repair it or remove it",
                     {{"folder", path}, {"error", error.what()}});
 }
@@ -132,6 +145,7 @@ void Sweeper::sweep_markers(base::TimePoint before, std::stop_token stop) {
 
 void Sweeper::note_not_removed(const std::string& path, const artifacts::VolumeError& error) {
   not_removed_.Increment();
+  not_removed_now_.Set(std::max(not_removed_now_.Value(), ++not_removed_in_round_));
   // Each scan tries again and fails again; one log line is enough.
   if (told_.size() >= kToldPaths || !told_.insert(error.what()).second) return;
   base::log_warning("deleted files could not be removed and are tried again; remove them as their owner or as root",

@@ -90,6 +90,11 @@ class Sweeper {
   prometheus::Counter& swept_;
   prometheus::Counter& spoilt_;
   prometheus::Counter& not_removed_;
+  // The same of the present or the last scan, as reports: one folder may be reported twice.
+  prometheus::Gauge& unreadable_now_;
+  prometheus::Gauge& not_removed_now_;
+  double unreadable_in_round_ = 0;
+  double not_removed_in_round_ = 0;
   std::optional<base::SteadyPoint> markers_swept_;
   std::set<std::string> told_;
 };

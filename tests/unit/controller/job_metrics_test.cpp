@@ -66,14 +66,49 @@ TEST_F(JobMetricsTest, JobsThatHaveNotEndedAreCountedWhileTheirReasonLasts) {
   put("a", job::Phase::kStarted, "ErrImagePull");
   put("b", job::Phase::kStarted, "WordOfTheCluster");
   put("c", job::Phase::kFailed, "ErrImagePull");
-  count_jobs(&jobs, metrics_);
+  count_jobs(&jobs, testing::at(0), metrics_);
   EXPECT_TRUE(has_line(metrics_, R"(vbrain_jobs{phase="Started",reason="ErrImagePull"} 1)")) << metrics_.render();
   EXPECT_TRUE(has_line(metrics_, R"(vbrain_jobs{phase="Started",reason="other"} 1)"));
+  // Not in the table for this phase.
+  put("d", job::Phase::kQueued, "NonZeroExit");
+  count_jobs(&jobs, testing::at(0), metrics_);
+  EXPECT_TRUE(has_line(metrics_, R"(vbrain_jobs{phase="Queued",reason="NonZeroExit"} 1)"));
+  jobs.erase("d");
+  count_jobs(&jobs, testing::at(0), metrics_);
+  EXPECT_TRUE(has_line(metrics_, R"(vbrain_jobs{phase="Queued",reason="NonZeroExit"} 0)"));
   put("a", job::Phase::kStarted, "Running");
-  count_jobs(&jobs, metrics_);
+  count_jobs(&jobs, testing::at(0), metrics_);
   EXPECT_TRUE(has_line(metrics_, R"(vbrain_jobs{phase="Started",reason="ErrImagePull"} 0)"));
-  count_jobs(nullptr, metrics_);
+  count_jobs(nullptr, testing::at(0), metrics_);
   EXPECT_TRUE(has_line(metrics_, R"(vbrain_jobs{phase="Started",reason="Running"} 0)")) << "another controller leads";
+}
+
+// A reason that some job has at any time says nothing of how long one of them waits.
+TEST_F(JobMetricsTest, TheOldestWaitIsMeasuredByItsReason) {
+  kube::Cache<job::Job> jobs;
+  const auto put = [&](const std::string& name, const char* reason, std::int64_t since, const char* waits = "True") {
+    job::Job job = testing::a_job();
+    job.status.phase = job::Phase::kStarted;
+    job.status.reason = reason;
+    job.status.conditions = {{.type = "Waiting",
+                              .status = waits,
+                              .reason = reason,
+                              .message = "",
+                              .last_transition_time = testing::at(since),
+                              .observed_generation = 1}};
+    jobs.put(name, std::make_shared<const job::Job>(std::move(job)));
+  };
+  put("a", "ErrImagePull", 400);
+  put("b", "ErrImagePull", 100);
+  put("c", "Running", 0, "False");
+  count_jobs(&jobs, testing::at(1'000), metrics_);
+  EXPECT_TRUE(has_line(metrics_, R"(vbrain_job_oldest_wait_seconds{reason="ErrImagePull"} 900)")) << metrics_.render();
+  EXPECT_TRUE(has_line(metrics_, R"(vbrain_job_oldest_wait_seconds{reason="Running"} 0)"));
+  jobs.erase("b");
+  count_jobs(&jobs, testing::at(1'000), metrics_);
+  EXPECT_TRUE(has_line(metrics_, R"(vbrain_job_oldest_wait_seconds{reason="ErrImagePull"} 600)"));
+  count_jobs(nullptr, testing::at(1'000), metrics_);
+  EXPECT_TRUE(has_line(metrics_, R"(vbrain_job_oldest_wait_seconds{reason="ErrImagePull"} 0)"));
 }
 
 }  // namespace

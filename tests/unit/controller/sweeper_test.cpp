@@ -211,6 +211,19 @@ TEST_F(SweeperTest, AnUnreadableTenantDoesNotStopTheOthers) {
   EXPECT_TRUE(scan());
   EXPECT_FALSE(resource(kJobId).is_null());
   EXPECT_NE(metrics_.render().find("vbrain_volume_spoilt_folders_total 2"), std::string::npos);
+  const auto& unreadable = metrics_.gauge("vbrain_volume_unreadable_folders", "");
+  sweeper_.round({});
+  const double of_one_scan = unreadable.Value();
+  EXPECT_GE(of_one_scan, 2);
+  sweeper_.round({});
+  EXPECT_EQ(unreadable.Value(), of_one_scan) << "not counted again and again";
+  for (const char* client : {"a", "z"}) {
+    const artifacts::Tenant mended{"acme", "Tutorial", client};
+    std::filesystem::remove(folder_ / artifacts::layout::jobs(mended));
+    std::filesystem::remove(folder_ / artifacts::layout::trash(mended));
+  }
+  sweeper_.round({});
+  EXPECT_EQ(unreadable.Value(), 0) << "somebody has repaired them";
 }
 
 TEST_F(SweeperTest, SweepsAlsoAfterAFailedScan) {
@@ -392,6 +405,8 @@ TEST_F(SweeperTest, CountsWhatCannotBeRemovedAndLogsItOnce) {
   sweeper_.sweep({});
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(failures.Value(), 2);
+  sweeper_.round({});
+  EXPECT_EQ(metrics_.gauge("vbrain_volume_unremovable_folders", "").Value(), 1) << "of the last scan";
   EXPECT_EQ(log.find("open folder job-1-x/shut: Permission denied"),
             log.rfind("open folder job-1-x/shut: Permission denied"))
       << log;
