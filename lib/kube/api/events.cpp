@@ -1,5 +1,6 @@
 #include "kube/api/events.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -17,6 +18,7 @@ constexpr std::size_t kMaxNote = 1'024;    // events.k8s.io/v1 Event.note
 constexpr std::size_t kMaxReason = 128;    // Event.reason, Event.action
 constexpr std::size_t kMaxNamePart = 200;  // of 253 bytes; the hash needs 17
 constexpr std::chrono::seconds kLastWrites{2};
+constexpr std::chrono::milliseconds kLongestDelay{10'000};
 
 // Cuts `text` to at most `limit` bytes without splitting a UTF-8 character.
 std::string cut(std::string_view text, std::size_t limit) {
@@ -34,6 +36,7 @@ struct EventRecorder::Event {
   std::string note;
   std::string action;
   base::TimePoint time{};
+  int tries = 0;
 
   std::string key() const {
     return about.uid + '\n' + about.name + '\n' + reason + '\n' + action + '\n' +
@@ -82,7 +85,7 @@ void EventRecorder::record(const ObjectReference& about, EventKind kind, std::st
       return;
     }
     queue_.push_back(
-        {about, kind, cut(reason, kMaxReason), cut(note, kMaxNote), cut(action, kMaxReason), clock_.now()});
+        {about, kind, cut(reason, kMaxReason), cut(note, kMaxNote), cut(action, kMaxReason), clock_.now(), 0});
   }
   queued_.notify_one();
 }
@@ -97,34 +100,52 @@ void EventRecorder::flush_or_drop(std::chrono::milliseconds patience) {
   if (idle_.wait_for(lock, patience, [this] { return queue_.empty() && !writing_; })) return;
   dropped_.Increment(static_cast<double>(queue_.size()));
   queue_.clear();
+  queued_.notify_one();
 }
 
 void EventRecorder::work(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   while (queued_.wait(lock, stop, [this] { return !queue_.empty(); })) {
     if (stop.stop_requested()) break;
-    const Event event = std::move(queue_.front());
+    Event event = std::move(queue_.front());
     queue_.pop_front();
     writing_ = true;
     lock.unlock();
-    write(event, stop);
+    const auto error = write(event, stop);
+    ++event.tries;
+    const auto delay = error ? delay_after(event, *error) : std::nullopt;
     lock.lock();
     writing_ = false;
+    if (delay) {
+      // The others wait behind it: they would fail as well.
+      queue_.push_front(std::move(event));
+      queued_.wait_for(lock, stop, *delay, [this] { return queue_.empty(); });
+    }
     if (queue_.empty()) idle_.notify_all();
   }
   queue_.clear();
   idle_.notify_all();
 }
 
-void EventRecorder::write(const Event& event, std::stop_token stop) {
+std::optional<std::chrono::milliseconds> EventRecorder::delay_after(const Event& event, const Error& error) {
+  if (is_retryable(error) && event.tries < options_.max_tries) {
+    const std::chrono::milliseconds delay = options_.retry_delay * (1U << std::min(event.tries - 1, 10));
+    return std::max(delay, std::min(error.retry_after.value_or(delay), kLongestDelay));
+  }
+  refused_.Increment();
+  base::log_warning("an event was not written", {{"reason", event.reason}, {"error", error.message}});
+  return std::nullopt;
+}
+
+std::optional<Error> EventRecorder::write(const Event& event, std::stop_token stop) {
   const std::string key = event.key();
   const auto known = known_.find(key);
   if (known == known_.end()) return create(event, key, stop);
   order_.splice(order_.begin(), order_, known->second);
-  repeat(event, *known->second, stop);
+  return repeat(event, *known->second, stop);
 }
 
-void EventRecorder::create(const Event& event, const std::string& key, std::stop_token stop) {
+std::optional<Error> EventRecorder::create(const Event& event, const std::string& key, std::stop_token stop) {
   const std::string time = base::format_rfc3339_micro(event.time);
   // We choose the name, so that a POST that is sent twice makes one event.
   const std::string hash = base::sha256_hex(key + '\n' + time + '\n' + options_.instance).substr(0, 16);
@@ -147,13 +168,9 @@ void EventRecorder::create(const Event& event, const std::string& key, std::stop
                      {"note", event.note},
                      {"type", event.kind == EventKind::kWarning ? "Warning" : "Normal"}};
   const auto written = client_.create(kEventType, event.about.namespace_name, body, stop);
-  if (!written && written.error().code != ErrorCode::kAlreadyExists) {
-    refused_.Increment();
-    base::log_warning("an event was not written", {{"reason", event.reason}, {"error", written.error().message}});
-    return;
-  }
+  if (!written && written.error().code != ErrorCode::kAlreadyExists) return written.error();
   // If the event exists already (a POST that was sent twice), its resourceVersion is unknown and it cannot be updated.
-  if (!written) return;
+  if (!written) return std::nullopt;
   order_.push_front(
       {key, event.about.namespace_name, name, meta_text(*written, "resourceVersion"), 1, clock_.steady()});
   known_[key] = order_.begin();
@@ -161,29 +178,29 @@ void EventRecorder::create(const Event& event, const std::string& key, std::stop
     known_.erase(order_.back().key);
     order_.pop_back();
   }
+  return std::nullopt;
 }
 
-void EventRecorder::repeat(const Event& event, Remembered& known, std::stop_token stop) {
-  ++known.count;
+std::optional<Error> EventRecorder::repeat(const Event& event, Remembered& known, std::stop_token stop) {
+  if (event.tries == 0) ++known.count;
   // The first repetition is written at once, later ones once per series_period.
-  if (known.count > 2 && clock_.steady() - known.written_at < options_.series_period) return;
+  if (known.count > 2 && clock_.steady() - known.written_at < options_.series_period) return std::nullopt;
   json patch = {{"series", {{"count", known.count}, {"lastObservedTime", base::format_rfc3339_micro(event.time)}}}};
   patch["metadata"]["resourceVersion"] = known.version;
   const auto written = client_.patch(kEventType, known.namespace_name, known.event_name, patch, {}, stop);
   if (written) {
     known.written_at = clock_.steady();
     known.version = meta_text(*written, "resourceVersion");
-  } else if (written.error().code == ErrorCode::kNotFound || written.error().code == ErrorCode::kConflict) {
+    return std::nullopt;
+  }
+  if (written.error().code == ErrorCode::kNotFound || written.error().code == ErrorCode::kConflict) {
     // The API server removed the event, or somebody else changed it: create a new one.
     const std::string key = known.key;
     order_.erase(known_.at(key));
     known_.erase(key);
-    create(event, key, stop);
-  } else {
-    refused_.Increment();
-    base::log_warning("the count of an event was not written",
-                      {{"reason", event.reason}, {"error", written.error().message}});
+    return create(event, key, stop);
   }
+  return written.error();
 }
 
 }  // namespace vbrain::kube

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <list>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -41,11 +42,15 @@ struct EventOptions {
   std::size_t max_queued = 1'000;
   std::size_t max_remembered = 4'096;               // events that are recognized when they occur again
   std::chrono::milliseconds series_period{60'000};  // the least time between two updates of one event
+  // An event that the API server can't take now (429, 503, no answer) is tried again after this time, then after twice
+  // that time and so on, `max_tries` times in all.
+  std::chrono::milliseconds retry_delay{500};
+  int max_tries = 5;
 };
 
 // Writes events.k8s.io/v1 Events on its own thread. record() never blocks and never fails: if `max_queued` events wait,
 // the new one is dropped and counted (vbrain_events_dropped_total). Normal events may use half of the queue, so that
-// many of them push out no warning. An event that the API server refuses is logged and
+// many of them push out no warning. An event that the API server refuses, or can't take for some seconds, is logged and
 // dropped. If the same event (object, kind, reason, note) occurs again, the `series` of the first one counts it. If
 // somebody else has changed the first one, a new event is created.
 class EventRecorder {
@@ -73,9 +78,12 @@ class EventRecorder {
   struct Remembered;
 
   void work(std::stop_token stop);
-  void write(const Event& event, std::stop_token stop);
-  void create(const Event& event, const std::string& key, std::stop_token stop);
-  void repeat(const Event& event, Remembered& known, std::stop_token stop);
+  // Each returns why the event was not written, or nothing.
+  std::optional<Error> write(const Event& event, std::stop_token stop);
+  std::optional<Error> create(const Event& event, const std::string& key, std::stop_token stop);
+  std::optional<Error> repeat(const Event& event, Remembered& known, std::stop_token stop);
+  // How long to wait before the next try; nothing: there is none, and the event is counted as lost.
+  std::optional<std::chrono::milliseconds> delay_after(const Event& event, const Error& error);
 
   ApiClient& client_;
   const EventOptions options_;

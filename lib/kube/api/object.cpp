@@ -103,12 +103,13 @@ std::vector<Condition> decode_conditions(const json& object) {
 }
 
 json encode(const Condition& condition) {
-  return {{"type", condition.type},
-          {"status", condition.status},
-          {"reason", condition.reason},
-          {"message", condition.message},
-          {"lastTransitionTime", base::format_rfc3339_seconds(condition.last_transition_time)},
-          {"observedGeneration", condition.observed_generation}};
+  json target = {{"type", condition.type},
+                 {"status", condition.status},
+                 {"reason", condition.reason},
+                 {"message", condition.message},
+                 {"lastTransitionTime", base::format_rfc3339_seconds(condition.last_transition_time)}};
+  if (condition.observed_generation != 0) target["observedGeneration"] = condition.observed_generation;
+  return target;
 }
 
 json encode(const OwnerReference& owner) {

@@ -67,7 +67,7 @@ struct Condition {
   std::string reason;
   std::string message;
   base::TimePoint last_transition_time{};
-  std::int64_t observed_generation = 0;
+  std::int64_t observed_generation = 0;  // 0: absent
 
   bool operator==(const Condition&) const = default;
 };

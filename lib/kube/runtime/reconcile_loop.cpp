@@ -50,6 +50,8 @@ void ReconcileLoop::run(std::stop_token stop) {
   }
   for (auto& worker : workers) worker.join();
   queue_.shut_down();
+  // Nobody works on what is left, and the next leader counts its own keys.
+  depth_.Set(0);
 }
 
 bool ReconcileLoop::work_once(std::stop_token stop) {

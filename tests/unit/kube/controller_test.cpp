@@ -182,6 +182,8 @@ TEST(ReconcileLoop, RunsWorkersUntilStoppedAndWaitsForThem) {
   runner.request_stop();
   runner.join();
   EXPECT_EQ(finished, 2);
+  EXPECT_NE(metrics.render().find("vbrain_reconcile_queue_depth{controller=\"test\"} 0"), std::string::npos)
+      << "one key is left, and nobody works on it";
 }
 
 }  // namespace

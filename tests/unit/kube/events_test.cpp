@@ -25,6 +25,7 @@ class EventsTest : public ::testing::Test {
     EventOptions made;
     made.instance = "controller-0";
     made.max_queued = 3;
+    made.retry_delay = 1ms;
     return made;
   }
   std::vector<json> written() const {
@@ -182,6 +183,37 @@ TEST_F(EventsTest, ARefusedEventIsCountedAndForgotten) {
   recorder.record(job("a"), EventKind::kNormal, "R", "n", "A");
   recorder.flush();
   EXPECT_EQ(written().size(), 1u);
+}
+
+TEST_F(EventsTest, AnEventThatTheServerCannotTakeNowIsTriedAgain) {
+  int left = 3;
+  server_.set_before([&](const Request&) {
+    return left-- > 0 ? std::optional(Error{.code = ErrorCode::kTooManyRequests}) : std::optional<Error>();
+  });
+  EventRecorder recorder(client_, options(), metrics_, clock_);
+  recorder.record(job("a"), EventKind::kWarning, "R", "n", "A");
+  recorder.record(job("b"), EventKind::kWarning, "R", "n", "A");
+  recorder.flush();
+  ASSERT_EQ(server_.objects("/apis/events.k8s.io/v1/namespaces/ns/events").items.size(), 2u);
+  left = 1;
+  recorder.record(job("a"), EventKind::kWarning, "R", "n", "A");
+  recorder.flush();
+  ASSERT_FALSE(patches().empty());
+  EXPECT_EQ(patches().back()["series"]["count"], 2) << "tries are not counted";
+  EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_events_refused_total 0"));
+}
+
+TEST_F(EventsTest, TriesHaveAnEnd) {
+  int tries = 0;
+  server_.set_before([&](const Request&) {
+    ++tries;
+    return std::optional(Error{.code = ErrorCode::kUnavailable});
+  });
+  EventRecorder recorder(client_, options(), metrics_, clock_);
+  recorder.record(job("a"), EventKind::kWarning, "R", "n", "A");
+  recorder.flush();
+  EXPECT_EQ(tries, 5);
+  EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_events_refused_total 1"));
 }
 
 TEST_F(EventsTest, LongTextsAreCutBetweenCharacters) {
