@@ -19,6 +19,25 @@ constexpr std::string_view kClientPrefix = "Client/";
 constexpr std::chrono::minutes kLookAgain{10};
 constexpr std::chrono::seconds kAskAgain{30};
 
+// The condition Ready says of the present spec whether the Application can be used.
+bool has_verdict(const job::Application& application) {
+  const auto found = std::ranges::find(application.conditions, kReadyCondition, &kube::Condition::type);
+  return found != application.conditions.end() && found->status != "Unknown" &&
+         found->observed_generation == application.meta.generation;
+}
+
+// The condition names the number of valid keys, so it is looked at again when the next one expires.
+std::chrono::milliseconds until_next_expiry(const job::Client& client, base::TimePoint now) {
+  std::chrono::milliseconds wait = kLookAgain;
+  for (const job::Member& member : client.members) {
+    for (const job::ApiKey& key : member.keys) {
+      if (!key.expires_at || *key.expires_at <= now) continue;
+      wait = std::min(wait, std::chrono::ceil<std::chrono::milliseconds>(*key.expires_at - now));
+    }
+  }
+  return wait;
+}
+
 }  // namespace
 
 std::string registry_key(const job::Application& application) {
@@ -56,11 +75,12 @@ ReconcileResult Registry::reconcile(const std::string& key, std::stop_token stop
 }
 
 template <class T>
-ReconcileResult Registry::tell(const T& object, const Readiness& readiness, std::stop_token stop) {
+ReconcileResult Registry::tell(const T& object, const Readiness& readiness, std::chrono::milliseconds look_again,
+                               std::stop_token stop) {
   const kube::ResourceType& type = T::kType;
   const kube::ObjectMeta& meta = object.meta;
   const std::vector<kube::Condition>& conditions = object.conditions;
-  const ReconcileResult again = ReconcileResult::after(readiness.status == "Unknown" ? kAskAgain : kLookAgain);
+  const ReconcileResult again = ReconcileResult::after(look_again);
   const auto found = std::ranges::find(conditions, kReadyCondition, &kube::Condition::type);
   if (found != conditions.end() && found->observed_generation == meta.generation &&
       Readiness{found->status, found->reason, found->message} == readiness) {
@@ -77,15 +97,21 @@ ReconcileResult Registry::tell(const T& object, const Readiness& readiness, std:
   if (found != conditions.end() && found->status == ready.status) {
     ready.last_transition_time = found->last_transition_time;
   }
-  // A patch, because the status may have parts that others write.
-  const json patch = {
-      {"metadata", {{"uid", meta.uid}, {"resourceVersion", meta.resource_version}}},
-      {"status", {{"observedGeneration", meta.generation}, {"conditions", json::array({kube::encode(ready)})}}}};
+  // A patch, because the status may have parts that others write. A merge patch replaces a whole list, so it has the
+  // conditions of others too.
+  json list = json::array();
+  for (const kube::Condition& condition : conditions) {
+    if (condition.type != kReadyCondition) list.push_back(kube::encode(condition));
+  }
+  list.push_back(kube::encode(ready));
+  const json patch = {{"metadata", {{"uid", meta.uid}, {"resourceVersion", meta.resource_version}}},
+                      {"status", {{"observedGeneration", meta.generation}, {"conditions", std::move(list)}}}};
+  // The dry run may have taken longer than the Lease lasts.
+  if (!parts_.may_write()) return ReconcileResult::retryable("not leading");
   const auto written = parts_.client.patch<T>(meta.namespace_name, meta.name, patch, "status", stop);
   if (!written) {
-    // The watch shows the newer version.
-    if (written.error().code == kube::ErrorCode::kConflict) return ReconcileResult::after(std::chrono::seconds(1));
-    // Not found: it was deleted, or the definition is of a version without a status.
+    // Conflict: the watch shows the newer version, if it is not late. Not found: it was deleted, or the definition is
+    // of a version without a status.
     return ReconcileResult::retryable(written.error());
   }
   if (changes && readiness.status == "False") {
@@ -109,6 +135,18 @@ Trial Registry::try_pod(const job::Application& application, std::stop_token sto
   return {.fault = {}, .error = std::move(taken.error())};
 }
 
+// Logs once that the pod of an Application can't be checked; its condition may not say so.
+void Registry::note_check(const job::Application& application, const Readiness& readiness) {
+  const std::string& name = application.meta.name;
+  const std::lock_guard lock(mutex_);
+  if (readiness.status != "Unknown") {
+    unchecked_.erase(name);
+  } else if (unchecked_.insert(name).second) {
+    base::log_warning("the pod of an Application's jobs can't be checked now",
+                      {{"application", name}, {"reason", readiness.reason}, {"message", readiness.message}});
+  }
+}
+
 ReconcileResult Registry::look_at_application(const std::string& name, std::stop_token stop) {
   const auto application = parts_.applications.get(name);
   if (application == nullptr || application->meta.deletion_timestamp) return ReconcileResult::ok();
@@ -117,7 +155,16 @@ ReconcileResult Registry::look_at_application(const std::string& name, std::stop
   const bool is_it = counts->meta.name == name;
   const Trial trial = is_it ? try_pod(*application, stop) : Trial{};
   if (trial.error && trial.error->code == kube::ErrorCode::kCancelled) return ReconcileResult::retryable(*trial.error);
-  return tell(*application, readiness_of(*application, *counts, trial), stop);
+  const Readiness readiness = readiness_of(*application, *counts, trial);
+  note_check(*application, readiness);
+  // An answer that may be another one in a moment (429, 500, 504) says nothing of the Application, so the last verdict
+  // stands. An admission webhook that supports no dry run answers so every time.
+  const bool passes = trial.error && kube::is_retryable(*trial.error);
+  const std::chrono::milliseconds again =
+      passes ? std::max<std::chrono::milliseconds>(kAskAgain, trial.error->retry_after.value_or(kAskAgain))
+             : kLookAgain;
+  const bool is_told = passes && readiness.status == "Unknown" && has_verdict(*application);
+  return is_told ? ReconcileResult::after(again) : tell(*application, readiness, again, stop);
 }
 
 ReconcileResult Registry::look_at_client(const std::string& name, std::stop_token stop) {
@@ -136,7 +183,8 @@ ReconcileResult Registry::look_at_client(const std::string& name, std::stop_toke
       if (other->meta.name != name) around.key_conflicts.push_back({ids[i], other->meta.name});
     }
   }
-  return tell(*client, readiness_of(*client, around, parts_.clock.now()), stop);
+  const base::TimePoint now = parts_.clock.now();
+  return tell(*client, readiness_of(*client, around, now), until_next_expiry(*client, now), stop);
 }
 
 }  // namespace vbrain::controller

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <stop_token>
 #include <string>
 
@@ -55,9 +58,13 @@ class Registry {
   Trial try_pod(const job::Application& application, std::stop_token stop);
   // T is job::Application or job::Client.
   template <class T>
-  kube::ReconcileResult tell(const T& object, const Readiness& readiness, std::stop_token stop);
+  kube::ReconcileResult tell(const T& object, const Readiness& readiness, std::chrono::milliseconds look_again,
+                             std::stop_token stop);
+  void note_check(const job::Application& application, const Readiness& readiness);
 
   const Parts parts_;
+  std::mutex mutex_;
+  std::set<std::string> unchecked_;  // names of Applications whose last check failed
 };
 
 }  // namespace vbrain::controller

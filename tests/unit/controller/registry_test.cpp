@@ -71,6 +71,13 @@ class RegistryTest : public ::testing::Test {
       return kube::error_from_response(status, body);
     });
   }
+  json condition_of(const std::string& path, const std::string& type) {
+    const json object = api_.object(path);
+    for (const json& condition : object["status"]["conditions"]) {
+      if (condition["type"] == type) return condition;
+    }
+    return {};
+  }
   bool message_has(const char* part) const { return message_.find(part) != std::string::npos; }
 
   vbrain::testing::FakeApiServer api_;
@@ -198,6 +205,95 @@ TEST_F(RegistryTest, WhatIsWrongWithAClient) {
   put(kApplications, closed);
   check_all();
   EXPECT_EQ(ready(kClients, "expired"), "False ApplicationNotAllowed");
+}
+
+// An API server that is busy, or a webhook that does not answer, says nothing of the template.
+TEST_F(RegistryTest, APassingErrorOverwritesNoVerdict) {
+  put(kApplications, application_json("tutorial", "Tutorial", "2026-01-01T00:00:00Z"));
+  check_all();
+  const std::size_t writes = api_.count("PATCH");
+  for (const int status : {429, 500, 504}) {
+    refuse_pods(status, "busy");
+    check_all();
+    EXPECT_EQ(ready(kApplications, "tutorial"), "True Accepted") << status;
+    EXPECT_EQ(last_.delay, std::chrono::seconds(30)) << status;
+  }
+  EXPECT_EQ(api_.count("PATCH"), writes);
+  json changed = application_json("tutorial", "Tutorial", "2026-01-01T00:00:00Z");
+  changed["metadata"]["generation"] = 2;
+  changed["status"] = api_.object(kApplications + "/tutorial")["status"];
+  put(kApplications, changed);
+  check_all();
+  EXPECT_EQ(ready(kApplications, "tutorial"), "Unknown NotChecked") << "it was of another template";
+}
+
+TEST_F(RegistryTest, AWebhookThatSupportsNoDryRunIsAskedSeldom) {
+  put(kApplications, application_json("tutorial", "Tutorial", "2026-01-01T00:00:00Z"));
+  refuse_pods(400, "admission webhook \"x\" does not support dry run");
+  check_all();
+  EXPECT_EQ(ready(kApplications, "tutorial"), "Unknown NotChecked");
+  EXPECT_EQ(last_.delay, std::chrono::minutes(10));
+}
+
+TEST_F(RegistryTest, ConditionsOfOthersStay) {
+  json application = application_json("tutorial", "Tutorial", "2026-01-01T00:00:00Z");
+  const json other = {{"type", "example.com/Scanned"},
+                      {"status", "True"},
+                      {"reason", "Done"},
+                      {"message", ""},
+                      {"lastTransitionTime", "2026-01-01T00:00:00Z"}};
+  application["status"]["conditions"] = json::array({other});
+  put(kApplications, application);
+  check_all();
+  EXPECT_EQ(condition_of(kApplications + "/tutorial", "Ready")["status"], "True");
+  EXPECT_EQ(condition_of(kApplications + "/tutorial", "example.com/Scanned"), other);
+}
+
+TEST_F(RegistryTest, AConflictBacksOff) {
+  put(kApplications, application_json("tutorial", "Tutorial", "2026-01-01T00:00:00Z"));
+  fill();
+  json changed = api_.object(kApplications + "/tutorial");
+  changed["metadata"]["labels"] = {{"a", "b"}};
+  put(kApplications, changed);
+  const kube::ReconcileResult result = registry_.reconcile("Application/tutorial", {});
+  EXPECT_EQ(result.kind, kube::ReconcileResult::Kind::kRetryable) << "the watch is late";
+}
+
+TEST_F(RegistryTest, ALostLeaseIsNoticedAfterTheDryRun) {
+  bool leads = true;
+  Registry registry({.client = client_,
+                     .events = events_,
+                     .applications = applications_,
+                     .clients = clients_,
+                     .clock = clock_,
+                     .pod = {.limits = {.volume_claim = "shared", .allowed_secrets = {}}},
+                     .may_write = [&] { return leads; }});
+  put(kApplications, application_json("tutorial", "Tutorial", "2026-01-01T00:00:00Z"));
+  fill();
+  api_.set_before([&](const kube::Request& request) -> std::optional<kube::Error> {
+    if (request.method == "POST") leads = false;
+    return {};
+  });
+  registry.reconcile("Application/tutorial", {});
+  EXPECT_EQ(api_.count("PATCH"), 0u);
+}
+
+TEST_F(RegistryTest, AKeyThatExpiresIsSeenAtOnce) {
+  put(kApplications, application_json("tutorial", "Tutorial", "2026-01-01T00:00:00Z"));
+  json client = client_json("north", "north", "k3v9");
+  client["spec"]["members"][0]["keys"][0]["expiresAt"] =
+      base::format_rfc3339_seconds(clock_.now() + std::chrono::seconds(90));
+  put(kClients, client);
+  fill();
+  registry_.reconcile("Client/north", {});
+  fill();
+  last_ = registry_.reconcile("Client/north", {});
+  EXPECT_EQ(ready(kClients, "north"), "True Accepted");
+  EXPECT_LE(last_.delay, std::chrono::seconds(90));
+  EXPECT_GT(last_.delay, std::chrono::seconds(80));
+  clock_.advance(last_.delay);
+  registry_.reconcile("Client/north", {});
+  EXPECT_EQ(ready(kClients, "north"), "False NoKey");
 }
 
 TEST_F(RegistryTest, TheTimeOfTheConditionIsTheTimeOfItsLastTurn) {
