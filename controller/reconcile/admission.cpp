@@ -15,6 +15,12 @@ std::string wait_message(const job::AdmissionLine::Usage& usage, const std::stri
          whose + " are under way";
 }
 
+// REST shows the message to each tenant, and other tenants share the Application. So it names no number of jobs.
+std::string wait_message_of_application(const job::AdmissionLine::Usage& usage, const std::string& application_id) {
+  return "waiting: as many jobs of application '" + application_id +
+         "' are under way as its maxConcurrentJobs allows, " + std::to_string(usage.limit.value_or(0));
+}
+
 job::Tenant tenant_of_spec(const job::JobSpec& spec) {
   return {spec.organization_id, spec.application_id, spec.client_id};
 }
@@ -146,10 +152,10 @@ Turn Admission::turn_of(const job::Job& job) const {
               .why_not = wait_message(line_.usage_of_client(tenant_of_spec(spec)), "client '" + spec.client_id + "'"),
               .client_found = client_found};
     case Standing::kWaitsForApplication:
-      return {.may_begin = false,
-              .why_not = wait_message(line_.usage_of_application(spec.application_id),
-                                      "application '" + spec.application_id + "'"),
-              .client_found = client_found};
+      return {
+          .may_begin = false,
+          .why_not = wait_message_of_application(line_.usage_of_application(spec.application_id), spec.application_id),
+          .client_found = client_found};
     case Standing::kAside:
     case Standing::kUnknown:
       break;

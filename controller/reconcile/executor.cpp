@@ -210,6 +210,11 @@ namespace {
 
 // One line for each state of a job that an operator looks for. The others are for debugging.
 void tell_log(const std::string& job, const job::JobStatus& status, bool has_notice) {
+  if (job::is_terminal(status.phase) && !has_notice) {
+    base::log_info("a job's end was restored from its record on the volume",
+                   {{"job", job}, {"phase", job::to_string(status.phase)}, {"reason", status.reason}});
+    return;
+  }
   if (job::is_terminal(status.phase)) {
     base::log_info("job ended", {{"job", job},
                                  {"phase", job::to_string(status.phase)},
@@ -236,21 +241,37 @@ Step Executor::run(const WriteStatus& action, const Pass& pass) {
   const bool ends = job::is_terminal(action.status.phase);
   if (claims) base::failpoint("controller.before-claim");
   if (ends) base::failpoint("controller.before-end");
-  auto written = put_status(meta, action.status, pass.stop);
+  job::JobStatus sent = action.status;
+  auto written = put_status(meta, sent, pass.stop);
   if (!written && is_refused(written.error()) && ends) {
     base::log_warning("the API server refused the details of a job's end; only phase and reason are written",
                       {{"job", meta.name}, {"error", written.error().message}});
-    written = put_status(meta, bare_facts(action.status), pass.stop);
+    sent = bare_facts(action.status);
+    written = put_status(meta, sent, pass.stop);
   }
   const bool done = written.has_value();
+  if (done) {
+    unanswered_.forget(meta.name);
+  } else if (kube::may_have_been_done(written.error())) {
+    unanswered_.note(before, action, sent);
+  }
   Step step = take_written("the write of the status", std::move(written), pass);
   if (!done) return step;
   if (claims) base::failpoint("controller.claimed");
   if (ends) base::failpoint("controller.ended");
-  job_metrics_.note_written(before, action.status);
-  if (action.notice) record(*action.notice, meta);
-  tell_log(meta.name, action.status, action.notice.has_value());
+  tell_written(before, action);
   return step;
+}
+
+void Executor::tell_written(const job::Job& before, const WriteStatus& write) {
+  // An end without a notice is an old one: it was told and counted when it came.
+  if (write.notice || !job::is_terminal(write.status.phase)) job_metrics_.note_written(before, write.status);
+  if (write.notice) record(*write.notice, before.meta);
+  tell_log(before.meta.name, write.status, write.notice.has_value());
+}
+
+void Executor::note_seen(const job::Job& job) {
+  if (const auto done = unanswered_.take_done(job)) tell_written(done->before, done->write);
 }
 
 // --- Events.

@@ -16,6 +16,7 @@
 #include "controller/reconcile/job_metrics.hpp"
 #include "controller/reconcile/pod_events.hpp"
 #include "controller/reconcile/quota_memo.hpp"
+#include "controller/reconcile/unanswered_writes.hpp"
 #include "controller/volume/volume.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/api/events.hpp"
@@ -93,6 +94,12 @@ class Executor {
   // Records an event on the Job. Does not wait.
   void record(const Notice& notice, const kube::ObjectMeta& meta);
 
+  // The API server or the watch has shown this version of a Job. If it is the effect of a write whose answer was lost,
+  // event, log line and metrics of that write follow now.
+  void note_seen(const job::Job& job);
+  // The Job does not exist any more.
+  void forget(const std::string& job) { unanswered_.forget(job); }
+
  private:
   // The resources of an action.
   struct Pass {
@@ -114,6 +121,7 @@ class Executor {
                                         std::stop_token stop);
   Step take_written(const std::string& what, kube::KubeResult<job::Job> written, const Pass& pass);
   Step take_present(const Pass& pass);
+  void tell_written(const job::Job& before, const WriteStatus& write);
   Step not_leading() const;
 
   // In executor_attempt.cpp: an attempt's folder and pod.
@@ -138,6 +146,7 @@ class Executor {
   PodEvents pod_events_;
   prometheus::Counter& pods_created_;
   JobMetrics job_metrics_;
+  UnansweredWrites unanswered_;
   Archiver archiver_;
 };
 

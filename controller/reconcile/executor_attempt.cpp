@@ -74,7 +74,7 @@ Step Executor::run(const ReadPodEvents& action, const Pass& pass) {
     if (sighting.pod->meta.uid != action.uid) continue;
     sighting.events_in = answer.wait.value_or(kReadEventsAgain);
     sighting.events_read = !answer.wait;
-    if (!answer.wait) sighting.trouble = answer.trouble;
+    if (!answer.wait && !answer.failed) sighting.trouble = answer.trouble;
   }
   return Step::go_on();
 }

@@ -289,6 +289,13 @@ std::vector<PodSighting> JobMemory::sightings(const job::Job& job,
   return all;
 }
 
+std::chrono::milliseconds JobMemory::known_for(const std::string& job, base::SteadyPoint now) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[job];
+  begin_or_end(entry.known, true, now);
+  return since(entry.known, now);
+}
+
 std::chrono::milliseconds JobMemory::deleting_for(const std::string& job, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_[job];

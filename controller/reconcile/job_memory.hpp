@@ -64,6 +64,8 @@ class JobMemory {
   std::vector<PodSighting> sightings(const job::Job& job, const std::vector<std::shared_ptr<const kube::Pod>>& cached,
                                      const base::Clock& clock);
 
+  // How long a job has been known, since the first call.
+  std::chrono::milliseconds known_for(const std::string& job, base::SteadyPoint now);
   // How long a job has been marked for deletion, since the first call.
   std::chrono::milliseconds deleting_for(const std::string& job, base::SteadyPoint now);
   // How long the runner of the current attempt has been missing, since the first call for that attempt.
@@ -108,6 +110,7 @@ class JobMemory {
     std::unordered_map<std::string, PodEntry> pods;
     bool archived = false;
     bool removed = false;
+    std::optional<base::SteadyPoint> known;
     std::optional<base::SteadyPoint> deleting;
     int lost_attempt = 0;  // 0: none is missing
     base::SteadyPoint lost_since{};

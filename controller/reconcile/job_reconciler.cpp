@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "controller/planning/plan.hpp"
 #include "controller/planning/status_edit.hpp"
+#include "job/causes.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -69,6 +70,8 @@ Snapshot JobReconciler::observe(const job::Job& cached) {
   snapshot.rules = rules_;
   snapshot.now = clock_.now();
   snapshot.job = memory_.newest(cached);
+  executor_.note_seen(snapshot.job);
+  snapshot.known_for = memory_.known_for(cached.meta.name, clock_.steady());
   snapshot.unseen_write_for = memory_.unseen_write_for(cached.meta.name, clock_.steady());
   snapshot.application = find_application(caches_.applications, snapshot.job.spec.application_id);
   auto pods = caches_.pods.by_index(kPodsByJob, snapshot.job.meta.name);
@@ -100,6 +103,7 @@ void JobReconciler::remember(Snapshot& snapshot, const job::Job& before) {
   const std::string& name = snapshot.job.meta.name;
   if (snapshot.job.meta.resource_version != before.meta.resource_version) {
     memory_.note_newest(snapshot.job, clock_.steady());
+    executor_.note_seen(snapshot.job);
     // A free slot is given away at once, without waiting for the watch.
     snapshot.turn = admission_.look(snapshot.job);
     measure(snapshot);
@@ -137,7 +141,10 @@ void JobReconciler::note_failure(const Action& action, const Failure& failure, S
   // For facts that the status can't report.
   const bool has_status = !job::is_terminal(job.status.phase) && !job.meta.deletion_timestamp;
   if (!has_status || std::holds_alternative<WriteStatus>(action)) {
-    executor_.record({.warning = true, .reason = failure.reason, .note = failure.message, .action = "Reconcile"},
+    executor_.record({.warning = true,
+                      .reason = failure.reason,
+                      .note = job::tell(failure.reason, failure.message),
+                      .action = "Reconcile"},
                      job.meta);
   }
 }
@@ -180,6 +187,7 @@ ReconcileResult JobReconciler::reconcile(const std::string& key, std::stop_token
   const auto cached = caches_.jobs.get(key);
   if (cached == nullptr) {
     memory_.forget(key);
+    executor_.forget(key);
     admission_.forget(key);
     return ReconcileResult::ok();
   }

@@ -14,7 +14,9 @@ using std::chrono::milliseconds;
 
 // How many times longer than a read the pause after it is.
 constexpr int kPause = 4;
-constexpr std::uint32_t kMostEvents = 500;
+constexpr std::uint32_t kPage = 500;
+// 10,000 events. What is beyond them is read for each pod by itself.
+constexpr int kMostPages = 20;
 // The warnings of all pods answer for this long.
 constexpr milliseconds kFresh{4'000};
 // A warning without the pod's other events may be over. The kubelet repeats those that are not: most within a minute.
@@ -22,11 +24,11 @@ constexpr std::chrono::seconds kRecent{60};
 // While another thread reads, its answer is worth waiting for.
 constexpr milliseconds kAskAgain{500};
 
-std::unordered_map<std::string, PodTrouble> by_pod(const nlohmann::json& list, base::TimePoint since) {
+std::unordered_map<std::string, PodTrouble> by_pod(std::vector<nlohmann::json> warnings, base::TimePoint since) {
   std::unordered_map<std::string, nlohmann::json> events;
-  for (const auto& event : kube::member_or_null(list, "items")) {
+  for (auto& event : warnings) {
     std::string uid = kube::text_or_empty(kube::member_or_null(event, "regarding"), "uid");
-    events[std::move(uid)]["items"].push_back(event);
+    events[std::move(uid)]["items"].push_back(std::move(event));
   }
   std::unordered_map<std::string, PodTrouble> troubles;
   for (const auto& [uid, of_pod] : events) {
@@ -68,28 +70,39 @@ std::optional<PodEvents::Answer> PodEvents::answer_or_reserve(const std::string&
 
 PodEvents::Answer PodEvents::read_reserved(const std::string& namespace_name, const std::string& pod_uid,
                                            std::stop_token stop) {
-  const auto list = [&](std::string selector) {
-    auto answer = client_.list(kube::kEventType, namespace_name,
-                               {.field_selector = std::move(selector), .limit = kMostEvents}, stop);
-    if (!answer) log_missing_right(answer.error());
-    return answer;
-  };
   bool is_fresh = false;
   {
     const std::lock_guard lock(mutex_);
     is_fresh = warnings_.read_at && clock_.steady() - *warnings_.read_at < kFresh;
   }
   if (!is_fresh) {
-    const auto warnings = list("regarding.kind=Pod,type=Warning");
-    if (!warnings) return {};
-    auto troubles = by_pod(*warnings, clock_.now() - kRecent);
+    auto warnings = list(namespace_name, "regarding.kind=Pod,type=Warning", stop);
+    if (!warnings) return {.failed = true};
+    auto troubles = by_pod(*std::move(warnings), clock_.now() - kRecent);
     const std::lock_guard lock(mutex_);
     warnings_ = {.read_at = clock_.steady(), .by_uid = std::move(troubles)};
     const auto found = warnings_.by_uid.find(pod_uid);
     if (found != warnings_.by_uid.end()) return {.trouble = found->second, .wait = {}};
   }
-  const auto of_pod = list("regarding.uid=" + pod_uid);
-  return of_pod ? Answer{.trouble = trouble_of_events(*of_pod), .wait = {}} : Answer{};
+  const auto of_pod = list(namespace_name, "regarding.uid=" + pod_uid, stop);
+  return of_pod ? Answer{.trouble = trouble_of_events({{"items", *of_pod}}), .wait = {}} : Answer{.failed = true};
+}
+
+std::optional<std::vector<nlohmann::json>> PodEvents::list(const std::string& namespace_name,
+                                                           const std::string& selector, std::stop_token stop) {
+  std::vector<nlohmann::json> events;
+  kube::ListOptions options{.field_selector = selector, .limit = kPage};
+  for (int page = 0; page < kMostPages; ++page) {
+    auto answer = client_.list(kube::kEventType, namespace_name, options, stop);
+    if (!answer) {
+      log_missing_right(answer.error());
+      return std::nullopt;
+    }
+    for (auto& event : (*answer)["items"]) events.push_back(std::move(event));
+    options.continue_token = kube::meta_text(*answer, "continue");
+    if (options.continue_token.empty()) break;
+  }
+  return events;
 }
 
 void PodEvents::log_missing_right(const kube::Error& error) {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "controller/planning/pod_trouble.hpp"
@@ -22,13 +24,13 @@ class PodEvents {
   PodEvents(kube::ApiClient& client, const base::Clock& clock) : client_(client), clock_(clock) {}
 
   struct Answer {
-    std::optional<PodTrouble> trouble;
+    std::optional<PodTrouble> trouble = {};
     // Set if nothing was read: the time until the next read is allowed.
-    std::optional<std::chrono::milliseconds> wait;
+    std::optional<std::chrono::milliseconds> wait = {};
+    bool failed = false;  // the API server refused or did not answer, so nothing new is known of the pod
   };
 
-  // An API server that refuses or does not answer is no trouble of the pod: nothing is known then. A missing right is
-  // logged once.
+  // A missing right is logged once.
   Answer read(const std::string& namespace_name, const std::string& pod_uid, std::stop_token stop);
 
  private:
@@ -39,6 +41,9 @@ class PodEvents {
 
   // The answer without a read, or nothing if this caller is to read.
   std::optional<Answer> answer_or_reserve(const std::string& key);
+  // All pages. Nothing if the API server refuses or does not answer.
+  std::optional<std::vector<nlohmann::json>> list(const std::string& namespace_name, const std::string& selector,
+                                                  std::stop_token stop);
   Answer read_reserved(const std::string& namespace_name, const std::string& pod_uid, std::stop_token stop);
   void log_missing_right(const kube::Error& error);
 

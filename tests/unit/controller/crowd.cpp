@@ -178,6 +178,7 @@ void Crowd::limit_client(std::optional<int> limit, const std::string& client) {
 }
 
 void Crowd::add_job(const std::string& name, const std::string& client, int priority) {
+  if (api.object(kClients + "/" + client).is_null()) limit_client({}, client);
   job::JobSpec spec;
   spec.organization_id = "acme";
   spec.application_id = "Tutorial";

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "unit/controller/world/every_world.hpp"
 
 namespace vbrain::controller {
@@ -115,6 +117,46 @@ int writes_without_faults(const Workload& workload, const testing::Flavour& flav
   EXPECT_TRUE(world.run()) << workload.name;
   expect_end(world, workload);
   return world.writes();
+}
+
+// Events about ends of attempts and jobs, and what was counted of them.
+std::vector<std::string> told_of_ends(World& world) {
+  world.restart();  // waits for the events
+  std::vector<std::string> told;
+  for (const std::string& body : world.events()) {
+    const json event = json::parse(body);
+    const std::string action = event.value("action", "");
+    if (action == "Finish" || action == "Fail" || action == "Retry") told.push_back(event.value("reason", ""));
+  }
+  std::istringstream lines(world.metrics());
+  for (std::string line; std::getline(lines, line);) {
+    const bool counts =
+        line.starts_with("vbrain_jobs_ended_total") || line.starts_with("vbrain_job_attempts_failed_total") ||
+        line.starts_with("vbrain_job_wait_seconds_count") || line.starts_with("vbrain_job_run_seconds_count");
+    if (counts && !line.ends_with(" 0")) told.push_back(line);
+  }
+  return told;
+}
+
+// An error without a crash: the controller goes on, and finds out whether the write was done.
+TEST_P(JobFaults, AnAnswerThatIsLostLosesNoNews) {
+  for (const Workload& workload : kWorkloads) {
+    World undisturbed(GetParam());
+    workload.arrange(undisturbed);
+    ASSERT_TRUE(undisturbed.run()) << workload.name;
+    const int writes = undisturbed.writes();
+    const std::vector<std::string> want = told_of_ends(undisturbed);
+    for (int at = 0; at < writes; ++at) {
+      for (const Fault::Kind kind : {Fault::Kind::kErrorBefore, Fault::Kind::kErrorAfter}) {
+        World world(GetParam());
+        workload.arrange(world);
+        world.add_fault({at, kind});
+        SCOPED_TRACE(std::string(workload.name) + ", " + testing::text_of({at, kind}));
+        ASSERT_TRUE(world.run()) << world.job().dump();
+        EXPECT_EQ(told_of_ends(world), want);
+      }
+    }
+  }
 }
 
 TEST_P(JobFaults, EveryWriteMayFailOnce) {

@@ -113,6 +113,30 @@ TEST(JobTroubles, AVolumeThatIsNotMountedIsSeenInTheEventsOfThePod) {
   EXPECT_EQ(world.count("PUT jobs/status"), 3) << "claim, FailedMount, end";
 }
 
+TEST(JobTroubles, AListOfEventsThatFailsSaysNothingOfThePod) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.behave(1, {.kind = Behaviour::Kind::kNeverStarts});
+  world.step();
+  world.api.put(testing::kEvents, mount_event(world.pod(1)["metadata"]["uid"], "a", "2026-01-01T00:00:02Z"));
+  work_until(world, "FailedMount");
+  int reads = 0;
+  const auto is_read = [&](const kube::Request& r) {
+    const bool is = r.method == "GET" && r.target.find("/events") != std::string::npos;
+    reads += is ? 1 : 0;
+    return is;
+  };
+  refuse(world, is_read, 500);
+  for (int i = 0; i < 60; ++i) {
+    world.clock.advance(std::chrono::seconds(1));
+    world.step();
+  }
+  EXPECT_GT(reads, 0);
+  EXPECT_EQ(world.status()["reason"], "FailedMount");
+  EXPECT_EQ(world.count("PUT jobs/status"), 2) << "claim, FailedMount";
+}
+
 // If a volume fails, all pods are late at once. The API server reads all events of the namespace for each list.
 TEST(JobTroubles, OneReadOfTheWarningsAnswersForAllPods) {
   vbrain::testing::FakeApiServer api;
@@ -130,6 +154,24 @@ TEST(JobTroubles, OneReadOfTheWarningsAnswersForAllPods) {
   EXPECT_EQ(api.count("GET", "/events"), 1u);
   EXPECT_TRUE(events.read("vbrain", "old", {}).trouble) << "its own events say more";
   EXPECT_EQ(api.count("GET", "/events"), 2u);
+}
+
+// The API server answers with at most as many as it is asked for, and a token for the next ones.
+TEST(JobTroubles, AllPagesOfWarningsAreRead) {
+  vbrain::testing::FakeApiServer api;
+  kube::ApiClient client(api);
+  vbrain::testing::ManualClock clock;
+  const std::string now = base::format_rfc3339_seconds(clock.now());
+  for (int i = 1'000; i < 1'600; ++i) {
+    api.put(testing::kEvents, mount_event(std::to_string(i), std::to_string(i), now));
+  }
+  PodEvents events(client, clock);
+  for (const char* uid : {"1000", "1599"}) {
+    const auto answer = events.read("vbrain", uid, {});
+    ASSERT_TRUE(answer.trouble) << uid;
+    EXPECT_EQ(answer.trouble->reason, "FailedMount");
+  }
+  EXPECT_EQ(api.count("GET", "/events"), 2u) << "two pages, and no list of one pod";
 }
 
 TEST(JobTroubles, AJobThatIsNotLateReadsNoEvents) {
@@ -270,6 +312,28 @@ TEST(JobTroubles, AFinalizerThatIsNotTakenOffIsTriedAgain) {
   }
   EXPECT_TRUE(world.job().is_null());
   EXPECT_FALSE(world.has_folder());
+}
+
+// Its Job has ended or is going, so only an event can say it.
+TEST(JobTroubles, AnEventOfAFailedActionSaysWhatToDo) {
+  World world;
+  world.add_application();
+  world.add_job();
+  ASSERT_TRUE(world.run());
+  bool refuses = true;
+  world.volume_refuses = [&](const std::string& what) { return refuses && what == "purge"; };
+  world.delete_job();
+  for (int turn = 0; turn < 10; ++turn) world.clock.advance(world.step().delay);
+  refuses = false;
+  world.restart();  // waits for the events
+  std::vector<std::string> notes;
+  for (const std::string& body : world.events()) {
+    const json event = json::parse(body);
+    if (event.value("reason", "") == "VolumeFailing") notes.push_back(event["note"]);
+  }
+  ASSERT_FALSE(notes.empty());
+  EXPECT_NE(notes[0].find("Remedy: " + std::string(job::find_cause("VolumeFailing")->remedy)), std::string::npos)
+      << notes[0];
 }
 
 // Somebody took the label off by which our watch finds it.

@@ -118,6 +118,8 @@ class World {
   artifacts::Dir attempt_folder(int attempt) const;
   artifacts::Dir job_folder() const;
   std::vector<std::string> events() const { return events_.bodies(); }
+  // As for a scrape.
+  std::string metrics() { return metrics_.render(); }
   // What was never to happen, in words; empty if it never did.
   const std::vector<std::string>& violations() const { return oracle_.violations(); }
 
