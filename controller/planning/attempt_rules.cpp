@@ -116,6 +116,7 @@ class AttemptRules {
     if (stop_order()) return then(StopPod{sighting.pod->meta.name, sighting.pod->meta.uid});
     // A new reason would tell it as well, but there may be none for hours.
     if (!tells_suspension(s_)) return then(with_suspension_told(s_));
+    if (!tells_client(s_)) return then(WriteStatus{with_client_told(s_), {}});
     if (view.node_unreachable) return with_unreachable_pod(sighting);
     return view.stage == Stage::kRunning ? with_running_pod(sighting) : with_pending_pod(sighting, view);
   }
@@ -347,12 +348,8 @@ class AttemptRules {
       plan_.wake_after(left);
       return std::nullopt;
     }
-    Verdict verdict;
-    verdict.reason = reason.empty() ? "NotStarted" : std::string(reason);
-    verdict.message =
-        "not running after preRunningDeadlineSeconds of the Application, " + std::to_string(limit.count()) + " s";
-    if (!message.empty()) verdict.message += ": " + std::string(message);
-    return verdict;
+    return Verdict{.reason = std::string(reason.empty() ? kClosedReason : reason),
+                   .message = job::tell_late_start(limit, message)};
   }
 
   // Ends an attempt that has not started, after making sure that it never starts.
@@ -379,8 +376,8 @@ class AttemptRules {
     // This controller stops a running pod only by an order or because of its node: somebody else did.
     if (!verdict.succeeded && !verdict.disrupted && sighting != nullptr && has_run(verdict, *sighting) &&
         was_deleted_while_running(*sighting->pod)) {
+      verdict.message = "the pod was deleted while its application ran; " + own_words(verdict);
       verdict.reason = kPodDeletedReason;
-      verdict.message = "the pod was deleted while its application ran; " + verdict.message;
       verdict.disrupted = true;
     }
     if (const auto order = stop_order(); order && (!verdict.succeeded || told_to_stop)) {

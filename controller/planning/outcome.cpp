@@ -8,6 +8,7 @@
 #include "controller/planning/wording.hpp"
 #include "controller/pods/memory_growth.hpp"
 #include "controller/pods/template_rules.hpp"
+#include "job/causes.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -31,6 +32,13 @@ std::string with_detail(std::string sentence, std::string_view detail) {
 
 Verdict failure(std::string reason, std::string message, std::optional<std::int32_t> exit_code = {}) {
   return {.reason = std::move(reason), .message = std::move(message), .exit_code = exit_code};
+}
+
+// The runner could not start the command of the application.
+Verdict failure_to_start(std::string reason, std::string message) {
+  Verdict verdict = failure(std::move(reason), std::move(message));
+  verdict.started = false;
+  return verdict;
 }
 
 Verdict out_of_memory(std::int32_t exit_code) {
@@ -78,9 +86,9 @@ Verdict failure_of(const Outcome& outcome) {
     case Outcome::Kind::kExecFailed:
       // The runner, before it came to the command: the volume failed, for example.
       if (outcome.exit_code == kRunnerFailed) {
-        return failure("RunnerFailed", with_detail("the runner could not start the command", outcome.message));
+        return failure_to_start("RunnerFailed", with_detail("the runner could not start the command", outcome.message));
       }
-      return failure("CommandNotStarted", with_detail("the command could not be started", outcome.message));
+      return failure_to_start("CommandNotStarted", with_detail("the command could not be started", outcome.message));
     case Outcome::Kind::kClaimLost:
       return failure(std::string(kClosedReason), "the attempt was closed before its application could start");
     case Outcome::Kind::kExit:
@@ -142,7 +150,7 @@ Verdict failure_without_report(const kube::ContainerTerminated& end) {
     case 122:
       return failure("NotSealed", "the outputs could not be sealed", kSealedFrom);
     case 123:
-      return failure("CommandNotStarted", "the command could not be started");
+      return failure_to_start("CommandNotStarted", "the command could not be started");
     case 124:
       return failure("InvalidResult", "the result is not valid", kSealedFrom);
     case kRunnerFailed:
@@ -236,6 +244,11 @@ void note_initializing(const kube::Pod& pod, PodView& view) {
 }
 
 }  // namespace
+
+std::string own_words(const Verdict& verdict) {
+  const job::Cause* cause = job::find_cause(verdict.reason);
+  return cause != nullptr && cause->detail == job::Cause::Detail::kOwn ? verdict.message : verdict.reason;
+}
 
 PodView look_at(const kube::Pod& pod) {
   PodView view;

@@ -29,8 +29,12 @@ struct Verdict {
   std::optional<job::Artifacts> artifacts = {};
   bool disrupted = false;  // ended by the cluster: does not count against backoffLimit
   bool hopeless = false;   // another attempt would end the same way
+  bool started = true;     // false: its runner could not start the command of the application
   bool claimed = false;    // the attempt's own runner reported, so it has the claim and no other runner can start
 };
+
+// How it ended, without names of nodes and objects and without texts of Kubernetes. Pure.
+std::string own_words(const Verdict& verdict);
 
 // The reason of an attempt that the controller closed before a runner claimed it.
 inline constexpr std::string_view kClosedReason = "NotStarted";

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/planning/status_edit.hpp"
+#include "job/causes.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -68,7 +69,10 @@ void tell_failure(const Snapshot& snapshot, const FailedAction& failed, Plan& pl
   const job::Job& job = snapshot.job;
   if (job.meta.deletion_timestamp || job::is_terminal(job.status.phase)) return;
   if (failed.failure.passing && failed.failing_for < kWorthTelling) return;
-  if (job.status.reason == failed.failure.reason) return;
+  // The message of a failure that passes, or of a full quota, is another one at each try.
+  const bool same_message = failed.failure.passing || failed.failure.capacity ||
+                            job.status.message == job::tell(failed.failure.reason, failed.failure.message);
+  if (job.status.reason == failed.failure.reason && same_message) return;
   Action telling = with_news(snapshot, failed.failure.reason, failed.failure.message);
   if (const auto left = held_back_for(snapshot, telling); left > std::chrono::milliseconds(0)) {
     plan.wake_after(left);
@@ -105,9 +109,10 @@ RecordEvent given_up(const Snapshot& snapshot, const PodSighting& sighting) {
   const FailedAction* failed = snapshot.failure_of(name_of(stop(sighting), snapshot));
   const std::string cause =
       failed != nullptr ? failed->failure.message : node + " has not answered since it was told to stop";
+  const std::string reason = failed != nullptr ? failed->failure.reason : "NodeLost";
   return {{.warning = true,
-           .reason = failed != nullptr ? failed->failure.reason : "NodeLost",
-           .note = "pod " + pod.meta.name + " was given up, and may still run: " + cause,
+           .reason = reason,
+           .note = job::tell(reason, "pod " + pod.meta.name + " was given up, and may still run: " + cause),
            .action = "Delete"}};
 }
 
@@ -228,7 +233,14 @@ Plan plan_queued(const Snapshot& snapshot) {
   if (job.spec.suspend) {
     return job.status.reason == kSuspendedReason ? Plan{} : Plan::of(with_suspension(snapshot));
   }
+  const bool may_come = snapshot.known_for < kOtherWatches;
+  const auto wait_for_other_watches = [&] {
+    Plan plan;
+    plan.wake_after(kOtherWatches - snapshot.known_for);
+    return plan;
+  };
   if (!snapshot.application) {
+    if (may_come) return wait_for_other_watches();
     return wait_because("UnknownApplication",
                         "waiting: there is no Application with applicationId '" + job.spec.application_id + "'");
   }
@@ -237,6 +249,7 @@ Plan plan_queued(const Snapshot& snapshot) {
                                                      "' is not open to organization '" + job.spec.organization_id +
                                                      "'");
   }
+  if (!snapshot.turn.client_found && may_come) return wait_for_other_watches();
   if (!snapshot.turn.may_begin) {
     return snapshot.turn.why_not.empty() ? Plan{} : wait_because("ConcurrencyLimit", snapshot.turn.why_not);
   }

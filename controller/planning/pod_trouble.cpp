@@ -35,6 +35,18 @@ base::TimePoint last_time_of(const json& event) {
   return last;
 }
 
+// The kubelet runs mount(8) in a systemd scope, and quotes systemd-run's line about it. The scope has another name at
+// each try ("Running scope as unit: run-r0a1b.scope"; since systemd 254 "Running as unit: …; invocation ID: …").
+std::string without_unit(std::string note) {
+  for (const std::string_view words : {"Running scope as unit: ", "Running as unit: "}) {
+    const std::size_t begin = note.find(words);
+    if (begin == std::string::npos) continue;
+    const std::size_t end = note.find('\n', begin);
+    note.erase(begin, end == std::string::npos ? end : end + 1 - begin);
+  }
+  return note;
+}
+
 std::string reason_of(const std::string& reason, const std::string& note) {
   if (reason == "FailedScheduling") return std::string(never_fits(note) ? kNoNodeFitsReason : kUnschedulableReason);
   // The kubelet uses one word for all containers that it can't create, and for images.
@@ -128,7 +140,7 @@ std::optional<PodTrouble> trouble_of_events(const json& list, base::TimePoint si
     if (time < since) continue;
     const bool warning = text_or_empty(event, "type") == "Warning";
     std::string reason = text_or_empty(event, "reason");
-    const std::string note = clean_message(text_or_empty(event, "note"));
+    const std::string note = clean_message(without_unit(text_or_empty(event, "note")));
     if (warning) reason = reason_of(reason, note);
     const bool is_cause = warning ? is_cause_of_wait(reason) : reason == "Pulling";
     Newest& newest = warning && !is_cause ? other : normal;

@@ -16,6 +16,10 @@
 
 namespace vbrain::controller {
 
+// The watches of Jobs, Applications and Clients are independent: a new Job may be seen before an Application or a
+// Client that was created before it. So nobody is told that one is missing before the job has been known for this long.
+inline constexpr std::chrono::milliseconds kOtherWatches{3'000};
+
 // Settings of the installation.
 struct Rules {
   // How long a pod may be unreachable, or gone without an outcome, before it is given up.
@@ -89,6 +93,7 @@ struct Observed {
   std::optional<std::chrono::milliseconds> unseen_write_for;
   std::chrono::milliseconds
       deleting_for{};  // since this controller first saw the deletionTimestamp, by the local steady clock
+  std::chrono::milliseconds known_for{};  // since this controller first saw the job, by the local steady clock
 };
 
 // Knowledge about the job itself. It starts with the caches' content; the actions of a pass replace it by answers of

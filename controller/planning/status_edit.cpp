@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::size_t kHistoryLimit = 10;
 constexpr std::string_view kUnknownClientReason = "UnknownClient";
+constexpr std::string_view kSuspendedCondition = "Suspended";
+constexpr std::string_view kResumedReason = "Resumed";
+constexpr std::string_view kPullBackOff = "ImagePullBackOff";
+constexpr std::string_view kFailedMountReason = "FailedMount";
 
 job::JobStatus present(const Snapshot& snapshot) {
   job::JobStatus status = snapshot.job.status;
@@ -50,8 +54,26 @@ void set_waiting(job::JobStatus& status, const Snapshot& snapshot, bool waits) {
 void set_client_found(job::JobStatus& status, const Snapshot& snapshot) {
   const bool found = snapshot.turn.client_found;
   if (found && status.condition(kClientFoundCondition) == nullptr) return;
+  if (!found && snapshot.known_for < kOtherWatches) return;
   set_condition(status, snapshot, kClientFoundCondition, found, found ? "Found" : kUnknownClientReason,
                 found ? "" : job::tell(kUnknownClientReason, ""));
+}
+
+// A job that was never suspended needs no condition that says so.
+void set_suspended(job::JobStatus& status, const Snapshot& snapshot, bool suspended, std::string_view reason,
+                   std::string_view message = "") {
+  if (!suspended && status.condition(kSuspendedCondition) == nullptr) return;
+  // It was told before, perhaps with more words.
+  if (suspended && is_true(status, kSuspendedCondition)) return;
+  set_condition(status, snapshot, kSuspendedCondition, suspended, suspended ? kSuspendedReason : reason, message);
+}
+
+// kubectl wait passes over a condition whose observedGeneration, or else that of the status, is older than the spec.
+// The spec of an ended job may still change, for example by a cancel that comes too late, and nobody writes its status
+// again. So the status of an ended job names no generation.
+void drop_generations(job::JobStatus& status) {
+  status.observed_generation = 0;
+  for (kube::Condition& condition : status.conditions) condition.observed_generation = 0;
 }
 
 // The application of the current attempt was started, for all that is known now.
@@ -71,13 +93,11 @@ void claim(job::JobStatus& status, const Snapshot& snapshot) {
   status.exit_code.reset();
   status.running_time.reset();
   if (snapshot.application) status.application_generation = snapshot.application->meta.generation;
-  if (status.condition("Suspended") != nullptr) {
-    set_condition(status, snapshot, "Suspended", false, "Resumed", "");
-  }
+  set_suspended(status, snapshot, snapshot.job.spec.suspend, kResumedReason);
 }
 
 void record(job::JobStatus& status, const Snapshot& snapshot, const AttemptEnd& end) {
-  if (end.verdict.claimed && end.verdict.reason != "CommandNotStarted") note_started(status, snapshot);
+  if (end.verdict.claimed && end.verdict.started) note_started(status, snapshot);
   job::AttemptRecord entry;
   entry.attempt = status.attempts;
   entry.pod_uid = end.pod_uid;
@@ -110,32 +130,44 @@ WriteStatus finish(job::JobStatus status, const Snapshot& snapshot, bool succeed
   set_condition(status, snapshot, succeeded ? "Complete" : "Failed", true, status.reason, status.message);
   set_condition(status, snapshot, kEndedCondition, true, status.reason, "");
   set_waiting(status, snapshot, false);
+  set_suspended(status, snapshot, false, status.reason);
   set_client_found(status, snapshot);
+  drop_generations(status);
   Notice notice{
       .warning = !succeeded, .reason = status.reason, .note = status.message, .action = succeeded ? "Finish" : "Fail"};
   return {.status = std::move(status), .notice = std::move(notice)};
 }
 
+// The kubelet's reasons for a pull that failed. Between two of them it says kPullBackOff.
 bool is_pull_trouble(std::string_view reason) {
-  return reason == "ErrImagePull" || reason == "ImagePullBackOff";
+  constexpr std::array<std::string_view, 4> kTroubles = {"ErrImagePull", kPullBackOff, "RegistryUnavailable",
+                                                         "SignatureValidationFailed"};
+  return std::ranges::find(kTroubles, reason) != kTroubles.end();
 }
 
-// The kubelet alternates between these two reasons all the time.
-bool is_same_reason(std::string_view left, std::string_view right) {
-  return left == right || (is_pull_trouble(left) && is_pull_trouble(right));
+// The kubelet alternates between the reason of a failed pull and kPullBackOff all the time.
+bool is_same_reason(std::string_view told, std::string_view reason) {
+  if (told == reason) return true;
+  if (reason == kPullBackOff) return is_pull_trouble(told);
+  return told == kPullBackOff && reason == "ErrImagePull";
 }
 
 // Reasons whose message names the one of several things that the pod waits for now. Messages of other reasons, for
 // example of the scheduler, change all the time.
 bool follows_its_message(std::string_view reason) {
-  return reason == kInitializingReason || reason == "FailedMount";
+  return reason == kInitializingReason || reason == kFailedMountReason || reason == "CreateContainerConfigError";
+}
+
+// The kubelet sums up now and then which volumes are missing, without a cause, between two messages that name it.
+bool is_summary(std::string_view reason, std::string_view message) {
+  return reason == kFailedMountReason && message.starts_with("Unable to attach or mount volumes");
 }
 
 }  // namespace
 
 bool is_news(const job::JobStatus& status, std::string_view reason, std::string_view message) {
   if (!is_same_reason(status.reason, reason)) return true;
-  return follows_its_message(reason) && status.message != job::tell(reason, message);
+  return follows_its_message(reason) && !is_summary(reason, message) && status.message != job::tell(reason, message);
 }
 
 base::TimePoint attempt_start(const Snapshot& snapshot) {
@@ -163,10 +195,7 @@ job::JobStatus with_reason(const Snapshot& snapshot, std::string_view reason, st
   if (reason == "Running") note_started(status, snapshot);
   set_waiting(status, snapshot, !goes_on(reason));
   set_client_found(status, snapshot);
-  const bool suspended = snapshot.job.spec.suspend;
-  if (suspended || status.condition("Suspended") != nullptr) {
-    set_condition(status, snapshot, "Suspended", suspended, suspended ? "Suspended" : "Resumed", "");
-  }
+  set_suspended(status, snapshot, snapshot.job.spec.suspend, kResumedReason);
   return status;
 }
 
@@ -191,7 +220,7 @@ bool is_waiting(const job::JobStatus& status) {
 }
 
 bool tells_suspension(const Snapshot& snapshot) {
-  return is_true(snapshot.job.status, "Suspended") == snapshot.job.spec.suspend;
+  return is_true(snapshot.job.status, kSuspendedCondition) == snapshot.job.spec.suspend;
 }
 
 WriteStatus with_suspension_told(const Snapshot& snapshot) {
@@ -200,9 +229,21 @@ WriteStatus with_suspension_told(const Snapshot& snapshot) {
   const std::string message =
       suspended ? "the attempt under way goes on; no further attempt starts until spec.suspend is false"
                 : "further attempts may start";
-  set_condition(status, snapshot, "Suspended", suspended, suspended ? "Suspended" : "Resumed", message);
-  Notice notice{.warning = false, .reason = suspended ? "Suspended" : "Resumed", .note = message, .action = "Suspend"};
+  const std::string reason(suspended ? kSuspendedReason : kResumedReason);
+  set_condition(status, snapshot, kSuspendedCondition, suspended, reason, message);
+  Notice notice{.warning = false, .reason = reason, .note = message, .action = "Suspend"};
   return {.status = std::move(status), .notice = std::move(notice)};
+}
+
+bool tells_client(const Snapshot& snapshot) {
+  const kube::Condition* condition = snapshot.job.status.condition(kClientFoundCondition);
+  return condition == nullptr || condition->status == "True" || !snapshot.turn.client_found;
+}
+
+job::JobStatus with_client_told(const Snapshot& snapshot) {
+  job::JobStatus status = present(snapshot);
+  set_client_found(status, snapshot);
+  return status;
 }
 
 WriteStatus with_resumption(const Snapshot& snapshot) {
@@ -211,7 +252,7 @@ WriteStatus with_resumption(const Snapshot& snapshot) {
   job::JobStatus status = with_reason(snapshot, is_first ? "Starting" : "Retrying",
                                       is_first ? attempt + " is on its way to a node" : attempt + " follows");
   status.start_time = snapshot.now;
-  Notice notice{.warning = false, .reason = "Resumed", .note = status.message, .action = "Suspend"};
+  Notice notice{.warning = false, .reason = std::string(kResumedReason), .note = status.message, .action = "Suspend"};
   return {.status = std::move(status), .notice = std::move(notice)};
 }
 
@@ -240,15 +281,17 @@ job::JobStatus with_attempt_found(const Snapshot& snapshot, int newest) {
   status.reason = "Recovering";
   status.message =
       "attempt " + std::to_string(newest) + " was begun already, by its folder or its pod; this resource is older";
+  set_waiting(status, snapshot, false);
   return status;
 }
 
 job::JobStatus with_recorded_end(const Snapshot& snapshot, const job::JobStatus& record) {
   job::JobStatus status = record;
-  status.observed_generation = snapshot.job.meta.generation;
   status.attempts = std::max(status.attempts, snapshot.job.status.attempts);
-  // Earlier versions recorded no such condition.
-  if (job::is_terminal(status.phase)) set_condition(status, snapshot, kEndedCondition, true, status.reason, "");
+  // Earlier versions recorded no condition Ended, and left Suspended true.
+  set_condition(status, snapshot, kEndedCondition, true, status.reason, "");
+  set_suspended(status, snapshot, false, status.reason);
+  drop_generations(status);
   return status;
 }
 
@@ -296,10 +339,9 @@ WriteStatus with_end(const Snapshot& snapshot, const AttemptEnd& end) {
 
 job::JobStatus bare_facts(const job::JobStatus& status) {
   job::JobStatus bare;
-  bare.observed_generation = status.observed_generation;
   bare.phase = status.phase;
   bare.reason = clean_reason(status.reason, "Unknown");
-  bare.message = "the details were refused by the API server";
+  bare.message = job::tell(bare.reason, "") + " (the API server refused the details; the controller's log has them)";
   bare.attempts = status.attempts;
   bare.started_attempts = status.started_attempts;
   bare.accepted_attempt = status.accepted_attempt;

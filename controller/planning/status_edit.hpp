@@ -11,7 +11,7 @@ namespace vbrain::controller {
 // The next status of a job, derived from the current one. Pure; each becomes one write.
 
 // Whether a status with this reason and message tells more than `status` does. Of a few reasons the message counts too.
-// The kubelet alternates between the two reasons of a failed pull. Pure.
+// The kubelet alternates between the reason of a failed pull and ImagePullBackOff, which is no news. Pure.
 bool is_news(const job::JobStatus& status, std::string_view reason, std::string_view message);
 
 // Another reason for the same phase, for people. Keeps `node` if it is empty.
@@ -28,6 +28,10 @@ bool is_waiting(const job::JobStatus& status);
 // spec.suspend was changed while an attempt is under way, which goes on: condition and event say so.
 bool tells_suspension(const Snapshot& snapshot);
 WriteStatus with_suspension_told(const Snapshot& snapshot);
+
+// False if the condition ClientFound says that there is no Client, and there is one now. The write corrects it.
+bool tells_client(const Snapshot& snapshot);
+job::JobStatus with_client_told(const Snapshot& snapshot);
 
 // The conditions of a Job besides Complete, Failed and Suspended.
 inline constexpr std::string_view kEndedCondition = "Ended";      // true at either end
@@ -50,7 +54,8 @@ WriteStatus with_first_attempt(const Snapshot& snapshot);
 // have ended, otherwise it would not have started.
 job::JobStatus with_attempt_found(const Snapshot& snapshot, int newest);
 
-// The volume has the record of the job's end, which the resource does not know.
+// The volume has the record of the job's end, which the resource does not know. `record` has a terminal phase. The end
+// was reported and counted when it was recorded, so the write has no notice.
 job::JobStatus with_recorded_end(const Snapshot& snapshot, const job::JobStatus& record);
 
 // Facts about an attempt that has ended.

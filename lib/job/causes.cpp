@@ -12,6 +12,7 @@ constexpr std::string_view kLive = "Queued, Started";
 constexpr std::string_view kQueued = "Queued";
 constexpr std::string_view kStarted = "Started";
 constexpr std::string_view kStartedOrFailed = "Started, Failed";
+constexpr std::string_view kLiveOrFailed = "Queued, Started, Failed";
 constexpr std::string_view kFailed = "Failed";
 
 constexpr std::string_view kCheckImage =
@@ -45,10 +46,14 @@ constexpr std::array kCauses = {
     Cause{"Retrying", kStarted, "", "an attempt failed, and the next one follows", "", Detail::kInternal},
     Cause{"Recovering", kStarted, "", "the Job was recreated or restored, and the volume knows more of it than it does",
           ""},
-    Cause{"Pulling", kStarted, "", "the node downloads the image", "wait; a large image takes minutes",
+    Cause{"Pulling", kStartedOrFailed, "yes", "the node downloads the image",
+          "wait; a large image takes minutes: if it takes longer than preRunningDeadlineSeconds of the Application, "
+          "raise that",
           Detail::kForeign},
-    Cause{"Initializing", kStarted, "", "an init container of the pod runs",
-          "wait, or look at the init container's logs", Detail::kInternal},
+    Cause{"Initializing", kStartedOrFailed, "yes", "an init container of the pod runs",
+          "wait, or look at the init container's logs; if it takes longer than preRunningDeadlineSeconds of the "
+          "Application, raise that",
+          Detail::kInternal},
     Cause{"Unschedulable", kStartedOrFailed, "yes", "no node has room for the pod now",
           "wait, add nodes, or ask for less in the Application's template", Detail::kForeign},
     Cause{"NoNodeFits", kStartedOrFailed, "yes", "no node of the cluster can ever run the pod as it is",
@@ -64,6 +69,8 @@ constexpr std::array kCauses = {
     Cause{"ImageInspectError", kStartedOrFailed, "yes", "the node can't read the image", kCheckImage, Detail::kForeign},
     Cause{"RegistryUnavailable", kStartedOrFailed, "yes", "the image's registry does not answer",
           "check the registry and the node's network", Detail::kForeign},
+    Cause{"SignatureValidationFailed", kStartedOrFailed, "yes", "the signature of the image is not accepted",
+          "sign the image, or change the signature policy of the nodes", Detail::kForeign},
     Cause{"FailedMount", kStartedOrFailed, "yes", "a volume of the pod can't be mounted",
           "create the ConfigMap, Secret or claim that the message names, or correct volumes of the Application's "
           "template; "
@@ -98,9 +105,9 @@ constexpr std::array kCauses = {
           Detail::kForeign},
     Cause{"PodRefused", kStartedOrFailed, "yes", "the API server can't create the pod",
           "repair or remove the admission webhook that the message names", Detail::kForeign},
-    Cause{"ApiServerFailing", kLive, "", "the API server does not answer",
+    Cause{"ApiServerFailing", kLiveOrFailed, "yes", "the API server does not answer",
           "check the Kubernetes API server and the network to it", Detail::kForeign},
-    Cause{"ApiServerRefused", kLive, "", "the API server refuses a request for this job",
+    Cause{"ApiServerRefused", kLiveOrFailed, "yes", "the API server refuses a request for this job",
           "change the admission policy or webhook that the message names, or give the controller its Role back",
           Detail::kForeign},
     Cause{"NodeNotReady", kStarted, "", "the pod's node does not answer",
@@ -244,6 +251,29 @@ std::string in_words(std::string_view cause, std::string_view detail, std::strin
   return text;
 }
 
+constexpr std::string_view kLateStart = "not running after preRunningDeadlineSeconds of the Application, ";
+
+// The part of a told message or of its detail that tell_late_start() wrote before texts of others; empty if there is
+// none.
+std::string_view late_start_in(std::string_view message, std::string_view cause) {
+  if (message.starts_with(cause) && message.substr(cause.size()).starts_with(": ")) {
+    message.remove_prefix(cause.size() + 2);
+  }
+  if (!message.starts_with(kLateStart)) return {};
+  const std::size_t end = message.find_first_not_of("0123456789", kLateStart.size());
+  if (end == std::string_view::npos || !message.substr(end).starts_with(" s")) return {};
+  return message.substr(0, end + 2);
+}
+
+// What REST shows of one reason. `told`: `message` has the form of tell(), else it is the detail alone.
+std::string public_words(std::string_view reason, std::string_view message, bool told) {
+  const Cause* cause = find_cause(reason);
+  if (cause != nullptr && cause->detail == Detail::kOwn) return told ? std::string(message) : tell(reason, message);
+  const std::string_view words = cause != nullptr ? cause->cause : kUnknownCause;
+  const std::string_view remedy = cause != nullptr ? cause->remedy : kUnknownRemedy;
+  return in_words(words, late_start_in(message, words), remedy, Detail::kForeign);
+}
+
 }  // namespace
 
 std::span<const Cause> all_causes() {
@@ -266,17 +296,21 @@ std::string tell(std::string_view reason, std::string_view detail) {
   return in_words(cause->cause, detail, cause->remedy, cause->detail);
 }
 
+std::string tell_late_start(std::chrono::seconds limit, std::string_view waited_for) {
+  std::string text = std::string(kLateStart) + std::to_string(limit.count()) + " s";
+  if (!waited_for.empty()) text.append(": ").append(waited_for);
+  return text;
+}
+
 std::string public_message(const JobStatus& status) {
   if (status.reason.empty()) return status.message;
-  const Cause* cause = find_cause(status.reason);
-  if (cause != nullptr && cause->detail == Detail::kOwn) return status.message;
-  if (status.reason != "Retrying" || status.attempt_history.empty()) return tell(status.reason, {});
+  if (status.reason != "Retrying" || status.attempt_history.empty()) {
+    return public_words(status.reason, status.message, true);
+  }
   const AttemptRecord& last = status.attempt_history.back();
-  JobStatus ended;
-  ended.reason = last.reason;
-  ended.message = last.message;
   std::string text = "attempt " + std::to_string(last.attempt) + " failed (" + last.reason + ": " +
-                     public_message(ended) + "); attempt " + std::to_string(status.attempts) + " follows";
+                     public_words(last.reason, last.message, false) + "); attempt " + std::to_string(status.attempts) +
+                     " follows";
   if (status.next_attempt_time) text += " at " + base::format_rfc3339_seconds(*status.next_attempt_time);
   return text;
 }

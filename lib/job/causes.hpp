@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,10 @@ bool may_be_retried(std::string_view reason);
 // is cut, never the remedy. `detail` is clean text (see clean_message) or empty. Pure.
 std::string tell(std::string_view reason, std::string_view detail);
 inline constexpr std::size_t kToldLimit = 1'024;  // the limit of an Event's note
+
+// The detail of an attempt that has not started within preRunningDeadlineSeconds, with the detail of what it waited
+// for, which may be empty. public_message() shows the part about the deadline. Pure.
+std::string tell_late_start(std::chrono::seconds limit, std::string_view waited_for);
 
 // status.message without names of nodes and objects and without texts of Kubernetes. This is what REST shows. Pure.
 std::string public_message(const JobStatus& status);

@@ -242,6 +242,16 @@ class Scene {
     application_ = an_application();
     s_.job.status.phase = job::Phase::kQueued;
     s_.job_confirmed = true;
+    s_.known_for = std::chrono::minutes(1);
+  }
+  // This controller has seen the job for the first time so long ago.
+  Scene& known_for(std::int64_t ms) {
+    s_.known_for = std::chrono::milliseconds(ms);
+    return *this;
+  }
+  Scene& without_client() {
+    s_.turn.client_found = false;
+    return *this;
   }
   // The caches alone told of the Job.
   Scene& from_caches() {

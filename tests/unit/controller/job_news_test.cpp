@@ -76,6 +76,53 @@ TEST(JobNews, TheConditionEndedIsTrueAtEitherEnd) {
   EXPECT_EQ(condition(bare, "Ended"), "True NonZeroExit");
 }
 
+// kubectl wait passes over conditions of an older generation, and the spec of an ended job may still change.
+TEST(JobNews, AnEndNamesNoGeneration) {
+  Snapshot waited = Scene().attempt(1).pod(PodOf().succeeded()).build();
+  waited.job.status = write_of(Scene().attempt(1).pod(PodOf().waiting("ErrImagePull"), 1'000)).status;
+  Snapshot recorded = Scene().attempt(1).build();
+  recorded.record = write_of(Scene().attempt(1).pod(PodOf().exited(3))).status;
+  const job::JobStatus failed = write_of(Scene().attempt(1).pod(PodOf().exited(3))).status;
+  const job::JobStatus ends[] = {std::get<WriteStatus>(plan(waited).actions.at(0)).status,
+                                 std::get<WriteStatus>(plan(recorded).actions.at(0)).status, failed, bare_facts(failed),
+                                 write_of(Scene().cancelled()).status};
+  for (const job::JobStatus& end : ends) {
+    EXPECT_EQ(job::encode(end).dump().find("observedGeneration"), std::string::npos) << job::encode(end).dump();
+    EXPECT_EQ(condition(end, "Ended").substr(0, 4), "True");
+  }
+  EXPECT_NE(job::encode(write_of(Scene()).status).dump().find("observedGeneration"), std::string::npos);
+}
+
+TEST(JobNews, ASuspendedJobKeepsItsConditionOverAttempts) {
+  Snapshot running = Scene().attempt(1).pod(PodOf().running(), 60'000).reason("Running").suspended().build();
+  running.job.status.node_name = "node1";
+  const job::JobStatus told = std::get<WriteStatus>(plan(running).actions.at(0)).status;
+  Snapshot failed = Scene().attempt(1).pod(PodOf().exited(3)).backoff_limit(1).suspended().build();
+  failed.job.status = told;
+  const job::JobStatus next = std::get<WriteStatus>(plan(failed).actions.at(0)).status;
+  EXPECT_EQ(next.attempts, 2);
+  EXPECT_EQ(condition(next, "Suspended"), "True Suspended");
+  Snapshot found = Scene().attempt(1).suspended().build();
+  found.job.status = told;
+  found.newest_attempt = 2;
+  EXPECT_EQ(condition(std::get<WriteStatus>(plan(found).actions.at(0)).status, "Suspended"), "True Suspended");
+  Snapshot ended = Scene().attempt(1).pod(PodOf().succeeded()).suspended().build();
+  ended.job.status = told;
+  EXPECT_EQ(condition(std::get<WriteStatus>(plan(ended).actions.at(0)).status, "Suspended"), "False Completed");
+  Snapshot cancelled = Scene().suspended().cancelled().build();
+  cancelled.job.status.conditions = told.conditions;
+  EXPECT_EQ(condition(std::get<WriteStatus>(plan(cancelled).actions.at(0)).status, "Suspended"), "False Cancelled");
+  EXPECT_EQ(condition(write_of(Scene().attempt(1).pod(PodOf().succeeded())).status, "Suspended"), "")
+      << "who never was suspended has none";
+}
+
+TEST(JobNews, AnAttemptThatIsFoundWaitsForNothing) {
+  Snapshot found = Scene().attempt(1).build();
+  found.job.status = write_of(Scene().attempt(1).pod(PodOf().waiting("ErrImagePull"), 1'000)).status;
+  found.newest_attempt = 2;
+  EXPECT_EQ(condition(std::get<WriteStatus>(plan(found).actions.at(0)).status, "Waiting"), "False Recovering");
+}
+
 TEST(JobNews, ASuspensionOfARunningJobIsSeen) {
   Scene scene = Scene().attempt(1).pod(PodOf().running(), 60'000).reason("Running").suspended();
   Snapshot snapshot = scene.build();
@@ -100,6 +147,11 @@ TEST(JobNews, OnlyAttemptsThatStartedTheirApplicationAreCounted) {
                 .status.started_attempts,
             0);
   EXPECT_EQ(write_of(Scene().attempt(1).pod(PodOf().succeeded())).status.started_attempts, 1) << "too short to be seen";
+  for (const int exit_code : {125, 127}) {
+    const auto report = testing::an_outcome(artifacts::Outcome::Kind::kExecFailed, exit_code);
+    const Scene unable = Scene().attempt(1).pod(PodOf().ended(exit_code, artifacts::encode_outcome(report)));
+    EXPECT_EQ(write_of(unable).status.started_attempts, 0) << "the runner came, and could not start the command";
+  }
   const job::JobStatus runs = write_of(Scene().attempt(1).pod(PodOf().running(), 1'000)).status;
   EXPECT_EQ(runs.started_attempts, 1);
   Snapshot ended = Scene().attempt(1).pod(PodOf().exited(3)).backoff_limit(1).build();
@@ -124,7 +176,26 @@ TEST(JobNews, AJobWithoutAClientRunsAndSaysSo) {
   ended.job.status = begins.status;
   const job::JobStatus end = std::get<WriteStatus>(plan(ended).actions.at(0)).status;
   EXPECT_EQ(condition(end, "ClientFound"), "True Found") << "the Client came";
+  Snapshot running = Scene().attempt(1).pod(PodOf().running(), 60'000).build();
+  running.job.status = begins.status;
+  const WriteStatus corrected = std::get<WriteStatus>(plan(running).actions.at(0));
+  EXPECT_EQ(condition(corrected.status, "ClientFound"), "True Found") << "and nothing else did for hours";
+  EXPECT_FALSE(corrected.notice);
   EXPECT_EQ(condition(write_of(Scene()).status, "ClientFound"), "") << "the usual case needs no condition";
+}
+
+// A Job and its Application or Client may be created together, and each kind has its own watch.
+TEST(JobNews, NothingIsMissingBeforeTheOtherWatchesMayHaveShownIt) {
+  expect_all({
+      {"its Client may come", Scene().without_client().known_for(1'000), "", std::chrono::seconds(2)},
+      {"its Client did not come", Scene().without_client().known_for(3'000), "status Started Starting 1 warning"},
+      {"its Application may come", Scene().without_application().known_for(1'000), "", std::chrono::seconds(2)},
+      {"its Application did not come", Scene().without_application().known_for(3'000),
+       "status Queued UnknownApplication 0 warning"},
+      {"both are there", Scene().known_for(0), "status Started Starting 1"},
+      {"suspended", Scene().without_client().suspended().known_for(0), "status Queued Suspended 0 event"},
+  });
+  EXPECT_EQ(condition(write_of(Scene().without_client().suspended().known_for(0)).status, "ClientFound"), "");
 }
 
 std::vector<std::string> reasons_of_events(World& world) {
@@ -143,6 +214,23 @@ TEST(JobNews, AJobThatSucceedsAtOnceHasTwoStatusWritesAndOneEvent) {
   EXPECT_EQ(world.count("POST pods"), 1);
   EXPECT_EQ(reasons_of_events(world), std::vector<std::string>{"Completed"});
   EXPECT_EQ(condition_of(world, "Ended")["status"], "True");
+}
+
+// etcd was restored from a backup; the volume has the record.
+TEST(JobNews, AnEndThatIsReadFromItsRecordIsNotCountedAgain) {
+  World world;
+  world.add_application();
+  world.add_job();
+  world.sync();
+  const auto backup = world.api.backup();
+  ASSERT_TRUE(world.run());
+  world.restore(backup);
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Finished");
+  EXPECT_EQ(world.starts_in_all(), 1);
+  EXPECT_NE(world.metrics().find("vbrain_jobs_ended_total{phase=\"Finished\",reason=\"Completed\"} 1\n"),
+            std::string::npos);
+  EXPECT_EQ(reasons_of_events(world), std::vector<std::string>{"Completed"});
 }
 
 TEST(JobNews, AJobThatIsRetriedSaysSoInItsEvents) {

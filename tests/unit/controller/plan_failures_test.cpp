@@ -1,6 +1,7 @@
 // Actions that fail: each is tried again, says why, and holds up neither a deadline nor cancelling nor deleting.
 #include <gtest/gtest.h>
 
+#include "job/causes.hpp"
 #include "unit/controller/plan_cases.hpp"
 
 namespace vbrain::controller {
@@ -20,6 +21,7 @@ using testing::unclaimed;
 const Failure kRefused{.reason = "ApiServerRefused", .message = "waiting: the API server refused it"};
 const Failure kNoAnswer{.reason = "ApiServerFailing", .message = "waiting: no answer", .passing = true};
 const Failure kWebhookDown{.reason = "PodRefused", .message = "waiting: failed calling webhook", .passing = true};
+const Failure kNoVolume{.reason = "VolumeFailing", .message = "waiting: no volume", .passing = true};
 
 Action stop_of(const PodOf& pod) {
   return StopPod{pod.get().meta.name, pod.get().meta.uid};
@@ -37,7 +39,11 @@ TEST(PlanFailures, AreToldAndTriedAgain) {
       {"for a moment", Scene(closing).fails(close, kNoAnswer, 0), "", seconds(10)},
       {"for a second", Scene(closing).fails(close, kNoAnswer, 1), "status Started ApiServerFailing 1 warning"},
       {"refused", Scene(closing).fails(close, kRefused, 0), "status Started ApiServerRefused 1 warning"},
-      {"said", Scene(closing).fails(close, kRefused, 5).reason("ApiServerRefused"), "", seconds(10)},
+      {"said",
+       Scene(closing)
+           .fails(close, kRefused, 5)
+           .reason("ApiServerRefused", job::tell("ApiServerRefused", kRefused.message)),
+       "", seconds(10)},
       {"time to try again", Scene(closing).fails(close, kRefused, 5, 0).reason("ApiServerRefused"), "close 1"},
       {"the finalizer", Scene().without_finalizer().fails(AddFinalizer{}, kRefused, 0),
        "status Queued ApiServerRefused 0 warning"},
@@ -123,7 +129,8 @@ TEST(PlanFailures, OfTheVolumeHoldUpNoEnd) {
   };
   expect_all({
       {"it says why", unasked().fails(inspect, 1), "status Started VolumeFailing 1 warning"},
-      {"cancelled: not at once", unasked().cancelled().fails(inspect, 299).reason("VolumeFailing"), "", seconds(1)},
+      {"cancelled: not at once", unasked().cancelled().fails(inspect, kNoVolume, 299).reason("VolumeFailing"), "",
+       seconds(1)},
       {"ended and cancelled, its outcome cannot be read",
        Scene().attempt(1).pod(PodOf().ended(0, "")).cancelled().fails(inspect, 300),
        "status Failed Cancelled 1 warning"},
@@ -141,7 +148,7 @@ TEST(PlanFailures, OfTheVolumeHoldUpNoEnd) {
   EXPECT_EQ(text_of(plan(asked(unasked().cancelled().fails(inspect, 300)))), "status Failed Cancelled 1 warning");
   EXPECT_EQ(text_of(plan(asked(Scene().attempt(1).cancelled().fails(close, 300)))),
             "status Failed Cancelled 1 warning");
-  EXPECT_EQ(text_of(plan(asked(unasked().fails(inspect, 9'000).reason("VolumeFailing")))), "")
+  EXPECT_EQ(text_of(plan(asked(unasked().fails(inspect, kNoVolume, 9'000).reason("VolumeFailing")))), "")
       << "nobody asked for an end: what came of it may still be read";
 }
 

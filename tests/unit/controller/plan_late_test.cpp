@@ -49,6 +49,72 @@ TEST(Plan, PodsThatAreLate) {
   }
 }
 
+TEST(Plan, AMessageThatNamesAnotherCauseIsNews) {
+  const auto waits = [](const char* reason, const char* detail) {
+    return Scene().attempt(1).pod(PodOf().waiting(reason, detail), 5'000);
+  };
+  const auto told = [](Scene scene, const char* reason, const char* detail) {
+    return scene.reason(reason, job::tell(reason, detail));
+  };
+  const Failure forbidden{.reason = "PodForbidden", .message = "policy b"};
+  const Failure quota{.reason = "QuotaExceeded", .message = "used 8", .capacity = true};
+  const Failure passing{.reason = "ApiServerFailing", .message = "timeout 2", .passing = true};
+  const auto refused = [](const Failure& failure) { return Scene().attempt(1).fails(CreatePod{1}, failure, 60); };
+  const PodTrouble summary{"FailedMount", "Unable to attach or mount volumes: unmounted volumes=[cfg]"};
+  const auto mount = [](const PodTrouble& trouble) {
+    return Scene().attempt(1).pod(PodOf().waiting("ContainerCreating"), 9'000).events(trouble);
+  };
+  constexpr const char* kConfig = "CreateContainerConfigError";
+  expect_all({
+      {"the Secret came, a ConfigMap is missing", told(waits(kConfig, "configmap b"), kConfig, "secret a"),
+       "status Started CreateContainerConfigError 1 warning"},
+      {"the same", told(waits(kConfig, "secret a"), kConfig, "secret a"), ""},
+      {"another policy refuses the pod", told(refused(forbidden), "PodForbidden", "policy a"),
+       "status Started PodForbidden 1 warning"},
+      {"the same policy", told(refused(forbidden), "PodForbidden", "policy b"), ""},
+      {"a quota, with other numbers", told(refused(quota), "QuotaExceeded", "used 9"), ""},
+      {"no answer again", told(refused(passing), "ApiServerFailing", "timeout 1"), ""},
+      {"a summary of volumes after the cause", told(mount(summary), "FailedMount", "configmap b"), ""},
+      {"the cause after a summary",
+       mount({"FailedMount", "configmap b"}).reason("FailedMount", job::tell("FailedMount", summary.message)),
+       "status Started FailedMount 1 warning"},
+  });
+}
+
+// The job ends with the reason that it waited for, and says which deadline was over.
+TEST(Plan, WhatAJobWaitedForMayEndIt) {
+  for (const job::Cause& cause : job::all_causes()) {
+    if (cause.detail != job::Cause::Detail::kForeign || cause.phases.find("Started") == std::string_view::npos)
+      continue;
+    if (cause.reason == "QuotaExceeded") continue;  // waits without a limit
+    const PodTrouble trouble{std::string(cause.reason), "node ip-10-0-0-1"};
+    const Scene scene = Scene().attempt(1).pod(PodOf().waiting("ContainerCreating"), 9'000).events(trouble);
+    const Plan got = plan(Scene(scene).pre_running_deadline(60).after(60).files(closed()).build());
+    const job::JobStatus status = std::get<WriteStatus>(got.actions.at(0)).status;
+    EXPECT_EQ(status.phase, job::Phase::kFailed) << cause.reason;
+    EXPECT_EQ(status.reason, cause.reason);
+    EXPECT_NE(cause.phases.find("Failed"), std::string_view::npos) << cause.reason;
+    EXPECT_FALSE(cause.is_retried.empty()) << cause.reason;
+    const std::string shown = job::public_message(status);
+    EXPECT_NE(shown.find("preRunningDeadlineSeconds of the Application, 60 s. Remedy: "), std::string::npos) << shown;
+    EXPECT_EQ(shown.find("10-0-0-1"), std::string::npos) << shown;
+  }
+  const Scene init = Scene().attempt(1).pod(PodOf().init_running("setup"), 9'000).files(closed());
+  const Plan got = plan(Scene(init).pre_running_deadline(60).after(60).build());
+  EXPECT_NE(job::public_message(std::get<WriteStatus>(got.actions.at(0)).status).find("preRunningDeadlineSeconds"),
+            std::string::npos);
+  EXPECT_FALSE(job::find_cause("Initializing")->is_retried.empty());
+}
+
+// REST shows this message.
+TEST(Plan, ADeletedPodIsReportedWithoutTextsOfKubernetes) {
+  const PodOf evicted = PodOf().running().stopping().failed("Evicted", "The node ip-10-0-0-1 was low on memory");
+  const Plan got = plan(Scene().attempt(1).pod(evicted).files(claimed_by_runner()).build());
+  const job::JobStatus status = std::get<WriteStatus>(got.actions.at(0)).status;
+  EXPECT_EQ(status.attempt_history.back().reason, "PodDeleted");
+  EXPECT_EQ(status.attempt_history.back().message, "the pod was deleted while its application ran; Evicted");
+}
+
 TEST(Plan, APodThatSomebodyDeletesIsNobodysFailure) {
   const PodOf deleted = PodOf().exited(143).finished_at(10).stopping();
   expect_all({

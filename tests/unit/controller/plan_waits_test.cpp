@@ -1,6 +1,7 @@
 // Jobs that hold back: before their first pod, between attempts, and while they are suspended.
 #include <gtest/gtest.h>
 
+#include "job/causes.hpp"
 #include "unit/controller/plan_cases.hpp"
 
 namespace vbrain::controller {
@@ -47,6 +48,27 @@ TEST(Plan, BeforeThePodIsMade) {
       {"refused for good", Scene().attempt(1).refused(invalid), "close 1"},
       {"cancelled", Scene().attempt(1).cancelled(), "close 1"},
       {"deadline over while waiting", Scene().attempt(2).deadline(60).after(61), "close 2"},
+  });
+}
+
+// The kubelet says ImagePullBackOff between two tries, whatever failed.
+TEST(Plan, APullThatFailsIsToldOnce) {
+  const auto after = [](const char* told, const char* now) {
+    return Scene().attempt(1).pod(PodOf().waiting(now), 5'000).reason(told);
+  };
+  for (const char* reason : {"ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed"}) {
+    expect_all({
+        {reason, after(reason, "ImagePullBackOff"), ""},
+        {reason, after(reason, reason), ""},
+    });
+    EXPECT_NE(job::find_cause(reason), nullptr) << reason;
+  }
+  expect_all({
+      {"tried again", after("ImagePullBackOff", "ErrImagePull"), ""},
+      {"it says more", after("ImagePullBackOff", "RegistryUnavailable"),
+       "status Started RegistryUnavailable 1 warning"},
+      {"the registry is back, without the image", after("RegistryUnavailable", "ErrImagePull"),
+       "status Started ErrImagePull 1 warning"},
   });
 }
 

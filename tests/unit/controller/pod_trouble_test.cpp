@@ -59,6 +59,20 @@ TEST(PodTrouble, AWarningThatIsNoKnownCauseHidesNone) {
   EXPECT_EQ(told({unknown, of_kubelet("Normal", "Pulled", "x", "2026-01-01T00:00:06Z")}), "") << "it went on since";
 }
 
+// Else each try of the kubelet would be news.
+TEST(PodTrouble, TheNameOfAScopeIsNotPartOfTheMessage) {
+  const char* time = "2026-01-01T00:00:02Z";
+  const std::string head = "MountVolume.SetUp failed for volume \"data\" : mount failed: exit status 32\nOutput: ";
+  for (const char* line :
+       {"Running scope as unit: run-r0a1b.scope\n", "Running as unit: run-p7.scope; invocation ID: f\n"}) {
+    EXPECT_EQ(told({of_kubelet("Warning", "FailedMount", (head + line + "mount.nfs: access denied\n").c_str(), time)}),
+              "FailedMount: MountVolume.SetUp failed for volume \"data\" : mount failed: exit status 32 Output: "
+              "mount.nfs: access denied ");
+  }
+  EXPECT_EQ(told({of_kubelet("Warning", "FailedMount", "x Running scope as unit: run-r1.scope", time)}),
+            "FailedMount: x ");
+}
+
 TEST(PodTrouble, WhatIsLongPastDoesNotCount) {
   const json list = {{"items", {of_kubelet("Warning", "FailedMount", "x", "2026-01-01T00:00:02Z")}}};
   EXPECT_TRUE(trouble_of_events(list, *base::parse_rfc3339("2026-01-01T00:00:02Z")));

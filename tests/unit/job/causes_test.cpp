@@ -95,6 +95,19 @@ TEST(Causes, RestShowsNoTextOfTheCluster) {
   EXPECT_EQ(public_message(status_of("OddWord", "node ip-10-0-0-1")).find("10-0"), std::string::npos);
 }
 
+// The owner of the Application can change the deadline.
+TEST(Causes, RestShowsWhichDeadlineWasOver) {
+  const std::string late = "not running after preRunningDeadlineSeconds of the Application, 60 s";
+  for (const char* reason : {"FailedMount", "Initializing", "VolumeFailing", "OddWord"}) {
+    const std::string shown =
+        public_message(status_of(reason, tell_late_start(std::chrono::seconds(60), "secret tls 7 s")));
+    EXPECT_NE(shown.find(": " + late + ". Remedy: "), std::string::npos) << shown;
+    EXPECT_EQ(shown.find("tls"), std::string::npos) << shown;
+  }
+  EXPECT_EQ(public_message(status_of("FailedMount", "secret tls: " + late)).find(late), std::string::npos)
+      << "somebody else's words";
+}
+
 TEST(Causes, RestShowsWhyTheLastAttemptFailed) {
   JobStatus status = status_of("Retrying", "attempt 1 failed on node ip-10-0-0-1");
   status.attempts = 2;
@@ -105,9 +118,14 @@ TEST(Causes, RestShowsWhyTheLastAttemptFailed) {
   status.attempt_history = {first};
   EXPECT_EQ(public_message(status),
             "attempt 1 failed (FailedMount: " + tell("FailedMount", "") + "); attempt 2 follows");
+  status.attempt_history[0].message = tell_late_start(std::chrono::seconds(60), "not on ip-10-0-0-1");
+  EXPECT_EQ(public_message(status),
+            "attempt 1 failed (FailedMount: " + tell("FailedMount", tell_late_start(std::chrono::seconds(60), "")) +
+                "); attempt 2 follows");
   status.attempt_history[0].reason = "NonZeroExit";
   status.attempt_history[0].message = "exit code 3";
-  EXPECT_EQ(public_message(status), "attempt 1 failed (NonZeroExit: exit code 3); attempt 2 follows");
+  EXPECT_EQ(public_message(status),
+            "attempt 1 failed (NonZeroExit: exit code 3. Remedy: read the job's logs); attempt 2 follows");
 }
 
 TEST(Causes, ARecordOfAnEarlierVersionIsShownAsItIs) {
