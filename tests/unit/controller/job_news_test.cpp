@@ -178,6 +178,8 @@ TEST(JobNews, AJobWithoutAClientRunsAndSaysSo) {
   EXPECT_EQ(condition(end, "ClientFound"), "True Found") << "the Client came";
   Snapshot running = Scene().attempt(1).pod(PodOf().running(), 60'000).build();
   running.job.status = begins.status;
+  running.job.status.reason = "Running";
+  running.job.status.node_name = "node1";
   const WriteStatus corrected = std::get<WriteStatus>(plan(running).actions.at(0));
   EXPECT_EQ(condition(corrected.status, "ClientFound"), "True Found") << "and nothing else did for hours";
   EXPECT_FALSE(corrected.notice);

@@ -171,7 +171,8 @@ TEST(JobTroubles, AllPagesOfWarningsAreRead) {
     ASSERT_TRUE(answer.trouble) << uid;
     EXPECT_EQ(answer.trouble->reason, "FailedMount");
   }
-  EXPECT_EQ(api.count("GET", "/events"), 2u) << "two pages, and no list of one pod";
+  EXPECT_EQ(api.count("GET", "/events"), 2u) << "two pages";
+  EXPECT_EQ(api.count("GET", "regarding.uid"), 0u) << "and no list of one pod";
 }
 
 TEST(JobTroubles, AJobThatIsNotLateReadsNoEvents) {
