@@ -147,12 +147,13 @@ TEST_P(JobFaults, AnAnswerThatIsLostLosesNoNews) {
     const int writes = undisturbed.writes();
     const std::vector<std::string> want = told_of_ends(undisturbed);
     for (int at = 0; at < writes; ++at) {
-      for (const Fault::Kind kind : {Fault::Kind::kErrorBefore, Fault::Kind::kErrorAfter}) {
+      for (const Fault::Kind kind : {Fault::Kind::kErrorBefore, Fault::Kind::kErrorAfter, Fault::Kind::kSentTwice}) {
         World world(GetParam());
         workload.arrange(world);
         world.add_fault({at, kind});
         SCOPED_TRACE(std::string(workload.name) + ", " + testing::text_of({at, kind}));
         ASSERT_TRUE(world.run()) << world.job().dump();
+        expect_end(world, workload);
         EXPECT_EQ(told_of_ends(world), want);
       }
     }

@@ -74,6 +74,7 @@ TEST(JobNews, TheConditionEndedIsTrueAtEitherEnd) {
   EXPECT_EQ(condition(write_of(Scene().cancelled()).status, "Ended"), "True Cancelled");
   const job::JobStatus bare = bare_facts(write_of(Scene().attempt(1).pod(PodOf().exited(3))).status);
   EXPECT_EQ(condition(bare, "Ended"), "True NonZeroExit");
+  EXPECT_EQ(bare.message.find(job::tell("NonZeroExit", "")), 0u) << bare.message;
 }
 
 // kubectl wait passes over conditions of an older generation, and the spec of an ended job may still change.

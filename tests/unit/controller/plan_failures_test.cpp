@@ -99,6 +99,9 @@ TEST(PlanFailures, OfAPodToBeStopped) {
       {"a deleted job: the pod is waited for", Scene(deleted).fails(stop, kRefused, 299), "", seconds(1)},
       {"and given up", Scene(deleted).fails(stop, kRefused, 300), "warn ApiServerRefused, purge, remove-finalizer"},
   });
+  const Plan given_up = plan(Scene(deleted).fails(stop, kRefused, 300).build());
+  const std::string note = std::get<RecordEvent>(given_up.actions.at(0)).notice.note;
+  EXPECT_NE(note.find("Remedy: "), std::string::npos) << note;
 }
 
 TEST(PlanFailures, ActionsThatDependOnAFailedOneWait) {

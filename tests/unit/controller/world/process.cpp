@@ -21,7 +21,8 @@ std::string place_of(const kube::Request& request) {
 }  // namespace
 
 std::string text_of(const Fault& fault) {
-  constexpr const char* kNames[] = {"crash before", "crash after", "error before", "error after", "pause before"};
+  constexpr const char* kNames[] = {"crash before", "crash after",   "error before",
+                                    "error after",  "sent twice at", "pause before"};
   return std::string(kNames[static_cast<int>(fault.kind)]) + " write " + std::to_string(fault.at);
 }
 
@@ -60,7 +61,11 @@ class Process::Wire final : public kube::Transport {
     around_.oracle.look();
     if (fault == Fault::Kind::kCrashAfter) throw Crash{};
     if (fault == Fault::Kind::kErrorAfter) return tl::unexpected(lost);
-    return answer;
+    if (fault != Fault::Kind::kSentTwice) return answer;
+    auto second = what == "DELETE pods" ? mark_pod(request) : around_.api.call(request, stop);
+    around_.oracle.look();
+    if (!second) second.error().maybe_done = true;
+    return second;
   }
 
   // A pod with a kubelet does not go at once.

@@ -31,6 +31,7 @@ struct Fault {
     kCrashAfter,   // the process dies after it, before it knows
     kErrorBefore,  // the write fails and did not happen
     kErrorAfter,   // the write happened, its answer is lost
+    kSentTwice,    // the connection broke after the write, and the transport sent it again; only to the API server
     kPause,        // the process stands still before the write while the next leader does all there is to do
   };
   int at = 0;
