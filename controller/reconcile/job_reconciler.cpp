@@ -52,7 +52,11 @@ JobReconciler::JobReconciler(Caches caches, Admission& admission, Executor& exec
     : caches_(caches), admission_(admission), executor_(executor), clock_(clock), rules_(rules) {}
 
 void JobReconciler::on_job_change(const kube::Change<job::Job>& change) {
-  if (!change.now) return memory_.forget(change.old->meta.name);
+  if (!change.now) {
+    // Also while another controller leads, when no pass over the job comes.
+    executor_.forget(change.old->meta.name);
+    return memory_.forget(change.old->meta.name);
+  }
   // The API server's history went back (etcd was restored): later writes may be undone.
   const bool went_back =
       change.old && kube::is_older_version(change.now->meta.resource_version, change.old->meta.resource_version);
