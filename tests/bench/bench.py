@@ -16,10 +16,11 @@ import audit  # noqa: E402
 import report  # noqa: E402
 from contestants import all_contestants  # noqa: E402
 from jobs import one_round, run_rounds  # noqa: E402
+from rest import RestBenchmark  # noqa: E402
 from world import ROOT, World  # noqa: E402
 
 ISOLATED = "VBRAIN_BENCH_ISOLATED"
-PARTS = ["jobs", "default", "requests"]
+PARTS = ["jobs", "default", "rest", "requests"]
 
 
 def say(text):
@@ -44,6 +45,7 @@ def options():
     parser.add_argument("--jobs", type=int, default=1000, help="jobs per round")
     parser.add_argument("--rounds", type=int, default=3, help="rounds; the medians are reported")
     parser.add_argument("--connections", type=int, default=32, help="connections that create jobs")
+    parser.add_argument("--no-large", dest="large", action="store_false", help="without the repository of 100,000 jobs")
     parser.add_argument("--programs", type=Path, default=ROOT / "build" / "release", help="folder with our bin/ and bundle/")
     parser.add_argument("--no-fsync", action="store_true", help="etcd does not sync its data: faster, unlike production")
     parser.add_argument("--state", type=Path, help="folder for data and logs; without it, a new one in .local/bench")
@@ -99,6 +101,12 @@ class Benchmark:
         ours, default = (one_round(self.world, self.contestants[name], 300, self.chosen.connections) for name in ("ours", "batch-default"))
         self.figures["default"] = {"ours": ours, "batch-default": default}
         self.rows.append(report.row_of_default(ours, default, self.titles["batch-default"]))
+
+    def rest(self):
+        benchmark = RestBenchmark(self.world, self.chosen.rounds, say)
+        benchmark.run(self.chosen.large)
+        self.figures["rest"] = benchmark.figures
+        self.rows += benchmark.rows
 
     def requests(self):
         """The API server is started again with its log of requests. It keeps it, so this part comes last."""
