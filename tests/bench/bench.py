@@ -20,7 +20,7 @@ from rest import RestBenchmark  # noqa: E402
 from world import ROOT, World  # noqa: E402
 
 ISOLATED = "VBRAIN_BENCH_ISOLATED"
-PARTS = ["jobs", "default", "rest", "requests"]
+PARTS = ["jobs", "default", "creates", "reads", "files", "requests"]
 
 
 def say(text):
@@ -88,7 +88,8 @@ class Benchmark:
         self.world, self.chosen = world, chosen
         self.contestants = {contestant.name: contestant for contestant in all_contestants(world)}
         self.titles = {name: contestant.title for name, contestant in self.contestants.items()}
-        self.rows, self.figures = [], {}
+        self.rows, self.figures = [], {"rest": {}}
+        self.rest = RestBenchmark(world, chosen.rounds, say, self.rows, self.figures["rest"])
 
     def jobs(self):
         wanted = [self.contestants[name] for name in self.chosen.contestants]
@@ -102,11 +103,14 @@ class Benchmark:
         self.figures["default"] = {"ours": ours, "batch-default": default}
         self.rows.append(report.row_of_default(ours, default, self.titles["batch-default"]))
 
-    def rest(self):
-        benchmark = RestBenchmark(self.world, self.chosen.rounds, say)
-        benchmark.run(self.chosen.large)
-        self.figures["rest"] = benchmark.figures
-        self.rows += benchmark.rows
+    def creates(self):
+        self.rest.run_creates()
+
+    def reads(self):
+        self.rest.run_reads(self.chosen.large)
+
+    def files(self):
+        self.rest.run_files()
 
     def requests(self):
         """The API server is started again with its log of requests. It keeps it, so this part comes last."""
