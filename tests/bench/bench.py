@@ -16,11 +16,12 @@ import audit  # noqa: E402
 import report  # noqa: E402
 from contestants import all_contestants  # noqa: E402
 from jobs import one_round, run_rounds  # noqa: E402
+from growth import GrowthBenchmark  # noqa: E402
 from rest import RestBenchmark  # noqa: E402
 from world import ROOT, World  # noqa: E402
 
 ISOLATED = "VBRAIN_BENCH_ISOLATED"
-PARTS = ["jobs", "default", "creates", "reads", "files", "requests"]
+PARTS = ["jobs", "default", "creates", "reads", "files", "growth", "requests"]
 
 
 def say(text):
@@ -46,6 +47,7 @@ def options():
     parser.add_argument("--rounds", type=int, default=3, help="rounds; the medians are reported")
     parser.add_argument("--connections", type=int, default=32, help="connections that create jobs")
     parser.add_argument("--no-large", dest="large", action="store_false", help="without the repository of 100,000 jobs")
+    parser.add_argument("--growth", default="1000,3000,10000", help="numbers of known Jobs")
     parser.add_argument("--programs", type=Path, default=ROOT / "build" / "release", help="folder with our bin/ and bundle/")
     parser.add_argument("--no-fsync", action="store_true", help="etcd does not sync its data: faster, unlike production")
     parser.add_argument("--state", type=Path, help="folder for data and logs; without it, a new one in .local/bench")
@@ -88,7 +90,7 @@ class Benchmark:
         self.world, self.chosen = world, chosen
         self.contestants = {contestant.name: contestant for contestant in all_contestants(world)}
         self.titles = {name: contestant.title for name, contestant in self.contestants.items()}
-        self.rows, self.figures = [], {"rest": {}}
+        self.rows, self.figures = [], {"rest": {}, "growth": {}}
         self.rest = RestBenchmark(world, chosen.rounds, say, self.rows, self.figures["rest"])
 
     def jobs(self):
@@ -111,6 +113,10 @@ class Benchmark:
 
     def files(self):
         self.rest.run_files()
+
+    def growth(self):
+        sizes = [int(size) for size in self.chosen.growth.split(",")]
+        GrowthBenchmark(self.world, say, self.rows, self.figures["growth"]).run(sizes)
 
     def requests(self):
         """The API server is started again with its log of requests. It keeps it, so this part comes last."""

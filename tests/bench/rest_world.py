@@ -80,15 +80,17 @@ class RestWorld(Ours):
         return found[0]
 
     def put_output(self, job, size):
-        """Writes an output as the runner would have, and its size into the status. The content does not matter here."""
-        path = self.folder("jobs", job) / "attempts" / "1" / "output.zip"
-        write_random(path, size)
-        path.chmod(0o660)
-        self.world.kube.merge(f"{self.path()}/{job}/status",
-                              {"status": {"artifacts": {"outputBytes": size, "outputSha256": f"{size:064x}"}}})
+        """Writes an output as the runner would have, and its size into the job's record. The content does not matter here."""
+        folder = self.folder("jobs", job)
+        output = folder / "attempts" / "1" / "output.zip"
+        write_random(output, size)
+        output.chmod(0o660)
+        record = json.loads((folder / "status.json").read_text())
+        record["status"]["artifacts"] = {**record["status"].get("artifacts", {}), "outputBytes": size, "outputSha256": f"{size:064x}"}
+        (folder / "status.json").write_text(json.dumps(record))
         wait_until("the server knows the output", lambda: int(self.user.call(
             "HEAD", f"/job/{job}/output").headers.get("content-length", 0)) == size)
-        return path
+        return output
 
     def header_flags(self, flag, **more):
         return [part for name, value in self.identity.headers(**more).items() for part in (flag, f"{name}: {value}")]
@@ -111,14 +113,13 @@ class Nginx:
         wait_until("nginx answers", lambda: subprocess.run(["curl", "-s", "-o", os.devnull, self.base], check=False).returncode == 0)
 
     def offer(self, name, content=None, path=None):
-        """A file with these bytes, or a hard link to a file. Returns its address."""
+        """A file with these bytes, or a link to a file. Returns its address."""
         target = self.folder / "files" / name
         target.unlink(missing_ok=True)
         if path is not None:
-            os.link(path, target)
+            target.symlink_to(path)
         else:
             target.write_bytes(content)
-        target.chmod(0o644)
         return f"{self.base}/{name}"
 
     def stop(self):
