@@ -14,7 +14,7 @@ import (
 type model struct {
 	Resource string            `json:"resource"`
 	Status   string            `json:"status"`
-	Files    map[string]string `json:"files"`
+	Files    map[string]string `json:"files"` // by path from its folder
 }
 
 // runKnown creates copies of a Job that has ended: the resource, its status, its folder. No controller may run meanwhile.
@@ -72,7 +72,7 @@ func runKnown(arguments []string) (any, error) {
 				return err
 			}
 			for part, content := range like.Files {
-				target := filepath.Join(*folder, name, part)
+				target := filepath.Join(*folder, name, replaced.Replace(part))
 				if err := os.MkdirAll(filepath.Dir(target), 0o770); err != nil {
 					return err
 				}
