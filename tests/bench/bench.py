@@ -9,18 +9,23 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
+
+import requests
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import audit  # noqa: E402
 import report  # noqa: E402
 from contestants import all_contestants  # noqa: E402
-from jobs import one_round, run_rounds  # noqa: E402
 from growth import GrowthBenchmark  # noqa: E402
+from jobs import one_round, run_rounds  # noqa: E402
 from rest import RestBenchmark  # noqa: E402
 from world import ROOT, World  # noqa: E402
 
 ISOLATED = "VBRAIN_BENCH_ISOLATED"
+# Above 0.5 other programs disturb the figures.
+LOAD_BEFORE = round(os.getloadavg()[0], 2)
 PARTS = ["jobs", "default", "creates", "reads", "files", "growth", "requests"]
 
 
@@ -52,7 +57,7 @@ def options():
     parser.add_argument("--no-fsync", action="store_true", help="etcd does not sync its data: faster, unlike production")
     parser.add_argument("--state", type=Path, help="folder for data and logs; without it, a new one in .local/bench")
     parser.add_argument("--keep", action="store_true", help="do not remove that folder")
-    parser.add_argument("--json", type=Path, help="file for all figures")
+    parser.add_argument("--json", type=Path, default=ROOT / ".local" / "bench" / "last.json", help="file for all figures")
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.jobs, chosen.rounds, chosen.contestants = 200, 1, "ours,batch-small"
@@ -71,8 +76,7 @@ def machine(world):
                   if line.startswith("model name")), platform.processor())
     return {"cpus": os.cpu_count(), "cpu": model, "kernel": platform.release(), "fsync": world.fsync,
             "file_system": first_line(["stat", "-f", "-c", "%T", world.state]),
-            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-            "load_before": round(os.getloadavg()[0], 2)}
+            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1), "load_before": LOAD_BEFORE}
 
 
 def versions(world):
@@ -128,11 +132,23 @@ class Benchmark:
             self.rows += report.rows_of_requests(counted, self.titles)
 
     def run(self):
+        """Runs the parts. One that fails is named and does not end the others. Returns whether all were measured."""
+        good = True
         for part in PARTS:
-            if part in self.chosen.parts:
-                begin = time.monotonic()
+            if part not in self.chosen.parts:
+                continue
+            begin = time.monotonic()
+            try:
                 getattr(self, part)()
-                say(f"{part}: {time.monotonic() - begin:.0f} s")
+            except (AssertionError, OSError, requests.RequestException, subprocess.CalledProcessError):
+                traceback.print_exc()
+                good = False
+            say(f"{part}: {time.monotonic() - begin:.0f} s")
+        return good
+
+    def result(self):
+        return {"machine": machine(self.world), "versions": versions(self.world), "command": " ".join(sys.argv[1:]),
+                "date": time.strftime("%Y-%m-%d"), "titles": self.titles, "table": report.as_json(self.rows), "figures": self.figures}
 
 
 def main():
@@ -142,25 +158,21 @@ def main():
     state = (chosen.state or ROOT / ".local" / "bench" / time.strftime("%Y%m%d-%H%M%S")).resolve()
     state.mkdir(parents=True, exist_ok=True)
     world = World(state, chosen.programs.resolve(), fsync=not chosen.no_fsync)
-    finished = False
+    good = False
     try:
-        where = machine(world)
         world.start()
         benchmark = Benchmark(world, chosen)
-        benchmark.run()
+        good = benchmark.run()
         say("\n" + report.markdown(benchmark.rows))
-        if chosen.json:
-            chosen.json.parent.mkdir(parents=True, exist_ok=True)
-            chosen.json.write_text(json.dumps({"machine": where, "versions": versions(world), "command": " ".join(sys.argv[1:]),
-                                               "table": report.as_json(benchmark.rows), "figures": benchmark.figures},
-                                              indent=1, default=str) + "\n")
-        finished = True
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        chosen.json.write_text(json.dumps(benchmark.result(), indent=1, default=str) + "\n")
     finally:
         world.stop()
-        if finished and not chosen.keep:
+        if good and not chosen.keep:
             shutil.rmtree(state, ignore_errors=True)
-        elif not finished:
+        else:
             say(f"logs: {state}")
+    return 0 if good else 1
 
 
-main()
+sys.exit(main())
