@@ -94,8 +94,7 @@ class Benchmark:
         self.world, self.chosen = world, chosen
         self.contestants = {contestant.name: contestant for contestant in all_contestants(world)}
         self.titles = {name: contestant.title for name, contestant in self.contestants.items()}
-        self.rows, self.figures = [], {"rest": {}, "growth": {}}
-        self.rest = RestBenchmark(world, chosen.rounds, say, self.rows, self.figures["rest"])
+        self.rows, self.figures = [], {"creates": {}, "reads": {}, "files": {}, "growth": {}}
 
     def jobs(self):
         wanted = [self.contestants[name] for name in self.chosen.contestants]
@@ -109,14 +108,17 @@ class Benchmark:
         self.figures["default"] = {"ours": ours, "batch-default": default}
         self.rows.append(report.row_of_default(ours, default, self.titles["batch-default"]))
 
+    def rest(self, part):
+        return RestBenchmark(self.world, self.chosen.rounds, say, self.rows, self.figures[part])
+
     def creates(self):
-        self.rest.run_creates()
+        self.rest("creates").run_creates()
 
     def reads(self):
-        self.rest.run_reads(self.chosen.large)
+        self.rest("reads").run_reads(self.chosen.large)
 
     def files(self):
-        self.rest.run_files()
+        self.rest("files").run_files()
 
     def growth(self):
         sizes = [int(size) for size in self.chosen.growth.split(",")]

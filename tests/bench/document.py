@@ -1,4 +1,5 @@
-"""Writes the figures of a run into docs/benchmarks.md, with plots: document.py [FILE.json] (default: those of the last run)."""
+"""Writes figures into docs/benchmarks.md, with plots: document.py [FILE.json...] (default: the last run). Several files: runs of
+different parts on the same machine and commit."""
 
 import json
 import statistics
@@ -62,8 +63,12 @@ def block(result):
 
 
 def main():
-    source = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / ".local" / "bench" / "last.json"
-    result = json.loads(source.read_text())
+    sources = [Path(name) for name in sys.argv[1:]] or [ROOT / ".local" / "bench" / "last.json"]
+    result, *others = [json.loads(source.read_text()) for source in sources]
+    for other in others:
+        result["table"] += other["table"]
+        result["figures"].update({part: figures for part, figures in other["figures"].items() if figures})
+        result["machine"]["load_before"] = max(result["machine"]["load_before"], other["machine"]["load_before"])
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, _, svg in plots_of(result):
         (FOLDER / f"{name}.svg").write_text(svg)
