@@ -51,8 +51,9 @@ def plots_of(result):
 def block(result):
     machine, versions = result["machine"], result["versions"]
     lines = [BEGIN, f"Measured on {result['date']} at commit {versions['commit']}: {machine['cpus']} CPUs ({machine['cpu']}), "
-             f"{machine['memory_gib']} GiB, Linux {machine['kernel']}, file system {machine['file_system']}, etcd with"
-             f"{'' if machine['fsync'] else 'out'} fsync. Kubernetes {versions['kubernetes']}, etcd {versions['etcd']}, kwok {versions['kwok']}."]
+             f"{machine['memory_gib']} GiB, Linux {machine['kernel']}, file system {machine['file_system']}, etcd "
+             f"{'with' if machine['fsync'] else 'without'} fsync. Kubernetes {versions['kubernetes']}, etcd {versions['etcd']}, kwok "
+             f"{versions['kwok']}."]
     if machine["load_before"] > 0.5:
         lines.append(f"The machine was not idle before the run (load {machine['load_before']}): compare the ratios, not the figures.")
     lines += ["", markdown(rows_of(result))]

@@ -78,7 +78,7 @@ class GrowthBenchmark:
         kept = {key: made["metadata"][key] for key in ("name", "finalizers", "labels", "annotations") if key in made["metadata"]}
         model = self.world.state / "model.json"
         model.write_text(json.dumps({
-            "resource": general(json.dumps({"apiVersion": made["apiVersion"], "kind": made["kind"], "metadata": kept, "spec": made["spec"]})),
+            "resource": general(json.dumps({**{key: made[key] for key in ("apiVersion", "kind", "spec")}, "metadata": kept})),
             "status": general(json.dumps({"status": made["status"]})),
             "files": {**{file.name: general(file.read_text()) for file in folder.iterdir() if file.is_file()},
                       f"../../repositories/{self.repository}/jobs/NAME": ""}}))
@@ -162,13 +162,14 @@ class GrowthBenchmark:
             what = f"RSS of {name} at {size:,} Jobs, {100 // LIVE_SHARE} % live with pods"
             self.rows.append(Row(what, f"{used:.1f} MiB", beside("client-go informers of the same objects", f"{peer:.1f} MiB"), used / peer,
                                  0.2, at_most=True))
-            self.rows.append(Row(f"Growth of {name} to {size:,} Jobs", f"from {empty[name]:.1f} to {used:.1f} MiB", value=used - empty[name],
-                                 goal=60, at_most=True, unit=" MiB"))
+            self.rows.append(Row(f"Growth of {name} to {size:,} Jobs", f"from {empty[name]:.1f} to {used:.1f} MiB",
+                                 value=used - empty[name], goal=60, at_most=True, unit=" MiB"))
         listed = figures["curl_list_ms"]
         self.rows.append(Row(f"Start of the controller with {size:,} known Jobs → pod of a new one", f"{figures['start_ms']} ms",
                              beside("curl, LIST of the Jobs", f"{listed} ms"), (figures["start_ms"] - 100) / listed, 1.5, at_most=True,
                              unit="× + 100 ms"))
         sizes = [key for key in self.figures if isinstance(key, int)]
-        for key, what in (("jobs_per_s", "jobs/s, 100 jobs"), ("list_ms", "`GET /job` of their repository, ms"), ("start_ms", "start of the controller, ms")):
+        for key, what in (("jobs_per_s", "jobs/s, 100 jobs"), ("list_ms", "`GET /job` of their repository, ms"),
+                          ("start_ms", "start of the controller, ms")):
             self.rows.append(Row(f"{what}, with {', '.join(f'{one:,}' for one in sizes)} known Jobs",
                                  ", ".join(str(self.figures[one][key]) for one in sizes)))

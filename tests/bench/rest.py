@@ -130,8 +130,8 @@ class RestBenchmark:
         path = f"/job/{job}?jobs=false"
         answer = self.rest.user.get(path)
         if answer.status_code != 200 or "jobs" in answer.json():
-            self.rows.append(Row(f"p99 of `GET /job/:id?jobs=false`, repository of {jobs:,} jobs", "there is no such form", goal=5, at_most=True,
-                                 value=float("inf"), unit=" ms"))
+            self.rows.append(Row(f"p99 of `GET /job/:id?jobs=false`, repository of {jobs:,} jobs", "there is no such form",
+                                 value=float("inf"), goal=5, at_most=True, unit=" ms"))
             return
         result = wrk(self.rest.user.base + path, self.rest.header_flags("-H"))
         self.keep(f"short-{jobs}", [result], Row(f"p99 of `GET /job/:id?jobs=false`, repository of {jobs:,} jobs, 64 connections",
@@ -173,7 +173,8 @@ class RestBenchmark:
 
     def outputs(self):
         headers = self.rest.header_flags("--header")
-        for name, what, size, connections, count in (("output-1gib", "1 GiB", GIB, 1, 1), ("output-16mib", "16 MiB, 64 at a time", 16 << 20, 64, 192)):
+        for name, what, size, connections, count in (("output-1gib", "1 GiB", GIB, 1, 1),
+                                                     ("output-16mib", "16 MiB, 64 at a time", 16 << 20, 64, 192)):
             path = self.rest.put_output(self.one, size)
             address = self.nginx.offer(f"{name}.zip", path=path)
             url = f"{self.rest.user.base}/job/{self.one}/output"
@@ -222,7 +223,8 @@ class RestBenchmark:
         results = alternate(self.rounds, ours=ours, nginx=lambda: send("-T", archive, f"{self.nginx.base}/put/upload.zip"))
         rates = medians(results, "mb_per_s")
         self.keep("upload", results, Row("Multipart upload of a ZIP of 1 GiB (stored entries)", f"{rates['ours']:,.0f} MB/s",
-                                         beside("nginx, WebDAV PUT (no fsync)", f"{rates['nginx']:,.0f} MB/s"), rates["ours"] / rates["nginx"], 0.6))
-        self.rows.append(Row("The same, growth of the api-server's memory", f"{statistics.median(growth):.1f} MiB", value=statistics.median(growth),
-                             goal=16, at_most=True, unit=" MiB"))
+                                         beside("nginx, WebDAV PUT (no fsync)", f"{rates['nginx']:,.0f} MB/s"),
+                                         rates["ours"] / rates["nginx"], 0.6))
+        self.rows.append(Row("The same, growth of the api-server's memory", f"{statistics.median(growth):.1f} MiB",
+                             value=statistics.median(growth), goal=16, at_most=True, unit=" MiB"))
         archive.unlink()
