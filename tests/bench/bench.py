@@ -21,12 +21,13 @@ from contestants import all_contestants  # noqa: E402
 from growth import GrowthBenchmark  # noqa: E402
 from jobs import one_round, run_rounds  # noqa: E402
 from rest import RestBenchmark  # noqa: E402
+from standalone import ProgramBenchmark  # noqa: E402
 from world import ROOT, World  # noqa: E402
 
 ISOLATED = "VBRAIN_BENCH_ISOLATED"
 # Above 0.5 other programs disturb the figures.
 LOAD_BEFORE = round(os.getloadavg()[0], 2)
-PARTS = ["jobs", "default", "creates", "reads", "files", "growth", "requests"]
+PARTS = ["jobs", "default", "creates", "reads", "files", "growth", "programs", "requests"]
 
 
 def say(text):
@@ -94,7 +95,7 @@ class Benchmark:
         self.world, self.chosen = world, chosen
         self.contestants = {contestant.name: contestant for contestant in all_contestants(world)}
         self.titles = {name: contestant.title for name, contestant in self.contestants.items()}
-        self.rows, self.figures = [], {"creates": {}, "reads": {}, "files": {}, "growth": {}}
+        self.rows, self.figures = [], {"creates": {}, "reads": {}, "files": {}, "growth": {}, "programs": {}}
 
     def jobs(self):
         wanted = [self.contestants[name] for name in self.chosen.contestants]
@@ -123,6 +124,9 @@ class Benchmark:
     def growth(self):
         sizes = [int(size) for size in self.chosen.growth.split(",")]
         GrowthBenchmark(self.world, say, self.rows, self.figures["growth"]).run(sizes)
+
+    def programs(self):
+        ProgramBenchmark(self.world, self.chosen.rounds, say, self.rows, self.figures["programs"]).run()
 
     def requests(self):
         """The API server is started again with its log of requests. It keeps it, so this part comes last."""

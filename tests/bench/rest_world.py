@@ -48,13 +48,16 @@ class RestWorld(Ours):
         """Starts the api-server and waits until it knows the user."""
         self.address_file = self.world.state / f"{self.namespace}.address"
         self.address_file.unlink(missing_ok=True)
-        self.world.run("api-server", [self.world.programs / "bin" / "api-server", "--kubeconfig", self.world.kubeconfig, "--namespace",
-                                      self.namespace, "--volume", self.volume, "--listen", "127.0.0.1:0", "--metrics-listen",
-                                      "127.0.0.1:0", "--address-file", self.address_file])
+        self.world.run("api-server", self.server_command())
         wait_until("the api-server listens", lambda: self.address_file.exists() and self.address_file.read_text().strip())
         self.user = Rest(self.address_file.read_text().split()[0], self.identity)
         absent = "200001010000000000"
         wait_until("it knows the user", lambda: self.user.execute(repository_id=absent).status_code == 404)
+
+    def server_command(self):
+        return [self.world.programs / "bin" / "api-server", "--kubeconfig", self.world.kubeconfig, "--namespace", self.namespace,
+                "--volume", self.volume, "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--address-file",
+                self.address_file]
 
     def restart_server(self):
         self.world.stop_program("api-server")
