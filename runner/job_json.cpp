@@ -19,7 +19,7 @@ using base::JsonToken;
 
 // The same as in artifacts::decode_job_file.
 constexpr base::JsonLimits kLimits{.depth = 72, .elements = 2'000'000};
-constexpr std::size_t kTextLimit = 64;  // of the names and values that are checked
+constexpr std::size_t kTextLimit = 255;  // of the names and values that are looked at; an id is not longer
 
 // One member of job.json while it is copied to its own file.
 class Unfolded {
@@ -60,6 +60,7 @@ class Unfolder final : public base::JsonHandler {
     if (token.depth != 1) return JsonNext::kContinue;
     if (token.kind == JsonToken::Kind::kKey) return key(token.text);
     if (copying_) return value(token);
+    if (id_ != nullptr) return id(token);
     if (at_format_ && token.ends_value(1)) {
       at_format_ = false;
       has_format_ = true;
@@ -74,6 +75,8 @@ class Unfolder final : public base::JsonHandler {
     begun_ = begun_ || !piece.empty();
     copied_->write(piece);
   }
+
+  JobIds take_ids() { return std::move(ids_); }
 
   // The error in job.json; empty if there is none. Call it at the end.
   std::string finish() {
@@ -97,6 +100,8 @@ class Unfolder final : public base::JsonHandler {
 
   JsonNext key(std::string_view name) {
     at_format_ = name == "format";
+    id_ = name == "job_id" ? &ids_.job_id : name == "repository_id" ? &ids_.repository_id : nullptr;
+    id_name_ = name == "job_id" ? "job_id" : "repository_id";
     for (Unfolded& member : members_) {
       if (name != member.member()) continue;
       if (member.is_there()) return refuse(std::string(name) + " appears twice");
@@ -106,6 +111,19 @@ class Unfolder final : public base::JsonHandler {
       begun_ = false;
       return JsonNext::kBeginCopy;
     }
+    return JsonNext::kContinue;
+  }
+
+  JsonNext id(const JsonToken& token) {
+    const std::string name = id_name_;
+    if (!id_->empty()) return refuse(name + " appears twice");
+    if (token.kind == JsonToken::Kind::kString) {
+      if (token.text_size > kTextLimit) return refuse(name + " is too long");
+      *id_ = token.text;
+    } else if (token.kind != JsonToken::Kind::kNull) {
+      return refuse(name + " is not text");
+    }
+    id_ = nullptr;
     return JsonNext::kContinue;
   }
 
@@ -125,12 +143,15 @@ class Unfolder final : public base::JsonHandler {
   bool begun_ = false;          // its first byte has arrived
   bool at_format_ = false;
   bool has_format_ = false;
+  JobIds ids_;
+  std::string* id_ = nullptr;  // the id whose value comes next
+  const char* id_name_ = "";
   std::string problem_;
 };
 
 }  // namespace
 
-Result<void, std::string> unfold_job_json(int job_json, const Dir& work) {
+Result<JobIds, std::string> unfold_job_json(int job_json, const Dir& work) {
   Unfolder unfolder(work);
   try {
     const auto read =
@@ -144,7 +165,7 @@ Result<void, std::string> unfold_job_json(int job_json, const Dir& work) {
     throw artifacts::VolumeError(error.code().value(), "read job.json");
   }
   if (std::string problem = unfolder.finish(); !problem.empty()) return Unexpected<std::string>(std::move(problem));
-  return {};
+  return unfolder.take_ids();
 }
 
 }  // namespace vbrain::runner

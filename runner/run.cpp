@@ -150,8 +150,12 @@ class Attempt {
     // The kubelet mounts this file, so the path is trusted.
     const Fd fd(open(settings_.job_file().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!fd) throw artifacts::VolumeError(errno, "open job.json");
-    const auto unfolded = unfold_job_json(fd.get(), *work_);
-    if (!unfolded) throw Failure{Kind::kExecFailed, kOwnFailure, "job.json: " + unfolded.error()};
+    auto ids = unfold_job_json(fd.get(), *work_);
+    if (!ids) throw Failure{Kind::kExecFailed, kOwnFailure, "job.json: " + ids.error()};
+    if (settings_.attempt_number != 0 && ids->job_id.empty()) {
+      throw Failure{Kind::kExecFailed, kOwnFailure, "job.json: job_id is missing"};
+    }
+    ids_ = std::move(*ids);
   }
 
   void start() {
@@ -160,7 +164,7 @@ class Attempt {
     const bool fenced = !restricts_more(settings_.attempt());
     const Fd ruleset = fenced ? make_ruleset_without(settings_.attempt()) : Fd();
     const mode_t inherited = umask(0007);
-    export_contract(settings_);
+    export_contract(settings_, ids_);
     std::vector<std::string> command = settings_.command;
     enter_places(command[0]);
     oom_kills_before_ = count_oom_kills(settings_.cgroup);
@@ -345,6 +349,7 @@ class Attempt {
   Processes processes_;
   std::unique_ptr<AttemptFolder> attempt_;
   std::unique_ptr<Dir> work_;
+  JobIds ids_;
   Child child_;
   std::unique_ptr<LogCopy> out_;
   std::unique_ptr<LogCopy> err_;
@@ -358,6 +363,7 @@ class Attempt {
 }  // namespace
 
 int run(const Settings& settings) {
+  export_attempt_number(settings);
   return Attempt(settings).run();
 }
 

@@ -67,5 +67,36 @@ TEST(JobJson, ThatCannotBeReadIsTheVolumesFailure) {
                artifacts::VolumeError);
 }
 
+TEST(JobJson, NamesJobAndRepository) {
+  struct Ids {
+    const char* what;
+    std::string job_json;
+    JobIds want;
+    std::string want_error = {};
+  };
+  const std::string longest(255, 'r');
+  const Ids cases[] = {
+      {"both", R"({"format":1,"job_id":"j","x":{"job_id":"no"},"repository_id":"r"})", {"j", "r"}},
+      {"in any order", R"({"repository_id":"r","params":{"job_id":"no"},"job_id":"j","format":1})", {"j", "r"}},
+      {"none", R"({"format":1})", {}},
+      {"null", R"({"format":1,"job_id":"j","repository_id":null})", {"j", ""}},
+      {"empty", R"({"format":1,"job_id":"j","repository_id":""})", {"j", ""}},
+      {"escapes", R"({"format":1,"job_\u0069d":"\u00e9","repository_id":"a\/b"})", {"\u00e9", "a/b"}},
+      {"the longest", R"({"format":1,"job_id":"j","repository_id":")" + longest + "\"}", {"j", longest}},
+      {"too long", R"({"format":1,"repository_id":")" + longest + "x\"}", {}, "repository_id is too long"},
+      {"a number", R"({"format":1,"job_id":7})", {}, "job_id is not text"},
+      {"an object", R"({"format":1,"repository_id":{}})", {}, "repository_id is not text"},
+      {"twice", R"({"format":1,"job_id":"j","job_id":"k"})", {}, "job_id appears twice"},
+  };
+  for (const Ids& c : cases) {
+    const TempDir temp;
+    vbrain::testing::write_file(temp / "job.json", c.job_json);
+    const artifacts::Fd file(open((temp / "job.json").c_str(), O_RDONLY));
+    const auto ids = unfold_job_json(file.get(), artifacts::Dir::open(temp.path()));
+    EXPECT_EQ(ids ? "" : ids.error(), c.want_error) << c.what;
+    EXPECT_EQ(ids.value_or(JobIds{}), c.want) << c.what;
+  }
+}
+
 }  // namespace
 }  // namespace vbrain::runner

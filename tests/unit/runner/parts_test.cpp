@@ -366,6 +366,20 @@ TEST(Settings, AreReadStrictly) {
   EXPECT_EQ(good->root, "/r");
   EXPECT_EQ(good->command, (std::vector<std::string>{"cmd", "--", "--root"}));
   EXPECT_EQ(read({"runner", "--", "x"})->attempt(), "/vbrain/attempt");
+  EXPECT_EQ(read({"runner", "--", "x"})->attempt_number, 0U);
+  const auto of_pod = read({"runner", "--attempt", "2", "--output-limit", "77", "--", "cmd", "--attempt", "3"});
+  ASSERT_TRUE(of_pod);
+  EXPECT_EQ(of_pod->attempt_number, 2U);
+  EXPECT_EQ(of_pod->output_limit_bytes, 77U);
+  EXPECT_EQ(of_pod->command, (std::vector<std::string>{"cmd", "--attempt", "3"}));
+  EXPECT_EQ(read({"runner", "--attempt", "2", "--", "cmd"})->output_limit_bytes, Settings().output_limit_bytes);
+  for (const char* number : {"0", "-1", "+1", "1x", "x", "99999999999", " 1"}) {
+    EXPECT_FALSE(read({"runner", "--attempt", number, "--", "cmd"})) << number;
+  }
+  for (const char* bytes : {"-1", "1Gi", "1.5", "99999999999999999999", "x"}) {
+    EXPECT_FALSE(read({"runner", "--attempt", "1", "--output-limit", bytes, "--", "cmd"})) << bytes;
+  }
+  EXPECT_FALSE(read({"runner", "--output-limit", "77", "--", "cmd"})) << "then the pod sets the limits";
   EXPECT_FALSE(read({"runner"}));
   EXPECT_FALSE(read({"runner", "--"}));
   EXPECT_FALSE(read({"runner", "cmd"}));

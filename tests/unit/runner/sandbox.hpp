@@ -102,8 +102,10 @@ class Sandbox {
                 const std::vector<std::string>& before = {}, const std::string& runner = {}) const {
     std::vector<std::string> words = before;
     const std::string program = runner.empty() ? (build_folder() / "bin/runner").string() : runner;
+    words.push_back(program);
+    words.insert(words.end(), options.begin(), options.end());
     for (const std::string& word :
-         {program, std::string("--root"), temp.path(), std::string("--cgroup"), temp / "cgroup", std::string("--")}) {
+         {std::string("--root"), temp.path(), std::string("--cgroup"), temp / "cgroup", std::string("--")}) {
       words.push_back(word);
     }
     words.insert(words.end(), command.begin(), command.end());
@@ -141,6 +143,7 @@ class Sandbox {
   }
 
   TempDir temp;
+  std::vector<std::string> options;  // of the runner; empty: the pod sets all variables
 };
 
 }  // namespace vbrain::testing
