@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "controller/pods/pod_builder.hpp"
+#include "controller/pods/pod_template.hpp"
 #include "kube/api/quantity.hpp"
 
 namespace vbrain::controller {
@@ -40,16 +40,21 @@ const job::AttemptRecord* attempt_before(const job::JobStatus& status) {
 }  // namespace
 
 std::string memory_limit_of_attempt(const job::Application& application, const job::JobStatus& status) {
-  const std::string own = memory_limit_of_main(nlohmann::json::parse(application.template_json, nullptr, false));
-  const auto start = kube::parse_quantity(own);
+  const auto pod_template = nlohmann::json::parse(application.template_json, nullptr, false);
+  return memory_limit_of_attempt(memory_limit_of_main(pod_template), application, status);
+}
+
+std::string memory_limit_of_attempt(const std::string& of_template, const job::Application& application,
+                                    const job::JobStatus& status) {
+  const auto start = kube::parse_quantity(of_template);
   const auto most = kube::parse_quantity(application.memory_growth_limit);
   const auto factor = parse_factor(application.memory_growth_factor);
   const job::AttemptRecord* before = attempt_before(status);
-  if (!start || !most || !factor || before == nullptr) return own;
+  if (!start || !most || !factor || before == nullptr) return of_template;
   const std::int64_t last = kube::parse_quantity(before->memory_limit).value_or(*start);
   const std::int64_t wanted = before->reason == kOutOfMemoryReason ? grown(last, *factor) : last;
   const std::int64_t next = std::min(wanted, *most);
-  return next <= *start ? own : kube::format_quantity(next);
+  return next <= *start ? of_template : kube::format_quantity(next);
 }
 
 }  // namespace vbrain::controller

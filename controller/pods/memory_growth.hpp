@@ -18,4 +18,8 @@ inline constexpr std::string_view kOutOfMemoryReason = "OOMKilled";
 // multiply. Pure.
 std::string memory_limit_of_attempt(const job::Application& application, const job::JobStatus& status);
 
+// The same, if the template's limit is known.
+std::string memory_limit_of_attempt(const std::string& of_template, const job::Application& application,
+                                    const job::JobStatus& status);
+
 }  // namespace vbrain::controller

@@ -1,22 +1,12 @@
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
-#include "base/result.hpp"
-#include "controller/pods/template_rules.hpp"
-#include "job/application.hpp"
+#include "controller/pods/pod_template.hpp"
 #include "job/job.hpp"
 
 namespace vbrain::controller {
-
-// Settings that are the same for every job pod of an installation.
-struct PodSettings {
-  TemplateLimits limits;
-  int volume_gid = 2000;
-  std::string work_size_limit = "10Gi";  // of the node-local /vbrain/work, if the Application has no outputLimit
-};
 
 // Paths on the shared volume, relative to its root, for use as subPath.
 struct PodPaths {
@@ -28,17 +18,16 @@ struct PodPaths {
 
 inline constexpr std::string_view kJobLabel = "vbrain.visagio.com/job";
 inline constexpr std::string_view kAttemptLabel = "vbrain.visagio.com/attempt";
-inline constexpr std::string_view kJobServiceAccount = "vbrain-job";
 // A label selector for the pods of jobs only.
 inline constexpr std::string_view kPodSelector = "app.kubernetes.io/managed-by=vbrain,app.kubernetes.io/component=job";
 
 // The Pod of one attempt: the Application's template with vBrain's fields added (docs/interfaces.md). The name is
-// deterministic, and the Job is its controller. The error is the reason why the template can't run (`InvalidTemplate`).
-// Pure.
+// deterministic, and the Job is its controller. `prepared` is the Application's. Pure.
+nlohmann::json build_pod(const PodTemplate& prepared, const job::Application& application, const job::Job& job,
+                         int attempt, const PodPaths& paths);
+
+// The same for a template that is used once. The error is that of prepare_template().
 Result<nlohmann::json, std::string> build_pod(const job::Application& application, const job::Job& job, int attempt,
                                               const PodPaths& paths, const PodSettings& settings);
-
-// The memory limit of the container `main` in a template or pod, as written; empty if there is none.
-std::string memory_limit_of_main(const nlohmann::json& pod_template);
 
 }  // namespace vbrain::controller
