@@ -58,6 +58,7 @@ Step failed_request(const std::string& what, const Error& error, bool without_ef
 
 Executor::Executor(Parts parts)
     : parts_(std::move(parts)),
+      templates_(parts_.pod),
       pod_events_(parts_.client, parts_.clock),
       pods_created_(parts_.metrics.counter("vbrain_job_pods_created_total", "Pods created for attempts of jobs.")),
       job_metrics_(parts_.metrics),

@@ -13,6 +13,7 @@
 #include "controller/planning/action.hpp"
 #include "controller/planning/snapshot.hpp"
 #include "controller/pods/pod_builder.hpp"
+#include "controller/pods/template_cache.hpp"
 #include "controller/reconcile/job_metrics.hpp"
 #include "controller/reconcile/pod_events.hpp"
 #include "controller/reconcile/quota_memo.hpp"
@@ -142,6 +143,7 @@ class Executor {
   Step archive(const job::Job& job, std::stop_token stop);
 
   Parts parts_;
+  TemplateCache templates_;
   QuotaMemo quota_;
   PodEvents pod_events_;
   prometheus::Counter& pods_created_;

@@ -110,17 +110,18 @@ Step Executor::run(const CreatePod& action, const Pass& pass) {
 Step Executor::create_pod(int attempt, const PodPaths& paths, const Pass& pass) {
   Learned& learned = pass.learned;
   const std::string& application = pass.learned.application->meta.name;
-  const auto body = build_pod(*pass.learned.application, learned.job, attempt, paths, parts_.pod);
-  if (!body) {
+  const auto pod_template = templates_.get(*pass.learned.application);
+  if (!pod_template) {
     return Step::failed({.reason = "InvalidTemplate",
-                         .message = "Application '" + application + "': " + body.error(),
+                         .message = "Application '" + application + "': " + pod_template.error(),
                          .hopeless = true});
   }
+  const auto body = build_pod(**pod_template, *pass.learned.application, learned.job, attempt, paths);
   // The volume may have taken longer than the Lease lasts.
   if (!parts_.may_write()) return not_leading();
   base::failpoint("controller.before-pod");
   // Strict: else a misspelt field of the template, such as a memory limit, would be dropped in silence.
-  auto created = parts_.client.create<kube::Pod>(learned.job.meta.namespace_name, *body, {.strict = true}, pass.stop);
+  auto created = parts_.client.create<kube::Pod>(learned.job.meta.namespace_name, body, {.strict = true}, pass.stop);
   base::failpoint("controller.pod-created");
   if (created) {
     pods_created_.Increment();
