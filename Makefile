@@ -28,7 +28,7 @@ purge: ## Remove the resource definitions, the claim and all data of the local i
 	@scripts/down.sh --purge
 
 ##@ Development
-.PHONY: packages build test-unit test-corpus test-chart test-integration test-conformance test-fault test-e2e test-operations test-cluster test-existing test-images bench bench-quick fuzz verify format clean
+.PHONY: packages build test-unit test-corpus test-chart test-integration test-conformance test-fault test-e2e test-operations test-cluster test-existing test-images bench bench-quick test-bench fuzz verify format clean
 packages: ## Install the Debian packages for build and tests
 	@scripts/install-packages.sh
 
@@ -73,6 +73,9 @@ bench: ## Measure vBrain beside the Job controller of Kubernetes and nginx (25 m
 
 bench-quick: ## Measure only the flow of jobs beside the Job controller of Kubernetes (2 minutes)
 	@scripts/bench.sh --quick
+
+test-bench: build ## Not in `make test`: test that the benchmark shows a slow controller (1 minute)
+	@tests/bench/slow_test.sh
 
 fuzz: ## Run every parser of untrusted input with mutated inputs, for 30 s in all (FUZZ_SECONDS=…)
 	@scripts/fuzz.sh

@@ -9,17 +9,25 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
+
+import requests
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import audit  # noqa: E402
 import report  # noqa: E402
 from contestants import all_contestants  # noqa: E402
+from growth import GrowthBenchmark  # noqa: E402
 from jobs import one_round, run_rounds  # noqa: E402
+from rest import RestBenchmark  # noqa: E402
+from standalone import ProgramBenchmark  # noqa: E402
 from world import ROOT, World  # noqa: E402
 
 ISOLATED = "VBRAIN_BENCH_ISOLATED"
-PARTS = ["jobs", "default", "requests"]
+# Above 0.5 other programs disturb the figures.
+LOAD_BEFORE = round(os.getloadavg()[0], 2)
+PARTS = ["jobs", "default", "creates", "reads", "files", "growth", "programs", "requests"]
 
 
 def say(text):
@@ -44,11 +52,13 @@ def options():
     parser.add_argument("--jobs", type=int, default=1000, help="jobs per round")
     parser.add_argument("--rounds", type=int, default=3, help="rounds; the medians are reported")
     parser.add_argument("--connections", type=int, default=32, help="connections that create jobs")
+    parser.add_argument("--no-large", dest="large", action="store_false", help="without the repository of 100,000 jobs")
+    parser.add_argument("--growth", default="1000,3000,10000", help="numbers of known Jobs")
     parser.add_argument("--programs", type=Path, default=ROOT / "build" / "release", help="folder with our bin/ and bundle/")
     parser.add_argument("--no-fsync", action="store_true", help="etcd does not sync its data: faster, unlike production")
     parser.add_argument("--state", type=Path, help="folder for data and logs; without it, a new one in .local/bench")
     parser.add_argument("--keep", action="store_true", help="do not remove that folder")
-    parser.add_argument("--json", type=Path, help="file for all figures")
+    parser.add_argument("--json", type=Path, default=ROOT / ".local" / "bench" / "last.json", help="file for all figures")
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.jobs, chosen.rounds, chosen.contestants = 200, 1, "ours,batch-small"
@@ -67,8 +77,7 @@ def machine(world):
                   if line.startswith("model name")), platform.processor())
     return {"cpus": os.cpu_count(), "cpu": model, "kernel": platform.release(), "fsync": world.fsync,
             "file_system": first_line(["stat", "-f", "-c", "%T", world.state]),
-            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-            "load_before": round(os.getloadavg()[0], 2)}
+            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1), "load_before": LOAD_BEFORE}
 
 
 def versions(world):
@@ -86,7 +95,7 @@ class Benchmark:
         self.world, self.chosen = world, chosen
         self.contestants = {contestant.name: contestant for contestant in all_contestants(world)}
         self.titles = {name: contestant.title for name, contestant in self.contestants.items()}
-        self.rows, self.figures = [], {}
+        self.rows, self.figures = [], {"creates": {}, "reads": {}, "files": {}, "growth": {}, "programs": {}}
 
     def jobs(self):
         wanted = [self.contestants[name] for name in self.chosen.contestants]
@@ -100,6 +109,25 @@ class Benchmark:
         self.figures["default"] = {"ours": ours, "batch-default": default}
         self.rows.append(report.row_of_default(ours, default, self.titles["batch-default"]))
 
+    def rest(self, part):
+        return RestBenchmark(self.world, self.chosen.rounds, say, self.rows, self.figures[part])
+
+    def creates(self):
+        self.rest("creates").run_creates()
+
+    def reads(self):
+        self.rest("reads").run_reads(self.chosen.large)
+
+    def files(self):
+        self.rest("files").run_files()
+
+    def growth(self):
+        sizes = [int(size) for size in self.chosen.growth.split(",")]
+        GrowthBenchmark(self.world, say, self.rows, self.figures["growth"]).run(sizes)
+
+    def programs(self):
+        ProgramBenchmark(self.world, self.chosen.rounds, say, self.rows, self.figures["programs"]).run()
+
     def requests(self):
         """The API server is started again with its log of requests. It keeps it, so this part comes last."""
         self.world.restart_api_server("--audit")
@@ -110,11 +138,23 @@ class Benchmark:
             self.rows += report.rows_of_requests(counted, self.titles)
 
     def run(self):
+        """Runs the parts. One that fails is named and does not end the others. Returns whether all were measured."""
+        good = True
         for part in PARTS:
-            if part in self.chosen.parts:
-                begin = time.monotonic()
+            if part not in self.chosen.parts:
+                continue
+            begin = time.monotonic()
+            try:
                 getattr(self, part)()
-                say(f"{part}: {time.monotonic() - begin:.0f} s")
+            except (AssertionError, OSError, requests.RequestException, subprocess.CalledProcessError):
+                traceback.print_exc()
+                good = False
+            say(f"{part}: {time.monotonic() - begin:.0f} s")
+        return good
+
+    def result(self):
+        return {"machine": machine(self.world), "versions": versions(self.world), "command": " ".join(sys.argv[1:]),
+                "date": time.strftime("%Y-%m-%d"), "titles": self.titles, "table": report.as_json(self.rows), "figures": self.figures}
 
 
 def main():
@@ -124,25 +164,21 @@ def main():
     state = (chosen.state or ROOT / ".local" / "bench" / time.strftime("%Y%m%d-%H%M%S")).resolve()
     state.mkdir(parents=True, exist_ok=True)
     world = World(state, chosen.programs.resolve(), fsync=not chosen.no_fsync)
-    finished = False
+    good = False
     try:
-        where = machine(world)
         world.start()
         benchmark = Benchmark(world, chosen)
-        benchmark.run()
+        good = benchmark.run()
         say("\n" + report.markdown(benchmark.rows))
-        if chosen.json:
-            chosen.json.parent.mkdir(parents=True, exist_ok=True)
-            chosen.json.write_text(json.dumps({"machine": where, "versions": versions(world), "command": " ".join(sys.argv[1:]),
-                                               "table": report.as_json(benchmark.rows), "figures": benchmark.figures},
-                                              indent=1, default=str) + "\n")
-        finished = True
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        chosen.json.write_text(json.dumps(benchmark.result(), indent=1, default=str) + "\n")
     finally:
         world.stop()
-        if finished and not chosen.keep:
+        if good and not chosen.keep:
             shutil.rmtree(state, ignore_errors=True)
-        elif not finished:
+        else:
             say(f"logs: {state}")
+    return 0 if good else 1
 
 
-main()
+sys.exit(main())

@@ -70,17 +70,22 @@ class Ours(Contestant):
         return JOB
 
     def launch(self):
-        kube = self.world.kube
+        self.make_resources([])
+        self.make_volume()
+        self.world.run("controller", [self.world.programs / "bin" / "controller", *self.flags()])
+
+    def make_resources(self, members):
         base = f"/apis/vbrain.visagio.com/v1/namespaces/{self.namespace}"
-        kube.create(f"{base}/applications", APPLICATION)
-        kube.create(f"{base}/clients", CLIENT)
+        self.world.kube.create(f"{base}/applications", APPLICATION)
+        self.world.kube.create(f"{base}/clients", {**CLIENT, "spec": {**CLIENT["spec"], "members": members}})
+
+    def make_volume(self):
         # A new folder for each round: a folder with many removed files would be slower.
         self.volume = self.world.state / f"volume-{self.namespace}"
         self.volume.mkdir()
         if os.geteuid() == 0:
             os.chown(self.volume, 65532, 2000)
         self.volume.chmod(0o2770)
-        self.world.run("controller", [self.world.programs / "bin" / "controller", *self.flags()])
 
     def flags(self):
         return ["--kubeconfig", self.world.kubeconfig, "--namespace", self.namespace, "--volume", self.volume,

@@ -24,11 +24,11 @@ def cpu_of(pids):
 
 
 # The others use some time even without jobs.
-BUSY_WITH_JOBS = ("kube-apiserver", "controller", "kube-controller-manager")
+BUSY_WITH_JOBS = ("kube-apiserver", "controller", "kube-controller-manager", "api-server")
 
 
 def wait_until_quiet(pids, limit=10.0):
-    """Waits until the API server and the controller use less than a tenth of a core: work after the last end counts too."""
+    """Waits until the servers and the controller use less than a tenth of a core: work after the last end counts too."""
     pids = {name: pid for name, pid in pids.items() if name in BUSY_WITH_JOBS}
     end = time.monotonic() + limit
     before = sum(cpu_of(pids).values())

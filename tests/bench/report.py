@@ -29,7 +29,7 @@ class Row:
         def number(value):
             return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
         goal = "–" if self.goal is None else f"{'≤' if self.at_most else '≥'} {self.goal:g}{self.unit}"
-        value = "–" if self.value is None else f"{number(self.value)}{self.unit}"
+        value = "–" if self.value in (None, float("inf")) else f"{number(self.value)}{self.unit}"
         return [self.what, self.figure, self.beside, value, goal, self.verdict]
 
 

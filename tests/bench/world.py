@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import yaml
@@ -24,8 +23,9 @@ LIBC = ctypes.CDLL(None)
 
 # The end of a container as the kubelet writes it, with the report of the runner (docs/interfaces.md). A batch Job's pod
 # gets the same, so that all pods cost the same.
-REPORT = json.dumps({"format": 1, "outcome": "ok", "exitCode": 0, "signal": 0, "outputBytes": 22, "outputSha256": "8739c76e681f900923b900c9df0ef75cf421d39cabb54650c4b9ad19b6a76d85",
-                     "logBytes": 0, "resultBytes": 0, "durationMs": 3, "message": ""}, separators=(",", ":"))
+REPORT = json.dumps({"format": 1, "outcome": "ok", "exitCode": 0, "signal": 0, "outputBytes": 22,
+                     "outputSha256": "8739c76e681f900923b900c9df0ef75cf421d39cabb54650c4b9ad19b6a76d85", "logBytes": 0,
+                     "resultBytes": 0, "durationMs": 3, "message": ""}, separators=(",", ":"))
 KWOK = f"""
 apiVersion: config.kwok.x-k8s.io/v1alpha1
 kind: KwokConfiguration
@@ -127,7 +127,8 @@ class World:
         """Builds what is not in the cache."""
         self.tools = Path(output_of(CLUSTER / "build.sh", "control-plane", "kube-scheduler", "kube-controller-manager", "kwok"))
         self.load_program = self.state / "load"
-        environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=readonly -buildvcs=false"}
+        environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off",
+                       "GOFLAGS": "-mod=readonly -buildvcs=false"}
         subprocess.run([output_of(CLUSTER / "go.sh"), "build", "-trimpath", "-o", self.load_program, "."],
                        cwd=ROOT / "tests" / "bench" / "load", env=environment, check=True)
 
@@ -235,13 +236,3 @@ class World:
             self.stop_program(name)
         if (self.state / "run").exists():
             subprocess.run([CLUSTER / "control-plane.sh", "stop", "--state", self.state], check=False)
-
-
-def wait_for_log(path, text, seconds=30):
-    wait_until(f"{path} says {text}", lambda: path.exists() and text in path.read_text(errors="replace"), seconds)
-
-
-def seconds_of(call):
-    begin = time.monotonic()
-    call()
-    return time.monotonic() - begin

@@ -11,11 +11,13 @@ var commands = map[string]func([]string) (any, error){
 	"objects":   runObjects,
 	"informers": runInformers,
 	"post":      runPost,
+	"get":       runGet,
+	"known":     runKnown,
 }
 
 func main() {
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: load objects|informers|post [flags]   (--help shows the flags)")
+		fmt.Fprintln(os.Stderr, "usage: load objects|informers|post|get|known [flags]   (--help shows the flags)")
 		os.Exit(2)
 	}
 	result, err := commands[os.Args[1]](os.Args[2:])
