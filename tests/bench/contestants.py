@@ -98,7 +98,8 @@ class Ours(Contestant):
             pod = self.world.kube.get(f"/api/v1/namespaces/{self.namespace}/pods?limit=1")["items"][0]
             spec = pod["spec"]
             del spec["nodeName"]
-            self.pod = {"metadata": {key: pod["metadata"][key] for key in ("labels", "annotations", "ownerReferences")}, "spec": spec}
+            kept = {key: value for key, value in pod["metadata"].items() if key in ("labels", "annotations", "ownerReferences")}
+            self.pod = {"metadata": kept, "spec": spec}
         return copy.deepcopy(self.pod)
 
     def stop(self):
