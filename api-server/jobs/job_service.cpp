@@ -63,15 +63,26 @@ struct Leftovers {
   bool repository = false;  // made for it, from the same body
 };
 
-// Makes sure that the job does not run, and removes what can be removed, because its client gets no 201.
-void take_back(const Store& volume, const JobFile& file, Leftovers left) noexcept {
+// True if the job's first attempt will never begin: a pod that the controller made before it saw the marker `deleted`
+// starts nothing. A full volume takes no claim; then the controller's sweeper removes the folder later.
+bool close_first_attempt(const Store& volume, const JobFile& file, base::TimePoint now) {
   try {
-    volume.mark_deleted(file.tenant, file.job_id, file.repository_id);
+    return volume.close_attempt(file.tenant, file.job_id, 1, now).won;
+  } catch (const artifacts::VolumeError& problem) {
+    if (!problem.is_full()) throw;
+    return false;
+  }
+}
+
+// Makes sure that the job does not run, and removes what can be removed, because its client gets no 201.
+void take_back(const Store& volume, const JobFile& file, Leftovers left, base::TimePoint now) noexcept {
+  try {
+    const bool has_folder = volume.mark_deleted(file.tenant, file.job_id, file.repository_id);
     // If a resource can still appear the folder stays with the marker, and the controller makes no pod for it. Its
-    // input, which may be large, is removed unless the controller has begun an attempt before the marker.
+    // input, which may be large, is removed unless the first attempt has begun.
     if (!left.resource) {
       volume.remove_job(file.tenant, file.job_id, file.repository_id);
-    } else if (volume.attempts(file.tenant, file.job_id).empty()) {
+    } else if (has_folder && close_first_attempt(volume, file, now)) {
       volume.remove_input(file.tenant, file.job_id);
     }
     if (!left.repository || file.repository_id.empty()) return;
@@ -105,7 +116,7 @@ Fate fate_of(const Store& volume, const JobFile& file) {
 
 // take_back() on the volume's pool, also if its queue is full: a job that was not acknowledged must not run.
 http::Task<void> withdraw(const Services& services, const JobFile& file, Leftovers left) {
-  const auto undo = [&] { take_back(services.volume, file, left); };
+  const auto undo = [&] { take_back(services.volume, file, left, services.clock.now()); };
   co_await http::run_always_on(services.volume_workers, undo);
 }
 

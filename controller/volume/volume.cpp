@@ -1,5 +1,6 @@
 #include "controller/volume/volume.hpp"
 
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "artifacts/records/raw_json.hpp"
@@ -52,6 +53,26 @@ void lay_over(const artifacts::RepositoryFile& repository, artifacts::JobFile& f
   file.input = repository.input;
 }
 
+AttemptFiles files_in(const artifacts::AttemptFolder& folder) {
+  AttemptFiles files;
+  files.claim = folder.read_claim();
+  if (files.claim) files.manifest = folder.read_manifest();
+  return files;
+}
+
+// How the job ended, if its folder says so.
+std::optional<job::JobStatus> read_record(const artifacts::JobFolder& folder, const std::string& job_id) {
+  const auto record = folder.read_status();
+  if (!record || !record->contains("status")) return std::nullopt;
+  try {
+    job::JobStatus status = job::decode_status(*record);
+    if (job::is_terminal(status.phase)) return status;
+  } catch (const kube::DecodeError& error) {
+    throw artifacts::CorruptFile("status.json of " + job_id + ": " + error.what());
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 artifacts::Tenant tenant_of(const job::Job& job) {
@@ -88,7 +109,8 @@ Result<PreparedAttempt, Failure> StoreVolume::prepare_attempt(const job::Job& jo
                    "a name in the spec is not valid: 1 to 255 bytes of UTF-8 without control characters");
   PreparedAttempt prepared;
   // 1. The job's folder is published as a whole: if job.json exists, all of it exists.
-  if (!store_.has_job(tenant, id)) {
+  auto folder = store_.open_job(tenant, id);
+  if (!folder) {
     // The params and input of this job are missing. Without them it would be another job.
     if (job.made_by_rest()) {
       return Unexpected<Failure>(
@@ -97,67 +119,51 @@ Result<PreparedAttempt, Failure> StoreVolume::prepare_attempt(const job::Job& jo
     auto published = publish(job);
     if (!published) return Unexpected<Failure>(std::move(published.error()));
     prepared.published = *published;
-  } else if (store_.is_deleted(tenant, id)) {
+    folder = store_.open_job(tenant, id);
+    if (!folder) throw artifacts::VolumeError(ENOENT, "open folder " + artifacts::layout::job(tenant, id));
+  } else if (folder->is_deleted()) {
     // The client got an error for this create, so it does not wait for this job and may have repeated the request.
     return refused("Deleted", "the job was deleted before it started");
   }
   // 2. The job may have ended, or have a later attempt than the resource says: then no attempt begins.
   if (!prepared.published) {
-    prepared.record = read_record(job);
-    if (const auto numbers = store_.attempts(tenant, id); !numbers.empty() && numbers.back() > attempt) {
+    prepared.record = read_record(*folder, id);
+    if (const auto numbers = folder->attempts(); !numbers.empty() && numbers.back() > attempt) {
       prepared.newest = numbers.back();
     }
     if (prepared.record || prepared.newest != 0) return prepared;
   }
   // 3. The attempt's folder must exist before its pod: a kubelet creates a missing subPath itself.
-  store_.create_attempt(tenant, id, attempt);
-  prepared.files = read_attempt(job, attempt);
+  prepared.files = files_in(folder->make_attempt(attempt));
   // 4. The job's own input has precedence over the repository's.
   prepared.paths.runner = runner_path_;
   prepared.paths.job_file = layout::job_file(tenant, id);
   prepared.paths.attempt = layout::attempt(tenant, id, attempt);
-  if (const std::string own = layout::job_input(tenant, id); store_.root().status(own)) {
-    prepared.paths.input = own;
+  if (folder->has_input()) {
+    prepared.paths.input = layout::job_input(tenant, id);
   } else if (!job.spec.repository_id.empty()) {
     const std::string shared = layout::repository_input(tenant, job.spec.repository_id);
-    if (!store_.has_repository(tenant, job.spec.repository_id)) {
+    if (store_.root().status(shared)) {
+      prepared.paths.input = shared;
+    } else if (!store_.has_repository(tenant, job.spec.repository_id)) {
       // Without its input it would be another job.
       return refused("UnknownRepository", "there is no repository " + job.spec.repository_id);
     }
-    if (store_.root().status(shared)) prepared.paths.input = shared;
   }
   return prepared;
 }
 
-std::optional<job::JobStatus> StoreVolume::read_record(const job::Job& job) const {
-  const auto record = store_.read_status(tenant_of(job), job.meta.name);
-  if (!record || !record->contains("status")) return std::nullopt;
-  try {
-    job::JobStatus status = job::decode_status(*record);
-    if (job::is_terminal(status.phase)) return status;
-  } catch (const kube::DecodeError& error) {
-    throw artifacts::CorruptFile("status.json of " + job.meta.name + ": " + error.what());
-  }
-  return std::nullopt;
-}
-
-bool StoreVolume::has_folder(const job::Job& job) const {
-  return has_sound_names(job) && store_.has_job(tenant_of(job), job.meta.name);
-}
-
 AttemptFiles StoreVolume::read_attempt(const job::Job& job, int attempt) {
-  AttemptFiles files;
-  if (!has_folder(job)) return files;
-  const artifacts::Tenant tenant = tenant_of(job);
-  files.claim = store_.read_claim(tenant, job.meta.name, attempt);
-  if (files.claim) files.manifest = store_.read_manifest(tenant, job.meta.name, attempt);
-  return files;
+  if (!has_sound_names(job)) return {};
+  const auto folder = store_.open_attempt(tenant_of(job), job.meta.name, attempt);
+  return folder ? files_in(*folder) : AttemptFiles{};
 }
 
 artifacts::Claim StoreVolume::close_attempt(const job::Job& job, int attempt, base::TimePoint now) {
+  const auto folder = has_sound_names(job) ? store_.open_job(tenant_of(job), job.meta.name) : std::nullopt;
   // Without a job.json no pod can start.
-  if (!has_folder(job)) return {.by = artifacts::Claim::By::kController, .pod_uid = {}, .time = now};
-  return store_.close_attempt(tenant_of(job), job.meta.name, attempt, now).owner;
+  if (!folder) return {.by = artifacts::Claim::By::kController, .pod_uid = {}, .time = now};
+  return folder->make_attempt(attempt).close(now).owner;
 }
 
 bool StoreVolume::archive(const job::Job& job) {
@@ -169,19 +175,21 @@ bool StoreVolume::archive(const job::Job& job) {
                                    {"uid", job.meta.uid},
                                    {"creationTimestamp", base::format_rfc3339_seconds(job.meta.creation_timestamp)}}},
                                  {"status", job::encode(job.status)}};
-  if (!store_.has_job(tenant, job.meta.name)) {
+  auto folder = store_.open_job(tenant, job.meta.name);
+  if (!folder) {
     // The folder of a job created by REST was removed, and a job that is being deleted must not get a new one.
     if (job.made_by_rest() || job.meta.deletion_timestamp) return false;
     if (publish_ended(job, record)) return true;
-    if (!store_.has_job(tenant, job.meta.name)) return false;
+    folder = store_.open_job(tenant, job.meta.name);
+    if (!folder) return false;
   }
   try {
-    if (store_.read_status(tenant, job.meta.name)) return false;
+    if (folder->read_status()) return false;
   } catch (const artifacts::CorruptFile& error) {
     base::log_warning("status.json of a job cannot be read and is written again",
                       {{"job", job.meta.name}, {"error", error.what()}});
   }
-  store_.write_status(tenant, job.meta.name, record);
+  folder->write_status(record);
   return false;
 }
 

@@ -70,8 +70,6 @@ class StoreVolume final : public Volume {
   // True if the folder was created here, false if another controller published it.
   Result<bool, Failure> publish(const job::Job& job);
   bool publish_ended(const job::Job& job, const nlohmann::json& record) const;
-  bool has_folder(const job::Job& job) const;
-  std::optional<job::JobStatus> read_record(const job::Job& job) const;
 
   const artifacts::Store& store_;
   const std::string runner_path_;

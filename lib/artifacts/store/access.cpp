@@ -75,6 +75,18 @@ int restore_access_at(int dir, const std::string& name, std::optional<gid_t> gro
   return chmod(path.c_str(), wanted_mode(found)) == 0 ? 0 : errno;
 }
 
+void restore_own_folder(const Dir& folder) {
+  struct stat found {};
+  // The folder can be listed, but its entries can't be opened.
+  if (fstat(folder.fd(), &found) == 0 && (found.st_mode & 0700) != 0700) restore_access(folder.fd());
+}
+
+std::optional<Dir> open_own_folder(const Dir& parent, std::string_view name) {
+  auto folder = open_as_owner(parent, name, [&] { return parent.sub(name); });
+  if (folder) restore_own_folder(*folder);
+  return folder;
+}
+
 std::string explain_denial(const std::string& path) {
   struct stat found {};
   if (stat(path.c_str(), &found) != 0 || faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) == 0) {

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "artifacts/store/safe_open.hpp"
 
@@ -20,6 +21,26 @@ int restore_access(int fd, std::optional<gid_t> group = {});
 // For the entry `name` of the open folder `dir`; needs no right on the entry itself. Symbolic links and special files
 // are not changed (0). Needs /proc.
 int restore_access_at(int dir, const std::string& name, std::optional<gid_t> group = {});
+
+// Calls `open`, which opens the entry `name` of `folder`. An application with the servers' own user may have removed
+// its mode bits, and its runner may have been killed before it restored them. Then the owner restores them here, and
+// `open` is called again.
+template <class Open>
+auto open_as_owner(const Dir& folder, std::string_view name, const Open& open) {
+  try {
+    return open();
+  } catch (const UnsafeFile&) {
+    throw;
+  } catch (const VolumeError& error) {
+    if (error.code().value() != EACCES || restore_access_at(folder.fd(), std::string(name)) != 0) throw;
+  }
+  return open();
+}
+
+// Restores the rights of an open folder whose owner could not open its entries.
+void restore_own_folder(const Dir& folder);
+// The folder `name` of `parent`, opened with open_as_owner() and restore_own_folder(). Nothing if it does not exist.
+std::optional<Dir> open_own_folder(const Dir& parent, std::string_view name);
 
 // Why this process may not use a folder of the volume, and what to do: its path, user, group and mode, and who this
 // process is. Empty if the process has all rights on it. `path` may be that of link_of().

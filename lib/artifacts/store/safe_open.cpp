@@ -66,15 +66,30 @@ Split split(std::string_view path) {
   return result;
 }
 
-// Opens the folder of the last component. The *at() calls without RESOLVE flags (mkdir, rename, unlink) then get a
-// single component below a descriptor from openat2.
-Fd open_parent(int dir, std::string_view path, std::string_view parent) {
-  Fd fd(open_beneath(dir, parent.empty() ? "." : parent, O_PATH | O_DIRECTORY));
-  if (!fd) {
+// The folder of the last component of a path. The *at() calls without RESOLVE flags (mkdir, rename, unlink, stat) then
+// get a single component below a descriptor from openat2. A path of one component needs no other descriptor.
+class Parent {
+ public:
+  // `fd()` is below 0, and errno says why, if the folder can't be opened.
+  Parent(int dir, std::string_view parent) : dir_(dir) {
+    if (parent.empty()) return;
+    opened_ = Fd(open_beneath(dir, parent, O_PATH | O_DIRECTORY));
+    dir_ = opened_.get();
+  }
+  int fd() const { return dir_; }
+
+ private:
+  Fd opened_;
+  int dir_;
+};
+
+Parent open_parent(int dir, std::string_view path, std::string_view parent) {
+  Parent opened(dir, parent);
+  if (opened.fd() < 0) {
     if (is_escape(errno)) throw UnsafeFile(errno, "open the folder of " + std::string(path));
     fail("open the folder of", path);
   }
-  return fd;
+  return opened;
 }
 
 void sync_fd(int fd, std::string_view path) {
@@ -180,17 +195,17 @@ Dir Dir::make(std::string_view path) const {
   return result;
 }
 
-bool Dir::make_new(std::string_view path) const {
+std::optional<Dir> Dir::make_new(std::string_view path) const {
   const Split name = split(path);
-  const Fd parent = open_parent(fd_.get(), path, name.parent);
-  if (mkdirat(parent.get(), name.name.c_str(), 0770) != 0) {
-    if (errno == EEXIST) return false;
+  const Parent parent = open_parent(fd_.get(), path, name.parent);
+  if (mkdirat(parent.fd(), name.name.c_str(), 0770) != 0) {
+    if (errno == EEXIST) return std::nullopt;
     fail("make folder", path);
   }
-  const Fd fd(open_beneath(parent.get(), name.name, O_RDONLY | O_DIRECTORY));
+  Fd fd(open_beneath(parent.fd(), name.name, O_RDONLY | O_DIRECTORY));
   if (!fd) fail("open folder", path);
   set_mode(fd.get(), kFolderMode, path);
-  return true;
+  return Dir(std::move(fd));
 }
 
 std::optional<OpenFile> Dir::open_file(std::string_view path, nlink_t max_links) const {
@@ -237,8 +252,9 @@ std::optional<Fd> Dir::create_file(std::string_view path) const {
 
 void Dir::write_file_durably(std::string_view path, std::string_view bytes) const {
   const Split name = split(path);
-  const Dir parent = at(name.parent.empty() ? "." : name.parent);
-  DurableFile file(parent);
+  std::optional<Dir> parent;
+  if (!name.parent.empty()) parent = at(name.parent);
+  DurableFile file(parent ? *parent : *this);
   write_all(file.fd(), bytes);
   file.commit(name.name);
 }
@@ -250,18 +266,20 @@ std::vector<Dir::Entry> Dir::list(std::size_t limit) const {
 }
 
 std::optional<struct stat> Dir::status(std::string_view path) const {
-  const Fd fd(open_beneath(fd_.get(), path, O_PATH | O_NOFOLLOW));
   struct stat found {};
-  if (fd) {
-    if (fstat(fd.get(), &found) != 0) fail("stat", path);
-    return found;
+  if (path.find('/') != path.npos) {
+    const Fd fd(open_beneath(fd_.get(), path, O_PATH | O_NOFOLLOW));
+    if (fd) {
+      if (fstat(fd.get(), &found) != 0) fail("stat", path);
+      return found;
+    }
+    if (errno == ENOENT) return std::nullopt;
+    if (!is_escape(errno) && errno != ENOTDIR) fail("stat", path);
+    // RESOLVE_NO_SYMLINKS refuses a symbolic link as the last component too. lstat(2) of the link itself is harmless.
   }
-  if (errno == ENOENT) return std::nullopt;
-  if (!is_escape(errno) && errno != ENOTDIR) fail("stat", path);
-  // RESOLVE_NO_SYMLINKS refuses a symbolic link as the last component too. lstat(2) of the link itself is harmless.
   const Split name = split(path);
-  const Fd parent = open_parent(fd_.get(), path, name.parent);
-  if (fstatat(parent.get(), name.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) return found;
+  const Parent parent = open_parent(fd_.get(), path, name.parent);
+  if (fstatat(parent.fd(), name.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) return found;
   if (errno == ENOENT) return std::nullopt;
   fail("stat", path);
 }
@@ -269,11 +287,11 @@ std::optional<struct stat> Dir::status(std::string_view path) const {
 bool Dir::move(std::string_view from, const Dir& target, std::string_view to) const {
   const Split source = split(from);
   const Split destination = split(to);
-  const Fd source_parent = open_parent(fd_.get(), from, source.parent);
-  const Fd target_parent = open_parent(target.fd(), to, destination.parent);
+  const Parent source_parent = open_parent(fd_.get(), from, source.parent);
+  const Parent target_parent = open_parent(target.fd(), to, destination.parent);
   // rename(2), since NFS has no RENAME_NOREPLACE. It can replace only an empty folder, and published folders are never
   // empty.
-  if (renameat(source_parent.get(), source.name.c_str(), target_parent.get(), destination.name.c_str()) == 0) {
+  if (renameat(source_parent.fd(), source.name.c_str(), target_parent.fd(), destination.name.c_str()) == 0) {
     return true;
   }
   if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR || errno == EISDIR) return false;
@@ -282,29 +300,29 @@ bool Dir::move(std::string_view from, const Dir& target, std::string_view to) co
 
 bool Dir::remove_file(std::string_view path) const {
   const Split name = split(path);
-  const Fd parent(open_beneath(fd_.get(), name.parent.empty() ? "." : name.parent, O_PATH | O_DIRECTORY));
-  if (!parent) {
+  const Parent parent(fd_.get(), name.parent);
+  if (parent.fd() < 0) {
     if (errno == ENOENT) return false;
     fail("open the folder of", path);
   }
-  if (unlinkat(parent.get(), name.name.c_str(), 0) == 0) return true;
+  if (unlinkat(parent.fd(), name.name.c_str(), 0) == 0) return true;
   if (errno == ENOENT) return false;
   fail("remove", path);
 }
 
 bool Dir::remove_tree(std::string_view path, std::stop_token stop) const {
   const Split name = split(path);
-  const Fd parent(open_beneath(fd_.get(), name.parent.empty() ? "." : name.parent, O_PATH | O_DIRECTORY));
-  if (!parent) {
+  const Parent parent(fd_.get(), name.parent);
+  if (parent.fd() < 0) {
     if (errno == ENOENT) return false;
     fail("open the folder of", path);
   }
   struct stat found {};
-  if (fstatat(parent.get(), name.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
+  if (fstatat(parent.fd(), name.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return false;
     fail("stat", path);
   }
-  TreeRemover(parent.get(), name.name, std::move(stop)).run();
+  TreeRemover(parent.fd(), name.name, std::move(stop)).run();
   return true;
 }
 

@@ -64,8 +64,8 @@ class Dir {
   Dir at(std::string_view path) const;
   // Creates the folder and missing parents. Each new name is durable (parent fsynced) before it returns.
   Dir make(std::string_view path) const;
-  // Creates one new folder, not durable yet. False if the name exists.
-  bool make_new(std::string_view path) const;
+  // Creates one new folder, not durable yet, and opens it. Nothing if the name exists.
+  std::optional<Dir> make_new(std::string_view path) const;
 
   // Opens a regular file with at most `max_links` links; never blocks on a FIFO. Nothing if absent; UnsafeFile
   // otherwise.

@@ -11,8 +11,6 @@
 namespace vbrain::artifacts {
 namespace {
 
-constexpr std::uint64_t kStatusLimit = 4U << 20;
-
 std::string join(std::string folder, std::string_view name) {
   return std::move(folder.append("/").append(name));
 }
@@ -103,13 +101,7 @@ void Store::write_status(const Tenant& tenant, std::string_view job_id, const nl
 }
 
 std::optional<nlohmann::json> Store::read_status(const Tenant& tenant, std::string_view job_id) const {
-  const std::string path = layout::status_file(tenant, job_id);
-  const auto text = root().read_file(path, kStatusLimit);
-  if (!text) return std::nullopt;
-  auto record = base::parse_json(*text);
-  if (!record) throw CorruptFile(path + ": " + record.error());
-  if (!record->is_object()) throw CorruptFile(path + ": not an object");
-  return std::move(*record);
+  return read_record(root(), layout::status_file(tenant, job_id));
 }
 
 std::optional<base::TimePoint> Store::probe() const {

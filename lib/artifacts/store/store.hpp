@@ -14,6 +14,7 @@
 #include "artifacts/records/claim.hpp"
 #include "artifacts/records/job_file.hpp"
 #include "artifacts/records/manifest.hpp"
+#include "artifacts/store/job_folder.hpp"
 #include "artifacts/store/layout.hpp"
 #include "artifacts/store/safe_open.hpp"
 #include "base/clock.hpp"
@@ -60,8 +61,9 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  // --- Publishing. The order is: stage → fsync files and folders → rename into place → fsync both parents. After a
-  // crash at any moment a job or repository exists completely or not at all; `.staging` may contain incomplete folders.
+  // --- Publishing. The order is: stage → fsync files and folders → rename into place → fsync the folder that holds the
+  // new name. After a crash at any moment a job or repository exists completely or not at all; `.staging` may contain
+  // incomplete folders. Which fsync protects what: docs/decisions/0026-one-look-up-per-job.md.
   // The file system does the group commit: fsyncs of several threads share one transaction of its journal. (Merging
   // them here, too, was measured and gained nothing.)
 
@@ -73,7 +75,8 @@ class Store {
 
   // Publishes a job. `staging` holds its own input if file.input_from is kJob, otherwise it is not given. The marker in
   // the repository becomes durable first, the folder last, so every visible job is in its repository's index. A job
-  // made with kubectl may have no repository (empty id) and then no marker. Throws TooLarge.
+  // made with kubectl may have no repository (empty id) and then no marker. The folder of the first attempt is part of
+  // the job. Throws TooLarge.
   Result<void, PublishError> publish_job(const JobFile& file) const;
   Result<void, PublishError> publish_job(Staging staging, const JobFile& file) const;
 
@@ -105,6 +108,9 @@ class Store {
   std::optional<ArchiveWriter::Added> write_input_zip(const Tenant& tenant, std::string_view repository_id,
                                                       ArchiveWriter::Sink out) const;
 
+  // The job's folder for several steps. Nothing if it does not exist.
+  std::optional<JobFolder> open_job(const Tenant& tenant, std::string_view job_id) const;
+
   // --- The record of a terminal job: {"metadata": {name, uid, creationTimestamp}, "status": {…}}.
 
   void write_status(const Tenant& tenant, std::string_view job_id, const nlohmann::json& record) const;
@@ -113,13 +119,15 @@ class Store {
   // --- Attempts. Numbers start at 1. An application may have removed rights from its attempt's folder. They are
   // restored if this process is the owner.
 
-  // Creates the attempt's folder, durable, and logs/ in it; does nothing if it exists. VolumeError (ENOENT) if the job
-  // has no folder.
+  // Creates the attempt's folder, durable, and logs/ in it; does nothing if it exists. The first one is published with
+  // its job; jobs of older versions have none. VolumeError (ENOENT) if the job has no folder.
   void create_attempt(const Tenant& tenant, std::string_view job_id, int number) const;
   // Ascending numbers of the attempts' folders.
   std::vector<int> attempts(const Tenant& tenant, std::string_view job_id) const;
   // Claims for the controller, so that the attempt never starts: see take_claim. Creates a missing folder.
   ClaimResult close_attempt(const Tenant& tenant, std::string_view job_id, int number, base::TimePoint now) const;
+  // Nothing if there is no such folder.
+  std::optional<AttemptFolder> open_attempt(const Tenant& tenant, std::string_view job_id, int number) const;
   std::optional<Claim> read_claim(const Tenant& tenant, std::string_view job_id, int number) const;
   // Nothing: there is no manifest yet. An error: the manifest is invalid; a short reason.
   std::optional<Result<Manifest, std::string>> read_manifest(const Tenant& tenant, std::string_view job_id,
@@ -166,7 +174,8 @@ class Store {
   // sweep_rubbish() tries again.
   bool remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id,
                   std::stop_token stop = {}) const;
-  // Removes the job's own input if the job is marked deleted, has no attempt, and its folder must stay for now.
+  // Removes the job's own input. For a job that is marked deleted, whose first attempt is closed, and whose folder must
+  // stay for now.
   void remove_input(const Tenant& tenant, std::string_view job_id) const;
 
   // --- The runner for the pods.
@@ -183,8 +192,10 @@ class Store {
   const Dir& root() const { return root_; }
 
  private:
-  std::optional<Dir> open_attempt(const Tenant& tenant, std::string_view job_id, int number) const;
-  Result<void, PublishError> publish(Staging staging, const JobFile& file, bool indexed) const;
+  AttemptFolder make_attempt(const Tenant& tenant, std::string_view job_id, int number) const;
+  // `attempts` is the folder of that name in the staged folder, if the job gets one.
+  Result<void, PublishError> publish(Staging staging, const JobFile& file, bool indexed,
+                                     const std::optional<Dir>& attempts) const;
   void unindex(const Tenant& tenant, const std::vector<std::string>& job_ids, std::string_view repository_id) const;
 
   Dir root_;

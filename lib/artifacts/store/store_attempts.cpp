@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 
 #include "artifacts/archive/left_out.hpp"
 #include "artifacts/store/access.hpp"
@@ -13,33 +12,6 @@
 
 namespace vbrain::artifacts {
 namespace {
-
-// Opens an entry of `folder`. An application with the servers' own user may have removed its mode bits, and its runner
-// may have been killed before it restored them. Then the owner restores them here.
-template <class Open>
-auto open_as_owner(const Dir& folder, std::string_view name, const Open& open) {
-  try {
-    return open();
-  } catch (const UnsafeFile&) {
-    throw;
-  } catch (const VolumeError& error) {
-    if (error.code().value() != EACCES || restore_access_at(folder.fd(), std::string(name)) != 0) throw;
-  }
-  return open();
-}
-
-std::optional<Dir> open_folder(const Dir& parent, std::string_view name) {
-  auto folder = open_as_owner(parent, name, [&] { return parent.sub(name); });
-  struct stat found {};
-  // The folder can be listed, but its entries can't be opened.
-  if (folder && fstat(folder->fd(), &found) == 0 && (found.st_mode & 0700) != 0700) restore_access(folder->fd());
-  return folder;
-}
-
-std::optional<OpenFile> open_file(const std::optional<Dir>& folder, std::string_view name) {
-  if (!folder) return std::nullopt;
-  return open_as_owner(*folder, name, [&] { return folder->open_file(name); });
-}
 
 // True if another try to read will fail for the same reason. Other errors may be temporary errors of the volume.
 bool is_for_good(int error) {
@@ -58,7 +30,7 @@ class LogCollector {
   // `attempts` is the folder of all attempts; `prefix` precedes the files' names in the archive.
   void attempt(const Dir& attempts, int number, const std::string& prefix) {
     const std::string name = std::to_string(number);
-    const auto folder = guarded("attempt " + name, [&] { return open_folder(attempts, name); });
+    const auto folder = guarded("attempt " + name, [&] { return open_own_folder(attempts, name); });
     if (folder) collect(*folder, std::string(layout::kLogs), prefix, 1);
   }
 
@@ -66,7 +38,7 @@ class LogCollector {
   static constexpr int kDepth = 16;
 
   void collect(const Dir& parent, const std::string& name, const std::string& prefix, int depth) {
-    const auto folder = guarded(depth == 1 ? prefix + name : prefix, [&] { return open_folder(parent, name); });
+    const auto folder = guarded(depth == 1 ? prefix + name : prefix, [&] { return open_own_folder(parent, name); });
     if (!folder) return;
     for (const Dir::Entry& entry : folder->list()) {
       const std::string shown = prefix + entry.name;
@@ -126,70 +98,52 @@ constexpr std::string_view kLeftOutFile = "left-out-by-server.txt";
 
 }  // namespace
 
-std::optional<Dir> Store::open_attempt(const Tenant& tenant, std::string_view job_id, int number) const {
-  const std::string name = std::to_string(number);
-  const auto attempts = root().sub(layout::attempts(tenant, job_id));
-  return attempts ? open_folder(*attempts, name) : std::nullopt;
+std::optional<JobFolder> Store::open_job(const Tenant& tenant, std::string_view job_id) const {
+  return JobFolder::open(root(), layout::job(tenant, job_id));
+}
+
+std::optional<AttemptFolder> Store::open_attempt(const Tenant& tenant, std::string_view job_id, int number) const {
+  return AttemptFolder::open(root(), layout::job(tenant, job_id), number);
+}
+
+AttemptFolder Store::make_attempt(const Tenant& tenant, std::string_view job_id, int number) const {
+  const auto job = open_job(tenant, job_id);
+  if (!job) throw VolumeError(ENOENT, "open folder " + layout::job(tenant, job_id));
+  return job->make_attempt(number);
 }
 
 void Store::create_attempt(const Tenant& tenant, std::string_view job_id, int number) const {
-  if (number < 1) throw std::invalid_argument("attempts count from 1");
-  const Dir job = root().at(layout::job(tenant, job_id));
-  if (open_attempt(tenant, job_id, number)) return;
-  const Dir attempt = job.make("attempts/" + std::to_string(number));
-  // The server creates it, so that an application with another user can't remove the server's rights. If a crash loses
-  // it, the runner creates it.
-  attempt.make_new(layout::kLogs);
+  make_attempt(tenant, job_id, number);
 }
 
 std::vector<int> Store::attempts(const Tenant& tenant, std::string_view job_id) const {
-  std::vector<int> numbers;
-  const auto folder = root().sub(layout::attempts(tenant, job_id));
-  if (!folder) return numbers;
-  for (const Dir::Entry& entry : folder->list()) {
-    int number = 0;
-    const char* end = entry.name.data() + entry.name.size();
-    const auto parsed = std::from_chars(entry.name.data(), end, number);
-    if (parsed.ec == std::errc() && parsed.ptr == end && number >= 1) numbers.push_back(number);
-  }
-  std::sort(numbers.begin(), numbers.end());
-  return numbers;
+  const auto job = open_job(tenant, job_id);
+  return job ? job->attempts() : std::vector<int>{};
 }
 
 ClaimResult Store::close_attempt(const Tenant& tenant, std::string_view job_id, int number, base::TimePoint now) const {
-  create_attempt(tenant, job_id, number);
-  const auto attempt = open_attempt(tenant, job_id, number);
-  if (!attempt) throw VolumeError(ENOENT, "open the folder of an attempt");
-  const Claim mine{.by = Claim::By::kController, .pod_uid = {}, .time = now};
-  return open_as_owner(*attempt, layout::kClaim, [&] { return take_claim(*attempt, mine); });
+  return make_attempt(tenant, job_id, number).close(now);
 }
 
 std::optional<Claim> Store::read_claim(const Tenant& tenant, std::string_view job_id, int number) const {
   const auto attempt = open_attempt(tenant, job_id, number);
-  if (!attempt) return std::nullopt;
-  return open_as_owner(*attempt, layout::kClaim, [&] { return artifacts::read_claim(*attempt); });
+  return attempt ? attempt->read_claim() : std::nullopt;
 }
 
 std::optional<Result<Manifest, std::string>> Store::read_manifest(const Tenant& tenant, std::string_view job_id,
                                                                   int number) const {
   const auto attempt = open_attempt(tenant, job_id, number);
-  if (!attempt) return std::nullopt;
-  try {
-    const auto text = open_as_owner(*attempt, layout::kManifest,
-                                    [&] { return attempt->read_file(layout::kManifest, kManifestLimit); });
-    if (!text) return std::nullopt;
-    return decode_manifest(*text);
-  } catch (const UnsafeFile&) {
-    return Unexpected<std::string>("not a regular file of allowed size");
-  }
+  return attempt ? attempt->read_manifest() : std::nullopt;
 }
 
 std::optional<OpenFile> Store::open_result(const Tenant& tenant, std::string_view job_id, int number) const {
-  return open_file(open_attempt(tenant, job_id, number), layout::kResult);
+  const auto attempt = open_attempt(tenant, job_id, number);
+  return attempt ? attempt->open_file(layout::kResult) : std::nullopt;
 }
 
 std::optional<OpenFile> Store::open_output(const Tenant& tenant, std::string_view job_id, int number) const {
-  return open_file(open_attempt(tenant, job_id, number), layout::kOutput);
+  const auto attempt = open_attempt(tenant, job_id, number);
+  return attempt ? attempt->open_file(layout::kOutput) : std::nullopt;
 }
 
 std::optional<ArchiveWriter::Added> Store::write_logs_zip(const Tenant& tenant, std::string_view job_id,

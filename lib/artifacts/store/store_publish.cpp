@@ -80,13 +80,12 @@ class Marker {
     if (markers_ != nullptr) take_back([&] { markers_->remove_file(job_id_); });
   }
 
-  // Durable.
+  // Not durable until the folder is synced.
   void create(const Dir& markers, const std::string& job_id) {
     if (markers.create_file(job_id)) {
       markers_ = &markers;
       job_id_ = job_id;
     }
-    markers.sync();
   }
   void keep() { markers_ = nullptr; }
 
@@ -128,8 +127,8 @@ void Staging::discard() noexcept {
 
 const Dir& Staging::input() {
   if (!input_) {
-    folder_.make_new(layout::kInput);
-    input_ = folder_.at(layout::kInput);
+    input_ = folder_.make_new(layout::kInput);
+    if (!input_) input_ = folder_.at(layout::kInput);
   }
   return *input_;
 }
@@ -138,9 +137,8 @@ Staging Store::stage(const Tenant& tenant) const {
   auto parent = std::make_shared<const Dir>(root().make(layout::staging(tenant)));
   for (;;) {
     std::string name = random_name();
-    if (!parent->make_new(name)) continue;
-    Dir folder = parent->at(name);
-    return Staging(tenant, std::move(parent), std::move(name), std::move(folder));
+    auto folder = parent->make_new(name);
+    if (folder) return Staging(tenant, std::move(parent), std::move(name), std::move(*folder));
   }
 }
 
@@ -164,11 +162,10 @@ std::string Store::publish_repository(Staging staging, RepositoryFile file, base
     folder.write_file_durably(layout::kRepositoryFile, encode(file));
     // 3. The rename into place. If the id was taken in the meantime, the next one is tried.
     if (!staging.parent_->move(staging.name_, repositories, file.repository_id)) continue;
-    const auto parent = std::exchange(staging.parent_, nullptr);
-    // 4. fsync of both parents. If it fails, the caller does not get the id, so the repository is removed again.
+    staging.parent_.reset();
+    // 4. Its new name. If this fsync fails, the caller does not get the id, so the repository is removed again.
     try {
       repositories.sync();
-      parent->sync();
     } catch (const VolumeError&) {
       take_back([&] { trash_repository(staging.tenant_, file.repository_id); });
       throw;
@@ -183,17 +180,19 @@ Result<void, PublishError> Store::publish_job(const JobFile& file) const {
 }
 
 Result<void, PublishError> Store::publish_job(Staging staging, const JobFile& file) const {
-  return publish(std::move(staging), file, !file.repository_id.empty());
+  const std::optional<Dir> attempts = add_first_attempt(staging.folder());
+  return publish(std::move(staging), file, !file.repository_id.empty(), attempts);
 }
 
 Result<void, PublishError> Store::publish_ended_job(const JobFile& file, const nlohmann::json& record) const {
   Staging staging = stage(file.tenant);
   write_synced(staging.folder(), layout::kStatusFile, encode_record(record));
   const bool indexed = !file.repository_id.empty() && has_repository(file.tenant, file.repository_id);
-  return publish(std::move(staging), file, indexed);
+  return publish(std::move(staging), file, indexed, std::nullopt);
 }
 
-Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, bool indexed) const {
+Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, bool indexed,
+                                          const std::optional<Dir>& attempts) const {
   const std::string text = encode_readable(file, decode_job_file);
   const auto absent = Unexpected<PublishError>(PublishError::kNoRepository);
   std::optional<Dir> markers;
@@ -203,36 +202,43 @@ Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, 
   }
   const Dir jobs = root().make(layout::jobs(file.tenant));
   if (jobs.status(file.job_id)) return Unexpected<PublishError>(PublishError::kTaken);
-  // 1. The whole folder becomes durable, still in .staging.
+  // 1. The input, which may take long, becomes durable, still in .staging.
   if (staging.input_) staging.input_->sync_tree();
-  write_synced(staging.folder(), layout::kJobFile, text);
-  staging.folder().sync();
-  // 2. The marker in the repository's index. After a crash between 2 and 3 it has no job; sweep_markers() removes it.
-  Marker marker;
-  if (indexed) {
+  // The repository may be removed since its index was opened: then false.
+  const auto in_index = [&](const auto& step) {
     try {
-      marker.create(*markers, file.job_id);
+      step();
     } catch (const VolumeError&) {
-      // The repository may have been removed since its folder was opened.
-      if (!has_repository(file.tenant, file.repository_id)) return absent;
-      throw;
+      if (has_repository(file.tenant, file.repository_id)) throw;
+      return false;
     }
-  }
-  // 3. The rename into place: from here on the job exists.
+    return true;
+  };
+  // 2. All that is left to create comes before the first fsync: the journal of a local file system takes it in one
+  // transaction, and the fsyncs after the first one find it written. First the marker in the repository's index. After
+  // a crash before step 4 it has no job; sweep_markers() removes it.
+  Marker marker;
+  if (indexed && !in_index([&] { marker.create(*markers, file.job_id); })) return absent;
+  write_synced(staging.folder(), layout::kJobFile, text);
+  // 3. The names, in the order from below. The marker is durable before the job is visible.
+  if (attempts) attempts->sync();
+  staging.folder().sync();
+  if (indexed && !in_index([&] { markers->sync(); })) return absent;
+  // 4. The rename into place: from here on the job exists.
   if (!staging.parent_->move(staging.name_, jobs, file.job_id)) {
     return Unexpected<PublishError>(PublishError::kTaken);
   }
   marker.keep();
-  const auto parent = std::exchange(staging.parent_, nullptr);
-  // 4. fsync of both parents. If it fails, the caller gets an error, so the job is removed again: nobody may run it.
+  staging.parent_.reset();
+  // 5. Its name. If this fsync fails, the caller gets an error, so the job is removed again: nobody may run it. The old
+  // name in .staging needs none: a rename changes both folders at once.
   try {
     jobs.sync();
-    parent->sync();
   } catch (const VolumeError&) {
     take_back([&] { trash_jobs(file.tenant, {file.job_id}, file.repository_id); });
     throw;
   }
-  // 5. If the repository is being removed at the same time, its jobs are removed too. If it was moved after step 2, the
+  // 6. If the repository is being removed at the same time, its jobs are removed too. If it was moved after step 2, the
   // remover has seen our marker. If it was moved before, we see it here.
   if (indexed && !has_repository(file.tenant, file.repository_id)) {
     remove_job(file.tenant, file.job_id, {});

@@ -91,7 +91,12 @@ TEST(Durability, AnUnknownCreateKeepsNoInput) {
             503);
   const auto folders = job_folders(world);
   ASSERT_THAT(folders, SizeIs(1));
-  EXPECT_THAT(world.files("jobs/" + folders[0]), ::testing::UnorderedElementsAre("job.json", "deleted"));
+  EXPECT_THAT(world.files("jobs/" + folders[0]),
+              ::testing::UnorderedElementsAre("job.json", "deleted", "attempts", "attempts/1", "attempts/1/logs",
+                                              "attempts/1/claim"));
+  // The controller may have made the pod before it saw the marker.
+  EXPECT_EQ(world.volume->read_claim(World::tenant(), folders[0], 1)->by, artifacts::Claim::By::kController)
+      << "a late pod starts nothing";
 }
 
 // A running job keeps its input, although no client will ask for its result.
@@ -100,7 +105,8 @@ TEST(Durability, AnUnknownCreateThatWasBegunKeepsItsInput) {
   std::string job;
   world.kube.answer = [&](const kube::Request& request) {
     job = nlohmann::json::parse(request.body)["metadata"]["name"];
-    world.volume->create_attempt(World::tenant(), job, 1);
+    const auto attempt = world.volume->root().at(artifacts::layout::attempt(World::tenant(), job, 1));
+    EXPECT_TRUE(take_claim(attempt, {.by = artifacts::Claim::By::kRunner, .pod_uid = "pod"}).won);
     return fail(ErrorCode::kTimeout);
   };
   const std::string repository = world.post_json("/api/v1/repository", "{}").json()["repository_id"];

@@ -1,4 +1,5 @@
 // What is visible after the disk fails during a publication.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include "artifacts/store/store.hpp"
@@ -15,6 +17,7 @@
 
 namespace {
 int fsyncs_until_failure = 0;  // 0: none fails
+std::function<void(int fd)> before_fsync;
 enum class Links { kWork, kUnknown, kAnswerLost };
 std::atomic<Links> links = Links::kWork;
 }  // namespace
@@ -32,6 +35,7 @@ extern "C" int linkat(int from_dir, const char* from, int to_dir, const char* to
 }
 
 extern "C" int fsync(int fd) {
+  if (before_fsync) before_fsync(fd);
   if (fsyncs_until_failure > 0 && --fsyncs_until_failure == 0) {
     errno = EIO;
     return -1;
@@ -80,7 +84,35 @@ TEST_F(StoreFailure, AJobThatIsNotPublishedIsNotVisible) {
     if (!reached) break;
     ++failures;
   }
-  EXPECT_GE(failures, 5) << "file, folder, marker, both parents";
+  EXPECT_GE(failures, 5) << "file, attempts, folder, index, jobs";
+}
+
+// A local file system then writes all of its names with the first fsync.
+TEST_F(StoreFailure, AllOfAJobIsCreatedBeforeItsFirstFsyncAndSyncedFromBelow) {
+  namespace fs = std::filesystem;
+  JobFile file;
+  file.job_id = "job-0";
+  file.tenant = kTenant;
+  file.repository_id = repository_;
+  ASSERT_TRUE(store_.publish_job(file)) << "makes the tenant's folders";
+  std::vector<std::string> synced;
+  std::vector<std::size_t> indexed;
+  before_fsync = [&](int fd) {
+    // What is synced, as its last two names. That of the staged folder is random.
+    const fs::path path = fs::read_symlink("/proc/self/fd/" + std::to_string(fd));
+    const fs::path above = path.parent_path();
+    const auto shown = [](const fs::path& folder) {
+      return folder.parent_path().filename() == ".staging" ? "staged" : folder.filename().string();
+    };
+    synced.push_back(shown(above) + "/" + shown(path));
+    indexed.push_back(store_.index_of(kTenant, repository_)->size());
+  };
+  file.job_id = "job-1";
+  EXPECT_TRUE(store_.publish_job(file));
+  before_fsync = {};
+  EXPECT_THAT(synced, ::testing::ElementsAre("staged/job.json", "staged/attempts", ".staging/staged",
+                                             repository_ + "/jobs", "north/jobs"));
+  EXPECT_EQ(indexed, std::vector<std::size_t>(5, 2)) << "its entry in the index comes first";
 }
 
 TEST_F(StoreFailure, ARepositoryThatIsNotPublishedIsNotVisible) {

@@ -115,13 +115,13 @@ TEST_F(StoreTest, RepositoryIdsOfOneSecondAreDifferent) {
   for (const auto& id : ids) EXPECT_EQ(store.read_repository(kTenant, id)->repository_id, id);
 }
 
-TEST_F(StoreTest, PublishesAJobAsOneFileAndAMarker) {
+TEST_F(StoreTest, PublishesAJobAsAFolderAndAMarker) {
   const std::string id = repository();
   JobFile file = job(id);
   file.params = R"({"a":1.50})";
   ASSERT_TRUE(store.publish_job(file));
   EXPECT_EQ(*store.read_job(kTenant, "job-1"), file);
-  EXPECT_EQ(count_below(below(layout::job(kTenant, "job-1"))), 1U);
+  EXPECT_EQ(count_below(below(layout::job(kTenant, "job-1"))), 4U) << "job.json and the folders of an attempt";
   EXPECT_EQ(fs::file_size(below(layout::marker(kTenant, id, "job-1"))), 0U);
   EXPECT_EQ(count_below(below(layout::staging(kTenant))), 0U);
   EXPECT_THAT(*store.jobs_of(kTenant, id), ElementsAre("job-1"));
@@ -285,9 +285,22 @@ TEST_F(StoreTest, KeepsTheRecordOfATerminalJob) {
   EXPECT_THROW(store.read_job(kTenant, "job-1"), CorruptFile);
 }
 
+// So that the controller need not create it.
+TEST_F(StoreTest, TheFirstAttemptIsPublishedWithItsJob) {
+  ASSERT_TRUE(store.publish_job(job(repository())));
+  const std::string attempts = below(layout::attempts(kTenant, "job-1"));
+  for (const char* name : {"", "/1", "/1/logs"}) EXPECT_EQ(mode_of(attempts + name), 02770U) << name;
+  EXPECT_FALSE(store.read_claim(kTenant, "job-1", 1));
+  fs::remove_all(attempts);
+  store.create_attempt(kTenant, "job-1", 1);
+  EXPECT_TRUE(fs::is_directory(attempts + "/1/logs")) << "a job of an older version has none";
+  ASSERT_TRUE(store.publish_ended_job(job("", "job-2"), {{"status", nlohmann::json::object()}}));
+  EXPECT_THAT(store.attempts(kTenant, "job-2"), IsEmpty()) << "a job that ended before it began";
+}
+
 TEST_F(StoreTest, Attempts) {
   ASSERT_TRUE(store.publish_job(job(repository())));
-  EXPECT_THAT(store.attempts(kTenant, "job-1"), IsEmpty());
+  EXPECT_THAT(store.attempts(kTenant, "job-1"), ElementsAre(1));
   for (const int number : {2, 1, 10, 1}) store.create_attempt(kTenant, "job-1", number);
   EXPECT_THAT(store.attempts(kTenant, "job-1"), ElementsAre(1, 2, 10));
   EXPECT_THROW(store.create_attempt(kTenant, "absent", 1), VolumeError);

@@ -145,7 +145,6 @@ TEST_F(StoreVolumeTest, AJobMarkedDeletedIsNeverRun) {
   ASSERT_FALSE(prepared);
   EXPECT_EQ(prepared.error().reason, "Deleted");
   EXPECT_TRUE(prepared.error().hopeless);
-  EXPECT_FALSE(std::filesystem::exists(folder(job) + "/attempts")) << "there is nothing for a pod to mount";
 }
 
 TEST_F(StoreVolumeTest, TellsOfAnAttemptThatWasBegunBefore) {
@@ -160,6 +159,16 @@ TEST_F(StoreVolumeTest, TellsOfAnAttemptThatWasBegunBefore) {
   EXPECT_EQ(prepared->files.claim->pod_uid, "uid-1");
   EXPECT_EQ(volume_.close_attempt(job, 1, at(2)).pod_uid, "uid-1") << "who was first stays";
   EXPECT_EQ(volume_.close_attempt(job, 2, at(2)).by, Claim::By::kController);
+}
+
+TEST_F(StoreVolumeTest, AJobOfAnOlderVersionGetsTheFolderOfItsFirstAttempt) {
+  job::Job job = a_job();
+  job.spec.repository_id.clear();
+  ASSERT_TRUE(volume_.prepare_attempt(job, 1));
+  std::filesystem::remove_all(folder(job) + "/attempts");
+  const auto prepared = volume_.prepare_attempt(job, 1);
+  ASSERT_TRUE(prepared);
+  EXPECT_TRUE(std::filesystem::is_directory(folder_ / (prepared->paths.attempt + "/logs")));
 }
 
 TEST_F(StoreVolumeTest, TellsOfAttemptsAndAnEndThatTheResourceDoesNotKnow) {

@@ -1,0 +1,79 @@
+// How many system calls the controller makes on the volume for one job. On a network file system each is a round trip.
+#include <gtest/gtest.h>
+
+#include "artifacts/store/store.hpp"
+#include "controller/volume/volume.hpp"
+#include "support/system_calls.hpp"
+#include "support/temp_dir.hpp"
+#include "unit/controller/builders.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using testing::a_job;
+using testing::at;
+using vbrain::testing::count_system_calls;
+using vbrain::testing::TempDir;
+
+class VolumeCalls : public ::testing::Test {
+ protected:
+  VolumeCalls() {
+    // The tenant's folders exist already, as for all jobs but its first ones.
+    artifacts::RepositoryFile repository;
+    artifacts::Staging staging = store_.stage(tenant_of(a_job()));
+    artifacts::sync_and_close(*staging.input().create_file("data.csv"));
+    job_.spec.repository_id = store_.publish_repository(std::move(staging), repository, at(0));
+    publish("an-earlier-job");
+    job_.status.phase = job::Phase::kFinished;
+    job_.status.attempts = 1;
+  }
+  // As the api-server does.
+  void publish(const std::string& id) {
+    artifacts::JobFile file;
+    file.job_id = id;
+    file.tenant = tenant_of(job_);
+    file.repository_id = job_.spec.repository_id;
+    EXPECT_TRUE(store_.publish_job(file));
+  }
+  // The controller's steps of a job with one attempt. Between them its runner writes claim and manifest.
+  std::map<std::uint64_t, int> calls_of_job(bool want_published) {
+    auto calls = count_system_calls([&] {
+      const auto prepared = volume_.prepare_attempt(job_, 1);
+      return prepared && prepared->published == want_published && !prepared->paths.input.empty();
+    });
+    const auto attempt = store_.root().at(artifacts::layout::attempt(tenant_of(job_), job_.meta.name, 1));
+    EXPECT_TRUE(take_claim(attempt, {.by = artifacts::Claim::By::kRunner, .pod_uid = testing::kPodUid}).won);
+    attempt.write_file_durably(artifacts::layout::kManifest, artifacts::encode_manifest({}));
+    const auto end = count_system_calls([&] {
+      const bool has_manifest = volume_.read_attempt(job_, 1).manifest.has_value();
+      return has_manifest && !volume_.archive(job_);
+    });
+    for (const auto& [call, count] : end) calls[call] += count;
+    return calls;
+  }
+
+  TempDir folder_;
+  artifacts::Store store_{folder_.path()};
+  StoreVolume volume_{store_, "bin/1", [](const artifacts::Tenant&, const std::string&) {}};
+  job::Job job_ = a_job();
+};
+
+TEST_F(VolumeCalls, AJobMadeByRestNeedsNoNewFolderAndTwoFsyncs) {
+  job_.meta.labels.emplace(job::kOriginLabel, job::kOriginRest);
+  publish(job_.meta.name);
+  auto calls = calls_of_job(false);
+  EXPECT_EQ(calls[SYS_mkdirat], 0);
+  EXPECT_EQ(calls[SYS_fsync], 2) << "of the record and of its name";
+  EXPECT_LE(calls[SYS_openat2], 12);
+  EXPECT_LE(calls[SYS_openat], 1) << "the list of attempts";
+}
+
+TEST_F(VolumeCalls, AJobMadeWithKubectlIsPublishedWithItsFirstAttempt) {
+  auto calls = calls_of_job(true);
+  EXPECT_EQ(calls[SYS_mkdirat], 4) << "the job's, attempts, attempts/1 and its logs";
+  EXPECT_EQ(calls[SYS_fsync], 5 + 2);
+  EXPECT_LE(calls[SYS_openat2], 22);
+}
+
+}  // namespace
+}  // namespace vbrain::controller
