@@ -155,8 +155,8 @@ def all_contestants(world):
     """In the order in which they run. Ours comes first, because its pod is the model."""
     ours = Ours(world)
     return [ours,
-            BatchJobs(world, "batch-small", "batch/v1 Job controller, limits lifted, small pods"),
-            BatchJobs(world, "batch-ours", "batch/v1 Job controller, limits lifted, pods of our spec", pod=ours.model_pod),
-            BarePods(world, "pods-ours", "bare pods of our spec, no controller", pod=ours.model_pod),
-            BarePods(world, "pods-small", "bare small pods, no controller"),
-            BatchJobs(world, "batch-default", "batch/v1 Job controller, default flags", flags=())]
+            BatchJobs(world, "batch-small", "Job controller (batch/v1, limits lifted, small pods)"),
+            BatchJobs(world, "batch-ours", "Job controller (batch/v1, limits lifted, pods of our spec)", pod=ours.model_pod),
+            BarePods(world, "pods-ours", "bare pods (our spec, no controller)", pod=ours.model_pod),
+            BarePods(world, "pods-small", "bare pods (small, no controller)"),
+            BatchJobs(world, "batch-default", "Job controller (batch/v1, default flags, small pods)", flags=())]

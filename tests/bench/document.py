@@ -27,7 +27,7 @@ def plots_of(result):
     found = []
     if jobs:
         def values(key):
-            return [(result["titles"][name].replace("batch/v1 Job controller", "batch/v1"), statistics.median(map(key, rounds)))
+            return [(result["titles"][name], statistics.median(map(key, rounds)))
                     for name, rounds in jobs.items()]
         count = next(iter(jobs.values()))[0]["objects"]
         found.append(("jobs", "Jobs per second", plots.bars(f"{count:,} jobs, all ended: jobs per second (more is better)",

@@ -19,7 +19,7 @@ def drawing(width, height, parts):
 
 def bars(title, values, unit):
     """`values`: (label, number). The first one, ours, has a colour of its own."""
-    left, width, step, top = 330, 760, 26, 34
+    left, width, step, top = 350, 760, 26, 34
     most = max(number for _, number in values) or 1
     parts = [text(10, 20, title, extra='font-weight="bold"')]
     for place, (label, number) in enumerate(values):
