@@ -153,7 +153,8 @@ class Benchmark:
         return good
 
     def result(self):
-        return {"machine": machine(self.world), "versions": versions(self.world), "command": " ".join(sys.argv[1:]),
+        return {"machine": machine(self.world), "versions": versions(self.world), "options": {
+                    name: getattr(self.chosen, name) for name in ("parts", "contestants", "jobs", "rounds", "connections", "growth")},
                 "date": time.strftime("%Y-%m-%d"), "titles": self.titles, "table": report.as_json(self.rows), "figures": self.figures}
 
 

@@ -66,6 +66,7 @@ def block(result):
 def main():
     sources = [Path(name) for name in sys.argv[1:]] or [ROOT / ".local" / "bench" / "last.json"]
     result, *others = [json.loads(source.read_text()) for source in sources]
+    result.pop("command", None)
     for other in others:
         result["table"] += other["table"]
         result["figures"].update({part: figures for part, figures in other["figures"].items() if figures})
