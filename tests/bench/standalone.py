@@ -15,7 +15,7 @@ from rest import alternate
 from rest_world import RestWorld
 
 MIB = 1 << 20
-SIZE = 256 * MIB
+SIZE = 64 * MIB
 IDLE_SECONDS = 10
 
 
