@@ -147,7 +147,7 @@ def wrk(url, headers, connections=64, seconds=4):
     scale = {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}
 
     def latency(percent):
-        value, unit = re.search(rf"^ +{percent}% +([0-9.]+)(us|ms|s|m)$", done, re.MULTILINE).groups()
+        value, unit = re.search(rf"^ +{percent}% +([0-9.]+)(us|ms|s|m) *$", done, re.MULTILINE).groups()
         return float(value) * scale[unit]
 
     def number(pattern):
