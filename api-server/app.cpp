@@ -9,6 +9,7 @@
 
 #include "api-server/api.hpp"
 #include "api-server/health.hpp"
+#include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/open_files.hpp"
 #include "api-server/transfer/json_budget.hpp"
@@ -54,6 +55,7 @@ struct Caches {
     applications.add_index(kApplicationIndex,
                            [](const job::Application& it) { return std::vector<std::string>{it.application_id}; });
     clients.add_index(kKeyIndex, job::key_ids);
+    clients.add_index(kTenantIndex, tenant_keys);
     jobs.add_index(kKubectlJobsIndex, kubectl_jobs_keys);
   }
 
@@ -157,6 +159,7 @@ int run(const Config& given, std::stop_token stop) {
   base::WorkerPool probe_worker("probe", 1, 1);
   base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued, config.volume_timeout);
   base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued);
+  SpaceLedger space_ledger;
   LocalSpace local_space(config.limits.max_local_spool_bytes);
   std::stop_source calls;
   const Services services{config.limits,
@@ -173,6 +176,7 @@ int run(const Config& given, std::stop_token stop) {
                           caches.jobs.store(),
                           caches.applications.store(),
                           caches.clients.store(),
+                          space_ledger,
                           calls.get_token()};
   std::atomic<bool> draining{false};
   const auto readiness = [&]() -> std::string {

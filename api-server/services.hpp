@@ -23,6 +23,7 @@ namespace vbrain::api {
 
 class JsonBudget;
 class LocalSpace;
+class SpaceLedger;
 class VolumeView;
 
 // Name of the index of Applications by spec.applicationId.
@@ -47,6 +48,7 @@ struct Services {
   const kube::Cache<job::Job>& jobs;
   const kube::Cache<job::Application>& applications;
   const kube::Cache<job::Client>& clients;
+  SpaceLedger& space_ledger;
   std::stop_token stop;  // ends calls to the Kubernetes API
 };
 

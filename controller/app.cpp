@@ -20,6 +20,8 @@
 #include "controller/reconcile/job_reconciler.hpp"
 #include "controller/registry/registry.hpp"
 #include "controller/runner_install.hpp"
+#include "controller/space/offboarding.hpp"
+#include "controller/space/space_keeper.hpp"
 #include "controller/sweep/sweeper.hpp"
 #include "controller/uninstall/uninstall_watch.hpp"
 #include "controller/volume/measured_volume.hpp"
@@ -42,6 +44,8 @@ constexpr std::chrono::milliseconds kLastEvents{1'000};
 // Few threads, because the volume is shared with all others.
 constexpr std::size_t kArchiveThreads = 4;
 constexpr std::size_t kRegistryWorkers = 2;
+// Clients are rarely deleted.
+constexpr std::size_t kOffboardingWorkers = 1;
 
 kube::Config load_kube_config(const Config& config) {
   auto loaded = kube::load_config(config.kubeconfig);
@@ -166,11 +170,39 @@ class App {
                      .namespace_name = namespace_,
                      .may_write = may_write},
                     {.scan_interval = config_.scan_interval, .sweep_age = config_.sweep_age});
+    const auto refresh = [&](std::stop_token token) {
+      const std::uint64_t tickets[] = {jobs.request_list(), clients.request_list()};
+      return jobs.wait_listed(tickets[0], token) && clients.wait_listed(tickets[1], token);
+    };
+    SpaceKeeper space_keeper(
+        {.store = store,
+         .client = client_,
+         .jobs = jobs.store(),
+         .applications = applications.store(),
+         .clients = clients.store(),
+         .metrics = metrics_,
+         .clock = clock_,
+         .namespace_name = namespace_,
+         .refresh = refresh,
+         .discard = [&](const artifacts::Tenant& tenant, const std::string& name) { trash.add(tenant, name); },
+         .may_write = may_write},
+        config_.space_interval);
+    Offboarding offboarding({.store = store,
+                             .client = client_,
+                             .events = events,
+                             .clients = clients.store(),
+                             .jobs = jobs.store(),
+                             .namespace_name = namespace_,
+                             .refresh = refresh,
+                             .may_write = may_write});
     UninstallWatch uninstall(client_, namespace_);
     LeaderWatch watch([&] { store.probe(); }, clock_, config_.stall_timeout);
     connect_admission(jobs, applications, clients, admission);
     connect_handlers(jobs, applications, pods, reconciler);
     connect_registry(applications, clients, registry);
+    clients.add_handler([&](const kube::Change<job::Client>& change) {
+      if (change.now) client_queue_.add(change.now->meta.name);
+    });
     jobs.add_handler([&](const kube::Change<job::Job>& change) {
       if (change.now && change.now->meta.deletion_timestamp) uninstall.note_marked_job();
     });
@@ -202,6 +234,16 @@ class App {
       for (const std::string& key : registry.keys()) checks.queue().add(key);
       std::jthread checker([&](std::stop_token token) { checks.run(token); });
       const std::stop_callback end_of_checks(leading, [&] { checker.request_stop(); });
+      kube::ReconcileLoop clients_loop(
+          {.name = "client", .workers = kOffboardingWorkers},
+          [&](const std::string& key, std::stop_token token) { return offboarding.reconcile(key, token); }, metrics_,
+          clock_);
+      const CurrentQueue::Term offboarding_term(client_queue_, clients_loop.queue());
+      for (const std::string& name : clients.store().names()) clients_loop.queue().add(name);
+      std::jthread leaving([&](std::stop_token token) { clients_loop.run(token); });
+      const std::stop_callback end_of_leaving(leading, [&] { leaving.request_stop(); });
+      std::jthread keeping_space([&](std::stop_token token) { space_keeper.run(token); });
+      const std::stop_callback end_of_keeping(leading, [&] { keeping_space.request_stop(); });
       // The sweeper's results arrive as changes of Jobs; no worker waits for it.
       std::jthread sweeping([&](std::stop_token token) { sweeper.run(token); });
       const std::stop_callback end_of_term(leading, [&] { sweeping.request_stop(); });
@@ -385,6 +427,7 @@ class App {
   kube::ApiClient client_;
   CurrentQueue queue_;
   CurrentQueue registry_queue_;
+  CurrentQueue client_queue_;
   std::mutex health_mutex_;
   Health health_;
   // Last: its thread uses all objects above.

@@ -26,7 +26,9 @@ std::string default_identity() {
 base::OptionsOutcome read_config(int argc, const char* const* argv, Config& config) {
   CLI::App app(
       "Runs vBrain's Jobs: watches Job resources, creates their pods and records how they end. 'controller "
-      "release-jobs' removes vBrain's finalizer from all Jobs, for an uninstallation that removes their definition.",
+      "release-jobs' removes vBrain's finalizer from all Jobs, for an uninstallation that removes their definition. "
+      "'controller usage' prints what each "
+      "tenant stores on the volume.",
       "controller");
   app.set_version_flag("--version", VBRAIN_VERSION);
   app.add_option("--metrics-listen", config.metrics_listen,
@@ -78,6 +80,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
       "less than ten times as long as the scan took");
   base::add_duration(app, "--sweep-age", config.sweep_age,
                      "Age at which folders in .staging and .trash of the volume are removed");
+  base::add_duration(app, "--space-interval", config.space_interval,
+                     "Time between two walks that measure what each tenant stores and remove what spec.retention says");
   app.add_option("--log-level", config.log_level, "debug, info, warning or error")->capture_default_str();
   base::add_environment_and_config(app);
   base::OptionsOutcome outcome = base::read_options(app, argc, argv);
@@ -100,6 +104,7 @@ std::string check(const Config& config) {
   if (config.scan_interval < std::chrono::seconds(1)) return "--scan-interval: at least 1s";
   // Newer entries may still be in use.
   if (config.sweep_age < std::chrono::minutes(1)) return "--sweep-age: at least 1m";
+  if (config.space_interval < std::chrono::seconds(1)) return "--space-interval: at least 1s";
   return {};
 }
 

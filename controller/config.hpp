@@ -33,6 +33,7 @@ struct Config {
   std::chrono::milliseconds retry_backoff{10'000};
   std::chrono::milliseconds scan_interval{60'000};
   std::chrono::milliseconds sweep_age{86'400'000};
+  std::chrono::milliseconds space_interval{60'000};
   std::string log_level = "info";
 };
 

@@ -10,6 +10,7 @@
 #include "controller/app.hpp"
 #include "controller/config.hpp"
 #include "controller/release.hpp"
+#include "controller/space/usage_report.hpp"
 #include "job/causes.hpp"
 
 int main(int argc, char** argv) {
@@ -20,8 +21,11 @@ int main(int argc, char** argv) {
   }
   base::block_termination_signals();
   controller::Config config;
-  const bool release = argc > 1 && std::string_view(argv[1]) == "release-jobs";
-  const base::OptionsOutcome options = controller::read_config(argc - release, argv + release, config);
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  const bool release = command == "release-jobs";
+  const bool usage = command == "usage";
+  const int words = release || usage ? 1 : 0;
+  const base::OptionsOutcome options = controller::read_config(argc - words, argv + words, config);
   if (!options.proceed) return options.exit_code;
   base::set_log_level(*base::parse_log_level(config.log_level));
   const base::LogWriter log_writer;
@@ -33,6 +37,7 @@ int main(int argc, char** argv) {
     }
   });
   try {
+    if (usage) return controller::run_usage(config.volume, std::cout);
     return release ? controller::run_release(config, stop.get_token()) : controller::run(config, stop.get_token());
   } catch (const std::exception& error) {
     base::log_error("the program ends because of an error", {{"error", error.what()}});

@@ -142,7 +142,7 @@ def suite_integration():
 
 # Two replicas of each program, as in an installation with high availability; short intervals, so that tests wait less.
 # All tests are one source and poll with keys that are not known yet, so the limit of wrong keys is off.
-CONTROLLER_FLAGS = ["--retry-backoff=2s", "--scan-interval=5s", "--sweep-age=1m"]
+CONTROLLER_FLAGS = ["--retry-backoff=2s", "--scan-interval=5s", "--sweep-age=1m", "--space-interval=2s"]
 SETTINGS = [part for setting in ["apiServer.replicas=2", "controller.replicas=2", "apiServer.limits.maxAuthFailuresPerMinute=0",
                                  *(f"controller.extraArgs[{i}]={flag}" for i, flag in enumerate(CONTROLLER_FLAGS))]
             for part in ("--set", setting)]

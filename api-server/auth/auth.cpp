@@ -28,6 +28,7 @@ bool may(job::Role role, Permission permission) {
   switch (permission) {
     case Permission::kReadRepository:
     case Permission::kCreateJob:
+    case Permission::kReadUsage:
       return true;
     case Permission::kCreateRepository:
     case Permission::kReadJob:

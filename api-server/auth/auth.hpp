@@ -23,6 +23,7 @@ enum class Permission {
   kCreateJob,
   kReadJob,
   kDeleteJob,
+  kReadUsage,
 };
 
 // The table of roles and permissions (docs/api.md).

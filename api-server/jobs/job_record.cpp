@@ -95,7 +95,7 @@ std::optional<JobRecord> load_job(const Services& services, const artifacts::Ten
   return JobRecord{std::move(stored), std::move(status)};
 }
 
-std::string render_job(const JobRecord& record, std::string_view jobs) {
+std::string render_job(const JobRecord& record, std::string_view jobs, const std::optional<base::TimePoint>& expires) {
   const job::JobStatus& status = *record.status;
   std::string text;
   text.reserve(512 + record.stored->shown.size() + jobs.size());
@@ -110,6 +110,7 @@ std::string render_job(const JobRecord& record, std::string_view jobs) {
   if (status.completion_time) {
     text.append(R"(,"finished_on":")").append(format_created_on(*status.completion_time)).append("\"");
   }
+  if (expires) text.append(R"(,"expires_on":")").append(format_created_on(*expires)).append("\"");
   return text.append(R"(,"attempts":)").append(std::to_string(status.attempts)).append("}");
 }
 

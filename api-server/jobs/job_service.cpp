@@ -5,6 +5,7 @@
 
 #include "api-server/jobs/job_resource.hpp"
 #include "api-server/jobs/repository_service.hpp"
+#include "api-server/jobs/space.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/failpoint.hpp"
@@ -20,8 +21,9 @@ using artifacts::Store;
 // --- The functions from here to fate_of() block on the volume.
 
 // Completes the job with its repository's params, metadata and input, and publishes it, with `input` if given.
-Result<void, Refusal> publish_in_repository(const Store& volume, JobFile& file, const Submission& submission,
+Result<void, Refusal> publish_in_repository(const Services& services, JobFile& file, const Submission& submission,
                                             StagedInput* input) {
+  const Store& volume = services.volume;
   if (!artifacts::is_repository_id(file.repository_id)) return refuse(Problem::kNoRepository);
   auto repository = volume.read_repository(file.tenant, file.repository_id);
   if (!repository) return refuse(Problem::kNoRepository);
@@ -29,17 +31,24 @@ Result<void, Refusal> publish_in_repository(const Store& volume, JobFile& file, 
       submission.params.empty() ? repository->params : artifacts::overlay_object(repository->params, submission.params);
   file.metadata = submission.metadata.empty() ? repository->metadata : submission.metadata;
   Result<void, artifacts::PublishError> published;
+  std::uint64_t bytes = 0;
   if (input != nullptr) {
     auto overlaid = volume.overlay_repository_input(input->staging(), file.repository_id, std::move(input->files));
     if (!overlaid) return refuse(Problem::kNoRepository);
     file.input_from = JobFile::InputFrom::kJob;
     file.input = std::move(*overlaid);
+    // The files of the repository are copied.
+    for (const artifacts::InputFile& one : file.input) bytes += one.bytes;
+    if (auto full = check_space(space_of(services, file.tenant), bytes)) return Unexpected<Refusal>(std::move(*full));
     published = volume.publish_job(input->take(), file);
   } else {
     file.input = std::move(repository->input);
     published = volume.publish_job(file);
   }
-  if (published) return {};
+  if (published) {
+    note_published(services, file.tenant, bytes);
+    return {};
+  }
   if (published.error() == artifacts::PublishError::kNoRepository) return refuse(Problem::kNoRepository);
   throw std::runtime_error("a new random job id exists already");
 }
@@ -146,7 +155,7 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
 
   const auto publish = [&] {
     if (new_repository) return publish_with_repository(services, file, submission);
-    return publish_in_repository(services.volume, file, submission, submission.input ? &*submission.input : nullptr);
+    return publish_in_repository(services, file, submission, submission.input ? &*submission.input : nullptr);
   };
   base::failpoint("api-server.before-publish");
   std::exception_ptr failure;

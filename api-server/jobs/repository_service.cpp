@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/digest.hpp"
@@ -10,6 +11,7 @@ namespace vbrain::api {
 
 artifacts::RepositoryFile publish_repository(const Services& services, const artifacts::Tenant& tenant,
                                              const std::string& username, Submission& submission) {
+  const std::uint64_t bytes = bytes_of(submission);
   artifacts::RepositoryFile file;
   file.created_on = services.clock.now();
   file.created_by = username;
@@ -23,6 +25,7 @@ artifacts::RepositoryFile publish_repository(const Services& services, const art
   } else {
     file.repository_id = services.volume.publish_repository(services.volume.stage(tenant), file, file.created_on);
   }
+  note_published(services, tenant, bytes);
   return file;
 }
 

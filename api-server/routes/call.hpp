@@ -37,6 +37,8 @@ struct Route {
 // All routes of the REST API, in the order of docs/api.md.
 std::span<const Route> routes();
 
+// routes/usage.cpp
+http::Task<Answer> get_usage(Call& call);
 // routes/jobs.cpp
 http::Task<Answer> get_jobs(Call& call);
 http::Task<Answer> post_job_execute(Call& call);

@@ -1,7 +1,9 @@
 #include "api-server/jobs/deletion.hpp"
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/lists.hpp"
+#include "api-server/jobs/space.hpp"
 #include "api-server/routes/call.hpp"
+#include "api-server/routes/new_work.hpp"
 #include "api-server/routes/with_job.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "artifacts/store/store.hpp"
@@ -24,7 +26,11 @@ Answer describe(const Call& call, const JobRecord& record) {
   // A Job made with kubectl may have no repository.
   const std::string_view list = jobs == nullptr ? "[]" : std::string_view(*jobs);
   memory.cover(list.size() + record.stored->shown.size());
-  http::Reply reply = json_reply(is_terminal(record.status->phase) ? 200 : 202, render_job(record, list));
+  const bool ended = is_terminal(record.status->phase);
+  const auto expires = ended && record.status->completion_time
+                           ? expiry_of(call.services, call.caller.tenant, *record.status->completion_time)
+                           : std::nullopt;
+  http::Reply reply = json_reply(ended ? 200 : 202, render_job(record, list, expires));
   hold_until_sent(reply, std::move(memory));
   if (reply.status == 202) reply.headers.emplace_back("Retry-After", "1");
   return reply;
@@ -60,7 +66,7 @@ http::Task<Answer> post_job_execute(Call& call) {
     const bool exists = co_await http::run_on(services.volume_workers, look);
     if (!exists) co_return refuse(Problem::kNoRepository);
   }
-  auto submission = co_await read_submission(services, call.caller.tenant, call.exchange);
+  auto submission = co_await read_new_work(call);
   if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
   const std::string notes = render_notes(*submission);
   auto created = co_await execute_job(services, call.caller, call.repository_id, std::move(*submission));

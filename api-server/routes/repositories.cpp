@@ -4,6 +4,7 @@
 #include "api-server/jobs/repository_service.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/routes/call.hpp"
+#include "api-server/routes/new_work.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
@@ -24,7 +25,7 @@ http::Task<Answer> get_repositories(Call& call) {
 http::Task<Answer> post_repository(Call& call) {
   auto closed = refuse_closed_application(call.services, call.caller.tenant);
   if (closed) co_return Unexpected<Refusal>(std::move(*closed));
-  auto submission = co_await read_submission(call.services, call.caller.tenant, call.exchange);
+  auto submission = co_await read_new_work(call);
   if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
   const std::string notes = render_notes(*submission);
   const auto publish = [&] {

@@ -40,6 +40,7 @@ constexpr std::array kRoutes{
     Route{{http::Method::kGet, "/api/v1/job/:job_id/params"}, Permission::kReadJob, kOptional, false, get_job_params},
     Route{{http::Method::kGet, "/api/v1/job/:job_id/output"}, Permission::kReadJob, kOptional, false, get_job_output},
     Route{{http::Method::kGet, "/api/v1/job/:job_id/logs"}, Permission::kReadJob, kOptional, false, get_job_logs},
+    Route{{http::Method::kGet, "/api/v1/usage"}, Permission::kReadUsage, kOptional, false, get_usage},
 };
 
 }  // namespace

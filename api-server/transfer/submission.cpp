@@ -179,17 +179,23 @@ http::Task<Result<Submission, Refusal>> read_json(const Services& services, cons
 }
 
 http::Task<Result<Submission, Refusal>> read_multipart(const Services& services, const artifacts::Tenant& tenant,
-                                                       std::string_view boundary, http::BodyReader& body) {
+                                                       std::string_view boundary, http::BodyReader& body,
+                                                       const BodyCheck& check) {
   using Kind = MultipartReader::Event::Kind;
   MultipartReader reader(boundary);
   Form form;
   Submission submission{
       .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget, tenant)};
   std::size_t fields_size = 0;
+  std::uint64_t received = 0;
   std::shared_ptr<FileReceiver> file;  // submission.input holds it too, and closes it
   for (;;) {
     const std::string_view piece = co_await body.read();
     if (piece.empty()) break;
+    received += piece.size();
+    // A body of unknown length; one of known length was refused before.
+    auto full = check ? check(received) : std::nullopt;
+    if (full) co_return Unexpected<Refusal>(std::move(*full));
     reader.feed(piece);
     for (auto event = reader.next(); event.kind != Kind::kNeedMore; event = reader.next()) {
       if (event.kind == Kind::kError) co_return refuse(Problem::kInvalid, "body", std::string(event.error));
@@ -242,7 +248,7 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
 }
 
 http::Task<Result<Submission, Refusal>> read_body(const Services& services, const artifacts::Tenant& tenant,
-                                                  http::Exchange& exchange) {
+                                                  http::Exchange& exchange, const BodyCheck& check) {
   std::optional<ParameterizedValue> type;
   exchange.body.set_limit(submission_limit(services.limits, exchange.head));
   switch (media_type(exchange.head, type)) {
@@ -257,7 +263,7 @@ http::Task<Result<Submission, Refusal>> read_body(const Services& services, cons
         co_return refuse(Problem::kInvalid, "content-type",
                          "it needs a boundary; let the HTTP library set Content-Type");
       const std::string_view text = *boundary;
-      co_return co_await read_multipart(services, tenant, text, exchange.body);
+      co_return co_await read_multipart(services, tenant, text, exchange.body, check);
     }
     case MediaType::kOther:
       break;
@@ -305,6 +311,13 @@ Result<JsonFields, Refusal> read_json_fields(std::string_view body) {
   return fields;
 }
 
+std::uint64_t bytes_of(const Submission& submission) {
+  std::uint64_t bytes = submission.params.size() + submission.metadata.size();
+  if (!submission.input) return bytes;
+  for (const artifacts::InputFile& file : submission.input->files) bytes += file.bytes;
+  return bytes;
+}
+
 std::string render_notes(const Submission& submission) {
   if (!submission.input || submission.input->notes.empty()) return {};
   std::string list;
@@ -330,9 +343,9 @@ Refusal too_large_body(const Limits& limits, const http::RequestHead& head) {
 }
 
 http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
-                                                        http::Exchange& exchange) {
+                                                        http::Exchange& exchange, const BodyCheck& check) {
   try {
-    co_return co_await read_body(services, tenant, exchange);
+    co_return co_await read_body(services, tenant, exchange, check);
   } catch (const http::BodyError& problem) {
     if (problem.kind() != http::BodyError::Kind::kTooLarge) throw;
   }

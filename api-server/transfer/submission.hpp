@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,11 +50,18 @@ struct Submission {
   JsonBudget::Share memory;          // of params and metadata
 };
 
+// Refuses a body of which so many bytes have come; nothing: go on.
+using BodyCheck = std::function<std::optional<Refusal>(std::uint64_t bytes)>;
+
 // Reads the body: JSON {params?, metadata?}, multipart with `file`, `params`, `metadata`, or none. Files go to the
-// volume as they arrive, memory stays constant. An archive is checked before it is unpacked.
+// volume as they arrive, memory stays constant. An archive is checked before it is unpacked. `check`
+// is asked while a multipart body comes; it may be empty.
 // Throws BodyError, Overloaded and artifacts::VolumeError.
 http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
-                                                        http::Exchange& exchange);
+                                                        http::Exchange& exchange, const BodyCheck& check);
+
+// The bytes that publishing a submission adds.
+std::uint64_t bytes_of(const Submission& submission);
 
 // The last member of the answer to a submission, `,"notes":[…]`: what was decided about its archive. Empty if nothing
 // was.

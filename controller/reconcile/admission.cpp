@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "job/oldest.hpp"
+
 namespace vbrain::controller {
 namespace {
 
@@ -37,17 +39,17 @@ std::string tenant_key(const job::Client& client) {
 
 std::shared_ptr<const job::Application> find_application(const kube::Cache<job::Application>& applications,
                                                          const std::string& id) {
-  return oldest<job::Application>(applications.by_index(kApplicationsById, id));
+  return job::oldest<job::Application>(applications.by_index(kApplicationsById, id));
 }
 
 bool equal_except_limit(const job::Application& left, const job::Application& right) {
   // The binding names every member, so that a new member does not compile before it is added here.
   const auto rest = [](const job::Application& application) {
     const auto& [meta, id, organizations, pod_template, backoff_limit, active_deadline, pre_running_deadline, ttl,
-                 limit, growth_factor, growth_limit, output_limit, params_schema, result_schema, conditions] =
-        application;
+                 limit, growth_factor, growth_limit, output_limit, params_schema, result_schema, conditions,
+                 retention] = application;
     return std::tie(id, organizations, pod_template, backoff_limit, active_deadline, pre_running_deadline, ttl,
-                    growth_factor, growth_limit, output_limit, params_schema, result_schema);
+                    growth_factor, growth_limit, output_limit, params_schema, result_schema, retention);
   };
   return rest(left) == rest(right);
 }
@@ -65,7 +67,7 @@ job::ConcurrencyLimits Admission::limits_of(const job::Tenant& tenant) const {
   const auto application = find_application(caches_.applications, tenant.application);
   limits.open = application != nullptr && application->open_to(tenant.organization);
   if (application != nullptr) limits.application = application->max_concurrent_jobs;
-  const auto client = oldest<job::Client>(
+  const auto client = job::oldest<job::Client>(
       caches_.clients.by_index(kClientsByTenant, tenant_key(tenant.organization, tenant.application, tenant.client)));
   if (client != nullptr) limits.client = client->max_concurrent_jobs;
   return limits;

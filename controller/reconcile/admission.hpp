@@ -1,11 +1,9 @@
 #pragma once
 
-#include <algorithm>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/metrics.hpp"
@@ -25,15 +23,6 @@ inline constexpr const char* kClientsByTenant = "tenant";  // Client: tenant_key
 // The value of a tenant in an index. Names contain no control characters, so the separator is unique.
 std::string tenant_key(const std::string& organization, const std::string& application, const std::string& client);
 std::string tenant_key(const job::Client& client);
-
-// Of several objects that claim the same name the oldest one counts, so that a newer one can't take it over. Null if
-// there is none.
-template <class T>
-std::shared_ptr<const T> oldest(const std::vector<std::shared_ptr<const T>>& objects) {
-  const auto found = std::ranges::min_element(
-      objects, {}, [](const auto& object) { return std::pair(object->meta.creation_timestamp, object->meta.name); });
-  return found == objects.end() ? nullptr : *found;
-}
 
 // The Application with this id. Ids should be unique; of several Applications the oldest applies, so that a newer one
 // can't take over the id. Null if there is none.

@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "controller/reconcile/admission.hpp"
+#include "job/oldest.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -173,7 +174,7 @@ ReconcileResult Registry::look_at_client(const std::string& name, std::stop_toke
   ClientSurroundings around;
   const auto application = find_application(parts_.applications, client->application_id);
   around.application = application.get();
-  const auto counts = oldest(parts_.clients.by_index(kClientsByTenant, tenant_key(*client)));
+  const auto counts = job::oldest(parts_.clients.by_index(kClientsByTenant, tenant_key(*client)));
   if (counts != nullptr && counts->meta.name != name) around.older_of_tenant = counts->meta.name;
   std::vector<std::string> ids = job::key_ids(*client);
   std::ranges::sort(ids);

@@ -28,7 +28,8 @@ struct ReleaseOptions {
 };
 
 // Removes vBrain's finalizer from Jobs of the namespace, so that Jobs, definition and namespace can be deleted when no
-// controller removes the finalizers one by one. Other finalizers and the files on the volume stay. It patches
+// controller removes the finalizers one by one. Other finalizers and the files on the volume stay. It does the same
+// for Clients that are to be purged. It patches
 // thirty-two Jobs at once. It skips Jobs whose patches are refused and retries them a few times. If the definition is
 // deleted, there are no Jobs. Blocks. An error means that Jobs could not be listed, or `stop` was requested; then some
 // Jobs may have been released. May be repeated.

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/log.hpp"
+#include "job/client.hpp"
 #include "job/job.hpp"
 
 namespace vbrain::controller {
@@ -28,21 +31,20 @@ bool is_marked(const json& space) {
   return meta != nullptr && kube::find_member(*meta, "deletionTimestamp") != nullptr;
 }
 
-// True if an APIResourceList says that Jobs can be created.
-bool offers_create(const json& list) {
+// True if an APIResourceList says that objects of this kind can be created.
+bool offers_create(const json& list, const kube::ResourceType& type) {
   const json* resources = kube::find_member(list, "resources");
   if (resources == nullptr || !resources->is_array()) return false;
-  return std::ranges::any_of(*resources, [](const json& resource) {
+  return std::ranges::any_of(*resources, [&](const json& resource) {
     const json* name = kube::find_member(resource, "name");
     const json* verbs = kube::find_member(resource, "verbs");
-    return name != nullptr && *name == job::Job::kType.plural && verbs != nullptr && verbs->is_array() &&
+    return name != nullptr && *name == type.plural && verbs != nullptr && verbs->is_array() &&
            std::ranges::find(*verbs, json("create")) != verbs->end();
   });
 }
 
-}  // namespace
-
-kube::KubeResult<bool> is_being_uninstalled(kube::ApiClient& client, const std::string& ns, std::stop_token stop) {
+kube::KubeResult<bool> is_being_uninstalled(kube::ApiClient& client, const std::string& ns,
+                                            std::initializer_list<kube::ResourceType> kinds, std::stop_token stop) {
   const auto space = read(client, kube::get_request(kNamespaceType, "", ns), stop);
   if (!space && space.error().code == ErrorCode::kForbidden) {
     base::log_warning("no right to see whether the namespace is being deleted; the controller's Role needs get on it",
@@ -59,7 +61,18 @@ kube::KubeResult<bool> is_being_uninstalled(kube::ApiClient& client, const std::
     return offered.error().code == ErrorCode::kNotFound ? kube::KubeResult<bool>(true)
                                                         : tl::unexpected(offered.error());
   }
-  return !offers_create(*offered);
+  return !std::ranges::all_of(kinds, [&](const kube::ResourceType& type) { return offers_create(*offered, type); });
+}
+
+}  // namespace
+
+kube::KubeResult<bool> is_being_uninstalled(kube::ApiClient& client, const std::string& ns, std::stop_token stop) {
+  return is_being_uninstalled(client, ns, {job::Job::kType}, std::move(stop));
+}
+
+kube::KubeResult<bool> are_clients_being_uninstalled(kube::ApiClient& client, const std::string& ns,
+                                                     std::stop_token stop) {
+  return is_being_uninstalled(client, ns, {job::Job::kType, job::Client::kType}, std::move(stop));
 }
 
 }  // namespace vbrain::controller

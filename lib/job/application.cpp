@@ -51,6 +51,7 @@ Application Application::decode(const json& object) {
   application.params_schema = get_raw(spec, "paramsSchema");
   application.result_schema = get_raw(spec, "resultSchema");
   application.conditions = kube::decode_conditions(object);
+  application.retention = decode_retention(spec);
   return application;
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "job/retention.hpp"
 #include "kube/api/object.hpp"
 
 namespace vbrain::job {
@@ -36,6 +37,7 @@ struct Application {
   std::string params_schema;         // JSON Schema as text, empty: none
   std::string result_schema;
   std::vector<kube::Condition> conditions;  // of its status; only the controller's registry reads them
+  Retention retention;
 
   bool open_to(std::string_view organization) const;
 

@@ -39,6 +39,24 @@ Member decode_member(const json& source) {
   return member;
 }
 
+std::optional<SpaceUsage> decode_usage(const json& object) {
+  const json* status = find_member(object, "status");
+  const json* usage = status == nullptr ? nullptr : find_member(*status, "usage");
+  if (usage == nullptr) return std::nullopt;
+  return SpaceUsage{.bytes = kube::get_int(*usage, "bytes"),
+                    .files = kube::get_int(*usage, "files"),
+                    .jobs = kube::get_int(*usage, "jobs"),
+                    .repositories = kube::get_int(*usage, "repositories"),
+                    .measured_at = kube::get_time(*usage, "measuredAt").value_or(base::TimePoint{})};
+}
+
+bool confirms_purge(const json& object) {
+  const json* meta = find_member(object, "metadata");
+  const json* annotations = meta == nullptr ? nullptr : find_member(*meta, "annotations");
+  const json* value = annotations == nullptr ? nullptr : find_member(*annotations, kPurgeAnnotation);
+  return value != nullptr && *value == kPurgeConfirmed;
+}
+
 }  // namespace
 
 const kube::ResourceType Client::kType{"vbrain.visagio.com", "v1", "clients", "Client"};
@@ -67,6 +85,10 @@ Client Client::decode(const json& object) {
   }
   for (const json& member : list_of(spec, "members")) client.members.push_back(decode_member(member));
   client.conditions = kube::decode_conditions(object);
+  client.storage_quota = get_string(spec, "storageQuota");
+  client.retention = decode_retention(spec);
+  client.purge_confirmed = confirms_purge(object);
+  client.usage = decode_usage(object);
   return client;
 }
 
@@ -76,6 +98,14 @@ std::vector<std::string> key_ids(const Client& client) {
     for (const ApiKey& key : member.keys) ids.push_back(key.id);
   }
   return ids;
+}
+
+json encode(const SpaceUsage& usage) {
+  return {{"bytes", usage.bytes},
+          {"files", usage.files},
+          {"jobs", usage.jobs},
+          {"repositories", usage.repositories},
+          {"measuredAt", base::format_rfc3339_seconds(usage.measured_at)}};
 }
 
 }  // namespace vbrain::job

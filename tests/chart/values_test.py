@@ -66,6 +66,7 @@ REFUSED = [
     ("a stall timeout that a slow volume reaches", "controller.stallTimeout: at least 5s", "controller.stallTimeout=4999ms"),
     ("no time between scans", "controller.scanInterval: at least 1s", "controller.scanInterval=0s"),
     ("sweeping what uploads still write", "controller.sweepAge: at least 1m", "controller.sweepAge=59s"),
+    ("no time between walks", "controller.spaceInterval: at least 1s", "controller.spaceInterval=999ms"),
     ("a drain as long as the grace", "apiServer.terminationGracePeriodSeconds: 60s must be longer than apiServer.timeouts.drainDelay (2s) and "
      "apiServer.timeouts.drain (58s) together", "apiServer.timeouts.drain=58s"),
     ("a drain of hours", "must be longer than", "apiServer.timeouts.drain=1h"),

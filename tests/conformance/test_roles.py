@@ -21,6 +21,7 @@ ROWS = {
     "read job params": ("GET", "/job/{job}/params", {}, "leader developer"),
     "read job output": ("GET", "/job/{job}/output", {}, "leader developer"),
     "read job logs": ("GET", "/job/{job}/logs", {}, "leader developer"),
+    "read usage": ("GET", "/usage", {}, "leader developer stakeholder"),
     "delete job": ("DELETE", "/job/{victim_job}", {}, "leader"),
 }
 

@@ -143,6 +143,12 @@ def user_with_the_key_of(operator, printed):
     return rest
 
 
+def tenant_that_leaves():
+    """The Client that the section `Remove a tenant` removes."""
+    return {"apiVersion": "vbrain.visagio.com/v1", "kind": "Client", "metadata": {"name": "acme-tutorial-south"},
+            "spec": {"organizationId": "acme", "applicationId": "Tutorial", "clientId": "south"}}
+
+
 def test_the_page_from_the_installation_to_the_end(operator):
     install(operator)
     operator.sh("helm -n vbrain test vbrain --timeout 2m")
@@ -157,10 +163,13 @@ def test_the_page_from_the_installation_to_the_end(operator):
     assert operator.sh(images) == f"{REGISTRY}/vbrain/controller:0.2.0"
     operator.run("Downgrade")
     assert operator.sh(images) == f"{REGISTRY}/vbrain/controller:0.1.0"
+    platform = operator.platform()
+    platform.apply(tenant_that_leaves())
     for section in dict.fromkeys(block.section for block in operator.blocks):
         if section not in FIRST + LAST:
             printed = operator.run(section)
             assert section != "Health" or "ok" in printed, printed
+            assert section != "Space" or "acme" in printed, printed
 
     # A job that is accepted and has not run.
     operator.sh("kubectl -n vbrain scale deployment/vbrain-controller --replicas=0")

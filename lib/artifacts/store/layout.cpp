@@ -1,6 +1,7 @@
 #include "artifacts/store/layout.hpp"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 #include "artifacts/archive/utf8.hpp"
@@ -76,6 +77,22 @@ std::string bin(std::string_view version) {
 std::string tenant(const Tenant& tenant) {
   return "tenants/" + encode_component(tenant.organization) + "/" + encode_component(tenant.application) + "/" +
          encode_component(tenant.client);
+}
+
+std::optional<Tenant> tenant_of(std::string_view path) {
+  constexpr std::string_view kFolder = "tenants/";
+  if (!path.starts_with(kFolder) || path.find('~') != std::string_view::npos) return std::nullopt;
+  std::array<std::string, 3> names;
+  path.remove_prefix(kFolder.size());
+  for (std::string& name : names) {
+    const std::string_view component = path.substr(0, path.find('/'));
+    auto decoded = base::percent_decode(component);
+    if (!decoded || !is_name(*decoded) || encode_component(*decoded) != component) return std::nullopt;
+    name = std::move(*decoded);
+    path.remove_prefix(std::min(component.size() + 1, path.size()));
+  }
+  if (!path.empty()) return std::nullopt;
+  return Tenant{.organization = names[0], .application = names[1], .client = names[2]};
 }
 
 std::string repositories(const Tenant& t) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,9 @@ inline constexpr std::string_view kManifest = "manifest.json";
 std::string bin(std::string_view version);  // bin/<version>; [A-Za-z0-9._+-], not starting with a dot
 
 std::string tenant(const Tenant& tenant);  // tenants/<organization>/<application>/<client>
+// The tenant whose folder has this path. Nothing if no tenant has it, or if a name is so long that its component ends
+// in a hash. Pure.
+std::optional<Tenant> tenant_of(std::string_view path);
 std::string repositories(const Tenant& tenant);
 std::string jobs(const Tenant& tenant);
 std::string staging(const Tenant& tenant);

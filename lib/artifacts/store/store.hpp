@@ -166,6 +166,15 @@ class Store {
     std::vector<std::string> jobs;  // like index_of() after the move: no job can be added later
   };
   std::optional<TrashedRepository> trash_repository(const Tenant& tenant, std::string_view repository_id) const;
+  // Moves a repository that no job refers to to `.trash`; returns the name for purge(). Nothing if a job refers to it,
+  // or if there is no such repository. A job that is published at the same time either keeps the repository or gets
+  // kNoRepository: its index is removed first, which fails if it has an entry.
+  std::optional<std::string> trash_unused_repository(const Tenant& tenant, std::string_view repository_id) const;
+  // Moves all repositories and jobs of a tenant to `.trash` and removes what is being uploaded; returns the names for
+  // purge(). May be repeated, also after a crash.
+  std::vector<std::string> trash_tenant(const Tenant& tenant) const;
+  // Removes the tenant's folder if nothing is left in it.
+  void remove_empty_tenant(const Tenant& tenant) const;
   // Removes folders that were moved to `.trash`. The time depends on their size. If `stop` is requested, or if
   // something can't be removed (then VolumeError names it), sweep_rubbish() tries again.
   void purge(const Tenant& tenant, std::string_view trash_name, std::stop_token stop = {}) const;

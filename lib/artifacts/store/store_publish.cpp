@@ -209,7 +209,8 @@ Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, 
     try {
       step();
     } catch (const VolumeError&) {
-      if (has_repository(file.tenant, file.repository_id)) throw;
+      // The index goes first when the repository is removed because nothing uses it.
+      if (root().status(layout::markers(file.tenant, file.repository_id))) throw;
       return false;
     }
     return true;

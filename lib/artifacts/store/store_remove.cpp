@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -124,6 +125,56 @@ std::optional<Store::TrashedRepository> Store::trash_repository(const Tenant& te
   TrashedRepository trashed{*name, {}};
   if (const auto markers = trash.sub(*name + "/jobs")) trashed.jobs = job_names_in(*markers);
   return trashed;
+}
+
+std::optional<std::string> Store::trash_unused_repository(const Tenant& tenant, std::string_view repository_id) const {
+  const auto repositories = root().sub(layout::repositories(tenant));
+  if (!repositories || !is_repository_id(repository_id)) return std::nullopt;
+  const auto repository = repositories->sub(repository_id);
+  if (!repository) return std::nullopt;
+  // After a crash the index may be gone already.
+  if (unlinkat(repository->fd(), "jobs", AT_REMOVEDIR) != 0 && errno != ENOENT) {
+    if (errno == ENOTEMPTY || errno == EEXIST) return std::nullopt;
+    throw VolumeError(errno, "remove the index of a repository");
+  }
+  const Dir trash = root().make(layout::trash(tenant));
+  auto name = move_to_trash(*repositories, repository_id, trash);
+  if (!name) return std::nullopt;
+  trash.sync();
+  repositories->sync();
+  return name;
+}
+
+std::vector<std::string> Store::trash_tenant(const Tenant& tenant) const {
+  std::vector<std::string> moved;
+  const auto folder = root().sub(layout::tenant(tenant));
+  if (!folder) return moved;
+  // An upload that goes on finds no staged folder to publish.
+  if (const auto staging = folder->sub(".staging")) {
+    for (const Dir::Entry& entry : staging->list()) staging->remove_tree(entry.name);
+  }
+  const Dir trash = root().make(layout::trash(tenant));
+  // Without its repository no job is published any more.
+  for (const std::string_view name : {"repositories", "jobs"}) {
+    if (auto trashed = move_to_trash(*folder, name, trash)) moved.push_back(std::move(*trashed));
+  }
+  trash.sync();
+  folder->sync();
+  return moved;
+}
+
+void Store::remove_empty_tenant(const Tenant& tenant) const {
+  const std::string path = layout::tenant(tenant);
+  const auto parent = root().sub(path.substr(0, path.rfind('/')));
+  const auto folder = root().sub(path);
+  if (!parent || !folder) return;
+  const auto remove = [](const Dir& from, const std::string& name) {
+    if (unlinkat(from.fd(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
+    if (errno != ENOTEMPTY && errno != EEXIST) throw VolumeError(errno, "remove the folder of a tenant");
+  };
+  remove(*folder, ".trash");
+  remove(*folder, ".staging");
+  remove(*parent, encode_component(tenant.client));
 }
 
 void Store::purge(const Tenant& tenant, std::string_view trash_name, std::stop_token stop) const {

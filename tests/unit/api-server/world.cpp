@@ -122,6 +122,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   applications.add_index(kApplicationIndex,
                          [](const job::Application& it) { return std::vector<std::string>{it.application_id}; });
   clients.add_index(kKeyIndex, job::key_ids);
+  clients.add_index(kTenantIndex, tenant_keys);
   jobs.add_index(kKubectlJobsIndex, kubectl_jobs_keys);
   auto application = std::make_shared<job::Application>();
   application->meta.name = "tutorial";
@@ -164,6 +165,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
                                                  jobs,
                                                  applications,
                                                  clients,
+                                                 space_ledger,
                                                  {}});
   api = std::make_unique<Api>(*services, metrics, [this] { return why_keys_are_unknown(synced, silence.load()); });
   io = std::make_unique<http::IoThreads>(1);

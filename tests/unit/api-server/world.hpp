@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "api-server/api.hpp"
+#include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "api-server/transfer/spool.hpp"
@@ -133,6 +134,7 @@ class World {
   kube::Cache<job::Client> clients;
   std::atomic<bool> synced{true};
   std::atomic<std::chrono::nanoseconds> silence{};  // since the last word of the Kubernetes API
+  SpaceLedger space_ledger;
   std::unique_ptr<VolumeView> view;
   std::unique_ptr<kube::ApiClient> client;
   std::unique_ptr<base::WorkerPool> workers;

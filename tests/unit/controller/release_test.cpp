@@ -9,6 +9,7 @@
 #include "controller/uninstall/release_jobs.hpp"
 #include "controller/uninstall/uninstall.hpp"
 #include "controller/uninstall/uninstall_watch.hpp"
+#include "job/client.hpp"
 #include "job/job.hpp"
 #include "support/fake_api_server.hpp"
 
@@ -63,6 +64,14 @@ TEST_F(ReleaseTest, TakesItFromMarkedJobsAloneIfToldSo) {
   put_job("other", {job::kFinalizer});
   EXPECT_EQ(release(ReleaseScope::kMarkedJobs).released, 1U);
   EXPECT_EQ(finalizers("other"), json({job::kFinalizer}));
+}
+
+TEST_F(ReleaseTest, TakesTheFinalizerOfClientsThatAreToBePurged) {
+  const std::string clients = "/apis/vbrain.visagio.com/v1/namespaces/ns/clients";
+  const json meta = {{"name", "north"}, {"namespace", "ns"}, {"finalizers", {"example.com/x", job::kPurgeFinalizer}}};
+  api_.put(clients, {{"metadata", meta}});
+  release();
+  EXPECT_EQ(api_.object(clients + "/north")["metadata"]["finalizers"], json({"example.com/x"}));
 }
 
 TEST_F(ReleaseTest, ReachesJobsOfEveryPage) {

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api-server/errors.hpp"
+#include "api-server/services.hpp"
+#include "artifacts/store/layout.hpp"
+#include "base/clock.hpp"
+#include "job/client.hpp"
+#include "job/retention.hpp"
+
+namespace vbrain::api {
+
+// Name of the index of Clients by tenant_keys().
+inline constexpr const char* kTenantIndex = "tenant";
+std::vector<std::string> tenant_keys(const job::Client& client);
+
+// What this server has published for each tenant since the leading controller measured it last. So a tenant cannot pass
+// its quota by many uploads between two measurements. What other replicas publish meanwhile is not known. Thread-safe.
+class SpaceLedger {
+ public:
+  // Bytes since the measurement that began at `measured_at`. A newer measurement begins a new sum.
+  std::uint64_t since(const artifacts::Tenant& tenant, base::TimePoint measured_at);
+  void add(const artifacts::Tenant& tenant, base::TimePoint measured_at, std::uint64_t bytes);
+
+ private:
+  struct Sum {
+    base::TimePoint measured_at{};
+    std::uint64_t bytes = 0;
+  };
+  Sum& sum_of(const artifacts::Tenant& tenant, base::TimePoint measured_at);
+
+  std::mutex mutex_;
+  std::map<artifacts::Tenant, Sum> sums_;
+};
+
+// What a tenant stores and may store.
+struct TenantSpace {
+  std::optional<job::SpaceUsage> measured = {};
+  std::uint64_t added = 0;                  // since then, by this server
+  std::optional<std::uint64_t> quota = {};  // bytes; nothing: no limit
+
+  std::uint64_t used() const;
+};
+
+// By the tenant's oldest Client, whose storageQuota applies. Thread-safe, no I/O.
+TenantSpace space_of(const Services& services, const artifacts::Tenant& tenant);
+
+// The refusal (507) of new work that adds `more` bytes: the quota is used up, or it would be passed. Pure.
+std::optional<Refusal> check_space(const TenantSpace& space, std::uint64_t more);
+
+// Adds published bytes to the ledger.
+void note_published(const Services& services, const artifacts::Tenant& tenant, std::uint64_t bytes);
+
+// The answer of GET /usage. Pure.
+std::string render_usage(const TenantSpace& space);
+
+// When a job that ended at `ended` is removed because of its age, by its Application and its Client; nothing if never.
+std::optional<base::TimePoint> expiry_of(const Services& services, const artifacts::Tenant& tenant,
+                                         base::TimePoint ended);
+
+}  // namespace vbrain::api

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "api-server/routes/call.hpp"
+#include "api-server/transfer/submission.hpp"
+
+namespace vbrain::api {
+
+// Reads the body of a request that makes a repository or a job, as long as the tenant's storageQuota has room for it:
+// by its Content-Length before it is read, by what has come while it is read, and by the unpacked files at the end.
+http::Task<Result<Submission, Refusal>> read_new_work(Call& call);
+
+}  // namespace vbrain::api

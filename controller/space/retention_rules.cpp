@@ -1,0 +1,41 @@
+#include "controller/space/retention_rules.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace vbrain::controller {
+namespace {
+
+constexpr std::chrono::minutes kClockTolerance{10};
+
+}  // namespace
+
+void OldestJobs::add(EndedJob job) {
+  ++count_;
+  oldest_.insert(std::move(job));
+  if (oldest_.size() > keep_) oldest_.erase(std::prev(oldest_.end()));
+}
+
+std::size_t count_expired(const job::Retention& retention, const std::vector<EndedJob>& oldest, std::size_t ended,
+                          base::TimePoint now) {
+  const std::size_t limit =
+      retention.jobs_max_count ? static_cast<std::size_t>(std::max<std::int64_t>(*retention.jobs_max_count, 0)) : ended;
+  const std::size_t too_many = ended > limit ? ended - limit : 0;
+  const auto stays = [&](const EndedJob& job) {
+    const auto expiry = job::expiry_of(retention, job.ended);
+    return !expiry || *expiry > now;
+  };
+  const auto first = std::ranges::find_if(oldest, stays);
+  return std::max(static_cast<std::size_t>(first - oldest.begin()), std::min(too_many, oldest.size()));
+}
+
+bool is_expired(const job::Retention& retention, const artifacts::ScannedRepository& repository, base::TimePoint now) {
+  return retention.repositories_unused_seconds && !repository.used &&
+         now - repository.changed >= std::chrono::seconds(*retention.repositories_unused_seconds);
+}
+
+bool clocks_agree(base::TimePoint volume, base::TimePoint here) {
+  return std::chrono::abs(volume - here) <= kClockTolerance;
+}
+
+}  // namespace vbrain::controller

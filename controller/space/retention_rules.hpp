@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "artifacts/store/store_usage.hpp"
+#include "base/clock.hpp"
+#include "job/retention.hpp"
+
+namespace vbrain::controller {
+
+// An ended job on the volume, by its record.
+struct EndedJob {
+  base::TimePoint ended{};
+  std::string id;
+  artifacts::TreeSize size{};
+
+  bool operator<(const EndedJob& other) const { return std::tie(ended, id) < std::tie(other.ended, other.id); }
+};
+
+// The oldest ended jobs of a tenant and the number of all, in constant memory.
+class OldestJobs {
+ public:
+  explicit OldestJobs(std::size_t keep) : keep_(keep) {}
+
+  void add(EndedJob job);
+  std::size_t count() const { return count_; }
+  // The oldest first, at most `keep`.
+  std::vector<EndedJob> list() const { return {oldest_.begin(), oldest_.end()}; }
+
+ private:
+  const std::size_t keep_;
+  std::size_t count_ = 0;
+  std::set<EndedJob> oldest_;
+};
+
+// How many of `oldest` (in order) have to go, of `ended` jobs in all: those that are too many and those that are too
+// old. Pure.
+std::size_t count_expired(const job::Retention& retention, const std::vector<EndedJob>& oldest, std::size_t ended,
+                          base::TimePoint now);
+
+// Whether a repository has to go. Pure.
+bool is_expired(const job::Retention& retention, const artifacts::ScannedRepository& repository, base::TimePoint now);
+
+// Whether the clocks of the file server and of this controller agree well enough to remove anything because of its
+// age. Pure.
+bool clocks_agree(base::TimePoint volume, base::TimePoint here);
+
+}  // namespace vbrain::controller

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "artifacts/store/store_usage.hpp"
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "controller/space/retention_rules.hpp"
+#include "controller/space/tenant_policies.hpp"
+#include "job/job.hpp"
+#include "kube/api/api_client.hpp"
+#include "kube/cache/cache.hpp"
+
+namespace vbrain::controller {
+
+// Walks over the volume on its own thread while this controller leads. It measures what each tenant stores, writes that
+// into status.usage of its Clients, and removes ended jobs and unused repositories by spec.retention. The walk rests
+// ten times as long as it works, needs constant memory, and reads each file's attributes and each ended job's record
+// once. It removes at most kAtOnce jobs and repositories of a tenant per walk.
+class SpaceKeeper {
+ public:
+  static constexpr std::size_t kAtOnce = 1'000;
+
+  struct Parts {
+    const artifacts::Store& store;
+    kube::ApiClient& client;
+    const kube::Cache<job::Job>& jobs;  // synced, like the others
+    const kube::Cache<job::Application>& applications;
+    const kube::Cache<job::Client>& clients;
+    base::Metrics& metrics;
+    const base::Clock& clock;
+    std::string namespace_name;
+    // Lists the Jobs anew and waits until the cache has them; false if that failed.
+    std::function<bool(std::stop_token)> refresh;
+    // Removes a folder of a tenant's .trash later.
+    std::function<void(const artifacts::Tenant&, const std::string& name)> discard;
+    // Like Executor::Parts.
+    std::function<bool()> may_write = [] { return true; };
+    // Like Sweeper::Parts.
+    std::function<std::optional<base::TimePoint>()> volume_time = {};
+  };
+
+  SpaceKeeper(Parts parts, std::chrono::milliseconds interval);
+
+  // Walks again and again until `stop`. Blocks. Throws nothing.
+  void run(std::stop_token stop);
+  // One walk. False if more is to be removed, or if it was not finished. Throws artifacts::VolumeError.
+  bool walk(std::stop_token stop);
+
+ private:
+  // One tenant's part of a walk.
+  struct Found {
+    TenantPolicies::Policy policy{};
+    OldestJobs ended{kAtOnce};
+    std::vector<artifacts::ScannedRepository> unused{};  // at most kAtOnce
+    artifacts::TreeSize size{};
+    std::int64_t jobs = 0;
+    std::int64_t repositories = 0;
+  };
+
+  bool tend(const artifacts::ScannedTenant& tenant, const TenantPolicies& policies, std::stop_token stop);
+  void measure(const artifacts::ScannedTenant& tenant, Found& found, std::stop_token stop);
+  bool remove_jobs(Found& found, std::stop_token stop);
+  bool remove_job(const artifacts::Tenant& tenant, const EndedJob& job, std::stop_token stop);
+  bool remove_repositories(Found& found, std::stop_token stop);
+  void tell(const std::vector<std::shared_ptr<const job::Client>>& clients, const job::SpaceUsage& usage,
+            std::stop_token stop);
+  void tell_empty(const TenantPolicies& policies, std::stop_token stop);
+  // The end of an ended job by its record. Nothing if it has none, or if it is marked deleted.
+  std::optional<base::TimePoint> end_of(const artifacts::Tenant& tenant, const artifacts::ScannedJob& job) const;
+  artifacts::OnUnreadable note_unreadable(std::stop_token stop) const;
+  // Rests after work. False: stop.
+  bool pace(std::stop_token stop);
+
+  const Parts parts_;
+  const std::chrono::milliseconds interval_;
+  base::TimePoint now_{};    // of the file server, at the start of the walk
+  bool may_remove_ = false;  // now_ is trustworthy
+  bool refreshed_ = false;   // in this walk
+  base::SteadyPoint worked_since_{};
+  prometheus::Counter& expired_jobs_;
+  prometheus::Counter& expired_repositories_;
+  prometheus::Gauge& walk_seconds_;
+};
+
+}  // namespace vbrain::controller

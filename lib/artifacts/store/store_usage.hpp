@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "artifacts/store/store.hpp"
+#include "artifacts/store/store_scan.hpp"
+#include "base/clock.hpp"
+
+namespace vbrain::artifacts {
+
+// Regular files below a folder. A file counts with its size, one with holes or compressed by the file system with what
+// it takes.
+struct TreeSize {
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+
+  TreeSize& operator+=(const TreeSize& other);
+  TreeSize& operator-=(const TreeSize& other);
+  bool operator==(const TreeSize&) const = default;
+};
+
+// A repository's folder in ScannedTenant.
+struct ScannedRepository {
+  std::string id;
+  TreeSize size{};
+  bool used = false;  // its index names a job
+  // The last time when a job was added to its index or removed from it, or when it was published, by the clock of the
+  // file server.
+  base::TimePoint changed{};
+};
+
+// A tenant's folder in scan_tenants(). All members read the volume again, in constant memory, and throw VolumeError.
+class ScannedTenant {
+ public:
+  ScannedTenant(const Dir& folder, std::string path) : folder_(folder), path_(std::move(path)) {}
+
+  const std::string& path() const { return path_; }  // tenants/<organization>/<application>/<client>
+
+  // Call `visit` with one folder after another, in any order, until it returns false, which they return. `unreadable`
+  // as in scan_jobs().
+  bool each_job(const std::function<bool(const ScannedJob&, const TreeSize&)>& visit,
+                const OnUnreadable& unreadable) const;
+  bool each_repository(const std::function<bool(const ScannedRepository&)>& visit,
+                       const OnUnreadable& unreadable) const;
+  // The entries of `.trash` and `.staging`.
+  TreeSize trash() const;
+  TreeSize staging() const;
+
+ private:
+  const Dir& folder_;
+  const std::string path_;
+};
+
+// Calls `visit` with the folder of each tenant until it returns false. Throws VolumeError if the folder of all tenants
+// is unreadable. A VolumeError of `visit` counts as the tenant's.
+void scan_tenants(const Store& store, const std::function<bool(const ScannedTenant&)>& visit,
+                  const OnUnreadable& unreadable);
+
+}  // namespace vbrain::artifacts

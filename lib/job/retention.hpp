@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+
+#include "base/clock.hpp"
+
+namespace vbrain::job {
+
+// spec.retention of an Application or a Client: for how long ended jobs and unused repositories stay on the volume.
+// Absent members mean no limit.
+struct Retention {
+  std::optional<std::int64_t> jobs_max_age_seconds{};         // since the end of the job
+  std::optional<std::int64_t> jobs_max_count{};               // ended jobs of one tenant; the newest stay
+  std::optional<std::int64_t> repositories_unused_seconds{};  // since its last job was begun or removed
+
+  bool limits_jobs() const { return jobs_max_age_seconds || jobs_max_count; }
+  bool operator==(const Retention&) const = default;
+};
+
+// The member "retention" of a spec; no limits if it is absent. Throws kube::DecodeError.
+Retention decode_retention(const nlohmann::json& spec);
+
+// The stricter of both, member by member: the smaller value applies. Pure.
+Retention stricter(const Retention& left, const Retention& right);
+
+// When a job that ended at `ended` is removed because of its age; nothing without jobsMaxAgeSeconds. A full
+// jobsMaxCount may remove it earlier. Pure.
+std::optional<base::TimePoint> expiry_of(const Retention& retention, base::TimePoint ended);
+
+}  // namespace vbrain::job

@@ -1,0 +1,169 @@
+#include "api-server/jobs/space.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "api-server/jobs/dates.hpp"
+#include "artifacts/store/store.hpp"
+#include "unit/api-server/world.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using testing::HttpReply;
+using testing::kMultipartType;
+using testing::multipart;
+using testing::World;
+
+constexpr const char* kCsv = R"(name="file"; filename="a.csv")";
+constexpr std::string_view kRemedy =
+    "Remedy: delete jobs or repositories, or ask the operator for a higher storageQuota";
+
+TEST(CheckSpace, RefusesAtTheQuotaAndWhatWouldPassIt) {
+  const auto used = [](std::int64_t bytes, std::uint64_t added = 0) {
+    TenantSpace space;
+    space.measured = job::SpaceUsage{.bytes = bytes};
+    space.added = added;
+    space.quota = 100;
+    return space;
+  };
+  const struct {
+    const char* what;
+    TenantSpace space;
+    std::uint64_t more;
+    std::string want;  // empty: room
+  } cases[] = {
+      {"no quota", {.measured = job::SpaceUsage{.bytes = 1'000}}, 1'000, ""},
+      {"room", used(60), 40, ""},
+      {"not measured yet", {.quota = 100}, 100, ""},
+      {"one byte too many", used(60), 41,
+       "the client stores 60 bytes, its storageQuota is 100 bytes, and this request has 41. "},
+      {"used up", used(100), 0, "the client stores 100 bytes, its storageQuota is 100 bytes. "},
+      {"beyond", used(200), 5, "the client stores 200 bytes, its storageQuota is 100 bytes. "},
+      {"with what was added since", used(60, 30), 11,
+       "the client stores 90 bytes, its storageQuota is 100 bytes, and this request has 11. "},
+      {"a number that overflows", used(60), UINT64_MAX,
+       "the client stores 60 bytes, its storageQuota is 100 bytes, and this request has 18446744073709551615. "},
+  };
+  for (const auto& c : cases) {
+    const auto refused = check_space(c.space, c.more);
+    ASSERT_EQ(refused.has_value(), !c.want.empty()) << c.what;
+    if (!refused) continue;
+    EXPECT_EQ(refused->problem, Problem::kNoSpace) << c.what;
+    EXPECT_EQ(refused->detail, c.want + std::string(kRemedy)) << c.what;
+  }
+}
+
+TEST(SpaceLedger, BeginsAnewWithAMeasurement) {
+  SpaceLedger ledger;
+  const artifacts::Tenant north{"acme", "Tutorial", "north"};
+  const base::TimePoint first{std::chrono::seconds(1)};
+  const base::TimePoint second{std::chrono::seconds(2)};
+  ledger.add(north, first, 10);
+  ledger.add(north, first, 5);
+  EXPECT_EQ(ledger.since(north, first), 15U);
+  EXPECT_EQ(ledger.since({"acme", "Tutorial", "south"}, first), 0U);
+  EXPECT_EQ(ledger.since(north, second), 0U);
+  ledger.add(north, first, 3);  // by a request that had seen the older one
+  EXPECT_EQ(ledger.since(north, second), 3U);
+}
+
+class SpaceTest : public ::testing::Test {
+ protected:
+  void change_client(const std::function<void(job::Client&)>& change) {
+    auto client = std::make_shared<job::Client>(*world_.clients.get("acme"));
+    change(*client);
+    world_.clients.put("acme", client);
+  }
+  void set(const std::string& quota, std::int64_t bytes) {
+    change_client([&](job::Client& client) {
+      client.storage_quota = quota;
+      client.usage =
+          job::SpaceUsage{.bytes = bytes, .files = 3, .jobs = 2, .repositories = 1, .measured_at = world_.clock.now()};
+    });
+  }
+  static void expect_full(const HttpReply& reply) {
+    EXPECT_EQ(reply.status, 507) << reply.body;
+    EXPECT_EQ(reply.json().value("error", ""), "Insufficient storage");
+    EXPECT_THAT(reply.json().value("detail", ""), HasSubstr(std::string(kRemedy)));
+  }
+  std::size_t stored() { return world_.volume->repositories(World::tenant()).size(); }
+
+  World world_;
+};
+
+TEST_F(SpaceTest, NewWorkIsRefusedWhenTheQuotaIsUsedUp) {
+  const std::string repository = world_.post_json("/api/v1/repository", "{}").json().at("repository_id");
+  set("1Ki", 1024);
+  expect_full(world_.post_json("/api/v1/repository", "{}"));
+  expect_full(world_.post_json("/api/v1/job/execute", "{}"));
+  expect_full(world_.post_json("/api/v1/job/execute", "{}", {{"repository_id", repository}}));
+  EXPECT_EQ(stored(), 1U);
+  EXPECT_EQ(world_.get("/api/v1/repository/" + repository).status, 200);
+  EXPECT_EQ(world_.remove("/api/v1/repository/" + repository).status, 200);
+  set("1Ki", 0);
+  EXPECT_EQ(world_.post_json("/api/v1/repository", "{}").status, 201);
+}
+
+TEST_F(SpaceTest, AnUploadThatWouldPassTheQuotaIsRefused) {
+  set("1000", 500);
+  const std::string body = multipart({{kCsv, std::string(600, 'x') + "\n"}});
+  expect_full(world_.post("/api/v1/repository", kMultipartType, body));
+  EXPECT_EQ(stored(), 0U);
+}
+
+TEST_F(SpaceTest, WhatWasPublishedSinceTheMeasurementCounts) {
+  set("1500", 500);
+  const std::string body = multipart({{kCsv, std::string(700, 'x') + "\n"}});
+  EXPECT_EQ(world_.post("/api/v1/repository", kMultipartType, body).status, 201);
+  expect_full(world_.post("/api/v1/repository", kMultipartType, body));
+  EXPECT_EQ(world_.get("/api/v1/usage").json().at("bytes_used"), 1201);
+  world_.clock.advance(std::chrono::seconds(60));
+  set("1500", 600);
+  EXPECT_EQ(world_.post("/api/v1/repository", kMultipartType, body).status, 201);
+}
+
+TEST_F(SpaceTest, AnotherTenantsQuotaDoesNotCount) {
+  set("1Ki", 1024);
+  EXPECT_EQ(world_.call("POST", "/api/v1/repository", World::identity("eve"), "").status, 201);
+}
+
+TEST_F(SpaceTest, EveryUserMayAskForTheUsage) {
+  EXPECT_EQ(world_.get("/api/v1/usage").body, R"({"bytes_used":0})");
+  set("1Ki", 77);
+  const json want = {{"bytes_used", 77}, {"bytes_quota", 1024}, {"files", 3},
+                     {"jobs", 2},        {"repositories", 1},   {"measured_on", format_created_on(world_.clock.now())}};
+  for (const char* user : {"ana", "dora", "stan"}) {
+    const HttpReply reply = world_.call("GET", "/api/v1/usage", World::identity(user));
+    EXPECT_EQ(reply.status, 200) << user;
+    EXPECT_EQ(reply.json(), want) << user;
+  }
+  EXPECT_EQ(world_.call("GET", "/api/v1/usage", World::identity("eve")).body, R"({"bytes_used":0})");
+}
+
+TEST_F(SpaceTest, AnEndedJobTellsWhenItExpires) {
+  const std::string id = world_.make_job(job::Phase::kFinished);
+  job::JobStatus status = world_.jobs.get(id)->status;
+  status.completion_time = world_.clock.now();
+  world_.set_status(id, status);
+  world_.record(id);
+  const json without = world_.get("/api/v1/job/" + id).json();
+  EXPECT_FALSE(without.contains("expires_on"));
+  change_client([](job::Client& client) { client.retention.jobs_max_age_seconds = 7200; });
+  auto application = std::make_shared<job::Application>(*world_.applications.get("tutorial"));
+  application->retention.jobs_max_age_seconds = 3600;
+  world_.applications.put("tutorial", application);
+  const auto ended = world_.jobs.get(id)->status.completion_time;
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(world_.get("/api/v1/job/" + id).json().value("expires_on", ""),
+            format_created_on(*ended + std::chrono::hours(1)));
+  const std::string queued = world_.make_job(job::Phase::kStarted);
+  EXPECT_FALSE(world_.get("/api/v1/job/" + queued).json().contains("expires_on"));
+}
+
+}  // namespace
+}  // namespace vbrain::api

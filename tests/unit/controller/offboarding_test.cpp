@@ -1,0 +1,292 @@
+#include "controller/space/offboarding.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "artifacts/store/store.hpp"
+#include "controller/space/usage_report.hpp"
+#include "support/fake_api_server.hpp"
+#include "support/manual_clock.hpp"
+#include "support/temp_dir.hpp"
+#include "unit/controller/builders.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using nlohmann::json;
+using Kind = kube::ReconcileResult::Kind;
+
+constexpr const char* kJobs = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/jobs";
+constexpr const char* kClients = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/clients";
+const artifacts::Tenant kNorth{"acme", "Tutorial", "north"};
+const artifacts::Tenant kSouth{"acme", "Tutorial", "south"};
+
+TEST(ClientRules, PurgeOnlyWhatWasConfirmedAndDeleted) {
+  const struct {
+    const char* what;
+    ClientFacts facts;
+    ClientCare want;
+  } cases[] = {
+      {"an ordinary Client", {}, ClientCare::kNone},
+      {"annotated", {.confirmed = true}, ClientCare::kHold},
+      {"annotated and held", {.confirmed = true, .held = true}, ClientCare::kNone},
+      {"the annotation was removed", {.held = true}, ClientCare::kRelease},
+      {"deleted without annotation", {.deleted = true}, ClientCare::kNone},
+      {"annotated after the deletion", {.confirmed = true, .deleted = true}, ClientCare::kNone},
+      {"confirmed and deleted", {.confirmed = true, .held = true, .deleted = true}, ClientCare::kPurge},
+      {"taken back after the deletion", {.held = true, .deleted = true}, ClientCare::kRelease},
+      {"another Client has the tenant",
+       {.confirmed = true, .held = true, .deleted = true, .has_peer = true},
+       ClientCare::kRelease},
+      {"everything is being uninstalled",
+       {.confirmed = true, .held = true, .deleted = true, .uninstall = true},
+       ClientCare::kRelease},
+  };
+  for (const auto& c : cases) EXPECT_EQ(judge_client(c.facts), c.want) << c.what;
+}
+
+class OffboardingTest : public ::testing::Test {
+ protected:
+  OffboardingTest() {
+    publish(kNorth, "job-1");
+    publish(kSouth, "job-2");
+    put_client("north", "north", "confirm");
+  }
+  void publish(const artifacts::Tenant& tenant, const std::string& id) {
+    artifacts::JobFile file;
+    file.job_id = id;
+    file.tenant = tenant;
+    file.repository_id = store_.publish_repository(store_.stage(tenant), {}, clock_.now());
+    ASSERT_TRUE(store_.publish_job(file));
+  }
+  void put_client(const std::string& name, const std::string& client, const char* purge = nullptr) {
+    json meta = {{"name", name}, {"namespace", "vbrain"}};
+    if (purge != nullptr) meta["annotations"] = {{"vbrain.visagio.com/purge", purge}};
+    api_.put(kClients, {{"apiVersion", "vbrain.visagio.com/v1"},
+                        {"kind", "Client"},
+                        {"metadata", meta},
+                        {"spec", {{"organizationId", "acme"}, {"applicationId", "Tutorial"}, {"clientId", client}}}});
+    sync();
+  }
+  void put_job(const std::string& id, const std::string& client) {
+    job::JobSpec spec = testing::a_job().spec;
+    spec.client_id = client;
+    api_.put(kJobs, job::encode_new_job("vbrain", id, spec));
+  }
+  json client(const std::string& name) { return api_.object(std::string(kClients) + "/" + name); }
+  json resource(const std::string& id) { return api_.object(std::string(kJobs) + "/" + id); }
+  // Like the informers.
+  void sync() {
+    for (const std::string& name : clients_.names()) clients_.erase(name);
+    for (const std::string& name : jobs_.names()) jobs_.erase(name);
+    for (const char* name : {"north", "north-2"}) {
+      if (!client(name).is_null())
+        clients_.put(name, std::make_shared<const job::Client>(job::Client::decode(client(name))));
+    }
+    for (const char* id : {"job-1", "job-2"}) {
+      if (!resource(id).is_null()) jobs_.put(id, std::make_shared<const job::Job>(job::Job::decode(resource(id))));
+    }
+  }
+  Kind reconcile(const std::string& name = "north") {
+    sync();
+    return offboarding_.reconcile(name, {}).kind;
+  }
+  void remove(const std::string& name = "north") { EXPECT_TRUE(kube_.remove(job::Client::kType, "vbrain", name)); }
+  bool is_held() {
+    return !client("north").is_null() && !client("north").at("metadata").value("finalizers", json::array()).empty();
+  }
+  bool has_files(const artifacts::Tenant& tenant) {
+    return store_.root().status(artifacts::layout::tenant(tenant)).has_value();
+  }
+
+  vbrain::testing::TempDir folder_;
+  artifacts::Store store_{folder_.path()};
+  vbrain::testing::FakeApiServer api_;
+  vbrain::testing::ManualClock clock_;
+  // The fake API server has no namespaces and no definitions.
+  class Wire final : public kube::Transport {
+   public:
+    explicit Wire(kube::Transport& server) : server_(server) {}
+    kube::KubeResult<kube::Response> call(const kube::Request& request, std::stop_token stop) override {
+      if (request.target == "/api/v1/namespaces/vbrain") {
+        json meta = {{"name", "vbrain"}};
+        if (going == "namespace") meta["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+        return kube::Response{.status = 200, .body = json{{"metadata", meta}}.dump()};
+      }
+      if (request.target != "/apis/vbrain.visagio.com/v1") return server_.call(request, stop);
+      json resources = json::array();
+      for (const char* name : {"jobs", "clients"}) {
+        resources.push_back({{"name", name}, {"verbs", {name == going ? "get" : "create"}}});
+      }
+      return kube::Response{.status = 200, .body = json{{"resources", resources}}.dump()};
+    }
+    kube::KubeResult<void> stream(const kube::Request& request, const kube::StreamOptions& options,
+                                  const ChunkSink& sink, std::stop_token stop) override {
+      return server_.stream(request, options, sink, stop);
+    }
+    std::string going;  // "namespace", or the definition that is being deleted
+
+   private:
+    kube::Transport& server_;
+  } wire_{api_};
+  kube::ApiClient kube_{wire_};
+  base::Metrics metrics_;
+  kube::EventRecorder events_{kube_, {.instance = "test"}, metrics_, clock_};
+  kube::Cache<job::Client> clients_;
+  kube::Cache<job::Job> jobs_;
+  bool leading_ = true;
+  Offboarding offboarding_{{.store = store_,
+                            .client = kube_,
+                            .events = events_,
+                            .clients = clients_,
+                            .jobs = jobs_,
+                            .namespace_name = "vbrain",
+                            .refresh =
+                                [this](std::stop_token) {
+                                  sync();
+                                  return true;
+                                },
+                            .may_write = [this] { return leading_; }}};
+};
+
+TEST_F(OffboardingTest, AConfirmedAndDeletedClientTakesItsTenantsFilesAlong) {
+  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_TRUE(is_held());
+  EXPECT_TRUE(has_files(kNorth)) << "the annotation alone removes nothing";
+  remove();
+  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_TRUE(client("north").is_null());
+  EXPECT_FALSE(has_files(kNorth));
+  EXPECT_TRUE(has_files(kSouth));
+}
+
+TEST_F(OffboardingTest, JobsGoBeforeTheirFiles) {
+  put_job("job-1", "north");
+  put_job("job-2", "south");
+  reconcile();
+  remove();
+  EXPECT_EQ(reconcile(), Kind::kAfter);
+  EXPECT_TRUE(resource("job-1").at("metadata").contains("deletionTimestamp"));
+  EXPECT_FALSE(resource("job-2").at("metadata").contains("deletionTimestamp"));
+  EXPECT_TRUE(has_files(kNorth));
+  EXPECT_TRUE(is_held());
+  // The reconciler has purged the folder.
+  EXPECT_TRUE(kube_.patch(job::Job::kType, "vbrain", "job-1", {{"metadata", {{"finalizers", nullptr}}}}));
+  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_TRUE(client("north").is_null());
+  EXPECT_FALSE(has_files(kNorth));
+}
+
+TEST_F(OffboardingTest, OtherValuesAndDeletionsWithoutTheAnnotationRemoveNothing) {
+  for (const char* value : {"", "Confirm", "confirm ", "true", "yes"}) {
+    put_client("north", "north", value);
+    EXPECT_EQ(reconcile(), Kind::kOk);
+    EXPECT_FALSE(is_held()) << value;
+  }
+  remove();
+  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_TRUE(has_files(kNorth));
+}
+
+TEST_F(OffboardingTest, TheAnnotationMayBeTakenBack) {
+  reconcile();
+  ASSERT_TRUE(is_held());
+  EXPECT_TRUE(kube_.patch(job::Client::kType, "vbrain", "north", {{"metadata", {{"annotations", nullptr}}}}));
+  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_FALSE(is_held());
+  remove();
+  reconcile();
+  EXPECT_TRUE(has_files(kNorth));
+}
+
+TEST_F(OffboardingTest, TheLastClientOfATenantDecides) {
+  put_client("north-2", "north");
+  reconcile();
+  remove();
+  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_TRUE(client("north").is_null());
+  EXPECT_TRUE(has_files(kNorth));
+}
+
+TEST_F(OffboardingTest, AnUninstallPurgesNobody) {
+  for (const char* definition : {"jobs", "clients"}) {
+    put_client("north", "north", "confirm");
+    wire_.going = "";
+    reconcile();
+    ASSERT_TRUE(is_held());
+    remove();
+    wire_.going = definition;
+    EXPECT_EQ(reconcile(), Kind::kOk);
+    EXPECT_TRUE(client("north").is_null()) << definition;
+    EXPECT_TRUE(has_files(kNorth)) << definition;
+  }
+}
+
+TEST_F(OffboardingTest, TheDeletionOfTheNamespacePurgesNobody) {
+  reconcile();
+  remove();
+  wire_.going = "namespace";
+  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_TRUE(has_files(kNorth));
+}
+
+TEST_F(OffboardingTest, AClientThatIsOnlyAbsentPurgesNothing) {
+  reconcile();
+  // etcd was restored from a backup.
+  api_.erase(std::string(kClients) + "/north");
+  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_TRUE(has_files(kNorth));
+}
+
+TEST_F(OffboardingTest, AStaleCachePurgesNothing) {
+  reconcile();
+  remove();
+  sync();
+  EXPECT_TRUE(kube_.patch(job::Client::kType, "vbrain", "north", {{"metadata", {{"annotations", nullptr}}}}));
+  EXPECT_EQ(offboarding_.reconcile("north", {}).kind, Kind::kOk);
+  EXPECT_TRUE(has_files(kNorth));
+}
+
+TEST_F(OffboardingTest, AControllerThatDoesNotLeadPurgesNothing) {
+  reconcile();
+  remove();
+  leading_ = false;
+  EXPECT_EQ(reconcile(), Kind::kRetryable);
+  EXPECT_TRUE(has_files(kNorth));
+  EXPECT_TRUE(is_held());
+}
+
+TEST_F(OffboardingTest, APurgeGoesOnAfterACrash) {
+  reconcile();
+  remove();
+  store_.trash_tenant(kNorth);
+  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_TRUE(client("north").is_null());
+  EXPECT_FALSE(store_.has_job(kNorth, "job-1"));
+}
+
+TEST(UsageReport, NamesTenantsAsTheirUsersDoTheLargestFirst) {
+  const std::string text = render_usage(
+      {{.path = "tenants/acme/Tutorial/north", .jobs = 1, .repositories = 2, .stored = {10, 3}},
+       {.path = "tenants/a%2Fb/Tutorial/x~0123", .jobs = 4, .repositories = 0, .stored = {500, 8}, .trash = {7, 1}},
+       {.path = "tenants/a%2Fb/Tutorial/y", .jobs = 0, .repositories = 0}});
+  EXPECT_EQ(text,
+            "ORGANIZATION   APPLICATION   CLIENT   JOBS   REPOSITORIES   FILES   BYTES   STAGING   TRASH\n"
+            "a%2Fb          Tutorial      x~0123   4      0              8       500     0         7\n"
+            "acme           Tutorial      north    1      2              3       10      0         0\n"
+            "a/b            Tutorial      y        0      0              0       0       0         0\n"
+            "(all)                                 5      2              11      510     0         7\n");
+}
+
+TEST_F(OffboardingTest, TheReportMeasuresTheWholeVolume) {
+  std::ostringstream out;
+  EXPECT_EQ(run_usage(folder_.path(), out), 0);
+  EXPECT_THAT(out.str(), ::testing::ContainsRegex("acme +Tutorial +north +1 +1 +3 +"));
+  EXPECT_THAT(out.str(), ::testing::ContainsRegex("\\(all\\) +2 +2 +6 +"));
+}
+
+}  // namespace
+}  // namespace vbrain::controller

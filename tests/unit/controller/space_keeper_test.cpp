@@ -1,0 +1,367 @@
+#include "controller/space/space_keeper.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "artifacts/store/store.hpp"
+#include "controller/reconcile/admission.hpp"
+#include "support/fake_api_server.hpp"
+#include "support/manual_clock.hpp"
+#include "support/temp_dir.hpp"
+#include "unit/controller/builders.hpp"
+
+namespace vbrain::controller {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr const char* kJobs = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/jobs";
+constexpr const char* kClients = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/clients";
+const artifacts::Tenant kTenant{"acme", "Tutorial", "north"};
+
+EndedJob ended(std::int64_t seconds, std::string id = "j") {
+  return {testing::at(seconds), std::move(id) + std::to_string(seconds)};
+}
+
+TEST(RetentionRules, RemoveWhatIsTooOldOrTooMany) {
+  const std::vector<EndedJob> oldest{ended(10), ended(20), ended(30)};
+  const struct {
+    const char* what;
+    job::Retention retention;
+    std::size_t ended;
+    std::size_t want;
+  } cases[] = {
+      {"no limit", {}, 3, 0},
+      {"none is old enough", {.jobs_max_age_seconds = 91}, 3, 0},
+      {"the first is as old as allowed", {.jobs_max_age_seconds = 90}, 3, 1},
+      {"all are too old", {.jobs_max_age_seconds = 1}, 3, 3},
+      {"as many as allowed", {.jobs_max_count = 3}, 3, 0},
+      {"one too many", {.jobs_max_count = 2}, 3, 1},
+      {"more too many than are known", {.jobs_max_count = 2}, 100, 3},
+      {"the age removes more", {.jobs_max_age_seconds = 80, .jobs_max_count = 2}, 3, 2},
+      {"the count removes more", {.jobs_max_age_seconds = 90, .jobs_max_count = 1}, 3, 2},
+      {"a limit of repositories is none of jobs", {.repositories_unused_seconds = 1}, 3, 0},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(count_expired(c.retention, oldest, c.ended, testing::at(100)), c.want) << c.what;
+  }
+}
+
+TEST(RetentionRules, TheStricterOfApplicationAndClientWins) {
+  const job::Retention left{.jobs_max_age_seconds = 10, .jobs_max_count = 7};
+  const job::Retention right{.jobs_max_age_seconds = 20, .jobs_max_count = 5, .repositories_unused_seconds = 3};
+  const job::Retention want{.jobs_max_age_seconds = 10, .jobs_max_count = 5, .repositories_unused_seconds = 3};
+  EXPECT_EQ(job::stricter(left, right), want);
+  EXPECT_EQ(job::stricter(right, left), want);
+  EXPECT_EQ(job::stricter(left, {}), left);
+}
+
+TEST(RetentionRules, OnlyAnUnusedRepositoryExpires) {
+  const job::Retention retention{.repositories_unused_seconds = 60};
+  artifacts::ScannedRepository repository{.id = "202009231629398695", .changed = testing::at(0)};
+  EXPECT_FALSE(is_expired(retention, repository, testing::at(59)));
+  EXPECT_TRUE(is_expired(retention, repository, testing::at(60)));
+  EXPECT_FALSE(is_expired({}, repository, testing::at(1'000'000)));
+  repository.used = true;
+  EXPECT_FALSE(is_expired(retention, repository, testing::at(60)));
+}
+
+TEST(RetentionRules, ClocksMayDifferByTenMinutes) {
+  EXPECT_TRUE(clocks_agree(testing::at(600), testing::at(0)));
+  EXPECT_TRUE(clocks_agree(testing::at(0), testing::at(600)));
+  EXPECT_FALSE(clocks_agree(testing::at(601), testing::at(0)));
+  EXPECT_FALSE(clocks_agree(testing::at(0), testing::at(601)));
+}
+
+TEST(OldestJobs, KeepsTheOldestAndCountsAll) {
+  OldestJobs jobs(2);
+  for (const int at : {5, 1, 9, 3}) jobs.add(ended(at));
+  EXPECT_EQ(jobs.count(), 4U);
+  ASSERT_EQ(jobs.list().size(), 2U);
+  EXPECT_EQ(jobs.list()[0].id, "j1");
+  EXPECT_EQ(jobs.list()[1].id, "j3");
+}
+
+class SpaceKeeperTest : public ::testing::Test {
+ protected:
+  SpaceKeeperTest() {
+    // File times are the real clock's.
+    clock_.advance(base::SystemClock().now() - clock_.now());
+    applications_.add_index(
+        kApplicationsById, [](const job::Application& application) { return std::vector{application.application_id}; });
+    put_application({});
+    put_client("north", json::object());
+  }
+  void put_application(const job::Retention& retention) {
+    auto application = std::make_shared<job::Application>(testing::an_application());
+    application->retention = retention;
+    applications_.put(application->meta.name, application);
+  }
+  void put_client(const std::string& name, const json& spec, const json& annotations = json::object()) {
+    json body = {{"apiVersion", "vbrain.visagio.com/v1"},
+                 {"kind", "Client"},
+                 {"metadata", {{"name", name}, {"namespace", "vbrain"}, {"annotations", annotations}}},
+                 {"spec", {{"organizationId", "acme"}, {"applicationId", "Tutorial"}, {"clientId", "north"}}}};
+    body["spec"].update(spec);
+    api_.put(kClients, body);
+    sync();
+  }
+  // Like the informers.
+  void sync() {
+    for (const std::string& name : jobs_.names()) jobs_.erase(name);
+    for (const std::string& name : clients_.names()) clients_.erase(name);
+    for (const std::string name : {"north", "north-2"}) {
+      const json body = api_.object(std::string(kClients) + "/" + name);
+      if (!body.is_null()) clients_.put(name, std::make_shared<const job::Client>(job::Client::decode(body)));
+    }
+    for (const std::string& id : ids_) {
+      const json body = resource(id);
+      if (!body.is_null()) jobs_.put(id, std::make_shared<const job::Job>(job::Job::decode(body)));
+    }
+  }
+  json resource(const std::string& id) { return api_.object(std::string(kJobs) + "/" + id); }
+  json usage(const std::string& name = "north") {
+    return api_.object(std::string(kClients) + "/" + name).value(json::json_pointer("/status/usage"), json());
+  }
+  std::string publish_repository() { return store_.publish_repository(store_.stage(kTenant), {}, clock_.now()); }
+  void publish_job(const std::string& id, const std::string& repository = {}) {
+    artifacts::JobFile file;
+    file.job_id = id;
+    file.tenant = kTenant;
+    file.repository_id = repository;
+    ASSERT_TRUE(store_.publish_job(file));
+    ids_.push_back(id);
+  }
+  // An ended job without a resource.
+  void publish_ended(const std::string& id, std::chrono::seconds ago, const std::string& repository = {},
+                     const std::string& uid = "") {
+    publish_job(id, repository);
+    job::JobStatus status;
+    status.phase = job::Phase::kFinished;
+    status.completion_time = clock_.now() - ago;
+    store_.write_status(kTenant, id, {{"metadata", {{"name", id}, {"uid", uid}}}, {"status", job::encode(status)}});
+  }
+  void put_resource(const std::string& id, const char* phase) {
+    json body = job::encode_new_job("vbrain", id, testing::a_job().spec);
+    body["spec"].erase("repositoryId");
+    body["status"] = {{"phase", phase}, {"attempts", 1}};
+    api_.put(kJobs, body);
+    ids_.push_back(id);
+  }
+  std::vector<std::string> jobs() {
+    std::vector<std::string> found;
+    for (const std::string& id : std::set<std::string>(ids_.begin(), ids_.end())) {
+      if (store_.has_job(kTenant, id)) found.push_back(id);
+    }
+    return found;
+  }
+  bool walk() { return keeper_.walk({}); }
+
+  vbrain::testing::TempDir folder_;
+  artifacts::Store store_{folder_.path()};
+  vbrain::testing::FakeApiServer api_;
+  vbrain::testing::ManualClock clock_;
+  kube::ApiClient client_{api_};
+  kube::Cache<job::Job> jobs_;
+  kube::Cache<job::Application> applications_;
+  kube::Cache<job::Client> clients_;
+  base::Metrics metrics_;
+  std::vector<std::string> ids_;
+  std::vector<std::string> discarded_;
+  bool leading_ = true;
+  std::chrono::seconds skew_{0};
+  int refreshes_ = 0;
+  SpaceKeeper keeper_{{.store = store_,
+                       .client = client_,
+                       .jobs = jobs_,
+                       .applications = applications_,
+                       .clients = clients_,
+                       .metrics = metrics_,
+                       .clock = clock_,
+                       .namespace_name = "vbrain",
+                       .refresh =
+                           [this](std::stop_token) {
+                             ++refreshes_;
+                             sync();
+                             return true;
+                           },
+                       .discard =
+                           [this](const artifacts::Tenant& tenant, const std::string& name) {
+                             discarded_.push_back(name);
+                             store_.purge(tenant, name);
+                           },
+                       .may_write = [this] { return leading_; },
+                       .volume_time = [this] { return clock_.now() + skew_; }},
+                      60s};
+};
+
+TEST_F(SpaceKeeperTest, EachClientOfATenantGetsItsUsage) {
+  put_client("north-2", json::object());
+  publish_job("job-1", publish_repository());
+  EXPECT_TRUE(walk());
+  EXPECT_EQ(usage().at("jobs"), 1);
+  EXPECT_EQ(usage().at("repositories"), 1);
+  EXPECT_EQ(usage().at("files"), 3);  // repository.json, the entry of its index, job.json
+  EXPECT_GT(usage().at("bytes"), 0);
+  EXPECT_EQ(usage("north-2"), usage());
+}
+
+TEST_F(SpaceKeeperTest, ATenantWithoutAFolderUsesNothing) {
+  EXPECT_TRUE(walk());
+  EXPECT_EQ(usage().at("bytes"), 0);
+}
+
+TEST_F(SpaceKeeperTest, AnUnchangedUsageIsWrittenEveryTenMinutes) {
+  publish_job("job-1");
+  EXPECT_TRUE(walk());
+  const json first = usage();
+  clock_.advance(1min);
+  sync();
+  EXPECT_TRUE(walk());
+  EXPECT_EQ(usage(), first);
+  clock_.advance(10min);
+  EXPECT_TRUE(walk());
+  EXPECT_NE(usage().at("measuredAt"), first.at("measuredAt"));
+}
+
+TEST_F(SpaceKeeperTest, WithoutRetentionNothingIsRemoved) {
+  publish_ended("job-1", 10'000h, publish_repository());
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-1"));
+  EXPECT_EQ(refreshes_, 0);
+}
+
+TEST_F(SpaceKeeperTest, EndedJobsThatAreTooOldGo) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 3600}}}});
+  publish_ended("job-new", 59min);
+  publish_ended("job-old", 61min);
+  publish_job("job-open");
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-new", "job-open"));
+  EXPECT_THAT(discarded_, ElementsAre(::testing::StartsWith("job-old-")));
+  EXPECT_EQ(usage().at("jobs"), 2);
+}
+
+TEST_F(SpaceKeeperTest, OfTooManyEndedJobsTheNewestStay) {
+  put_application({.jobs_max_count = 2});
+  for (const int i : {3, 1, 4, 2}) publish_ended("job-" + std::to_string(i), std::chrono::minutes(i));
+  publish_job("job-open");
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-1", "job-2", "job-open"));
+}
+
+TEST_F(SpaceKeeperTest, TheResourceOfAnEndedJobGoesFirst) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}}}});
+  put_resource("job-1", "Finished");
+  const std::string uid = resource("job-1").at("metadata").at("uid");
+  publish_ended("job-1", 2min, {}, uid);
+  EXPECT_TRUE(walk());
+  EXPECT_TRUE(resource("job-1").at("metadata").contains("deletionTimestamp"));
+  EXPECT_THAT(jobs(), ElementsAre("job-1")) << "the controller purges it before it removes the finalizer";
+}
+
+// The API server was restored from a backup, or another Job has the name.
+TEST_F(SpaceKeeperTest, AJobWhoseResourceSaysSomethingElseStays) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}}}});
+  put_resource("job-1", "Started");
+  publish_ended("job-1", 2min, {}, resource("job-1").at("metadata").at("uid"));
+  put_resource("job-2", "Finished");
+  publish_ended("job-2", 2min, {}, "another-uid");
+  EXPECT_TRUE(walk());
+  for (const char* id : {"job-1", "job-2"}) {
+    EXPECT_FALSE(resource(id).at("metadata").contains("deletionTimestamp")) << id;
+  }
+  EXPECT_THAT(jobs(), ElementsAre("job-1", "job-2"));
+}
+
+TEST_F(SpaceKeeperTest, NothingGoesWhileTheApiServerDoesNotAnswer) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}}}});
+  publish_ended("job-1", 2min);
+  api_.set_before([](const kube::Request&) -> std::optional<kube::Error> {
+    return kube::Error{.code = kube::ErrorCode::kUnavailable, .message = "down"};
+  });
+  walk();
+  EXPECT_THAT(jobs(), ElementsAre("job-1"));
+}
+
+TEST_F(SpaceKeeperTest, NothingGoesWhileTheClocksDiffer) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}, {"repositoriesUnusedSeconds", 60}}}});
+  publish_ended("job-1", 2min);
+  const std::string repository = publish_repository();
+  skew_ = 11min;
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-1"));
+  EXPECT_TRUE(store_.has_repository(kTenant, repository));
+}
+
+TEST_F(SpaceKeeperTest, AControllerThatLeadsNoMoreRemovesNothing) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}}}});
+  publish_ended("job-1", 2min);
+  leading_ = false;
+  EXPECT_FALSE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-1"));
+  EXPECT_TRUE(usage().is_null());
+}
+
+TEST_F(SpaceKeeperTest, UnusedRepositoriesGoAndUsedOnesStay) {
+  put_client("north", {{"retention", {{"repositoriesUnusedSeconds", 60}}}});
+  const std::string unused = publish_repository();
+  const std::string used = publish_repository();
+  const std::string named = publish_repository();
+  publish_ended("job-1", 10'000h, used);
+  // Made with kubectl; the volume does not know it yet, nor does the cache.
+  put_resource("job-2", "Queued");
+  json body = resource("job-2");
+  body["spec"]["repositoryId"] = named;
+  api_.put(kJobs, body);
+  clock_.advance(30s);
+  EXPECT_TRUE(walk());
+  EXPECT_TRUE(store_.has_repository(kTenant, unused)) << "not unused for long enough";
+  EXPECT_EQ(refreshes_, 0);
+  clock_.advance(31s);
+  EXPECT_TRUE(walk());
+  EXPECT_FALSE(store_.has_repository(kTenant, unused));
+  EXPECT_TRUE(store_.has_repository(kTenant, used));
+  EXPECT_TRUE(store_.has_repository(kTenant, named));
+  EXPECT_EQ(refreshes_, 1);
+}
+
+TEST_F(SpaceKeeperTest, AnotherTenantsRetentionDoesNotApply) {
+  put_client("north", {{"clientId", "south"}, {"retention", {{"jobsMaxAgeSeconds", 60}}}});
+  publish_ended("job-1", 2min);
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-1"));
+}
+
+// A measurement: --gtest_also_run_disabled_tests --gtest_filter='*TenThousand*'.
+TEST_F(SpaceKeeperTest, DISABLED_MeasuresTenThousandJobs) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 3600}}}});
+  publish_ended("job", 1min);
+  store_.create_attempt(kTenant, "job", 1);
+  const std::filesystem::path jobs = std::filesystem::path(folder_.path()) / artifacts::layout::jobs(kTenant);
+  for (const char* name :
+       {"claim", "manifest.json", "result.json", "output.zip", "logs/stdout.log", "logs/stderr.log"}) {
+    vbrain::testing::write_file(jobs / "job" / "attempts" / "1" / name, "content");
+  }
+  for (int i = 1; i < 10'000; ++i) {
+    std::filesystem::copy(jobs / "job", jobs / ("job-" + std::to_string(i)), std::filesystem::copy_options::recursive);
+  }
+  for (const char* what : {"first", "second"}) {
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_TRUE(walk());
+    const auto took = std::chrono::steady_clock::now() - begin;
+    std::cout << what << " walk: " << std::chrono::duration_cast<std::chrono::milliseconds>(took).count() << " ms\n";
+  }
+  EXPECT_EQ(usage().at("jobs"), 10'000);
+  EXPECT_EQ(usage().at("files"), 80'000);
+}
+
+}  // namespace
+}  // namespace vbrain::controller
