@@ -38,8 +38,8 @@ class OldestJobs {
   std::set<EndedJob> oldest_;
 };
 
-// How many of `oldest` (in order) have to go, of `ended` jobs in all: those that are too many and those that are too
-// old. Pure.
+// How many of `oldest` (in order) have to go, of `ended` jobs in all: those that are too many and ended at least an
+// hour ago, and those that are too old. Pure.
 std::size_t count_expired(const job::Retention& retention, const std::vector<EndedJob>& oldest, std::size_t ended,
                           base::TimePoint now);
 

@@ -20,11 +20,15 @@ struct Retention {
   bool operator==(const Retention&) const = default;
 };
 
-// The member "retention" of a spec; no limits if it is absent. Throws kube::DecodeError.
+// The member "retention" of a spec; no limits if it is absent. A value below the schema's minimum (60 seconds, one job)
+// means no limit. Throws kube::DecodeError.
 Retention decode_retention(const nlohmann::json& spec);
 
 // The stricter of both, member by member: the smaller value applies. Pure.
 Retention stricter(const Retention& left, const Retention& right);
+
+// The weaker of both, member by member: the larger value applies, and no limit if one has none. Pure.
+Retention weaker(const Retention& left, const Retention& right);
 
 // When a job that ended at `ended` is removed because of its age; nothing without jobsMaxAgeSeconds. A full
 // jobsMaxCount may remove it earlier. Pure.

@@ -24,14 +24,14 @@ def held(platform, client):
     return platform.kube.get(platform.kube.ours("clients", client))["metadata"].get("finalizers", [])
 
 
-def test_of_too_many_ended_jobs_the_newest_stay(platform, tenants, probe):
-    user = tenants.make("Probe", retention={"jobsMaxCount": 1})
+def test_an_ended_job_goes_when_it_is_too_old(platform, tenants, probe):
+    user = tenants.make("Probe", retention={"jobsMaxAgeSeconds": 60})
     repository = user.repository()
     first = user.start(repository_id=repository)
     user.wait(first)
+    wait_until("the older one is gone", lambda: user.get(f"/job/{first}").status_code == 404, 240)
     second = user.start(repository_id=repository)
     user.wait(second)
-    wait_until("the older one is gone", lambda: user.get(f"/job/{first}").status_code == 404)
     wait_until("and all of it", lambda: not platform.job_folders(first) and platform.find_job(first) is None)
     assert user.get(f"/job/{second}").status_code == 200
     assert user.get("/job", repository_id=repository).json() == [second]

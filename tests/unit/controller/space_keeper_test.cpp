@@ -32,26 +32,47 @@ EndedJob ended(std::int64_t seconds, std::string id = "j") {
 
 TEST(RetentionRules, RemoveWhatIsTooOldOrTooMany) {
   const std::vector<EndedJob> oldest{ended(10), ended(20), ended(30)};
+  constexpr std::int64_t kLater = 10'000;
   const struct {
     const char* what;
     job::Retention retention;
     std::size_t ended;
     std::size_t want;
+    std::int64_t now = kLater;
   } cases[] = {
       {"no limit", {}, 3, 0},
-      {"none is old enough", {.jobs_max_age_seconds = 91}, 3, 0},
-      {"the first is as old as allowed", {.jobs_max_age_seconds = 90}, 3, 1},
-      {"all are too old", {.jobs_max_age_seconds = 1}, 3, 3},
+      {"none is old enough", {.jobs_max_age_seconds = kLater - 9}, 3, 0},
+      {"the first is as old as allowed", {.jobs_max_age_seconds = kLater - 10}, 3, 1},
+      {"all are too old", {.jobs_max_age_seconds = 60}, 3, 3},
       {"as many as allowed", {.jobs_max_count = 3}, 3, 0},
       {"one too many", {.jobs_max_count = 2}, 3, 1},
       {"more too many than are known", {.jobs_max_count = 2}, 100, 3},
-      {"the age removes more", {.jobs_max_age_seconds = 80, .jobs_max_count = 2}, 3, 2},
-      {"the count removes more", {.jobs_max_age_seconds = 90, .jobs_max_count = 1}, 3, 2},
-      {"a limit of repositories is none of jobs", {.repositories_unused_seconds = 1}, 3, 0},
+      {"the age removes more", {.jobs_max_age_seconds = kLater - 20, .jobs_max_count = 2}, 3, 2},
+      {"the count removes more", {.jobs_max_age_seconds = kLater - 10, .jobs_max_count = 1}, 3, 2},
+      {"a limit of repositories is none of jobs", {.repositories_unused_seconds = 60}, 3, 0},
+      {"no number of jobs is zero", {.jobs_max_count = 0}, 3, 0},
+      {"nor less", {.jobs_max_count = -1}, 3, 0},
+      {"too many, but none ended an hour ago", {.jobs_max_count = 1}, 3, 0, 3'609},
+      {"too many, and one ended an hour ago", {.jobs_max_count = 1}, 3, 1, 3'610},
+      {"an age may be less than an hour", {.jobs_max_age_seconds = 60, .jobs_max_count = 1}, 3, 3, 90},
   };
   for (const auto& c : cases) {
-    EXPECT_EQ(count_expired(c.retention, oldest, c.ended, testing::at(100)), c.want) << c.what;
+    EXPECT_EQ(count_expired(c.retention, oldest, c.ended, testing::at(c.now)), c.want) << c.what;
   }
+}
+
+TEST(RetentionRules, AValueBelowTheSchemasMinimumIsNoLimit) {
+  const struct {
+    json retention;
+    job::Retention want;
+  } cases[] = {
+      {{{"jobsMaxCount", 0}}, {}},
+      {{{"jobsMaxCount", -5}}, {}},
+      {{{"jobsMaxCount", 1}}, {.jobs_max_count = 1}},
+      {{{"jobsMaxAgeSeconds", 0}, {"repositoriesUnusedSeconds", 59}}, {}},
+      {{{"jobsMaxAgeSeconds", -60}, {"repositoriesUnusedSeconds", 60}}, {.repositories_unused_seconds = 60}},
+  };
+  for (const auto& c : cases) EXPECT_EQ(job::decode_retention({{"retention", c.retention}}), c.want) << c.retention;
 }
 
 TEST(RetentionRules, TheStricterOfApplicationAndClientWins) {
@@ -61,6 +82,15 @@ TEST(RetentionRules, TheStricterOfApplicationAndClientWins) {
   EXPECT_EQ(job::stricter(left, right), want);
   EXPECT_EQ(job::stricter(right, left), want);
   EXPECT_EQ(job::stricter(left, {}), left);
+}
+
+TEST(RetentionRules, TheWeakerOfTwoHasTheLargerValuesAndFewerLimits) {
+  const job::Retention left{.jobs_max_age_seconds = 100, .jobs_max_count = 7};
+  const job::Retention right{.jobs_max_age_seconds = 200, .jobs_max_count = 5, .repositories_unused_seconds = 300};
+  const job::Retention want{.jobs_max_age_seconds = 200, .jobs_max_count = 7};
+  EXPECT_EQ(job::weaker(left, right), want);
+  EXPECT_EQ(job::weaker(right, left), want);
+  EXPECT_EQ(job::weaker(left, {}), job::Retention{});
 }
 
 TEST(RetentionRules, OnlyAnUnusedRepositoryExpires) {
@@ -251,7 +281,7 @@ TEST_F(SpaceKeeperTest, EndedJobsThatAreTooOldGo) {
 
 TEST_F(SpaceKeeperTest, OfTooManyEndedJobsTheNewestStay) {
   put_application({.jobs_max_count = 2});
-  for (const int i : {3, 1, 4, 2}) publish_ended("job-" + std::to_string(i), std::chrono::minutes(i));
+  for (const int i : {3, 1, 4, 2}) publish_ended("job-" + std::to_string(i), std::chrono::hours(i));
   publish_job("job-open");
   EXPECT_TRUE(walk());
   EXPECT_THAT(jobs(), ElementsAre("job-1", "job-2", "job-open"));
