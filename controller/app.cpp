@@ -177,13 +177,11 @@ class App {
     SpaceKeeper space_keeper(
         {.store = store,
          .client = client_,
-         .jobs = jobs.store(),
          .applications = applications.store(),
          .clients = clients.store(),
          .metrics = metrics_,
          .clock = clock_,
          .namespace_name = namespace_,
-         .refresh = refresh,
          .discard = [&](const artifacts::Tenant& tenant, const std::string& name) { trash.add(tenant, name); },
          .may_write = may_write},
         config_.space_interval);

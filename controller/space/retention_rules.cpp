@@ -12,7 +12,12 @@ constexpr std::chrono::hours kTimeToFetch{1};
 
 }  // namespace
 
+base::TimePoint end_of_job(base::TimePoint completed, base::TimePoint recorded, base::TimePoint now) {
+  return completed > now ? recorded : std::max(completed, recorded);
+}
+
 void OldestJobs::add(EndedJob job) {
+  if (after_ && !(*after_ < job)) return;
   ++count_;
   oldest_.insert(std::move(job));
   if (oldest_.size() > keep_) oldest_.erase(std::prev(oldest_.end()));

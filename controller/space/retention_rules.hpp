@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "artifacts/store/store_usage.hpp"
@@ -22,10 +24,11 @@ struct EndedJob {
   bool operator<(const EndedJob& other) const { return std::tie(ended, id) < std::tie(other.ended, other.id); }
 };
 
-// The oldest ended jobs of a tenant and the number of all, in constant memory.
+// The oldest ended jobs of a tenant and the number of all, in constant memory. Jobs up to `after` do not count: an
+// earlier walk has tried to remove them.
 class OldestJobs {
  public:
-  explicit OldestJobs(std::size_t keep) : keep_(keep) {}
+  explicit OldestJobs(std::size_t keep, std::optional<EndedJob> after = {}) : keep_(keep), after_(std::move(after)) {}
 
   void add(EndedJob job);
   std::size_t count() const { return count_; }
@@ -34,9 +37,15 @@ class OldestJobs {
 
  private:
   const std::size_t keep_;
+  const std::optional<EndedJob> after_;
   std::size_t count_ = 0;
   std::set<EndedJob> oldest_;
 };
+
+// When a job ended for retention, by the time in its record and the time when its record was written, which is of the
+// file server's clock. The clock of the controller may have been wrong: the later one of both counts, and a time that
+// is still to come does not. Pure.
+base::TimePoint end_of_job(base::TimePoint completed, base::TimePoint recorded, base::TimePoint now);
 
 // How many of `oldest` (in order) have to go, of `ended` jobs in all: those that are too many and ended at least an
 // hour ago, and those that are too old. Pure.

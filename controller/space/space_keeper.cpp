@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <utility>
 
 #include "artifacts/store/store.hpp"
 #include "base/log.hpp"
 #include "base/stop.hpp"
 #include "controller/volume/volume.hpp"
+#include "kube/cache/paging.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -75,9 +76,15 @@ artifacts::OnUnreadable SpaceKeeper::note_unreadable(std::stop_token stop) const
   };
 }
 
-bool SpaceKeeper::walk(std::stop_token stop) {
-  const auto volume_time = parts_.volume_time ? parts_.volume_time() : parts_.store.probe();
-  // A full volume gives no time. What it stores can be measured, and nothing is too old.
+void SpaceKeeper::set_time() {
+  auto volume_time = parts_.volume_time ? parts_.volume_time() : parts_.store.probe();
+  if (volume_time) {
+    known_time_ = {.volume = *volume_time, .here = parts_.clock.steady()};
+  } else if (known_time_) {
+    // A full volume gives no time, and needs retention most.
+    const auto since = parts_.clock.steady() - known_time_->here;
+    volume_time = known_time_->volume + std::chrono::duration_cast<base::TimePoint::duration>(since);
+  }
   now_ = volume_time.value_or(parts_.clock.now());
   may_remove_ = volume_time && clocks_agree(*volume_time, parts_.clock.now());
   if (volume_time && !may_remove_) {
@@ -86,9 +93,13 @@ bool SpaceKeeper::walk(std::stop_token stop) {
         "set both clocks",
         {{"file_server", base::format_rfc3339_seconds(*volume_time)}});
   }
-  refreshed_ = false;
+}
+
+bool SpaceKeeper::walk(std::stop_token stop) {
+  set_time();
   worked_since_ = parts_.clock.steady();
-  const TenantPolicies policies(parts_.applications, parts_.clients);
+  const TenantPolicies policies(parts_.applications.list(), parts_.clients.list());
+  std::erase_if(changes_, [&](const auto& change) { return !policies.clients().contains(change.first); });
   bool complete = true;
   artifacts::scan_tenants(
       parts_.store,
@@ -102,28 +113,30 @@ bool SpaceKeeper::walk(std::stop_token stop) {
 }
 
 bool SpaceKeeper::tend(const artifacts::ScannedTenant& tenant, const TenantPolicies& policies, std::stop_token stop) {
-  Found found{.policy = policies.of(tenant.path())};
+  const Position after = positions_.contains(tenant.path()) ? positions_.at(tenant.path()) : Position{};
+  positions_.erase(tenant.path());
+  Found found{.policy = policies.of(tenant.path()), .ended = OldestJobs(kAtOnce, after.job)};
   // Nobody asks for it.
   if (found.policy.clients.empty() && found.policy.retention == job::Retention{}) return true;
   const base::TimePoint measured_at = parts_.clock.now();
-  measure(tenant, found, stop);
+  const base::TimePoint changed = tenant.changed();
+  measure(tenant, after, found, stop);
   if (stop.stop_requested() || !parts_.may_write()) return false;
-  bool complete = true;
-  if (may_remove_ && found.policy.tenant) {
-    complete = remove_jobs(found, stop);
-    complete = remove_repositories(found, stop) && complete;
-  }
+  const bool complete = !may_remove_ || !found.policy.tenant || remove_expired(tenant.path(), found, stop);
+  const auto before = changes_.find(tenant.path());
   tell(found.policy.clients,
        {.bytes = static_cast<std::int64_t>(found.size.bytes),
         .files = static_cast<std::int64_t>(found.size.files),
         .jobs = found.jobs,
         .repositories = found.repositories,
         .measured_at = measured_at},
-       stop);
+       before == changes_.end() || before->second != changed, stop);
+  if (!found.policy.clients.empty()) changes_[tenant.path()] = changed;
   return complete;
 }
 
-void SpaceKeeper::measure(const artifacts::ScannedTenant& tenant, Found& found, std::stop_token stop) {
+void SpaceKeeper::measure(const artifacts::ScannedTenant& tenant, const Position& after, Found& found,
+                          std::stop_token stop) {
   const job::Retention& retention = found.policy.retention;
   const auto note_job = [&](const artifacts::ScannedJob& job, const artifacts::TreeSize& size) {
     found.size += size;
@@ -131,31 +144,84 @@ void SpaceKeeper::measure(const artifacts::ScannedTenant& tenant, Found& found, 
     if (retention.limits_jobs() && found.policy.tenant) {
       if (const auto ended = end_of(*found.policy.tenant, job)) found.ended.add({*ended, job.id(), size});
     }
-    return pace(stop);
+    return true;
   };
   const auto note_repository = [&](const artifacts::ScannedRepository& repository) {
     found.size += repository.size;
     ++found.repositories;
-    if (found.unused.size() < kAtOnce && is_expired(retention, repository, now_)) found.unused.push_back(repository);
-    return pace(stop);
+    if (repository.id <= after.repository || !is_expired(retention, repository, now_)) return true;
+    found.unused.emplace(repository.id, repository);
+    if (found.unused.size() > kAtOnce) found.unused.erase(std::prev(found.unused.end()));
+    return true;
   };
-  tenant.each_job(note_job, note_unreadable(stop)) && tenant.each_repository(note_repository, note_unreadable(stop));
+  const auto go_on = [&] { return pace(stop); };
+  tenant.each_job(note_job, note_unreadable(stop), go_on) &&
+      tenant.each_repository(note_repository, note_unreadable(stop), go_on);
 }
 
+// Nothing about a single job ends the measurement of its tenant.
 std::optional<base::TimePoint> SpaceKeeper::end_of(const artifacts::Tenant& tenant,
                                                    const artifacts::ScannedJob& job) const {
   try {
-    if (!job.has_record() || job.is_deleted()) return std::nullopt;
+    const auto recorded = job.recorded();
+    if (!recorded || job.is_deleted()) return std::nullopt;
     const auto record = parts_.store.read_status(tenant, job.id());
     if (!record) return std::nullopt;
     const job::JobStatus status = job::decode_status(*record);
-    return job::is_terminal(status.phase) ? status.completion_time : std::nullopt;
-  } catch (const artifacts::CorruptFile& error) {
-    base::log_debug("the record of a job cannot be read; retention leaves the job", {{"error", error.what()}});
-  } catch (const kube::DecodeError& error) {
+    if (!job::is_terminal(status.phase) || !status.completion_time) return std::nullopt;
+    return end_of_job(*status.completion_time, *recorded, now_);
+  } catch (const std::exception& error) {
     base::log_debug("the record of a job cannot be read; retention leaves the job",
                     {{"job", job.id()}, {"error", error.what()}});
   }
+  return std::nullopt;
+}
+
+bool SpaceKeeper::remove_expired(const std::string& path, Found& found, std::stop_token stop) {
+  const std::size_t expired = count_expired(found.policy.retention, found.ended.list(), found.ended.count(), now_);
+  if (expired == 0 && found.unused.empty()) return true;
+  const auto retention = look_up_retention(path, found, stop);
+  if (!retention) return false;
+  found.policy.retention = *retention;
+  Position position;
+  if (found.ended.list().size() == kAtOnce && expired == kAtOnce) position.job = found.ended.list().back();
+  if (found.unused.size() == kAtOnce) position.repository = found.unused.rbegin()->first;
+  const bool more = position.job || !position.repository.empty();
+  if (more) positions_[path] = std::move(position);
+  const bool jobs_done = remove_jobs(found, stop);
+  return remove_repositories(found, stop) && jobs_done && !more;
+}
+
+std::optional<job::Retention> SpaceKeeper::look_up_retention(const std::string& path, const Found& found,
+                                                             std::stop_token stop) {
+  const auto policies = TenantPolicies::read(parts_.client, parts_.namespace_name, stop);
+  if (!policies) {
+    base::log_warning(
+        "retention removes nothing: Applications and Clients could not be read; the next walk tries again",
+        {{"error", refusal(policies.error())}});
+    return std::nullopt;
+  }
+  return job::weaker(found.policy.retention, policies->of(path).retention);
+}
+
+std::optional<std::set<std::string>> SpaceKeeper::look_up_named(const Found& found, std::stop_token stop) {
+  // A Job made with kubectl names its repository before its folder is in the repository's index. The id is enough: if
+  // a Job of another tenant names the same id, the repository stays.
+  std::set<std::string> named;
+  const auto done = kube::each_page(
+      parts_.client, job::Job::kType, parts_.namespace_name,
+      [&](const nlohmann::json& items) {
+        for (const nlohmann::json& item : items) {
+          const nlohmann::json* spec = kube::find_member(item, "spec");
+          const nlohmann::json* id = spec == nullptr ? nullptr : kube::find_member(*spec, "repositoryId");
+          if (id == nullptr || !id->is_string()) continue;
+          if (found.unused.contains(id->get<std::string>())) named.insert(id->get<std::string>());
+        }
+      },
+      stop);
+  if (done) return named;
+  base::log_warning("retention removes no repository: the Jobs could not be read; the next walk tries again",
+                    {{"error", refusal(done.error())}});
   return std::nullopt;
 }
 
@@ -163,45 +229,51 @@ bool SpaceKeeper::remove_jobs(Found& found, std::stop_token stop) {
   const std::vector<EndedJob> oldest = found.ended.list();
   const std::size_t expired = count_expired(found.policy.retention, oldest, found.ended.count(), now_);
   for (std::size_t i = 0; i < expired; ++i) {
-    if (stop.stop_requested() || !parts_.may_write()) return false;
-    if (!remove_job(*found.policy.tenant, oldest[i], stop)) continue;
+    if (!pace(stop)) return false;
+    if (!try_remove_job(*found.policy.tenant, oldest[i], stop)) continue;
     found.size -= oldest[i].size;
     --found.jobs;
   }
-  return expired < kAtOnce;
+  return true;
+}
+
+// Nothing about a single job keeps the others.
+bool SpaceKeeper::try_remove_job(const artifacts::Tenant& tenant, const EndedJob& job, std::stop_token stop) {
+  try {
+    return remove_job(tenant, job, stop);
+  } catch (const std::exception& error) {
+    base::log_warning("retention leaves a job whose files cannot be read or moved",
+                      {{"job", job.id}, {"error", error.what()}});
+    return false;
+  }
 }
 
 // The record on the volume says that the job has ended. The API server is asked for its resource, because the cache
 // may be stale: a resource that says something else keeps the folder.
 bool SpaceKeeper::remove_job(const artifacts::Tenant& tenant, const EndedJob& job, std::stop_token stop) {
-  try {
-    const auto record = parts_.store.read_status(tenant, job.id);
-    const auto file = parts_.store.read_job(tenant, job.id);
-    if (!record || !file) return false;
-    const auto live = parts_.client.get<job::Job>(parts_.namespace_name, job.id, stop);
-    if (live && tenant_of(*live) == tenant) {
-      const std::string uid = record->value(nlohmann::json::json_pointer("/metadata/uid"), "");
-      if (live->meta.deletion_timestamp || !job::is_terminal(live->status.phase) || live->meta.uid != uid) return false;
-      // The controller purges the folder before it removes the finalizer.
-      const kube::DeleteOptions options{
-          .preconditions = {.uid = live->meta.uid, .resource_version = live->meta.resource_version}};
-      const auto removed = parts_.client.remove(job::Job::kType, parts_.namespace_name, job.id, options, stop);
-      if (!removed && removed.error().code != ErrorCode::kNotFound) {
-        base::log_warning("retention could not delete an ended Job; the next walk tries again",
-                          {{"job", job.id}, {"error", refusal(removed.error())}});
-        return false;
-      }
-    } else if (live || live.error().code == ErrorCode::kNotFound) {
-      for (const std::string& name : parts_.store.trash_jobs(tenant, {job.id}, file->repository_id)) {
-        parts_.discard(tenant, name);
-      }
-    } else {
-      base::log_warning("retention could not look up an ended Job; the next walk tries again",
-                        {{"job", job.id}, {"error", refusal(live.error())}});
+  const auto record = parts_.store.read_status(tenant, job.id);
+  const auto file = parts_.store.read_job(tenant, job.id);
+  if (!record || !file) return false;
+  const auto live = parts_.client.get<job::Job>(parts_.namespace_name, job.id, stop);
+  if (live && tenant_of(*live) == tenant) {
+    const std::string uid = record->value(nlohmann::json::json_pointer("/metadata/uid"), "");
+    if (live->meta.deletion_timestamp || !job::is_terminal(live->status.phase) || live->meta.uid != uid) return false;
+    // The controller purges the folder before it removes the finalizer.
+    const kube::DeleteOptions options{
+        .preconditions = {.uid = live->meta.uid, .resource_version = live->meta.resource_version}};
+    const auto removed = parts_.client.remove(job::Job::kType, parts_.namespace_name, job.id, options, stop);
+    if (!removed && removed.error().code != ErrorCode::kNotFound) {
+      base::log_warning("retention could not delete an ended Job; the next walk tries again",
+                        {{"job", job.id}, {"error", refusal(removed.error())}});
       return false;
     }
-  } catch (const artifacts::CorruptFile& error) {
-    base::log_warning("retention leaves a job whose files cannot be read", {{"job", job.id}, {"error", error.what()}});
+  } else if (live || live.error().code == ErrorCode::kNotFound) {
+    for (const std::string& name : parts_.store.trash_jobs(tenant, {job.id}, file->repository_id)) {
+      parts_.discard(tenant, name);
+    }
+  } else {
+    base::log_warning("retention could not look up an ended Job; the next walk tries again",
+                      {{"job", job.id}, {"error", refusal(live.error())}});
     return false;
   }
   expired_jobs_.Increment();
@@ -215,38 +287,46 @@ bool SpaceKeeper::remove_job(const artifacts::Tenant& tenant, const EndedJob& jo
 }
 
 bool SpaceKeeper::remove_repositories(Found& found, std::stop_token stop) {
+  std::erase_if(found.unused,
+                [&](const auto& entry) { return !is_expired(found.policy.retention, entry.second, now_); });
   if (found.unused.empty()) return true;
-  // A Job made with kubectl names its repository before its folder is in the repository's index.
-  if (!refreshed_ && !parts_.refresh(stop)) return false;
-  refreshed_ = true;
-  const artifacts::Tenant& tenant = *found.policy.tenant;
-  std::set<std::string> named;
-  for (const auto& job : parts_.jobs.list()) {
-    if (tenant_of(*job) == tenant) named.insert(job->spec.repository_id);
-  }
-  for (const artifacts::ScannedRepository& repository : found.unused) {
-    if (stop.stop_requested() || !parts_.may_write()) return false;
-    if (named.contains(repository.id)) continue;
-    const auto trashed = parts_.store.trash_unused_repository(tenant, repository.id);
-    if (!trashed) continue;
-    parts_.discard(tenant, *trashed);
+  const auto named = look_up_named(found, stop);
+  if (!named) return false;
+  for (const auto& [id, repository] : found.unused) {
+    if (!pace(stop)) return false;
+    if (named->contains(id) || !remove_repository(*found.policy.tenant, repository)) continue;
     found.size -= repository.size;
     --found.repositories;
-    expired_repositories_.Increment();
-    base::log_info("removed an unused repository because of spec.retention",
-                   {{"repository", repository.id},
-                    {"organization", tenant.organization},
-                    {"application", tenant.application},
-                    {"client", tenant.client},
-                    {"unused_since", base::format_rfc3339_seconds(repository.changed)}});
   }
-  return found.unused.size() < kAtOnce;
+  return true;
+}
+
+bool SpaceKeeper::remove_repository(const artifacts::Tenant& tenant, const artifacts::ScannedRepository& repository) {
+  try {
+    const auto trashed = parts_.store.trash_unused_repository(tenant, repository.id);
+    if (!trashed) return false;
+    parts_.discard(tenant, *trashed);
+  } catch (const artifacts::VolumeError& error) {
+    base::log_warning("retention leaves a repository that cannot be moved",
+                      {{"repository", repository.id}, {"error", error.what()}});
+    return false;
+  }
+  expired_repositories_.Increment();
+  base::log_info("removed an unused repository because of spec.retention",
+                 {{"repository", repository.id},
+                  {"organization", tenant.organization},
+                  {"application", tenant.application},
+                  {"client", tenant.client},
+                  {"unused_since", base::format_rfc3339_seconds(repository.changed)}});
+  return true;
 }
 
 void SpaceKeeper::tell(const std::vector<std::shared_ptr<const job::Client>>& clients, const job::SpaceUsage& usage,
-                       std::stop_token stop) {
+                       bool changed, std::stop_token stop) {
   for (const auto& client : clients) {
-    if (client->usage && equal_except_time(*client->usage, usage) &&
+    // Equal numbers are written again after a change: the api-servers count what they have published until they see a
+    // newer measurement.
+    if (!changed && client->usage && equal_except_time(*client->usage, usage) &&
         usage.measured_at - client->usage->measured_at < kTellAgain) {
       continue;
     }
@@ -263,7 +343,7 @@ void SpaceKeeper::tell(const std::vector<std::shared_ptr<const job::Client>>& cl
 
 void SpaceKeeper::tell_empty(const TenantPolicies& policies, std::stop_token stop) {
   for (const auto& [path, clients] : policies.clients()) {
-    if (!parts_.store.root().status(path)) tell(clients, {.measured_at = parts_.clock.now()}, stop);
+    if (!parts_.store.root().status(path)) tell(clients, {.measured_at = parts_.clock.now()}, false, stop);
   }
 }
 

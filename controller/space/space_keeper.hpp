@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -22,7 +24,9 @@ namespace vbrain::controller {
 // Walks over the volume on its own thread while this controller leads. It measures what each tenant stores, writes that
 // into status.usage of its Clients, and removes ended jobs and unused repositories by spec.retention. The walk rests
 // ten times as long as it works, needs constant memory, and reads each file's attributes and each ended job's record
-// once. It removes at most kAtOnce jobs and repositories of a tenant per walk.
+// once. It removes at most kAtOnce jobs and repositories of a tenant per walk, and the next walk goes on after them, so
+// that those that cannot be removed keep no others. Before it removes anything of a tenant it reads Applications,
+// Clients and, for repositories, Jobs from the API server itself: the caches may be stale.
 class SpaceKeeper {
  public:
   static constexpr std::size_t kAtOnce = 1'000;
@@ -30,14 +34,11 @@ class SpaceKeeper {
   struct Parts {
     const artifacts::Store& store;
     kube::ApiClient& client;
-    const kube::Cache<job::Job>& jobs;  // synced, like the others
-    const kube::Cache<job::Application>& applications;
+    const kube::Cache<job::Application>& applications;  // synced, like the other
     const kube::Cache<job::Client>& clients;
     base::Metrics& metrics;
     const base::Clock& clock;
     std::string namespace_name;
-    // Lists the Jobs anew and waits until the cache has them; false if that failed.
-    std::function<bool(std::stop_token)> refresh;
     // Removes a folder of a tenant's .trash later.
     std::function<void(const artifacts::Tenant&, const std::string& name)> discard;
     // Like Executor::Parts.
@@ -58,18 +59,35 @@ class SpaceKeeper {
   struct Found {
     TenantPolicies::Policy policy{};
     OldestJobs ended{kAtOnce};
-    std::vector<artifacts::ScannedRepository> unused{};  // at most kAtOnce
+    std::map<std::string, artifacts::ScannedRepository> unused{};  // by id, the first kAtOnce
     artifacts::TreeSize size{};
     std::int64_t jobs = 0;
     std::int64_t repositories = 0;
   };
 
   bool tend(const artifacts::ScannedTenant& tenant, const TenantPolicies& policies, std::stop_token stop);
-  void measure(const artifacts::ScannedTenant& tenant, Found& found, std::stop_token stop);
+  // Where the next walk goes on with a tenant that had more than kAtOnce to remove.
+  struct Position {
+    std::optional<EndedJob> job{};
+    std::string repository{};
+  };
+
+  void set_time();
+  void measure(const artifacts::ScannedTenant& tenant, const Position& after, Found& found, std::stop_token stop);
+  // False if more is to be removed.
+  bool remove_expired(const std::string& path, Found& found, std::stop_token stop);
+  // The retention by which may be removed now: nothing is removed that only an outdated policy allows. Nothing if the
+  // API server did not answer.
+  std::optional<job::Retention> look_up_retention(const std::string& path, const Found& found, std::stop_token stop);
+  // The repositories in `found.unused` that a Job names, as the API server has them. Nothing if it did not answer.
+  std::optional<std::set<std::string>> look_up_named(const Found& found, std::stop_token stop);
   bool remove_jobs(Found& found, std::stop_token stop);
   bool remove_job(const artifacts::Tenant& tenant, const EndedJob& job, std::stop_token stop);
+  bool try_remove_job(const artifacts::Tenant& tenant, const EndedJob& job, std::stop_token stop);
   bool remove_repositories(Found& found, std::stop_token stop);
-  void tell(const std::vector<std::shared_ptr<const job::Client>>& clients, const job::SpaceUsage& usage,
+  bool remove_repository(const artifacts::Tenant& tenant, const artifacts::ScannedRepository& repository);
+  // `changed`: something was published or removed since they were told last.
+  void tell(const std::vector<std::shared_ptr<const job::Client>>& clients, const job::SpaceUsage& usage, bool changed,
             std::stop_token stop);
   void tell_empty(const TenantPolicies& policies, std::stop_token stop);
   // The end of an ended job by its record. Nothing if it has none, or if it is marked deleted.
@@ -82,7 +100,13 @@ class SpaceKeeper {
   const std::chrono::milliseconds interval_;
   base::TimePoint now_{};    // of the file server, at the start of the walk
   bool may_remove_ = false;  // now_ is trustworthy
-  bool refreshed_ = false;   // in this walk
+  struct VolumeTime {
+    base::TimePoint volume;
+    base::SteadyPoint here;
+  };
+  std::optional<VolumeTime> known_time_{};          // of the last time that the file server gave
+  std::map<std::string, Position> positions_;       // by path; few tenants have one
+  std::map<std::string, base::TimePoint> changes_;  // by path, of tenants with a Client: ScannedTenant::changed()
   base::SteadyPoint worked_since_{};
   prometheus::Counter& expired_jobs_;
   prometheus::Counter& expired_repositories_;

@@ -11,6 +11,7 @@
 #include "base/stop.hpp"
 #include "job/client.hpp"
 #include "job/job.hpp"
+#include "kube/cache/paging.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -19,7 +20,6 @@ using kube::Error;
 using kube::ErrorCode;
 using nlohmann::json;
 
-constexpr std::uint32_t kPage = 500;
 constexpr std::size_t kThreads = 32;
 // How often Jobs are listed again for those that were refused, changed in between, or got no answer.
 constexpr int kPasses = 6;
@@ -57,25 +57,16 @@ class Pass {
       : client_(client), kind_(kind), namespace_(ns), scope_(scope), stop_(std::move(stop)) {}
 
   kube::KubeResult<Release> run() {
-    kube::ListOptions options{.limit = kPage};
-    do {
-      const auto page = client_.list(kind_.type, namespace_, options, stop_);
-      if (!page && page.error().code == ErrorCode::kTooLarge && options.limit > 1) {
-        options.limit /= 2;
-        continue;
-      }
-      if (!page) return tl::unexpected(page.error());
-      release(*page);
-      options.continue_token = page->at("metadata").value("continue", "");
-      if (stop_.stop_requested()) return tl::unexpected(kube::cancelled_error());
-      if (options.continue_token.empty()) return result_;
-    } while (true);
+    const auto done = kube::each_page(
+        client_, kind_.type, namespace_, [this](const json& items) { release_all(items); }, stop_);
+    if (!done) return tl::unexpected(done.error());
+    return result_;
   }
 
  private:
-  void release(const json& page) {
+  void release_all(const json& items) {
     std::vector<Held> objects;
-    for (const json& object : page.at("items")) {
+    for (const json& object : items) {
       if (auto held = held_object(object, kind_, scope_)) objects.push_back(std::move(*held));
     }
     std::atomic<std::size_t> next{0};

@@ -337,6 +337,10 @@ void Dir::sync_tree() const {
   sync();
 }
 
+base::TimePoint written_at(const struct stat& found) {
+  return time_of(found.st_mtim);
+}
+
 base::TimePoint changed_at(const struct stat& found) {
   return std::max(time_of(found.st_mtim), time_of(found.st_ctim));
 }

@@ -137,6 +137,8 @@ std::string random_name();
 // When the file or folder last changed, by the clock of its file server: its content, or its name. (A rename does not
 // change the modification time.)
 base::TimePoint changed_at(const struct stat& found);
+// When the content of the file was written last, by the clock of its file server. A copy may have kept it.
+base::TimePoint written_at(const struct stat& found);
 
 // Sets the modification time, to the second, of a file that this process owns. A file system that refuses is no error:
 // the records say the time too.

@@ -18,6 +18,12 @@ bool ScannedJob::has_record() const {
   return has(layout::kStatusFile);
 }
 
+std::optional<base::TimePoint> ScannedJob::recorded() const {
+  const auto found = jobs_.status(id_ + "/" + std::string(layout::kStatusFile));
+  if (!found) return std::nullopt;
+  return written_at(*found);
+}
+
 std::optional<base::TimePoint> ScannedJob::changed() const {
   const auto found = jobs_.status(id_);
   if (!found) return std::nullopt;

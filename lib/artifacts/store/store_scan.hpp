@@ -20,6 +20,8 @@ class ScannedJob {
   const std::string& path() const { return path_; }  // below the volume's root
   bool is_deleted() const;                           // has the marker of Store::mark_deleted
   bool has_record() const;                           // has status.json
+  // When status.json was written, by the clock of the file server. Nothing if it does not exist.
+  std::optional<base::TimePoint> recorded() const;
   // The last change of its name or of a direct entry, by the clock of the file server. Nothing if the folder does not
   // exist any more.
   std::optional<base::TimePoint> changed() const;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "artifacts/store/volume_walk.hpp"
 
@@ -27,23 +28,36 @@ bool is_passable(const VolumeError& error) {
   return code == EACCES || code == ENOENT || code == ESTALE || code == ENOTDIR;
 }
 
-TreeSize measure(const Dir& folder, const std::string& name, int depth = kDepth) {
-  TreeSize size;
-  try {
-    const auto found = folder.status(name);
-    if (!found) return size;
-    if (!S_ISDIR(found->st_mode)) return size_of(*found);
-    const auto below = depth > 0 ? folder.sub(name) : std::nullopt;
-    if (!below) return size;
-    walk::each_entry(*below, [&](const Dir::Entry& entry) {
-      size += measure(*below, entry.name, depth - 1);
-      return true;
-    });
-  } catch (const VolumeError& error) {
-    if (!is_passable(error)) throw;
+class Measurement {
+ public:
+  explicit Measurement(GoOn go_on) : go_on_(std::move(go_on)) {}
+
+  // What is in `name`, a file or a folder. Incomplete if is_stopped() afterwards.
+  TreeSize of(const Dir& folder, const std::string& name, int depth = kDepth) {
+    TreeSize size;
+    is_stopped_ = is_stopped_ || (go_on_ && !go_on_());
+    if (is_stopped_) return size;
+    try {
+      const auto found = folder.status(name);
+      if (!found) return size;
+      if (!S_ISDIR(found->st_mode)) return size_of(*found);
+      const auto below = depth > 0 ? folder.sub(name) : std::nullopt;
+      if (!below) return size;
+      walk::each_entry(*below, [&](const Dir::Entry& entry) {
+        size += of(*below, entry.name, depth - 1);
+        return !is_stopped_;
+      });
+    } catch (const VolumeError& error) {
+      if (!is_passable(error)) throw;
+    }
+    return size;
   }
-  return size;
-}
+  bool is_stopped() const { return is_stopped_; }
+
+ private:
+  const GoOn go_on_;
+  bool is_stopped_ = false;
+};
 
 }  // namespace
 
@@ -60,25 +74,30 @@ TreeSize& TreeSize::operator-=(const TreeSize& other) {
 }
 
 bool ScannedTenant::each_job(const std::function<bool(const ScannedJob&, const TreeSize&)>& visit,
-                             const OnUnreadable& unreadable) const {
+                             const OnUnreadable& unreadable, const GoOn& go_on) const {
   const auto jobs = folder_.sub("jobs");
   return !jobs || walk::each_entry(*jobs, [&](const Dir::Entry& entry) {
     if (entry.type != DT_DIR || !is_job_folder_name(entry.name)) return true;
     const std::string path = path_ + "/jobs/" + entry.name;
-    return walk::guarded(path, unreadable,
-                         [&] { return visit(ScannedJob(*jobs, path, entry.name), measure(*jobs, entry.name)); });
+    return walk::guarded(path, unreadable, [&] {
+      Measurement measurement(go_on);
+      const TreeSize size = measurement.of(*jobs, entry.name);
+      return !measurement.is_stopped() && visit(ScannedJob(*jobs, path, entry.name), size);
+    });
   });
 }
 
 bool ScannedTenant::each_repository(const std::function<bool(const ScannedRepository&)>& visit,
-                                    const OnUnreadable& unreadable) const {
+                                    const OnUnreadable& unreadable, const GoOn& go_on) const {
   const auto repositories = folder_.sub("repositories");
   return !repositories || walk::each_entry(*repositories, [&](const Dir::Entry& entry) {
     if (entry.type != DT_DIR || !is_repository_id(entry.name)) return true;
     return walk::guarded(path_ + "/repositories/" + entry.name, unreadable, [&] {
       const auto found = repositories->status(entry.name);
       if (!found) return true;
-      ScannedRepository repository{.id = entry.name, .size = measure(*repositories, entry.name)};
+      Measurement measurement(go_on);
+      ScannedRepository repository{.id = entry.name, .size = measurement.of(*repositories, entry.name)};
+      if (measurement.is_stopped()) return false;
       repository.changed = changed_at(*found);
       if (const auto index = repositories->sub(entry.name + "/jobs")) {
         const auto changed = repositories->status(entry.name + "/jobs");
@@ -90,12 +109,20 @@ bool ScannedTenant::each_repository(const std::function<bool(const ScannedReposi
   });
 }
 
+base::TimePoint ScannedTenant::changed() const {
+  base::TimePoint latest{};
+  for (const char* name : {"jobs", "repositories"}) {
+    if (const auto found = folder_.status(name)) latest = std::max(latest, changed_at(*found));
+  }
+  return latest;
+}
+
 TreeSize ScannedTenant::trash() const {
-  return measure(folder_, ".trash");
+  return Measurement({}).of(folder_, ".trash");
 }
 
 TreeSize ScannedTenant::staging() const {
-  return measure(folder_, ".staging");
+  return Measurement({}).of(folder_, ".staging");
 }
 
 void scan_tenants(const Store& store, const std::function<bool(const ScannedTenant&)>& visit,

@@ -32,6 +32,9 @@ struct ScannedRepository {
   base::TimePoint changed{};
 };
 
+// Called before each file that is measured; false ends the measurement. It may rest. Empty: measures without a rest.
+using GoOn = std::function<bool()>;
+
 // A tenant's folder in scan_tenants(). All members read the volume again, in constant memory, and throw VolumeError.
 class ScannedTenant {
  public:
@@ -40,11 +43,13 @@ class ScannedTenant {
   const std::string& path() const { return path_; }  // tenants/<organization>/<application>/<client>
 
   // Call `visit` with one folder after another, in any order, until it returns false, which they return. `unreadable`
-  // as in scan_jobs().
-  bool each_job(const std::function<bool(const ScannedJob&, const TreeSize&)>& visit,
-                const OnUnreadable& unreadable) const;
-  bool each_repository(const std::function<bool(const ScannedRepository&)>& visit,
-                       const OnUnreadable& unreadable) const;
+  // as in scan_jobs(). They return false also when `go_on` does; the folder that was being measured is not visited.
+  bool each_job(const std::function<bool(const ScannedJob&, const TreeSize&)>& visit, const OnUnreadable& unreadable,
+                const GoOn& go_on = {}) const;
+  bool each_repository(const std::function<bool(const ScannedRepository&)>& visit, const OnUnreadable& unreadable,
+                       const GoOn& go_on = {}) const;
+  // When a job or a repository was published or removed last, by the clock of the file server. Begin of time: never.
+  base::TimePoint changed() const;
   // The entries of `.trash` and `.staging`.
   TreeSize trash() const;
   TreeSize staging() const;

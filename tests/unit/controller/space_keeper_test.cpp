@@ -8,7 +8,6 @@
 #include <set>
 
 #include "artifacts/store/store.hpp"
-#include "controller/reconcile/admission.hpp"
 #include "support/fake_api_server.hpp"
 #include "support/manual_clock.hpp"
 #include "support/temp_dir.hpp"
@@ -23,6 +22,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr const char* kJobs = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/jobs";
+constexpr const char* kApplications = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/applications";
 constexpr const char* kClients = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/clients";
 const artifacts::Tenant kTenant{"acme", "Tutorial", "north"};
 
@@ -110,6 +110,35 @@ TEST(RetentionRules, ClocksMayDifferByTenMinutes) {
   EXPECT_FALSE(clocks_agree(testing::at(0), testing::at(601)));
 }
 
+TEST(RetentionRules, AClockThatWasWrongWhenAJobEndedMakesItNoOlder) {
+  constexpr std::int64_t kNow = 1'000;
+  const struct {
+    const char* what;
+    std::int64_t completed;
+    std::int64_t recorded;
+    std::int64_t want;
+  } cases[] = {
+      {"recorded at once", 500, 500, 500},
+      {"recorded later", 500, 510, 510},
+      {"the clock was behind", -1'000'000, 500, 500},
+      {"the clock was ahead", 500, 400, 500},
+      {"the clock was so far ahead that the time is to come", 2'000, 400, 400},
+      {"the file server's clock was ahead", 500, 3'000, 3'000},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(end_of_job(testing::at(c.completed), testing::at(c.recorded), testing::at(kNow)), testing::at(c.want))
+        << c.what;
+  }
+}
+
+TEST(OldestJobs, GoesOnAfterThoseOfTheLastWalk) {
+  OldestJobs jobs(2, ended(3));
+  for (const int at : {5, 1, 9, 3, 7}) jobs.add(ended(at));
+  EXPECT_EQ(jobs.count(), 3U);
+  ASSERT_EQ(jobs.list().size(), 2U);
+  EXPECT_EQ(jobs.list()[0].id, "j5");
+}
+
 TEST(OldestJobs, KeepsTheOldestAndCountsAll) {
   OldestJobs jobs(2);
   for (const int at : {5, 1, 9, 3}) jobs.add(ended(at));
@@ -124,15 +153,18 @@ class SpaceKeeperTest : public ::testing::Test {
   SpaceKeeperTest() {
     // File times are the real clock's.
     clock_.advance(base::SystemClock().now() - clock_.now());
-    applications_.add_index(
-        kApplicationsById, [](const job::Application& application) { return std::vector{application.application_id}; });
-    put_application({});
+    put_application(json::object());
     put_client("north", json::object());
   }
-  void put_application(const job::Retention& retention) {
-    auto application = std::make_shared<job::Application>(testing::an_application());
-    application->retention = retention;
-    applications_.put(application->meta.name, application);
+  // At the API server; sync() brings it into the cache.
+  void put_application(const json& retention) {
+    json spec = {{"applicationId", "Tutorial"}, {"organizations", {"*"}}, {"template", testing::a_template()}};
+    if (!retention.empty()) spec["retention"] = retention;
+    api_.put(kApplications, {{"apiVersion", "vbrain.visagio.com/v1"},
+                             {"kind", "Application"},
+                             {"metadata", {{"name", "tutorial"}, {"namespace", "vbrain"}}},
+                             {"spec", spec}});
+    sync();
   }
   void put_client(const std::string& name, const json& spec, const json& annotations = json::object()) {
     json body = {{"apiVersion", "vbrain.visagio.com/v1"},
@@ -145,15 +177,12 @@ class SpaceKeeperTest : public ::testing::Test {
   }
   // Like the informers.
   void sync() {
-    for (const std::string& name : jobs_.names()) jobs_.erase(name);
+    const json application = api_.object(std::string(kApplications) + "/tutorial");
+    applications_.put("tutorial", std::make_shared<const job::Application>(job::Application::decode(application)));
     for (const std::string& name : clients_.names()) clients_.erase(name);
     for (const std::string name : {"north", "north-2"}) {
       const json body = api_.object(std::string(kClients) + "/" + name);
       if (!body.is_null()) clients_.put(name, std::make_shared<const job::Client>(job::Client::decode(body)));
-    }
-    for (const std::string& id : ids_) {
-      const json body = resource(id);
-      if (!body.is_null()) jobs_.put(id, std::make_shared<const job::Job>(job::Job::decode(body)));
     }
   }
   json resource(const std::string& id) { return api_.object(std::string(kJobs) + "/" + id); }
@@ -177,7 +206,16 @@ class SpaceKeeperTest : public ::testing::Test {
     status.phase = job::Phase::kFinished;
     status.completion_time = clock_.now() - ago;
     store_.write_status(kTenant, id, {{"metadata", {{"name", id}, {"uid", uid}}}, {"status", job::encode(status)}});
+    set_recorded(id, ago);
   }
+  // When status.json was written.
+  void set_recorded(const std::string& id, std::chrono::seconds ago) {
+    std::filesystem::last_write_time(status_file(id), std::filesystem::file_time_type::clock::now() - ago);
+  }
+  std::filesystem::path status_file(const std::string& id) {
+    return std::filesystem::path(folder_.path()) / artifacts::layout::job(kTenant, id) / "status.json";
+  }
+  std::size_t reads(const char* collection) { return api_.count("GET", std::string(collection) + "?"); }
   void put_resource(const std::string& id, const char* phase) {
     json body = job::encode_new_job("vbrain", id, testing::a_job().spec);
     body["spec"].erase("repositoryId");
@@ -199,7 +237,6 @@ class SpaceKeeperTest : public ::testing::Test {
   vbrain::testing::FakeApiServer api_;
   vbrain::testing::ManualClock clock_;
   kube::ApiClient client_{api_};
-  kube::Cache<job::Job> jobs_;
   kube::Cache<job::Application> applications_;
   kube::Cache<job::Client> clients_;
   base::Metrics metrics_;
@@ -207,28 +244,24 @@ class SpaceKeeperTest : public ::testing::Test {
   std::vector<std::string> discarded_;
   bool leading_ = true;
   std::chrono::seconds skew_{0};
-  int refreshes_ = 0;
+  bool is_full_ = false;  // the volume
   SpaceKeeper keeper_{{.store = store_,
                        .client = client_,
-                       .jobs = jobs_,
                        .applications = applications_,
                        .clients = clients_,
                        .metrics = metrics_,
                        .clock = clock_,
                        .namespace_name = "vbrain",
-                       .refresh =
-                           [this](std::stop_token) {
-                             ++refreshes_;
-                             sync();
-                             return true;
-                           },
                        .discard =
                            [this](const artifacts::Tenant& tenant, const std::string& name) {
                              discarded_.push_back(name);
                              store_.purge(tenant, name);
                            },
                        .may_write = [this] { return leading_; },
-                       .volume_time = [this] { return clock_.now() + skew_; }},
+                       .volume_time = [this]() -> std::optional<base::TimePoint> {
+                         if (is_full_) return std::nullopt;
+                         return clock_.now() + skew_;
+                       }},
                       60s};
 };
 
@@ -265,7 +298,7 @@ TEST_F(SpaceKeeperTest, WithoutRetentionNothingIsRemoved) {
   publish_ended("job-1", 10'000h, publish_repository());
   EXPECT_TRUE(walk());
   EXPECT_THAT(jobs(), ElementsAre("job-1"));
-  EXPECT_EQ(refreshes_, 0);
+  EXPECT_EQ(reads(kClients), 0U);
 }
 
 TEST_F(SpaceKeeperTest, EndedJobsThatAreTooOldGo) {
@@ -280,7 +313,7 @@ TEST_F(SpaceKeeperTest, EndedJobsThatAreTooOldGo) {
 }
 
 TEST_F(SpaceKeeperTest, OfTooManyEndedJobsTheNewestStay) {
-  put_application({.jobs_max_count = 2});
+  put_application({{"jobsMaxCount", 2}});
   for (const int i : {3, 1, 4, 2}) publish_ended("job-" + std::to_string(i), std::chrono::hours(i));
   publish_job("job-open");
   EXPECT_TRUE(walk());
@@ -331,6 +364,96 @@ TEST_F(SpaceKeeperTest, NothingGoesWhileTheClocksDiffer) {
   EXPECT_TRUE(store_.has_repository(kTenant, repository));
 }
 
+// The cache still has the old policy, or the walk began before the change.
+TEST_F(SpaceKeeperTest, APolicyThatWasWeakenedMeanwhileCounts) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}, {"repositoriesUnusedSeconds", 60}}}});
+  publish_ended("job-1", 2h);
+  publish_ended("job-2", 4h);
+  const std::string repository = publish_repository();
+  clock_.advance(2min);
+  const auto cached = clients_.get("north");
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 3 * 3600}}}});
+  clients_.put("north", cached);
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-1"));
+  EXPECT_TRUE(store_.has_repository(kTenant, repository));
+  put_client("north", json::object());
+  clients_.put("north", cached);
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-1"));
+}
+
+TEST_F(SpaceKeeperTest, APolicyThatWasTightenedMeanwhileWaitsForTheNextWalk) {
+  put_application({{"jobsMaxAgeSeconds", 3 * 3600}});
+  publish_ended("job-1", 2h);
+  publish_ended("job-2", 4h);
+  const auto cached = applications_.get("tutorial");
+  put_application({{"jobsMaxAgeSeconds", 60}});
+  applications_.put("tutorial", cached);
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-1"));
+}
+
+TEST_F(SpaceKeeperTest, NothingGoesWhileAPolicyCannotBeDecoded) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}}}});
+  publish_ended("job-1", 2min);
+  const auto cached = clients_.get("north");
+  api_.put(kClients, {{"metadata", {{"name", "other"}, {"namespace", "vbrain"}}}, {"spec", {{"clientId", 7}}}});
+  EXPECT_FALSE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-1"));
+  EXPECT_EQ(usage().at("jobs"), 1);
+}
+
+TEST_F(SpaceKeeperTest, OneBadJobKeepsNoOtherAndNoUsage) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}}}});
+  for (const char* id : {"job-1", "job-2", "job-3", "job-4"}) publish_ended(id, 2min);
+  const auto damage = [&](const char* id, std::string_view content) {
+    vbrain::testing::write_file(status_file(id), content);
+    set_recorded(id, 2min);
+  };
+  damage("job-1", "{");
+  damage("job-2", R"({"metadata":{"uid":7},"status":{"phase":[]}})");
+  damage("job-3", R"({"metadata":{"uid":7},"status":{"phase":"Finished","completionTime":"2020-01-01T00:00:00Z"}})");
+  put_resource("job-3", "Finished");
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-1", "job-2", "job-3"));
+  EXPECT_EQ(usage().at("jobs"), 3);
+}
+
+TEST_F(SpaceKeeperTest, AFullVolumeIsMadeEmptier) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 3600}}}});
+  publish_ended("job-1", 59min);
+  EXPECT_TRUE(walk());
+  is_full_ = true;
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-1"));
+  clock_.advance(1min);
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), IsEmpty());
+}
+
+TEST_F(SpaceKeeperTest, AVolumeThatNeverGaveItsTimeKeepsAll) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}}}});
+  publish_ended("job-1", 2min);
+  is_full_ = true;
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), ElementsAre("job-1"));
+}
+
+// The api-servers count what they publish until they see a newer measurement.
+TEST_F(SpaceKeeperTest, AnEqualUsageIsWrittenAgainWhenSomethingWasPublishedAndRemoved) {
+  publish_job("job-1");
+  EXPECT_TRUE(walk());
+  const json first = usage();
+  clock_.advance(1min);
+  sync();
+  const std::string repository = publish_repository();
+  ASSERT_TRUE(store_.trash_repository(kTenant, repository));
+  EXPECT_TRUE(walk());
+  EXPECT_EQ(usage().at("bytes"), first.at("bytes"));
+  EXPECT_NE(usage().at("measuredAt"), first.at("measuredAt"));
+}
+
 TEST_F(SpaceKeeperTest, AControllerThatLeadsNoMoreRemovesNothing) {
   put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}}}});
   publish_ended("job-1", 2min);
@@ -354,13 +477,13 @@ TEST_F(SpaceKeeperTest, UnusedRepositoriesGoAndUsedOnesStay) {
   clock_.advance(30s);
   EXPECT_TRUE(walk());
   EXPECT_TRUE(store_.has_repository(kTenant, unused)) << "not unused for long enough";
-  EXPECT_EQ(refreshes_, 0);
+  EXPECT_EQ(reads(kJobs), 0U);
   clock_.advance(31s);
   EXPECT_TRUE(walk());
   EXPECT_FALSE(store_.has_repository(kTenant, unused));
   EXPECT_TRUE(store_.has_repository(kTenant, used));
   EXPECT_TRUE(store_.has_repository(kTenant, named));
-  EXPECT_EQ(refreshes_, 1);
+  EXPECT_EQ(reads(kJobs), 1U);
 }
 
 TEST_F(SpaceKeeperTest, AnotherTenantsRetentionDoesNotApply) {
