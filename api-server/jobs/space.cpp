@@ -1,6 +1,8 @@
 #include "api-server/jobs/space.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <iterator>
 
 #include "api-server/jobs/dates.hpp"
 #include "job/oldest.hpp"
@@ -8,6 +10,8 @@
 
 namespace vbrain::api {
 namespace {
+
+constexpr std::size_t kEntries = 1'000;  // of a tenant in the ledger
 
 std::string tenant_key(const std::string& organization, const std::string& application, const std::string& client) {
   return organization + '\n' + application + '\n' + client;
@@ -24,21 +28,28 @@ std::vector<std::string> tenant_keys(const job::Client& client) {
   return {tenant_key(client.organization_id, client.application_id, client.client_id)};
 }
 
-SpaceLedger::Sum& SpaceLedger::sum_of(const artifacts::Tenant& tenant, base::TimePoint measured_at) {
-  Sum& sum = sums_[tenant];
-  // A watch that lags shows no older measurement than the last one seen.
-  if (measured_at > sum.measured_at) sum = {.measured_at = measured_at, .bytes = 0};
-  return sum;
-}
-
 std::uint64_t SpaceLedger::since(const artifacts::Tenant& tenant, base::TimePoint measured_at) {
   const std::lock_guard lock(mutex_);
-  return sum_of(tenant, measured_at).bytes;
+  const auto found = entries_.find(tenant);
+  if (found == entries_.end()) return 0;
+  Entries& entries = found->second;
+  // measuredAt has no fractions of a second either.
+  entries.erase(entries.begin(), entries.lower_bound(std::chrono::floor<std::chrono::seconds>(measured_at)));
+  std::uint64_t bytes = 0;
+  for (const auto& [time, published] : entries) bytes += published;
+  if (entries.empty()) entries_.erase(found);
+  return bytes;
 }
 
-void SpaceLedger::add(const artifacts::Tenant& tenant, base::TimePoint measured_at, std::uint64_t bytes) {
+void SpaceLedger::add(const artifacts::Tenant& tenant, base::TimePoint now, std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
-  sum_of(tenant, measured_at).bytes += bytes;
+  Entries& entries = entries_[tenant];
+  entries[std::chrono::floor<std::chrono::seconds>(now)] += bytes;
+  if (entries.size() <= kEntries) return;
+  // Nobody measures. The two oldest become one with the later time.
+  const auto oldest = entries.begin();
+  std::next(oldest)->second += oldest->second;
+  entries.erase(oldest);
 }
 
 std::uint64_t TenantSpace::used() const {
@@ -70,7 +81,7 @@ void note_published(const Services& services, const artifacts::Tenant& tenant, s
   const auto client = client_of(services, tenant);
   // Without a quota nobody asks for it.
   if (client == nullptr || client->storage_quota.empty()) return;
-  services.space_ledger.add(tenant, client->usage ? client->usage->measured_at : base::TimePoint{}, bytes);
+  services.space_ledger.add(tenant, services.clock.now(), bytes);
 }
 
 std::string render_usage(const TenantSpace& space) {

@@ -20,23 +20,21 @@ namespace vbrain::api {
 inline constexpr const char* kTenantIndex = "tenant";
 std::vector<std::string> tenant_keys(const job::Client& client);
 
-// What this server has published for each tenant since the leading controller measured it last. So a tenant cannot pass
-// its quota by many uploads between two measurements. What other replicas publish meanwhile is not known. Thread-safe.
+// What this server has published for each tenant, and when. So a tenant cannot pass its quota by many uploads between
+// two measurements of the leading controller. What other replicas publish meanwhile is not known. Thread-safe.
 class SpaceLedger {
  public:
-  // Bytes since the measurement that began at `measured_at`. A newer measurement begins a new sum.
+  // Bytes that were published since the measurement that began at `measured_at`, by the clock of the controller. What
+  // was published while it ran counts here, although it may be in the measurement as well: the next one ends that.
+  // Older entries are forgotten.
   std::uint64_t since(const artifacts::Tenant& tenant, base::TimePoint measured_at);
-  void add(const artifacts::Tenant& tenant, base::TimePoint measured_at, std::uint64_t bytes);
+  void add(const artifacts::Tenant& tenant, base::TimePoint now, std::uint64_t bytes);
 
  private:
-  struct Sum {
-    base::TimePoint measured_at{};
-    std::uint64_t bytes = 0;
-  };
-  Sum& sum_of(const artifacts::Tenant& tenant, base::TimePoint measured_at);
+  using Entries = std::map<base::TimePoint, std::uint64_t>;  // bytes by the time of their publication, in seconds
 
   std::mutex mutex_;
-  std::map<artifacts::Tenant, Sum> sums_;
+  std::map<artifacts::Tenant, Entries> entries_;
 };
 
 // What a tenant stores and may store.

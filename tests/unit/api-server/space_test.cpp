@@ -58,18 +58,46 @@ TEST(CheckSpace, RefusesAtTheQuotaAndWhatWouldPassIt) {
   }
 }
 
-TEST(SpaceLedger, BeginsAnewWithAMeasurement) {
-  SpaceLedger ledger;
-  const artifacts::Tenant north{"acme", "Tutorial", "north"};
-  const base::TimePoint first{std::chrono::seconds(1)};
-  const base::TimePoint second{std::chrono::seconds(2)};
-  ledger.add(north, first, 10);
-  ledger.add(north, first, 5);
-  EXPECT_EQ(ledger.since(north, first), 15U);
-  EXPECT_EQ(ledger.since({"acme", "Tutorial", "south"}, first), 0U);
-  EXPECT_EQ(ledger.since(north, second), 0U);
-  ledger.add(north, first, 3);  // by a request that had seen the older one
-  EXPECT_EQ(ledger.since(north, second), 3U);
+class SpaceLedgerTest : public ::testing::Test {
+ protected:
+  static base::TimePoint at(std::int64_t milliseconds) {
+    return base::TimePoint(std::chrono::milliseconds(milliseconds));
+  }
+  void add(std::int64_t milliseconds, std::uint64_t bytes) { ledger_.add(kNorth, at(milliseconds), bytes); }
+  std::uint64_t since(std::int64_t milliseconds) { return ledger_.since(kNorth, at(milliseconds)); }
+
+  const artifacts::Tenant kNorth{"acme", "Tutorial", "north"};
+  SpaceLedger ledger_;
+};
+
+TEST_F(SpaceLedgerTest, AMeasurementEndsWhatWasPublishedBeforeIt) {
+  add(1'000, 10);
+  add(2'000, 5);
+  EXPECT_EQ(since(0), 15U);
+  EXPECT_EQ(ledger_.since({"acme", "Tutorial", "south"}, at(0)), 0U);
+  EXPECT_EQ(since(3'000), 0U);
+}
+
+TEST_F(SpaceLedgerTest, WhatIsPublishedDuringAMeasurementStillCounts) {
+  add(1'000, 10);
+  // A measurement began at second 2; this is published before its result is known.
+  add(2'500, 3);
+  add(4'000, 2);
+  EXPECT_EQ(since(2'000), 5U);
+}
+
+TEST_F(SpaceLedgerTest, AMeasurementBeforeTheLastOneCountsToo) {
+  // The clock of the last leader was ahead.
+  add(10'000, 7);
+  EXPECT_EQ(since(5'000), 7U);
+  EXPECT_EQ(since(11'000), 0U);
+  add(12'000, 1);
+  EXPECT_EQ(since(4'000), 1U);
+}
+
+TEST_F(SpaceLedgerTest, NothingIsLostWhileNobodyMeasures) {
+  for (int i = 0; i < 3'000; ++i) add(i * 1'000, 1);
+  EXPECT_EQ(since(0), 3'000U);
 }
 
 class SpaceTest : public ::testing::Test {
