@@ -127,11 +127,14 @@ class App {
                                          {"metrics", listener_.address()}});
     const artifacts::Store store(config_.volume);
     const std::string runner_path = install_runner(store, config_.runner_source);
-    TrashRemover trash([&](const artifacts::Tenant& tenant, const std::string& name,
-                           std::stop_token stop) { store.purge(tenant, name, std::move(stop)); },
-                       metrics_);
-    StoreVolume stored(store, runner_path,
-                       [&](const artifacts::Tenant& tenant, const std::string& name) { trash.add(tenant, name); });
+    TrashRemover trash(
+        [&](const artifacts::Tenant& tenant, const std::string& name, std::stop_token stop) {
+          // Without a name the folder of the tenant itself, if nothing is left in it.
+          name.empty() ? store.remove_empty_tenant(tenant) : store.purge(tenant, name, std::move(stop));
+        },
+        metrics_);
+    const auto discard = [&](const artifacts::Tenant& tenant, const std::string& name) { trash.add(tenant, name); };
+    StoreVolume stored(store, runner_path, discard);
 
     MeasuredVolume volume(stored, metrics_, clock_);
     kube::EventRecorder events(client_, {.instance = config_.identity}, metrics_, clock_);
@@ -170,28 +173,23 @@ class App {
                      .namespace_name = namespace_,
                      .may_write = may_write},
                     {.scan_interval = config_.scan_interval, .sweep_age = config_.sweep_age});
-    const auto refresh = [&](std::stop_token token) {
-      const std::uint64_t tickets[] = {jobs.request_list(), clients.request_list()};
-      return jobs.wait_listed(tickets[0], token) && clients.wait_listed(tickets[1], token);
-    };
-    SpaceKeeper space_keeper(
-        {.store = store,
-         .client = client_,
-         .applications = applications.store(),
-         .clients = clients.store(),
-         .metrics = metrics_,
-         .clock = clock_,
-         .namespace_name = namespace_,
-         .discard = [&](const artifacts::Tenant& tenant, const std::string& name) { trash.add(tenant, name); },
-         .may_write = may_write},
-        config_.space_interval);
+    SpaceKeeper space_keeper({.store = store,
+                              .client = client_,
+                              .applications = applications.store(),
+                              .clients = clients.store(),
+                              .metrics = metrics_,
+                              .clock = clock_,
+                              .namespace_name = namespace_,
+                              .discard = discard,
+                              .may_write = may_write},
+                             config_.space_interval);
     Offboarding offboarding({.store = store,
                              .client = client_,
                              .events = events,
                              .clients = clients.store(),
-                             .jobs = jobs.store(),
+                             .clock = clock_,
                              .namespace_name = namespace_,
-                             .refresh = refresh,
+                             .discard = discard,
                              .may_write = may_write});
     UninstallWatch uninstall(client_, namespace_);
     LeaderWatch watch([&] { store.probe(); }, clock_, config_.stall_timeout);
@@ -199,10 +197,12 @@ class App {
     connect_handlers(jobs, applications, pods, reconciler);
     connect_registry(applications, clients, registry);
     clients.add_handler([&](const kube::Change<job::Client>& change) {
-      if (change.now) client_queue_.add(change.now->meta.name);
+      if (!change.now) return;
+      client_queue_.add(change.now->meta.name);
+      if (change.now->meta.deletion_timestamp) uninstall.note_marked();
     });
     jobs.add_handler([&](const kube::Change<job::Job>& change) {
-      if (change.now && change.now->meta.deletion_timestamp) uninstall.note_marked_job();
+      if (change.now && change.now->meta.deletion_timestamp) uninstall.note_marked();
     });
     const Running watching([&] { jobs.start(), applications.start(), clients.start(), pods.start(); },
                            [&] { jobs.stop(), applications.stop(), clients.stop(), pods.stop(); });

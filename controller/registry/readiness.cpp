@@ -59,7 +59,9 @@ Readiness readiness_of(const job::Application& application, const job::Applicati
   return {"Unknown", "NotChecked", job::tell("NotChecked", refusal.message)};
 }
 
-Readiness readiness_of(const job::Client& client, const ClientSurroundings& around, base::TimePoint now) {
+namespace {
+
+Readiness usability_of(const job::Client& client, const ClientSurroundings& around, base::TimePoint now) {
   if (!around.older_of_tenant.empty()) {
     return not_ready("DuplicateTenant",
                      "Client " + quoted(around.older_of_tenant) +
@@ -95,6 +97,19 @@ Readiness readiness_of(const job::Client& client, const ClientSurroundings& arou
   return {"True", "Accepted",
           "members: " + std::to_string(client.members.size()) + ", valid keys: " + std::to_string(keys - expired) +
               ", expired keys: " + std::to_string(expired)};
+}
+
+}  // namespace
+
+Readiness readiness_of(const job::Client& client, const ClientSurroundings& around, base::TimePoint now) {
+  Readiness readiness = usability_of(client, around, now);
+  if (client.purge_confirmed) {
+    readiness.message +=
+        "; will be purged: deleting this Client removes the jobs, repositories and files of the tenant. "
+        "To keep them, remove the annotation " +
+        std::string(job::kPurgeAnnotation);
+  }
+  return readiness;
 }
 
 }  // namespace vbrain::controller

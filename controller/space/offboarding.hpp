@@ -1,11 +1,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <string>
 
 #include "artifacts/store/layout.hpp"
+#include "base/clock.hpp"
 #include "job/client.hpp"
 #include "job/job.hpp"
 #include "kube/api/api_client.hpp"
@@ -24,6 +27,7 @@ enum class ClientCare {
   kNone,
   kHold,     // add the finalizer, so that no deletion is missed
   kRelease,  // remove the finalizer; the files stay
+  kWait,     // look again later
   kPurge,    // remove the tenant's jobs, repositories and files, then the finalizer
 };
 
@@ -34,6 +38,8 @@ struct ClientFacts {
   bool deleted = false;    // has a deletionTimestamp
   bool has_peer = false;   // another Client of the same tenant is not being deleted
   bool uninstall = false;  // the namespace or the definition is being deleted
+  bool has_newer = false;  // something of the tenant was published after the deletion
+  bool settled = false;    // the deletion is so old that an uninstall would be known
 };
 
 // Pure.
@@ -41,7 +47,8 @@ ClientCare judge_client(const ClientFacts& facts);
 
 // Removes what a tenant has on the volume after its Client was annotated with vbrain.visagio.com/purge=confirm and then
 // deleted. The finalizer proves that somebody deleted it: a Client that is only absent, for example after a restore of
-// etcd, purges nothing. Each step may be repeated after a crash. Thread-safe; blocks.
+// etcd, purges nothing. Neither does a Client that such a restore brought back as deleted, if the tenant was made anew
+// since then. Each step may be repeated after a crash, and looks at everything anew. Thread-safe; blocks.
 class Offboarding {
  public:
   struct Parts {
@@ -49,10 +56,11 @@ class Offboarding {
     kube::ApiClient& client;
     kube::EventRecorder& events;
     const kube::Cache<job::Client>& clients;
-    const kube::Cache<job::Job>& jobs;
+    const base::Clock& clock;
     std::string namespace_name;
-    // Lists Jobs and Clients anew and waits until the caches have them; false if that failed.
-    std::function<bool(std::stop_token)> refresh;
+    // Removes a folder of a tenant's .trash later, in the order of the calls; without a name the folder of the tenant
+    // itself, if nothing is left in it.
+    std::function<void(const artifacts::Tenant&, const std::string& name)> discard;
     // Like Executor::Parts.
     std::function<bool()> may_write = [] { return true; };
   };
@@ -63,14 +71,31 @@ class Offboarding {
   kube::ReconcileResult reconcile(const std::string& name, std::stop_token stop);
 
  private:
+  // What this controller knows of a deletion under way.
+  struct Progress {
+    base::SteadyPoint seen{};  // when it was seen first
+    std::size_t deleted = 0;   // Jobs
+    int looks = 0;             // for Jobs that are left
+  };
+
+  kube::KubeResult<ClientFacts> look(const job::Client& client, std::stop_token stop);
+  kube::ReconcileResult act(const job::Client& client, const ClientFacts& facts, std::stop_token stop);
   kube::ReconcileResult purge(const job::Client& client, std::stop_token stop);
+  kube::ReconcileResult release(const job::Client& client, const ClientFacts& facts, std::stop_token stop);
   kube::ReconcileResult set_finalizer(const job::Client& client, bool present, std::stop_token stop);
   // Deletes all Jobs of the tenant; how many are left. Their folders are purged by the reconciler.
-  kube::KubeResult<std::size_t> delete_jobs(const artifacts::Tenant& tenant, std::stop_token stop);
-  bool has_peer(const job::Client& client) const;
+  kube::KubeResult<std::size_t> delete_jobs(const job::Client& client, const artifacts::Tenant& tenant,
+                                            std::stop_token stop);
+  kube::KubeResult<bool> has_peer(const job::Client& client, std::stop_token stop);
+  // Of this deletion; made by the first call.
+  Progress progress_of(const job::Client& client);
+  void forget(const std::string& uid);
+  void set_progress(const job::Client& client, const Progress& progress);
   void tell(const job::Client& client, kube::EventKind kind, std::string_view reason, const std::string& message);
 
   const Parts parts_;
+  std::mutex mutex_;
+  std::map<std::string, Progress> progress_;  // by metadata.uid
 };
 
 }  // namespace vbrain::controller

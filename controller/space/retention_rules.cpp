@@ -40,6 +40,7 @@ std::size_t count_expired(const job::Retention& retention, const std::vector<End
 }
 
 bool is_expired(const job::Retention& retention, const artifacts::ScannedRepository& repository, base::TimePoint now) {
+  if (repository.half_removed) return true;
   return retention.repositories_unused_seconds && !repository.used &&
          now - repository.changed >= std::chrono::seconds(*retention.repositories_unused_seconds);
 }

@@ -52,7 +52,7 @@ base::TimePoint end_of_job(base::TimePoint completed, base::TimePoint recorded, 
 std::size_t count_expired(const job::Retention& retention, const std::vector<EndedJob>& oldest, std::size_t ended,
                           base::TimePoint now);
 
-// Whether a repository has to go. Pure.
+// Whether a repository has to go: it has been unused for too long, or its removal was interrupted. Pure.
 bool is_expired(const job::Retention& retention, const artifacts::ScannedRepository& repository, base::TimePoint now);
 
 // Whether the clocks of the file server and of this controller agree well enough to remove anything because of its

@@ -43,10 +43,13 @@ bool offers_create(const json& list, const kube::ResourceType& type) {
   });
 }
 
-kube::KubeResult<bool> is_being_uninstalled(kube::ApiClient& client, const std::string& ns,
+// What it means that the namespace may not be read.
+enum class Forbidden { kGoesOn, kUnknown };
+
+kube::KubeResult<bool> is_being_uninstalled(kube::ApiClient& client, const std::string& ns, Forbidden forbidden,
                                             std::initializer_list<kube::ResourceType> kinds, std::stop_token stop) {
   const auto space = read(client, kube::get_request(kNamespaceType, "", ns), stop);
-  if (!space && space.error().code == ErrorCode::kForbidden) {
+  if (!space && space.error().code == ErrorCode::kForbidden && forbidden == Forbidden::kGoesOn) {
     base::log_warning("no right to see whether the namespace is being deleted; the controller's Role needs get on it",
                       {{"namespace", ns}});
   } else if (!space) {
@@ -67,12 +70,12 @@ kube::KubeResult<bool> is_being_uninstalled(kube::ApiClient& client, const std::
 }  // namespace
 
 kube::KubeResult<bool> is_being_uninstalled(kube::ApiClient& client, const std::string& ns, std::stop_token stop) {
-  return is_being_uninstalled(client, ns, {job::Job::kType}, std::move(stop));
+  return is_being_uninstalled(client, ns, Forbidden::kGoesOn, {job::Job::kType}, std::move(stop));
 }
 
 kube::KubeResult<bool> are_clients_being_uninstalled(kube::ApiClient& client, const std::string& ns,
                                                      std::stop_token stop) {
-  return is_being_uninstalled(client, ns, {job::Job::kType, job::Client::kType}, std::move(stop));
+  return is_being_uninstalled(client, ns, Forbidden::kUnknown, {job::Job::kType, job::Client::kType}, std::move(stop));
 }
 
 }  // namespace vbrain::controller

@@ -12,7 +12,8 @@ namespace vbrain::controller {
 // most 5 s. An error means that the state is unknown.
 kube::KubeResult<bool> is_being_uninstalled(kube::ApiClient& client, const std::string& ns, std::stop_token stop);
 
-// The same for Clients: true also if their definition is being deleted.
+// The same for Clients: true also if their definition is being deleted. An error also without the right to read the
+// namespace: that right goes with the Role when an installation is deleted.
 kube::KubeResult<bool> are_clients_being_uninstalled(kube::ApiClient& client, const std::string& ns,
                                                      std::stop_token stop);
 

@@ -39,14 +39,14 @@ void log_release(const std::string& ns, const kube::KubeResult<Release>& done) {
 
 UninstallWatch::UninstallWatch(kube::ApiClient& client, std::string ns) : client_(client), namespace_(std::move(ns)) {}
 
-void UninstallWatch::note_marked_job() {
+void UninstallWatch::note_marked() {
   const std::lock_guard lock(mutex_);
   has_note_ = true;
   noted_.notify_one();
 }
 
 void UninstallWatch::run(std::stop_token stop) {
-  note_marked_job();
+  note_marked();
   do {
     {
       std::unique_lock lock(mutex_);
@@ -65,7 +65,7 @@ void UninstallWatch::release_marked(std::stop_token stop) {
   if (stop.stop_requested()) return;
   log_release(namespace_, done);
   // More Jobs may have been marked in between.
-  if (!done || done->released > 0 || done->refused > 0) note_marked_job();
+  if (!done || done->released > 0 || done->refused > 0) note_marked();
 }
 
 void UninstallWatch::end_of_program() {

@@ -18,8 +18,8 @@ class UninstallWatch {
   // `client` must outlive this.
   UninstallWatch(kube::ApiClient& client, std::string ns);
 
-  // A Job was marked for deletion. Does not wait; thread-safe.
-  void note_marked_job();
+  // A Job or a Client was marked for deletion. Does not wait; thread-safe.
+  void note_marked();
   // Checks at the begin and after each note, at most once a second, until `stop`.
   void run(std::stop_token stop);
   // The controller was told to end. In a namespace that is being deleted it removes the finalizer from all Jobs,

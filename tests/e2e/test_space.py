@@ -62,7 +62,7 @@ def test_a_tenant_is_removed_with_its_files_also_when_the_controller_is_killed(p
     assert list((folder_of(platform, user) / "repositories").iterdir()), "the annotation alone removes nothing"
     platform.kubectl("delete", "vclient", client, "--wait=false")
     platform.kill("controller")
-    wait_until("the Client is gone", lambda: platform.kube.get(platform.kube.ours("clients", client), check=False) is None, 120)
+    wait_until("the Client is gone", lambda: platform.kube.get(platform.kube.ours("clients", client), check=False) is None, 300)
     wait_until("its files are gone", lambda: not any(
         (folder_of(platform, user) / name).exists() for name in ("jobs", "repositories")))
     jobs = platform.kube.get(platform.kube.ours("jobs"))["items"]

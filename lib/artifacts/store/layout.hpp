@@ -35,6 +35,7 @@ inline constexpr std::string_view kJobFile = "job.json";
 inline constexpr std::string_view kRepositoryFile = "repository.json";
 inline constexpr std::string_view kStatusFile = "status.json";
 inline constexpr std::string_view kDeleted = "deleted";
+inline constexpr std::string_view kUnused = "unused";  // in a repository: it is being removed because nothing uses it
 inline constexpr std::string_view kClaim = "claim";
 inline constexpr std::string_view kLogs = "logs";
 inline constexpr std::string_view kResult = "result.json";

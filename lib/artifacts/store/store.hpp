@@ -168,9 +168,9 @@ class Store {
   std::optional<TrashedRepository> trash_repository(const Tenant& tenant, std::string_view repository_id) const;
   // Moves a repository that no job refers to to `.trash`; returns the name for purge(). Nothing if a job refers to it,
   // or if there is no such repository. A job that is published at the same time either keeps the repository or gets
-  // kNoRepository: its index is removed first, which fails if it has an entry.
+  // kNoRepository: its index is removed first, which fails if it has an entry. May be repeated after a crash.
   std::optional<std::string> trash_unused_repository(const Tenant& tenant, std::string_view repository_id) const;
-  // Moves all repositories and jobs of a tenant to `.trash` and removes what is being uploaded; returns the names for
+  // Moves all repositories and jobs of a tenant, and what is being uploaded, to `.trash`; returns the names for
   // purge(). May be repeated, also after a crash.
   std::vector<std::string> trash_tenant(const Tenant& tenant) const;
   // Removes the tenant's folder if nothing is left in it.

@@ -132,12 +132,17 @@ std::optional<std::string> Store::trash_unused_repository(const Tenant& tenant, 
   if (!repositories || !is_repository_id(repository_id)) return std::nullopt;
   const auto repository = repositories->sub(repository_id);
   if (!repository) return std::nullopt;
+  // A crash before the rename leaves a repository without its index, which shows and cannot be used. What may fail
+  // comes first, and the marker tells the next walk to finish.
+  const Dir trash = root().make(layout::trash(tenant));
+  if (repository->create_file(layout::kUnused)) repository->sync();
   // After a crash the index may be gone already.
   if (unlinkat(repository->fd(), "jobs", AT_REMOVEDIR) != 0 && errno != ENOENT) {
-    if (errno == ENOTEMPTY || errno == EEXIST) return std::nullopt;
-    throw VolumeError(errno, "remove the index of a repository");
+    const int error = errno;
+    repository->remove_file(layout::kUnused);
+    if (error == ENOTEMPTY || error == EEXIST) return std::nullopt;
+    throw VolumeError(error, "remove the index of a repository");
   }
-  const Dir trash = root().make(layout::trash(tenant));
   auto name = move_to_trash(*repositories, repository_id, trash);
   if (!name) return std::nullopt;
   trash.sync();
@@ -149,11 +154,13 @@ std::vector<std::string> Store::trash_tenant(const Tenant& tenant) const {
   std::vector<std::string> moved;
   const auto folder = root().sub(layout::tenant(tenant));
   if (!folder) return moved;
+  const Dir trash = root().make(layout::trash(tenant));
   // An upload that goes on finds no staged folder to publish.
   if (const auto staging = folder->sub(".staging")) {
-    for (const Dir::Entry& entry : staging->list()) staging->remove_tree(entry.name);
+    for (const Dir::Entry& entry : staging->list()) {
+      if (auto trashed = move_to_trash(*staging, entry.name, trash)) moved.push_back(std::move(*trashed));
+    }
   }
-  const Dir trash = root().make(layout::trash(tenant));
   // Without its repository no job is published any more.
   for (const std::string_view name : {"repositories", "jobs"}) {
     if (auto trashed = move_to_trash(*folder, name, trash)) moved.push_back(std::move(*trashed));

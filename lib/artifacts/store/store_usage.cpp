@@ -103,6 +103,8 @@ bool ScannedTenant::each_repository(const std::function<bool(const ScannedReposi
         const auto changed = repositories->status(entry.name + "/jobs");
         if (changed) repository.changed = std::max(repository.changed, changed_at(*changed));
         repository.used = !walk::each_entry(*index, [](const Dir::Entry&) { return false; });
+      } else {
+        repository.half_removed = repositories->status(entry.name + "/" + std::string(layout::kUnused)).has_value();
       }
       return visit(repository);
     });
@@ -123,6 +125,23 @@ TreeSize ScannedTenant::trash() const {
 
 TreeSize ScannedTenant::staging() const {
   return Measurement({}).of(folder_, ".staging");
+}
+
+std::optional<std::string> find_published_after(const Store& store, const Tenant& tenant, base::TimePoint time) {
+  const std::pair<std::string, std::string_view> kinds[] = {{layout::jobs(tenant), layout::kJobFile},
+                                                            {layout::repositories(tenant), layout::kRepositoryFile}};
+  std::optional<std::string> newer;
+  for (const auto& [path, file] : kinds) {
+    const auto folder = store.root().sub(path);
+    if (!folder) continue;
+    walk::each_entry(*folder, [&](const Dir::Entry& entry) {
+      const auto found = folder->status(entry.name + "/" + std::string(file));
+      if (found && written_at(*found) > time) newer = path + "/" + entry.name;
+      return !newer;
+    });
+    if (newer) break;
+  }
+  return newer;
 }
 
 void scan_tenants(const Store& store, const std::function<bool(const ScannedTenant&)>& visit,

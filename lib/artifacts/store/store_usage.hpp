@@ -26,7 +26,8 @@ struct TreeSize {
 struct ScannedRepository {
   std::string id;
   TreeSize size{};
-  bool used = false;  // its index names a job
+  bool used = false;          // its index names a job
+  bool half_removed = false;  // trash_unused_repository() was interrupted
   // The last time when a job was added to its index or removed from it, or when it was published, by the clock of the
   // file server.
   base::TimePoint changed{};
@@ -63,5 +64,9 @@ class ScannedTenant {
 // is unreadable. A VolumeError of `visit` counts as the tenant's.
 void scan_tenants(const Store& store, const std::function<bool(const ScannedTenant&)>& visit,
                   const OnUnreadable& unreadable);
+
+// The path of a job or repository of the tenant that was published later than `time`, by the clock of the file server;
+// nothing if there is none. Reads the attributes of one file of each. Throws VolumeError.
+std::optional<std::string> find_published_after(const Store& store, const Tenant& tenant, base::TimePoint time);
 
 }  // namespace vbrain::artifacts

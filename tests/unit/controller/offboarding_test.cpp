@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 #include "artifacts/store/store.hpp"
 #include "controller/space/usage_report.hpp"
@@ -17,6 +20,7 @@ namespace vbrain::controller {
 namespace {
 
 using nlohmann::json;
+using namespace std::chrono_literals;
 using Kind = kube::ReconcileResult::Kind;
 
 constexpr const char* kJobs = "/apis/vbrain.visagio.com/v1/namespaces/vbrain/jobs";
@@ -36,13 +40,20 @@ TEST(ClientRules, PurgeOnlyWhatWasConfirmedAndDeleted) {
       {"the annotation was removed", {.held = true}, ClientCare::kRelease},
       {"deleted without annotation", {.deleted = true}, ClientCare::kNone},
       {"annotated after the deletion", {.confirmed = true, .deleted = true}, ClientCare::kNone},
-      {"confirmed and deleted", {.confirmed = true, .held = true, .deleted = true}, ClientCare::kPurge},
-      {"taken back after the deletion", {.held = true, .deleted = true}, ClientCare::kRelease},
+      {"annotated during an uninstall", {.confirmed = true, .uninstall = true}, ClientCare::kNone},
+      {"confirmed and deleted just now", {.confirmed = true, .held = true, .deleted = true}, ClientCare::kWait},
+      {"confirmed and deleted",
+       {.confirmed = true, .held = true, .deleted = true, .settled = true},
+       ClientCare::kPurge},
+      {"the tenant was made anew",
+       {.confirmed = true, .held = true, .deleted = true, .has_newer = true, .settled = true},
+       ClientCare::kRelease},
+      {"taken back after the deletion", {.held = true, .deleted = true, .settled = true}, ClientCare::kRelease},
       {"another Client has the tenant",
-       {.confirmed = true, .held = true, .deleted = true, .has_peer = true},
+       {.confirmed = true, .held = true, .deleted = true, .has_peer = true, .settled = true},
        ClientCare::kRelease},
       {"everything is being uninstalled",
-       {.confirmed = true, .held = true, .deleted = true, .uninstall = true},
+       {.confirmed = true, .held = true, .deleted = true, .uninstall = true, .settled = true},
        ClientCare::kRelease},
   };
   for (const auto& c : cases) EXPECT_EQ(judge_client(c.facts), c.want) << c.what;
@@ -61,6 +72,15 @@ class OffboardingTest : public ::testing::Test {
     file.tenant = tenant;
     file.repository_id = store_.publish_repository(store_.stage(tenant), {}, clock_.now());
     ASSERT_TRUE(store_.publish_job(file));
+    set_written(-1'000h);
+  }
+  // When all files were written, before or after the deletions, which the fake API server dates.
+  void set_written(std::chrono::hours since_deletion) {
+    const std::chrono::sys_days deletion = std::chrono::year(2026) / 1 / 1;
+    const auto time = std::chrono::file_clock::from_sys(deletion + since_deletion);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {
+      if (entry.is_regular_file()) std::filesystem::last_write_time(entry.path(), time);
+    }
   }
   void put_client(const std::string& name, const std::string& client, const char* purge = nullptr) {
     json meta = {{"name", name}, {"namespace", "vbrain"}};
@@ -81,18 +101,21 @@ class OffboardingTest : public ::testing::Test {
   // Like the informers.
   void sync() {
     for (const std::string& name : clients_.names()) clients_.erase(name);
-    for (const std::string& name : jobs_.names()) jobs_.erase(name);
     for (const char* name : {"north", "north-2"}) {
       if (!client(name).is_null())
         clients_.put(name, std::make_shared<const job::Client>(job::Client::decode(client(name))));
-    }
-    for (const char* id : {"job-1", "job-2"}) {
-      if (!resource(id).is_null()) jobs_.put(id, std::make_shared<const job::Job>(job::Job::decode(resource(id))));
     }
   }
   Kind reconcile(const std::string& name = "north") {
     sync();
     return offboarding_.reconcile(name, {}).kind;
+  }
+  // The first pass after a deletion waits.
+  Kind settle() {
+    EXPECT_EQ(reconcile(), Kind::kAfter);
+    EXPECT_TRUE(has_files(kNorth));
+    clock_.advance(30s);
+    return reconcile();
   }
   void remove(const std::string& name = "north") { EXPECT_TRUE(kube_.remove(job::Client::kType, "vbrain", name)); }
   bool is_held() {
@@ -112,6 +135,7 @@ class OffboardingTest : public ::testing::Test {
     explicit Wire(kube::Transport& server) : server_(server) {}
     kube::KubeResult<kube::Response> call(const kube::Request& request, std::stop_token stop) override {
       if (request.target == "/api/v1/namespaces/vbrain") {
+        if (going == "role") return tl::unexpected(kube::Error{.code = kube::ErrorCode::kForbidden, .message = "no"});
         json meta = {{"name", "vbrain"}};
         if (going == "namespace") meta["deletionTimestamp"] = "2026-01-01T00:00:00Z";
         return kube::Response{.status = 200, .body = json{{"metadata", meta}}.dump()};
@@ -127,7 +151,7 @@ class OffboardingTest : public ::testing::Test {
                                   const ChunkSink& sink, std::stop_token stop) override {
       return server_.stream(request, options, sink, stop);
     }
-    std::string going;  // "namespace", or the definition that is being deleted
+    std::string going;  // "namespace", "role", or the definition that is being deleted
 
    private:
     kube::Transport& server_;
@@ -136,18 +160,18 @@ class OffboardingTest : public ::testing::Test {
   base::Metrics metrics_;
   kube::EventRecorder events_{kube_, {.instance = "test"}, metrics_, clock_};
   kube::Cache<job::Client> clients_;
-  kube::Cache<job::Job> jobs_;
+  std::vector<std::string> discarded_;
   bool leading_ = true;
   Offboarding offboarding_{{.store = store_,
                             .client = kube_,
                             .events = events_,
                             .clients = clients_,
-                            .jobs = jobs_,
+                            .clock = clock_,
                             .namespace_name = "vbrain",
-                            .refresh =
-                                [this](std::stop_token) {
-                                  sync();
-                                  return true;
+                            .discard =
+                                [this](const artifacts::Tenant& tenant, const std::string& name) {
+                                  discarded_.push_back(name);
+                                  name.empty() ? store_.remove_empty_tenant(tenant) : store_.purge(tenant, name);
                                 },
                             .may_write = [this] { return leading_; }}};
 };
@@ -157,10 +181,12 @@ TEST_F(OffboardingTest, AConfirmedAndDeletedClientTakesItsTenantsFilesAlong) {
   EXPECT_TRUE(is_held());
   EXPECT_TRUE(has_files(kNorth)) << "the annotation alone removes nothing";
   remove();
-  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_EQ(settle(), Kind::kOk);
   EXPECT_TRUE(client("north").is_null());
   EXPECT_FALSE(has_files(kNorth));
   EXPECT_TRUE(has_files(kSouth));
+  ASSERT_EQ(discarded_.size(), 3U);
+  EXPECT_EQ(discarded_.back(), "");
 }
 
 TEST_F(OffboardingTest, JobsGoBeforeTheirFiles) {
@@ -168,7 +194,7 @@ TEST_F(OffboardingTest, JobsGoBeforeTheirFiles) {
   put_job("job-2", "south");
   reconcile();
   remove();
-  EXPECT_EQ(reconcile(), Kind::kAfter);
+  EXPECT_EQ(settle(), Kind::kAfter);
   EXPECT_TRUE(resource("job-1").at("metadata").contains("deletionTimestamp"));
   EXPECT_FALSE(resource("job-2").at("metadata").contains("deletionTimestamp"));
   EXPECT_TRUE(has_files(kNorth));
@@ -225,6 +251,82 @@ TEST_F(OffboardingTest, AnUninstallPurgesNobody) {
   }
 }
 
+TEST_F(OffboardingTest, AClientIsNotHeldDuringAnUninstall) {
+  for (const char* what : {"jobs", "clients", "namespace"}) {
+    wire_.going = what;
+    EXPECT_EQ(reconcile(), Kind::kOk) << what;
+    EXPECT_FALSE(is_held()) << what;
+  }
+}
+
+// The Role may go before the namespace is marked.
+TEST_F(OffboardingTest, WithoutTheRightToReadTheNamespaceNothingIsPurged) {
+  reconcile();
+  remove();
+  EXPECT_EQ(reconcile(), Kind::kAfter);
+  clock_.advance(30s);
+  wire_.going = "role";
+  EXPECT_EQ(reconcile(), Kind::kRetryable);
+  EXPECT_TRUE(has_files(kNorth));
+  EXPECT_TRUE(is_held());
+}
+
+TEST_F(OffboardingTest, ATenantThatWasMadeAnewKeepsItsFiles) {
+  reconcile();
+  remove();
+  EXPECT_EQ(reconcile(), Kind::kAfter);
+  // etcd was restored to the time of the deletion.
+  set_written(1h);
+  clock_.advance(30s);
+  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_TRUE(client("north").is_null());
+  EXPECT_TRUE(store_.has_job(kNorth, "job-1"));
+}
+
+TEST_F(OffboardingTest, AClientOfTheTenantThatComesDuringAPurgeKeepsTheFiles) {
+  put_job("job-1", "north");
+  reconcile();
+  remove();
+  EXPECT_EQ(settle(), Kind::kAfter);
+  EXPECT_TRUE(kube_.patch(job::Job::kType, "vbrain", "job-1", {{"metadata", {{"finalizers", nullptr}}}}));
+  // Between the look at the Clients and the list of Jobs.
+  bool came = false;
+  api_.set_before([&](const kube::Request& request) -> std::optional<kube::Error> {
+    const bool lists_jobs = request.method == "GET" && request.target.starts_with(std::string(kJobs) + "?");
+    if (lists_jobs && !std::exchange(came, true)) put_client("north-2", "north");
+    return std::nullopt;
+  });
+  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_TRUE(came);
+  EXPECT_TRUE(client("north").is_null());
+  EXPECT_TRUE(store_.has_job(kNorth, "job-1"));
+}
+
+TEST_F(OffboardingTest, AClientThatCannotBeDecodedKeepsTheFilesOfItsTenant) {
+  reconcile();
+  remove();
+  json other = {{"metadata", {{"name", "odd"}, {"namespace", "vbrain"}}},
+                {"spec", {{"organizationId", "acme"}, {"applicationId", "Tutorial"}, {"clientId", "north"}}}};
+  other["spec"]["members"] = "none";
+  api_.put(kClients, other);
+  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_TRUE(client("north").is_null());
+  EXPECT_TRUE(has_files(kNorth));
+}
+
+TEST_F(OffboardingTest, APurgeThatWaitsAsksLessAndLessOften) {
+  put_job("job-1", "north");
+  reconcile();
+  remove();
+  EXPECT_EQ(settle(), Kind::kAfter);
+  std::vector<std::int64_t> waits;
+  for (int i = 0; i < 6; ++i) {
+    sync();
+    waits.push_back(offboarding_.reconcile("north", {}).delay.count());
+  }
+  EXPECT_THAT(waits, ::testing::ElementsAre(2'000, 4'000, 8'000, 16'000, 30'000, 30'000));
+}
+
 TEST_F(OffboardingTest, TheDeletionOfTheNamespacePurgesNobody) {
   reconcile();
   remove();
@@ -263,7 +365,7 @@ TEST_F(OffboardingTest, APurgeGoesOnAfterACrash) {
   reconcile();
   remove();
   store_.trash_tenant(kNorth);
-  EXPECT_EQ(reconcile(), Kind::kOk);
+  EXPECT_EQ(settle(), Kind::kOk);
   EXPECT_TRUE(client("north").is_null());
   EXPECT_FALSE(store_.has_job(kNorth, "job-1"));
 }

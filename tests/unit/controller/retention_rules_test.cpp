@@ -84,6 +84,9 @@ TEST(RetentionRules, OnlyAnUnusedRepositoryExpires) {
   EXPECT_FALSE(is_expired(retention, repository, testing::at(59)));
   EXPECT_TRUE(is_expired(retention, repository, testing::at(60)));
   EXPECT_FALSE(is_expired({}, repository, testing::at(1'000'000)));
+  repository.half_removed = true;
+  EXPECT_TRUE(is_expired(retention, repository, testing::at(0)));
+  repository.half_removed = false;
   repository.used = true;
   EXPECT_FALSE(is_expired(retention, repository, testing::at(60)));
 }
