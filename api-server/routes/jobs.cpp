@@ -61,7 +61,7 @@ http::Task<Answer> post_job_execute(Call& call) {
     // Before the body, which may be large.
     const auto look = [&] {
       return artifacts::is_repository_id(call.repository_id) &&
-             services.volume.has_repository(call.caller.tenant, call.repository_id);
+             services.volume.hold_repository(call.caller.tenant, call.repository_id);
     };
     const bool exists = co_await http::run_on(services.volume_workers, look);
     if (!exists) co_return refuse(Problem::kNoRepository);

@@ -1,11 +1,12 @@
 #include "artifacts/store/store.hpp"
 
-#include "artifacts/store/access.hpp"
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "artifacts/store/access.hpp"
 #include "base/json.hpp"
 
 namespace vbrain::artifacts {
@@ -44,6 +45,13 @@ std::optional<RepositoryFile> Store::read_repository(const Tenant& tenant, std::
 
 bool Store::has_repository(const Tenant& tenant, std::string_view repository_id) const {
   return root().status(layout::repository(tenant, repository_id)).has_value();
+}
+
+bool Store::hold_repository(const Tenant& tenant, std::string_view repository_id) const {
+  if (const auto markers = root().sub(layout::markers(tenant, repository_id))) {
+    static_cast<void>(futimens(markers->fd(), nullptr));
+  }
+  return has_repository(tenant, repository_id);
 }
 
 std::optional<JobFile> Store::read_job(const Tenant& tenant, std::string_view job_id) const {

@@ -93,6 +93,9 @@ class Store {
 
   std::optional<RepositoryFile> read_repository(const Tenant& tenant, std::string_view repository_id) const;
   bool has_repository(const Tenant& tenant, std::string_view repository_id) const;
+  // Like has_repository(), before a job is uploaded for it: the time for which nothing uses it begins anew, so that it is
+  // not removed during the upload. A volume that cannot be written does not matter here.
+  bool hold_repository(const Tenant& tenant, std::string_view repository_id) const;
   // Also for a job that is marked deleted: see is_deleted.
   std::optional<JobFile> read_job(const Tenant& tenant, std::string_view job_id) const;
   bool has_job(const Tenant& tenant, std::string_view job_id) const;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 
@@ -133,6 +134,9 @@ TEST_F(StoreUsageTest, ARepositoryIsUsedWhileItsIndexNamesAJob) {
 TEST_F(StoreUsageTest, TheRemovalOfAnUnusedRepositoryGoesOnAfterACrash) {
   const std::string id = publish_repository();
   fs::remove(at(layout::markers(kNorth, id)));
+  EXPECT_FALSE(repositories()[0].half_removed) << "a copy without empty folders";
+  write_file(at(layout::repository(kNorth, id)) / "unused", "");
+  EXPECT_TRUE(repositories()[0].half_removed);
   JobFile file;
   file.job_id = "job-1";
   file.tenant = kNorth;
@@ -144,13 +148,71 @@ TEST_F(StoreUsageTest, TheRemovalOfAnUnusedRepositoryGoesOnAfterACrash) {
   EXPECT_FALSE(store_.has_repository(kNorth, id));
 }
 
+TEST_F(StoreUsageTest, ARepositoryThatIsUsedKeepsNoMarkOfItsRemoval) {
+  const std::string id = publish_repository();
+  publish_job("job-1", id);
+  EXPECT_FALSE(store_.trash_unused_repository(kNorth, id));
+  EXPECT_FALSE(fs::exists(at(layout::repository(kNorth, id)) / "unused"));
+}
+
+TEST_F(StoreUsageTest, AnUploadForARepositoryBeginsItsTimeAnew) {
+  const std::string id = publish_repository();
+  const fs::path index = at(layout::markers(kNorth, id));
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(100);
+  fs::last_write_time(index, long_ago);
+  EXPECT_TRUE(store_.hold_repository(kNorth, id));
+  EXPECT_GT(fs::last_write_time(index), long_ago + std::chrono::hours(99));
+  EXPECT_FALSE(store_.hold_repository(kNorth, "202009231629398695"));
+}
+
+TEST_F(StoreUsageTest, AMeasurementEndsInTheMiddleOfAJob) {
+  publish_job("job-1");
+  for (int i = 0; i < 100; ++i) write_file(at(layout::job(kNorth, "job-1")) / ("file-" + std::to_string(i)), "x");
+  int files = 0;
+  bool visited = false;
+  each_tenant([&](const ScannedTenant& tenant) {
+    const auto visit = [&](const ScannedJob&, const TreeSize&) { return visited = true; };
+    EXPECT_FALSE(tenant.each_job(visit, on_unreadable_, [&] { return ++files < 10; }));
+  });
+  EXPECT_EQ(files, 10);
+  EXPECT_FALSE(visited);
+}
+
+TEST_F(StoreUsageTest, ATenantChangesWithWhatIsPublishedAndRemoved) {
+  const auto changed = [&] {
+    base::TimePoint time{};
+    each_tenant([&](const ScannedTenant& tenant) { time = tenant.changed(); });
+    return time;
+  };
+  publish_job("job-1");
+  const auto first = changed();
+  EXPECT_GT(first, base::TimePoint{});
+  store_.create_attempt(kNorth, "job-1", 1);
+  EXPECT_EQ(changed(), first);
+  const fs::path jobs = at(layout::jobs(kNorth));
+  fs::last_write_time(jobs, fs::last_write_time(jobs) + std::chrono::hours(1));
+  EXPECT_GT(changed(), first);
+}
+
+TEST_F(StoreUsageTest, WhatWasPublishedAfterATimeIsFound) {
+  const std::string id = publish_repository();
+  publish_job("job-1", id);
+  const auto now = base::SystemClock().now();
+  EXPECT_FALSE(find_published_after(store_, kNorth, now + std::chrono::hours(1)));
+  EXPECT_EQ(find_published_after(store_, kNorth, now - std::chrono::hours(1)), layout::job(kNorth, "job-1"));
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(100);
+  fs::last_write_time(at(layout::job_file(kNorth, "job-1")), long_ago);
+  EXPECT_EQ(find_published_after(store_, kNorth, now - std::chrono::hours(1)), layout::repository(kNorth, id));
+  EXPECT_FALSE(find_published_after(store_, kOdd, base::TimePoint{}));
+}
+
 TEST_F(StoreUsageTest, ATenantIsRemovedAsAWhole) {
   const std::string id = publish_repository();
   publish_job("job-1", id);
   Staging upload = store_.stage(kNorth);
   upload.input();
   const auto moved = store_.trash_tenant(kNorth);
-  EXPECT_EQ(moved.size(), 2U);
+  EXPECT_EQ(moved.size(), 3U) << "repositories, jobs and the upload";
   EXPECT_FALSE(store_.has_repository(kNorth, id));
   EXPECT_FALSE(store_.has_job(kNorth, "job-1"));
   // The upload that went on is not published.

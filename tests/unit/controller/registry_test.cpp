@@ -108,6 +108,23 @@ TEST_F(RegistryTest, WhatCanBeUsedIsReady) {
   EXPECT_EQ(api_.object(kApplications + "/tutorial")["status"]["observedGeneration"], 1);
 }
 
+TEST_F(RegistryTest, AClientThatWillBePurgedSaysSoInEveryState) {
+  json client = client_json("north", "north", "k3v9");
+  client["metadata"]["annotations"] = {{job::kPurgeAnnotation, "confirm"}};
+  put(kClients, client);
+  check_all();
+  EXPECT_EQ(ready(kClients, "north"), "False UnknownApplication");
+  EXPECT_TRUE(message_has("will be purged")) << message_;
+  put(kApplications, application_json("tutorial", "Tutorial", "2026-01-01T00:00:00Z"));
+  check_all();
+  EXPECT_EQ(ready(kClients, "north"), "True Accepted");
+  EXPECT_TRUE(message_has("will be purged")) << message_;
+  EXPECT_TRUE(client_.patch(job::Client::kType, "vbrain", "north", {{"metadata", {{"annotations", nullptr}}}}));
+  check_all();
+  EXPECT_EQ(ready(kClients, "north"), "True Accepted");
+  EXPECT_FALSE(message_has("purged")) << message_;
+}
+
 TEST_F(RegistryTest, AtRestNothingIsWritten) {
   put(kApplications, application_json("tutorial", "Tutorial", "2026-01-01T00:00:00Z"));
   put(kClients, client_json("north", "north", "k3v9"));
