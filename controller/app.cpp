@@ -335,7 +335,11 @@ class App {
       check(registry.keys_of_clients());
     });
     clients.add_handler([this, &registry](const kube::Change<job::Client>& change) {
+      const bool both = change.old && change.now;
       if (is_new_spec(change)) check(registry.keys_of_clients());
+      // An annotation is no part of the generation.
+      else if (both && change.old->purge_confirmed != change.now->purge_confirmed)
+        check({registry_key(*change.now)});
     });
   }
 
