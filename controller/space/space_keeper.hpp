@@ -65,13 +65,18 @@ class SpaceKeeper {
     std::int64_t repositories = 0;
   };
 
-  bool tend(const artifacts::ScannedTenant& tenant, const TenantPolicies& policies, std::stop_token stop);
   // Where the next walk goes on with a tenant that had more than kAtOnce to remove.
   struct Position {
     std::optional<EndedJob> job{};
     std::string repository{};
   };
 
+  struct VolumeTime {
+    base::TimePoint volume;
+    base::SteadyPoint here;
+  };
+
+  bool tend(const artifacts::ScannedTenant& tenant, const TenantPolicies& policies, std::stop_token stop);
   void set_time();
   void measure(const artifacts::ScannedTenant& tenant, const Position& after, Found& found, std::stop_token stop);
   // False if more is to be removed.
@@ -98,12 +103,8 @@ class SpaceKeeper {
 
   const Parts parts_;
   const std::chrono::milliseconds interval_;
-  base::TimePoint now_{};    // of the file server, at the start of the walk
-  bool may_remove_ = false;  // now_ is trustworthy
-  struct VolumeTime {
-    base::TimePoint volume;
-    base::SteadyPoint here;
-  };
+  base::TimePoint now_{};                           // of the file server, at the start of the walk
+  bool may_remove_ = false;                         // now_ is trustworthy
   std::optional<VolumeTime> known_time_{};          // of the last time that the file server gave
   std::map<std::string, Position> positions_;       // by path; few tenants have one
   std::map<std::string, base::TimePoint> changes_;  // by path, of tenants with a Client: ScannedTenant::changed()

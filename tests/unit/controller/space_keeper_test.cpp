@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -88,7 +89,7 @@ class SpaceKeeperTest : public ::testing::Test {
   }
   // When status.json was written.
   void set_recorded(const std::string& id, std::chrono::seconds ago) {
-    std::filesystem::last_write_time(status_file(id), std::filesystem::file_time_type::clock::now() - ago);
+    std::filesystem::last_write_time(status_file(id), std::chrono::file_clock::from_sys(clock_.now() - ago));
   }
   std::filesystem::path status_file(const std::string& id) {
     return std::filesystem::path(folder_.path()) / artifacts::layout::job(kTenant, id) / "status.json";
@@ -275,7 +276,6 @@ TEST_F(SpaceKeeperTest, APolicyThatWasTightenedMeanwhileWaitsForTheNextWalk) {
 TEST_F(SpaceKeeperTest, NothingGoesWhileAPolicyCannotBeDecoded) {
   put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}}}});
   publish_ended("job-1", 2min);
-  const auto cached = clients_.get("north");
   api_.put(kClients, {{"metadata", {{"name", "other"}, {"namespace", "vbrain"}}}, {"spec", {{"clientId", 7}}}});
   EXPECT_FALSE(walk());
   EXPECT_THAT(jobs(), ElementsAre("job-1"));
