@@ -48,13 +48,17 @@ int release_all(kube::Transport& transport, const std::string& ns, const kube::L
                     {{"namespace", ns}, {"error", outcome.error().message}});
     return 1;
   }
-  base::log_info("released Jobs", {{"namespace", ns}, {"jobs", static_cast<std::int64_t>(outcome->released)}});
+  base::log_info("released Jobs and Clients", {{"namespace", ns},
+                                               {"jobs", static_cast<std::int64_t>(outcome->released)},
+                                               {"clients", static_cast<std::int64_t>(outcome->released_clients)}});
   if (outcome->refused == 0) return 0;
-  for (const std::string& reason : outcome->reasons) base::log_warning("a Job was not released", {{"job", reason}});
+  for (const std::string& reason : outcome->reasons)
+    base::log_warning("a Job or Client was not released", {{"object", reason}});
   base::log_error(
-      "Jobs still have the finalizer because their patches were refused; remove the cause, then run controller "
+      "Jobs or Clients still have the finalizer because their patches were refused; remove the cause, then run "
+      "controller "
       "release-jobs again",
-      {{"namespace", ns}, {"jobs", static_cast<std::int64_t>(outcome->refused)}});
+      {{"namespace", ns}, {"objects", static_cast<std::int64_t>(outcome->refused)}});
   return 1;
 }
 

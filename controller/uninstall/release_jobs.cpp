@@ -136,6 +136,7 @@ kube::KubeResult<Release> release_jobs(kube::ApiClient& client, const std::strin
     return total;
   }
   if (!released) return released;
+  total->released_clients = released->released;
   total->refused += released->refused;
   for (const std::string& reason : released->reasons) total->reasons.push_back("Client " + reason);
   return total;

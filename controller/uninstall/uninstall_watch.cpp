@@ -21,16 +21,20 @@ void log_release(const std::string& ns, const kube::KubeResult<Release>& done) {
         {{"namespace", ns}, {"error", done.error().message}});
     return;
   }
-  if (done->released > 0) {
-    base::log_info("the installation is being deleted: the finalizer was removed from Jobs, their files are kept",
-                   {{"namespace", ns}, {"jobs", static_cast<std::int64_t>(done->released)}});
+  if (done->released + done->released_clients > 0) {
+    base::log_info(
+        "the installation is being deleted: the finalizer was removed from Jobs and Clients, their files are kept",
+        {{"namespace", ns},
+         {"jobs", static_cast<std::int64_t>(done->released)},
+         {"clients", static_cast<std::int64_t>(done->released_clients)}});
   }
   if (done->refused > 0) {
     base::log_error(
-        "Jobs still have the finalizer because their patches were refused; remove the cause, then run controller "
+        "Jobs or Clients still have the finalizer because their patches were refused; remove the cause, then run "
+        "controller "
         "release-jobs",
         {{"namespace", ns},
-         {"jobs", static_cast<std::int64_t>(done->refused)},
+         {"objects", static_cast<std::int64_t>(done->refused)},
          {"first", done->reasons.empty() ? std::string() : done->reasons.front()}});
   }
 }
@@ -64,8 +68,8 @@ void UninstallWatch::release_marked(std::stop_token stop) {
   const auto done = release_jobs(client_, namespace_, {.scope = ReleaseScope::kMarkedJobs}, stop);
   if (stop.stop_requested()) return;
   log_release(namespace_, done);
-  // More Jobs may have been marked in between.
-  if (!done || done->released > 0 || done->refused > 0) note_marked();
+  // More may have been marked in between.
+  if (!done || done->released + done->released_clients > 0 || done->refused > 0) note_marked();
 }
 
 void UninstallWatch::end_of_program() {
