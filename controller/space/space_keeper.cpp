@@ -115,7 +115,7 @@ bool SpaceKeeper::walk(std::stop_token stop) {
 bool SpaceKeeper::tend(const artifacts::ScannedTenant& tenant, const TenantPolicies& policies, std::stop_token stop) {
   const Position after = positions_.contains(tenant.path()) ? positions_.at(tenant.path()) : Position{};
   positions_.erase(tenant.path());
-  Found found{.policy = policies.of(tenant.path()), .ended = OldestJobs(kAtOnce, after.job)};
+  Found found{.policy = policies.of(tenant.path()), .ended = OldestJobs(parts_.at_once, after.job)};
   // Nobody asks for it.
   if (found.policy.clients.empty() && found.policy.retention == job::Retention{}) return true;
   const base::TimePoint measured_at = parts_.clock.now();
@@ -151,7 +151,7 @@ void SpaceKeeper::measure(const artifacts::ScannedTenant& tenant, const Position
     ++found.repositories;
     if (repository.id <= after.repository || !is_expired(retention, repository, now_)) return true;
     found.unused.emplace(repository.id, repository);
-    if (found.unused.size() > kAtOnce) found.unused.erase(std::prev(found.unused.end()));
+    if (found.unused.size() > parts_.at_once) found.unused.erase(std::prev(found.unused.end()));
     return true;
   };
   const auto go_on = [&] { return pace(stop); };
@@ -184,8 +184,9 @@ bool SpaceKeeper::remove_expired(const std::string& path, Found& found, std::sto
   if (!retention) return false;
   found.policy.retention = *retention;
   Position position;
-  if (found.ended.list().size() == kAtOnce && expired == kAtOnce) position.job = found.ended.list().back();
-  if (found.unused.size() == kAtOnce) position.repository = found.unused.rbegin()->first;
+  if (found.ended.list().size() == parts_.at_once && expired == parts_.at_once)
+    position.job = found.ended.list().back();
+  if (found.unused.size() == parts_.at_once) position.repository = found.unused.rbegin()->first;
   const bool more = position.job || !position.repository.empty();
   if (more) positions_[path] = std::move(position);
   const bool jobs_done = remove_jobs(found, stop);

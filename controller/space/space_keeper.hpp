@@ -24,9 +24,9 @@ namespace vbrain::controller {
 // Walks over the volume on its own thread while this controller leads. It measures what each tenant stores, writes that
 // into status.usage of its Clients, and removes ended jobs and unused repositories by spec.retention. The walk rests
 // ten times as long as it works, needs constant memory, and reads each file's attributes and each ended job's record
-// once. It removes at most kAtOnce jobs and repositories of a tenant per walk, and the next walk goes on after them, so
-// that those that cannot be removed keep no others. Before it removes anything of a tenant it reads Applications,
-// Clients and, for repositories, Jobs from the API server itself: the caches may be stale.
+// once. It removes at most Parts::at_once jobs and repositories of a tenant per walk, and the next walk goes on after
+// them, so that those that cannot be removed keep no others. Before it removes anything of a tenant it reads
+// Applications, Clients and, for repositories, Jobs from the API server itself: the caches may be stale.
 class SpaceKeeper {
  public:
   static constexpr std::size_t kAtOnce = 1'000;
@@ -45,6 +45,7 @@ class SpaceKeeper {
     std::function<bool()> may_write = [] { return true; };
     // Like Sweeper::Parts.
     std::function<std::optional<base::TimePoint>()> volume_time = {};
+    std::size_t at_once = kAtOnce;
   };
 
   SpaceKeeper(Parts parts, std::chrono::milliseconds interval);
@@ -58,14 +59,14 @@ class SpaceKeeper {
   // One tenant's part of a walk.
   struct Found {
     TenantPolicies::Policy policy{};
-    OldestJobs ended{kAtOnce};
-    std::map<std::string, artifacts::ScannedRepository> unused{};  // by id, the first kAtOnce
+    OldestJobs ended;
+    std::map<std::string, artifacts::ScannedRepository> unused{};  // by id, the first Parts::at_once
     artifacts::TreeSize size{};
     std::int64_t jobs = 0;
     std::int64_t repositories = 0;
   };
 
-  // Where the next walk goes on with a tenant that had more than kAtOnce to remove.
+  // Where the next walk goes on with a tenant that had at least Parts::at_once to remove.
   struct Position {
     std::optional<EndedJob> job{};
     std::string repository{};

@@ -70,7 +70,7 @@ TEST_F(ReleaseTest, TakesTheFinalizerOfClientsThatAreToBePurged) {
   const std::string clients = "/apis/vbrain.visagio.com/v1/namespaces/ns/clients";
   const json meta = {{"name", "north"}, {"namespace", "ns"}, {"finalizers", {"example.com/x", job::kPurgeFinalizer}}};
   api_.put(clients, {{"metadata", meta}});
-  release();
+  EXPECT_EQ(release().released_clients, 1U);
   EXPECT_EQ(api_.object(clients + "/north")["metadata"]["finalizers"], json({"example.com/x"}));
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -110,6 +111,25 @@ class SpaceKeeperTest : public ::testing::Test {
     return found;
   }
   bool walk() { return keeper_.walk({}); }
+  SpaceKeeper::Parts parts() {
+    return {.store = store_,
+            .client = client_,
+            .applications = applications_,
+            .clients = clients_,
+            .metrics = metrics_,
+            .clock = clock_,
+            .namespace_name = "vbrain",
+            .discard =
+                [this](const artifacts::Tenant& tenant, const std::string& name) {
+                  discarded_.push_back(name);
+                  store_.purge(tenant, name);
+                },
+            .may_write = [this] { return leading_; },
+            .volume_time = [this]() -> std::optional<base::TimePoint> {
+              if (is_full_) return std::nullopt;
+              return clock_.now() + skew_;
+            }};
+  }
 
   vbrain::testing::TempDir folder_;
   artifacts::Store store_{folder_.path()};
@@ -124,24 +144,7 @@ class SpaceKeeperTest : public ::testing::Test {
   bool leading_ = true;
   std::chrono::seconds skew_{0};
   bool is_full_ = false;  // the volume
-  SpaceKeeper keeper_{{.store = store_,
-                       .client = client_,
-                       .applications = applications_,
-                       .clients = clients_,
-                       .metrics = metrics_,
-                       .clock = clock_,
-                       .namespace_name = "vbrain",
-                       .discard =
-                           [this](const artifacts::Tenant& tenant, const std::string& name) {
-                             discarded_.push_back(name);
-                             store_.purge(tenant, name);
-                           },
-                       .may_write = [this] { return leading_; },
-                       .volume_time = [this]() -> std::optional<base::TimePoint> {
-                         if (is_full_) return std::nullopt;
-                         return clock_.now() + skew_;
-                       }},
-                      60s};
+  SpaceKeeper keeper_{parts(), 60s};
 };
 
 TEST_F(SpaceKeeperTest, EachClientOfATenantGetsItsUsage) {
@@ -296,6 +299,31 @@ TEST_F(SpaceKeeperTest, OneBadJobKeepsNoOtherAndNoUsage) {
   EXPECT_TRUE(walk());
   EXPECT_THAT(jobs(), ElementsAre("job-1", "job-2", "job-3"));
   EXPECT_EQ(usage().at("jobs"), 3);
+}
+
+TEST_F(SpaceKeeperTest, ThoseThatCannotBeRemovedKeepNoOthers) {
+  SpaceKeeper::Parts parts = this->parts();
+  parts.at_once = 2;
+  SpaceKeeper keeper(std::move(parts), 60s);
+  put_client("north", {{"retention", {{"jobsMaxCount", 1}, {"repositoriesUnusedSeconds", 60}}}});
+  std::vector<std::string> repositories;
+  for (int i = 0; i < 3; ++i) repositories.push_back(publish_repository());
+  std::ranges::sort(repositories);
+  for (const int i : {1, 2, 3, 4, 5}) publish_ended("job-" + std::to_string(i), std::chrono::hours(10 - i));
+  for (const char* id : {"job-1", "job-2"}) put_resource(id, "Started");
+  for (const int i : {0, 1}) {
+    const std::string id = "job-of-" + std::to_string(i);
+    put_resource(id, "Started");
+    json body = resource(id);
+    body["spec"]["repositoryId"] = repositories[static_cast<std::size_t>(i)];
+    api_.put(kJobs, body);
+  }
+  clock_.advance(2min);
+  EXPECT_FALSE(keeper.walk({}));
+  EXPECT_THAT(jobs(), ElementsAre("job-1", "job-2", "job-3", "job-4", "job-5"));
+  EXPECT_FALSE(keeper.walk({}));
+  EXPECT_THAT(jobs(), ElementsAre("job-1", "job-2", "job-5"));
+  EXPECT_FALSE(store_.has_repository(kTenant, repositories[2]));
 }
 
 TEST_F(SpaceKeeperTest, AFullVolumeIsMadeEmptier) {
