@@ -247,7 +247,8 @@ bool Sweeper::may(std::string_view verb, std::stop_token stop) {
 
 bool Sweeper::create_resource(const ScannedJob& folder, std::stop_token stop) {
   const auto file = folder.read();
-  if (!file) return true;
+  // The folder is open, and may have been moved to the trash with its tenant.
+  if (!file || !parts_.store.has_job(file->tenant, file->job_id)) return true;
   const auto created = parts_.client.create(job::Job::kType, parts_.namespace_name,
                                             encode_recovered_job(parts_.namespace_name, *file), stop);
   if (created || created.error().code == ErrorCode::kAlreadyExists) refused_in_a_row_ = 0;

@@ -125,6 +125,13 @@ TEST(SweeperPause, IsTheIntervalOrTenTimesTheScan) {
   EXPECT_EQ(SweeperOptions{}.scan_interval, 60s) << "a job whose resource is lost is back within two minutes";
 }
 
+TEST_F(SweeperTest, AFolderThatWasMovedAwayWithItsTenantGetsNoResource) {
+  publish(kJobId);
+  before_look_ = [this] { store_.trash_tenant(kTenant); };
+  EXPECT_TRUE(scan());
+  EXPECT_TRUE(resource(kJobId).is_null());
+}
+
 TEST_F(SweeperTest, CreatesTheResourceOfAFolderThatHasNone) {
   publish(kJobId);
   EXPECT_TRUE(scan());
