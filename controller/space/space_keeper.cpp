@@ -79,7 +79,7 @@ artifacts::OnUnreadable SpaceKeeper::note_unreadable(std::stop_token stop) const
 void SpaceKeeper::set_time() {
   auto volume_time = parts_.volume_time ? parts_.volume_time() : parts_.store.probe();
   if (volume_time) {
-    known_time_ = {.volume = *volume_time, .here = parts_.clock.steady()};
+    known_time_ = VolumeTime{.volume = *volume_time, .here = parts_.clock.steady()};
   } else if (known_time_) {
     // A full volume gives no time, and needs retention most.
     const auto since = parts_.clock.steady() - known_time_->here;
