@@ -77,7 +77,7 @@ class OffboardingTest : public ::testing::Test {
   // When all files were written, before or after the deletions, which the fake API server dates.
   void set_written(std::chrono::hours since_deletion) {
     const std::chrono::sys_days deletion = std::chrono::year(2026) / 1 / 1;
-    const auto time = std::chrono::file_clock::from_sys(deletion + since_deletion);
+    const auto time = std::chrono::file_clock::from_sys(std::chrono::time_point_cast<std::chrono::nanoseconds>(deletion + since_deletion));
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {
       if (entry.is_regular_file()) std::filesystem::last_write_time(entry.path(), time);
     }
