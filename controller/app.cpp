@@ -45,7 +45,7 @@ constexpr std::chrono::milliseconds kLastEvents{1'000};
 constexpr std::size_t kArchiveThreads = 4;
 constexpr std::size_t kRegistryWorkers = 2;
 // Clients are rarely deleted.
-constexpr std::size_t kOffboardingWorkers = 1;
+constexpr std::size_t kOffboardingWorkers = 2;
 
 kube::Config load_kube_config(const Config& config) {
   auto loaded = kube::load_config(config.kubeconfig);

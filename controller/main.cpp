@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
     }
   });
   try {
-    if (usage) return controller::run_usage(config.volume, std::cout);
+    if (usage) return controller::run_usage(config.volume, std::cout, stop.get_token());
     return release ? controller::run_release(config, stop.get_token()) : controller::run(config, stop.get_token());
   } catch (const std::exception& error) {
     base::log_error("the program ends because of an error", {{"error", error.what()}});

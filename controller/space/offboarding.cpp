@@ -26,21 +26,15 @@ constexpr std::chrono::seconds kSettled{30};
 // The clocks of API server and file server may differ, and uploads that were under way end.
 constexpr std::chrono::minutes kTolerance{10};
 
+// After so many looks the Client's events say what a purge waits for.
+constexpr int kLooksUntilTold = 5;
+
 constexpr std::string_view kKept = "the files of the tenant that are still there stay on the volume";
 constexpr std::string_view kRemedy =
     "Remedy: if they are to be removed, annotate and delete the last Client of the tenant";
 
-// The tenant that a Client or a Job names, also one that cannot be decoded as a whole.
-std::optional<artifacts::Tenant> named_tenant(const nlohmann::json& object) {
-  const nlohmann::json* spec = kube::find_member(object, "spec");
-  if (spec == nullptr) return std::nullopt;
-  const auto name = [&](const char* key) {
-    const nlohmann::json* value = kube::find_member(*spec, key);
-    return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
-  };
-  return artifacts::Tenant{
-      .organization = name("organizationId"), .application = name("applicationId"), .client = name("clientId")};
-}
+// Thrown to end a look at the volume.
+struct Stopped {};
 
 ClientFacts facts_of(const job::Client& client) {
   return {.confirmed = client.purge_confirmed,
@@ -74,8 +68,17 @@ ReconcileResult Offboarding::reconcile(const std::string& name, std::stop_token 
   }
   if (!live) return ReconcileResult::retryable(live.error());
   const auto facts = look(*live, stop);
-  if (!facts) return ReconcileResult::retryable(facts.error());
+  if (!facts) return fail(*live, facts.error());
   return act(*live, *facts, stop);
+}
+
+// The event of a purge that cannot go on.
+ReconcileResult Offboarding::fail(const job::Client& client, const kube::Error& error) {
+  if (client.meta.deletion_timestamp && error.code != ErrorCode::kCancelled && !kube::is_retryable(error)) {
+    tell(client, kube::EventKind::kWarning, "PurgeWaits",
+         "the purge of the tenant waits: " + error.message + ". Remedy: mend that; it goes on by itself");
+  }
+  return ReconcileResult::retryable(error);
 }
 
 ReconcileResult Offboarding::act(const job::Client& client, const ClientFacts& facts, std::stop_token stop) {
@@ -105,13 +108,35 @@ kube::KubeResult<ClientFacts> Offboarding::look(const job::Client& client, std::
   const auto peer = has_peer(client, stop);
   if (!peer) return tl::unexpected(peer.error());
   facts.has_peer = *peer;
-  if (const auto tenant = tenant_of(client); tenant && !facts.has_peer) {
-    facts.has_newer =
-        artifacts::find_published_after(parts_.store, *tenant, *client.meta.deletion_timestamp + kTolerance)
-            .has_value();
+  Progress progress = progress_of(client);
+  facts.settled = parts_.clock.steady() - progress.seen >= kSettled;
+  if (facts.has_peer || !facts.settled) return facts;
+  if (!progress.has_newer) {
+    // Once for each deletion: what is published during the purge belongs to the tenant that goes.
+    const auto newer = has_newer(client, stop);
+    if (!newer) return tl::unexpected(newer.error());
+    progress.has_newer = *newer;
+    set_progress(client, progress);
   }
-  facts.settled = parts_.clock.steady() - progress_of(client).seen >= kSettled;
+  facts.has_newer = *progress.has_newer;
   return facts;
+}
+
+kube::KubeResult<bool> Offboarding::has_newer(const job::Client& client, std::stop_token stop) {
+  const auto tenant = tenant_of(client);
+  if (!tenant) return false;
+  const auto go_on = [&] {
+    if (stop.stop_requested() || !parts_.may_write()) throw Stopped();
+  };
+  const base::TimePoint time = *client.meta.deletion_timestamp + kTolerance;
+  try {
+    return artifacts::find_published_after(parts_.store, *tenant, time, go_on).has_value();
+  } catch (const Stopped&) {
+    return tl::unexpected(kube::cancelled_error());
+  } catch (const artifacts::VolumeError& error) {
+    return tl::unexpected(
+        kube::Error{.code = ErrorCode::kGone, .message = std::string("the volume could not be read: ") + error.what()});
+  }
 }
 
 kube::KubeResult<bool> Offboarding::has_peer(const job::Client& client, std::stop_token stop) {
@@ -126,6 +151,7 @@ kube::KubeResult<bool> Offboarding::has_peer(const job::Client& client, std::sto
           const nlohmann::json* name = kube::find_member(*meta, "name");
           found = found || (name != nullptr && *name != client.meta.name && named_tenant(item) == tenant);
         }
+        return !found;
       },
       std::move(stop));
   if (!done) return tl::unexpected(done.error());
@@ -133,13 +159,15 @@ kube::KubeResult<bool> Offboarding::has_peer(const job::Client& client, std::sto
 }
 
 ReconcileResult Offboarding::release(const job::Client& client, const ClientFacts& facts, std::stop_token stop) {
-  const std::size_t deleted = progress_of(client).deleted;
+  const std::size_t deleted = facts.deleted ? progress_of(client).deleted : 0;
   ReconcileResult released = set_finalizer(client, false, stop);
   if (released.kind == ReconcileResult::Kind::kRetryable || !facts.deleted) return released;
-  if (!facts.has_peer && !facts.has_newer) return released;
+  if (!facts.has_peer && !facts.has_newer && deleted == 0) return released;
   std::string message = facts.has_peer ? "another Client names the same tenant: "
-                                       : "the tenant has jobs or repositories that are newer than the deletion of this "
-                                         "Client, for example after a restore of etcd: ";
+                        : facts.has_newer
+                            ? "the tenant has jobs or repositories that are newer than the deletion of this Client, "
+                              "for example after a restore of etcd: "
+                            : "the annotation was removed, or an uninstallation began: ";
   message += kKept;
   if (deleted > 0) message += "; " + std::to_string(deleted) + " of its Jobs were deleted before that was known";
   tell(client, kube::EventKind::kWarning, "NotPurged", message + ". " + std::string(kRemedy));
@@ -149,16 +177,12 @@ ReconcileResult Offboarding::release(const job::Client& client, const ClientFact
 ReconcileResult Offboarding::purge(const job::Client& client, std::stop_token stop) {
   const auto tenant = tenant_of(client);
   if (!tenant) return set_finalizer(client, false, stop);
+  const artifacts::Store::TenantFolders folders = parts_.store.tenant_folders(*tenant);
   // 1. No Job of the tenant is left: their pods are stopped before their folders are removed.
-  const auto left = delete_jobs(client, *tenant, stop);
-  if (!left) return ReconcileResult::retryable(left.error());
-  if (*left > 0) {
-    Progress progress = progress_of(client);
-    const auto wait = std::min(kLastLook, kFirstLook * (1 << std::min(progress.looks, 5)));
-    ++progress.looks;
-    set_progress(client, progress);
-    return ReconcileResult::after(wait);
-  }
+  const auto jobs = delete_jobs(client, *tenant, stop);
+  if (!jobs) return fail(client, jobs.error());
+  if (jobs->more) return ReconcileResult::after(std::chrono::milliseconds(0));
+  if (jobs->left > 0) return wait_for_jobs(client, *jobs);
   base::failpoint("controller.purge-jobs-deleted");
   // The list of Jobs took time: a Client of the tenant may have been made, or the annotation taken back.
   const auto live = parts_.client.get<job::Client>(parts_.namespace_name, client.meta.name, stop);
@@ -168,7 +192,10 @@ ReconcileResult Offboarding::purge(const job::Client& client, std::stop_token st
   if (judge_client(*facts) != ClientCare::kPurge) return act(*live, *facts, stop);
   if (stop.stop_requested() || !parts_.may_write()) return ReconcileResult::retryable("this controller does not lead");
   // 2. All files leave the tenant's view. A crash after that leaves them to the sweeper.
-  for (const std::string& name : parts_.store.trash_tenant(*tenant)) parts_.discard(*tenant, name);
+  for (const std::string& name : parts_.store.trash_tenant(*tenant, folders, parts_.may_write)) {
+    parts_.discard(*tenant, name);
+  }
+  if (!parts_.may_write()) return ReconcileResult::retryable("this controller does not lead");
   parts_.discard(*tenant, "");
   base::failpoint("controller.purge-trashed");
   // The sweeper may have made a Job for one of the folders meanwhile. One of a Client that was made meanwhile stays.
@@ -176,25 +203,46 @@ ReconcileResult Offboarding::purge(const job::Client& client, std::stop_token st
   if (!peer) return ReconcileResult::retryable(peer.error());
   if (!*peer) {
     const auto late = delete_jobs(*live, *tenant, stop);
-    if (!late) return ReconcileResult::retryable(late.error());
-    if (*late > 0) return ReconcileResult::after(kFirstLook);
+    if (!late) return fail(*live, late.error());
+    if (late->more || late->left > 0) return ReconcileResult::after(kFirstLook);
   }
   // 3. The Client may go. It does not wait for the removal of the files, which may take hours.
   ReconcileResult released = set_finalizer(*live, false, stop);
   if (released.kind == ReconcileResult::Kind::kRetryable) return released;
-  tell(*live, kube::EventKind::kNormal, "Purged", "the jobs, repositories and files of the tenant were removed");
+  tell(*live, kube::EventKind::kNormal, "Purged",
+       "the jobs, repositories and files of the tenant are gone; the space is free when the controller has emptied its "
+       "trash");
   return released;
 }
 
-kube::KubeResult<std::size_t> Offboarding::delete_jobs(const job::Client& client, const artifacts::Tenant& tenant,
-                                                       std::stop_token stop) {
-  std::size_t left = 0;
+// The events of the Client say what is left if that takes long.
+ReconcileResult Offboarding::wait_for_jobs(const job::Client& client, const JobsLeft& jobs) {
+  Progress progress = progress_of(client);
+  const auto wait = std::min(kLastLook, kFirstLook * (1 << std::min(progress.looks, 5)));
+  if (++progress.looks == kLooksUntilTold) {
+    tell(client, kube::EventKind::kWarning, "PurgeWaits",
+         "the purge of the tenant waits for " + std::to_string(jobs.left) +
+             " Jobs that are being deleted, among them " + jobs.first +
+             ". Remedy: if they stay, see their events and their metadata.finalizers");
+  }
+  set_progress(client, progress);
+  return ReconcileResult::after(wait);
+}
+
+kube::KubeResult<Offboarding::JobsLeft> Offboarding::delete_jobs(const job::Client& client,
+                                                                 const artifacts::Tenant& tenant,
+                                                                 std::stop_token stop) {
+  JobsLeft jobs;
+  std::size_t tried = 0;
   Progress progress = progress_of(client);
   std::optional<kube::Error> failure;
   const auto remove = [&](const nlohmann::json& item) {
     const kube::ObjectMeta meta = kube::decode_meta(item);
-    ++left;
-    if (meta.deletion_timestamp || failure || !parts_.may_write()) return;
+    if (jobs.left++ == 0) jobs.first = meta.name;
+    if (meta.deletion_timestamp) return;
+    jobs.more = jobs.more || tried == parts_.at_once;
+    if (jobs.more || failure || !parts_.may_write()) return;
+    ++tried;
     const auto removed = parts_.client.remove(job::Job::kType, parts_.namespace_name, meta.name,
                                               {.preconditions = {.uid = meta.uid, .resource_version = {}}}, stop);
     if (removed) ++progress.deleted;
@@ -206,12 +254,13 @@ kube::KubeResult<std::size_t> Offboarding::delete_jobs(const job::Client& client
         for (const nlohmann::json& item : items) {
           if (named_tenant(item) == tenant) remove(item);
         }
+        return !jobs.more && !failure;
       },
       stop);
   set_progress(client, progress);
   if (!done) return tl::unexpected(done.error());
   if (failure) return tl::unexpected(*failure);
-  return left;
+  return jobs;
 }
 
 Offboarding::Progress Offboarding::progress_of(const job::Client& client) {
@@ -232,7 +281,8 @@ void Offboarding::set_progress(const job::Client& client, const Progress& progre
 ReconcileResult Offboarding::set_finalizer(const job::Client& client, bool present, std::stop_token stop) {
   std::vector<std::string> finalizers = client.meta.finalizers;
   std::erase(finalizers, std::string(job::kPurgeFinalizer));
-  if (present) finalizers.emplace_back(job::kPurgeFinalizer);
+  // First, so that `kubectl wait` can name it whatever other finalizers there are.
+  if (present) finalizers.insert(finalizers.begin(), std::string(job::kPurgeFinalizer));
   const nlohmann::json patch = {
       {"metadata",
        {{"uid", client.meta.uid}, {"resourceVersion", client.meta.resource_version}, {"finalizers", finalizers}}}};

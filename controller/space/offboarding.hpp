@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -51,6 +52,8 @@ ClientCare judge_client(const ClientFacts& facts);
 // since then. Each step may be repeated after a crash, and looks at everything anew. Thread-safe; blocks.
 class Offboarding {
  public:
+  static constexpr std::size_t kAtOnce = 500;
+
   struct Parts {
     const artifacts::Store& store;
     kube::ApiClient& client;
@@ -63,6 +66,8 @@ class Offboarding {
     std::function<void(const artifacts::Tenant&, const std::string& name)> discard;
     // Like Executor::Parts.
     std::function<bool()> may_write = [] { return true; };
+    // A pass deletes at most so many Jobs. Then everything is looked at anew.
+    std::size_t at_once = kAtOnce;
   };
 
   explicit Offboarding(Parts parts) : parts_(std::move(parts)) {}
@@ -73,9 +78,17 @@ class Offboarding {
  private:
   // What this controller knows of a deletion under way.
   struct Progress {
-    base::SteadyPoint seen{};  // when it was seen first
-    std::size_t deleted = 0;   // Jobs
-    int looks = 0;             // for Jobs that are left
+    base::SteadyPoint seen{};         // when it was seen first
+    std::size_t deleted = 0;          // Jobs
+    int looks = 0;                    // for Jobs that are left
+    std::optional<bool> has_newer{};  // ClientFacts::has_newer, when it was looked up first
+  };
+
+  // The Jobs of a tenant after a pass.
+  struct JobsLeft {
+    std::size_t left = 0;  // that were seen; those that are being deleted count
+    bool more = false;     // Parts::at_once were deleted, and there are more
+    std::string first{};   // one of those that are left
   };
 
   kube::KubeResult<ClientFacts> look(const job::Client& client, std::stop_token stop);
@@ -83,9 +96,12 @@ class Offboarding {
   kube::ReconcileResult purge(const job::Client& client, std::stop_token stop);
   kube::ReconcileResult release(const job::Client& client, const ClientFacts& facts, std::stop_token stop);
   kube::ReconcileResult set_finalizer(const job::Client& client, bool present, std::stop_token stop);
-  // Deletes all Jobs of the tenant; how many are left. Their folders are purged by the reconciler.
-  kube::KubeResult<std::size_t> delete_jobs(const job::Client& client, const artifacts::Tenant& tenant,
-                                            std::stop_token stop);
+  // Deletes Jobs of the tenant. Their folders are purged by the reconciler.
+  kube::KubeResult<JobsLeft> delete_jobs(const job::Client& client, const artifacts::Tenant& tenant,
+                                         std::stop_token stop);
+  kube::ReconcileResult wait_for_jobs(const job::Client& client, const JobsLeft& jobs);
+  kube::ReconcileResult fail(const job::Client& client, const kube::Error& error);
+  kube::KubeResult<bool> has_newer(const job::Client& client, std::stop_token stop);
   kube::KubeResult<bool> has_peer(const job::Client& client, std::stop_token stop);
   // Of this deletion; made by the first call.
   Progress progress_of(const job::Client& client);

@@ -12,8 +12,8 @@ constexpr std::chrono::hours kTimeToFetch{1};
 
 }  // namespace
 
-base::TimePoint end_of_job(base::TimePoint completed, base::TimePoint recorded, base::TimePoint now) {
-  return completed > now ? recorded : std::max(completed, recorded);
+base::TimePoint end_of_job(base::TimePoint completed, base::TimePoint recorded) {
+  return std::max(completed, recorded);
 }
 
 void OldestJobs::add(EndedJob job) {
@@ -40,9 +40,9 @@ std::size_t count_expired(const job::Retention& retention, const std::vector<End
 }
 
 bool is_expired(const job::Retention& retention, const artifacts::ScannedRepository& repository, base::TimePoint now) {
+  if (!retention.repositories_unused_seconds) return false;
   if (repository.half_removed) return true;
-  return retention.repositories_unused_seconds && !repository.used &&
-         now - repository.changed >= std::chrono::seconds(*retention.repositories_unused_seconds);
+  return !repository.used && now - repository.changed >= std::chrono::seconds(*retention.repositories_unused_seconds);
 }
 
 bool clocks_agree(base::TimePoint volume, base::TimePoint here) {

@@ -43,16 +43,17 @@ class OldestJobs {
 };
 
 // When a job ended for retention, by the time in its record and the time when its record was written, which is of the
-// file server's clock. The clock of the controller may have been wrong: the later one of both counts, and a time that
-// is still to come does not. Pure.
-base::TimePoint end_of_job(base::TimePoint completed, base::TimePoint recorded, base::TimePoint now);
+// file server's clock. The clock of the controller may have been wrong: the later one of both counts, so that no job
+// goes before the time that its users were told. Pure.
+base::TimePoint end_of_job(base::TimePoint completed, base::TimePoint recorded);
 
 // How many of `oldest` (in order) have to go, of `ended` jobs in all: those that are too many and ended at least an
 // hour ago, and those that are too old. Pure.
 std::size_t count_expired(const job::Retention& retention, const std::vector<EndedJob>& oldest, std::size_t ended,
                           base::TimePoint now);
 
-// Whether a repository has to go: it has been unused for too long, or its removal was interrupted. Pure.
+// Whether a repository has to go: it has been unused for too long, or its removal was interrupted. Without a limit none
+// has to. Pure.
 bool is_expired(const job::Retention& retention, const artifacts::ScannedRepository& repository, base::TimePoint now);
 
 // Whether the clocks of the file server and of this controller agree well enough to remove anything because of its

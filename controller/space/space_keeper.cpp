@@ -6,7 +6,6 @@
 
 #include "artifacts/store/store.hpp"
 #include "base/log.hpp"
-#include "base/stop.hpp"
 #include "controller/volume/volume.hpp"
 #include "kube/cache/paging.hpp"
 
@@ -20,6 +19,8 @@ constexpr int kPeace = 10;
 constexpr std::chrono::milliseconds kStint{20};
 // An unchanged usage is written again after this time, so that its measuredAt stays recent.
 constexpr std::chrono::minutes kTellAgain{10};
+// What was read from the API server counts for this time.
+constexpr std::chrono::seconds kFresh{10};
 // Wait after a walk that was not finished or that left something to remove.
 constexpr std::chrono::milliseconds kSoon{30'000};
 
@@ -56,14 +57,14 @@ void SpaceKeeper::run(std::stop_token stop) {
                         {{"error", error.what()}});
     }
     walk_seconds_.Set(std::chrono::duration<double>(parts_.clock.steady() - begin).count());
-    if (!base::sleep_for(stop, complete ? interval_ : std::min(interval_, kSoon))) return;
+    if (!parts_.rest(stop, complete ? interval_ : std::min(interval_, kSoon))) return;
   }
 }
 
 bool SpaceKeeper::pace(std::stop_token stop) {
   const auto worked = parts_.clock.steady() - worked_since_;
   if (worked < kStint) return !stop.stop_requested() && parts_.may_write();
-  const bool go_on = base::sleep_for(stop, std::chrono::duration_cast<std::chrono::milliseconds>(worked * kPeace));
+  const bool go_on = parts_.rest(stop, std::chrono::duration_cast<std::chrono::milliseconds>(worked * kPeace));
   worked_since_ = parts_.clock.steady();
   return go_on && parts_.may_write();
 }
@@ -92,6 +93,10 @@ void SpaceKeeper::set_time() {
         "retention removes nothing: the clocks of the file server and of this node differ by more than 10 minutes; "
         "set both clocks",
         {{"file_server", base::format_rfc3339_seconds(*volume_time)}});
+  } else if (!volume_time) {
+    base::log_warning(
+        "retention removes nothing: the file server's time is not known, because no file can be created on the volume; "
+        "make room on it");
   }
 }
 
@@ -123,15 +128,19 @@ bool SpaceKeeper::tend(const artifacts::ScannedTenant& tenant, const TenantPolic
   measure(tenant, after, found, stop);
   if (stop.stop_requested() || !parts_.may_write()) return false;
   const bool complete = !may_remove_ || !found.policy.tenant || remove_expired(tenant.path(), found, stop);
+  // After a walk that saw a change the next one writes again: what was published in the second in which this one began
+  // counts twice until then.
   const auto before = changes_.find(tenant.path());
-  tell(found.policy.clients,
-       {.bytes = static_cast<std::int64_t>(found.size.bytes),
-        .files = static_cast<std::int64_t>(found.size.files),
-        .jobs = found.jobs,
-        .repositories = found.repositories,
-        .measured_at = measured_at},
-       before == changes_.end() || before->second != changed, stop);
-  if (!found.policy.clients.empty()) changes_[tenant.path()] = changed;
+  const bool is_new = before == changes_.end() || before->second.time != changed;
+  const bool told = tell(found.policy.clients,
+                         {.bytes = static_cast<std::int64_t>(found.size.bytes),
+                          .files = static_cast<std::int64_t>(found.size.files),
+                          .jobs = found.jobs,
+                          .repositories = found.repositories,
+                          .measured_at = measured_at},
+                         is_new || before->second.again, stop);
+  if (!told) changes_.erase(tenant.path());
+  if (told && !found.policy.clients.empty()) changes_[tenant.path()] = {.time = changed, .again = is_new};
   return complete;
 }
 
@@ -169,7 +178,7 @@ std::optional<base::TimePoint> SpaceKeeper::end_of(const artifacts::Tenant& tena
     if (!record) return std::nullopt;
     const job::JobStatus status = job::decode_status(*record);
     if (!job::is_terminal(status.phase) || !status.completion_time) return std::nullopt;
-    return end_of_job(*status.completion_time, *recorded, now_);
+    return end_of_job(*status.completion_time, *recorded);
   } catch (const std::exception& error) {
     base::log_debug("the record of a job cannot be read; retention leaves the job",
                     {{"job", job.id()}, {"error", error.what()}});
@@ -180,29 +189,32 @@ std::optional<base::TimePoint> SpaceKeeper::end_of(const artifacts::Tenant& tena
 bool SpaceKeeper::remove_expired(const std::string& path, Found& found, std::stop_token stop) {
   const std::size_t expired = count_expired(found.policy.retention, found.ended.list(), found.ended.count(), now_);
   if (expired == 0 && found.unused.empty()) return true;
-  const auto retention = look_up_retention(path, found, stop);
-  if (!retention) return false;
-  found.policy.retention = *retention;
+  if (!look_up_retention(path, found, stop)) return false;
   Position position;
   if (found.ended.list().size() == parts_.at_once && expired == parts_.at_once)
     position.job = found.ended.list().back();
   if (found.unused.size() == parts_.at_once) position.repository = found.unused.rbegin()->first;
   const bool more = position.job || !position.repository.empty();
   if (more) positions_[path] = std::move(position);
-  const bool jobs_done = remove_jobs(found, stop);
-  return remove_repositories(found, stop) && jobs_done && !more;
+  const bool jobs_done = remove_jobs(path, found, stop);
+  return remove_repositories(path, found, stop) && jobs_done && !more;
 }
 
-std::optional<job::Retention> SpaceKeeper::look_up_retention(const std::string& path, const Found& found,
-                                                             std::stop_token stop) {
-  const auto policies = TenantPolicies::read(parts_.client, parts_.namespace_name, stop);
-  if (!policies) {
-    base::log_warning(
-        "retention removes nothing: Applications and Clients could not be read; the next walk tries again",
-        {{"error", refusal(policies.error())}});
-    return std::nullopt;
+bool SpaceKeeper::look_up_retention(const std::string& path, Found& found, std::stop_token stop) {
+  if (!fresh_ || parts_.clock.steady() - fresh_->at >= kFresh) {
+    fresh_.reset();
+    const base::SteadyPoint at = parts_.clock.steady();
+    auto policies = TenantPolicies::read(parts_.client, parts_.namespace_name, stop);
+    if (!policies) {
+      base::log_warning(
+          "retention removes nothing: Applications and Clients could not be read; the next walk tries again",
+          {{"error", refusal(policies.error())}});
+      return false;
+    }
+    fresh_ = FreshPolicies{.at = at, .policies = std::move(*policies)};
   }
-  return job::weaker(found.policy.retention, policies->of(path).retention);
+  found.policy.retention = job::weaker(found.policy.retention, fresh_->policies.of(path).retention);
+  return true;
 }
 
 std::optional<std::set<std::string>> SpaceKeeper::look_up_named(const Found& found, std::stop_token stop) {
@@ -218,6 +230,7 @@ std::optional<std::set<std::string>> SpaceKeeper::look_up_named(const Found& fou
           if (id == nullptr || !id->is_string()) continue;
           if (found.unused.contains(id->get<std::string>())) named.insert(id->get<std::string>());
         }
+        return true;
       },
       stop);
   if (done) return named;
@@ -226,11 +239,18 @@ std::optional<std::set<std::string>> SpaceKeeper::look_up_named(const Found& fou
   return std::nullopt;
 }
 
-bool SpaceKeeper::remove_jobs(Found& found, std::stop_token stop) {
+bool SpaceKeeper::remove_jobs(const std::string& path, Found& found, std::stop_token stop) {
   const std::vector<EndedJob> oldest = found.ended.list();
-  const std::size_t expired = count_expired(found.policy.retention, oldest, found.ended.count(), now_);
+  job::Retention retention = found.policy.retention;
+  std::size_t expired = count_expired(retention, oldest, found.ended.count(), now_);
   for (std::size_t i = 0; i < expired; ++i) {
-    if (!pace(stop)) return false;
+    // The removals may take hours, and somebody may take the policy back meanwhile.
+    if (!pace(stop) || !look_up_retention(path, found, stop)) return false;
+    if (found.policy.retention != retention) {
+      retention = found.policy.retention;
+      expired = count_expired(retention, oldest, found.ended.count(), now_);
+      if (i >= expired) break;
+    }
     if (!try_remove_job(*found.policy.tenant, oldest[i], stop)) continue;
     found.size -= oldest[i].size;
     --found.jobs;
@@ -287,15 +307,15 @@ bool SpaceKeeper::remove_job(const artifacts::Tenant& tenant, const EndedJob& jo
   return true;
 }
 
-bool SpaceKeeper::remove_repositories(Found& found, std::stop_token stop) {
-  std::erase_if(found.unused,
-                [&](const auto& entry) { return !is_expired(found.policy.retention, entry.second, now_); });
-  if (found.unused.empty()) return true;
+bool SpaceKeeper::remove_repositories(const std::string& path, Found& found, std::stop_token stop) {
+  const auto has_to_go = [&](const auto& entry) { return is_expired(found.policy.retention, entry.second, now_); };
+  if (std::ranges::none_of(found.unused, has_to_go)) return true;
   const auto named = look_up_named(found, stop);
   if (!named) return false;
-  for (const auto& [id, repository] : found.unused) {
-    if (!pace(stop)) return false;
-    if (named->contains(id) || !remove_repository(*found.policy.tenant, repository)) continue;
+  for (const auto& entry : found.unused) {
+    if (!pace(stop) || !look_up_retention(path, found, stop)) return false;
+    const auto& [id, repository] = entry;
+    if (!has_to_go(entry) || named->contains(id) || !remove_repository(*found.policy.tenant, repository)) continue;
     found.size -= repository.size;
     --found.repositories;
   }
@@ -304,7 +324,7 @@ bool SpaceKeeper::remove_repositories(Found& found, std::stop_token stop) {
 
 bool SpaceKeeper::remove_repository(const artifacts::Tenant& tenant, const artifacts::ScannedRepository& repository) {
   try {
-    const auto trashed = parts_.store.trash_unused_repository(tenant, repository.id);
+    const auto trashed = parts_.store.trash_unused_repository(tenant, repository.id, repository.changed);
     if (!trashed) return false;
     parts_.discard(tenant, *trashed);
   } catch (const artifacts::VolumeError& error) {
@@ -322,8 +342,9 @@ bool SpaceKeeper::remove_repository(const artifacts::Tenant& tenant, const artif
   return true;
 }
 
-void SpaceKeeper::tell(const std::vector<std::shared_ptr<const job::Client>>& clients, const job::SpaceUsage& usage,
+bool SpaceKeeper::tell(const std::vector<std::shared_ptr<const job::Client>>& clients, const job::SpaceUsage& usage,
                        bool changed, std::stop_token stop) {
+  bool all = true;
   for (const auto& client : clients) {
     // Equal numbers are written again after a change: the api-servers count what they have published until they see a
     // newer measurement.
@@ -339,7 +360,9 @@ void SpaceKeeper::tell(const std::vector<std::shared_ptr<const job::Client>>& cl
       base::log_warning("status.usage of a Client was not written; the next walk tries again",
                         {{"name", client->meta.name}, {"error", refusal(written.error())}});
     }
+    all = all && written.has_value();
   }
+  return all;
 }
 
 void SpaceKeeper::tell_empty(const TenantPolicies& policies, std::stop_token stop) {

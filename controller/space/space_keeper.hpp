@@ -13,6 +13,7 @@
 #include "artifacts/store/store_usage.hpp"
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "base/stop.hpp"
 #include "controller/space/retention_rules.hpp"
 #include "controller/space/tenant_policies.hpp"
 #include "job/job.hpp"
@@ -25,11 +26,12 @@ namespace vbrain::controller {
 // into status.usage of its Clients, and removes ended jobs and unused repositories by spec.retention. The walk rests
 // ten times as long as it works, needs constant memory, and reads each file's attributes and each ended job's record
 // once. It removes at most Parts::at_once jobs and repositories of a tenant per walk, and the next walk goes on after
-// them, so that those that cannot be removed keep no others. Before it removes anything of a tenant it reads
-// Applications, Clients and, for repositories, Jobs from the API server itself: the caches may be stale.
+// them, so that those that cannot be removed keep no others. Before each removal it knows Applications and Clients, not
+// older than ten seconds, from the API server itself, and before it removes repositories of a tenant all Jobs: the
+// caches may be stale.
 class SpaceKeeper {
  public:
-  static constexpr std::size_t kAtOnce = 1'000;
+  static constexpr std::size_t kAtOnce = 10'000;
 
   struct Parts {
     const artifacts::Store& store;
@@ -46,6 +48,8 @@ class SpaceKeeper {
     // Like Sweeper::Parts.
     std::function<std::optional<base::TimePoint>()> volume_time = {};
     std::size_t at_once = kAtOnce;
+    // Waits; false: stop.
+    std::function<bool(std::stop_token, std::chrono::milliseconds)> rest = base::sleep_for;
   };
 
   SpaceKeeper(Parts parts, std::chrono::milliseconds interval);
@@ -72,6 +76,17 @@ class SpaceKeeper {
     std::string repository{};
   };
 
+  struct FreshPolicies {
+    base::SteadyPoint at;
+    TenantPolicies policies;
+  };
+
+  // Of a tenant that was told what it uses.
+  struct Change {
+    base::TimePoint time;  // ScannedTenant::changed()
+    bool again = false;    // the next walk tells it again
+  };
+
   struct VolumeTime {
     base::TimePoint volume;
     base::SteadyPoint here;
@@ -82,18 +97,18 @@ class SpaceKeeper {
   void measure(const artifacts::ScannedTenant& tenant, const Position& after, Found& found, std::stop_token stop);
   // False if more is to be removed.
   bool remove_expired(const std::string& path, Found& found, std::stop_token stop);
-  // The retention by which may be removed now: nothing is removed that only an outdated policy allows. Nothing if the
-  // API server did not answer.
-  std::optional<job::Retention> look_up_retention(const std::string& path, const Found& found, std::stop_token stop);
+  // Weakens found.policy.retention to what the API server has now: nothing is removed that only an outdated policy
+  // allows. False if the API server did not answer.
+  bool look_up_retention(const std::string& path, Found& found, std::stop_token stop);
   // The repositories in `found.unused` that a Job names, as the API server has them. Nothing if it did not answer.
   std::optional<std::set<std::string>> look_up_named(const Found& found, std::stop_token stop);
-  bool remove_jobs(Found& found, std::stop_token stop);
+  bool remove_jobs(const std::string& path, Found& found, std::stop_token stop);
   bool remove_job(const artifacts::Tenant& tenant, const EndedJob& job, std::stop_token stop);
   bool try_remove_job(const artifacts::Tenant& tenant, const EndedJob& job, std::stop_token stop);
-  bool remove_repositories(Found& found, std::stop_token stop);
+  bool remove_repositories(const std::string& path, Found& found, std::stop_token stop);
   bool remove_repository(const artifacts::Tenant& tenant, const artifacts::ScannedRepository& repository);
-  // `changed`: something was published or removed since they were told last.
-  void tell(const std::vector<std::shared_ptr<const job::Client>>& clients, const job::SpaceUsage& usage, bool changed,
+  // `changed`: something was published or removed since they were told last. False if a write failed.
+  bool tell(const std::vector<std::shared_ptr<const job::Client>>& clients, const job::SpaceUsage& usage, bool changed,
             std::stop_token stop);
   void tell_empty(const TenantPolicies& policies, std::stop_token stop);
   // The end of an ended job by its record. Nothing if it has none, or if it is marked deleted.
@@ -104,11 +119,12 @@ class SpaceKeeper {
 
   const Parts parts_;
   const std::chrono::milliseconds interval_;
-  base::TimePoint now_{};                           // of the file server, at the start of the walk
-  bool may_remove_ = false;                         // now_ is trustworthy
-  std::optional<VolumeTime> known_time_{};          // of the last time that the file server gave
-  std::map<std::string, Position> positions_;       // by path; few tenants have one
-  std::map<std::string, base::TimePoint> changes_;  // by path, of tenants with a Client: ScannedTenant::changed()
+  base::TimePoint now_{};                      // of the file server, at the start of the walk
+  bool may_remove_ = false;                    // now_ is trustworthy
+  std::optional<VolumeTime> known_time_{};     // of the last time that the file server gave
+  std::optional<FreshPolicies> fresh_{};       // as the API server had them
+  std::map<std::string, Position> positions_;  // by path; few tenants have one
+  std::map<std::string, Change> changes_;      // by path, of tenants with a Client
   base::SteadyPoint worked_since_{};
   prometheus::Counter& expired_jobs_;
   prometheus::Counter& expired_repositories_;

@@ -2,7 +2,9 @@
 
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -28,7 +30,8 @@ class TenantPolicies {
 
   TenantPolicies(const Applications& applications, const Clients& clients);
 
-  // As the API server has them now, past the caches. An error also if one of them cannot be decoded. Blocks.
+  // As the API server has them now, past the caches. Where an object cannot be decoded, its application or its tenant
+  // has no limits; an error if it names none. Blocks.
   static kube::KubeResult<TenantPolicies> read(kube::ApiClient& client, const std::string& ns, std::stop_token stop);
 
   // Of the tenant with this folder. Of several Clients of a tenant the oldest one's retention applies.
@@ -39,7 +42,14 @@ class TenantPolicies {
  private:
   std::map<std::string, Applications> applications_;  // by applicationId
   std::map<std::string, Clients> clients_;            // by layout::tenant()
+  // Those named by an object that cannot be decoded.
+  std::set<std::string> unknown_applications_;
+  std::set<std::string> unknown_tenants_;  // layout::tenant()
 };
+
+// The tenant that the spec of a Client or a Job names, also of one that cannot be decoded as a whole: absent names are
+// empty. Nothing if there is no spec. Pure.
+std::optional<artifacts::Tenant> named_tenant(const nlohmann::json& object);
 
 // The tenant of a Client; nothing if its names cannot be used on the volume. Pure.
 std::optional<artifacts::Tenant> tenant_of(const job::Client& client);

@@ -74,7 +74,7 @@ std::string render_usage(std::vector<TenantUsage> tenants) {
   return text;
 }
 
-int run_usage(const std::string& root, std::ostream& out) {
+int run_usage(const std::string& root, std::ostream& out, std::stop_token stop) {
   const artifacts::Store store(root);
   bool complete = true;
   const artifacts::OnUnreadable note = [&](const std::string& path, const artifacts::VolumeError& error) {
@@ -98,14 +98,17 @@ int run_usage(const std::string& root, std::ostream& out) {
           usage.stored += repository.size;
           return true;
         };
-        tenant.each_job(add_job, note);
-        tenant.each_repository(add_repository, note);
+        const auto go_on = [&] { return !stop.stop_requested(); };
+        tenant.each_job(add_job, note, go_on);
+        tenant.each_repository(add_repository, note, go_on);
+        if (stop.stop_requested()) return false;
         usage.staging = tenant.staging();
         usage.trash = tenant.trash();
         tenants.push_back(std::move(usage));
         return true;
       },
       note);
+  if (stop.stop_requested()) return 1;
   out << render_usage(std::move(tenants));
   return complete ? 0 : 1;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <ostream>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,8 @@ struct TenantUsage {
 std::string render_usage(std::vector<TenantUsage> tenants);
 
 // `controller usage`: measures the whole volume below `root`, needs no Kubernetes API, and writes render_usage() to
-// `out`. Unreadable folders are named in the log. Returns the process's exit code: 1 if there were any. Throws
-// artifacts::VolumeError.
-int run_usage(const std::string& root, std::ostream& out);
+// `out`. Unreadable folders are named in the log. Returns the process's exit code: 1 if there were any, or if it was
+// stopped; then it writes nothing. Throws artifacts::VolumeError.
+int run_usage(const std::string& root, std::ostream& out, std::stop_token stop = {});
 
 }  // namespace vbrain::controller

@@ -58,7 +58,12 @@ class Pass {
 
   kube::KubeResult<Release> run() {
     const auto done = kube::each_page(
-        client_, kind_.type, namespace_, [this](const json& items) { release_all(items); }, stop_);
+        client_, kind_.type, namespace_,
+        [this](const json& items) {
+          release_all(items);
+          return true;
+        },
+        stop_);
     if (!done) return tl::unexpected(done.error());
     return result_;
   }

@@ -10,6 +10,7 @@ namespace vbrain::job {
 namespace {
 
 constexpr std::int64_t kLeastSeconds = 60;
+constexpr std::int64_t kMostSeconds = 100LL * 365 * 86'400;
 
 std::optional<std::int64_t> smaller(const std::optional<std::int64_t>& left, const std::optional<std::int64_t>& right) {
   if (!left || !right) return left ? left : right;
@@ -21,11 +22,12 @@ std::optional<std::int64_t> larger(const std::optional<std::int64_t>& left, cons
   return std::max(*left, *right);
 }
 
-// The limit in `source`. A value below `least`, which the schema of the definitions refuses, means no limit: an older
-// schema may have let it pass, and what it removes is lost.
-std::optional<std::int64_t> limit_of(const nlohmann::json& source, std::string_view name, std::int64_t least) {
+// The limit in `source`. A value outside of the schema's bounds means no limit: an older schema may have let it pass,
+// and what it removes is lost.
+std::optional<std::int64_t> limit_of(const nlohmann::json& source, std::string_view name, std::int64_t least,
+                                     std::int64_t most) {
   const auto value = kube::get_optional_int(source, name);
-  return value && *value >= least ? value : std::nullopt;
+  return value && *value >= least && *value <= most ? value : std::nullopt;
 }
 
 }  // namespace
@@ -33,9 +35,9 @@ std::optional<std::int64_t> limit_of(const nlohmann::json& source, std::string_v
 Retention decode_retention(const nlohmann::json& spec) {
   const nlohmann::json* source = kube::find_member(spec, "retention");
   if (source == nullptr) return {};
-  return {.jobs_max_age_seconds = limit_of(*source, "jobsMaxAgeSeconds", kLeastSeconds),
-          .jobs_max_count = limit_of(*source, "jobsMaxCount", 1),
-          .repositories_unused_seconds = limit_of(*source, "repositoriesUnusedSeconds", kLeastSeconds)};
+  return {.jobs_max_age_seconds = limit_of(*source, "jobsMaxAgeSeconds", kLeastSeconds, kMostSeconds),
+          .jobs_max_count = limit_of(*source, "jobsMaxCount", 1, INT64_MAX),
+          .repositories_unused_seconds = limit_of(*source, "repositoriesUnusedSeconds", kLeastSeconds, kMostSeconds)};
 }
 
 Retention stricter(const Retention& left, const Retention& right) {

@@ -20,8 +20,8 @@ struct Retention {
   bool operator==(const Retention&) const = default;
 };
 
-// The member "retention" of a spec; no limits if it is absent. A value below the schema's minimum (60 seconds, one job)
-// means no limit. Throws kube::DecodeError.
+// The member "retention" of a spec; no limits if it is absent. A value outside of the schema's bounds (60 seconds to
+// 100 years, at least one job) means no limit. Throws kube::DecodeError.
 Retention decode_retention(const nlohmann::json& spec);
 
 // The stricter of both, member by member: the smaller value applies. Pure.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -93,8 +95,8 @@ class Store {
 
   std::optional<RepositoryFile> read_repository(const Tenant& tenant, std::string_view repository_id) const;
   bool has_repository(const Tenant& tenant, std::string_view repository_id) const;
-  // Like has_repository(), before a job is uploaded for it: the time for which nothing uses it begins anew, so that it is
-  // not removed during the upload. A volume that cannot be written does not matter here.
+  // Like has_repository(), before a job is uploaded for it: the time for which nothing uses it begins anew, so that it
+  // is not removed during the upload. A volume that cannot be written does not matter here.
   bool hold_repository(const Tenant& tenant, std::string_view repository_id) const;
   // Also for a job that is marked deleted: see is_deleted.
   std::optional<JobFile> read_job(const Tenant& tenant, std::string_view job_id) const;
@@ -170,12 +172,22 @@ class Store {
   };
   std::optional<TrashedRepository> trash_repository(const Tenant& tenant, std::string_view repository_id) const;
   // Moves a repository that no job refers to to `.trash`; returns the name for purge(). Nothing if a job refers to it,
-  // or if there is no such repository. A job that is published at the same time either keeps the repository or gets
-  // kNoRepository: its index is removed first, which fails if it has an entry. May be repeated after a crash.
-  std::optional<std::string> trash_unused_repository(const Tenant& tenant, std::string_view repository_id) const;
+  // if its index has changed since `unused_since` (by the file server's clock), or if there is no such repository. A
+  // job that is published at the same time either keeps the repository or gets kNoRepository: its index is removed
+  // first, which fails if it has an entry. May be repeated after a crash.
+  std::optional<std::string> trash_unused_repository(const Tenant& tenant, std::string_view repository_id,
+                                                     base::TimePoint unused_since) const;
+  // The inodes of the folders of a tenant's repositories and jobs; nothing where there is none.
+  struct TenantFolders {
+    std::optional<ino_t> repositories = {};
+    std::optional<ino_t> jobs = {};
+  };
+  TenantFolders tenant_folders(const Tenant& tenant) const;
   // Moves all repositories and jobs of a tenant, and what is being uploaded, to `.trash`; returns the names for
-  // purge(). May be repeated, also after a crash.
-  std::vector<std::string> trash_tenant(const Tenant& tenant) const;
+  // purge(). Folders that are not the `expected` ones stay, and so does what is left when `may_go_on` says no. May be
+  // repeated, also after a crash.
+  std::vector<std::string> trash_tenant(const Tenant& tenant, const TenantFolders& expected,
+                                        const std::function<bool()>& may_go_on) const;
   // Removes the tenant's folder if nothing is left in it.
   void remove_empty_tenant(const Tenant& tenant) const;
   // Removes folders that were moved to `.trash`. The time depends on their size. If `stop` is requested, or if

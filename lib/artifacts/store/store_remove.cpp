@@ -127,20 +127,27 @@ std::optional<Store::TrashedRepository> Store::trash_repository(const Tenant& te
   return trashed;
 }
 
-std::optional<std::string> Store::trash_unused_repository(const Tenant& tenant, std::string_view repository_id) const {
+std::optional<std::string> Store::trash_unused_repository(const Tenant& tenant, std::string_view repository_id,
+                                                          base::TimePoint unused_since) const {
   const auto repositories = root().sub(layout::repositories(tenant));
   if (!repositories || !is_repository_id(repository_id)) return std::nullopt;
   const auto repository = repositories->sub(repository_id);
   if (!repository) return std::nullopt;
+  const auto was_used = [&] {
+    const auto index = repository->status("jobs");
+    return index && changed_at(*index) > unused_since;
+  };
+  if (was_used()) return std::nullopt;
   // A crash before the rename leaves a repository without its index, which shows and cannot be used. What may fail
   // comes first, and the marker tells the next walk to finish.
   const Dir trash = root().make(layout::trash(tenant));
   if (repository->create_file(layout::kUnused)) repository->sync();
   // After a crash the index may be gone already.
-  if (unlinkat(repository->fd(), "jobs", AT_REMOVEDIR) != 0 && errno != ENOENT) {
+  const bool is_used = was_used();
+  if (is_used || (unlinkat(repository->fd(), "jobs", AT_REMOVEDIR) != 0 && errno != ENOENT)) {
     const int error = errno;
     repository->remove_file(layout::kUnused);
-    if (error == ENOTEMPTY || error == EEXIST) return std::nullopt;
+    if (is_used || error == ENOTEMPTY || error == EEXIST) return std::nullopt;
     throw VolumeError(error, "remove the index of a repository");
   }
   auto name = move_to_trash(*repositories, repository_id, trash);
@@ -150,7 +157,17 @@ std::optional<std::string> Store::trash_unused_repository(const Tenant& tenant, 
   return name;
 }
 
-std::vector<std::string> Store::trash_tenant(const Tenant& tenant) const {
+Store::TenantFolders Store::tenant_folders(const Tenant& tenant) const {
+  const auto folder = root().sub(layout::tenant(tenant));
+  const auto inode_of = [&](std::string_view name) -> std::optional<ino_t> {
+    const auto found = folder ? folder->status(name) : std::nullopt;
+    return found ? std::optional(found->st_ino) : std::nullopt;
+  };
+  return {.repositories = inode_of("repositories"), .jobs = inode_of("jobs")};
+}
+
+std::vector<std::string> Store::trash_tenant(const Tenant& tenant, const TenantFolders& expected,
+                                             const std::function<bool()>& may_go_on) const {
   std::vector<std::string> moved;
   const auto folder = root().sub(layout::tenant(tenant));
   if (!folder) return moved;
@@ -163,6 +180,10 @@ std::vector<std::string> Store::trash_tenant(const Tenant& tenant) const {
   }
   // Without its repository no job is published any more.
   for (const std::string_view name : {"repositories", "jobs"}) {
+    // Another leader may have finished this purge, and a new tenant of the same name may be here.
+    const TenantFolders now = tenant_folders(tenant);
+    if (name == "jobs" ? now.jobs != expected.jobs : now.repositories != expected.repositories) continue;
+    if (!may_go_on()) break;
     if (auto trashed = move_to_trash(*folder, name, trash)) moved.push_back(std::move(*trashed));
   }
   trash.sync();

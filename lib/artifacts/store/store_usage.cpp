@@ -127,16 +127,27 @@ TreeSize ScannedTenant::staging() const {
   return Measurement({}).of(folder_, ".staging");
 }
 
-std::optional<std::string> find_published_after(const Store& store, const Tenant& tenant, base::TimePoint time) {
-  const std::pair<std::string, std::string_view> kinds[] = {{layout::jobs(tenant), layout::kJobFile},
-                                                            {layout::repositories(tenant), layout::kRepositoryFile}};
+std::optional<std::string> find_published_after(const Store& store, const Tenant& tenant, base::TimePoint time,
+                                                const std::function<void()>& go_on) {
+  const struct {
+    std::string path;
+    std::string_view file;
+    bool (*is_name)(std::string_view);
+  } kinds[] = {{layout::jobs(tenant), layout::kJobFile, is_job_folder_name},
+               {layout::repositories(tenant), layout::kRepositoryFile, is_repository_id}};
   std::optional<std::string> newer;
-  for (const auto& [path, file] : kinds) {
-    const auto folder = store.root().sub(path);
+  for (const auto& kind : kinds) {
+    const auto folder = store.root().sub(kind.path);
     if (!folder) continue;
     walk::each_entry(*folder, [&](const Dir::Entry& entry) {
-      const auto found = folder->status(entry.name + "/" + std::string(file));
-      if (found && written_at(*found) > time) newer = path + "/" + entry.name;
+      if (entry.type != DT_DIR || !kind.is_name(entry.name)) return true;
+      go_on();
+      try {
+        const auto found = folder->status(entry.name + "/" + std::string(kind.file));
+        if (found && written_at(*found) > time) newer = kind.path + "/" + entry.name;
+      } catch (const VolumeError& error) {
+        if (!is_passable(error)) throw;
+      }
       return !newer;
     });
     if (newer) break;

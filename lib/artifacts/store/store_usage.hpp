@@ -66,7 +66,9 @@ void scan_tenants(const Store& store, const std::function<bool(const ScannedTena
                   const OnUnreadable& unreadable);
 
 // The path of a job or repository of the tenant that was published later than `time`, by the clock of the file server;
-// nothing if there is none. Reads the attributes of one file of each. Throws VolumeError.
-std::optional<std::string> find_published_after(const Store& store, const Tenant& tenant, base::TimePoint time);
+// nothing if there is none. Reads the attributes of one file of each, after a call of `go_on` for each, which throws to
+// end it. Other entries, and folders that may not be read, do not count. Throws VolumeError.
+std::optional<std::string> find_published_after(const Store& store, const Tenant& tenant, base::TimePoint time,
+                                                const std::function<void()>& go_on);
 
 }  // namespace vbrain::artifacts

@@ -11,7 +11,7 @@ constexpr std::uint32_t kPage = 500;
 }  // namespace
 
 KubeResult<void> each_page(ApiClient& client, const ResourceType& type, std::string_view ns,
-                           const std::function<void(const nlohmann::json& items)>& visit, std::stop_token stop) {
+                           const std::function<bool(const nlohmann::json& items)>& visit, std::stop_token stop) {
   ListOptions options{.limit = kPage};
   do {
     const auto page = client.list(type, ns, options, stop);
@@ -25,7 +25,7 @@ KubeResult<void> each_page(ApiClient& client, const ResourceType& type, std::str
     if (items == nullptr || !items->is_array() || meta == nullptr) {
       return tl::unexpected(malformed_error("the API server's answer is not a list"));
     }
-    visit(*items);
+    if (!visit(*items)) return {};
     options.continue_token = get_string(*meta, "continue");
     if (stop.stop_requested()) return tl::unexpected(cancelled_error());
     if (options.continue_token.empty()) return {};

@@ -20,6 +20,9 @@ using vbrain::testing::write_file;
 const Tenant kNorth{"acme", "Tutorial", "north"};
 const Tenant kOdd{"a/b", "Tutorial", "..\u00e9"};
 
+// Later than all times of files.
+const base::TimePoint kNow = base::TimePoint::max();
+
 class StoreUsageTest : public ::testing::Test {
  protected:
   void publish_job(const std::string& id, const std::string& repository = {}) {
@@ -122,11 +125,11 @@ TEST_F(StoreUsageTest, ARepositoryIsUsedWhileItsIndexNamesAJob) {
   EXPECT_FALSE(repositories()[0].used);
   publish_job("job-1", id);
   EXPECT_TRUE(repositories()[0].used);
-  EXPECT_EQ(store_.trash_unused_repository(kNorth, id), std::nullopt);
+  EXPECT_EQ(store_.trash_unused_repository(kNorth, id, kNow), std::nullopt);
   EXPECT_TRUE(store_.has_repository(kNorth, id));
   store_.remove_job(kNorth, "job-1", id);
   EXPECT_FALSE(repositories()[0].used);
-  EXPECT_TRUE(store_.trash_unused_repository(kNorth, id));
+  EXPECT_TRUE(store_.trash_unused_repository(kNorth, id, kNow));
   EXPECT_FALSE(store_.has_repository(kNorth, id));
   EXPECT_THAT(repositories(), ::testing::IsEmpty());
 }
@@ -144,14 +147,14 @@ TEST_F(StoreUsageTest, TheRemovalOfAnUnusedRepositoryGoesOnAfterACrash) {
   const auto published = store_.publish_job(file);
   ASSERT_FALSE(published);
   EXPECT_EQ(published.error(), PublishError::kNoRepository);
-  EXPECT_TRUE(store_.trash_unused_repository(kNorth, id));
+  EXPECT_TRUE(store_.trash_unused_repository(kNorth, id, kNow));
   EXPECT_FALSE(store_.has_repository(kNorth, id));
 }
 
 TEST_F(StoreUsageTest, ARepositoryThatIsUsedKeepsNoMarkOfItsRemoval) {
   const std::string id = publish_repository();
   publish_job("job-1", id);
-  EXPECT_FALSE(store_.trash_unused_repository(kNorth, id));
+  EXPECT_FALSE(store_.trash_unused_repository(kNorth, id, kNow));
   EXPECT_FALSE(fs::exists(at(layout::repository(kNorth, id)) / "unused"));
 }
 
@@ -163,6 +166,17 @@ TEST_F(StoreUsageTest, AnUploadForARepositoryBeginsItsTimeAnew) {
   EXPECT_TRUE(store_.hold_repository(kNorth, id));
   EXPECT_GT(fs::last_write_time(index), long_ago + std::chrono::hours(99));
   EXPECT_FALSE(store_.hold_repository(kNorth, "202009231629398695"));
+}
+
+// The look at it was long ago, and an upload has begun since then.
+TEST_F(StoreUsageTest, ARepositoryThatWasUsedSinceItWasLookedAtStays) {
+  const std::string id = publish_repository();
+  const base::TimePoint looked_at = repositories()[0].changed;
+  const auto later = fs::file_time_type::clock::now() + std::chrono::hours(1);
+  fs::last_write_time(at(layout::markers(kNorth, id)), later);
+  EXPECT_EQ(store_.trash_unused_repository(kNorth, id, looked_at), std::nullopt);
+  EXPECT_TRUE(store_.has_repository(kNorth, id));
+  EXPECT_FALSE(fs::exists(at(layout::repository(kNorth, id)) / "unused"));
 }
 
 TEST_F(StoreUsageTest, AMeasurementEndsInTheMiddleOfAJob) {
@@ -198,12 +212,12 @@ TEST_F(StoreUsageTest, WhatWasPublishedAfterATimeIsFound) {
   const std::string id = publish_repository();
   publish_job("job-1", id);
   const auto now = base::SystemClock().now();
-  EXPECT_FALSE(find_published_after(store_, kNorth, now + std::chrono::hours(1)));
-  EXPECT_EQ(find_published_after(store_, kNorth, now - std::chrono::hours(1)), layout::job(kNorth, "job-1"));
+  EXPECT_FALSE(find_published_after(store_, kNorth, now + std::chrono::hours(1), [] {}));
+  EXPECT_EQ(find_published_after(store_, kNorth, now - std::chrono::hours(1), [] {}), layout::job(kNorth, "job-1"));
   const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(100);
   fs::last_write_time(at(layout::job_file(kNorth, "job-1")), long_ago);
-  EXPECT_EQ(find_published_after(store_, kNorth, now - std::chrono::hours(1)), layout::repository(kNorth, id));
-  EXPECT_FALSE(find_published_after(store_, kOdd, base::TimePoint{}));
+  EXPECT_EQ(find_published_after(store_, kNorth, now - std::chrono::hours(1), [] {}), layout::repository(kNorth, id));
+  EXPECT_FALSE(find_published_after(store_, kOdd, base::TimePoint{}, [] {}));
 }
 
 TEST_F(StoreUsageTest, ATenantIsRemovedAsAWhole) {
@@ -211,7 +225,7 @@ TEST_F(StoreUsageTest, ATenantIsRemovedAsAWhole) {
   publish_job("job-1", id);
   Staging upload = store_.stage(kNorth);
   upload.input();
-  const auto moved = store_.trash_tenant(kNorth);
+  const auto moved = store_.trash_tenant(kNorth, store_.tenant_folders(kNorth), [] { return true; });
   EXPECT_EQ(moved.size(), 3U) << "repositories, jobs and the upload";
   EXPECT_FALSE(store_.has_repository(kNorth, id));
   EXPECT_FALSE(store_.has_job(kNorth, "job-1"));
@@ -220,16 +234,18 @@ TEST_F(StoreUsageTest, ATenantIsRemovedAsAWhole) {
   store_.remove_empty_tenant(kNorth);
   EXPECT_TRUE(fs::exists(at(layout::tenant(kNorth)))) << "it still has its trash";
   for (const std::string& name : moved) store_.purge(kNorth, name);
-  EXPECT_EQ(store_.trash_tenant(kNorth).size(), 1U) << "the upload has made the folder of repositories again";
+  EXPECT_EQ(store_.trash_tenant(kNorth, store_.tenant_folders(kNorth), [] { return true; }).size(), 1U)
+      << "the upload has made the folder of repositories again";
 }
 
 TEST_F(StoreUsageTest, TheFolderOfATenantGoesWhenItIsEmpty) {
   publish_job("job-1", publish_repository());
-  for (const std::string& name : store_.trash_tenant(kNorth)) store_.purge(kNorth, name);
+  for (const std::string& name : store_.trash_tenant(kNorth, store_.tenant_folders(kNorth), [] { return true; }))
+    store_.purge(kNorth, name);
   store_.remove_empty_tenant(kNorth);
   EXPECT_FALSE(fs::exists(at(layout::tenant(kNorth))));
   store_.remove_empty_tenant(kNorth);
-  EXPECT_THAT(store_.trash_tenant(kNorth), ElementsAre());
+  EXPECT_THAT(store_.trash_tenant(kNorth, store_.tenant_folders(kNorth), [] { return true; }), ElementsAre());
 }
 
 }  // namespace

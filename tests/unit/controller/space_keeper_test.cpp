@@ -128,7 +128,12 @@ class SpaceKeeperTest : public ::testing::Test {
             .volume_time = [this]() -> std::optional<base::TimePoint> {
               if (is_full_) return std::nullopt;
               return clock_.now() + skew_;
-            }};
+            },
+            .rest =
+                [this](std::stop_token, std::chrono::milliseconds time) {
+                  rests_.push_back(time);
+                  return true;
+                }};
   }
 
   vbrain::testing::TempDir folder_;
@@ -141,6 +146,7 @@ class SpaceKeeperTest : public ::testing::Test {
   base::Metrics metrics_;
   std::vector<std::string> ids_;
   std::vector<std::string> discarded_;
+  std::vector<std::chrono::milliseconds> rests_;
   bool leading_ = true;
   std::chrono::seconds skew_{0};
   bool is_full_ = false;  // the volume
@@ -165,7 +171,10 @@ TEST_F(SpaceKeeperTest, ATenantWithoutAFolderUsesNothing) {
 
 TEST_F(SpaceKeeperTest, AnUnchangedUsageIsWrittenEveryTenMinutes) {
   publish_job("job-1");
-  EXPECT_TRUE(walk());
+  for (int i = 0; i < 2; ++i) {
+    sync();
+    EXPECT_TRUE(walk());
+  }
   const json first = usage();
   clock_.advance(1min);
   sync();
@@ -279,9 +288,88 @@ TEST_F(SpaceKeeperTest, APolicyThatWasTightenedMeanwhileWaitsForTheNextWalk) {
 TEST_F(SpaceKeeperTest, NothingGoesWhileAPolicyCannotBeDecoded) {
   put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}}}});
   publish_ended("job-1", 2min);
-  api_.put(kClients, {{"metadata", {{"name", "other"}, {"namespace", "vbrain"}}}, {"spec", {{"clientId", 7}}}});
-  EXPECT_FALSE(walk());
+  const auto put_odd = [&](const char* collection, json spec) {
+    api_.put(collection, {{"metadata", {{"name", "odd"}, {"namespace", "vbrain"}}}, {"spec", std::move(spec)}});
+  };
+  const auto client_of = [](const char* client) {
+    return json{{"organizationId", kTenant.organization},
+                {"applicationId", kTenant.application},
+                {"clientId", client},
+                {"members", "none"}};
+  };
+  put_odd(kClients, {{"clientId", 7}});
+  EXPECT_FALSE(walk()) << "nobody knows whose policy it is";
+  EXPECT_EQ(usage().at("jobs"), 1);
+  put_odd(kClients, client_of(kTenant.client.c_str()));
+  EXPECT_TRUE(walk());
+  clock_.advance(1min);
+  put_odd(kClients, client_of("south"));
+  put_odd(kApplications, {{"applicationId", kTenant.application}, {"organizations", 7}});
+  EXPECT_TRUE(walk());
   EXPECT_THAT(jobs(), ElementsAre("job-1"));
+  clock_.advance(1min);
+  put_odd(kApplications, {{"applicationId", "Other"}, {"organizations", 7}});
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), IsEmpty());
+}
+
+// The removals of a walk may take hours.
+TEST_F(SpaceKeeperTest, APolicyThatIsTakenBackDuringTheRemovalsCounts) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}, {"repositoriesUnusedSeconds", 60}}}});
+  publish_ended("job-1", 3h);
+  publish_ended("job-2", 2h);
+  const std::string repository = publish_repository();
+  clock_.advance(2min);
+  int asked = 0;
+  api_.set_before([&](const kube::Request& request) -> std::optional<kube::Error> {
+    if (request.method == "GET" && request.target == std::string(kJobs) + "/job-1" && ++asked == 1) {
+      put_client("north", json::object());
+      clock_.advance(11s);
+    }
+    return std::nullopt;
+  });
+  EXPECT_TRUE(walk());
+  EXPECT_EQ(asked, 1);
+  EXPECT_THAT(rests_, ElementsAre(110s)) << "ten times as long as the work";
+  EXPECT_THAT(jobs(), ElementsAre("job-2"));
+  EXPECT_TRUE(store_.has_repository(kTenant, repository));
+}
+
+TEST_F(SpaceKeeperTest, TheApiServerIsAskedForPoliciesOnceForAllTenants) {
+  put_client("north", {{"retention", {{"jobsMaxAgeSeconds", 60}}}});
+  publish_ended("job-1", 3h);
+  publish_ended("job-2", 2h);
+  EXPECT_TRUE(walk());
+  EXPECT_THAT(jobs(), IsEmpty());
+  EXPECT_EQ(reads(kClients), 1U);
+}
+
+// What was published in the second in which a measurement began counts twice until the next one.
+TEST_F(SpaceKeeperTest, AfterAChangeTheNextWalkWritesAgain) {
+  publish_job("job-1");
+  EXPECT_TRUE(walk());
+  const json first = usage();
+  clock_.advance(2s);
+  sync();
+  EXPECT_TRUE(walk());
+  const json second = usage();
+  EXPECT_NE(second.at("measuredAt"), first.at("measuredAt"));
+  clock_.advance(2s);
+  sync();
+  EXPECT_TRUE(walk());
+  EXPECT_EQ(usage(), second);
+}
+
+TEST_F(SpaceKeeperTest, AUsageThatWasNotWrittenIsWrittenByTheNextWalk) {
+  publish_job("job-1");
+  api_.set_before([](const kube::Request& request) -> std::optional<kube::Error> {
+    if (request.method == "PATCH") return kube::Error{.code = kube::ErrorCode::kUnavailable, .message = "down"};
+    return std::nullopt;
+  });
+  walk();
+  api_.set_before({});
+  sync();
+  EXPECT_TRUE(walk());
   EXPECT_EQ(usage().at("jobs"), 1);
 }
 

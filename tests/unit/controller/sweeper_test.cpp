@@ -127,7 +127,7 @@ TEST(SweeperPause, IsTheIntervalOrTenTimesTheScan) {
 
 TEST_F(SweeperTest, AFolderThatWasMovedAwayWithItsTenantGetsNoResource) {
   publish(kJobId);
-  before_look_ = [this] { store_.trash_tenant(kTenant); };
+  before_look_ = [this] { store_.trash_tenant(kTenant, store_.tenant_folders(kTenant), [] { return true; }); };
   EXPECT_TRUE(scan());
   EXPECT_TRUE(resource(kJobId).is_null());
 }
