@@ -362,15 +362,23 @@ TEST_F(SpaceKeeperTest, AfterAChangeTheNextWalkWritesAgain) {
 
 TEST_F(SpaceKeeperTest, AUsageThatWasNotWrittenIsWrittenByTheNextWalk) {
   publish_job("job-1");
+  EXPECT_TRUE(walk());
+  sync();
+  EXPECT_TRUE(walk());
+  const json first = usage();
+  clock_.advance(2s);
+  sync();
+  ASSERT_TRUE(store_.trash_repository(kTenant, publish_repository()));
   api_.set_before([](const kube::Request& request) -> std::optional<kube::Error> {
     if (request.method == "PATCH") return kube::Error{.code = kube::ErrorCode::kUnavailable, .message = "down"};
     return std::nullopt;
   });
   walk();
+  walk();
+  EXPECT_EQ(usage(), first);
   api_.set_before({});
-  sync();
   EXPECT_TRUE(walk());
-  EXPECT_EQ(usage().at("jobs"), 1);
+  EXPECT_NE(usage().at("measuredAt"), first.at("measuredAt"));
 }
 
 TEST_F(SpaceKeeperTest, OneBadJobKeepsNoOtherAndNoUsage) {
