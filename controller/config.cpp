@@ -26,7 +26,8 @@ std::string default_identity() {
 base::OptionsOutcome read_config(int argc, const char* const* argv, Config& config) {
   CLI::App app(
       "Runs vBrain's Jobs: watches Job resources, creates their pods and records how they end. 'controller "
-      "release-jobs' removes vBrain's finalizers from all Jobs and Clients, for an uninstallation that removes their definition. "
+      "release-jobs' removes vBrain's finalizers from all Jobs and Clients, for an uninstallation that removes their "
+      "definition. "
       "'controller usage' prints what each "
       "tenant stores on the volume.",
       "controller");
