@@ -22,6 +22,14 @@ constexpr std::uint64_t kMaxSkip = 256 * 1024;
 constexpr std::size_t kSkipBuffer = 4 * 1024;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
+// `at`: how many bytes of content preceded the fault.
+BodyError malformed_chunks(std::uint64_t at) {
+  return {
+      BodyError::Kind::kMalformed,
+      "the body's chunked coding is broken after " + std::to_string(at) +
+          " bytes of content; a chunk is its size in hexadecimal, CRLF, that many bytes, CRLF (RFC 9112 section 7.1)"};
+}
+
 }  // namespace
 
 bool Connection::body_can_be_skipped() const {
@@ -84,7 +92,7 @@ std::string_view Connection::next_body_piece() {
     if (parser_->announced() > body_limit_ || error == boost::beast::http::error::body_limit) {
       throw BodyError(BodyError::Kind::kTooLarge, "the body is larger than allowed");
     }
-    if (error) throw BodyError(BodyError::Kind::kMalformed, "malformed chunked body");
+    if (error) throw malformed_chunks(body_total_ + body_joined_.size());
     if (!request_.chunked) return piece;
     body_joined_.append(piece);
   }
@@ -94,7 +102,7 @@ std::string_view Connection::next_body_piece() {
 Task<void> Connection::fill_body_buffer() {
   const std::size_t left = body_end_ - body_begin_;
   if (left > 0 && left == body_buffer_.size()) {
-    throw BodyError(BodyError::Kind::kMalformed, "malformed chunked body");
+    throw malformed_chunks(body_total_ + body_joined_.size());
   }
   const std::size_t room = skipping_ ? kSkipBuffer : kBodyBuffer;
   if (body_buffer_.size() != room && left < room) {

@@ -10,7 +10,7 @@ std::optional<ExceptionAnswer> answer_to_exception(const std::exception_ptr& exc
     if (problem.kind() == BodyError::Kind::kTimeout) return ExceptionAnswer{408, problem.what()};
     if (problem.kind() == BodyError::Kind::kTooLarge) return ExceptionAnswer{413, problem.what()};
   } catch (const Overloaded&) {
-    return ExceptionAnswer{503, "the server is overloaded"};
+    return ExceptionAnswer{503, "the server is overloaded; send the request again after the time in Retry-After"};
   } catch (...) {
     return std::nullopt;
   }

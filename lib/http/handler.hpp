@@ -17,7 +17,7 @@ namespace vbrain::http {
 class BodyError : public std::runtime_error {
  public:
   enum class Kind { kGone, kTimeout, kMalformed, kTooLarge };
-  BodyError(Kind kind, const char* detail) : std::runtime_error(detail), kind_(kind) {}
+  BodyError(Kind kind, const std::string& detail) : std::runtime_error(detail), kind_(kind) {}
   Kind kind() const { return kind_; }
 
  private:

@@ -3,9 +3,12 @@
 All situations are planted at once, side by side. The words are those of the table in docs/operations.md, which is the table of the code."""
 
 import re
+import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,7 @@ class Situation:
     ends: bool = True
     ready: str = "Accepted"  # the reason of the Application's condition Ready
     also: tuple = ()  # other reasons that the kubelet may give
+    after: int = 0  # seconds after the job's creation at which it comes about
 
 
 def volume(**source):
@@ -50,7 +54,7 @@ SITUATIONS = {
     "an image that does not exist": Situation("ErrImagePull", {"image": NO_IMAGE, **WAITS}, says=NO_IMAGE, ends=False, also=("ImagePullBackOff",)),
     "an image that does not come in time": Situation(
         "ErrImagePull", {"image": NO_IMAGE, "preRunningDeadlineSeconds": 4}, says="preRunningDeadlineSeconds of the Application, 4 s",
-        also=("ImagePullBackOff",)),
+        also=("ImagePullBackOff",), after=4),
     "an image whose name is not valid": Situation("InvalidImageName", {"image": "Not A Name:x"}),
     "an image that must not be pulled": Situation("ErrImageNeverPull", {"image": NO_IMAGE, "container": {"imagePullPolicy": "Never"}}),
     "a command that is not in the image": Situation("CommandNotStarted", {"command": ["/no/such/program"]}, says="/no/such/program",
@@ -82,8 +86,9 @@ SITUATIONS = {
     "an output that is too large": Situation("OutputTooLarge", {"outputLimit": "1Ki"}, {"output": {"large": "x" * 4000}}, says="outputLimit",
                                              rest_says="outputLimit"),
     "an application that takes too long": Situation("DeadlineExceeded", {"activeDeadlineSeconds": 4}, {"wait": True}, says="activeDeadlineSeconds",
-                                                    rest_says="4 s"),
+                                                    rest_says="4 s", after=4),
 }
+TELLS_WITHIN = 10  # seconds
 
 
 @dataclass
@@ -122,6 +127,10 @@ def condition(thing, kind):
     return next((item for item in thing.get("status", {}).get("conditions", []) if item["type"] == kind), {})
 
 
+def time_of(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 def node_names(platform):
     return [node["metadata"]["name"] for node in platform.kube.get("/api/v1/nodes")["items"]]
 
@@ -156,6 +165,10 @@ def test_of_a_job(platform, planted, name):
     kind = "Ended" if situation.ends else "Waiting"
     assert condition(job, kind).get("status") == "True", job["status"]
     assert_tells(platform, each.rest, each.job, seen["reason"], situation.says, situation.rest_says)
+    told = min(time_of(event["eventTime"]) for event in platform.events_of(each.job) if event["reason"] in wanted)
+    waited = (told - time_of(job["metadata"]["creationTimestamp"])).total_seconds()
+    print(f"{name}: told after {waited:.1f} s")
+    assert waited <= TELLS_WITHIN + situation.after, "from the job's creation to the event, by their own times"
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
@@ -173,6 +186,43 @@ def test_of_its_application(platform, planted, name):
 
 
 # --- Situations that need more than an Application and a job.
+
+class PrivateRegistry(BaseHTTPRequestHandler):
+    """Answers like a registry to a client without a password (OCI distribution specification, "Authentication")."""
+
+    def do_HEAD(self):
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="private"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD
+
+    def log_message(self, *_):
+        """Nothing to the terminal."""
+
+
+@pytest.fixture
+def private_registry():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), PrivateRegistry)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_image_of_a_private_registry(platform, make_application, tenants, private_registry):
+    make_application("Planted-Private", image=f"{private_registry}/team/model:1", **WAITS)
+    rest = tenants.make("Planted-Private")
+    job = rest.start(params={})
+    reason = wait_until("it waits", lambda: (
+        found := platform.job(job)["status"]["reason"]) in ("ErrImagePull", "ImagePullBackOff") and found)
+    assert_tells(platform, rest, job, reason, says="authorization failed")
+    platform.kube.delete(platform.kube.ours("jobs", job))
+
+
 
 def object_of(kind, name, spec):
     return {"apiVersion": "vbrain.visagio.com/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}

@@ -150,6 +150,13 @@ std::string head(std::string_view fields) {
   return post("/echo", fields, "");
 }
 
+TEST_F(HttpServerTest, ABrokenChunkSaysWhereItIs) {
+  RawClient client(address());
+  client.send(head("Transfer-Encoding: chunked\r\n") + "3\r\nabc\r\nzz\r\n");
+  EXPECT_THAT(client.read_to_end(),
+              ::testing::AllOf(HasSubstr("after 3 bytes of content"), HasSubstr("RFC 9112 section 7.1")));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Heads, MalformedTest,
     ::testing::Values(
