@@ -93,8 +93,7 @@ class OffboardingTest : public ::testing::Test {
   std::vector<std::string> told(const std::string& reason) {
     events_.flush();
     std::vector<std::string> notes;
-    for (const nlohmann::json& event :
-         api_.objects("/apis/events.kstd::chrono::seconds(8).io/v1/namespaces/vbrain/events").items) {
+    for (const nlohmann::json& event : api_.objects("/apis/events.k8s.io/v1/namespaces/vbrain/events").items) {
       if (event.at("reason") == reason) notes.push_back(event.at("note"));
     }
     return notes;

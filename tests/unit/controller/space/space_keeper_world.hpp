@@ -90,12 +90,12 @@ class SpaceKeeperTest : public ::testing::Test {
     store_.write_status(kTenant, id, {{"metadata", {{"name", id}, {"uid", uid}}}, {"status", job::encode(status)}});
     set_recorded(id, ago);
   }
-  // When status.nlohmann::json was written.
+  // When status.json was written.
   void set_recorded(const std::string& id, std::chrono::seconds ago) {
     std::filesystem::last_write_time(status_file(id), std::chrono::file_clock::from_sys(clock_.now() - ago));
   }
   std::filesystem::path status_file(const std::string& id) {
-    return std::filesystem::path(folder_.path()) / artifacts::layout::job(kTenant, id) / "status.nlohmann::json";
+    return std::filesystem::path(folder_.path()) / artifacts::layout::job(kTenant, id) / "status.json";
   }
   std::size_t reads(const char* collection) { return api_.count("GET", std::string(collection) + "?"); }
   void put_resource(const std::string& id, const char* phase) {
