@@ -219,7 +219,7 @@ def test_an_image_of_a_private_registry(platform, make_application, tenants, pri
     job = rest.start(params={})
     reason = wait_until("it waits", lambda: (
         found := platform.job(job)["status"]["reason"]) in ("ErrImagePull", "ImagePullBackOff") and found)
-    assert_tells(platform, rest, job, reason, says="authorization failed")
+    assert_tells(platform, rest, job, reason, says="401 Unauthorized")
     platform.kube.delete(platform.kube.ours("jobs", job))
 
 
