@@ -13,6 +13,16 @@
 
 namespace vbrain::testing {
 
+// Whether this machine lets a process follow its child: kernel.yama.ptrace_scope of 2 or 3 forbids it.
+inline bool can_follow_children() {
+  const pid_t child = fork();
+  if (child == 0) _exit(ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0 ? 0 : 1);
+  int status = 0;
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 // How often `work` makes each system call, by number (SYS_…). It runs in a child process, which ptrace(2) follows, so
 // what it changes in memory is lost. The child ends with status 0 only if `work` returns true; else the test fails.
 // Call it while the process has one thread.
