@@ -56,7 +56,8 @@ def test_an_image_that_cannot_be_pulled_fails_at_the_deadline(platform, make_app
     make_application("NoImage", image="vbrain.invalid/none:1", preRunningDeadlineSeconds=1)
     info = failure(rest, job)
     assert info["reason"] in ("ErrImagePull", "ImagePullBackOff")
-    assert "the image can't be pulled. Remedy: " in info["message"], "what the user of the job needs"
+    said = "the image can't be pulled: not running after preRunningDeadlineSeconds of the Application, 1 s. Remedy: "
+    assert said in info["message"], "what the user of the job needs"
     assert "vbrain.invalid/none:1" in platform.job(job)["status"]["message"], "what the operator needs"
 
 

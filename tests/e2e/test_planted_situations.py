@@ -324,7 +324,7 @@ def test_a_job_that_waits_for_its_turn(platform, make_application, tenants):
     second = rest.start(params={"wait": True})
     wait_until("it waits", lambda: platform.job(second)["status"]["reason"] == "ConcurrencyLimit")
     assert condition(platform.job(second), "Waiting")["status"] == "True"
-    assert_tells(platform, rest, second, "ConcurrencyLimit", "1 of 1 jobs", "1 of 1 jobs")
+    assert_tells(platform, rest, second, "ConcurrencyLimit", *2 * ["as its maxConcurrentJobs allows, 1"])
     for job in (second, first):
         platform.kube.delete(platform.kube.ours("jobs", job))
 
