@@ -267,7 +267,5 @@ TEST_F(SpaceKeeperTest, AnotherTenantsRetentionDoesNotApply) {
   EXPECT_THAT(jobs(), ElementsAre("job-1"));
 }
 
-// A measurement: --gtest_also_run_disabled_tests --gtest_filter='*TenThousand*'.
-
 }  // namespace
 }  // namespace vbrain::controller
