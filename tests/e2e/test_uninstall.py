@@ -13,11 +13,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CHART = ROOT / "helm" / "vbrain"
 DEFINITIONS = ["jobs", "applications", "clients"]
 FINALIZER = "vbrain.visagio.com/artifacts"
+PURGE = "vbrain.visagio.com/purge"
 PATIENCE = 120
 
 
 class Installation:
-    """A release of its own in a namespace of its own, with a Job that waits and Jobs that have ended and left files."""
+    """A release of its own in a namespace of its own, with Jobs that wait, Jobs that have ended and left files, and a Client whose
+    deletion would purge these files: an uninstallation is none."""
 
     def __init__(self, description):
         self.namespace = f"uninstall-{uuid.uuid4().hex[:6]}"
@@ -34,6 +36,7 @@ class Installation:
         self.platform.helm("install", "vbrain", str(CHART), "--wait", "--timeout", "3m", "--set", ",".join([
             "crds.install=false", "apiServer.replicas=0", "controller.replicas=2", f"apiServer.image.tag={tag}",
             f"controller.image.tag={tag}", f"volume.hostPath.path={self.volume}"]))
+        self.make_client()
         self.make_jobs(suspend=True)
         self.ended = self.make_jobs(cancel=True)
         wait_until("the ended jobs are on the volume", lambda: len(self.records()) == len(self.ended))
@@ -42,6 +45,13 @@ class Installation:
 
     def kubectl(self, *arguments, check=True):
         return self.platform.kubectl(*arguments, check=check)
+
+    def make_client(self):
+        client = {"apiVersion": "vbrain.visagio.com/v1", "kind": "Client",
+                  "metadata": {"name": "north", "annotations": {PURGE: "confirm"}},
+                  "spec": {"organizationId": "acme", "applicationId": "None", "clientId": "north", "members": []}}
+        self.platform.kubectl("apply", "-f", "-", stdin=json.dumps(client))
+        wait_until("the Client is held", lambda: PURGE in self.kubectl("get", "vclient", "north", "-o", "jsonpath={.metadata.finalizers}"))
 
     def make_jobs(self, **spec):
         names = [str(uuid.uuid4()) for _ in range(20)]
@@ -80,8 +90,8 @@ def installation(platform):
     made = Installation(platform.description)
     yield made
     # What a failure has left must not hold the others up.
-    for job in made.kubectl("get", "vjob", "-o", "name", check=False).split():
-        made.kubectl("patch", job, "--type=merge", "-p", '{"metadata":{"finalizers":null}}', check=False)
+    for held in made.kubectl("get", "vjob,vclient", "-o", "name", check=False).split():
+        made.kubectl("patch", held, "--type=merge", "-p", '{"metadata":{"finalizers":null}}', check=False)
     made.kubectl("delete", "namespace", made.namespace, "--ignore-not-found", "--wait=false")
     made.kubectl("delete", "pv", "-l", "app.kubernetes.io/instance=vbrain", "--wait=false", check=False)
 
