@@ -1,6 +1,7 @@
 #include "http/connection.hpp"
 
 #include <prometheus/counter.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +26,8 @@ using std::chrono::steady_clock;
 // A peer has body_timeout for each piece of this size.
 constexpr std::size_t kBodyPiece = 64 * 1024;
 constexpr std::size_t kFileBuffer = 128 * 1024;
+// What an I/O thread gives to one socket before others have their turn.
+constexpr std::size_t kMemoryPiece = 512 * 1024;
 constexpr std::size_t kFirstRead = 4096;
 constexpr milliseconds kLinger{2000};
 constexpr HeadProblem kHeadTooLarge{431, "the head is larger than allowed"};
@@ -294,16 +297,41 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
   head += body.before;
   bool taken = co_await write(head);
   if (!taken) co_return false;
-  std::string buffer(std::min<std::uint64_t>(kFileBuffer, body.length), '\0');
+  const auto executor = socket_.get_executor();
+  std::string buffer;  // only for what is not in memory
   std::uint64_t sent = 0;
+  std::uint64_t renew = 0;  // where the client has earned new time
   sending_file_ = true;
   while (sent < body.length) {
+    if (cut_) co_return false;
+    const std::uint64_t at = body.offset + sent;
+    const std::size_t piece = std::min<std::uint64_t>(kMemoryPiece, body.length - sent);
+    if (context_.options.in_memory(body.file.get(), at, piece)) {
+      const auto passed = send_pages(body.file.get(), at, piece);
+      if (!passed) co_return false;
+      sent += *passed;
+      error_code error;
+      if (*passed == piece) {
+        // Other connections of this thread have their turn.
+        deadline_ = SteadyTime::max();
+        co_await asio::post(executor, kAwait);
+        continue;
+      }
+      if (sent >= renew) {
+        renew = sent + kBodyPiece;
+        deadline_ = steady_clock::now() + context_.options.body_timeout;
+      }
+      co_await socket_.async_wait(Socket::wait_write, asio::redirect_error(kAwait, error));
+      if (error) co_return false;
+      continue;
+    }
+    deadline_ = SteadyTime::max();
     if (stuck_deadline_ == SteadyTime::max()) stuck_deadline_ = steady_clock::now() + context_.options.stuck_timeout;
-    const std::size_t want = std::min<std::uint64_t>(buffer.size(), body.length - sent);
+    buffer.resize(std::min<std::uint64_t>(kFileBuffer, body.length - sent));
     std::size_t got = 0;
     bool busy = false;
     try {
-      const auto read = [&] { return read_at(body.file.get(), buffer.data(), want, body.offset + sent); };
+      const auto read = [&] { return read_at(body.file.get(), buffer.data(), buffer.size(), at); };
       got = co_await run_on(*context_.file_pool, read);
     } catch (const Overloaded&) {
       busy = true;
@@ -313,11 +341,10 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
       co_return false;
     }
     if (busy) {
-      asio::basic_waitable_timer<steady_clock, asio::wait_traits<steady_clock>, Executor> pause(socket_.get_executor(),
+      asio::basic_waitable_timer<steady_clock, asio::wait_traits<steady_clock>, Executor> pause(executor,
                                                                                                 milliseconds(20));
       error_code ignored;
       co_await pause.async_wait(asio::redirect_error(kAwait, ignored));
-      if (cut_) co_return false;
       continue;
     }
     stuck_deadline_ = SteadyTime::max();
@@ -325,10 +352,27 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
     taken = co_await write(bytes);
     if (!taken) co_return false;
     sent += got;
+    renew = sent;
   }
+  deadline_ = SteadyTime::max();
   sending_file_ = false;
   if (body.after.empty()) co_return true;
   co_return co_await write(body.after);
+}
+
+// Gives pages of a file to the socket without copying them: up to `size` bytes, fewer if the socket is full. Nothing if
+// the connection or the file failed.
+std::optional<std::size_t> Connection::send_pages(int file, std::uint64_t offset, std::size_t size) {
+  auto at = static_cast<off_t>(offset);
+  const ssize_t passed = base::without_eintr([&] { return sendfile(socket_.native_handle(), file, &at, size); });
+  if (passed > 0) return static_cast<std::size_t>(passed);
+  if (passed == 0) {
+    base::log_error("a download was cut off", {{"error", "a file became shorter while it was sent"}});
+    return std::nullopt;
+  }
+  if (errno == EAGAIN) return 0;
+  if (errno == EIO) base::log_error("a download was cut off", {{"error", std::strerror(errno)}});
+  return std::nullopt;
 }
 
 Task<bool> Connection::write(std::string_view bytes) {

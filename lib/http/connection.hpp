@@ -71,6 +71,7 @@ class Connection final : private BodyReader {
   Task<void> send_refusal(HeadProblem problem);
   Task<bool> send(Reply& reply, bool keep_alive, bool head_only);
   Task<bool> send_file(FileBody& body, std::string& head);
+  std::optional<std::size_t> send_pages(int file, std::uint64_t offset, std::size_t size);
   Task<bool> write(std::string_view bytes);
   Task<void> linger();
   Task<std::size_t> read_some(char* to, std::size_t size, std::chrono::milliseconds patience);

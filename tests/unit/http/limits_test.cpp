@@ -59,7 +59,15 @@ TEST_F(HttpServerTest, CutsIdleConnections) {
   EXPECT_TRUE(client.is_closed_by_peer());
 }
 
-TEST_F(HttpServerTest, CutsSlowReaders) {
+// With sendfile(2) from memory, and read on the pool.
+class SendsFilesTest : public HttpServerTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  SendsFilesTest() { options_.in_memory = GetParam() ? always_in_memory : never_in_memory; }
+};
+
+INSTANTIATE_TEST_SUITE_P(FromMemoryAndFromDisk, SendsFilesTest, ::testing::Bool());
+
+TEST_P(SendsFilesTest, CutsSlowReaders) {
   options_.body_timeout = milliseconds(200);
   make_file(20 << 20);
   RawClient client(address(), 4096);
@@ -78,8 +86,40 @@ TEST_F(HttpServerTest, LetsASteadyReaderTakeALargeAnswer) {
   EXPECT_EQ(body_of(client.read_slowly(64 * 1024, milliseconds(20))).size(), 8U << 20);
 }
 
+TEST_P(SendsFilesTest, LetsASteadyReaderTakeALargeFile) {
+  options_.body_timeout = milliseconds(2'000);
+  make_file(8 << 20);
+  RawClient client(address(), 64 * 1024);
+  ASSERT_TRUE(client.send(get("/file", "Connection: close\r\n")));
+  EXPECT_EQ(body_of(client.read_slowly(64 * 1024, milliseconds(20))), "<" + file_content(8 << 20) + ">");
+}
+
+TEST_P(SendsFilesTest, NeverSendsAFileThatShrankAsIfWhole) {
+  make_file(1000);
+  file_size_ = 5000;
+  RawClient client(address());
+  ASSERT_TRUE(client.send(get("/file")));
+  bool closed = false;
+  const std::string reply = client.read_to_end(&closed);
+  EXPECT_TRUE(closed);
+  EXPECT_LT(body_of(reply).size(), 5002u);
+}
+
+TEST_F(HttpServerTest, AFileInMemoryLeavesWithoutThePool) {
+  options_.in_memory = always_in_memory;
+  make_file(4 << 20);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(pool_.try_post([this] { seen_.wait([this] { return seen_.gate_open; }); }));
+  }
+  RawClient client(address());
+  ASSERT_TRUE(client.send(get("/file", "Connection: close\r\n")));
+  EXPECT_EQ(body_of(client.read_to_end()), "<" + file_content(4 << 20) + ">");
+  seen_.change([this] { seen_.gate_open = true; });
+}
+
 TEST_F(HttpServerTest, ADownloadFromAHungVolumeIsBrokenOff) {
   std::atomic<bool> stuck{false};
+  options_.in_memory = never_in_memory;
   options_.stuck_timeout = milliseconds(1);
   options_.header_timeout = milliseconds(200);  // how often the server looks
   options_.is_stuck = [&] { return stuck.load(); };

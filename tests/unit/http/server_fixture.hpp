@@ -115,10 +115,18 @@ class HttpServerTest : public ::testing::Test {
     co_return reply;
   }
 
+  static bool always_in_memory(int, std::uint64_t, std::size_t) { return true; }
+  static bool never_in_memory(int, std::uint64_t, std::size_t) { return false; }
+
+  static std::string file_content(std::size_t size) {
+    std::string content(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) content[i] = static_cast<char>('a' + i % 23);
+    return content;
+  }
   void make_file(std::size_t size) {
     file_path_ = ::testing::TempDir() + "/http_server_test." + std::to_string(::getpid());
     FILE* file = std::fopen(file_path_.c_str(), "w");
-    for (std::size_t i = 0; i < size; ++i) std::fputc('a' + static_cast<int>(i % 23), file);
+    std::fputs(file_content(size).c_str(), file);
     std::fclose(file);
     file_size_ = size;
   }
