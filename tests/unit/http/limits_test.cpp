@@ -108,13 +108,19 @@ TEST_P(SendsFilesTest, NeverSendsAFileThatShrankAsIfWhole) {
 TEST_F(HttpServerTest, AFileInMemoryLeavesWithoutThePool) {
   options_.in_memory = always_in_memory;
   make_file(4 << 20);
+  std::atomic<int> released{0};
   for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(pool_.try_post([this] { seen_.wait([this] { return seen_.gate_open; }); }));
+    ASSERT_TRUE(pool_.try_post([&] {
+      seen_.wait([this] { return seen_.gate_open; });
+      ++released;
+    }));
   }
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/file", "Connection: close\r\n")));
   EXPECT_EQ(body_of(client.read_to_end()), "<" + file_content(4 << 20) + ">");
+  EXPECT_EQ(released, 0) << "the file was sent after the pool was free";
   seen_.change([this] { seen_.gate_open = true; });
+  pool_.close();
 }
 
 TEST_F(HttpServerTest, ADownloadFromAHungVolumeIsBrokenOff) {
