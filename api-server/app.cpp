@@ -13,6 +13,7 @@
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/open_files.hpp"
 #include "api-server/transfer/json_budget.hpp"
+#include "api-server/transfer/sealed_texts.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/log.hpp"
@@ -161,6 +162,7 @@ int run(const Config& given, std::stop_token stop) {
   base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued);
   SpaceLedger space_ledger;
   LocalSpace local_space(config.limits.max_local_spool_bytes);
+  SealedTexts sealed_texts(volume, caches.jobs.store(), clock);
   std::stop_source calls;
   const Services services{config.limits,
                           clock,
@@ -170,6 +172,7 @@ int run(const Config& given, std::stop_token stop) {
                           bulk_workers,
                           json_budget,
                           local_space,
+                          sealed_texts,
                           volume,
                           view,
                           client,

@@ -23,6 +23,7 @@ namespace vbrain::api {
 
 class JsonBudget;
 class LocalSpace;
+class SealedTexts;
 class SpaceLedger;
 class VolumeView;
 
@@ -42,6 +43,7 @@ struct Services {
   base::WorkerPool& bulk_workers;
   JsonBudget& json_budget;
   LocalSpace& local_space;
+  SealedTexts& sealed_texts;
   const artifacts::Store& volume;
   VolumeView& view;
   kube::ApiClient& kube;

@@ -6,6 +6,7 @@
 #include "api-server/routes/call.hpp"
 #include "api-server/routes/with_job.hpp"
 #include "api-server/transfer/download.hpp"
+#include "api-server/transfer/sealed_texts.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "artifacts/archive/archive_writer.hpp"
 #include "artifacts/store/store.hpp"
@@ -41,14 +42,17 @@ struct Finished {
   job::Artifacts sizes;
 };
 
-// `answer` for a finished job; for another its state as an answer. Blocks on the volume.
-template <class F>
-Answer when_finished(const JobRecord& record, F answer) {
+// The state of a job that has not finished, or whose files are not there yet, as an answer. Nothing: it has finished.
+std::optional<Answer> answer_unless_finished(const JobRecord& record) {
   const job::JobStatus& status = *record.status;
   if (status.phase == job::Phase::kFailed) return refuse(Problem::kJobFailed);
   if (status.phase != job::Phase::kFinished) return not_yet_finished();
   if (!record.on_volume || !status.accepted_attempt) return not_visible_yet();
-  return answer(Finished{*status.accepted_attempt, status.artifacts.value_or(job::Artifacts{})});
+  return std::nullopt;
+}
+
+Finished finished(const JobRecord& record) {
+  return {*record.status->accepted_attempt, record.status->artifacts.value_or(job::Artifacts{})};
 }
 
 std::string read_small(const OpenFile& file) {
@@ -67,25 +71,6 @@ std::variant<std::string, http::FileBody> body_of(OpenFile file) {
   return body;
 }
 
-Answer result_of(const Call& call, const Finished& job) {
-  constexpr std::string_view kBefore = R"({"output":)";
-  auto file = call.services.volume.open_result(call.caller.tenant, call.id, job.attempt);
-  const auto expected = static_cast<std::uint64_t>(job.sizes.result_bytes);
-  if (expected == 0) return json_reply(200, R"({"output":null})");
-  if (!file || file->size != expected || expected > kMaxResult) return not_visible_yet();
-  auto body = body_of(std::move(*file));
-  http::Reply reply;
-  if (auto* text = std::get_if<std::string>(&body)) {
-    reply.body = std::string(kBefore) + *text + "}";
-  } else {
-    auto& whole = std::get<http::FileBody>(body);
-    whole.before = kBefore;
-    whole.after = "}";
-    reply.body = std::move(whole);
-  }
-  return reply;
-}
-
 Download empty_archive(std::string filename) {
   Download what;
   what.body = std::string(kEmptyArchive);
@@ -94,19 +79,91 @@ Download empty_archive(std::string filename) {
   return what;
 }
 
-Answer output_of(const Call& call, const Finished& job) {
-  Download what;
-  what.filename = std::string(call.id) + "-output.zip";
-  what.etag = job.sizes.output_sha256;
-  auto file = call.services.volume.open_output(call.caller.tenant, call.id, job.attempt);
-  const auto expected = static_cast<std::uint64_t>(job.sizes.output_bytes);
-  if (expected == 0) {
-    what = empty_archive(std::move(what.filename));
+// The body of an answer about a sealed file.
+struct Sealed {
+  std::variant<std::string, http::FileBody> body;
+  std::string etag;
+};
+
+// Nothing: the file is not visible yet. Blocks on the volume.
+std::optional<Sealed> open_result(const Call& call, const Finished& job) {
+  constexpr std::string_view kBefore = R"({"output":)";
+  const auto expected = static_cast<std::uint64_t>(job.sizes.result_bytes);
+  if (expected == 0) return Sealed{std::string(R"({"output":null})"), {}};
+  auto file = call.services.volume.open_result(call.caller.tenant, call.id, job.attempt);
+  if (!file || file->size != expected || expected > kMaxResult) return std::nullopt;
+  auto body = body_of(std::move(*file));
+  if (auto* text = std::get_if<std::string>(&body)) {
+    text->insert(0, kBefore).append("}");
   } else {
-    if (!file || file->size != expected) return not_visible_yet();
-    what.body = body_of(std::move(*file));
+    auto& whole = std::get<http::FileBody>(body);
+    whole.before = kBefore;
+    whole.after = "}";
   }
-  return download(call.exchange.head, std::move(what));
+  return Sealed{std::move(body), {}};
+}
+
+// The same for the output.
+std::optional<Sealed> open_output(const Call& call, const Finished& job) {
+  const auto expected = static_cast<std::uint64_t>(job.sizes.output_bytes);
+  if (expected == 0) return Sealed{std::string(kEmptyArchive), base::sha256_hex(kEmptyArchive)};
+  auto file = call.services.volume.open_output(call.caller.tenant, call.id, job.attempt);
+  if (!file || file->size != expected) return std::nullopt;
+  return Sealed{body_of(std::move(*file)), job.sizes.output_sha256};
+}
+
+using Kind = SealedTexts::Kind;
+
+std::optional<Sealed> open_sealed(const Call& call, Kind kind, const JobRecord& record) {
+  return kind == Kind::kResult ? open_result(call, finished(record)) : open_output(call, finished(record));
+}
+
+Answer send_sealed(const Call& call, Kind kind, Sealed sealed) {
+  if (kind == Kind::kOutput) {
+    return download(call.exchange.head, {.body = std::move(sealed.body),
+                                         .filename = std::string(call.id) + "-output.zip",
+                                         .etag = std::move(sealed.etag)});
+  }
+  http::Reply reply;
+  reply.body = std::move(sealed.body);
+  return reply;
+}
+
+// Whether the answer may be remembered: what is large is read anew each time.
+bool is_small(Kind kind, const JobRecord& record) {
+  const job::Artifacts sizes = finished(record).sizes;
+  const std::int64_t bytes = kind == Kind::kResult ? sizes.result_bytes : sizes.output_bytes;
+  return bytes <= static_cast<std::int64_t>(kSmallFile);
+}
+
+// Blocks on the volume.
+Answer read_sealed(const Call& call, Kind kind, const JobRecord& record) {
+  if (auto other = answer_unless_finished(record)) return std::move(*other);
+  SealedTexts& texts = call.services.sealed_texts;
+  std::optional<SealedTexts::Seen> seen;
+  if (is_small(kind, record)) seen = texts.look(call.caller.tenant, call.id);
+  // Whether it may be remembered was looked at after the record had been read. So the record is read once more.
+  std::optional<JobRecord> again;
+  if (seen) {
+    auto found = find_job(call.services, call.caller, call.id, call.repository_id);
+    if (!found) return Unexpected<Refusal>(std::move(found.error()));
+    if (!found->unconfirmed && !answer_unless_finished(*found)) again = std::move(*found);
+  }
+  auto sealed = open_sealed(call, kind, again ? *again : record);
+  if (!sealed) return not_visible_yet();
+  if (const auto* text = std::get_if<std::string>(&sealed->body); again && text != nullptr) {
+    texts.keep(kind, call.caller.tenant, call.id, std::move(*seen), again->stored->file.repository_id,
+               {.body = *text, .etag = sealed->etag});
+  }
+  return send_sealed(call, kind, std::move(*sealed));
+}
+
+// From memory on the I/O thread, else from the volume.
+http::Task<Answer> answer_with_sealed(Call& call, Kind kind) {
+  const auto known = call.services.sealed_texts.find(kind, call.caller.tenant, call.id, call.repository_id);
+  if (known != nullptr) co_return send_sealed(call, kind, {known->body, known->etag});
+  const auto answer = [&](const JobRecord& record) { return read_sealed(call, kind, record); };
+  co_return co_await answer_with_job(call, call.services.volume_workers, answer);
 }
 
 // Sends the archive that `make` writes. `absent` is the refusal if there is none.
@@ -149,17 +206,11 @@ Answer logs_of(const Call& call, const JobRecord& record) {
 }  // namespace
 
 http::Task<Answer> get_job_result(Call& call) {
-  const auto answer = [&](const JobRecord& record) {
-    return when_finished(record, [&](const Finished& job) { return result_of(call, job); });
-  };
-  co_return co_await answer_with_job(call, call.services.volume_workers, answer);
+  return answer_with_sealed(call, Kind::kResult);
 }
 
 http::Task<Answer> get_job_output(Call& call) {
-  const auto answer = [&](const JobRecord& record) {
-    return when_finished(record, [&](const Finished& job) { return output_of(call, job); });
-  };
-  co_return co_await answer_with_job(call, call.services.volume_workers, answer);
+  return answer_with_sealed(call, Kind::kOutput);
 }
 
 http::Task<Answer> get_repository_input(Call& call) {

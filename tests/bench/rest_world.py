@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import yaml
 from contestants import Ours
@@ -90,9 +91,12 @@ class RestWorld(Ours):
         output.chmod(0o660)
         record = json.loads((folder / "status.json").read_text())
         record["status"]["artifacts"] = {**record["status"].get("artifacts", {}), "outputBytes": size, "outputSha256": f"{size:064x}"}
-        (folder / "status.json").write_text(json.dumps(record))
+        # By a rename, as the controller does: the servers look at the time of the folder, and trust it after two seconds.
+        (folder / "status.new").write_text(json.dumps(record))
+        (folder / "status.new").rename(folder / "status.json")
         wait_until("the server knows the output", lambda: int(self.user.call(
             "HEAD", f"/job/{job}/output").headers.get("content-length", 0)) == size)
+        wait_until("its time is trusted", lambda: time.time() - folder.stat().st_mtime > 2.1)
         return output
 
     def header_flags(self, flag, **more):

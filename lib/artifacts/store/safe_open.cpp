@@ -17,7 +17,9 @@
 
 namespace vbrain::artifacts {
 
-int open_beneath(int dir, std::string_view path, std::uint64_t flags, mode_t mode) {
+namespace {
+
+int open_below(int dir, std::string_view path, std::uint64_t flags, mode_t mode, std::uint64_t resolve) {
   const std::string name(path);
   if (name.find('\0') != std::string::npos) {
     errno = EINVAL;
@@ -26,13 +28,23 @@ int open_beneath(int dir, std::string_view path, std::uint64_t flags, mode_t mod
   open_how how{};
   how.flags = flags | O_CLOEXEC;
   how.mode = mode;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV | resolve;
+  return static_cast<int>(syscall(SYS_openat2, dir, name.c_str(), &how, sizeof how));
+}
+
+}  // namespace
+
+int open_beneath(int dir, std::string_view path, std::uint64_t flags, mode_t mode) {
   int fd = -1;
   do {
-    fd = static_cast<int>(syscall(SYS_openat2, dir, name.c_str(), &how, sizeof how));
+    fd = open_below(dir, path, flags, mode, 0);
     // EAGAIN: a rename elsewhere raced with the path resolution (openat2(2)).
   } while (fd < 0 && (errno == EAGAIN || errno == EINTR));
   return fd;
+}
+
+int open_beneath_if_cached(int dir, std::string_view path, std::uint64_t flags) {
+  return open_below(dir, path, flags, 0, RESOLVE_CACHED);
 }
 
 namespace {

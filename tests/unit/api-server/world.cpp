@@ -151,6 +151,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
   bulk_workers = std::make_unique<base::WorkerPool>("bulk", kBulkWorkers, 64);
   local_space = std::make_unique<LocalSpace>(limits.max_local_spool_bytes);
+  sealed_texts = std::make_unique<SealedTexts>(*volume, jobs, clock);
   services = std::make_unique<Services>(Services{limits,
                                                  clock,
                                                  "vbrain",
@@ -159,6 +160,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
                                                  *bulk_workers,
                                                  *json_budget,
                                                  *local_space,
+                                                 *sealed_texts,
                                                  *volume,
                                                  *view,
                                                  *client,
