@@ -48,7 +48,11 @@ bool is_control(char32_t point) {
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
-    if (!take_code_point(text)) return false;
+    if (static_cast<unsigned char>(text.front()) < 0x80) {
+      text.remove_prefix(1);
+    } else if (!take_code_point(text)) {
+      return false;
+    }
   }
   return true;
 }

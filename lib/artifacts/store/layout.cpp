@@ -40,6 +40,8 @@ std::string join(std::string base, std::string_view child) {
 
 bool is_name(std::string_view name) {
   if (name.empty() || name.size() > 255) return false;
+  // Nearly all names. Each request has five.
+  if (std::ranges::all_of(name, [](char c) { return c >= 0x20 && c < 0x7F; })) return true;
   while (!name.empty()) {
     const auto point = take_code_point(name);
     if (!point || is_control(*point)) return false;
@@ -48,6 +50,7 @@ bool is_name(std::string_view name) {
 }
 
 std::string encode_component(std::string_view name) {
+  if (!name.empty() && name.size() <= kComponentLimit && std::ranges::all_of(name, is_plain)) return std::string(name);
   require(is_name(name), "not a name: 1 to 255 bytes of UTF-8 without control characters");
   std::string encoded = percent_encode(name);
   if (encoded.size() <= kComponentLimit) return encoded;

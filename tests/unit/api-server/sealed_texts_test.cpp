@@ -95,7 +95,7 @@ TEST_F(SealedTextsTest, WhatAnotherServerRemovedIsGoneAtOnce) {
   EXPECT_FALSE(known());
 }
 
-TEST_F(SealedTextsTest, AFolderThatWasRenamedAndCameBackIsAskedAnew) {
+TEST_F(SealedTextsTest, AFolderUnderAnotherNameIsGone) {
   output();
   ASSERT_TRUE(known());
   const std::string folder = world_.job_folder(id_);
