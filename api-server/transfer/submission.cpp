@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "api-server/transfer/multipart.hpp"
+#include "api-server/transfer/write_behind.hpp"
 #include "artifacts/archive/archive_reader.hpp"
-#include "artifacts/archive/archive_writer.hpp"
+#include "artifacts/archive/archive_spool.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "base/digest.hpp"
 #include "base/json.hpp"
@@ -59,9 +60,9 @@ class FileReceiver {
   // `parent` is the folder that holds the staged one.
   void open(const artifacts::Dir& parent, Staging& staging) {
     if (kind_ == FileKind::kZip) {
-      // Not in the staged folder, which may be removed while the file is open: a network file system may keep a name
-      // for it until it is closed.
-      file_ = artifacts::make_unnamed_file(parent);
+      // The archive is not in the staged folder, which may be removed while the file is open: a network file system may
+      // keep a name for it until it is closed.
+      archive_.emplace(parent, staging.folder());
     } else {
       auto file = staging.input().create_file(name_);
       if (!file) throw artifacts::VolumeError(EEXIST, "create an input file");
@@ -70,14 +71,18 @@ class FileReceiver {
   }
 
   void write(std::string_view bytes) {
-    artifacts::write_all(file_.get(), bytes);
-    if (kind_ != FileKind::kZip) digest_.update(bytes);
+    if (archive_) {
+      archive_->write(bytes);
+    } else {
+      artifacts::write_all(file_.get(), bytes);
+      digest_.update(bytes);
+    }
     size_ += bytes.size();
   }
 
   // Checks what has come and puts it into the staged input.
   Result<void, ArchiveError> finish(StagedInput& input, const Limits& limits) {
-    if (kind_ == FileKind::kZip) return unpack(input, limits);
+    if (archive_) return unpack(input, limits);
     file_ = {};
     const auto written = input.staging().input().open_file(name_);
     if (!written) throw artifacts::VolumeError(ENOENT, "read an input file back");
@@ -99,18 +104,18 @@ class FileReceiver {
     archive_limits.names_bytes = std::max(archive_limits.names_bytes, limits.max_archive_entries * kNameBytesPerEntry);
     archive_limits.ratio = limits.max_inflate_ratio;
     archive_limits.code_page = limits.archive_code_page == 850 ? artifacts::CodePage::k850 : artifacts::CodePage::k437;
-    auto listing = artifacts::inspect(file_.get(), archive_limits);
-    if (!listing) return Unexpected<ArchiveError>(std::move(listing.error()));
-    auto files = artifacts::extract(*listing, file_.get(), input.staging().input());
-    if (!files) return Unexpected<ArchiveError>(std::move(files.error()));
-    input.files = std::move(*files);
-    input.empty_folders = listing->empty_folders();
-    input.notes = std::move(listing->notes);
+    auto unpacked = archive_->unpack(archive_limits, input.staging().input());
+    archive_.reset();
+    if (!unpacked) return Unexpected<ArchiveError>(std::move(unpacked.error()));
+    input.files = std::move(unpacked->files);
+    input.empty_folders = unpacked->listing.empty_folders();
+    input.notes = std::move(unpacked->listing.notes);
     return {};
   }
 
   const std::string name_;
   const FileKind kind_;
+  std::optional<artifacts::ArchiveSpool> archive_;
   artifacts::Fd file_;
   base::Sha256 digest_;
   std::uint64_t size_ = 0;
@@ -178,54 +183,91 @@ http::Task<Result<Submission, Refusal>> read_json(const Services& services, cons
   co_return submission;
 }
 
-http::Task<Result<Submission, Refusal>> read_multipart(const Services& services, const artifacts::Tenant& tenant,
-                                                       std::string_view boundary, http::BodyReader& body,
-                                                       const BodyCheck& check) {
+Refusal refusal(Problem problem, std::string subject, std::string detail) {
+  return {.problem = problem, .subject = std::move(subject), .detail = std::move(detail)};
+}
+
+// What a multipart body has become so far.
+struct Upload {
+  Submission submission;
+  Form form;
+  std::shared_ptr<FileReceiver> file;  // submission.input holds it too, and closes it
+};
+
+// Reads the whole body into `upload`. Writing may go on behind it.
+http::Task<std::optional<Refusal>> read_parts(const Services& services, const artifacts::Tenant& tenant,
+                                              std::string_view boundary, http::BodyReader& body, const BodyCheck& check,
+                                              Upload& upload, WriteBehind& writing) {
   using Kind = MultipartReader::Event::Kind;
   MultipartReader reader(boundary);
-  Form form;
-  Submission submission{
-      .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget, tenant)};
+  Form& form = upload.form;
+  Submission& submission = upload.submission;
   std::size_t fields_size = 0;
   std::uint64_t received = 0;
-  std::shared_ptr<FileReceiver> file;  // submission.input holds it too, and closes it
   for (;;) {
     const std::string_view piece = co_await body.read();
     if (piece.empty()) break;
     received += piece.size();
     // A body of unknown length; one of known length was refused before.
     auto full = check ? check(received) : std::nullopt;
-    if (full) co_return Unexpected<Refusal>(std::move(*full));
+    if (full) co_return std::move(full);
     reader.feed(piece);
     for (auto event = reader.next(); event.kind != Kind::kNeedMore; event = reader.next()) {
-      if (event.kind == Kind::kError) co_return refuse(Problem::kInvalid, "body", std::string(event.error));
+      if (event.kind == Kind::kError) co_return refusal(Problem::kInvalid, "body", std::string(event.error));
       if (event.kind == Kind::kPart) {
-        const auto kind = begin_part(event.head, form, file != nullptr);
-        if (!kind) co_return Unexpected<Refusal>(kind.error());
+        const auto kind = begin_part(event.head, form, upload.file != nullptr);
+        if (!kind) co_return kind.error();
         if (!*kind) continue;
-        file = std::make_shared<FileReceiver>(*event.head.filename, **kind);
+        upload.file = std::make_shared<FileReceiver>(*event.head.filename, **kind);
         const auto open = [&] {
           submission.input.emplace(services.bulk_workers, services.volume.stage(tenant));
-          submission.input->hold(file);
-          file->open(services.volume.root().at(artifacts::layout::staging(tenant)), submission.input->staging());
+          submission.input->hold(upload.file);
+          upload.file->open(services.volume.root().at(artifacts::layout::staging(tenant)), submission.input->staging());
         };
         co_await http::run_on(services.volume_workers, open);
+        writing.begin([file = upload.file](std::string_view bytes) { file->write(bytes); });
       } else if (event.kind == Kind::kData && form.no_file) {
-        co_return refuse(Problem::kInvalid, "file", "it has content and no filename; name it in Content-Disposition");
+        co_return refusal(Problem::kInvalid, "file", "it has content and no filename; name it in Content-Disposition");
       } else if (event.kind == Kind::kData && form.field != nullptr) {
         if (form.field->size() + event.data.size() > services.limits.max_json_bytes) {
-          co_return refuse(Problem::kTooLarge, {}, "params and metadata have at most " + json_limit(services.limits));
+          co_return refusal(Problem::kTooLarge, {}, "params and metadata have at most " + json_limit(services.limits));
         }
         fields_size += event.data.size();
         submission.memory.cover(fields_size);
         form.field->append(event.data);
       } else if (event.kind == Kind::kData) {
-        const auto write = [&] { file->write(event.data); };
-        co_await http::run_on(services.volume_workers, write);
+        co_await writing.add(event.data);
       }
     }
   }
-  if (!reader.missing().empty()) co_return refuse(Problem::kInvalid, "body", std::string(reader.missing()));
+  co_await writing.flush();
+  if (!reader.missing().empty()) co_return refusal(Problem::kInvalid, "body", std::string(reader.missing()));
+  co_return std::nullopt;
+}
+
+http::Task<Result<Submission, Refusal>> read_multipart(const Services& services, const artifacts::Tenant& tenant,
+                                                       std::string_view boundary, http::BodyReader& body,
+                                                       const BodyCheck& check) {
+  Upload upload{.submission = {.params = {},
+                               .metadata = {},
+                               .input = {},
+                               .memory = JsonBudget::Share(services.json_budget, tenant)},
+                .form = {},
+                .file = {}};
+  WriteBehind writing(services.volume_workers);
+  std::optional<Refusal> refused;
+  std::exception_ptr failure;
+  try {
+    refused = co_await read_parts(services, tenant, boundary, body, check, upload, writing);
+  } catch (const std::exception&) {
+    failure = std::current_exception();
+  }
+  // Nothing of the upload ends while it is being written.
+  co_await writing.settle();
+  if (failure) std::rethrow_exception(failure);
+  if (refused) co_return Unexpected<Refusal>(std::move(*refused));
+  Form& form = upload.form;
+  Submission& submission = upload.submission;
   const auto parse = [&]() -> std::optional<Refusal> {
     for (auto [name, from, to] : {std::tuple("params", &form.params, &submission.params),
                                   std::tuple("metadata", &form.metadata, &submission.metadata)}) {
@@ -237,14 +279,14 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
     }
     return std::nullopt;
   };
-  std::optional<Refusal> refused = co_await http::run_on(services.volume_workers, parse);
+  refused = co_await http::run_on(services.volume_workers, parse);
   if (refused) co_return Unexpected<Refusal>(std::move(*refused));
-  if (file != nullptr) {
-    const auto finish = [&] { return file->finish(*submission.input, services.limits); };
+  if (upload.file != nullptr) {
+    const auto finish = [&] { return upload.file->finish(*submission.input, services.limits); };
     const auto finished = co_await http::run_on(services.bulk_workers, finish);
     if (!finished) co_return Unexpected<Refusal>(refusal_of(finished.error()));
   }
-  co_return submission;
+  co_return std::move(submission);
 }
 
 http::Task<Result<Submission, Refusal>> read_body(const Services& services, const artifacts::Tenant& tenant,

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <memory>
 #include <new>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "artifacts/archive/archive_reader.hpp"
+#include "artifacts/archive/archive_spool.hpp"
+#include "artifacts/archive/stored_piece.hpp"
 #include "artifacts/archive/utf8.hpp"
 #include "artifacts/raw_zip/advice.hpp"
 #include "artifacts/raw_zip/guarded_source.hpp"
@@ -33,20 +36,35 @@ class Target {
     left_ -= bytes.size();
     digest_.update(bytes);
     write_all(fd_, bytes);
+    written_ += bytes.size();
+    if (written_ - begun_ < kWriteBehind) return;
+    start_writing(fd_, begun_, written_ - begun_);
+    begun_ = written_;
   }
   bool complete() const { return left_ == 0; }
   std::string sha256() { return digest_.hex(); }
 
  private:
+  // How much is written between two requests to begin with the disk.
+  static constexpr std::uint64_t kWriteBehind = 8U << 20;
+
   int fd_;
   std::uint64_t left_;
+  std::uint64_t written_ = 0;
+  std::uint64_t begun_ = 0;
   base::Sha256 digest_;
 };
 
 class Extractor {
  public:
-  Extractor(const ArchiveListing& listing, int fd, const Dir& target)
-      : listing_(listing), target_(target), source_(fd, listing.directory_offset, listing.archive_end) {}
+  Extractor(const ArchiveListing& listing, int fd, const Dir& target, const std::vector<StoredPiece>& pieces,
+            const Dir* folder)
+      : listing_(listing),
+        target_(target),
+        folder_(folder),
+        source_(fd, listing.directory_offset, listing.archive_end) {
+    for (const StoredPiece& piece : pieces) pieces_.emplace(piece.offset, &piece);
+  }
 
   std::vector<InputFile> run() {
     open();
@@ -133,7 +151,22 @@ class Extractor {
     if (folders_.insert(path).second) target_.make_new(path);
   }
 
+  // The data have their own file already. Their length and position are those of the entry.
+  InputFile adopt(const ArchiveEntry& entry, const StoredPiece& piece) {
+    if (piece.crc != entry.crc) throw Refused{"it cannot be unpacked: CRC error" + kPackAgain};
+    // rename(2) would replace it.
+    if (target_.status(entry.name) || !folder_->move(piece.name, target_, entry.name))
+      throw Refused{"a name occurs twice" + kPackAgain};
+    if (entry.modified) {
+      const auto file = target_.open_file(entry.name);
+      if (file) set_modified(file->fd.get(), *entry.modified);
+    }
+    return {entry.name, entry.size, piece.sha256, entry.modified};
+  }
+
   InputFile extract(const ArchiveEntry& entry) {
+    const auto piece = pieces_.find(entry.data_offset);
+    if (piece != pieces_.end() && entry.size > 0) return adopt(entry, *piece->second);
     const auto file = target_.create_file(entry.name);
     if (!file) throw Refused{"a name occurs twice" + kPackAgain};
     Target to(file->get(), entry.size);
@@ -155,6 +188,8 @@ class Extractor {
 
   const ArchiveListing& listing_;
   const Dir& target_;
+  const Dir* const folder_;                                       // of the pieces
+  std::unordered_map<std::uint64_t, const StoredPiece*> pieces_;  // by the place of their data
   GuardedSource source_;
   std::unique_ptr<zip_t, Discard> archive_;  // before the source ends
   std::vector<char> block_ = std::vector<char>(kBlock);
@@ -163,12 +198,26 @@ class Extractor {
 
 }  // namespace
 
-Result<std::vector<InputFile>, ArchiveError> extract(const ArchiveListing& listing, int fd, const Dir& target) {
+namespace {
+
+Result<std::vector<InputFile>, ArchiveError> extract_with(const ArchiveListing& listing, int fd, const Dir& target,
+                                                          const std::vector<StoredPiece>& pieces, const Dir* folder) {
   try {
-    return Extractor(listing, fd, target).run();
+    return Extractor(listing, fd, target, pieces, folder).run();
   } catch (Refused& refused) {
     return Unexpected<ArchiveError>(ArchiveError{ArchiveError::Kind::kInvalid, std::move(refused.reason)});
   }
+}
+
+}  // namespace
+
+Result<std::vector<InputFile>, ArchiveError> extract(const ArchiveListing& listing, int fd, const Dir& target) {
+  return extract_with(listing, fd, target, {}, nullptr);
+}
+
+Result<std::vector<InputFile>, ArchiveError> extract(const ArchiveListing& listing, int fd, const Dir& target,
+                                                     const std::vector<StoredPiece>& pieces, const Dir& folder) {
+  return extract_with(listing, fd, target, pieces, &folder);
 }
 
 }  // namespace vbrain::artifacts
