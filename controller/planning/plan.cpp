@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/planning/status_edit.hpp"
+#include "controller/planning/uncounted.hpp"
 #include "job/causes.hpp"
 
 namespace vbrain::controller {
@@ -129,7 +130,7 @@ int attempt_beyond_status(const Snapshot& snapshot) {
   for (const PodSighting& sighting : snapshot.pods) {
     if (!sighting.gone) newest = std::max(newest, attempt_of(*sighting.pod, snapshot.job));
   }
-  return newest > snapshot.job.status.attempts ? newest : 0;
+  return newest > current_attempt(snapshot.job) ? newest : 0;
 }
 
 // Actions that destroy something and have no precondition on the current Job or Application. (A job fails by limits of
@@ -162,6 +163,10 @@ Plan decide(const Snapshot& snapshot) {
 
 Plan plan(const Snapshot& snapshot) {
   if (snapshot.removed) return {};
+  if (is_uncounted(snapshot)) {
+    const Snapshot as_counted = counted(snapshot);
+    return with_count(as_counted, plan(as_counted));
+  }
   const Plan confirm = Plan::of(ConfirmJob{});
   if (!snapshot.job_confirmed) {
     // A pod of a later attempt means that the caches show an old Job.
@@ -190,10 +195,9 @@ Plan plan_deletion(const Snapshot& snapshot) {
     plan.wake_after(kBeforePurge - snapshot.deleting_for);
     return plan;
   }
-  // A pod that was just created may not be in the caches.
-  const int attempt = job.status.attempts;
-  if (attempt > 0 && !job::is_terminal(job.status.phase) && snapshot.pod_of(attempt) == nullptr &&
-      !snapshot.pod_asked_for) {
+  // A pod that was just created may not be in the caches, nor in the status.
+  const int attempt = current_attempt(job);
+  if (!job::is_terminal(job.status.phase) && snapshot.pod_of(attempt) == nullptr && !snapshot.pod_asked_for) {
     return Plan::of(InspectAttempt{attempt});
   }
   for (const PodSighting& sighting : snapshot.pods) {
@@ -223,9 +227,21 @@ Plan plan_ended(const Snapshot& snapshot) {
   return Plan::of(DeleteJob{});
 }
 
+// A controller that leads no more may be creating the pod of the first attempt. The claim makes sure that its
+// application never starts. A job must be able to end although its volume fails: then the plan waits as long as for a
+// lost node.
+Plan plan_cancellation(const Snapshot& snapshot) {
+  const Action end = with_end_unstarted(snapshot, "Cancelled", "cancelled before it started");
+  const Action close = CloseAttempt{1};
+  if (snapshot.job.status.attempts > 0 || (snapshot.files && snapshot.files->claim)) return Plan::of(end);
+  const FailedAction* failed = snapshot.failure_of(name_of(close, snapshot));
+  if (failed == nullptr || failed->failing_for < snapshot.rules.node_loss_timeout) return Plan::of(close);
+  return Plan::of(snapshot.pod_asked_for ? end : InspectAttempt{1});
+}
+
 Plan plan_queued(const Snapshot& snapshot) {
   const job::Job& job = snapshot.job;
-  if (job.spec.cancel) return Plan::of(with_end_unstarted(snapshot, "Cancelled", "cancelled before it started"));
+  if (job.spec.cancel) return plan_cancellation(snapshot);
 
   const auto wait_because = [&](std::string_view reason, const std::string& message) {
     return job.status.reason == reason ? Plan{} : Plan::of(with_news(snapshot, reason, message));
@@ -253,6 +269,7 @@ Plan plan_queued(const Snapshot& snapshot) {
   if (!snapshot.turn.may_begin) {
     return snapshot.turn.why_not.empty() ? Plan{} : wait_because("ConcurrencyLimit", snapshot.turn.why_not);
   }
+  if (may_begin_uncounted(snapshot)) return Plan::of(CreatePod{1});
   return Plan::of(with_first_attempt(snapshot));
 }
 

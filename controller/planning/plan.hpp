@@ -47,9 +47,10 @@ inline constexpr std::chrono::milliseconds kWorthTelling{1'000};
 Plan plan(const Snapshot& snapshot);
 
 // Its parts, each for jobs in one state.
-Plan plan_deletion(const Snapshot& snapshot);  // the Job is marked for deletion
-Plan plan_ended(const Snapshot& snapshot);     // Finished or Failed
-Plan plan_queued(const Snapshot& snapshot);    // no attempt claimed yet
-Plan plan_attempt(const Snapshot& snapshot);   // an attempt is under way
+Plan plan_deletion(const Snapshot& snapshot);      // the Job is marked for deletion
+Plan plan_ended(const Snapshot& snapshot);         // Finished or Failed
+Plan plan_queued(const Snapshot& snapshot);        // no attempt begun yet
+Plan plan_cancellation(const Snapshot& snapshot);  // the same, and the job is to end
+Plan plan_attempt(const Snapshot& snapshot);       // an attempt is under way
 
 }  // namespace vbrain::controller

@@ -18,7 +18,7 @@ const PodSighting* Learned::pod_of(int attempt) const {
 }
 
 void Learned::take_job(job::Job now) {
-  const bool same_attempt = now.status.attempts == job.status.attempts;
+  const bool same_attempt = current_attempt(now) == current_attempt(job);
   job = std::move(now);
   if (same_attempt) return;
   files.reset();
@@ -31,6 +31,10 @@ void Learned::take_job(job::Job now) {
 const FailedAction* Learned::failure_of(const std::string& action) const {
   const auto found = std::ranges::find(failed, action, &FailedAction::action);
   return found == failed.end() ? nullptr : &*found;
+}
+
+int current_attempt(const job::Job& job) {
+  return std::max(job.status.attempts, 1);
 }
 
 int attempt_of(const kube::Pod& pod, const job::Job& job) {

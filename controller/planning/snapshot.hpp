@@ -75,6 +75,8 @@ struct Turn {
   std::string why_not;  // for people; empty: nothing to report, the job is woken when that changes
   // A Client names the job's tenant. A job runs without one, but nobody can read it by REST.
   bool client_found = true;
+  // A limit of concurrent jobs applies to it: its first attempt must be counted in its status before it begins.
+  bool is_counted = true;
 };
 
 // Observed before the first action of a pass. Actions do not change it.
@@ -128,6 +130,9 @@ struct Learned {
 
 // All inputs of a decision about one job.
 struct Snapshot : Observed, Learned {};
+
+// The current attempt: that of the status, or the first one if the status counts none yet. Pure.
+int current_attempt(const job::Job& job);
 
 // The attempt number in the name of a pod of `job`; 0 if the name has another form.
 int attempt_of(const kube::Pod& pod, const job::Job& job);

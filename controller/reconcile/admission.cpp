@@ -145,10 +145,12 @@ Turn Admission::turn_of(const job::Job& job) const {
   const bool client_found =
       !caches_.clients.by_index(kClientsByTenant, tenant_key(spec.organization_id, spec.application_id, spec.client_id))
            .empty();
+  const job::ConcurrencyLimits limits = limits_of(tenant_of_spec(spec));
+  const bool is_limited = limits.application || limits.client;
   switch (line_.standing(job.meta.name)) {
     case Standing::kAdmitted:
     case Standing::kUnderWay:
-      return {.may_begin = true, .why_not = {}, .client_found = client_found};
+      return {.may_begin = true, .why_not = {}, .client_found = client_found, .is_counted = is_limited};
     case Standing::kWaitsForClient:
       return {.may_begin = false,
               .why_not = wait_message(line_.usage_of_client(tenant_of_spec(spec)), "client '" + spec.client_id + "'"),

@@ -136,7 +136,7 @@ Step Executor::confirm_later_pods(const Pass& pass) {
   Learned& learned = pass.learned;
   const kube::ObjectMeta& meta = learned.job.meta;
   for (PodSighting& sighting : learned.pods) {
-    if (sighting.gone || attempt_of(*sighting.pod, learned.job) <= learned.job.status.attempts) continue;
+    if (sighting.gone || attempt_of(*sighting.pod, learned.job) <= current_attempt(learned.job)) continue;
     const auto live = parts_.client.get<kube::Pod>(meta.namespace_name, sighting.pod->meta.name, pass.stop);
     if (!live && live.error().code != ErrorCode::kNotFound) return failed_request("the read of a pod", live.error());
     sighting.gone = !live || live->meta.uid != sighting.pod->meta.uid;

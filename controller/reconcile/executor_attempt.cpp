@@ -93,7 +93,10 @@ Step Executor::run(const CreatePod& action, const Pass& pass) {
   }
   auto prepared = parts_.volume.prepare_attempt(learned.job, action.attempt);
   if (!prepared) return Step::failed(std::move(prepared.error()));
-  if (prepared->published) {
+  // While the Lease is valid, nobody else has removed the job since this term began with new lists, and its finalizer
+  // holds it. So no read is needed to know that the new folder is not that of a job that was removed meanwhile.
+  const bool is_held = learned.job.meta.has_finalizer(job::kFinalizer) && parts_.may_write();
+  if (prepared->published && !is_held) {
     if (Step step = undo_if_deleted(learned.job, pass.stop); !step.goes_on()) return step;
   }
   learned.record = std::move(prepared->record);

@@ -275,7 +275,7 @@ std::vector<PodSighting> JobMemory::sightings(const job::Job& job,
     entry.cached = true;
     // Deleted, but in the caches: the deletion was reported before the cache had it, so this view is older.
   }
-  const std::string current = job::pod_name(job.meta.name, job.status.attempts);
+  const std::string current = job::pod_name(job.meta.name, current_attempt(job));
   std::erase_if(pods, [&](const auto& item) {
     const PodEntry& entry = item.second;
     if (entry.cached) return false;

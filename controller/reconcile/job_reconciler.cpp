@@ -19,7 +19,7 @@ constexpr int kMaxSteps = 16;
 
 // The current attempt has a pod that has not ended.
 bool is_there(const Snapshot& snapshot) {
-  const PodSighting* pod = snapshot.pod_of(snapshot.job.status.attempts);
+  const PodSighting* pod = snapshot.pod_of(current_attempt(snapshot.job));
   return pod != nullptr && !pod->gone && look_at(*pod->pod).stage != PodView::Stage::kEnded;
 }
 
@@ -113,7 +113,9 @@ void JobReconciler::remember(Snapshot& snapshot, const job::Job& before) {
     measure(snapshot);
   }
   const job::JobStatus& status = snapshot.job.status;
-  if (status.attempts != before.status.attempts || status.phase != before.status.phase) {
+  // An attempt that is counted after it was begun is the same as before.
+  const bool counts = before.status.attempts == 0 && status.attempts == 1 && status.phase == job::Phase::kStarted;
+  if (!counts && (status.attempts != before.status.attempts || status.phase != before.status.phase)) {
     memory_.forget_failures(name);
     snapshot.failed.clear();
   }
@@ -156,7 +158,7 @@ void JobReconciler::note_failure(const Action& action, const Failure& failure, S
 void JobReconciler::note_loss(Snapshot& snapshot) {
   snapshot.lost_for = {};
   if (is_lost(snapshot)) {
-    snapshot.lost_for = memory_.lost_for(snapshot.job.meta.name, snapshot.job.status.attempts, clock_.steady());
+    snapshot.lost_for = memory_.lost_for(snapshot.job.meta.name, current_attempt(snapshot.job), clock_.steady());
   } else if (snapshot.files || is_there(snapshot)) {
     memory_.note_found(snapshot.job.meta.name);
   }

@@ -160,7 +160,11 @@ AttemptFiles StoreVolume::read_attempt(const job::Job& job, int attempt) {
 }
 
 artifacts::Claim StoreVolume::close_attempt(const job::Job& job, int attempt, base::TimePoint now) {
-  const auto folder = has_sound_names(job) ? store_.open_job(tenant_of(job), job.meta.name) : std::nullopt;
+  const auto open = [&] { return store_.open_job(tenant_of(job), job.meta.name); };
+  auto folder = has_sound_names(job) ? open() : std::nullopt;
+  // A controller that leads no more may be publishing the folder of a Job made with kubectl. So it is published here,
+  // with the claim.
+  if (!folder && has_sound_names(job) && !job.made_by_rest() && publish(job)) folder = open();
   // Without a job.json no pod can start.
   if (!folder) return {.by = artifacts::Claim::By::kController, .pod_uid = {}, .time = now};
   return folder->make_attempt(attempt).close(now).owner;

@@ -253,6 +253,16 @@ class Scene {
     s_.turn.client_found = false;
     return *this;
   }
+  // No limit of concurrent jobs applies to the job.
+  Scene& without_limit() {
+    s_.turn.is_counted = false;
+    return *this;
+  }
+  // Its status was written before, when it waited.
+  Scene& has_waited() {
+    s_.job.status.observed_generation = 1;
+    return *this;
+  }
   // The caches alone told of the Job.
   Scene& from_caches() {
     s_.job_confirmed = false;

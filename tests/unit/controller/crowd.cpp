@@ -212,7 +212,7 @@ void Crowd::delete_job(const std::string& name) {
 }
 
 void Crowd::end_pod(const std::string& name) {
-  json pod = api.object(kPods + "/" + job::pod_name(name, status(name).value("attempts", 0)));
+  json pod = api.object(kPods + "/" + job::pod_name(name, std::max(status(name).value("attempts", 0), 1)));
   ASSERT_FALSE(pod.is_null()) << name;
   const json terminated = {
       {"exitCode", 0}, {"reason", "Completed"}, {"message", artifacts::encode_outcome(an_outcome())}};

@@ -120,7 +120,9 @@ int writes_without_faults(const Workload& workload, const testing::Flavour& flav
 }
 
 // Events about ends of attempts and jobs, and what was counted of them.
-std::vector<std::string> told_of_ends(World& world) {
+std::vector<std::string> told_of_ends(World& world, const Workload& workload) {
+  // A job that is deleted in its first seconds has no write that counts its attempt, or has one just before.
+  const bool is_counted = *workload.want_phase != '\0' || workload.expires;
   world.restart();  // waits for the events
   std::vector<std::string> told;
   for (const std::string& body : world.events()) {
@@ -130,9 +132,10 @@ std::vector<std::string> told_of_ends(World& world) {
   }
   std::istringstream lines(world.metrics());
   for (std::string line; std::getline(lines, line);) {
-    const bool counts =
-        line.starts_with("vbrain_jobs_ended_total") || line.starts_with("vbrain_job_attempts_failed_total") ||
-        line.starts_with("vbrain_job_wait_seconds_count") || line.starts_with("vbrain_job_run_seconds_count");
+    const bool counts = line.starts_with("vbrain_jobs_ended_total") ||
+                        line.starts_with("vbrain_job_attempts_failed_total") ||
+                        (is_counted && line.starts_with("vbrain_job_wait_seconds_count")) ||
+                        line.starts_with("vbrain_job_run_seconds_count");
     if (counts && !line.ends_with(" 0")) told.push_back(line);
   }
   return told;
@@ -145,7 +148,7 @@ TEST_P(JobFaults, AnAnswerThatIsLostLosesNoNews) {
     workload.arrange(undisturbed);
     ASSERT_TRUE(undisturbed.run()) << workload.name;
     const int writes = undisturbed.writes();
-    const std::vector<std::string> want = told_of_ends(undisturbed);
+    const std::vector<std::string> want = told_of_ends(undisturbed, workload);
     for (int at = 0; at < writes; ++at) {
       for (const Fault::Kind kind : {Fault::Kind::kErrorBefore, Fault::Kind::kErrorAfter, Fault::Kind::kSentTwice}) {
         World world(GetParam());
@@ -154,7 +157,7 @@ TEST_P(JobFaults, AnAnswerThatIsLostLosesNoNews) {
         SCOPED_TRACE(std::string(workload.name) + ", " + testing::text_of({at, kind}));
         ASSERT_TRUE(world.run()) << world.job().dump();
         expect_end(world, workload);
-        EXPECT_EQ(told_of_ends(world), want);
+        EXPECT_EQ(told_of_ends(world, workload), want);
       }
     }
   }

@@ -71,7 +71,7 @@ TEST(JobNews, TheConditionWaitingComesAndGoes) {
 TEST(JobNews, TheConditionEndedIsTrueAtEitherEnd) {
   EXPECT_EQ(condition(write_of(Scene().attempt(1).pod(PodOf().succeeded())).status, "Ended"), "True Completed");
   EXPECT_EQ(condition(write_of(Scene().attempt(1).pod(PodOf().exited(3))).status, "Ended"), "True NonZeroExit");
-  EXPECT_EQ(condition(write_of(Scene().cancelled()).status, "Ended"), "True Cancelled");
+  EXPECT_EQ(condition(write_of(Scene().cancelled().files(closed())).status, "Ended"), "True Cancelled");
   const job::JobStatus bare = bare_facts(write_of(Scene().attempt(1).pod(PodOf().exited(3))).status);
   EXPECT_EQ(condition(bare, "Ended"), "True NonZeroExit");
   EXPECT_EQ(bare.message.find(job::tell("NonZeroExit", "")), 0u) << bare.message;
@@ -86,7 +86,7 @@ TEST(JobNews, AnEndNamesNoGeneration) {
   const job::JobStatus failed = write_of(Scene().attempt(1).pod(PodOf().exited(3))).status;
   const job::JobStatus ends[] = {std::get<WriteStatus>(plan(waited).actions.at(0)).status,
                                  std::get<WriteStatus>(plan(recorded).actions.at(0)).status, failed, bare_facts(failed),
-                                 write_of(Scene().cancelled()).status};
+                                 write_of(Scene().cancelled().files(closed())).status};
   for (const job::JobStatus& end : ends) {
     EXPECT_EQ(job::encode(end).dump().find("observedGeneration"), std::string::npos) << job::encode(end).dump();
     EXPECT_EQ(condition(end, "Ended").substr(0, 4), "True");
@@ -110,7 +110,7 @@ TEST(JobNews, ASuspendedJobKeepsItsConditionOverAttempts) {
   Snapshot ended = Scene().attempt(1).pod(PodOf().succeeded()).suspended().build();
   ended.job.status = told;
   EXPECT_EQ(condition(std::get<WriteStatus>(plan(ended).actions.at(0)).status, "Suspended"), "False Completed");
-  Snapshot cancelled = Scene().suspended().cancelled().build();
+  Snapshot cancelled = Scene().suspended().cancelled().files(closed()).build();
   cancelled.job.status.conditions = told.conditions;
   EXPECT_EQ(condition(std::get<WriteStatus>(plan(cancelled).actions.at(0)).status, "Suspended"), "False Cancelled");
   EXPECT_EQ(condition(write_of(Scene().attempt(1).pod(PodOf().succeeded())).status, "Suspended"), "")
@@ -208,13 +208,14 @@ std::vector<std::string> reasons_of_events(World& world) {
   return reasons;
 }
 
-TEST(JobNews, AJobThatSucceedsAtOnceHasTwoStatusWritesAndOneEvent) {
+TEST(JobNews, AJobThatSucceedsAtOnceHasOneStatusWriteAndOneEvent) {
   World world;
   world.add_application();
   world.add_job();
   ASSERT_TRUE(world.run());
-  EXPECT_EQ(world.count("PUT jobs/status"), 2);
+  EXPECT_EQ(world.count("PUT jobs/status"), 1);
   EXPECT_EQ(world.count("POST pods"), 1);
+  EXPECT_EQ(world.count("GET jobs"), 0);
   EXPECT_EQ(reasons_of_events(world), std::vector<std::string>{"Completed"});
   EXPECT_EQ(condition_of(world, "Ended")["status"], "True");
 }

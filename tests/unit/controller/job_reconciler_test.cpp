@@ -16,7 +16,7 @@ INSTANTIATE_TEST_SUITE_P(Worlds, JobReconciler, ::testing::ValuesIn(testing::all
 
 // --- What becomes of a job, told by the state of the world.
 
-TEST_P(JobReconciler, AJobThatSucceedsAtOnceTakesThreeWrites) {
+TEST_P(JobReconciler, AJobThatSucceedsAtOnceTakesTwoWrites) {
   World world(GetParam());
   world.add_application();
   world.add_job();
@@ -29,7 +29,7 @@ TEST_P(JobReconciler, AJobThatSucceedsAtOnceTakesThreeWrites) {
   EXPECT_EQ(world.starts(1), 1);
   EXPECT_TRUE(world.has_status_file());
   if (world.is_prompt()) {
-    EXPECT_EQ(world.count("PUT jobs/status"), 2);  // late, it may be seen running
+    EXPECT_EQ(world.count("PUT jobs/status"), 1);  // late, it may be seen running
   }
   EXPECT_EQ(world.count("POST pods"), 1);
   EXPECT_EQ(world.count("PATCH jobs"), 0);
@@ -59,7 +59,7 @@ TEST_P(JobReconciler, AFailedAttemptIsTriedAgainInTwoWrites) {
   EXPECT_EQ(world.starts_in_all(), 2);
   EXPECT_EQ(world.count("POST pods"), 2);
   if (world.is_prompt()) {
-    EXPECT_EQ(world.count("PUT jobs/status"), 3);
+    EXPECT_EQ(world.count("PUT jobs/status"), 2);
   }
 }
 
@@ -188,7 +188,7 @@ TEST_P(JobReconciler, AFullQuotaIsWaitedForAndSeen) {
   EXPECT_EQ(world.status()["reason"], "QuotaExceeded");
   ASSERT_TRUE(world.run());
   EXPECT_EQ(world.status()["phase"], "Finished");
-  EXPECT_EQ(world.count("PUT jobs/status"), 3) << "said once";
+  EXPECT_EQ(world.count("PUT jobs/status"), 2) << "said once";
 }
 
 TEST_P(JobReconciler, TheApiServersRefusalOfAPodIsTheReason) {

@@ -110,7 +110,7 @@ TEST(JobTroubles, AVolumeThatIsNotMountedIsSeenInTheEventsOfThePod) {
   world.behave(1, {});
   ASSERT_TRUE(world.run());
   EXPECT_EQ(world.status()["phase"], "Finished");
-  EXPECT_EQ(world.count("PUT jobs/status"), 3) << "claim, FailedMount, end";
+  EXPECT_EQ(world.count("PUT jobs/status"), 3) << "count, FailedMount, end";
 }
 
 TEST(JobTroubles, AListOfEventsThatFailsSaysNothingOfThePod) {
@@ -134,7 +134,7 @@ TEST(JobTroubles, AListOfEventsThatFailsSaysNothingOfThePod) {
   }
   EXPECT_GT(reads, 0);
   EXPECT_EQ(world.status()["reason"], "FailedMount");
-  EXPECT_EQ(world.count("PUT jobs/status"), 2) << "claim, FailedMount";
+  EXPECT_EQ(world.count("PUT jobs/status"), 2) << "count, FailedMount";
 }
 
 // If a volume fails, all pods are late at once. The API server reads all events of the namespace for each list.

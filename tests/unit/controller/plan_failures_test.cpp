@@ -48,7 +48,7 @@ TEST(PlanFailures, AreToldAndTriedAgain) {
       {"the finalizer", Scene().without_finalizer().fails(AddFinalizer{}, kRefused, 0),
        "status Queued ApiServerRefused 0 warning"},
       {"the finalizer, cancelled", Scene().without_finalizer().cancelled().fails(AddFinalizer{}, kRefused, 0),
-       "status Failed Cancelled 0 warning"},
+       "close 1"},
       {"the question whether the Job is current",
        Scene().attempt(1).pod(PodOf().running()).cancelled().from_caches().fails(ConfirmJob{}, kRefused, 0),
        "status Started ApiServerRefused 1 warning"},

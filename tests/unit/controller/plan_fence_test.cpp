@@ -26,7 +26,7 @@ TEST(PlanFence, APodOfALaterAttemptMeansThatTheCacheIsOld) {
       {"ended by the cache", Scene().attempt(1).finished(true).from_caches().pod(later_pod()), "confirm-job"},
       {"deleted by the cache", Scene().attempt(1).deleted().from_caches().pod(later_pod()), "confirm-job"},
       {"the Job was set back: the later pod goes on", old_job, "status Started Recovering 2"},
-      {"and its first attempt too", Scene().pod(PodOf(1).running()), "status Started Recovering 1"},
+      {"and its first attempt too", Scene().pod(PodOf(1).running(), 2'000), "status Started Running 1"},
       {"a later pod that is gone", Scene().attempt(1).pod(PodOf(1).exited(3)).gone(later_pod()),
        "status Failed NonZeroExit 1 warning"},
   });
@@ -34,8 +34,11 @@ TEST(PlanFence, APodOfALaterAttemptMeansThatTheCacheIsOld) {
 
 // Without a start no deadline would apply.
 TEST(PlanFence, AnAttemptThatIsAdoptedHasAStart) {
-  const Snapshot snapshot = Scene().pod(PodOf(1).running()).build();
-  EXPECT_EQ(std::get<WriteStatus>(plan(snapshot).actions.at(0)).status.start_time, snapshot.now);
+  Snapshot snapshot = Scene().pod(PodOf(1).running(), 2'000).build();
+  snapshot.pods.at(0).age = seconds(5);
+  EXPECT_EQ(std::get<WriteStatus>(plan(snapshot).actions.at(0)).status.start_time, snapshot.now - seconds(5));
+  const Snapshot later = Scene().attempt(1).pod(PodOf(2).running()).build();
+  EXPECT_TRUE(std::get<WriteStatus>(plan(later).actions.at(0)).status.start_time);
 }
 
 TEST(PlanFence, DestructiveActionsAreConfirmedFirst) {
@@ -46,7 +49,8 @@ TEST(PlanFence, DestructiveActionsAreConfirmedFirst) {
        Scene().attempt(1).suspended().pod(running).deadline(60).after(61).from_caches(), "confirm-job"},
       {"an earlier pod", Scene().attempt(2).pod(PodOf(1).running()).from_caches(), "confirm-job"},
       {"closing", Scene().attempt(1).gone(PodOf()).files(unclaimed()).from_caches(), "confirm-job"},
-      {"purging", Scene().deleted().from_caches(), "confirm-job"},
+      {"purging", Scene().deleted().files(unclaimed()).from_caches(), "confirm-job"},
+      {"closing what has not begun", Scene().cancelled().from_caches(), "confirm-job"},
       {"a pod of an ended job", Scene().attempt(1).finished(true).pod(running).from_caches(), "confirm-job"},
       {"the write of an end has a precondition of its own", Scene().attempt(1).pod(PodOf().succeeded()).from_caches(),
        "status Finished Completed 1 event"},
