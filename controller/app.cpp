@@ -207,9 +207,12 @@ class App {
     const Running watching([&] { jobs.start(), applications.start(), clients.start(), pods.start(); },
                            [&] { jobs.stop(), applications.stop(), clients.stop(), pods.stop(); });
 
+    const auto urgency = [&](const std::string& name) {
+      return urgency_of(jobs.store().get(name).get(), !pods.store().by_index(kPodsByJob, name).empty());
+    };
     const auto lead = [&](std::stop_token leading) {
       kube::ReconcileLoop controller(
-          {.name = "job", .workers = config_.workers},
+          {.name = "job", .workers = config_.workers, .urgency_of = urgency},
           [&](const std::string& key, std::stop_token token) { return reconciler.reconcile(key, token); }, metrics_,
           clock_);
       const LeaderWatch::Term watched(watch, controller, leading);
@@ -223,7 +226,7 @@ class App {
       }
       const CurrentQueue::Term term(queue_, controller.queue());
       const Admission::Term counting(admission);
-      for (const std::string& name : live_jobs_first(jobs.store())) controller.queue().add(name);
+      for (const std::string& name : jobs.store().names()) controller.queue().add(name);
       kube::ReconcileLoop checks(
           {.name = "registry", .workers = kRegistryWorkers},
           [&](const std::string& key, std::stop_token token) { return registry.reconcile(key, token); }, metrics_,

@@ -38,13 +38,10 @@ std::string controlling_job(const kube::Pod& pod) {
   return owner != nullptr && owner->kind == job::Job::kType.kind ? owner->name : std::string{};
 }
 
-std::vector<std::string> live_jobs_first(const kube::Cache<job::Job>& jobs) {
-  std::vector<std::string> names = jobs.names();
-  std::ranges::partition(names, [&](const std::string& name) {
-    const auto job = jobs.get(name);
-    return job == nullptr || !job::is_terminal(job->status.phase) || job->meta.deletion_timestamp;
-  });
-  return names;
+kube::Urgency urgency_of(const job::Job* job, bool has_pod) {
+  if (job == nullptr) return kube::Urgency::kLow;
+  if (job::is_terminal(job->status.phase) && !job->meta.deletion_timestamp) return kube::Urgency::kLow;
+  return has_pod ? kube::Urgency::kHigh : kube::Urgency::kNormal;
 }
 
 JobReconciler::JobReconciler(Caches caches, Admission& admission, Executor& executor, const base::Clock& clock,

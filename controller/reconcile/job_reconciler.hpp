@@ -26,10 +26,9 @@ inline constexpr const char* kJobsByApplication = "app";  // Job: spec.applicati
 // The Job that controls a pod; empty if none does.
 std::string controlling_job(const kube::Pod& pod);
 
-// The names of all Jobs in the order in which a term of leadership looks at them. Live Jobs and Jobs that are being
-// deleted come first, because users wait for them. There may be many ended Jobs, which need only a check of their
-// record.
-std::vector<std::string> live_jobs_first(const kube::Cache<job::Job>& jobs);
+// How soon a job is looked at. A burst of new jobs does not hold up those that run, and ended ones hold up nobody.
+// Pure.
+kube::Urgency urgency_of(const job::Job* job, bool has_pod);
 
 // Observes, plans and executes until nothing is left to do for one Job. The queue never gives one key to two workers.
 class JobReconciler {

@@ -8,7 +8,7 @@ def test_a_running_job(platform, probe):
     created = probe.execute(params={"wait": True, "result": '{"value": 600}'}).json()
     job = created["job_id"]
     wait_until("the application's first line is in the logs", lambda: "started attempt 1" in probe.log(job))
-    assert probe.state(job) == "started"
+    wait_until("it is shown as started, within a second or two", lambda: probe.state(job) == "started")
     for path in ("result", "output"):
         answer = probe.get(f"/job/{job}/{path}")
         assert (answer.status_code, answer.json()) == (202, {"message": "Job not yet finished"})

@@ -25,7 +25,7 @@ ReconcileLoop::ReconcileLoop(ReconcileLoopOptions options, Reconcile reconcile, 
                              const base::Clock& clock)
     : options_(std::move(options)),
       reconcile_(std::move(reconcile)),
-      queue_(clock),
+      queue_(clock, options_.urgency_of),
       random_(std::random_device{}()),
       depth_(metrics.gauge("vbrain_reconcile_queue_depth", "Keys ready to be reconciled.",
                            {{"controller", options_.name}})),

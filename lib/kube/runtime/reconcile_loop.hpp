@@ -46,6 +46,7 @@ struct ReconcileLoopOptions {
   std::size_t workers = 8;
   std::chrono::milliseconds min_backoff{5};
   std::chrono::milliseconds max_backoff{30'000};
+  WorkQueue::UrgencyOf urgency_of = {};
 };
 
 // Workers over a WorkQueue, and the only code with the retry policy: a retryable result waits 5 ms, doubling up to 30 s

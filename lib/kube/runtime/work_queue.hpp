@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <queue>
@@ -18,8 +20,12 @@
 
 namespace vbrain::kube {
 
-// A queue of keys with the contract of client-go's workqueue:
-// - fair: keys are handed out in the order in which they were added;
+// How soon a key is handed out.
+enum class Urgency : std::uint8_t { kHigh, kNormal, kLow };
+
+// A queue of keys with the contract of client-go's workqueue, and with urgency:
+// - fair: of equal urgency, keys are handed out in the order in which they were added;
+// - urgent keys first, but no key waits for ever: after kMaxPassedOver keys of higher urgency comes one of the others;
 // - collapsing: a waiting key exists once, however often it was added;
 // - exclusive: one key is never with two workers; if it is added while a worker has it, it waits until done();
 // - delays: add_after() adds a key later; a key has at most one delay, the earliest;
@@ -27,8 +33,12 @@ namespace vbrain::kube {
 // All members are thread-safe. A waiting key needs about 100 bytes.
 class WorkQueue {
  public:
-  // `clock` must outlive the queue.
-  explicit WorkQueue(const base::Clock& clock);
+  static constexpr unsigned kMaxPassedOver = 16;
+  using UrgencyOf = std::function<Urgency(const std::string& key)>;
+
+  // `clock` must outlive the queue. `urgency_of` is asked when a key is added, and again when a delay ends: from
+  // several threads, with the queue locked. Without it all keys are equal.
+  explicit WorkQueue(const base::Clock& clock, UrgencyOf urgency_of = {});
 
   void add(const std::string& key);
   void add_after(const std::string& key, std::chrono::nanoseconds delay);
@@ -55,14 +65,21 @@ class WorkQueue {
   };
 
   void add_locked(const std::string& key);
+  void push(const std::string& key, Urgency urgency);
+  std::deque<std::string>* next_order();
   void release_due();
   std::optional<std::string> take_locked();
 
   const base::Clock& clock_;
   mutable std::mutex mutex_;
   std::condition_variable_any ready_;
-  std::deque<std::string> order_;
-  std::unordered_set<std::string> dirty_;
+  const UrgencyOf urgency_of_;
+  // By urgency. A key that became more urgent is in two of them; the entry that `dirty_` does not name counts as
+  // absent.
+  std::array<std::deque<std::string>, 3> order_;
+  std::array<unsigned, 3> passed_over_{};
+  std::size_t ready_count_ = 0;  // keys in `dirty_` that no worker has
+  std::unordered_map<std::string, Urgency> dirty_;
   std::unordered_set<std::string> working_;
   std::priority_queue<Delayed, std::vector<Delayed>, std::greater<>> delays_;
   std::unordered_map<std::string, base::SteadyPoint> due_;

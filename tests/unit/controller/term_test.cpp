@@ -8,34 +8,30 @@ namespace {
 
 using testing::World;
 
-std::shared_ptr<const job::Job> a_job_of(const std::string& name, job::Phase phase, bool deleted = false) {
+job::Job a_job_in(job::Phase phase, bool deleted = false) {
   job::Job job = testing::a_job();
-  job.meta.name = name;
   job.status.phase = phase;
   if (deleted) job.meta.deletion_timestamp = testing::at(1);
-  return std::make_shared<const job::Job>(std::move(job));
+  return job;
 }
 
-TEST(Term, BeginsWithTheJobsThatUsersWaitFor) {
-  kube::Cache<job::Job> jobs;
-  std::set<std::string> live;
-  std::set<std::string> ended;
-  const auto put = [&](std::set<std::string>& names, job::Phase phase, bool deleted) {
-    const std::string name = "job-" + std::to_string(live.size() + ended.size());
-    jobs.put(name, a_job_of(name, phase, deleted));
-    names.insert(name);
+TEST(Urgency, ThoseWhoWaitForResultsComeFirst) {
+  using enum kube::Urgency;
+  struct Case {
+    job::Phase phase;
+    bool deleted;
+    bool has_pod;
+    kube::Urgency want;
   };
-  for (int i = 0; i < 20; ++i) {
-    put(ended, job::Phase::kFinished, false);
-    put(ended, job::Phase::kFailed, false);
-    put(live, job::Phase::kQueued, false);
-    put(live, job::Phase::kStarted, false);
-    put(live, job::Phase::kFinished, true);
+  for (const auto& [phase, deleted, has_pod, want] :
+       {Case{job::Phase::kQueued, false, false, kNormal}, Case{job::Phase::kQueued, false, true, kHigh},
+        Case{job::Phase::kStarted, false, true, kHigh}, Case{job::Phase::kStarted, false, false, kNormal},
+        Case{job::Phase::kStarted, true, true, kHigh}, Case{job::Phase::kFinished, false, true, kLow},
+        Case{job::Phase::kFailed, false, false, kLow}, Case{job::Phase::kFinished, true, false, kNormal}}) {
+    const job::Job job = a_job_in(phase, deleted);
+    EXPECT_EQ(urgency_of(&job, has_pod), want) << job::to_string(phase) << deleted << has_pod;
   }
-  const std::vector<std::string> names = live_jobs_first(jobs);
-  ASSERT_EQ(names.size(), 100u);
-  EXPECT_EQ(std::set(names.begin(), names.begin() + 60), live);
-  EXPECT_EQ(std::set(names.begin() + 60, names.end()), ended);
+  EXPECT_EQ(urgency_of(nullptr, true), kLow) << "it is gone";
 }
 
 // The volume needs longer for its work than the Lease lasts, as often as `what` is asked for.

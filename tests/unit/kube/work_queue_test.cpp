@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -116,6 +117,72 @@ TEST_F(WorkQueueTest, AKeyAddedAgainBeforeShutDownIsStillWorkedOn) {
     EXPECT_EQ(queue_.get(), Key());
   });
   queue_.done("a");
+}
+
+// The first letter of a key tells its urgency.
+class UrgentQueueTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> take_all() {
+    std::vector<std::string> keys;
+    while (const auto key = queue_.try_get()) {
+      keys.push_back(*key);
+      queue_.done(*key);
+    }
+    return keys;
+  }
+
+  testing::ManualClock clock_;
+  std::map<std::string, Urgency> urgencies_;
+  WorkQueue queue_{clock_, [this](const std::string& key) {
+                     if (const auto known = urgencies_.find(key); known != urgencies_.end()) return known->second;
+                     return key[0] == 'h' ? Urgency::kHigh : key[0] == 'l' ? Urgency::kLow : Urgency::kNormal;
+                   }};
+};
+
+TEST_F(UrgentQueueTest, UrgentKeysComeFirstAndEqualOnesInOrder) {
+  for (const char* key : {"l1", "n1", "h1", "n2", "h2", "l2"}) queue_.add(key);
+  EXPECT_EQ(queue_.size(), 6u);
+  EXPECT_EQ(take_all(), (std::vector<std::string>{"h1", "h2", "n1", "n2", "l1", "l2"}));
+  EXPECT_EQ(queue_.size(), 0u);
+}
+
+TEST_F(UrgentQueueTest, NoKeyWaitsForEver) {
+  queue_.add("l");
+  queue_.add("n");
+  std::vector<std::string> keys;
+  for (int i = 0; i < 100; ++i) {
+    queue_.add("h" + std::to_string(i));
+    keys.push_back(queue_.try_get().value_or(""));
+    queue_.done(keys.back());
+  }
+  const auto place_of = [&](const char* key) { return std::ranges::find(keys, key) - keys.begin(); };
+  EXPECT_EQ(place_of("n"), WorkQueue::kMaxPassedOver);
+  EXPECT_LT(place_of("l"), 3 * WorkQueue::kMaxPassedOver);
+}
+
+TEST_F(UrgentQueueTest, AKeyThatBecomesUrgentComesEarlierAndOnce) {
+  for (const char* key : {"n1", "n2", "n3"}) queue_.add(key);
+  urgencies_["n3"] = Urgency::kHigh;
+  queue_.add("n3");
+  EXPECT_EQ(queue_.size(), 3u);
+  EXPECT_EQ(take_all(), (std::vector<std::string>{"n3", "n1", "n2"}));
+  // It is an ordinary one again; its old entry is no second one.
+  for (const char* key : {"n1", "n3"}) queue_.add(key);
+  urgencies_.clear();
+  EXPECT_EQ(take_all(), (std::vector<std::string>{"n3", "n1"}));
+}
+
+TEST_F(UrgentQueueTest, UrgencyCountsAlsoForAKeyThatAWorkerHasAndAtTheEndOfADelay) {
+  queue_.add("n1");
+  ASSERT_EQ(queue_.try_get(), "n1");
+  urgencies_["n1"] = Urgency::kHigh;
+  queue_.add("n1");
+  queue_.add("n2");
+  queue_.add_after("n3", 10ms);
+  urgencies_["n3"] = Urgency::kHigh;
+  queue_.done("n1");
+  clock_.advance(10ms);
+  EXPECT_EQ(take_all(), (std::vector<std::string>{"n1", "n3", "n2"}));
 }
 
 TEST_F(WorkQueueTest, StopWakesAWaiter) {
