@@ -62,6 +62,8 @@ EventRecorder::EventRecorder(ApiClient& client, EventOptions options, base::Metr
       options_(std::move(options)),
       clock_(clock),
       dropped_(metrics.counter("vbrain_events_dropped_total", "Kubernetes events dropped because too many waited.")),
+      limited_(metrics.counter("vbrain_events_limited_total",
+                               "Normal Kubernetes events left out because very many came at once.")),
       refused_(metrics.counter("vbrain_events_refused_total", "Kubernetes events that could not be written.")) {
   thread_ = std::jthread([this](std::stop_token stop) { work(stop); });
 }
@@ -84,10 +86,23 @@ void EventRecorder::record(const ObjectReference& about, EventKind kind, std::st
       dropped_.Increment();
       return;
     }
+    if (kind == EventKind::kNormal && !has_token_locked()) {
+      limited_.Increment();
+      return;
+    }
     queue_.push_back(
         {about, kind, cut(reason, kMaxReason), cut(note, kMaxNote), cut(action, kMaxReason), clock_.now(), 0});
   }
   queued_.notify_one();
+}
+
+// A token bucket: each token that is taken moves the time at which the bucket is full again.
+bool EventRecorder::has_token_locked() {
+  const base::SteadyPoint now = clock_.steady();
+  const base::SteadyPoint wanted = std::max(tokens_full_at_, now) + options_.normal_interval;
+  if (wanted - now > options_.normal_burst * options_.normal_interval) return false;
+  tokens_full_at_ = wanted;
+  return true;
 }
 
 void EventRecorder::flush() {

@@ -40,6 +40,10 @@ struct EventOptions {
   std::string controller = "vbrain.visagio.com/controller";  // reportingController
   std::string instance;                                      // reportingInstance: the pod's name
   std::size_t max_queued = 1'000;
+  // How many Normal events may be written: so many at once, and one more each `normal_interval`. Each costs the API
+  // server about a tenth of what a job costs it, so that a burst of jobs would be slower only because of its events.
+  int normal_burst = 100;
+  std::chrono::milliseconds normal_interval{200};
   std::size_t max_remembered = 4'096;               // events that are recognized when they occur again
   std::chrono::milliseconds series_period{60'000};  // the least time between two updates of one event
   // An event that the API server can't take now (429, 503, no answer) is tried again after this time, then after twice
@@ -50,7 +54,8 @@ struct EventOptions {
 
 // Writes events.k8s.io/v1 Events on its own thread. record() never blocks and never fails: if `max_queued` events wait,
 // the new one is dropped and counted (vbrain_events_dropped_total). Normal events may use half of the queue, so that
-// many of them push out no warning. An event that the API server refuses, or can't take for some seconds, is logged and
+// many of them push out no warning; those above EventOptions::normal_burst are left out and counted
+// (vbrain_events_limited_total). An event that the API server refuses, or can't take for some seconds, is logged and
 // dropped. If the same event (object, kind, reason, note) occurs again, the `series` of the first one counts it. If
 // somebody else has changed the first one, a new event is created.
 class EventRecorder {
@@ -82,6 +87,7 @@ class EventRecorder {
   std::optional<Error> write(const Event& event, std::stop_token stop);
   std::optional<Error> create(const Event& event, const std::string& key, std::stop_token stop);
   std::optional<Error> repeat(const Event& event, Remembered& known, std::stop_token stop);
+  bool has_token_locked();
   // How long to wait before the next try; nothing: there is none, and the event is counted as lost.
   std::optional<std::chrono::milliseconds> delay_after(const Event& event, const Error& error);
 
@@ -89,11 +95,13 @@ class EventRecorder {
   const EventOptions options_;
   const base::Clock& clock_;
   prometheus::Counter& dropped_;
+  prometheus::Counter& limited_;
   prometheus::Counter& refused_;
   std::mutex mutex_;
   std::condition_variable_any queued_;
   std::condition_variable idle_;
   std::list<Event> queue_;
+  base::SteadyPoint tokens_full_at_{};  // when `normal_burst` Normal events may be written at once again
   bool writing_ = false;
   std::list<Remembered> order_;  // most recent first; used by the worker thread only
   std::unordered_map<std::string, std::list<Remembered>::iterator> known_;

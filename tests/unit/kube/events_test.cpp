@@ -147,6 +147,25 @@ TEST_F(EventsTest, DropsRatherThanBlocks) {
   EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_events_dropped_total 4"));
 }
 
+TEST_F(EventsTest, ManyNormalEventsAtOnceAreLeftOutAndWarningsNever) {
+  EventOptions few = options();
+  few.normal_burst = 3;
+  few.normal_interval = 200ms;
+  EventRecorder recorder(client_, few, metrics_, clock_);
+  const auto record = [&](EventKind kind, int number) {
+    recorder.record(job("a"), kind, "R", std::to_string(number), "A");
+    recorder.flush();
+  };
+  for (int i = 0; i < 5; ++i) record(EventKind::kNormal, i);
+  for (int i = 5; i < 10; ++i) record(EventKind::kWarning, i);
+  clock_.advance(400ms);
+  for (int i = 10; i < 15; ++i) record(EventKind::kNormal, i);
+  std::vector<std::string> notes;
+  for (const json& event : written()) notes.push_back(event["note"]);
+  EXPECT_EQ(notes, (std::vector<std::string>{"0", "1", "2", "5", "6", "7", "8", "9", "10", "11"}));
+  EXPECT_NE(metrics_.render().find("vbrain_events_limited_total 5"), std::string::npos);
+}
+
 TEST_F(EventsTest, EventsThatAreNotFlushedInTimeAreDropped) {
   std::latch entered(1);
   std::latch release(1);
