@@ -157,7 +157,10 @@ class App {
         {jobs.store(), applications.store(), clients.store()}, [this](const std::string& job) { queue_.add(job); },
         metrics_);
     JobReconciler reconciler({jobs.store(), applications.store(), pods.store()}, admission, executor, clock_,
-                             {.node_loss_timeout = config_.node_loss_timeout, .retry_backoff = config_.retry_backoff});
+                             {.node_loss_timeout = config_.node_loss_timeout,
+                              .retry_backoff = config_.retry_backoff,
+                              .pod_retention_success = config_.pod_retention_success,
+                              .pod_retention_failure = config_.pod_retention_failure});
     Registry registry({.client = client_,
                        .events = events,
                        .applications = applications.store(),

@@ -75,6 +75,9 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
                      "Time after which a pod on a node that does not answer is given up");
   base::add_duration(app, "--retry-backoff", config.retry_backoff,
                      "Time between a failed attempt and the next; doubled with every attempt, up to 6 min");
+  base::add_duration(app, "--pod-retention-success", config.pod_retention_success,
+                     "Time after which the pods of a job that ended well are removed; its files stay");
+  base::add_duration(app, "--pod-retention-failure", config.pod_retention_failure, "The same for a job that failed");
   base::add_duration(
       app, "--scan-interval", config.scan_interval,
       "Time between two scans of the volume for jobs without a Job resource and for unfinished writes; never "

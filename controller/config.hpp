@@ -31,6 +31,8 @@ struct Config {
   std::chrono::milliseconds stall_timeout{25'000};
   std::chrono::milliseconds node_loss_timeout{300'000};
   std::chrono::milliseconds retry_backoff{10'000};
+  std::chrono::milliseconds pod_retention_success{600'000};
+  std::chrono::milliseconds pod_retention_failure{3'600'000};
   std::chrono::milliseconds scan_interval{60'000};
   std::chrono::milliseconds sweep_age{86'400'000};
   std::chrono::milliseconds space_interval{60'000};

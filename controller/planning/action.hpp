@@ -58,10 +58,11 @@ struct CreatePod {
   int attempt = 0;
 };
 
-// Deletes a pod with its own grace period. Precondition: UID.
+// Deletes a pod with its own grace period. Precondition: UID. `has_ended`: nothing runs in it any more.
 struct StopPod {
   std::string name;
   std::string uid;
+  bool has_ended = false;
 };
 
 // Writes status.json from the terminal status; for a Job made with kubectl without a folder it also creates the folder.

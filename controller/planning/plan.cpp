@@ -23,7 +23,10 @@ bool is_alive(const PodSighting& sighting) {
 }
 
 StopPod stop(const PodSighting& sighting) {
-  return {.name = sighting.pod->meta.name, .uid = sighting.pod->meta.uid};
+  const PodView view = look_at(*sighting.pod);
+  return {.name = sighting.pod->meta.name,
+          .uid = sighting.pod->meta.uid,
+          .has_ended = view.stage == PodView::Stage::kEnded && !view.others_running};
 }
 
 bool is_stopping(const PodSighting& sighting) {
@@ -117,11 +120,29 @@ RecordEvent given_up(const Snapshot& snapshot, const PodSighting& sighting) {
            .action = "Delete"}};
 }
 
+base::TimePoint end_of(const job::Job& job) {
+  return job.status.completion_time.value_or(job.meta.creation_timestamp);
+}
+
 std::chrono::milliseconds time_to_live(const Snapshot& snapshot) {
   const std::int64_t ttl =
       snapshot.application ? snapshot.application->ttl_seconds_after_finished : job::kDefaultTtlSeconds;
-  const base::TimePoint end = snapshot.job.status.completion_time.value_or(snapshot.job.meta.creation_timestamp);
-  return end + std::chrono::seconds(ttl) - snapshot.now;
+  return end_of(snapshot.job) + std::chrono::seconds(ttl) - snapshot.now;
+}
+
+// Removes the pods of an ended job when nobody looks at them any more. What they left is on the volume.
+void add_removal_of_pods(const Snapshot& snapshot, Plan& plan) {
+  const bool succeeded = snapshot.job.status.phase == job::Phase::kFinished;
+  const auto retention = succeeded ? snapshot.rules.pod_retention_success : snapshot.rules.pod_retention_failure;
+  const auto left = end_of(snapshot.job) + retention - snapshot.now;
+  for (const PodSighting& sighting : snapshot.pods) {
+    if (sighting.gone || is_stopping(sighting)) continue;
+    if (left > std::chrono::milliseconds(0)) {
+      plan.wake_after(left);
+    } else {
+      add_stop(snapshot, sighting, plan);
+    }
+  }
 }
 
 // The newest attempt, after the one that the status counts, for which a pod exists; 0 if there is none.
@@ -137,7 +158,8 @@ int attempt_beyond_status(const Snapshot& snapshot) {
 // its Application.)
 bool needs_confirmed_job(const Action& action) {
   const auto* write = std::get_if<WriteStatus>(&action);
-  return (write != nullptr && write->status.phase == job::Phase::kFailed) || std::holds_alternative<StopPod>(action) ||
+  const auto* stop = std::get_if<StopPod>(&action);
+  return (write != nullptr && write->status.phase == job::Phase::kFailed) || (stop != nullptr && !stop->has_ended) ||
          std::holds_alternative<CloseAttempt>(action) || std::holds_alternative<PurgeFolder>(action);
 }
 
@@ -222,6 +244,7 @@ Plan plan_ended(const Snapshot& snapshot) {
     // An uninstallation took it. Without it a deletion of the Job would leave its files.
     if (!snapshot.job.meta.has_finalizer(job::kFinalizer)) return Plan::of(AddFinalizer{});
     plan.wake_after(left);
+    add_removal_of_pods(snapshot, plan);
     return plan;
   }
   return Plan::of(DeleteJob{});

@@ -28,6 +28,9 @@ struct Rules {
   std::chrono::milliseconds retry_backoff{10'000};
   std::chrono::milliseconds max_retry_backoff{360'000};
   std::int32_t max_disruptions = 10;
+  // How long the pods of an ended job stay, for those who look at them with kubectl.
+  std::chrono::milliseconds pod_retention_success{600'000};
+  std::chrono::milliseconds pod_retention_failure{3'600'000};
 };
 
 // A pod of the job: its controller is the Job by UID, not only by name.

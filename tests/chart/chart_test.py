@@ -201,6 +201,8 @@ def test_programs(objects):
             ("api-server", "apiServer.limits.maxJsonMemory=100000000", "VBRAIN_MAX_JSON_MEMORY", "100000000"),
             ("api-server", "apiServer.timeouts.idle=5m", "VBRAIN_IDLE_TIMEOUT", "5m"),
             ("controller", "controller.retryBackoff=2s", "VBRAIN_RETRY_BACKOFF", "2s"),
+            ("controller", "controller.podRetention.success=1m", "VBRAIN_POD_RETENTION_SUCCESS", "1m"),
+            ("controller", "controller.podRetention.failure=0s", "VBRAIN_POD_RETENTION_FAILURE", "0s"),
             ("controller", 'controller.templateSecrets=["a","b"]', "VBRAIN_TEMPLATE_SECRETS", "a,b"),
             ("controller", "controller.lease.duration=30s", "VBRAIN_LEASE_DURATION", "30s")):
         expect(f"{setting} arrives", value, environment(pod_of(render(setting), f"vbrain-{name}"))[variable])

@@ -377,6 +377,11 @@ class Scene {
     s_.deleting_for = std::chrono::milliseconds(since_ms);
     return *this;
   }
+  Scene& ended_badly() {
+    finished(true);
+    s_.job.status.phase = job::Phase::kFailed;
+    return *this;
+  }
   Scene& finished(bool archived = false) {
     s_.job.status.phase = job::Phase::kFinished;
     s_.job.status.completion_time = at(100);

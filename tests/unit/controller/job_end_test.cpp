@@ -81,6 +81,29 @@ void add_job_that_never_begins(World& world) {
   world.patch_spec({{"repositoryId", "202009231629398695"}});
 }
 
+TEST_P(JobEnd, PodsOfAnEndedJobGoBeforeItWithoutARead) {
+  World world(GetParam());
+  world.add_application([](json& spec) { spec["ttlSecondsAfterFinished"] = 40 * 3'600; });
+  world.add_job();
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.pods(), 1u);
+  const int reads = world.count("GET");
+  world.let_jobs_expire();
+  const auto before = world.clock.now();
+  while (world.count("DELETE pods") == 0 && world.clock.now() - before < std::chrono::hours(39)) {
+    world.step();
+    world.clock.advance(std::chrono::minutes(10));
+  }
+  EXPECT_EQ(world.count("DELETE pods"), 1);
+  EXPECT_EQ(world.count("GET"), reads);
+  world.let_kubelet_work();
+  EXPECT_EQ(world.pods(), 0u);
+  EXPECT_EQ(world.status()["phase"], "Finished");
+  EXPECT_TRUE(world.has_status_file());
+  ASSERT_TRUE(world.run());
+  EXPECT_TRUE(world.job().is_null()) << "its own time is over";
+}
+
 TEST_P(JobEnd, AJobMadeWithKubectlThatNeverBeganLeavesItsRecord) {
   World world(GetParam());
   add_job_that_never_begins(world);

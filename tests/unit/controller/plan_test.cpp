@@ -312,6 +312,27 @@ TEST(Plan, EndedJobs) {
   });
 }
 
+TEST(Plan, PodsOfEndedJobsStayForAWhile) {
+  const auto ended = [] { return Scene().attempt(1).finished(true).pod(PodOf().succeeded()); };
+  const auto failed = [] { return Scene().attempt(1).ended_badly().pod(PodOf().exited(1)); };
+  expect_all({
+      {"not yet", ended().after(599), "", seconds(1)},
+      {"ten minutes later", ended().after(600), "stop-pod 1"},
+      {"that takes no read", ended().after(600).from_caches(), "stop-pod 1"},
+      {"it is under way", Scene().attempt(1).finished(true).pod(PodOf().succeeded().stopping()).after(600), ""},
+      {"it failed a moment ago", ended().after(600).fails(StopPod{.name = {}, .uid = kPodUid}, {}, 0), "", seconds(10)},
+      {"of a job that failed: not yet", failed().after(3'599), "", seconds(1)},
+      {"of a job that failed", failed().after(3'600), "stop-pod 1"},
+      {"not before its record is on the volume", Scene().attempt(1).finished().pod(PodOf().succeeded()).after(600),
+       "archive"},
+      {"of all attempts",
+       Scene().attempt(2).finished(true).pod(PodOf(1).exited(1)).pod(PodOf(2).succeeded()).after(600),
+       "stop-pod 1, stop-pod 2"},
+      {"no pod, nothing to do", Scene().attempt(1).finished(true).after(600), ""},
+      {"the whole job goes", ended().ttl(60).after(600), "delete-job"},
+  });
+}
+
 TEST(Plan, EndedJobsWhoseTimeIsOver) {
   const auto ended = [] { return Scene().attempt(1).finished(true); };
   expect_all({

@@ -164,7 +164,8 @@ Process::Process(const Surroundings& around, std::uint64_t seed)
                  .may_write = around_.may_write}),
       admission_(
           {jobs_, applications_, clients_}, [](const std::string&) {}, around_.metrics),
-      reconciler_({jobs_, applications_, pods_}, admission_, executor_, around_.clock, {}),
+      reconciler_({jobs_, applications_, pods_}, admission_, executor_, around_.clock,
+                  {.pod_retention_success = kPodRetention, .pod_retention_failure = kPodRetention}),
       job_watch_(around_.api, kJobs, jobs_, 4 * seed),
       application_watch_(around_.api, kApplications, applications_, 4 * seed + 1),
       client_watch_(around_.api, kClients, clients_, 4 * seed + 2),

@@ -57,6 +57,9 @@ class EventLog {
   std::vector<std::string> bodies_;
 };
 
+// The time of a job is over before, unless a test gives it more.
+inline constexpr std::chrono::hours kPodRetention{36};
+
 // What is around a controller.
 struct Surroundings {
   vbrain::testing::FakeApiServer& api;
