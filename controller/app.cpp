@@ -210,9 +210,7 @@ class App {
     const Running watching([&] { jobs.start(), applications.start(), clients.start(), pods.start(); },
                            [&] { jobs.stop(), applications.stop(), clients.stop(), pods.stop(); });
 
-    const auto urgency = [&](const std::string& name) {
-      return urgency_of(jobs.store().get(name).get(), !pods.store().by_index(kPodsByJob, name).empty());
-    };
+    const auto urgency = [&](const std::string& name) { return reconciler.urgency(name); };
     const auto lead = [&](std::stop_token leading) {
       kube::ReconcileLoop controller(
           {.name = "job", .workers = config_.workers, .urgency_of = urgency},

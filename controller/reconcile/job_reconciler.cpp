@@ -48,6 +48,10 @@ JobReconciler::JobReconciler(Caches caches, Admission& admission, Executor& exec
                              Rules rules)
     : caches_(caches), admission_(admission), executor_(executor), clock_(clock), rules_(rules) {}
 
+kube::Urgency JobReconciler::urgency(const std::string& name) const {
+  return urgency_of(caches_.jobs.get(name).get(), !caches_.pods.by_index(kPodsByJob, name).empty());
+}
+
 void JobReconciler::on_job_change(const kube::Change<job::Job>& change) {
   if (!change.now) {
     // Also while another controller leads, when no pass over the job comes.

@@ -44,6 +44,9 @@ class JobReconciler {
 
   kube::ReconcileResult reconcile(const std::string& key, std::stop_token stop);
 
+  // By what the caches know of the job. Thread-safe.
+  kube::Urgency urgency(const std::string& name) const;
+
   // Called by the informer before the key is added to the queue; also while another controller leads.
   void on_job_change(const kube::Change<job::Job>& change);
   void on_pod_change(const kube::Change<kube::Pod>& change);

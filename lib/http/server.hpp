@@ -36,8 +36,8 @@ struct HttpOptions {
   // does not count.
   std::chrono::milliseconds stuck_timeout{60'000};
   std::function<bool()> is_stuck = {};  // never blocks; called from any thread
-  // Whether a piece of a file can be sent without waiting for a disk. It then leaves by sendfile(2) from the I/O thread;
-  // any other is read on the pool. Tests replace it.
+  // Whether a piece of a file can be sent without waiting for a disk. It then leaves by sendfile(2) from the I/O
+  // thread; any other is read on the pool. Tests replace it.
   bool (*in_memory)(int fd, std::uint64_t offset, std::size_t size) = &base::in_page_cache;
 };
 
@@ -66,8 +66,8 @@ class IoThreads {
 class HttpServer {
  public:
   // Binds and starts to accept. `address` is "host:port"; port 0 takes a free one. Throws std::runtime_error if it
-  // cannot listen there. File bodies that are not in memory are read on `file_pool`; null: the handler answers with text
-  // only. `name` labels the metrics. The referenced objects must outlive the server.
+  // cannot listen there. File bodies that are not in memory are read on `file_pool`; null: the handler answers with
+  // text only. `name` labels the metrics. The referenced objects must outlive the server.
   HttpServer(std::string name, const std::string& address, const HttpOptions& options, Handler handler,
              RefusalWriter refuse, IoThreads& io, base::WorkerPool* file_pool, base::Metrics& metrics);
   ~HttpServer();
