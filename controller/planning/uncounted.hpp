@@ -7,7 +7,7 @@ namespace vbrain::controller {
 
 // The first attempt of most jobs begins without a write of the status: its pod has a deterministic name, and its claim
 // on the volume is final, so no second one can run. The status counts it when it ends, when its reason changes, or when
-// it is older than kCountedAfter. See docs/decisions/0028-uncounted-attempts.md.
+// it is older than kCountedAfter. See docs/decisions/0029-uncounted-attempts.md.
 
 // A job that ends sooner needs one write of its status instead of two.
 inline constexpr std::chrono::milliseconds kCountedAfter{2'000};
