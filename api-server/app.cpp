@@ -14,6 +14,7 @@
 #include "api-server/open_files.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "api-server/transfer/sealed_texts.hpp"
+#include "api-server/transfer/shared_reads.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/log.hpp"
@@ -154,6 +155,7 @@ int run(const Config& given, std::stop_token stop) {
     Caches& caches;
     ~StopCaches() { caches.stop(); }
   } stop_caches{caches};
+  SharedReads reads;  // its tasks run on the pools below, which end before it
   VolumeHealth volume_health(clock, kProbePatience);
   VolumeSpace volume_space(config.volume, metrics);
   base::WorkerPool workers("worker", config.workers, config.max_queued, config.kube_timeout);
@@ -175,6 +177,7 @@ int run(const Config& given, std::stop_token stop) {
                           sealed_texts,
                           volume,
                           view,
+                          reads,
                           client,
                           caches.jobs.store(),
                           caches.applications.store(),

@@ -24,6 +24,7 @@ namespace vbrain::api {
 class JsonBudget;
 class LocalSpace;
 class SealedTexts;
+class SharedReads;
 class SpaceLedger;
 class VolumeView;
 
@@ -46,6 +47,7 @@ struct Services {
   SealedTexts& sealed_texts;
   const artifacts::Store& volume;
   VolumeView& view;
+  SharedReads& reads;
   kube::ApiClient& kube;
   const kube::Cache<job::Job>& jobs;
   const kube::Cache<job::Application>& applications;

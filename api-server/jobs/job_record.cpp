@@ -1,7 +1,5 @@
 #include "api-server/jobs/job_record.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "api-server/jobs/dates.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/json.hpp"
@@ -9,8 +7,6 @@
 
 namespace vbrain::api {
 namespace {
-
-using nlohmann::json;
 
 // A Job made with kubectl, before the controller has published its folder.
 std::shared_ptr<const StoredJob> stored_form(const job::Job& job) {
@@ -28,20 +24,16 @@ std::shared_ptr<const StoredJob> stored_form(const job::Job& job) {
   return stored;
 }
 
-// The status in the volume's record of the job that `resource` stands for. A record of another Job that had the same
-// name before is none. A lookup that finds nothing costs one system call.
-std::optional<job::JobStatus> recorded_status(const Services& services, const artifacts::Tenant& tenant,
-                                              const job::Job& resource) {
-  const auto record = services.volume.read_status(tenant, resource.meta.name);
-  if (!record) return std::nullopt;
-  const std::string uid = record->value(json::json_pointer("/metadata/uid"), "");
-  if (!uid.empty() && uid != resource.meta.uid) return std::nullopt;
-  return job::decode_status(*record);
-}
-
-std::shared_ptr<const job::JobStatus> status_of(const Services& services, const artifacts::Tenant& tenant,
+// The status to answer with. A record of another Job that had the same name before is none.
+std::shared_ptr<const job::JobStatus> status_of(const Services& services, const JobOnVolume& stored,
                                                 const job::Job& resource) {
-  const auto recorded = recorded_status(services, tenant, resource);
+  const StoredRecord* record = stored.record.get();
+  if (record != nullptr && !record->uid.empty() && record->uid != resource.meta.uid) record = nullptr;
+  // The usual answer of an ended job, without a copy.
+  if (record != nullptr && is_terminal(record->status.phase)) {
+    return std::shared_ptr<const job::JobStatus>(stored.record, &record->status);
+  }
+  const auto recorded = record == nullptr ? std::nullopt : std::optional(record->status);
   return std::make_shared<job::JobStatus>(agreed_status(resource.status, recorded, services.clock.now()));
 }
 
@@ -71,14 +63,14 @@ std::optional<JobRecord> load_job(const Services& services, const artifacts::Ten
   // A Job made with kubectl may have the name of another tenant's job that has ended and has no resource any more.
   if (resource != nullptr && !belongs_to(*resource, tenant)) resource = nullptr;
   if (resource != nullptr && resource->meta.deletion_timestamp) return std::nullopt;
-  auto stored = services.view.job(tenant, job_id);
+  JobOnVolume stored = services.view.job_and_record(tenant, job_id);
   if (resource != nullptr) {
-    if (stored == nullptr && services.volume.has_job(tenant, job_id)) {
+    if (stored.job == nullptr && services.volume.has_job(tenant, job_id)) {
       // It was created between the two reads, or it is marked deleted.
-      stored = services.view.job(tenant, job_id);
-      if (stored == nullptr) return std::nullopt;
+      stored = services.view.job_and_record(tenant, job_id);
+      if (stored.job == nullptr) return std::nullopt;
     }
-    if (stored != nullptr) return JobRecord{std::move(stored), status_of(services, tenant, *resource)};
+    if (stored.job != nullptr) return JobRecord{stored.job, status_of(services, stored, *resource)};
     // A job created by REST had its folder before its resource; one made with kubectl gets it with its first attempt.
     // A job without a folder may be deleted, which the cache has not seen yet; or the volume shows the folder late or
     // is full; or the job ended before it had a folder.
@@ -89,19 +81,21 @@ std::optional<JobRecord> load_job(const Services& services, const artifacts::Ten
                      .on_volume = false,
                      .unconfirmed = may_be_gone};
   }
-  if (stored == nullptr) return std::nullopt;
-  auto status = std::make_shared<job::JobStatus>();
-  if (const auto record = services.volume.read_status(tenant, job_id)) *status = job::decode_status(*record);
-  return JobRecord{std::move(stored), std::move(status)};
+  if (stored.job == nullptr) return std::nullopt;
+  static const auto kUnknown = std::make_shared<const job::JobStatus>();
+  const auto& record = stored.record;
+  return JobRecord{std::move(stored.job),
+                   record == nullptr ? kUnknown : std::shared_ptr<const job::JobStatus>(record, &record->status)};
 }
 
-std::string render_job(const JobRecord& record, std::string_view jobs, const std::optional<base::TimePoint>& expires) {
-  const job::JobStatus& status = *record.status;
+std::string render_job_head(const JobRecord& record) {
+  std::string text = R"({"job_id":")";
+  text.append(record.stored->file.job_id);
+  return text.append(R"(","job_status":")").append(rest_state(record.status->phase)).append("\"");
+}
+
+std::string render_job_tail(const job::JobStatus& status, const std::optional<base::TimePoint>& expires) {
   std::string text;
-  text.reserve(512 + record.stored->shown.size() + jobs.size());
-  text.append(R"({"job_id":")").append(record.stored->file.job_id);
-  text.append(R"(","job_status":")").append(rest_state(status.phase)).append("\"");
-  text.append(record.stored->shown).append(R"(,"jobs":)").append(jobs);
   if (!status.reason.empty()) text.append(R"(,"reason":)").append(base::quote_json(status.reason));
   if (const std::string message = job::public_message(status); !message.empty()) {
     text.append(R"(,"message":)").append(base::quote_json(message));

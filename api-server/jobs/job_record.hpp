@@ -40,9 +40,9 @@ bool belongs_to(const job::Job& job, const artifacts::Tenant& tenant);
 // ttlSecondsAfterFinished has passed. Blocks on the volume. Throws VolumeError, CorruptFile and http::Overloaded.
 std::optional<JobRecord> load_job(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id);
 
-// {"job_id", "job_status", …}: the contract's object. `jobs` is the JSON list of the repository's jobs, `expires`
-// the time when the job is removed. Pure.
-std::string render_job(const JobRecord& record, std::string_view jobs,
-                       const std::optional<base::TimePoint>& expires = {});
+// {"job_id", "job_status", …}: the contract's object is the head, StoredJob::shown, perhaps `,"jobs":` and the list of
+// the repository's jobs, and the tail. `expires` is the time when the job is removed. Pure.
+std::string render_job_head(const JobRecord& record);
+std::string render_job_tail(const job::JobStatus& status, const std::optional<base::TimePoint>& expires);
 
 }  // namespace vbrain::api

@@ -29,11 +29,6 @@ artifacts::RepositoryFile publish_repository(const Services& services, const art
   return file;
 }
 
-std::string render_repository(const StoredRepository& repository, std::string_view jobs) {
-  std::string text = "{" + repository.shown.substr(1);
-  return text.append(R"(,"jobs":)").append(jobs).append("}");
-}
-
 std::string input_etag(const artifacts::RepositoryFile& repository) {
   base::Sha256 digest;
   digest.update(VBRAIN_VERSION "\n" + base::format_rfc3339(repository.created_on) + "\n");

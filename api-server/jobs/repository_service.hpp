@@ -9,15 +9,10 @@
 
 namespace vbrain::api {
 
-struct StoredRepository;
-
 // Publishes a repository with the files and fields of `submission`, which is empty afterwards. It is durable when this
 // returns. Blocks on the volume; throws VolumeError.
 artifacts::RepositoryFile publish_repository(const Services& services, const artifacts::Tenant& tenant,
                                              const std::string& username, Submission& submission);
-
-// The contract's object of a repository. `jobs` is the JSON list of its jobs. Pure.
-std::string render_repository(const StoredRepository& repository, std::string_view jobs);
 
 // The ETag of the ZIP of a repository's input, without making the ZIP: its bytes depend only on this version of the
 // code, the names and contents of the files, and the repository's time. Pure.

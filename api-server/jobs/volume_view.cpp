@@ -101,7 +101,8 @@ std::size_t VolumeView::RepositoryEntry::weight() const {
 
 std::size_t VolumeView::JobEntry::weight() const {
   const artifacts::JobFile& file = job->file;
-  return 512 + job->shown.size() + file.params.size() + file.metadata.size() + file.input.size() * 160;
+  return 512 + job->shown.size() + file.params.size() + file.metadata.size() + file.input.size() * 160 +
+         (record == nullptr ? 0 : 1024 + record->status.attempt_history.size() * 512);
 }
 
 std::size_t VolumeView::ListEntry::weight() const {
@@ -174,16 +175,17 @@ JsonBudget::Share VolumeView::cover_read(const artifacts::Tenant& tenant, const 
   return memory;
 }
 
-std::shared_ptr<const StoredJob> VolumeView::job(const artifacts::Tenant& tenant, std::string_view job_id) {
+std::shared_ptr<const VolumeView::JobEntry> VolumeView::job_entry(const artifacts::Tenant& tenant,
+                                                                  std::string_view job_id) {
   const std::string path = artifacts::layout::job(tenant, job_id);
   // The stamp is read before the content. A change after that gives the folder another stamp, which the next read sees.
   const auto stamp = stamp_of(path);
-  const auto cached = jobs_.find(path);
+  auto cached = jobs_.find(path);
   if (!stamp) {
     if (cached != nullptr) jobs_.erase(path);
     return nullptr;
   }
-  if (cached != nullptr && cached->reliable && cached->stamp == *stamp) return cached->job;
+  if (cached != nullptr && cached->reliable && cached->stamp == *stamp) return cached;
   // The inode of the folder is not enough: the folder of a new job may have the inode of a removed one.
   const auto file_stamp = stamp_of(artifacts::layout::job_file(tenant, job_id));
   const bool same = cached != nullptr && cached->stamp.inode == stamp->inode && cached->file_stamp == file_stamp;
@@ -196,8 +198,10 @@ std::shared_ptr<const StoredJob> VolumeView::job(const artifacts::Tenant& tenant
   entry->file_stamp = file_stamp;
   entry->reliable = is_reliable(*stamp);
   if (same) {
-    // job.json is written once, before its folder has this name.
+    // job.json is written once, before its folder has this name. The record may be another one; its own stamp tells.
     entry->job = cached->job;
+    entry->record_stamp = cached->record_stamp;
+    entry->record = cached->record;
   } else {
     const JsonBudget::Share memory = cover_read(tenant, file_stamp);
     auto file = volume_.read_job(tenant, job_id);
@@ -208,7 +212,41 @@ std::shared_ptr<const StoredJob> VolumeView::job(const artifacts::Tenant& tenant
     entry->job = std::move(job);
   }
   if (!same || entry->reliable) jobs_.put(path, entry);
-  return entry->job;
+  return entry;
+}
+
+std::shared_ptr<const VolumeView::JobEntry> VolumeView::with_record(const artifacts::Tenant& tenant,
+                                                                    std::string_view job_id,
+                                                                    std::shared_ptr<const JobEntry> entry) {
+  if (entry->reliable && entry->record_known) return entry;
+  auto known = std::make_shared<JobEntry>(*entry);
+  // A record is replaced as a whole, by a file with another inode or time.
+  const auto stamp = stamp_of(artifacts::layout::status_file(tenant, job_id));
+  if (!stamp) {
+    known->record = nullptr;
+  } else if (known->record == nullptr || known->record_stamp != stamp) {
+    const auto read = volume_.read_status(tenant, job_id);
+    auto record = std::make_shared<StoredRecord>();
+    if (read) record->uid = read->value(nlohmann::json::json_pointer("/metadata/uid"), "");
+    if (read) record->status = job::decode_status(*read);
+    known->record = read ? std::move(record) : nullptr;
+  }
+  known->record_stamp = stamp;
+  known->record_known = true;
+  jobs_.put(artifacts::layout::job(tenant, job_id), known);
+  return known;
+}
+
+std::shared_ptr<const StoredJob> VolumeView::job(const artifacts::Tenant& tenant, std::string_view job_id) {
+  const auto entry = job_entry(tenant, job_id);
+  return entry == nullptr ? nullptr : entry->job;
+}
+
+JobOnVolume VolumeView::job_and_record(const artifacts::Tenant& tenant, std::string_view job_id) {
+  auto entry = job_entry(tenant, job_id);
+  if (entry == nullptr) return {};
+  entry = with_record(tenant, job_id, std::move(entry));
+  return {entry->job, entry->record};
 }
 
 std::shared_ptr<const StoredRepository> VolumeView::repository(const artifacts::Tenant& tenant,

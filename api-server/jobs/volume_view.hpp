@@ -31,6 +31,18 @@ struct StoredJob {
   std::string shown;  // members of GET /job/:job_id from "repository_id" on, but for "jobs"; begins with a comma
 };
 
+// The record of an ended job: status.json.
+struct StoredRecord {
+  std::string uid;  // of the resource that the record is of; empty: not known
+  job::JobStatus status;
+};
+
+// A job, and its record if there is one.
+struct JobOnVolume {
+  std::shared_ptr<const StoredJob> job;
+  std::shared_ptr<const StoredRecord> record;
+};
+
 // The same of a repository.
 struct StoredRepository {
   artifacts::RepositoryFile file;
@@ -65,6 +77,9 @@ class VolumeView {
   // Null: there is none, or it is marked deleted.
   std::shared_ptr<const StoredJob> job(const artifacts::Tenant& tenant, std::string_view job_id);
 
+  // As job(), with the record. A record that is replaced, or that comes, changes the stamp of the job's folder.
+  JobOnVolume job_and_record(const artifacts::Tenant& tenant, std::string_view job_id);
+
   // The JSON list of a repository's jobs, ascending, without those being deleted. Null: there is no such repository.
   // `memory` grows before the list is built and covers the text afterwards.
   std::shared_ptr<const std::string> job_list(const artifacts::Tenant& tenant, std::string_view repository_id,
@@ -92,6 +107,10 @@ class VolumeView {
     std::optional<Stamp> file_stamp;  // of job.json
     bool reliable = false;            // the stamp was over two seconds old: the same stamp means the same content
     std::shared_ptr<const StoredJob> job;
+    // Read when it is asked for first: an entry is constant, so another takes its place.
+    bool record_known = false;
+    std::optional<Stamp> record_stamp;
+    std::shared_ptr<const StoredRecord> record;
     std::size_t weight() const;
   };
   struct RepositoryEntry {
@@ -128,6 +147,10 @@ class VolumeView {
   // Nothing: the path does not exist.
   std::optional<Stamp> stamp_of(const std::string& path) const;
   bool is_reliable(const Stamp& stamp) const;
+  // Null as job(). The second one takes the record from `cached` where it can be trusted.
+  std::shared_ptr<const JobEntry> job_entry(const artifacts::Tenant& tenant, std::string_view job_id);
+  std::shared_ptr<const JobEntry> with_record(const artifacts::Tenant& tenant, std::string_view job_id,
+                                              std::shared_ptr<const JobEntry> entry);
   // The part of the budget for one read of a file of this size.
   JsonBudget::Share cover_read(const artifacts::Tenant& tenant, const std::optional<Stamp>& file);
   std::shared_ptr<const std::string> published_list(const artifacts::Tenant& tenant, std::string_view repository_id,

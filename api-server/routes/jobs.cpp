@@ -4,6 +4,7 @@
 #include "api-server/jobs/space.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/routes/new_work.hpp"
+#include "api-server/routes/shared_read.hpp"
 #include "api-server/routes/with_job.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "artifacts/store/store.hpp"
@@ -20,20 +21,26 @@ std::string render_created(const NewJob& created, const std::string& notes) {
 }
 
 // The answer of GET /job/:job_id. Blocks on the volume.
-Answer describe(const Call& call, const JobRecord& record) {
-  JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
-  const auto jobs = call.services.view.job_list(call.caller.tenant, record.stored->file.repository_id, memory);
-  // A Job made with kubectl may have no repository.
-  const std::string_view list = jobs == nullptr ? "[]" : std::string_view(*jobs);
-  memory.cover(list.size() + record.stored->shown.size());
+SharedAnswer describe(const Services& services, const artifacts::Tenant& tenant, const JobRecord& record,
+                      bool with_jobs) {
+  JsonBudget::Share memory(services.json_budget, tenant);
   const bool ended = is_terminal(record.status->phase);
   const auto expires = ended && record.status->completion_time
-                           ? expiry_of(call.services, call.caller.tenant, *record.status->completion_time)
+                           ? expiry_of(services, tenant, *record.status->completion_time)
                            : std::nullopt;
-  http::Reply reply = json_reply(ended ? 200 : 202, render_job(record, list, expires));
-  hold_until_sent(reply, std::move(memory));
-  if (reply.status == 202) reply.headers.emplace_back("Retry-After", "1");
-  return reply;
+  http::TextPieces text;
+  text.add(render_job_head(record));
+  memory.cover(record.stored->shown.size());
+  text.add(record.stored, record.stored->shown);
+  if (with_jobs) {
+    auto jobs = services.view.job_list(tenant, record.stored->file.repository_id, memory);
+    text.add(R"(,"jobs":)");
+    // A Job made with kubectl may have no repository.
+    const std::string_view list = jobs == nullptr ? "[]" : std::string_view(*jobs);
+    text.add(jobs, list);
+  }
+  text.add(render_job_tail(*record.status, expires));
+  return share_json(ended ? 200 : 202, std::move(text), std::move(memory));
 }
 
 }  // namespace
@@ -41,13 +48,18 @@ Answer describe(const Call& call, const JobRecord& record) {
 http::Task<Answer> get_jobs(Call& call) {
   const auto range = read_date_range(call.exchange.head.query);
   if (!range) co_return Unexpected<Refusal>(range.error());
-  const auto work = [&]() -> Answer {
+  const auto read = [&]() -> SharedAnswer {
     JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
-    const auto list = list_jobs(call.services, call.caller.tenant, call.repository_id, *range, memory);
-    if (list == nullptr) return refuse(Problem::kNoRepository);
-    return held_json(std::move(memory), *list);
+    auto list = list_jobs(call.services, call.caller.tenant, call.repository_id, *range, memory);
+    if (list == nullptr) return shared_refusal({.problem = Problem::kNoRepository});
+    http::TextPieces text;
+    const std::string_view ids = *list;
+    text.add(std::move(list), ids);
+    return share_json(200, std::move(text), std::move(memory));
   };
-  co_return co_await http::run_on(call.services.volume_workers, work);
+  const std::string key = key_of_read("jobs", call);
+  const auto shared = co_await call.services.reads.get(call.services.volume_workers, key, read);
+  co_return reply_with(shared);
 }
 
 http::Task<Answer> post_job_execute(Call& call) {
@@ -83,8 +95,23 @@ http::Task<Answer> post_job_execute(Call& call) {
 }
 
 http::Task<Answer> get_job(Call& call) {
-  const auto answer = [&](const JobRecord& record) { return describe(call, record); };
-  co_return co_await answer_with_job(call, call.services.volume_workers, answer);
+  const auto with_jobs = wants_jobs(call.exchange.head.query);
+  if (!with_jobs) co_return Unexpected<Refusal>(with_jobs.error());
+  const Services& services = call.services;
+  const artifacts::Tenant& tenant = call.caller.tenant;
+  const auto read = [&]() -> SharedAnswer {
+    const auto record = find_job(services, call.caller, call.id, call.repository_id);
+    if (!record) return shared_refusal(record.error());
+    if (record->unconfirmed) return SharedAnswer{.unconfirmed = true};
+    return describe(services, tenant, *record, *with_jobs);
+  };
+  const std::string key = key_of_read(*with_jobs ? "job" : "job alone", call);
+  const auto shared = co_await services.reads.get(services.volume_workers, key, read);
+  if (!shared->unconfirmed) co_return reply_with(shared);
+  const auto answer = [&](const JobRecord& record) {
+    return reply_with(std::make_shared<const SharedAnswer>(describe(services, tenant, record, *with_jobs)));
+  };
+  co_return co_await answer_with_job(call, services.volume_workers, answer);
 }
 
 http::Task<Answer> get_job_params(Call& call) {

@@ -5,6 +5,7 @@
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/routes/new_work.hpp"
+#include "api-server/routes/shared_read.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
@@ -14,12 +15,17 @@ namespace vbrain::api {
 http::Task<Answer> get_repositories(Call& call) {
   const auto range = read_date_range(call.exchange.head.query);
   if (!range) co_return Unexpected<Refusal>(range.error());
-  const auto work = [&]() -> Answer {
+  const auto read = [&]() -> SharedAnswer {
     JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
-    const auto list = list_repositories(call.services, call.caller.tenant, *range, memory);
-    return held_json(std::move(memory), *list);
+    http::TextPieces text;
+    auto list = list_repositories(call.services, call.caller.tenant, *range, memory);
+    const std::string_view ids = *list;
+    text.add(std::move(list), ids);
+    return share_json(200, std::move(text), std::move(memory));
   };
-  co_return co_await http::run_on(call.services.volume_workers, work);
+  const std::string key = key_of_read("repositories", call);
+  const auto shared = co_await call.services.reads.get(call.services.volume_workers, key, read);
+  co_return reply_with(shared);
 }
 
 http::Task<Answer> post_repository(Call& call) {
@@ -45,17 +51,30 @@ http::Task<Answer> post_repository(Call& call) {
 }
 
 http::Task<Answer> get_repository(Call& call) {
-  const auto work = [&]() -> Answer {
+  const auto with_jobs = wants_jobs(call.exchange.head.query);
+  if (!with_jobs) co_return Unexpected<Refusal>(with_jobs.error());
+  const auto read = [&]() -> SharedAnswer {
     const auto stored = call.services.view.repository(call.caller.tenant, call.id);
+    if (stored == nullptr) return shared_refusal({.problem = Problem::kNoRepository});
     JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
-    const auto jobs = call.services.view.job_list(call.caller.tenant, call.id, memory);
-    if (stored == nullptr || jobs == nullptr) return refuse(Problem::kNoRepository);
-    memory.cover(jobs->size() + stored->shown.size());
-    http::Reply reply = json_reply(200, render_repository(*stored, *jobs));
-    hold_until_sent(reply, std::move(memory));
-    return reply;
+    http::TextPieces text;
+    text.add("{");
+    // Without its comma.
+    memory.cover(stored->shown.size());
+    text.add(stored, std::string_view(stored->shown).substr(1));
+    if (*with_jobs) {
+      auto jobs = call.services.view.job_list(call.caller.tenant, call.id, memory);
+      if (jobs == nullptr) return shared_refusal({.problem = Problem::kNoRepository});
+      text.add(R"(,"jobs":)");
+      const std::string_view list = *jobs;
+      text.add(std::move(jobs), list);
+    }
+    text.add("}");
+    return share_json(200, std::move(text), std::move(memory));
   };
-  co_return co_await http::run_on(call.services.volume_workers, work);
+  const std::string key = key_of_read(*with_jobs ? "repository" : "repository alone", call);
+  const auto shared = co_await call.services.reads.get(call.services.volume_workers, key, read);
+  co_return reply_with(shared);
 }
 
 http::Task<Answer> get_repository_params(Call& call) {

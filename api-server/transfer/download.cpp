@@ -103,7 +103,7 @@ Answer download(const http::RequestHead& head, Download what) {
     cut(what, choice.range);
   }
   reply.headers.emplace_back("Content-Disposition", "attachment; filename=\"" + what.filename + "\"");
-  reply.body = std::move(what.body);
+  std::visit([&](auto& body) { reply.body = std::move(body); }, what.body);
   return reply;
 }
 

@@ -289,6 +289,9 @@ Task<bool> Connection::send(Reply& reply, bool keep_alive, bool head_only) {
   std::string head = render_head(reply, http_date_now(), keep_alive);
   if (head_only || reply.status == 304 || reply.status == 204) co_return co_await write(head);
   if (auto* file = std::get_if<FileBody>(&reply.body)) co_return co_await send_file(*file, head);
+  if (auto* text = std::get_if<std::shared_ptr<const TextPieces>>(&reply.body)) {
+    co_return co_await send_pieces(**text, head);
+  }
   head += std::get<std::string>(reply.body);
   co_return co_await write(head);
 }

@@ -72,6 +72,7 @@ class Connection final : private BodyReader {
   Task<bool> send(Reply& reply, bool keep_alive, bool head_only);
   Task<bool> send_file(FileBody& body, std::string& head);
   std::optional<std::size_t> send_pages(int file, std::uint64_t offset, std::size_t size);
+  Task<bool> send_pieces(const TextPieces& text, std::string& head);
   Task<bool> write(std::string_view bytes);
   Task<void> linger();
   Task<std::size_t> read_some(char* to, std::size_t size, std::chrono::milliseconds patience);

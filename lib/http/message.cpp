@@ -48,8 +48,38 @@ std::optional<std::string_view> RequestHead::find(std::string_view name) const {
   return std::nullopt;
 }
 
+void TextPieces::add(std::shared_ptr<const void> owner, std::string_view text) {
+  if (text.empty()) return;
+  owners_.push_back(std::move(owner));
+  pieces_.push_back(text);
+  size_ += text.size();
+}
+
+void TextPieces::add(std::shared_ptr<const void> owner, const std::vector<std::string_view>& texts) {
+  owners_.push_back(std::move(owner));
+  for (const std::string_view text : texts) {
+    if (text.empty()) continue;
+    pieces_.push_back(text);
+    size_ += text.size();
+  }
+}
+
+void TextPieces::add(std::string text) {
+  auto owner = std::make_shared<const std::string>(std::move(text));
+  const std::string_view bytes = *owner;
+  add(std::move(owner), bytes);
+}
+
+std::string TextPieces::joined() const {
+  std::string text;
+  text.reserve(size_);
+  for (const std::string_view piece : pieces_) text.append(piece);
+  return text;
+}
+
 std::uint64_t Reply::body_size() const {
   if (const auto* file = std::get_if<FileBody>(&body)) return file->size();
+  if (const auto* text = std::get_if<std::shared_ptr<const TextPieces>>(&body)) return (*text)->size();
   return std::get<std::string>(body).size();
 }
 

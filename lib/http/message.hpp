@@ -57,12 +57,32 @@ struct FileBody {
   std::uint64_t size() const { return before.size() + length + after.size(); }
 };
 
+// A text in pieces, which several answers may share. It is sent without being copied. Constant once it is part of an
+// answer.
+class TextPieces {
+ public:
+  // `text` stays where it is: `owner` keeps it alive.
+  void add(std::shared_ptr<const void> owner, std::string_view text);
+  // Several pieces of one owner.
+  void add(std::shared_ptr<const void> owner, const std::vector<std::string_view>& texts);
+  void add(std::string text);
+
+  std::uint64_t size() const { return size_; }
+  const std::vector<std::string_view>& pieces() const { return pieces_; }
+  std::string joined() const;
+
+ private:
+  std::vector<std::string_view> pieces_;  // none is empty
+  std::vector<std::shared_ptr<const void>> owners_;
+  std::uint64_t size_ = 0;
+};
+
 // An answer. The server adds Content-Length, Connection and Date.
 struct Reply {
   int status = 200;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;  // names and values without CR, LF or NUL
-  std::variant<std::string, FileBody> body;
+  std::variant<std::string, FileBody, std::shared_ptr<const TextPieces>> body;
   // The connection is closed after this answer, whatever the client requested.
   bool close = false;
   // Keeps objects that the answer uses alive until the answer has been sent.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "unit/api-server/world.hpp"
 
@@ -117,6 +118,37 @@ TEST_F(VolumeViewTest, ANewJobOfTheSameNameMayHaveTheOldFoldersInode) {
     ASSERT_NE(job(id), nullptr);
     EXPECT_EQ(job(id)->file.params, R"({"a":1})") << old;
   }
+}
+
+TEST_F(VolumeViewTest, ARecordIsReadOnceAndAgainWhenItIsReplaced) {
+  const std::string id = publish(make_repository());
+  const artifacts::Tenant tenant = World::tenant();
+  const auto record = [&] { return world_.view->job_and_record(tenant, id).record; };
+  const auto write = [&](const char* phase) {
+    artifacts::Store(world_.root)
+        .write_status(tenant, id, {{"metadata", {{"uid", "u"}}}, {"status", {{"phase", phase}, {"attempts", 1}}}});
+  };
+  EXPECT_EQ(record(), nullptr);
+  for (const bool old : {false, true}) {
+    write("Failed");
+    if (old) age_job(id);
+    const auto first = record();
+    ASSERT_NE(first, nullptr) << old;
+    EXPECT_EQ(first->uid, "u");
+    EXPECT_EQ(first->status.phase, job::Phase::kFailed) << old;
+    EXPECT_EQ(record(), first) << "read once";
+    write("Finished");
+    ASSERT_NE(record(), nullptr);
+    EXPECT_EQ(record()->status.phase, job::Phase::kFinished) << old;
+  }
+  age_job(id);
+  EXPECT_EQ(record()->status.phase, job::Phase::kFinished);
+  const auto known = record();
+  // The stamp of an old folder is enough: nothing in it is looked up.
+  ASSERT_EQ(::truncate((world_.root + "/" + artifacts::layout::status_file(tenant, id)).c_str(), 0), 0);
+  EXPECT_EQ(record(), known);
+  world_.volume->mark_deleted(tenant, id);
+  EXPECT_EQ(world_.view->job_and_record(tenant, id).job, nullptr);
 }
 
 TEST_F(VolumeViewTest, ListsFollowTheFolder) {

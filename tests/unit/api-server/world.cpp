@@ -146,6 +146,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   json_budget = std::make_unique<JsonBudget>(limits.max_json_memory,
                                              tenant_json_memory(limits.max_json_memory, limits.max_json_bytes));
   view = std::make_unique<VolumeView>(*volume, jobs, clock, *json_budget);
+  reads = std::make_unique<SharedReads>();
   client = std::make_unique<kube::ApiClient>(kube);
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
@@ -163,6 +164,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
                                                  *sealed_texts,
                                                  *volume,
                                                  *view,
+                                                 *reads,
                                                  *client,
                                                  jobs,
                                                  applications,

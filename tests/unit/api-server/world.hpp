@@ -15,6 +15,7 @@
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "api-server/transfer/sealed_texts.hpp"
+#include "api-server/transfer/shared_reads.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/metrics.hpp"
@@ -137,6 +138,7 @@ class World {
   std::atomic<std::chrono::nanoseconds> silence{};  // since the last word of the Kubernetes API
   SpaceLedger space_ledger;
   std::unique_ptr<VolumeView> view;
+  std::unique_ptr<SharedReads> reads;
   std::unique_ptr<kube::ApiClient> client;
   std::unique_ptr<base::WorkerPool> workers;
   std::unique_ptr<base::WorkerPool> volume_workers;

@@ -1,0 +1,145 @@
+#include "api-server/transfer/shared_reads.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <future>
+#include <semaphore>
+
+#include "http/server.hpp"
+#include "unit/api-server/world.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using testing::HttpReply;
+using testing::World;
+
+// Requests of two I/O threads, and a pool whose reads wait for a permit.
+class SharedReadsTest : public ::testing::Test {
+ protected:
+  // A request for `key`. Its future has the number of the read whose value it got, or the exception.
+  std::future<int> ask(const std::string& key) {
+    auto answer = std::make_shared<std::promise<int>>();
+    auto future = answer->get_future();
+    boost::asio::co_spawn(io_.next().get_executor(), request(key, answer), boost::asio::detached);
+    return future;
+  }
+  // Waits until the I/O threads have done what was asked of them so far.
+  void settle() {
+    for (std::size_t i = 0; i < io_.size(); ++i) {
+      std::promise<void> done;
+      boost::asio::post(io_.next(), [&] { done.set_value(); });
+      done.get_future().wait();
+    }
+  }
+
+  http::Task<void> request(std::string key, std::shared_ptr<std::promise<int>> answer) {
+    const auto read = [this] {
+      const int number = ++begun_;
+      begins_.release();
+      permits_.acquire();
+      if (fails_) throw std::runtime_error("fails");
+      return number;
+    };
+    try {
+      const auto value = co_await reads_.get(pool_, key, read);
+      answer->set_value(*value);
+    } catch (...) {
+      answer->set_exception(std::current_exception());
+    }
+  }
+
+  SharedReads reads_;
+  base::WorkerPool pool_{"pool", 2, 2};
+  http::IoThreads io_{2};
+  std::atomic<int> begun_{0};
+  std::atomic<bool> fails_{false};
+  std::counting_semaphore<> begins_{0};
+  std::counting_semaphore<> permits_{0};
+};
+
+TEST_F(SharedReadsTest, WhoComesWhileAReadIsUnderWayGetsTheNextOne) {
+  auto first = ask("a");
+  begins_.acquire();
+  std::vector<std::future<int>> later;
+  for (int i = 0; i < 10; ++i) later.push_back(ask("a"));
+  settle();
+  permits_.release(2);
+  EXPECT_EQ(first.get(), 1);
+  for (auto& one : later) EXPECT_EQ(one.get(), 2) << "one read for all, begun after they had come";
+  EXPECT_EQ(begun_, 2);
+}
+
+TEST_F(SharedReadsTest, AnotherKeyIsAnotherRead) {
+  auto first = ask("a");
+  auto second = ask("b");
+  begins_.acquire();
+  begins_.acquire();
+  permits_.release(2);
+  EXPECT_EQ(first.get() + second.get(), 3);
+}
+
+TEST_F(SharedReadsTest, AnExceptionComesToAllAndTheNextReadIsANewOne) {
+  fails_ = true;
+  auto blocker = ask("a");
+  begins_.acquire();
+  auto one = ask("a");
+  auto other = ask("a");
+  settle();
+  permits_.release(2);
+  EXPECT_THROW(blocker.get(), std::runtime_error);
+  EXPECT_THROW(one.get(), std::runtime_error);
+  EXPECT_THROW(other.get(), std::runtime_error);
+  fails_ = false;
+  permits_.release();
+  EXPECT_EQ(ask("a").get(), 3);
+}
+
+TEST_F(SharedReadsTest, AFullPoolIsOverload) {
+  std::vector<std::future<int>> served;
+  for (const std::string key : {"a", "b"}) served.push_back(ask(key));
+  begins_.acquire();
+  begins_.acquire();
+  for (const std::string key : {"c", "d"}) served.push_back(ask(key));  // in its queue
+  settle();
+  EXPECT_THROW(ask("e").get(), http::Overloaded);
+  auto joins = ask("c");  // needs no room
+  settle();
+  permits_.release(4);
+  for (auto& one : served) EXPECT_GT(one.get(), 0);
+  EXPECT_GT(joins.get(), 0);
+}
+
+TEST(ShortForm, LeavesOutTheJobs) {
+  World world;
+  const std::string id = world.make_job(job::Phase::kFinished);
+  const std::string repository = world.jobs.get(id)->spec.repository_id;
+  for (const std::string& path : {"/api/v1/job/" + id, "/api/v1/repository/" + repository}) {
+    const nlohmann::json whole = world.get(path).json();
+    EXPECT_EQ(whole["jobs"], nlohmann::json::array({id})) << path;
+    struct {
+      const char* query;
+      int want;
+      bool want_jobs;
+    } const cases[] = {{"?jobs=true", 200, true}, {"?jobs=false", 200, false}, {"?jobs=false&_=1", 200, false},
+                       {"?jobs=", 400, false},    {"?jobs=no", 400, false},    {"?jobs=false&jobs=false", 400, false},
+                       {"?job=false", 400, false}};
+    for (const auto& c : cases) {
+      const HttpReply reply = world.get(path + c.query);
+      EXPECT_EQ(reply.status, c.want) << path << c.query;
+      if (reply.status != 200) continue;
+      nlohmann::json expected = whole;
+      if (!c.want_jobs) expected.erase("jobs");
+      EXPECT_EQ(reply.json(), expected) << path << c.query;
+    }
+  }
+  const HttpReply refused = world.get("/api/v1/job/" + id + "?jobs=no");
+  EXPECT_EQ(refused.body, R"({"error":"Invalid jobs","detail":"true or false"})");
+  EXPECT_EQ(world.get("/api/v1/job/" + id + "?job=false").json()["detail"],
+            "no such query parameter; the nearest is jobs");
+}
+
+}  // namespace
+}  // namespace vbrain::api
