@@ -40,6 +40,8 @@ constexpr seconds kProbePatience{20};
 // An I/O thread that has not reacted for this time hangs: they never block.
 constexpr seconds kIoPatience{30};
 constexpr seconds kLastLogLines{2};
+// Of cached jobs, and of cached repositories.
+constexpr std::size_t kViewBytes = 8U << 20;
 
 template <class T>
 T value_or_throw(Result<T, std::string> result, const char* what) {
@@ -59,6 +61,7 @@ struct Caches {
     clients.add_index(kKeyIndex, job::key_ids);
     clients.add_index(kTenantIndex, tenant_keys);
     jobs.add_index(kKubectlJobsIndex, kubectl_jobs_keys);
+    jobs.add_index(kDeletedJobsIndex, deleted_jobs_keys);
   }
 
   void start() {
@@ -146,11 +149,9 @@ int run(const Config& given, std::stop_token stop) {
   // The budget has room for at least one request with both of its fields.
   const std::uint64_t json_memory = std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes);
   JsonBudget json_budget(json_memory, tenant_json_memory(json_memory, config.limits.max_json_bytes));
-  VolumeView view(volume, caches.jobs.store(), clock, json_budget);
-  caches.jobs.add_handler([&view](const kube::Change<job::Job>& change) {
-    if (change.now != nullptr && change.now->meta.deletion_timestamp) view.invalidate_lists();
-  });
-  // The threads of the watches use the view and end before it, also after an exception.
+  // Lists of ids have as much memory again.
+  VolumeView view(volume, caches.jobs.store(), clock, json_budget, kViewBytes, json_memory);
+  // The threads of the watches end before what is above, also after an exception.
   const struct StopCaches {
     Caches& caches;
     ~StopCaches() { caches.stop(); }

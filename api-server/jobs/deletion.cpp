@@ -86,7 +86,7 @@ std::optional<Ids> jobs_to_delete(const Services& services, const Tenant& tenant
   auto ids = services.volume.index_of(tenant, repository_id);
   if (!ids) return std::nullopt;
   const auto published = static_cast<std::ptrdiff_t>(ids->size());
-  for (const auto& resource : services.jobs.by_index(kKubectlJobsIndex, kubectl_jobs_key(tenant, repository_id))) {
+  for (const auto& resource : services.jobs.by_index(kKubectlJobsIndex, repository_key(tenant, repository_id))) {
     const std::string& id = resource->meta.name;
     if (!std::binary_search(ids->begin(), ids->begin() + published, id)) ids->push_back(id);
   }

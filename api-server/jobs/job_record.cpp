@@ -2,6 +2,7 @@
 
 #include "api-server/jobs/dates.hpp"
 #include "artifacts/store/store.hpp"
+#include "base/digest.hpp"
 #include "base/json.hpp"
 #include "job/causes.hpp"
 
@@ -21,6 +22,7 @@ std::shared_ptr<const StoredJob> stored_form(const job::Job& job) {
   if (!job.spec.metadata.empty()) file.metadata = job.spec.metadata;
   file.priority = job.spec.priority;
   stored->shown = render_fixed(file);
+  stored->tag = base::sha256_hex(stored->shown);
   return stored;
 }
 

@@ -1,9 +1,15 @@
 #include "api-server/jobs/lists.hpp"
 
+#include <functional>
+#include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 
+#include "api-server/jobs/id_lists.hpp"
 #include "api-server/jobs/job_record.hpp"
 #include "api-server/jobs/volume_view.hpp"
+#include "api-server/transfer/spool.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/log.hpp"
 #include "job/names.hpp"
@@ -28,43 +34,81 @@ std::optional<base::TimePoint> time_of_job(const Services& services, const artif
   return resource->meta.creation_timestamp;
 }
 
+// Whole pieces are written to the file.
+constexpr std::size_t kPiece = 64 * 1024;
+
+// Calls its argument with each id of a list, ascending. False: there is no such list.
+using EachId = std::function<bool(const IdLists::Take&)>;
+using Wanted = std::function<bool(std::string_view)>;
+
+// The list in a file. Null: there is no such list.
+std::shared_ptr<const Spooled> in_file(const Services& services, const artifacts::Tenant& tenant, const EachId& each,
+                                       const Wanted& wanted) {
+  const auto make = [&](const artifacts::ArchiveWriter::Sink& sink) -> std::optional<artifacts::ArchiveWriter::Added> {
+    artifacts::ArchiveWriter::Added written;
+    std::string text = "[";
+    const auto flush = [&] {
+      sink(text);
+      written.bytes += text.size();
+      text.clear();
+    };
+    bool first = true;
+    const bool found = each([&](std::string_view id) {
+      if (wanted && !wanted(id)) return;
+      if (!std::exchange(first, false)) text += ',';
+      text.append("\"").append(id).append("\"");
+      if (text.size() >= kPiece) flush();
+    });
+    if (!found) return std::nullopt;
+    text += "]";
+    flush();
+    return written;
+  };
+  auto spooled = spool(services.volume, tenant, services.local_space, make);
+  return spooled ? std::make_shared<const Spooled>(std::move(*spooled)) : nullptr;
+}
+
+// False: there is no such list.
+bool add(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant, IdLists::Listed listed,
+         const EachId& each, const Wanted& wanted) {
+  if (listed.ids != nullptr && wanted) listed.ids = services.view.lists().filtered(tenant, *listed.ids, wanted);
+  if (listed.ids != nullptr) {
+    answer.add_list(listed.ids, pieces_of(*listed.ids), listed.ids->tag());
+    return true;
+  }
+  auto file = in_file(services, tenant, each, wanted);
+  if (file == nullptr) return false;
+  answer.add_file(std::move(file));
+  return true;
+}
+
 }  // namespace
 
-std::string filter_ids(std::string_view list, const std::function<bool(std::string_view)>& wanted) {
-  std::string kept = "[";
-  for (auto from = list.find('"'); from != std::string_view::npos; from = list.find('"', from)) {
-    const auto to = list.find('"', from + 1);
-    if (to == std::string_view::npos) break;
-    if (wanted(list.substr(from + 1, to - from - 1))) {
-      if (kept.size() > 1) kept += ',';
-      kept.append(list.substr(from, to + 1 - from));
-    }
-    from = to + 1;
-  }
-  return kept + "]";
-}
-
-std::shared_ptr<const std::string> list_jobs(const Services& services, const artifacts::Tenant& tenant,
-                                             std::string_view repository_id, const DateRange& range,
-                                             JsonBudget::Share& memory) {
-  auto all = services.view.job_list(tenant, repository_id, memory);
-  if (all == nullptr || range.is_open()) return all;
-  memory.cover(all->size());
-  return std::make_shared<const std::string>(filter_ids(*all, [&](std::string_view id) {
+bool add_jobs(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
+              std::string_view repository_id, const DateRange& range) {
+  IdLists& lists = services.view.lists();
+  IdLists::Listed listed = lists.jobs(tenant, repository_id);
+  if (listed.ids == nullptr && !listed.too_large) return false;
+  const auto each = [&](const IdLists::Take& take) { return lists.each_job(tenant, repository_id, take); };
+  const auto wanted = [&](std::string_view id) {
     const auto time = time_of_job(services, tenant, id);
     return time && range.contains(*time);
-  }));
+  };
+  return add(answer, services, tenant, std::move(listed), each, range.is_open() ? Wanted() : Wanted(wanted));
 }
 
-std::shared_ptr<const std::string> list_repositories(const Services& services, const artifacts::Tenant& tenant,
-                                                     const DateRange& range, JsonBudget::Share& memory) {
-  auto all = services.view.repository_list(tenant, memory);
-  if (range.is_open()) return all;
-  memory.cover(all->size());
-  return std::make_shared<const std::string>(filter_ids(*all, [&](std::string_view id) {
+void add_repositories(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
+                      const DateRange& range) {
+  IdLists& lists = services.view.lists();
+  const auto each = [&](const IdLists::Take& take) {
+    lists.each_repository(tenant, take);
+    return true;
+  };
+  const auto wanted = [&](std::string_view id) {
     const auto time = time_of_repository_id(id);
     return time && range.contains(*time);
-  }));
+  };
+  add(answer, services, tenant, lists.repositories(tenant), each, range.is_open() ? Wanted() : Wanted(wanted));
 }
 
 }  // namespace vbrain::api

@@ -1,30 +1,24 @@
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <string>
 #include <string_view>
 
 #include "api-server/jobs/dates.hpp"
 #include "api-server/services.hpp"
-#include "api-server/transfer/json_budget.hpp"
+#include "api-server/transfer/shared_answer.hpp"
 #include "artifacts/store/layout.hpp"
 
 namespace vbrain::api {
 
-// Lists of ids as JSON, ascending: ids that our servers made are then in the order of their time. Both block on the
-// volume and throw VolumeError and http::Overloaded. `memory` grows before a list is built.
+// Add lists of ids as JSON to an answer, ascending: ids that our servers made are then in the order of their time. The
+// text is that of IdLists, which the answer shares. A list that has no room in memory is written into a file first, as
+// archives are (spool()), so that a repository is never too large. Both block on the volume and throw VolumeError.
 
-// The ids of a repository's jobs that were made within `range`. Null: the tenant has no such repository.
-std::shared_ptr<const std::string> list_jobs(const Services& services, const artifacts::Tenant& tenant,
-                                             std::string_view repository_id, const DateRange& range,
-                                             JsonBudget::Share& memory);
+// The ids of a repository's jobs that were made within `range`. False: the tenant has no such repository.
+bool add_jobs(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
+              std::string_view repository_id, const DateRange& range);
 
 // The ids of the tenant's repositories that were made within `range`.
-std::shared_ptr<const std::string> list_repositories(const Services& services, const artifacts::Tenant& tenant,
-                                                     const DateRange& range, JsonBudget::Share& memory);
-
-// The ids of the JSON list that are `wanted`. Ids are of [a-z0-9-], so nothing in the list is escaped. Pure.
-std::string filter_ids(std::string_view list, const std::function<bool(std::string_view)>& wanted);
+void add_repositories(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
+                      const DateRange& range);
 
 }  // namespace vbrain::api

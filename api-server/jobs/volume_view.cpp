@@ -2,43 +2,20 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "api-server/jobs/dates.hpp"
-#include "api-server/jobs/job_record.hpp"
+#include "api-server/jobs/id_lists.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/store.hpp"
+#include "base/digest.hpp"
 #include "base/json.hpp"
 
 namespace vbrain::api {
 namespace {
 
-// More than the resolution of the times of any file system in use, and than the clocks of servers may differ.
-constexpr std::chrono::seconds kStampReliableAfter{2};
-// What one id takes in the text of a list: a UUID, quotes, a comma.
-constexpr std::size_t kBytesPerListedId = 40;
 // params and metadata of a job have at most this size together with the usual limit. The list of its input, which can
 // make job.json larger, does not count: a job with a long list must stay readable.
 constexpr std::size_t kMaxCountedRead = 2U << 20;
-// How many ids are read between two requests for more of the budget.
-constexpr std::size_t kIdsPerCover = 256;
-
-// Counts ids while a folder is read, and grows `memory` before they take more.
-class CountedIds {
- public:
-  explicit CountedIds(JsonBudget::Share& memory) : memory_(memory) {}
-  bool operator()(std::string_view) {
-    if (count_ % kIdsPerCover == 0) memory_.cover((count_ + kIdsPerCover) * kBytesPerListedId);
-    ++count_;
-    return true;
-  }
-  std::size_t count() const { return count_; }
-
- private:
-  JsonBudget::Share& memory_;
-  std::size_t count_ = 0;
-};
-
 std::string list_json(const auto& items, auto text_of) {
   std::string text = "[";
   for (const auto& item : items) {
@@ -84,14 +61,26 @@ std::string render_fixed(const artifacts::RepositoryFile& file) {
 }
 
 // Names hold no control characters.
-std::string kubectl_jobs_key(const artifacts::Tenant& tenant, std::string_view repository_id) {
+std::string repository_key(const artifacts::Tenant& tenant, std::string_view repository_id) {
   return tenant.organization + '\n' + tenant.application + '\n' + tenant.client + '\n' + std::string(repository_id);
 }
 
+namespace {
+
+std::vector<std::string> key_of_repository(const job::JobSpec& spec) {
+  return {repository_key({spec.organization_id, spec.application_id, spec.client_id}, spec.repository_id)};
+}
+
+}  // namespace
+
 std::vector<std::string> kubectl_jobs_keys(const job::Job& job) {
   if (job.made_by_rest() || job.spec.repository_id.empty()) return {};
-  return {kubectl_jobs_key({job.spec.organization_id, job.spec.application_id, job.spec.client_id},
-                           job.spec.repository_id)};
+  return key_of_repository(job.spec);
+}
+
+std::vector<std::string> deleted_jobs_keys(const job::Job& job) {
+  if (!job.meta.deletion_timestamp || job.spec.repository_id.empty()) return {};
+  return key_of_repository(job.spec);
 }
 
 std::size_t VolumeView::RepositoryEntry::weight() const {
@@ -103,10 +92,6 @@ std::size_t VolumeView::JobEntry::weight() const {
   const artifacts::JobFile& file = job->file;
   return 512 + job->shown.size() + file.params.size() + file.metadata.size() + file.input.size() * 160 +
          (record == nullptr ? 0 : 1024 + record->status.attempt_history.size() * 512);
-}
-
-std::size_t VolumeView::ListEntry::weight() const {
-  return 256 + json->size();
 }
 
 template <class Entry>
@@ -149,27 +134,17 @@ void VolumeView::LruCache<Entry>::erase(const std::string& key) {
 }
 
 VolumeView::VolumeView(const artifacts::Store& volume, const kube::Cache<job::Job>& resources, const base::Clock& clock,
-                       JsonBudget& budget, std::size_t max_bytes)
+                       JsonBudget& budget, std::size_t max_bytes, std::size_t list_bytes)
     : volume_(volume),
-      resources_(resources),
       clock_(clock),
       budget_(budget),
       jobs_(max_bytes),
       repositories_(max_bytes),
-      lists_(max_bytes) {}
+      lists_(std::make_unique<IdLists>(volume, resources, clock, list_bytes)) {}
 
-std::optional<VolumeView::Stamp> VolumeView::stamp_of(const std::string& path) const {
-  const auto found = volume_.root().status(path);
-  if (!found) return std::nullopt;
-  return Stamp{found->st_ino, found->st_mtim.tv_sec, found->st_mtim.tv_nsec, found->st_size};
-}
+VolumeView::~VolumeView() = default;
 
-bool VolumeView::is_reliable(const Stamp& stamp) const {
-  const auto changed = std::chrono::seconds(stamp.seconds);
-  return clock_.now().time_since_epoch() - changed > kStampReliableAfter;
-}
-
-JsonBudget::Share VolumeView::cover_read(const artifacts::Tenant& tenant, const std::optional<Stamp>& file) {
+JsonBudget::Share VolumeView::cover_read(const artifacts::Tenant& tenant, const std::optional<FolderStamp>& file) {
   JsonBudget::Share memory(budget_, tenant);
   if (file) memory.cover(std::min(static_cast<std::size_t>(file->size), kMaxCountedRead));
   return memory;
@@ -179,7 +154,7 @@ std::shared_ptr<const VolumeView::JobEntry> VolumeView::job_entry(const artifact
                                                                   std::string_view job_id) {
   const std::string path = artifacts::layout::job(tenant, job_id);
   // The stamp is read before the content. A change after that gives the folder another stamp, which the next read sees.
-  const auto stamp = stamp_of(path);
+  const auto stamp = stamp_of(volume_, path);
   auto cached = jobs_.find(path);
   if (!stamp) {
     if (cached != nullptr) jobs_.erase(path);
@@ -187,7 +162,7 @@ std::shared_ptr<const VolumeView::JobEntry> VolumeView::job_entry(const artifact
   }
   if (cached != nullptr && cached->reliable && cached->stamp == *stamp) return cached;
   // The inode of the folder is not enough: the folder of a new job may have the inode of a removed one.
-  const auto file_stamp = stamp_of(artifacts::layout::job_file(tenant, job_id));
+  const auto file_stamp = stamp_of(volume_, artifacts::layout::job_file(tenant, job_id));
   const bool same = cached != nullptr && cached->stamp.inode == stamp->inode && cached->file_stamp == file_stamp;
   if (volume_.is_deleted(tenant, job_id)) {
     jobs_.erase(path);
@@ -196,7 +171,7 @@ std::shared_ptr<const VolumeView::JobEntry> VolumeView::job_entry(const artifact
   auto entry = std::make_shared<JobEntry>();
   entry->stamp = *stamp;
   entry->file_stamp = file_stamp;
-  entry->reliable = is_reliable(*stamp);
+  entry->reliable = is_reliable(*stamp, clock_.now());
   if (same) {
     // job.json is written once, before its folder has this name. The record may be another one; its own stamp tells.
     entry->job = cached->job;
@@ -208,6 +183,7 @@ std::shared_ptr<const VolumeView::JobEntry> VolumeView::job_entry(const artifact
     if (!file) return nullptr;
     auto job = std::make_shared<StoredJob>();
     job->shown = render_fixed(*file);
+    job->tag = base::sha256_hex(job->shown);
     job->file = std::move(*file);
     entry->job = std::move(job);
   }
@@ -221,7 +197,7 @@ std::shared_ptr<const VolumeView::JobEntry> VolumeView::with_record(const artifa
   if (entry->reliable && entry->record_known) return entry;
   auto known = std::make_shared<JobEntry>(*entry);
   // A record is replaced as a whole, by a file with another inode or time.
-  const auto stamp = stamp_of(artifacts::layout::status_file(tenant, job_id));
+  const auto stamp = stamp_of(volume_, artifacts::layout::status_file(tenant, job_id));
   if (!stamp) {
     known->record = nullptr;
   } else if (known->record == nullptr || known->record_stamp != stamp) {
@@ -254,93 +230,24 @@ std::shared_ptr<const StoredRepository> VolumeView::repository(const artifacts::
   if (!artifacts::is_repository_id(repository_id)) return nullptr;
   const std::string path = artifacts::layout::repository(tenant, repository_id);
   // Nothing changes directly in the folder once it has its name: the same folder means the same content.
-  const auto stamp = stamp_of(path);
+  const auto stamp = stamp_of(volume_, path);
   const auto cached = repositories_.find(path);
   if (cached != nullptr && stamp == cached->stamp) return cached->repository;
   repositories_.erase(path);
   if (!stamp) return nullptr;
   const JsonBudget::Share memory =
-      cover_read(tenant, stamp_of(artifacts::layout::repository_file(tenant, repository_id)));
+      cover_read(tenant, stamp_of(volume_, artifacts::layout::repository_file(tenant, repository_id)));
   auto file = volume_.read_repository(tenant, repository_id);
   if (!file) return nullptr;
   auto repository = std::make_shared<StoredRepository>();
   repository->shown = render_fixed(*file);
+  repository->tag = base::sha256_hex(repository->shown);
   repository->file = std::move(*file);
   auto entry = std::make_shared<RepositoryEntry>();
   entry->stamp = *stamp;
   entry->repository = repository;
   repositories_.put(path, std::move(entry));
   return repository;
-}
-
-std::shared_ptr<const std::string> VolumeView::repository_list(const artifacts::Tenant& tenant,
-                                                               JsonBudget::Share& memory) {
-  static const auto kNone = std::make_shared<const std::string>("[]");
-  const std::string path = artifacts::layout::repositories(tenant);
-  const auto stamp = stamp_of(path);
-  if (!stamp) return kNone;
-  const auto cached = lists_.find(path);
-  if (cached != nullptr && cached->reliable && cached->stamp == *stamp) return cached->json;
-  auto entry = std::make_shared<ListEntry>();
-  entry->stamp = *stamp;
-  entry->reliable = is_reliable(*stamp);
-  CountedIds counted(memory);
-  entry->json = std::make_shared<const std::string>(
-      list_json(volume_.repositories(tenant, std::ref(counted)), [](const std::string& id) { return id; }));
-  memory.settle(entry->json->size());
-  if (entry->reliable) lists_.put(path, entry);
-  return entry->json;
-}
-
-std::shared_ptr<const std::string> VolumeView::job_list(const artifacts::Tenant& tenant, std::string_view repository_id,
-                                                        JsonBudget::Share& memory) {
-  auto published = published_list(tenant, repository_id, memory);
-  if (published == nullptr) return nullptr;
-  const auto by_hand = resources_.by_index(kKubectlJobsIndex, kubectl_jobs_key(tenant, repository_id));
-  if (by_hand.empty()) return published;
-  memory.cover(published->size() + by_hand.size() * kBytesPerListedId);
-  const auto listed = nlohmann::json::parse(*published).get<std::vector<std::string>>();
-  std::set<std::string> ids(listed.begin(), listed.end());
-  for (const auto& resource : by_hand) {
-    const std::string& id = resource->meta.name;
-    if (resource->meta.deletion_timestamp || ids.contains(id) || !artifacts::is_job_folder_name(id)) continue;
-    // A job with a folder is in the list by its marker, or it is deleted.
-    if (!volume_.has_job(tenant, id)) ids.insert(id);
-  }
-  if (ids.size() == listed.size()) return published;
-  return std::make_shared<const std::string>(list_json(ids, [](const std::string& id) { return id; }));
-}
-
-std::shared_ptr<const std::string> VolumeView::published_list(const artifacts::Tenant& tenant,
-                                                              std::string_view repository_id,
-                                                              JsonBudget::Share& memory) {
-  if (!artifacts::is_repository_id(repository_id)) return nullptr;
-  const std::string path = artifacts::layout::markers(tenant, repository_id);
-  const std::uint64_t version = lists_version_.load(std::memory_order_relaxed);
-  const auto stamp = stamp_of(path);
-  if (!stamp) return nullptr;
-  const auto cached = lists_.find(path);
-  if (cached != nullptr && cached->reliable && cached->stamp == *stamp && cached->version == version) {
-    return cached->json;
-  }
-
-  CountedIds markers(memory);
-  auto ids = volume_.jobs_of(tenant, repository_id, std::ref(markers));
-  if (!ids) return nullptr;
-  // A marker is written before its job's folder. While one has no folder the list can still change with the same stamp.
-  const bool all_have_folders = ids->size() == markers.count();
-  std::erase_if(*ids, [&](const std::string& id) {
-    const auto resource = resources_.get(id);
-    return resource != nullptr && resource->meta.deletion_timestamp && belongs_to(*resource, tenant);
-  });
-  auto entry = std::make_shared<ListEntry>();
-  entry->stamp = *stamp;
-  entry->reliable = is_reliable(*stamp);
-  entry->version = version;
-  entry->json = std::make_shared<const std::string>(list_json(*ids, [](const std::string& id) { return id; }));
-  memory.settle(entry->json->size());
-  if (entry->reliable && all_have_folders) lists_.put(path, entry);
-  return entry->json;
 }
 
 }  // namespace vbrain::api

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-#include <ctime>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -12,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "api-server/jobs/folder_stamp.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "artifacts/records/job_file.hpp"
 #include "artifacts/store/layout.hpp"
@@ -25,10 +23,13 @@ class Store;
 
 namespace vbrain::api {
 
+class IdLists;
+
 // The part of a job that never changes, and its text in answers.
 struct StoredJob {
   artifacts::JobFile file;
   std::string shown;  // members of GET /job/:job_id from "repository_id" on, but for "jobs"; begins with a comma
+  std::string tag;    // a digest of `shown`, for entity tags
 };
 
 // The record of an ended job: status.json.
@@ -46,7 +47,8 @@ struct JobOnVolume {
 // The same of a repository.
 struct StoredRepository {
   artifacts::RepositoryFile file;
-  std::string shown;  // as StoredJob::shown
+  std::string shown;  // as StoredJob
+  std::string tag;
 };
 
 // The name in `file.metadata`, and the members of StoredJob::shown and StoredRepository::shown. Pure.
@@ -54,13 +56,18 @@ std::string name_in(std::string_view metadata);
 std::string render_fixed(const artifacts::JobFile& file);
 std::string render_fixed(const artifacts::RepositoryFile& file);
 
-// Name of the index of Jobs that were made with kubectl, by kubectl_jobs_key() of their repository. Until their folders
+// Name of the index of Jobs that were made with kubectl, by repository_key() of their repository. Until their folders
 // are published, the volume does not list them.
 inline constexpr const char* kKubectlJobsIndex = "madeWithKubectl";
-std::string kubectl_jobs_key(const artifacts::Tenant& tenant, std::string_view repository_id);
 std::vector<std::string> kubectl_jobs_keys(const job::Job& job);
 
-// A cache of jobs, repositories and lists of both, over the volume. A cached value is used only if the stamp (inode,
+// Name of the index of Jobs that are being deleted, by repository_key() of their repository. The lists leave them out.
+inline constexpr const char* kDeletedJobsIndex = "beingDeleted";
+std::vector<std::string> deleted_jobs_keys(const job::Job& job);
+
+std::string repository_key(const artifacts::Tenant& tenant, std::string_view repository_id);
+
+// A cache of jobs and repositories over the volume. A cached value is used only if the stamp (inode,
 // time of the last change, size) of its folder is still the same. So a change by another server is visible at once, and
 // a hit costs a hundredth of reading and parsing. A folder that changed less than two seconds ago may change again
 // with the same stamp, since times of file systems are coarse: it is read in full each time.
@@ -69,10 +76,11 @@ std::vector<std::string> kubectl_jobs_keys(const job::Job& job);
 // on the volume and are thread-safe. They throw artifacts::VolumeError, CorruptFile and http::Overloaded.
 class VolumeView {
  public:
-  // `max_bytes`: the size of the cache, roughly, for jobs, for repositories and for lists each. `resources` has the
-  // index kKubectlJobsIndex.
+  // `max_bytes`: the size of the cache, roughly, for jobs and for repositories each. `list_bytes`: of all lists.
+  // `resources` has the indexes kKubectlJobsIndex and kDeletedJobsIndex.
   VolumeView(const artifacts::Store& volume, const kube::Cache<job::Job>& resources, const base::Clock& clock,
-             JsonBudget& budget, std::size_t max_bytes = 8U << 20);
+             JsonBudget& budget, std::size_t max_bytes = 8U << 20, std::size_t list_bytes = 32U << 20);
+  ~VolumeView();
 
   // Null: there is none, or it is marked deleted.
   std::shared_ptr<const StoredJob> job(const artifacts::Tenant& tenant, std::string_view job_id);
@@ -80,52 +88,29 @@ class VolumeView {
   // As job(), with the record. A record that is replaced, or that comes, changes the stamp of the job's folder.
   JobOnVolume job_and_record(const artifacts::Tenant& tenant, std::string_view job_id);
 
-  // The JSON list of a repository's jobs, ascending, without those being deleted. Null: there is no such repository.
-  // `memory` grows before the list is built and covers the text afterwards.
-  std::shared_ptr<const std::string> job_list(const artifacts::Tenant& tenant, std::string_view repository_id,
-                                              JsonBudget::Share& memory);
-
   // Null: there is none.
   std::shared_ptr<const StoredRepository> repository(const artifacts::Tenant& tenant, std::string_view repository_id);
 
-  // The JSON list of the tenant's repositories, ascending. `memory` as in job_list().
-  std::shared_ptr<const std::string> repository_list(const artifacts::Tenant& tenant, JsonBudget::Share& memory);
-
-  // To be called when a Job resource begins to be deleted: the cached lists, which may name it, are not used any more.
-  void invalidate_lists() { lists_version_.fetch_add(1, std::memory_order_relaxed); }
+  // Of repositories and of their jobs.
+  IdLists& lists() { return *lists_; }
 
  private:
-  struct Stamp {
-    std::uint64_t inode = 0;
-    std::int64_t seconds = 0;
-    std::int64_t nanoseconds = 0;
-    std::int64_t size = 0;
-    bool operator==(const Stamp&) const = default;
-  };
   struct JobEntry {
-    Stamp stamp;
-    std::optional<Stamp> file_stamp;  // of job.json
-    bool reliable = false;            // the stamp was over two seconds old: the same stamp means the same content
+    FolderStamp stamp;
+    std::optional<FolderStamp> file_stamp;  // of job.json
+    bool reliable = false;                  // the stamp was over two seconds old: the same stamp means the same content
     std::shared_ptr<const StoredJob> job;
     // Read when it is asked for first: an entry is constant, so another takes its place.
     bool record_known = false;
-    std::optional<Stamp> record_stamp;
+    std::optional<FolderStamp> record_stamp;
     std::shared_ptr<const StoredRecord> record;
     std::size_t weight() const;
   };
   struct RepositoryEntry {
-    Stamp stamp;
+    FolderStamp stamp;
     std::shared_ptr<const StoredRepository> repository;
     std::size_t weight() const;
   };
-  struct ListEntry {
-    Stamp stamp;
-    bool reliable = false;
-    std::uint64_t version = 0;  // of lists_version_, before the list was read
-    std::shared_ptr<const std::string> json;
-    std::size_t weight() const;
-  };
-
   // Entries by key. When it is full the least recently used go.
   template <class Entry>
   class LruCache {
@@ -144,26 +129,18 @@ class VolumeView {
     const std::size_t max_bytes_;
   };
 
-  // Nothing: the path does not exist.
-  std::optional<Stamp> stamp_of(const std::string& path) const;
-  bool is_reliable(const Stamp& stamp) const;
   // Null as job(). The second one takes the record from `cached` where it can be trusted.
   std::shared_ptr<const JobEntry> job_entry(const artifacts::Tenant& tenant, std::string_view job_id);
   std::shared_ptr<const JobEntry> with_record(const artifacts::Tenant& tenant, std::string_view job_id,
                                               std::shared_ptr<const JobEntry> entry);
   // The part of the budget for one read of a file of this size.
-  JsonBudget::Share cover_read(const artifacts::Tenant& tenant, const std::optional<Stamp>& file);
-  std::shared_ptr<const std::string> published_list(const artifacts::Tenant& tenant, std::string_view repository_id,
-                                                    JsonBudget::Share& memory);
-
+  JsonBudget::Share cover_read(const artifacts::Tenant& tenant, const std::optional<FolderStamp>& file);
   const artifacts::Store& volume_;
-  const kube::Cache<job::Job>& resources_;
   const base::Clock& clock_;
   JsonBudget& budget_;
-  std::atomic<std::uint64_t> lists_version_{0};
   LruCache<JobEntry> jobs_;
   LruCache<RepositoryEntry> repositories_;
-  LruCache<ListEntry> lists_;
+  std::unique_ptr<IdLists> lists_;
 };
 
 }  // namespace vbrain::api

@@ -28,19 +28,17 @@ SharedAnswer describe(const Services& services, const artifacts::Tenant& tenant,
   const auto expires = ended && record.status->completion_time
                            ? expiry_of(services, tenant, *record.status->completion_time)
                            : std::nullopt;
-  http::TextPieces text;
-  text.add(render_job_head(record));
   memory.cover(record.stored->shown.size());
-  text.add(record.stored, record.stored->shown);
+  AnswerText answer;
+  answer.add(render_job_head(record));
+  answer.add(record.stored, record.stored->shown, record.stored->tag);
   if (with_jobs) {
-    auto jobs = services.view.job_list(tenant, record.stored->file.repository_id, memory);
-    text.add(R"(,"jobs":)");
+    answer.add(R"(,"jobs":)");
     // A Job made with kubectl may have no repository.
-    const std::string_view list = jobs == nullptr ? "[]" : std::string_view(*jobs);
-    text.add(jobs, list);
+    if (!add_jobs(answer, services, tenant, record.stored->file.repository_id, {})) answer.add("[]");
   }
-  text.add(render_job_tail(*record.status, expires));
-  return share_json(ended ? 200 : 202, std::move(text), std::move(memory));
+  answer.add(render_job_tail(*record.status, expires));
+  return share_json(ended ? 200 : 202, std::move(answer), std::move(memory));
 }
 
 }  // namespace
@@ -49,17 +47,15 @@ http::Task<Answer> get_jobs(Call& call) {
   const auto range = read_date_range(call.exchange.head.query);
   if (!range) co_return Unexpected<Refusal>(range.error());
   const auto read = [&]() -> SharedAnswer {
-    JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
-    auto list = list_jobs(call.services, call.caller.tenant, call.repository_id, *range, memory);
-    if (list == nullptr) return shared_refusal({.problem = Problem::kNoRepository});
-    http::TextPieces text;
-    const std::string_view ids = *list;
-    text.add(std::move(list), ids);
-    return share_json(200, std::move(text), std::move(memory));
+    AnswerText answer;
+    if (!add_jobs(answer, call.services, call.caller.tenant, call.repository_id, *range)) {
+      return shared_refusal({.problem = Problem::kNoRepository});
+    }
+    return share_json(200, std::move(answer), JsonBudget::Share(call.services.json_budget, call.caller.tenant));
   };
   const std::string key = key_of_read("jobs", call);
   const auto shared = co_await call.services.reads.get(call.services.volume_workers, key, read);
-  co_return reply_with(shared);
+  co_return reply_with(call.exchange.head, shared);
 }
 
 http::Task<Answer> post_job_execute(Call& call) {
@@ -107,9 +103,10 @@ http::Task<Answer> get_job(Call& call) {
   };
   const std::string key = key_of_read(*with_jobs ? "job" : "job alone", call);
   const auto shared = co_await services.reads.get(services.volume_workers, key, read);
-  if (!shared->unconfirmed) co_return reply_with(shared);
+  if (!shared->unconfirmed) co_return reply_with(call.exchange.head, shared);
   const auto answer = [&](const JobRecord& record) {
-    return reply_with(std::make_shared<const SharedAnswer>(describe(services, tenant, record, *with_jobs)));
+    return reply_with(call.exchange.head,
+                      std::make_shared<const SharedAnswer>(describe(services, tenant, record, *with_jobs)));
   };
   co_return co_await answer_with_job(call, services.volume_workers, answer);
 }

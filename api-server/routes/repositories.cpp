@@ -16,16 +16,13 @@ http::Task<Answer> get_repositories(Call& call) {
   const auto range = read_date_range(call.exchange.head.query);
   if (!range) co_return Unexpected<Refusal>(range.error());
   const auto read = [&]() -> SharedAnswer {
-    JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
-    http::TextPieces text;
-    auto list = list_repositories(call.services, call.caller.tenant, *range, memory);
-    const std::string_view ids = *list;
-    text.add(std::move(list), ids);
-    return share_json(200, std::move(text), std::move(memory));
+    AnswerText answer;
+    add_repositories(answer, call.services, call.caller.tenant, *range);
+    return share_json(200, std::move(answer), JsonBudget::Share(call.services.json_budget, call.caller.tenant));
   };
   const std::string key = key_of_read("repositories", call);
   const auto shared = co_await call.services.reads.get(call.services.volume_workers, key, read);
-  co_return reply_with(shared);
+  co_return reply_with(call.exchange.head, shared);
 }
 
 http::Task<Answer> post_repository(Call& call) {
@@ -57,24 +54,23 @@ http::Task<Answer> get_repository(Call& call) {
     const auto stored = call.services.view.repository(call.caller.tenant, call.id);
     if (stored == nullptr) return shared_refusal({.problem = Problem::kNoRepository});
     JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
-    http::TextPieces text;
-    text.add("{");
-    // Without its comma.
     memory.cover(stored->shown.size());
-    text.add(stored, std::string_view(stored->shown).substr(1));
+    AnswerText answer;
+    answer.add("{");
+    // Without its comma.
+    answer.add(stored, std::string_view(stored->shown).substr(1), stored->tag);
     if (*with_jobs) {
-      auto jobs = call.services.view.job_list(call.caller.tenant, call.id, memory);
-      if (jobs == nullptr) return shared_refusal({.problem = Problem::kNoRepository});
-      text.add(R"(,"jobs":)");
-      const std::string_view list = *jobs;
-      text.add(std::move(jobs), list);
+      answer.add(R"(,"jobs":)");
+      if (!add_jobs(answer, call.services, call.caller.tenant, call.id, {})) {
+        return shared_refusal({.problem = Problem::kNoRepository});
+      }
     }
-    text.add("}");
-    return share_json(200, std::move(text), std::move(memory));
+    answer.add("}");
+    return share_json(200, std::move(answer), std::move(memory));
   };
   const std::string key = key_of_read(*with_jobs ? "repository" : "repository alone", call);
   const auto shared = co_await call.services.reads.get(call.services.volume_workers, key, read);
-  co_return reply_with(shared);
+  co_return reply_with(call.exchange.head, shared);
 }
 
 http::Task<Answer> get_repository_params(Call& call) {

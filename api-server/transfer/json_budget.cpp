@@ -30,6 +30,12 @@ void JsonBudget::Share::settle(std::size_t bytes) {
   held_ = wanted;
 }
 
+bool JsonBudget::tenant_has_room(const base::Tenant& tenant, std::uint64_t bytes) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = held_.find(tenant);
+  return (found == held_.end() ? 0 : found->second) + bytes <= tenant_bytes_;
+}
+
 std::uint64_t tenant_json_memory(std::uint64_t max_json_memory, std::uint64_t max_json_bytes) {
   return std::max(max_json_memory / 2, 2 * max_json_bytes);
 }

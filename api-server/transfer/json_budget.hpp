@@ -46,9 +46,12 @@ class JsonBudget {
     std::uint64_t held_ = 0;
   };
 
+  // Whether the tenant's part has room for `bytes` more. Then a Share that gets no room lacks that of all together.
+  bool tenant_has_room(const base::Tenant& tenant, std::uint64_t bytes) const;
+
  private:
   const std::uint64_t tenant_bytes_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::uint64_t left_;
   std::map<base::Tenant, std::uint64_t> held_;  // of tenants that hold something
 };

@@ -3,12 +3,44 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "api-server/errors.hpp"
 #include "api-server/transfer/json_budget.hpp"
+#include "base/digest.hpp"
 #include "http/message.hpp"
 
 namespace vbrain::api {
+
+struct Spooled;
+
+// The text of an answer while it is made, with what its entity tag is made of: the digest of each part.
+class AnswerText {
+ public:
+  // A short text.
+  void add(std::string part);
+  // `part` stays where it is: `owner` keeps it alive. `tag` is another one for another part.
+  void add(std::shared_ptr<const void> owner, std::string_view part, std::string_view tag);
+  void add_list(std::shared_ptr<const void> owner, const std::vector<std::string_view>& pieces, std::string_view tag);
+  // A list that has no room in memory. Such an answer has no entity tag.
+  void add_file(std::shared_ptr<const Spooled> file);
+
+  // The parts before and after the file, or all.
+  const http::TextPieces& text() const { return text_; }
+  const std::shared_ptr<const Spooled>& file() const { return file_; }
+  const http::TextPieces& after() const { return after_; }
+  // A strong entity tag (RFC 9110 section 8.8.1), without quotes. Empty: none. To be called once.
+  std::string take_etag();
+
+ private:
+  http::TextPieces& end() { return file_ == nullptr ? text_ : after_; }
+
+  http::TextPieces text_;
+  std::shared_ptr<const Spooled> file_;
+  http::TextPieces after_;
+  base::Sha256 digest_;
+};
 
 // A JSON answer that several requests get (SharedReads).
 struct SharedAnswer {
@@ -16,7 +48,10 @@ struct SharedAnswer {
   // The API server has to be asked first whether the object exists (JobRecord::unconfirmed).
   bool unconfirmed = false;
   int status = 200;
+  std::string etag = {};  // empty: none
   std::shared_ptr<const http::TextPieces> text = nullptr;
+  std::shared_ptr<const Spooled> file = nullptr;  // comes after `text`
+  std::string after = {};                         // comes after `file`
   // What the answer holds of the budget, once for all its readers, until the last of them has it.
   std::shared_ptr<JsonBudget::Share> memory = nullptr;
 };
@@ -24,9 +59,10 @@ struct SharedAnswer {
 SharedAnswer shared_refusal(Refusal refusal);
 
 // `memory` belongs to the answer from here on.
-SharedAnswer share_json(int status, http::TextPieces text, JsonBudget::Share memory);
+SharedAnswer share_json(int status, AnswerText text, JsonBudget::Share memory);
 
-// The answer to one of the requests. The text is not copied.
-Answer reply_with(const std::shared_ptr<const SharedAnswer>& shared);
+// The answer to one of the requests: 304 without the text if its client has the same (If-None-Match). The text is not
+// copied. Throws VolumeError if there are no descriptors left.
+Answer reply_with(const http::RequestHead& head, const std::shared_ptr<const SharedAnswer>& shared);
 
 }  // namespace vbrain::api

@@ -175,13 +175,6 @@ TEST_F(Lists, AnswerHead) {
   EXPECT_EQ(reply.header("Content-Length"), "22");
 }
 
-TEST(FilterIds, KeepsTheWantedIds) {
-  const auto not_b = [](std::string_view id) { return id != "b"; };
-  EXPECT_EQ(filter_ids(R"(["a","b","c"])", not_b), R"(["a","c"])");
-  EXPECT_EQ(filter_ids(R"(["b"])", not_b), "[]");
-  EXPECT_EQ(filter_ids("[]", not_b), "[]");
-}
-
 TEST(TimeOfJobId, IsThatOfVersion7Only) {
   const auto time = *base::parse_rfc3339("2026-01-02T03:04:05.678Z");
   EXPECT_EQ(job::time_of_job_id(job::new_job_id(time)), time);

@@ -6,6 +6,7 @@
 #include <boost/asio/detached.hpp>
 #include <future>
 #include <semaphore>
+#include <set>
 
 #include "http/server.hpp"
 #include "unit/api-server/world.hpp"
@@ -139,6 +140,60 @@ TEST(ShortForm, LeavesOutTheJobs) {
   EXPECT_EQ(refused.body, R"({"error":"Invalid jobs","detail":"true or false"})");
   EXPECT_EQ(world.get("/api/v1/job/" + id + "?job=false").json()["detail"],
             "no such query parameter; the nearest is jobs");
+}
+
+TEST(EntityTags, AnAnswerThatIsTheSameIsNotSentAgain) {
+  World world;
+  const std::string id = world.make_job(job::Phase::kFinished);
+  const std::string repository = world.jobs.get(id)->spec.repository_id;
+  const std::string job = "/api/v1/job/" + id;
+  const testing::Headers in_repository{{"repository_id", repository}};
+  const auto with = [&](const std::string& etag, const testing::Headers& more = {}) {
+    testing::Headers headers{{"If-None-Match", etag}};
+    headers.insert(headers.end(), more.begin(), more.end());
+    return headers;
+  };
+  std::set<std::string> tags;
+  for (const std::string& path :
+       {job, job + "?jobs=false", "/api/v1/repository/" + repository,
+        "/api/v1/repository/" + repository + "?jobs=false", std::string("/api/v1/repository")}) {
+    const HttpReply first = world.get(path);
+    const std::string etag = first.header("ETag");
+    ASSERT_EQ(etag.size(), 34U) << path << first.head;
+    EXPECT_TRUE(tags.insert(etag).second) << "another answer has another tag: " << path;
+    for (const std::string& known : {etag, "W/" + etag, "\"x\", " + etag, std::string("*")}) {
+      const HttpReply same = world.get(path, with(known));
+      EXPECT_EQ(same.status, 304) << path << known;
+      EXPECT_EQ(same.body, "");
+      EXPECT_EQ(same.header("ETag"), etag);
+      EXPECT_EQ(same.header("Content-Length"), "");
+    }
+    EXPECT_EQ(world.get(path, with("\"x\"")).status, 200);
+  }
+  const std::string list = world.get("/api/v1/job", in_repository).header("ETag");
+  EXPECT_EQ(world.get("/api/v1/job", with(list, in_repository)).status, 304);
+  // The list changes.
+  const std::string tag = world.get(job).header("ETag");
+  const std::string alone = world.get(job + "?jobs=false").header("ETag");
+  ASSERT_EQ(world.post_json("/api/v1/job/execute", "{}", in_repository).status, 201);
+  EXPECT_EQ(world.get(job, with(tag)).status, 200);
+  EXPECT_EQ(world.get(job + "?jobs=false", with(alone)).status, 304);
+  EXPECT_EQ(world.get("/api/v1/job", with(list, in_repository)).status, 200);
+  // The status changes.
+  job::JobStatus status = world.jobs.get(id)->status;
+  status.reason = "Completed";
+  world.set_status(id, status);
+  EXPECT_EQ(world.get(job + "?jobs=false", with(alone)).status, 200);
+  // A job that runs has no tag: 304 stands for a 200.
+  status.phase = job::Phase::kStarted;
+  world.set_status(id, status);
+  const HttpReply runs = world.get(job, with("*"));
+  EXPECT_EQ(runs.status, 202);
+  EXPECT_EQ(runs.header("ETag"), "");
+  EXPECT_EQ(runs.header("Retry-After"), "1");
+  // A deleted one is gone, whatever the client has.
+  ASSERT_EQ(world.remove(job).status, 200);
+  EXPECT_EQ(world.get(job, with(tag)).status, 404);
 }
 
 }  // namespace

@@ -84,17 +84,15 @@ TEST(JsonBudget, ATenantHasItsPart) {
   again.cover(600'000);
 }
 
-TEST(Strain, AListIsNotBuiltWithoutRoomForIt) {
-  World world;
-  const std::string id = world.make_job(Phase::kFinished);
-  const std::string repository = world.jobs.get(id)->spec.repository_id;
-  const std::filesystem::path markers =
-      std::filesystem::path(world.root) / artifacts::layout::markers(World::tenant(), repository);
-  for (int i = 0; i < 2'000; ++i) std::ofstream(markers / ("job-" + std::to_string(i)));
-  JsonBudget small(40'000, 40'000);
-  JsonBudget::Share memory(small, World::tenant());
-  // The text would be "[" and one id: it is the reading that takes memory.
-  EXPECT_THROW(world.view->job_list(World::tenant(), repository, memory), http::Overloaded);
+TEST(JsonBudget, TellsWhoseRoomIsUsedUp) {
+  const base::Tenant a{"a", "x", "y"};
+  const base::Tenant b{"b", "x", "y"};
+  JsonBudget budget(1'000'000, 600'000);
+  JsonBudget::Share first(budget, a);
+  first.cover(500'000);
+  EXPECT_TRUE(budget.tenant_has_room(a, 100'000));
+  EXPECT_FALSE(budget.tenant_has_room(a, 100'001));
+  EXPECT_TRUE(budget.tenant_has_room(b, 600'000)) << "it lacks the room of all together";
 }
 
 // Lets calls of the Kubernetes API hang until release(); then they fail.

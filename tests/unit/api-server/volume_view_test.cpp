@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api-server/jobs/id_lists.hpp"
 #include "unit/api-server/world.hpp"
 
 namespace vbrain::api {
@@ -38,9 +39,14 @@ class VolumeViewTest : public ::testing::Test {
   void age_list(const std::string& repository) { age(artifacts::layout::markers(World::tenant(), repository)); }
 
   std::shared_ptr<const StoredJob> job(const std::string& id) { return world_.view->job(World::tenant(), id); }
+  // Null: there is no such repository.
   std::shared_ptr<const std::string> job_list(std::string_view repository) {
-    JsonBudget::Share memory(*world_.json_budget, World::tenant());
-    return world_.view->job_list(World::tenant(), repository, memory);
+    const auto listed = world_.view->lists().jobs(World::tenant(), repository);
+    EXPECT_FALSE(listed.too_large);
+    if (listed.ids == nullptr) return nullptr;
+    std::string text;
+    for (const std::string_view piece : pieces_of(*listed.ids)) text.append(piece);
+    return std::make_shared<const std::string>(std::move(text));
   }
   std::string list(const std::string& repository) { return *job_list(repository); }
 
@@ -194,12 +200,11 @@ TEST_F(VolumeViewTest, JobsBeingDeletedLeaveTheListsAtOnce) {
   resource->spec.organization_id = tenant.organization + "x";
   resource->spec.application_id = tenant.application;
   resource->spec.client_id = tenant.client;
+  resource->spec.repository_id = repository;
   world_.jobs.put(id, std::make_shared<job::Job>(*resource));
-  world_.view->invalidate_lists();
   EXPECT_EQ(list(repository), "[\"" + id + "\"]");
   resource->spec.organization_id = tenant.organization;
   world_.jobs.put(id, resource);
-  world_.view->invalidate_lists();
   EXPECT_EQ(list(repository), "[]");
 }
 

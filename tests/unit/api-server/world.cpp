@@ -124,6 +124,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   clients.add_index(kKeyIndex, job::key_ids);
   clients.add_index(kTenantIndex, tenant_keys);
   jobs.add_index(kKubectlJobsIndex, kubectl_jobs_keys);
+  jobs.add_index(kDeletedJobsIndex, deleted_jobs_keys);
   auto application = std::make_shared<job::Application>();
   application->meta.name = "tutorial";
   application->application_id = "Tutorial";
@@ -273,7 +274,6 @@ void World::catch_up() {
     const auto old = jobs.get(now->meta.name);
     if (old != nullptr) now->status = old->status;
     jobs.put(now->meta.name, now);
-    if (now->meta.deletion_timestamp) view->invalidate_lists();
   }
 }
 

@@ -1,0 +1,314 @@
+#include "api-server/jobs/id_lists.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "api-server/jobs/job_record.hpp"
+#include "api-server/jobs/volume_view.hpp"
+#include "artifacts/store/store.hpp"
+#include "artifacts/store/store_index.hpp"
+#include "http/task.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using artifacts::JobFolders;
+using artifacts::Tenant;
+using Names = std::set<std::string, std::less<>>;
+
+// The new ids of a folder that are held at a time.
+constexpr std::size_t kIdsAtOnce = 16'384;
+
+}  // namespace
+
+bool IdLists::Source::is_id(std::string_view name) const {
+  return of_jobs ? artifacts::is_job_folder_name(name) : artifacts::is_repository_id(name);
+}
+
+IdLists::IdLists(const artifacts::Store& volume, const kube::Cache<job::Job>& resources, const base::Clock& clock,
+                 std::size_t bytes)
+    : volume_(volume), resources_(resources), clock_(clock), max_bytes_(bytes), budget_(bytes, bytes / 2) {}
+
+IdLists::~IdLists() = default;
+
+IdLists::Listed IdLists::jobs(const Tenant& tenant, std::string_view repository_id) {
+  if (!artifacts::is_repository_id(repository_id)) return {};
+  return list({tenant, artifacts::layout::markers(tenant, repository_id), true}, repository_id);
+}
+
+IdLists::Listed IdLists::repositories(const Tenant& tenant) {
+  Listed listed = list({tenant, artifacts::layout::repositories(tenant), false}, {});
+  // A new tenant has no such folder.
+  if (listed.ids == nullptr && !listed.too_large) listed.ids = std::make_shared<const IdList>();
+  return listed;
+}
+
+IdLists::Listed IdLists::list(const Source& source, std::string_view repository_id) {
+  const auto entry = entry_of(source);
+  const struct Settle {
+    IdLists& lists;
+    const Source& source;
+    const std::shared_ptr<Entry>& entry;
+    ~Settle() { lists.settle(source.folder, entry); }
+  } settle_at_end{*this, source, entry};
+  const std::uint64_t turn = ++entry->asked;
+  const std::lock_guard lock(entry->mutex);
+  try {
+    Listed listed;
+    // A reading that began after this request had come serves it too.
+    if (entry->ids == nullptr || entry->answered < turn) entry->ids = refreshed(source, *entry);
+    if (entry->ids != nullptr) listed.ids = with_resources(source, repository_id, *entry);
+    entry->weight = entry->ids == nullptr ? 0 : 512 + entry->ids->bytes() + entry->unlisted.size() * 128;
+    return listed;
+  } catch (const http::Overloaded&) {
+    // Its chunks are given back, so that smaller lists have room.
+    entry->ids = entry->base = entry->shown = nullptr;
+    entry->weight = 0;
+    return {.ids = nullptr, .too_large = true};
+  }
+}
+
+// The ids by the folder. Null: there is none. Throws http::Overloaded if they have no room.
+std::shared_ptr<const IdList> IdLists::refreshed(const Source& source, Entry& entry) {
+  const std::uint64_t answers = entry.asked;
+  // The stamp is read before the names. A change after that gives the folder another stamp, which the next read sees.
+  const auto stamp = stamp_of(volume_, source.folder);
+  if (!stamp) return nullptr;
+  if (entry.ids != nullptr && entry.reliable && entry.stamp == *stamp) {
+    if (!entry.unlisted.empty()) look_up_unlisted(source, entry);
+    entry.answered = answers;
+    return entry.ids;
+  }
+  static const auto kNone = std::make_shared<const IdList>();
+  std::shared_ptr<const IdList> ids = entry.ids == nullptr ? kNone : entry.ids;
+  std::vector<bool> seen(ids->size());
+  std::vector<std::string> come;
+  bool many = false;
+  const bool found = artifacts::each_name(volume_, source.folder, [&](std::string_view name) {
+    if (!source.is_id(name)) return;
+    const std::size_t place = ids->place_of(name);
+    if (place < ids->size()) {
+      seen[place] = true;
+    } else if (come.size() < kIdsAtOnce) {
+      come.emplace_back(name);
+    } else {
+      many = true;
+    }
+  });
+  if (!found) return nullptr;
+  Names unlisted;
+  if (many) {
+    ids = read_anew(source, entry, unlisted);
+  } else {
+    if (source.of_jobs && !come.empty()) {
+      // A marker is written before its job's folder. After a crash there may be no folder.
+      const JobFolders folders(volume_, source.tenant);
+      std::erase_if(come, [&](const std::string& id) {
+        return folders.state(id) != JobFolders::State::kPresent && unlisted.insert(id).second;
+      });
+    }
+    std::ranges::sort(come);
+    std::vector<std::string> gone;
+    for (std::size_t place = 0; place < seen.size(); ++place) {
+      if (!seen[place]) gone.emplace_back(ids->at(place));
+    }
+    if (!gone.empty() || !come.empty()) ids = ids->changed(gone, come, cover_for(source.tenant, &entry));
+  }
+  entry.stamp = *stamp;
+  entry.reliable = is_reliable(*stamp, clock_.now());
+  entry.unlisted = std::move(unlisted);
+  entry.answered = answers;
+  return ids;
+}
+
+// The ids of a folder with many new ones, in pieces, so that the memory beside the list is bounded.
+std::shared_ptr<const IdList> IdLists::read_anew(const Source& source, const Entry& entry, Names& unlisted) {
+  auto ids = std::make_shared<const IdList>();
+  const auto cover = cover_for(source.tenant, &entry);
+  const JobFolders folders(volume_, source.tenant);
+  std::vector<std::string> piece;
+  const auto add_piece = [&] {
+    ids = ids->changed({}, piece, cover);
+    piece.clear();
+  };
+  const bool found = each(source, {}, [&](std::string_view id) {
+    if (source.of_jobs && folders.state(id) != JobFolders::State::kPresent) {
+      unlisted.emplace(id);
+      return;
+    }
+    piece.emplace_back(id);
+    if (piece.size() == 8 * IdList::kIdsInChunk) add_piece();
+  });
+  add_piece();
+  return found ? ids : nullptr;
+}
+
+void IdLists::look_up_unlisted(const Source& source, Entry& entry) {
+  const JobFolders folders(volume_, source.tenant);
+  std::vector<std::string> come;
+  for (const std::string& id : entry.unlisted) {
+    if (folders.state(id) == JobFolders::State::kPresent) come.push_back(id);
+  }
+  if (come.empty()) return;
+  entry.ids = entry.ids->changed({}, come, cover_for(source.tenant, &entry));
+  for (const std::string& id : come) entry.unlisted.erase(id);
+}
+
+// Without the jobs whose resources are being deleted, and with those made with kubectl that have no folder yet.
+std::shared_ptr<const IdList> IdLists::with_resources(const Source& source, std::string_view repository_id,
+                                                      Entry& entry) {
+  if (!source.of_jobs) return entry.ids;
+  const std::string key = repository_key(source.tenant, repository_id);
+  Resources by_hand = resources_.by_index(kKubectlJobsIndex, key);
+  Resources deleted = resources_.by_index(kDeletedJobsIndex, key);
+  if (by_hand.empty() && deleted.empty()) return entry.ids;
+  if (entry.base == entry.ids && entry.by_hand == by_hand && entry.deleted == deleted) return entry.shown;
+  std::vector<std::string> gone;
+  for (const auto& resource : deleted) {
+    if (entry.ids->contains(resource->meta.name)) gone.push_back(resource->meta.name);
+  }
+  bool looked_up = false;
+  const auto come = made_by_hand(source.tenant, by_hand, *entry.ids, looked_up);
+  auto shown =
+      gone.empty() && come.empty() ? entry.ids : entry.ids->changed(gone, come, cover_for(source.tenant, &entry));
+  // What was looked up on the volume may be different the next time.
+  entry.base = looked_up ? nullptr : entry.ids;
+  entry.shown = shown;
+  entry.by_hand = std::move(by_hand);
+  entry.deleted = std::move(deleted);
+  return shown;
+}
+
+// The names of those of `resources`, which are sorted by name, that are neither in the list, nor have a folder, nor are
+// being deleted.
+std::vector<std::string> IdLists::made_by_hand(const Tenant& tenant, const Resources& resources, const IdList& known,
+                                               bool& looked_up) const {
+  std::vector<std::string> names;
+  for (const auto& resource : resources) {
+    const std::string& id = resource->meta.name;
+    if (resource->meta.deletion_timestamp || known.contains(id) || !artifacts::is_job_folder_name(id)) continue;
+    // A job with a folder is in the list by its marker, or it is deleted.
+    looked_up = true;
+    if (!volume_.has_job(tenant, id)) names.push_back(id);
+  }
+  return names;
+}
+
+bool IdLists::each_job(const Tenant& tenant, std::string_view repository_id, const Take& take) {
+  if (!artifacts::is_repository_id(repository_id)) return false;
+  const std::string key = repository_key(tenant, repository_id);
+  Names deleted;
+  for (const auto& resource : resources_.by_index(kDeletedJobsIndex, key)) deleted.insert(resource->meta.name);
+  bool ignored = false;
+  const auto names = made_by_hand(tenant, resources_.by_index(kKubectlJobsIndex, key), IdList(), ignored);
+  const Names by_hand(names.begin(), names.end());
+  const JobFolders folders(volume_, tenant);
+  return each({tenant, artifacts::layout::markers(tenant, repository_id), true}, by_hand, [&](std::string_view id) {
+    if (deleted.contains(id)) return;
+    if (by_hand.contains(id) || folders.state(id) == JobFolders::State::kPresent) take(id);
+  });
+}
+
+void IdLists::each_repository(const Tenant& tenant, const Take& take) {
+  each({tenant, artifacts::layout::repositories(tenant), false}, {}, take);
+}
+
+// The names in the folder, and `more`, ascending.
+bool IdLists::each(const Source& source, const Names& more, const Take& take) {
+  std::string last;
+  for (;;) {
+    Names next;
+    bool whole = true;
+    const auto keep = [&](std::string_view name) {
+      if (name <= std::string_view(last) || next.contains(name)) return;
+      next.emplace(name);
+      if (next.size() <= kIdsAtOnce) return;
+      next.erase(std::prev(next.end()));
+      whole = false;
+    };
+    const bool found = artifacts::each_name(volume_, source.folder, [&](std::string_view name) {
+      if (source.is_id(name)) keep(name);
+    });
+    if (!found) return false;
+    for (const std::string& name : more) keep(name);
+    for (const std::string& name : next) take(name);
+    if (whole) return true;
+    last = *next.rbegin();
+  }
+}
+
+std::shared_ptr<const IdList> IdLists::filtered(const Tenant& tenant, const IdList& list,
+                                                const std::function<bool(std::string_view)>& wanted) {
+  try {
+    return list.filtered(wanted, cover_for(tenant, nullptr));
+  } catch (const http::Overloaded&) {
+    return nullptr;
+  }
+}
+
+// Takes part of the budget for new chunks. If there is none left, the lists used least recently are forgotten: those of
+// the tenant if its part is used up, else those of all. Throws http::Overloaded if that is not enough.
+IdList::Cover IdLists::cover_for(const Tenant& tenant, const Entry* keep) {
+  return [this, &tenant, keep](std::size_t bytes) -> std::shared_ptr<void> {
+    auto share = std::make_shared<JsonBudget::Share>(budget_, tenant);
+    for (;;) {
+      try {
+        share->cover(bytes);
+        return share;
+      } catch (const http::Overloaded&) {
+        if (!forget_one(budget_.tenant_has_room(tenant, bytes) ? nullptr : &tenant, keep)) throw;
+      }
+    }
+  };
+}
+
+std::shared_ptr<IdLists::Entry> IdLists::entry_of(const Source& source) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(source.folder);
+  if (found != entries_.end()) {
+    order_.splice(order_.begin(), order_, found->second);
+    return found->second->entry;
+  }
+  order_.push_front({source.folder, std::make_shared<Entry>(source.tenant), 0});
+  entries_.emplace(order_.front().folder, order_.begin());
+  return order_.front().entry;
+}
+
+// Counts what the list takes now. One without a folder is forgotten, and so are those used least recently if all
+// together take too much.
+void IdLists::settle(const std::string& folder, const std::shared_ptr<Entry>& entry) {
+  std::vector<std::shared_ptr<Entry>> forgotten;  // destroyed without the mutex
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(folder);
+  if (found == entries_.end() || found->second->entry != entry) return;
+  const std::size_t weight = entry->weight;
+  bytes_ += weight - found->second->weight;
+  found->second->weight = weight;
+  if (weight == 0) forgotten.push_back(forget(found->second));
+  while (bytes_ > max_bytes_) forgotten.push_back(forget(std::prev(order_.end())));
+}
+
+std::shared_ptr<IdLists::Entry> IdLists::forget(Order::iterator kept) {
+  auto entry = std::move(kept->entry);
+  bytes_ -= kept->weight;
+  entries_.erase(kept->folder);
+  order_.erase(kept);
+  return entry;
+}
+
+// False if there is none other than `keep`. `tenant`: one of this tenant's.
+bool IdLists::forget_one(const Tenant* tenant, const Entry* keep) {
+  std::shared_ptr<Entry> forgotten;
+  const std::lock_guard lock(mutex_);
+  for (auto kept = order_.end(); kept != order_.begin();) {
+    --kept;
+    if (kept->entry.get() == keep || kept->weight == 0 || (tenant != nullptr && kept->entry->tenant != *tenant))
+      continue;
+    forgotten = forget(kept);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace vbrain::api

@@ -1,0 +1,128 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <ctime>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api-server/jobs/folder_stamp.hpp"
+#include "api-server/jobs/id_list.hpp"
+#include "api-server/transfer/json_budget.hpp"
+#include "artifacts/store/layout.hpp"
+#include "base/clock.hpp"
+#include "job/job.hpp"
+#include "kube/cache/cache.hpp"
+
+namespace vbrain::artifacts {
+class Store;
+}
+
+namespace vbrain::api {
+
+// The lists of a repository's jobs and of a tenant's repositories, kept in memory beside the folders that they come
+// from (docs/decisions/0027-lists-in-memory.md). A list is used again if the stamp of its folder is the same and older
+// than two seconds. Otherwise the names in the folder are read, which finds what came and went; only a new job's
+// own folder is looked up.
+//
+// The memory of all lists is bounded, and that of one tenant; text that slow readers still get counts too. The lists
+// used least recently are forgotten first. All members block on the volume and are thread-safe. They throw
+// artifacts::VolumeError.
+class IdLists {
+ public:
+  // `bytes`: of all lists; a tenant has at most half. `resources` has the indexes kKubectlJobsIndex and
+  // kDeletedJobsIndex.
+  IdLists(const artifacts::Store& volume, const kube::Cache<job::Job>& resources, const base::Clock& clock,
+          std::size_t bytes);
+  ~IdLists();
+
+  // Without `ids` and not too large: there is no such repository.
+  struct Listed {
+    std::shared_ptr<const IdList> ids;
+    bool too_large = false;  // no room for it in memory: see each_job(), each_repository()
+  };
+  // The jobs of a repository, also those made with kubectl that have no folder yet, without those being deleted.
+  Listed jobs(const artifacts::Tenant& tenant, std::string_view repository_id);
+  Listed repositories(const artifacts::Tenant& tenant);
+
+  // The same ids one by one, ascending, in constant memory: the folder is read once for each 16,384 ids. False: there
+  // is no such repository.
+  using Take = std::function<void(std::string_view)>;
+  bool each_job(const artifacts::Tenant& tenant, std::string_view repository_id, const Take& take);
+  void each_repository(const artifacts::Tenant& tenant, const Take& take);
+
+  // The ids of `list` that are `wanted`. Null: no room for them in memory.
+  std::shared_ptr<const IdList> filtered(const artifacts::Tenant& tenant, const IdList& list,
+                                         const std::function<bool(std::string_view)>& wanted);
+
+ private:
+  // What one list was read from, and how.
+  struct Source {
+    const artifacts::Tenant& tenant;
+    std::string folder;
+    bool of_jobs;  // else of repositories
+
+    bool is_id(std::string_view name) const;
+  };
+  struct Entry {
+    explicit Entry(artifacts::Tenant owner) : tenant(std::move(owner)) {}
+    const artifacts::Tenant tenant;
+    std::atomic<std::uint64_t> asked{0};  // one more for each request
+    std::atomic<std::size_t> weight{0};
+    // The rest with the mutex, which is held while the folder is read: who comes meanwhile waits, and then one of them
+    // reads for all.
+    std::mutex mutex;
+    std::uint64_t answered = 0;  // of `asked`, before the last reading began
+    FolderStamp stamp;
+    bool reliable = false;  // the stamp was over two seconds old: the same stamp means the same names
+    std::shared_ptr<const IdList> ids;
+    // Names in the folder without a job to show: its folder is not there yet, or any more, or is marked deleted. That
+    // can change without another stamp, so they are looked up each time.
+    std::set<std::string, std::less<>> unlisted;
+    // `ids` with the changes that the Job resources ask for, and these resources.
+    std::vector<std::shared_ptr<const job::Job>> by_hand, deleted;
+    std::shared_ptr<const IdList> base, shown;
+  };
+  struct Kept {
+    std::string folder;
+    std::shared_ptr<Entry> entry;
+    std::size_t weight;  // in bytes_
+  };
+  using Order = std::list<Kept>;  // the one used last comes first
+  using Resources = std::vector<std::shared_ptr<const job::Job>>;
+
+  Listed list(const Source& source, std::string_view repository_id);
+  std::shared_ptr<const IdList> refreshed(const Source& source, Entry& entry);
+  std::shared_ptr<const IdList> read_anew(const Source& source, const Entry& entry,
+                                          std::set<std::string, std::less<>>& unlisted);
+  void look_up_unlisted(const Source& source, Entry& entry);
+  std::shared_ptr<const IdList> with_resources(const Source& source, std::string_view repository_id, Entry& entry);
+  std::vector<std::string> made_by_hand(const artifacts::Tenant& tenant, const Resources& resources,
+                                        const IdList& known, bool& looked_up) const;
+  bool each(const Source& source, const std::set<std::string, std::less<>>& more, const Take& take);
+  IdList::Cover cover_for(const artifacts::Tenant& tenant, const Entry* keep);
+  std::shared_ptr<Entry> entry_of(const Source& source);
+  void settle(const std::string& folder, const std::shared_ptr<Entry>& entry);
+  std::shared_ptr<Entry> forget(Order::iterator kept);
+  bool forget_one(const artifacts::Tenant* tenant, const Entry* keep);
+
+  const artifacts::Store& volume_;
+  const kube::Cache<job::Job>& resources_;
+  const base::Clock& clock_;
+  const std::size_t max_bytes_;
+  JsonBudget budget_;
+  std::mutex mutex_;  // of what follows
+  Order order_;
+  std::map<std::string_view, Order::iterator> entries_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace vbrain::api
