@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api-server/jobs/dates.hpp"
-#include "api-server/jobs/id_lists.hpp"
+#include "api-server/lists/id_lists.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/digest.hpp"

@@ -114,8 +114,18 @@ std::optional<Sealed> open_output(const Call& call, const Finished& job) {
 
 using Kind = SealedTexts::Kind;
 
+// A sealed result never changes, so which one it is tells what is in it. A later job may have the same id (kubectl).
+std::string result_etag(std::string_view job_id, const JobRecord& record) {
+  const Finished job = finished(record);
+  return base::sha256_hex(std::string(job_id) + "\n" + base::format_rfc3339(record.stored->file.created_on) + "\n" +
+                          std::to_string(job.attempt) + "\n" + std::to_string(job.sizes.result_bytes));
+}
+
 std::optional<Sealed> open_sealed(const Call& call, Kind kind, const JobRecord& record) {
-  return kind == Kind::kResult ? open_result(call, finished(record)) : open_output(call, finished(record));
+  if (kind == Kind::kOutput) return open_output(call, finished(record));
+  auto sealed = open_result(call, finished(record));
+  if (sealed) sealed->etag = result_etag(call.id, record);
+  return sealed;
 }
 
 Answer send_sealed(const Call& call, Kind kind, Sealed sealed) {
@@ -125,7 +135,8 @@ Answer send_sealed(const Call& call, Kind kind, Sealed sealed) {
                                          .etag = std::move(sealed.etag)});
   }
   http::Reply reply;
-  reply.body = std::move(sealed.body);
+  if (answer_known(reply, call.exchange.head, sealed.etag)) return reply;
+  std::visit([&](auto& body) { reply.body = std::move(body); }, sealed.body);
   return reply;
 }
 

@@ -70,18 +70,20 @@ bool names_etag(std::string_view header, std::string_view etag) {
   return false;
 }
 
+bool answer_known(http::Reply& reply, const http::RequestHead& head, std::string_view etag) {
+  if (etag.empty()) return false;
+  reply.headers.emplace_back("ETag", std::string("\"").append(etag).append("\""));
+  const auto known = head.find("if-none-match");
+  if (!known || !names_etag(*known, etag)) return false;
+  reply.status = 304;
+  return true;
+}
+
 Answer download(const http::RequestHead& head, Download what) {
   http::Reply reply;
   reply.content_type = what.content_type;
   reply.headers.emplace_back("Accept-Ranges", "bytes");
-  if (!what.etag.empty()) {
-    reply.headers.emplace_back("ETag", "\"" + what.etag + "\"");
-    const auto known = head.find("if-none-match");
-    if (known && names_etag(*known, what.etag)) {
-      reply.status = 304;
-      return reply;
-    }
-  }
+  if (answer_known(reply, head, what.etag)) return reply;
   const std::uint64_t size = std::holds_alternative<http::FileBody>(what.body)
                                  ? std::get<http::FileBody>(what.body).length
                                  : std::get<std::string>(what.body).size();

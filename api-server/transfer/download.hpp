@@ -37,6 +37,10 @@ RangeChoice choose_range(std::string_view header, std::uint64_t size);
 // Whether a list of an If-None-Match header names the tag, or is "*". Weak comparison. Pure.
 bool names_etag(std::string_view header, std::string_view etag);
 
+// Adds the header ETag. True if the client has this version (If-None-Match): then the answer is 304. Without a tag
+// nothing happens.
+bool answer_known(http::Reply& reply, const http::RequestHead& head, std::string_view etag);
+
 // 200, 206, 304 or 416 with Accept-Ranges, ETag and Content-Disposition. Honours Range, If-Range and If-None-Match.
 Answer download(const http::RequestHead& head, Download what);
 

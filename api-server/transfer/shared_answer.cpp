@@ -79,14 +79,7 @@ Answer reply_with(const http::RequestHead& head, const std::shared_ptr<const Sha
   if (shared->refused) return Unexpected<Refusal>(*shared->refused);
   http::Reply reply;
   reply.status = shared->status;
-  if (!shared->etag.empty()) {
-    reply.headers.emplace_back("ETag", "\"" + shared->etag + "\"");
-    const auto known = head.find("if-none-match");
-    if (known && names_etag(*known, shared->etag)) {
-      reply.status = 304;
-      return reply;
-    }
-  }
+  if (answer_known(reply, head, shared->etag)) return reply;
   if (shared->file != nullptr) {
     reply.body = body_of(*shared);
   } else {

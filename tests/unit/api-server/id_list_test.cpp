@@ -1,4 +1,4 @@
-#include "api-server/jobs/id_list.hpp"
+#include "api-server/lists/id_list.hpp"
 
 #include <gtest/gtest.h>
 

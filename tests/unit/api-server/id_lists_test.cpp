@@ -1,5 +1,5 @@
 // Lists in memory: what they follow, what they cost, and what happens when they have no room.
-#include "api-server/jobs/id_lists.hpp"
+#include "api-server/lists/id_lists.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -28,9 +29,22 @@ std::string id_of(int number) {
   return id;
 }
 
+// A folder in memory where there is one: the tests make tens of thousands of files.
+std::string fast_folder() {
+  const char* shared = "/dev/shm";
+  const fs::path parent = ::access(shared, W_OK) == 0 ? fs::path(shared) : fs::temp_directory_path();
+  std::string path = (parent / "vbrain-lists-XXXXXX").string();
+  if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
+  return path;
+}
+
 class IdListsTest : public ::testing::Test {
  protected:
   IdListsTest() : repository_(make_repository()) {}
+  ~IdListsTest() override {
+    std::error_code ignored;
+    fs::remove_all(world_.root, ignored);
+  }
 
   std::string make_repository() {
     return world_.volume->publish_repository(world_.volume->stage(World::tenant()), {}, world_.clock.now());
@@ -62,7 +76,7 @@ class IdListsTest : public ::testing::Test {
     return ids;
   }
 
-  World world_;
+  World world_{fast_folder()};
   const std::string repository_;
   long age_ = 0;
 };
@@ -154,22 +168,24 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
   // The list has no room at all: 1 MiB for JSON, half of it for one tenant.
   World world(Limits{.max_json_bytes = 4096, .max_json_memory = 1U << 20});
   VolumeView small(*world.volume, world.jobs, world.clock, *world.json_budget, 8U << 20, 16'384);
-  const Services services{world.limits,
-                          world.clock,
-                          "vbrain",
-                          *world.workers,
-                          *world.volume_workers,
-                          *world.bulk_workers,
-                          *world.json_budget,
-                          *world.local_space,
-                          *world.volume,
+  const Services& with = *world.services;
+  const Services services{with.limits,
+                          with.clock,
+                          with.namespace_name,
+                          with.workers,
+                          with.volume_workers,
+                          with.bulk_workers,
+                          with.json_budget,
+                          with.local_space,
+                          with.sealed_texts,
+                          with.volume,
                           small,
-                          *world.reads,
-                          *world.client,
-                          world.jobs,
-                          world.applications,
-                          world.clients,
-                          world.space_ledger,
+                          with.reads,
+                          with.kube,
+                          with.jobs,
+                          with.applications,
+                          with.clients,
+                          with.space_ledger,
                           {}};
   Api api(services, world.metrics, [] { return std::string_view(); });
   http::HttpServer server(
@@ -207,6 +223,31 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
   EXPECT_EQ(body(ask("/api/v1/job?to_date=202101010000", server)), nlohmann::json::array({made}));
   EXPECT_EQ(body(ask("/api/v1/job?from_date=202101010000", server)).size(), 1'000U);
   EXPECT_EQ(body(ask("/api/v1/job?from_date=202101010000", *world.server)).size(), 1'000U);
+}
+
+// One copy for each would take 35 MB; a tenant has 16.
+TEST_F(IdListsTest, SlowReadersOfALongListShareItsText) {
+  constexpr int kJobs = 30'000;
+  constexpr int kReaders = 30;
+  make_jobs(0, kJobs);
+  std::deque<testing::RawClient> slow;
+  std::string request = "GET /api/v1/job HTTP/1.1\r\nHost: x\r\nrepository_id: " + repository_ + "\r\n";
+  for (const auto& [name, value] : World::identity("ana")) request += name + ": " + value + "\r\n";
+  request += "\r\n";
+  for (int i = 0; i < kReaders; ++i) {
+    testing::RawClient& reader = slow.emplace_back(world_.server->address(), 4096);
+    ASSERT_TRUE(reader.send(request));
+    ASSERT_EQ(testing::status_of(reader.read_head()), 200) << i;
+  }
+  const std::string want = world_.get("/api/v1/job", {{"repository_id", repository_}}).body;
+  EXPECT_EQ(want.size(), kJobs * 39U + 1);
+  // Pieces of all sizes arrive in order, and then the connection goes on.
+  EXPECT_EQ(testing::body_of(slow.front().read_reply()), want);
+  ASSERT_TRUE(slow.front().send(request));
+  EXPECT_EQ(testing::body_of(slow.front().read_reply()), want);
+  make_jobs(kJobs, kJobs + 1);
+  EXPECT_EQ(world_.get("/api/v1/job", {{"repository_id", repository_}}).body.size(), want.size() + 39);
+  EXPECT_EQ(testing::body_of(slow.back().read_reply()), want) << "the list as it was when the answer began";
 }
 
 // Several threads ask while jobs come: each finds those that were there before it asked.

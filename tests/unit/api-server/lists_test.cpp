@@ -1,5 +1,5 @@
 // Lists of repositories and jobs, by date, over a real socket and a real folder.
-#include "api-server/jobs/lists.hpp"
+#include "api-server/lists/lists.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -156,10 +156,10 @@ TEST(EntityTags, AnAnswerThatIsTheSameIsNotSentAgain) {
   std::set<std::string> tags;
   for (const std::string& path :
        {job, job + "?jobs=false", "/api/v1/repository/" + repository,
-        "/api/v1/repository/" + repository + "?jobs=false", std::string("/api/v1/repository")}) {
+        "/api/v1/repository/" + repository + "?jobs=false", std::string("/api/v1/repository"), job + "/result"}) {
     const HttpReply first = world.get(path);
     const std::string etag = first.header("ETag");
-    ASSERT_EQ(etag.size(), 34U) << path << first.head;
+    ASSERT_GE(etag.size(), 34U) << path << first.head;
     EXPECT_TRUE(tags.insert(etag).second) << "another answer has another tag: " << path;
     for (const std::string& known : {etag, "W/" + etag, "\"x\", " + etag, std::string("*")}) {
       const HttpReply same = world.get(path, with(known));

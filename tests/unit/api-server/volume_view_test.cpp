@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "api-server/jobs/id_lists.hpp"
+#include "api-server/lists/id_lists.hpp"
 #include "unit/api-server/world.hpp"
 
 namespace vbrain::api {

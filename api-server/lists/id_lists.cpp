@@ -1,4 +1,4 @@
-#include "api-server/jobs/id_lists.hpp"
+#include "api-server/lists/id_lists.hpp"
 
 #include <algorithm>
 #include <iterator>

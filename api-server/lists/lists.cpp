@@ -1,4 +1,4 @@
-#include "api-server/jobs/lists.hpp"
+#include "api-server/lists/lists.hpp"
 
 #include <functional>
 #include <memory>
@@ -6,9 +6,9 @@
 #include <string>
 #include <utility>
 
-#include "api-server/jobs/id_lists.hpp"
 #include "api-server/jobs/job_record.hpp"
 #include "api-server/jobs/volume_view.hpp"
+#include "api-server/lists/id_lists.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/log.hpp"
