@@ -29,7 +29,7 @@ class Store;
 namespace vbrain::api {
 
 // The lists of a repository's jobs and of a tenant's repositories, kept in memory beside the folders that they come
-// from (docs/decisions/0028-lists-in-memory.md). A list is used again if the stamp of its folder is the same and older
+// from (docs/decisions/0030-lists-in-memory.md). A list is used again if the stamp of its folder is the same and older
 // than two seconds. Otherwise the names in the folder are read, which finds what came and went; only a new job's
 // own folder is looked up.
 //
