@@ -6,6 +6,7 @@
 #include "api-server/jobs/job_resource.hpp"
 #include "api-server/jobs/repository_service.hpp"
 #include "api-server/jobs/space.hpp"
+#include "api-server/jobs/volume_view.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/failpoint.hpp"
@@ -25,11 +26,12 @@ Result<void, Refusal> publish_in_repository(const Services& services, JobFile& f
                                             StagedInput* input) {
   const Store& volume = services.volume;
   if (!artifacts::is_repository_id(file.repository_id)) return refuse(Problem::kNoRepository);
-  auto repository = volume.read_repository(file.tenant, file.repository_id);
-  if (!repository) return refuse(Problem::kNoRepository);
+  const auto stored = services.view.repository(file.tenant, file.repository_id);
+  if (stored == nullptr) return refuse(Problem::kNoRepository);
+  const artifacts::RepositoryFile& repository = stored->file;
   file.params =
-      submission.params.empty() ? repository->params : artifacts::overlay_object(repository->params, submission.params);
-  file.metadata = submission.metadata.empty() ? repository->metadata : submission.metadata;
+      submission.params.empty() ? repository.params : artifacts::overlay_object(repository.params, submission.params);
+  file.metadata = submission.metadata.empty() ? repository.metadata : submission.metadata;
   Result<void, artifacts::PublishError> published;
   std::uint64_t bytes = 0;
   if (input != nullptr) {
@@ -42,7 +44,7 @@ Result<void, Refusal> publish_in_repository(const Services& services, JobFile& f
     if (auto full = check_space(space_of(services, file.tenant), bytes)) return Unexpected<Refusal>(std::move(*full));
     published = volume.publish_job(input->take(), file);
   } else {
-    file.input = std::move(repository->input);
+    file.input = repository.input;
     published = volume.publish_job(file);
   }
   if (published) {

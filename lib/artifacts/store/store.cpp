@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "artifacts/store/access.hpp"
+#include "artifacts/store/journal.hpp"
 #include "base/json.hpp"
 
 namespace vbrain::artifacts {
@@ -37,7 +38,12 @@ std::vector<std::string> names_in(const Dir& folder, bool (*is_legal)(std::strin
 
 }  // namespace
 
-Store::Store(const std::string& root) : root_(with_denial_explained(root, [&] { return Dir::open(root); })) {}
+Store::Store(const std::string& root)
+    : root_(with_denial_explained(root, [&] { return Dir::open(root); })),
+      ordered_journal_(has_ordered_journal(root_.fd())) {}
+
+Store::Store(const std::string& root, bool ordered_journal)
+    : root_(Dir::open(root)), ordered_journal_(ordered_journal) {}
 
 std::optional<RepositoryFile> Store::read_repository(const Tenant& tenant, std::string_view repository_id) const {
   return read_decoded(root(), layout::repository_file(tenant, repository_id), decode_repository_file);

@@ -60,6 +60,8 @@ class Store {
  public:
   // Opens the volume's root folder, which must exist.
   explicit Store(const std::string& root);
+  // For tests: as if has_ordered_journal() had said this.
+  Store(const std::string& root, bool ordered_journal);
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
@@ -223,6 +225,8 @@ class Store {
   void unindex(const Tenant& tenant, const std::vector<std::string>& job_ids, std::string_view repository_id) const;
 
   Dir root_;
+  // An fsync of a new file covers the names that were made before it.
+  const bool ordered_journal_;
 };
 
 // The text of a status.json.

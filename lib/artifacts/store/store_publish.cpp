@@ -147,10 +147,12 @@ std::string Store::publish_repository(Staging staging, RepositoryFile file, base
   encode_readable(file, decode_repository_file);
   const Dir& folder = staging.folder();
   const Dir repositories = root().make(layout::repositories(staging.tenant_));
-  // 1. All but repository.json becomes durable.
+  // 1. All but repository.json becomes durable. With an ordered journal the names need no fsync of their own: that of
+  // repository.json covers them.
+  const bool has_files = staging.input_.has_value();
   staging.input();
   folder.make_new("jobs");
-  folder.sync_tree();
+  if (has_files || !ordered_journal_) folder.sync_tree();
   const std::string bytes = base::random_bytes(2);
   const unsigned random = static_cast<unsigned char>(bytes[0]) * 256U + static_cast<unsigned char>(bytes[1]);
   for (unsigned turn = 0; turn < 10'000; ++turn) {
@@ -159,7 +161,9 @@ std::string Store::publish_repository(Staging staging, RepositoryFile file, base
     file.repository_id = base::format_digits(now) + digits.data();
     if (repositories.status(file.repository_id)) continue;
     // 2. repository.json, which contains the id, and its directory entry.
-    folder.write_file_durably(layout::kRepositoryFile, encode(file));
+    DurableFile written(folder);
+    write_all(written.fd(), encode(file));
+    written.commit(layout::kRepositoryFile, !ordered_journal_);
     // 3. The rename into place. If the id was taken in the meantime, the next one is tried.
     if (!staging.parent_->move(staging.name_, repositories, file.repository_id)) continue;
     staging.parent_.reset();
@@ -221,10 +225,13 @@ Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, 
   Marker marker;
   if (indexed && !in_index([&] { marker.create(*markers, file.job_id); })) return absent;
   write_synced(staging.folder(), layout::kJobFile, text);
-  // 3. The names, in the order from below. The marker is durable before the job is visible.
-  if (attempts) attempts->sync();
-  staging.folder().sync();
-  if (indexed && !in_index([&] { markers->sync(); })) return absent;
+  // 3. The names, in the order from below. The marker is durable before the job is visible. With an ordered journal the
+  // fsync of job.json has covered them.
+  if (!ordered_journal_) {
+    if (attempts) attempts->sync();
+    staging.folder().sync();
+    if (indexed && !in_index([&] { markers->sync(); })) return absent;
+  }
   // 4. The rename into place: from here on the job exists.
   if (!staging.parent_->move(staging.name_, jobs, file.job_id)) {
     return Unexpected<PublishError>(PublishError::kTaken);

@@ -57,7 +57,7 @@ class VolumeCalls : public ::testing::Test {
   }
 
   TempDir folder_;
-  artifacts::Store store_{folder_.path()};
+  artifacts::Store store_{folder_.path(), false};
   StoreVolume volume_{store_, "bin/1", [](const artifacts::Tenant&, const std::string&) {}};
   job::Job job_ = a_job();
 };
@@ -77,6 +77,27 @@ TEST_F(VolumeCalls, AJobMadeWithKubectlIsPublishedWithItsFirstAttempt) {
   EXPECT_EQ(calls[SYS_mkdirat], 4) << "the job's, attempts, attempts/1 and its logs";
   EXPECT_EQ(calls[SYS_fsync], 5 + 2);
   EXPECT_LE(calls[SYS_openat2], 22);
+}
+
+// The file's own and that of the rename: the first one covers all names that were made before it.
+TEST_F(VolumeCalls, WithAnOrderedJournalPublishingNeedsTwoFsyncs) {
+  const artifacts::Store journaled(folder_.path(), true);
+  artifacts::JobFile file;
+  file.job_id = "a-new-job";
+  file.tenant = tenant_of(job_);
+  file.repository_id = job_.spec.repository_id;
+  auto calls = count_system_calls([&] { return journaled.publish_job(file).has_value(); });
+  EXPECT_EQ(calls[SYS_fsync], 2) << "job.json, jobs/";
+  calls = count_system_calls(
+      [&] { return !journaled.publish_repository(journaled.stage(tenant_of(job_)), {}, at(0)).empty(); });
+  EXPECT_EQ(calls[SYS_fsync], 2) << "repository.json, repositories/";
+  // Its files have data of their own.
+  calls = count_system_calls([&] {
+    artifacts::Staging staging = journaled.stage(tenant_of(job_));
+    artifacts::write_all(staging.input().create_file("data.csv")->get(), "x");
+    return !journaled.publish_repository(std::move(staging), {}, at(0)).empty();
+  });
+  EXPECT_GE(calls[SYS_fsync], 3) << "data.csv too";
 }
 
 }  // namespace
