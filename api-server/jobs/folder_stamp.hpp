@@ -25,7 +25,8 @@ struct FolderStamp {
 std::optional<FolderStamp> stamp_of(const artifacts::Store& volume, const std::string& path);
 
 // Whether the last change is over two seconds ago: then a later change gives another stamp. That is more than the
-// resolution of the times of any file system in use, and than the clocks of servers may differ. Pure.
+// resolution of the times of any file system in use, and than the clocks of servers may differ. `now` is a time before
+// the stamp was read: reading what the folder has may take longer than two seconds. Pure.
 bool is_reliable(const FolderStamp& stamp, base::TimePoint now);
 
 }  // namespace vbrain::api

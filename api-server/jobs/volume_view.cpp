@@ -154,6 +154,7 @@ std::shared_ptr<const VolumeView::JobEntry> VolumeView::job_entry(const artifact
                                                                   std::string_view job_id) {
   const std::string path = artifacts::layout::job(tenant, job_id);
   // The stamp is read before the content. A change after that gives the folder another stamp, which the next read sees.
+  const base::TimePoint now = clock_.now();
   const auto stamp = stamp_of(volume_, path);
   auto cached = jobs_.find(path);
   if (!stamp) {
@@ -171,7 +172,7 @@ std::shared_ptr<const VolumeView::JobEntry> VolumeView::job_entry(const artifact
   auto entry = std::make_shared<JobEntry>();
   entry->stamp = *stamp;
   entry->file_stamp = file_stamp;
-  entry->reliable = is_reliable(*stamp, clock_.now());
+  entry->reliable = is_reliable(*stamp, now);
   if (same) {
     // job.json is written once, before its folder has this name. The record may be another one; its own stamp tells.
     entry->job = cached->job;

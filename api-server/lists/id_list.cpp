@@ -129,10 +129,24 @@ std::size_t IdList::place_of(std::string_view id) const {
   return size_;
 }
 
+std::size_t IdList::chunk_with(std::size_t place) const {
+  return static_cast<std::size_t>(std::upper_bound(starts_.begin(), starts_.end(), place) - starts_.begin()) - 1;
+}
+
 std::string_view IdList::at(std::size_t place) const {
-  const auto after = std::upper_bound(starts_.begin(), starts_.end(), place);
-  const auto c = static_cast<std::size_t>(after - starts_.begin()) - 1;
+  const std::size_t c = chunk_with(place);
   return chunks_[c]->id(place - starts_[c]);
+}
+
+IdList::Spot IdList::spot_of(std::size_t place) const {
+  const std::size_t c = chunk_with(place);
+  return static_cast<Spot>(c * 2 * kIdsInChunk + (place - starts_[c]));
+}
+
+std::size_t IdList::place_of(Spot spot, std::string_view id) const {
+  const std::size_t c = spot / (2 * kIdsInChunk);
+  const std::size_t i = spot % (2 * kIdsInChunk);
+  return c < chunks_.size() && i < chunks_[c]->size() && chunks_[c]->id(i) == id ? starts_[c] + i : size_;
 }
 
 std::size_t IdList::bytes() const {

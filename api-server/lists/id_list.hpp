@@ -44,6 +44,10 @@ class IdList {
   std::size_t place_of(std::string_view id) const;
   bool contains(std::string_view id) const { return place_of(id) < size_; }
   std::string_view at(std::size_t place) const;
+  // A place, told by the chunk and the position in it. Of a list that is made from this one most are the same.
+  using Spot = std::uint32_t;
+  Spot spot_of(std::size_t place) const;
+  std::size_t place_of(Spot spot, std::string_view id) const;  // size() if another id is there
   const std::vector<std::shared_ptr<const Chunk>>& chunks() const { return chunks_; }
   // The memory of the list and its chunks.
   std::size_t bytes() const;
@@ -51,6 +55,7 @@ class IdList {
   std::string tag() const;
 
  private:
+  std::size_t chunk_with(std::size_t place) const;
   void add(std::shared_ptr<const Chunk> chunk);
   void add_new(const std::vector<std::string_view>& ids, const Cover& cover);
 

@@ -83,6 +83,8 @@ TEST(IdList, AgreesWithASetThroughManyChanges) {
     for (const std::string& id : model) {
       ASSERT_EQ(list->place_of(id), place);
       ASSERT_EQ(list->at(place), id);
+      ASSERT_EQ(list->place_of(list->spot_of(place), id), place);
+      ASSERT_EQ(list->place_of(list->spot_of(place), "x"), list->size());
       ++place;
     }
     ASSERT_FALSE(list->contains("x"));
