@@ -10,14 +10,6 @@
 namespace vbrain::api {
 namespace {
 
-// Drops the first segment of a path that starts with '/', and returns it.
-std::string_view take_segment(std::string_view& path) {
-  path.remove_prefix(1);
-  const std::string_view segment = path.substr(0, path.find('/'));
-  path.remove_prefix(segment.size());
-  return segment;
-}
-
 struct Fit {
   std::string_view id;
   bool exact = true;
@@ -25,17 +17,21 @@ struct Fit {
 
 std::optional<Fit> fit(std::string_view pattern, std::string_view path) {
   Fit result;
-  while (!pattern.empty() && !path.empty()) {
-    const std::string_view want = take_segment(pattern);
-    const std::string_view have = take_segment(path);
-    if (want.starts_with(':')) {
+  while (!pattern.empty()) {
+    if (pattern.front() == ':') {
+      // The variable takes one segment.
+      const std::string_view have = path.substr(0, path.find('/'));
       if (have.empty()) return std::nullopt;
       result = {have, false};
-    } else if (want != have) {
-      return std::nullopt;
+      path.remove_prefix(have.size());
+      pattern.remove_prefix(std::min(pattern.find('/'), pattern.size()));
+    } else {
+      if (path.empty() || path.front() != pattern.front()) return std::nullopt;
+      pattern.remove_prefix(1);
+      path.remove_prefix(1);
     }
   }
-  if (!pattern.empty() || !path.empty()) return std::nullopt;
+  if (!path.empty()) return std::nullopt;
   return result;
 }
 

@@ -78,6 +78,7 @@ SharedAnswer share_json(int status, AnswerText parts, JsonBudget::Share memory) 
 Answer reply_with(const http::RequestHead& head, const std::shared_ptr<const SharedAnswer>& shared) {
   if (shared->refused) return Unexpected<Refusal>(*shared->refused);
   http::Reply reply;
+  reply.headers.reserve(4);  // with those that all answers get
   reply.status = shared->status;
   if (answer_known(reply, head, shared->etag)) return reply;
   if (shared->file != nullptr) {

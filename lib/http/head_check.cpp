@@ -28,16 +28,13 @@ std::optional<std::string_view> take_line(std::string_view& rest) {
 }
 
 bool is_host(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) {
-    return c > ' ' && c < 0x7f && std::string_view("/?#@\\\"<>{}|^`").find(c) == std::string_view::npos;
-  });
+  static constexpr CharSet kHostChars('!', '~', "/?#@\\\"<>{}|^`");
+  return kHostChars.contains_all(text);
 }
 
 std::optional<HeadProblem> check_target(std::string_view target) {
-  const bool printable = std::ranges::all_of(target, [](char c) { return c > ' ' && c < 0x7f; });
-  if (!printable || target.find_first_of("#\\\"<>") != std::string_view::npos) {
-    return HeadProblem{400, "malformed request target"};
-  }
+  static constexpr CharSet kTargetChars('!', '~', "#\\\"<>");
+  if (!kTargetChars.contains_all(target)) return HeadProblem{400, "malformed request target"};
   if (target == "*" || target.starts_with('/')) return std::nullopt;
   if (target.starts_with("http://") || target.starts_with("https://")) return std::nullopt;
   return HeadProblem{400, "malformed request target"};

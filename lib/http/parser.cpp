@@ -6,6 +6,8 @@
 namespace vbrain::http {
 namespace {
 
+constexpr std::size_t kUsualFields = 12;
+
 std::string_view view(boost::beast::string_view text) {
   return {text.data(), text.size()};
 }
@@ -28,6 +30,7 @@ RequestParser::RequestParser(RequestHead& head) : head_(head) {
 
 void RequestParser::on_request_impl(boost::beast::http::verb, View method, View target, int version, Error&) {
   head_.method = vbrain::http::parse_method(view(method));
+  head_.fields.reserve(kUsualFields);
   head_.http_1_1 = version == 11;
   const std::string_view whole = without_authority(view(target));
   const auto mark = whole.find('?');
