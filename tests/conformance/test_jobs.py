@@ -94,6 +94,22 @@ def test_describe_in_full(world):
     assert body["started_on"] <= body["finished_on"]
 
 
+def test_describe_without_the_list_of_jobs(world):
+    for path in (f"/job/{world.finished}", f"/repository/{world.repository}"):
+        whole, short = (world.lead.get(path + query).json() for query in ("", "?jobs=false"))
+        assert world.finished in whole.pop("jobs")
+        assert short == whole
+        answer = world.lead.get(f"{path}?jobs=maybe")
+        assert (answer.status_code, answer.json()["error"]) == (400, "Invalid jobs")
+
+
+@pytest.mark.parametrize("part", ["?jobs=false", "/result"])
+def test_an_answer_that_has_not_changed(world, part):
+    first = world.lead.get(f"/job/{world.finished}{part}")
+    again = world.lead.get(f"/job/{world.finished}{part}", **{"If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+
+
 def test_describe_with_the_header_of_its_repository(world):
     answer = world.lead.get(f"/job/{world.finished}", repository_id=world.repository)
     assert answer.status_code == 200
