@@ -13,6 +13,7 @@
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/open_files.hpp"
 #include "api-server/transfer/json_budget.hpp"
+#include "api-server/transfer/made_archives.hpp"
 #include "api-server/transfer/sealed_texts.hpp"
 #include "api-server/transfer/shared_reads.hpp"
 #include "api-server/transfer/spool.hpp"
@@ -83,12 +84,13 @@ struct Caches {
 
 // Probes the volume again and again, on a pool of its own: a busy volume pool is not a volume that hangs.
 void probe_volume(const artifacts::Store& volume, base::WorkerPool& pool, VolumeHealth& health, VolumeSpace& space,
-                  std::stop_token stop) {
+                  MadeArchives& archives, std::stop_token stop) {
   const auto waiting = std::make_shared<std::atomic<bool>>(false);
   do {
     if (waiting->exchange(true)) continue;
-    const bool posted = pool.try_post([&volume, &health, &space, waiting] {
+    const bool posted = pool.try_post([&volume, &health, &space, &archives, waiting] {
       try {
+        archives.expire();
         volume.probe();
         health.report_good();
         space.measure();
@@ -159,6 +161,7 @@ int run(const Config& given, std::stop_token stop) {
   SharedReads reads;  // its tasks run on the pools below, which end before it
   VolumeHealth volume_health(clock, kProbePatience);
   VolumeSpace volume_space(config.volume, metrics);
+  MadeArchives made_archives(clock);
   base::WorkerPool workers("worker", config.workers, config.max_queued, config.kube_timeout);
   base::WorkerPool probe_worker("probe", 1, 1);
   base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued, config.volume_timeout);
@@ -176,6 +179,7 @@ int run(const Config& given, std::stop_token stop) {
                           json_budget,
                           local_space,
                           sealed_texts,
+                          made_archives,
                           volume,
                           view,
                           reads,
@@ -213,8 +217,9 @@ int run(const Config& given, std::stop_token stop) {
       },
       io, &volume_workers, metrics);
   caches.start();
-  std::jthread prober(
-      [&](std::stop_token ended) { probe_volume(volume, probe_worker, volume_health, volume_space, ended); });
+  std::jthread prober([&](std::stop_token ended) {
+    probe_volume(volume, probe_worker, volume_health, volume_space, made_archives, ended);
+  });
   base::log_info("listening", {{"open_files", descriptors}, {"rest", rest.address()}, {"metrics", health.address()}});
   if (!config.address_file.empty()) write_addresses(config.address_file, rest.address(), health.address());
 

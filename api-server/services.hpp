@@ -23,6 +23,7 @@ namespace vbrain::api {
 
 class JsonBudget;
 class LocalSpace;
+class MadeArchives;
 class SealedTexts;
 class SharedReads;
 class SpaceLedger;
@@ -45,6 +46,7 @@ struct Services {
   JsonBudget& json_budget;
   LocalSpace& local_space;
   SealedTexts& sealed_texts;
+  MadeArchives& made_archives;
   const artifacts::Store& volume;
   VolumeView& view;
   SharedReads& reads;

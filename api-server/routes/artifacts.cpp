@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "api-server/jobs/job_service.hpp"
@@ -6,6 +7,7 @@
 #include "api-server/routes/call.hpp"
 #include "api-server/routes/with_job.hpp"
 #include "api-server/transfer/download.hpp"
+#include "api-server/transfer/made_archives.hpp"
 #include "api-server/transfer/sealed_texts.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "artifacts/archive/archive_writer.hpp"
@@ -177,14 +179,33 @@ http::Task<Answer> answer_with_sealed(Call& call, Kind kind) {
   co_return co_await answer_with_job(call, call.services.volume_workers, answer);
 }
 
-// Sends the archive that `make` writes. `absent` is the refusal if there is none.
-Answer made_archive(const Call& call, Download what, Problem absent, const ArchiveMaker& make) {
-  auto spooled = spool(call.services.volume, call.caller.tenant, call.services.local_space, make);
-  if (!spooled) return refuse(absent);
-  if (what.etag.empty()) what.etag = spooled->totals.sha256;
-  what.body = body_of(OpenFile{std::move(spooled->file), spooled->totals.bytes, {}});
+artifacts::Fd copy_of(const artifacts::Fd& file) {
+  artifacts::Fd copy(fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) throw VolumeError(errno, "open an archive once more");
+  return copy;
+}
+
+// A client that asks for a part, or for the head only, will ask for the same bytes again.
+bool will_come_again(const http::RequestHead& head) {
+  return head.method == http::Method::kHead || head.find("range").has_value();
+}
+
+// Sends the archive that `make` writes. `absent` is the refusal if there is none. `key` names its bytes (MadeArchives);
+// empty: they may be others the next time.
+Answer made_archive(const Call& call, Download what, Problem absent, const std::string& key, const ArchiveMaker& make) {
+  MadeArchives& archives = call.services.made_archives;
+  std::shared_ptr<const Spooled> archive;
+  if (!key.empty()) archive = archives.find(key);
+  if (archive == nullptr) {
+    auto spooled = spool(call.services.volume, call.caller.tenant, call.services.local_space, make);
+    if (!spooled) return refuse(absent);
+    archive = std::make_shared<const Spooled>(std::move(*spooled));
+    if (!key.empty() && will_come_again(call.exchange.head)) archives.keep(key, archive);
+  }
+  if (what.etag.empty()) what.etag = archive->totals.sha256;
+  what.body = body_of(OpenFile{copy_of(archive->file), archive->totals.bytes, {}});
   Answer answer = download(call.exchange.head, std::move(what));
-  if (answer) answer->hold = std::move(spooled->hold);
+  if (answer) answer->hold = archive->hold;
   return answer;
 }
 
@@ -201,7 +222,8 @@ Answer input_of(const Call& call) {
   const auto make = [&](const artifacts::ArchiveWriter::Sink& out) {
     return services.volume.write_input_zip(call.caller.tenant, call.id, out);
   };
-  return made_archive(call, std::move(what), Problem::kNoRepository, make);
+  const std::string key = "input " + artifacts::layout::repository(call.caller.tenant, call.id) + " " + what.etag;
+  return made_archive(call, std::move(what), Problem::kNoRepository, key, make);
 }
 
 Answer logs_of(const Call& call, const JobRecord& record) {
@@ -211,7 +233,12 @@ Answer logs_of(const Call& call, const JobRecord& record) {
   const auto make = [&](const artifacts::ArchiveWriter::Sink& out) {
     return call.services.volume.write_logs_zip(call.caller.tenant, call.id, out);
   };
-  return made_archive(call, std::move(what), Problem::kNoJob, make);
+  // Logs of a job that has not finished may grow, also after a failure: the pod of a node that is lost may still write.
+  std::string key;
+  if (record.status->phase == job::Phase::kFinished && record.status->accepted_attempt) {
+    key = "logs " + artifacts::layout::job(call.caller.tenant, call.id) + " " + result_etag(call.id, record);
+  }
+  return made_archive(call, std::move(what), Problem::kNoJob, key, make);
 }
 
 }  // namespace

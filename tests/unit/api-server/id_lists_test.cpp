@@ -180,6 +180,7 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
                           with.json_budget,
                           with.local_space,
                           with.sealed_texts,
+                          with.made_archives,
                           with.volume,
                           small,
                           with.reads,

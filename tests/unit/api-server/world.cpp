@@ -153,6 +153,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
   bulk_workers = std::make_unique<base::WorkerPool>("bulk", kBulkWorkers, 64);
   local_space = std::make_unique<LocalSpace>(limits.max_local_spool_bytes);
+  made_archives = std::make_unique<MadeArchives>(clock);
   sealed_texts = std::make_unique<SealedTexts>(*volume, jobs, clock);
   services = std::make_unique<Services>(Services{limits,
                                                  clock,
@@ -163,6 +164,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
                                                  *json_budget,
                                                  *local_space,
                                                  *sealed_texts,
+                                                 *made_archives,
                                                  *volume,
                                                  *view,
                                                  *reads,

@@ -14,6 +14,7 @@
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/transfer/json_budget.hpp"
+#include "api-server/transfer/made_archives.hpp"
 #include "api-server/transfer/sealed_texts.hpp"
 #include "api-server/transfer/shared_reads.hpp"
 #include "api-server/transfer/spool.hpp"
@@ -147,6 +148,7 @@ class World {
   std::unique_ptr<JsonBudget> json_budget;
   std::unique_ptr<LocalSpace> local_space;
   std::unique_ptr<SealedTexts> sealed_texts;
+  std::unique_ptr<MadeArchives> made_archives;
   std::unique_ptr<Services> services;
   std::unique_ptr<Api> api;
   std::unique_ptr<http::IoThreads> io;
