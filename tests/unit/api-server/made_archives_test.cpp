@@ -72,14 +72,14 @@ TEST_F(MadeArchivesTest, AHeadAndItsPartsAreOfOneArchive) {
   EXPECT_EQ(rest.header("ETag"), whole.header("ETag"));
   world_.clock.advance(std::chrono::seconds(61));
   world_.made_archives->expire();
-  EXPECT_EQ(world_.get(input_, {{"Range", "bytes=0-99"}}).status, 500) << "it is made anew";
+  EXPECT_EQ(world_.get(input_, {{"Range", "bytes=0-99"}}).status, 503) << "it is made anew";
 }
 
 TEST_F(MadeArchivesTest, AWholeAnswerLeavesNothing) {
   make_repository();
   ASSERT_EQ(world_.get(input_).status, 200);
   lose_input();
-  EXPECT_EQ(world_.get(input_).status, 500);
+  EXPECT_EQ(world_.get(input_).status, 503);
 }
 
 TEST_F(MadeArchivesTest, WhatWasDeletedIsNotSent) {
