@@ -1,7 +1,7 @@
 #include "api-server/jobs/deletion.hpp"
 #include "api-server/jobs/job_service.hpp"
-#include "api-server/lists/lists.hpp"
 #include "api-server/jobs/space.hpp"
+#include "api-server/lists/lists.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/routes/new_work.hpp"
 #include "api-server/routes/shared_read.hpp"
