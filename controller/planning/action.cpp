@@ -22,6 +22,7 @@ std::string name_of(const Action& action, const Learned& learned) {
       return "create-pod " + std::to_string(a.attempt) + " of " + version;
     }
     std::string operator()(const StopPod& a) const { return "stop-pod " + a.uid; }
+    std::string operator()(const RemovePods&) const { return "remove-pods"; }
     std::string operator()(const ArchiveStatus&) const { return "archive"; }
     std::string operator()(const PurgeFolder&) const { return "purge"; }
     std::string operator()(const RemoveFinalizer&) const { return "remove-finalizer"; }

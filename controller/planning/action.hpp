@@ -58,12 +58,14 @@ struct CreatePod {
   int attempt = 0;
 };
 
-// Deletes a pod with its own grace period. Precondition: UID. `has_ended`: nothing runs in it any more.
+// Deletes a pod with its own grace period. Precondition: UID.
 struct StopPod {
   std::string name;
   std::string uid;
-  bool has_ended = false;
 };
+
+// Has the pods of an ended job deleted in the background. Precondition: UID.
+struct RemovePods {};
 
 // Writes status.json from the terminal status; for a Job made with kubectl without a folder it also creates the folder.
 // The content depends only on the resource, so every writer writes the same.
@@ -81,8 +83,9 @@ struct RemoveFinalizer {};
 // interrupted removal.
 struct DeleteJob {};
 
-using Action = std::variant<ConfirmJob, AddFinalizer, InspectAttempt, ReadPodEvents, CloseAttempt, WriteStatus,
-                            RecordEvent, CreatePod, StopPod, ArchiveStatus, PurgeFolder, RemoveFinalizer, DeleteJob>;
+using Action =
+    std::variant<ConfirmJob, AddFinalizer, InspectAttempt, ReadPodEvents, CloseAttempt, WriteStatus, RecordEvent,
+                 CreatePod, StopPod, RemovePods, ArchiveStatus, PurgeFolder, RemoveFinalizer, DeleteJob>;
 
 // The action as one line of text: two actions with the same name are tries of the same action. A pod from another
 // version of the Application is another action.

@@ -13,6 +13,9 @@ namespace {
 // to be visible in all parts of the API server.
 constexpr std::chrono::milliseconds kBeforePurge{1'000};
 
+// A pod of an ended job that is still there so long after its removal was asked for is tried again.
+constexpr std::chrono::hours kRemovalPatience{1};
+
 bool has_recorded_end(const job::JobStatus& status) {
   return std::ranges::any_of(status.attempt_history,
                              [&](const job::AttemptRecord& record) { return record.attempt == status.attempts; });
@@ -23,10 +26,7 @@ bool is_alive(const PodSighting& sighting) {
 }
 
 StopPod stop(const PodSighting& sighting) {
-  const PodView view = look_at(*sighting.pod);
-  return {.name = sighting.pod->meta.name,
-          .uid = sighting.pod->meta.uid,
-          .has_ended = view.stage == PodView::Stage::kEnded && !view.others_running};
+  return {.name = sighting.pod->meta.name, .uid = sighting.pod->meta.uid};
 }
 
 bool is_stopping(const PodSighting& sighting) {
@@ -132,16 +132,17 @@ std::chrono::milliseconds time_to_live(const Snapshot& snapshot) {
 
 // Removes the pods of an ended job when nobody looks at them any more. What they left is on the volume.
 void add_removal_of_pods(const Snapshot& snapshot, Plan& plan) {
+  const auto stays = [](const PodSighting& sighting) { return !sighting.gone && !is_stopping(sighting); };
+  if (std::ranges::none_of(snapshot.pods, stays)) return;
   const bool succeeded = snapshot.job.status.phase == job::Phase::kFinished;
-  const auto retention = succeeded ? snapshot.rules.pod_retention_success : snapshot.rules.pod_retention_failure;
-  const auto left = end_of(snapshot.job) + retention - snapshot.now;
-  for (const PodSighting& sighting : snapshot.pods) {
-    if (sighting.gone || is_stopping(sighting)) continue;
-    if (left > std::chrono::milliseconds(0)) {
-      plan.wake_after(left);
-    } else {
-      add_stop(snapshot, sighting, plan);
-    }
+  const auto left = end_of(snapshot.job) - snapshot.now +
+                    (succeeded ? snapshot.rules.pod_retention_success : snapshot.rules.pod_retention_failure);
+  if (left > std::chrono::milliseconds(0)) {
+    plan.wake_after(left);
+  } else if (snapshot.removal_asked_for) {
+    plan.wake_after(kRemovalPatience);
+  } else {
+    plan.actions.emplace_back(RemovePods{});
   }
 }
 
@@ -158,8 +159,7 @@ int attempt_beyond_status(const Snapshot& snapshot) {
 // its Application.)
 bool needs_confirmed_job(const Action& action) {
   const auto* write = std::get_if<WriteStatus>(&action);
-  const auto* stop = std::get_if<StopPod>(&action);
-  return (write != nullptr && write->status.phase == job::Phase::kFailed) || (stop != nullptr && !stop->has_ended) ||
+  return (write != nullptr && write->status.phase == job::Phase::kFailed) || std::holds_alternative<StopPod>(action) ||
          std::holds_alternative<CloseAttempt>(action) || std::holds_alternative<PurgeFolder>(action);
 }
 

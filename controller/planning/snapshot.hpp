@@ -36,12 +36,14 @@ struct Rules {
 // A pod of the job: its controller is the Job by UID, not only by name.
 struct PodSighting {
   std::shared_ptr<const kube::Pod> pod;
-  bool gone = false;  // deleted; `pod` is its last known state
+  bool gone = false;    // deleted; `pod` is its last known state
+  bool is_new = false;  // this controller created it in this pass
   // How long it has been in this state, by the local steady clock. Clocks of other machines are never used.
   std::chrono::milliseconds stopping_for{};
   std::chrono::milliseconds running_for{};
   std::chrono::milliseconds waiting_for{};      // not started, with the current reason or without one
   std::chrono::milliseconds unreachable_for{};  // running on a node that does not answer
+  // Since its creation. Of a pod that another controller created, the clock of the API server says when that was.
   std::chrono::milliseconds age{};
   // What the pod's events said when they were read last, and the time until they may be read again. Nothing: they have
   // not been read since the pod waits.
@@ -116,10 +118,11 @@ struct Learned {
   // Information about the job on the volume that the resource lacks, read when an attempt was prepared.
   std::optional<job::JobStatus> record;
   int newest_attempt = 0;
-  bool pod_asked_for = false;  // the API server was asked for the attempt's pod in this pass
-  std::string alien_pod_uid;   // UID of a pod with this name that does not belong to the job
-  bool archived = false;       // status.json is durable
-  bool removed = false;        // this controller deleted the resource; the caches may still have it
+  bool removal_asked_for = false;  // of the pods of the ended job, in this pass
+  bool pod_asked_for = false;      // the API server was asked for the attempt's pod in this pass
+  std::string alien_pod_uid;       // UID of a pod with this name that does not belong to the job
+  bool archived = false;           // status.json is durable
+  bool removed = false;            // this controller deleted the resource; the caches may still have it
   // Actions whose last try failed, in this pass or earlier.
   std::vector<FailedAction> failed;
 

@@ -28,6 +28,10 @@ std::chrono::milliseconds known_for(const Snapshot& snapshot) {
 bool may_begin_uncounted(const Snapshot& snapshot) {
   const job::JobStatus& status = snapshot.job.status;
   const bool is_new = status.conditions.empty() && !status.observed_generation && !is_recovered(snapshot.job);
+  // Somebody deletes its pods: that must be counted, or there would be another one without end. A pod that had ended
+  // may be of a time before a restore of etcd: then the volume has the record.
+  const PodSighting* pod = snapshot.pod_of(kFirst);
+  if (pod != nullptr && look_at(*pod->pod).stage != PodView::Stage::kEnded) return false;
   return is_new && status.attempts == 0 && !snapshot.turn.is_counted && snapshot.turn.client_found;
 }
 
@@ -49,7 +53,14 @@ Snapshot counted(const Snapshot& snapshot) {
   Snapshot counted = snapshot;
   const auto age = age_of(snapshot);
   counted.job.status = with_first_attempt(snapshot).status;
+  // Nobody has told them yet.
+  counted.job.status.conditions = snapshot.job.status.conditions;
   counted.job.status.start_time = snapshot.now - age;
+  // Its pod was removed while no controller led.
+  const bool no_pod = snapshot.pod_of(kFirst) == nullptr;
+  if (no_pod && snapshot.files && snapshot.files->claim) {
+    counted.job.status.start_time = std::min(snapshot.now, snapshot.files->claim->time);
+  }
   counted.since_start = age;
   counted.since_attempt = age;
   for (PodSighting& sighting : counted.pods) {

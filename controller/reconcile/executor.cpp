@@ -17,6 +17,9 @@ using kube::ErrorCode;
 using kube::ReconcileResult;
 using nlohmann::json;
 
+// Few, because each takes one of the calls in flight, and nobody waits for them.
+constexpr std::size_t kRemovalThreads = 2;
+
 bool is_refused(const Error& error) {
   return error.code == ErrorCode::kInvalid || error.code == ErrorCode::kBadRequest ||
          error.code == ErrorCode::kTooLarge;
@@ -62,6 +65,8 @@ Executor::Executor(Parts parts)
       pod_events_(parts_.client, parts_.clock),
       pods_created_(parts_.metrics.counter("vbrain_job_pods_created_total", "Pods created for attempts of jobs.")),
       job_metrics_(parts_.metrics),
+      pod_remover_(parts_.client, std::min(kRemovalThreads, parts_.archive_threads), parts_.may_write, parts_.metrics,
+                   parts_.clock),
       archiver_(parts_.volume, parts_.archive_threads, parts_.wake) {}
 
 Step Executor::not_leading() const {

@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
 #include "controller/background/archiver.hpp"
+#include "controller/background/pod_remover.hpp"
 #include "controller/planning/action.hpp"
 #include "controller/planning/snapshot.hpp"
 #include "controller/pods/pod_builder.hpp"
@@ -61,7 +62,8 @@ class [[nodiscard]] Step {
 // Executes actions; only this class writes in the controller. Thread-safe; blocks.
 //
 // The order of an attempt, each step durable before the next:
-//   1. status: attempts = n, phase Started (compare-and-swap on resourceVersion)
+//   1. status: attempts = n, phase Started (compare-and-swap on resourceVersion); of a first attempt that no limit
+//      counts later, with the first write that is needed anyway
 //   2. the folder attempts/<n>
 //   3. the pod <job>-<n>
 //   4. (the runner) the claim, the outputs, the manifest
@@ -81,7 +83,7 @@ class Executor {
     // controllers believe to lead. Preconditions and the claim make that time harmless.
     std::function<bool()> may_write = [] { return true; };
     // Threads that write records of ended jobs, and what they call with a job's name when its record is written or
-    // could not be (see Archiver).
+    // could not be (see Archiver). With none of them pods of ended jobs are deleted without threads, too.
     std::size_t archive_threads = 0;
     Archiver::Wake wake = {};
   };
@@ -131,6 +133,7 @@ class Executor {
   Step run(const CloseAttempt& action, const Pass& pass);
   Step run(const CreatePod& action, const Pass& pass);
   Step run(const StopPod& action, const Pass& pass);
+  Step run(const RemovePods& action, const Pass& pass);
   Step find_pod(int attempt, const Pass& pass);
   Step create_pod(int attempt, const PodPaths& paths, const Pass& pass);
   Step take_existing_pod(int attempt, const Pass& pass);
@@ -139,6 +142,7 @@ class Executor {
   Step run(const ArchiveStatus& action, const Pass& pass);
   Step run(const PurgeFolder& action, const Pass& pass);
   Step run(const DeleteJob& action, const Pass& pass);
+  bool is_held(const job::Job& job) const;
   Step undo_if_deleted(const job::Job& job, std::stop_token stop);
   Step archive(const job::Job& job, std::stop_token stop);
 
@@ -149,6 +153,7 @@ class Executor {
   prometheus::Counter& pods_created_;
   JobMetrics job_metrics_;
   UnansweredWrites unanswered_;
+  PodRemover pod_remover_;
   Archiver archiver_;
 };
 

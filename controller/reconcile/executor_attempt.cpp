@@ -17,6 +17,9 @@ using kube::ErrorCode;
 using kube::ReconcileResult;
 using nlohmann::json;
 
+// The wait before the next try if too many pods are waiting for their removal.
+constexpr std::chrono::minutes kRemoverBusy{1};
+
 bool is_owned_by(const kube::Pod& pod, const job::Job& job) {
   const kube::OwnerReference* owner = pod.meta.controller_owner();
   return owner != nullptr && owner->uid == job.meta.uid;
@@ -83,7 +86,8 @@ Step Executor::run(const CloseAttempt& action, const Pass& pass) {
   auto& files = pass.learned.files;
   if (!files) files.emplace();
   files->claim = parts_.volume.close_attempt(pass.learned.job, action.attempt, pass.observed.now);
-  return Step::go_on();
+  // It may have published the folder of a Job made with kubectl.
+  return is_held(pass.learned.job) ? Step::go_on() : undo_if_deleted(pass.learned.job, pass.stop);
 }
 
 Step Executor::run(const CreatePod& action, const Pass& pass) {
@@ -93,10 +97,7 @@ Step Executor::run(const CreatePod& action, const Pass& pass) {
   }
   auto prepared = parts_.volume.prepare_attempt(learned.job, action.attempt);
   if (!prepared) return Step::failed(std::move(prepared.error()));
-  // While the Lease is valid, nobody else has removed the job since this term began with new lists, and its finalizer
-  // holds it. So no read is needed to know that the new folder is not that of a job that was removed meanwhile.
-  const bool is_held = learned.job.meta.has_finalizer(job::kFinalizer) && parts_.may_write();
-  if (prepared->published && !is_held) {
+  if (prepared->published && !is_held(learned.job)) {
     if (Step step = undo_if_deleted(learned.job, pass.stop); !step.goes_on()) return step;
   }
   learned.record = std::move(prepared->record);
@@ -129,7 +130,7 @@ Step Executor::create_pod(int attempt, const PodPaths& paths, const Pass& pass) 
   if (created) {
     pods_created_.Increment();
     quota_.note_created(application);
-    learned.pods.push_back({.pod = std::make_shared<const kube::Pod>(std::move(*created))});
+    learned.pods.push_back({.pod = std::make_shared<const kube::Pod>(std::move(*created)), .is_new = true});
     return Step::go_on();
   }
   if (created.error().code == ErrorCode::kAlreadyExists) return take_existing_pod(attempt, pass);
@@ -169,6 +170,19 @@ Step Executor::run(const StopPod& action, const Pass& pass) {
     sighting.pod = std::move(marked);
     sighting.gone = gone;
   }
+  return Step::go_on();
+}
+
+// What does not find room waits: its pods stay a minute longer.
+Step Executor::run(const RemovePods&, const Pass& pass) {
+  for (const PodSighting& sighting : pass.learned.pods) {
+    const kube::ObjectMeta& meta = sighting.pod->meta;
+    if (sighting.gone || meta.deletion_timestamp) continue;
+    if (!pod_remover_.remove(meta.namespace_name, meta.name, meta.uid)) {
+      return Step::pass_ends(ReconcileResult::after(kRemoverBusy));
+    }
+  }
+  pass.learned.removal_asked_for = true;
   return Step::go_on();
 }
 

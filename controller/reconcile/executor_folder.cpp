@@ -17,6 +17,12 @@ constexpr std::chrono::milliseconds kArchiverBusy{1'000};
 
 }  // namespace
 
+// While the Lease is valid, nobody else has removed the job since this term began with new lists, and its finalizer
+// holds it. So no read is needed to know that a new folder is not that of a job that was removed meanwhile.
+bool Executor::is_held(const job::Job& job) const {
+  return job.meta.has_finalizer(job::kFinalizer) && parts_.may_write();
+}
+
 // The job's folder was created just now. A leader that was suspended for long may have recreated a deleted one.
 Step Executor::undo_if_deleted(const job::Job& job, std::stop_token stop) {
   const auto live = parts_.client.get<job::Job>(job.meta.namespace_name, job.meta.name, stop);

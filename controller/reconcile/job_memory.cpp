@@ -164,6 +164,7 @@ void JobMemory::note_pods(const std::string& job, const std::vector<PodSighting>
       entry.pod = sighting.pod;
       entry.made = now;
     }
+    if (sighting.is_new) entry.created = now;
     entry.gone = entry.gone || sighting.gone;
     entry.told_to_stop = entry.told_to_stop || sighting.pod->meta.deletion_timestamp.has_value();
     note_events(sighting, entry, now);
@@ -258,7 +259,9 @@ PodSighting JobMemory::sight(PodEntry& entry, const base::Clock& clock) {
   sighting.waiting_for = since(entry.waiting, now);
   sighting.unreachable_for = since(entry.unreachable, now);
   // The API server's clock may be ahead of this one.
-  sighting.age = std::max(measure(entry.age, entry.pod->meta.creation_timestamp, clock), std::chrono::milliseconds(0));
+  sighting.age = entry.created ? since(entry.created, now)
+                               : std::max(measure(entry.age, entry.pod->meta.creation_timestamp, clock),
+                                          std::chrono::milliseconds(0));
   return sighting;
 }
 

@@ -93,6 +93,7 @@ class JobMemory {
     bool gone = false;
     bool told_to_stop = false;
     base::SteadyPoint made{};
+    std::optional<base::SteadyPoint> created;  // by this controller
     std::optional<base::SteadyPoint> stopping;
     std::optional<base::SteadyPoint> running;
     std::optional<base::SteadyPoint> waiting;

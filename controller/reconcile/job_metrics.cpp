@@ -32,10 +32,10 @@ constexpr const char* kAttemptsFailedHelp = "Attempts of jobs that failed.";
 JobMetrics::JobMetrics(base::Metrics& metrics)
     : metrics_(metrics),
       wait_seconds_(metrics.histogram("vbrain_job_wait_seconds",
-                                      "From the creation of a Job until its first attempt was claimed.",
+                                      "From the creation of a Job until its first attempt began.",
                                       {0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400})),
       run_seconds_(metrics.histogram("vbrain_job_run_seconds",
-                                     "From the claim of a job's first attempt until the job ended.",
+                                     "From the begin of a job's first attempt until the job ended.",
                                      {1, 5, 15, 60, 300, 900, 3600, 14400, 86400, 604800})) {
   // Each series begins with 0, so that a rate counts the first job, too.
   metrics.counter(kEnded, kEndedHelp, {{"phase", "Finished"}, {"reason", "Completed"}});
@@ -47,7 +47,7 @@ JobMetrics::JobMetrics(base::Metrics& metrics)
 }
 
 void JobMetrics::note_written(const job::Job& before, const job::JobStatus& after) {
-  if (before.status.attempts == 0 && after.attempts == 1 && after.start_time) {
+  if (before.status.attempts == 0 && after.attempts > 0 && after.start_time) {
     wait_seconds_.Observe(seconds_between(before.meta.creation_timestamp, *after.start_time));
   }
   // The write that ends an attempt adds its record.

@@ -121,7 +121,7 @@ void JobReconciler::remember(Snapshot& snapshot, const job::Job& before) {
     snapshot.failed.clear();
   }
   memory_.note_pods(name, snapshot.pods, clock_.steady());
-  for (PodSighting& sighting : snapshot.pods) sighting.events_read = false;
+  for (PodSighting& sighting : snapshot.pods) sighting.events_read = sighting.is_new = false;
   if (snapshot.archived) memory_.note_archived(name);
   if (snapshot.removed) memory_.note_removed(name);
 }

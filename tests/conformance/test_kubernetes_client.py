@@ -72,7 +72,8 @@ def test_create_and_watch_to_the_end(jobs, user):
         phases += [phase] if phases[-1:] != [phase] else []
         if phase in ("Finished", "Failed"):
             break
-    assert phases == ["Queued", "Started", "Finished"]
+    # One that ends at once may never be shown as started.
+    assert phases in (["Queued", "Started", "Finished"], ["Queued", "Finished"])
     job = jobs.get(name)
     status = job["status"]
     assert (status["reason"], status["attempts"], status["acceptedAttempt"], status["exitCode"]) == ("Completed", 1, 1, 0)

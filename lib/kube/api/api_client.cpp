@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "kube/api/json_cut.hpp"
+
 namespace vbrain::kube {
 namespace {
 
@@ -64,9 +66,13 @@ KubeResult<void> ApiClient::remove(const ResourceType& type, std::string_view ns
   return {};
 }
 
-KubeResult<void> ApiClient::call_and_use(const Request& request, std::stop_token stop, const Use& use) {
-  auto object = parsed(call(request, stop));
-  if (!object) return tl::unexpected(std::move(object.error()));
+KubeResult<void> ApiClient::call_and_use(const Request& request, const ResourceType& type, std::stop_token stop,
+                                         const Use& use) {
+  const auto answer = call(request, stop);
+  if (!answer) return tl::unexpected(answer.error());
+  const auto object = parse_object(answer->body, type.spec_member);
+  if (!object || !object->is_object())
+    return tl::unexpected(malformed_error("the API server's answer is not a JSON object"));
   try {
     use(*object);
   } catch (const DecodeError& error) {

@@ -75,12 +75,13 @@ class ApiClient {
   template <class T>
   KubeResult<T> typed(const Request& request, std::stop_token stop) {
     std::optional<T> object;
-    auto done = call_and_use(request, stop, [&](const nlohmann::json& answer) { object.emplace(T::decode(answer)); });
+    auto done =
+        call_and_use(request, T::kType, stop, [&](const nlohmann::json& answer) { object.emplace(T::decode(answer)); });
     if (!done) return tl::unexpected(std::move(done.error()));
     return std::move(*object);
   }
   // Passes the parsed answer to `use`; a DecodeError becomes kInternal.
-  KubeResult<void> call_and_use(const Request& request, std::stop_token stop, const Use& use);
+  KubeResult<void> call_and_use(const Request& request, const ResourceType& type, std::stop_token stop, const Use& use);
 
   Transport& transport_;
   std::mutex mutex_;

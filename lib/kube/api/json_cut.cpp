@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "base/json_tree.hpp"
 #include "kube/api/object.hpp"
 
 namespace vbrain::kube {
@@ -166,7 +167,51 @@ class EventReader final : public Members {
   ManagedFields managed_fields_{2};
 };
 
+// Passes on the tokens of what is read. `spec` and `metadata` are at depth 1, their members at depth 2.
+class ObjectReader final : public base::JsonHandler {
+ public:
+  explicit ObjectReader(std::string_view spec_member) : spec_member_(spec_member) {}
+
+  JsonNext token(const JsonToken& token) override {
+    if (token.kind == Kind::kKey && token.depth == 1) {
+      in_metadata_ = token.text == "metadata";
+      in_spec_ = token.text == "spec";
+    }
+    if (skips_) {
+      skips_ = !token.ends_value(2);
+      return JsonNext::kContinue;
+    }
+    skips_ = token.kind == Kind::kKey && token.depth == 2 && is_unread(token.text);
+    return skips_ ? JsonNext::kContinue : tree_.token(token);
+  }
+
+  nlohmann::json take() { return tree_.take(); }
+
+ private:
+  bool is_unread(std::string_view key) const {
+    if (in_metadata_) return key == "managedFields";
+    return in_spec_ && !spec_member_.empty() && key != spec_member_;
+  }
+
+  const std::string_view spec_member_;
+  base::JsonTree tree_;
+  bool in_metadata_ = false;
+  bool in_spec_ = false;
+  bool skips_ = false;
+};
+
+constexpr base::JsonOptions kObjectOptions{
+    .limits = {.depth = base::JsonOptions::kNoLimit, .elements = base::JsonOptions::kNoLimit}, .strict_keys = false};
+
 }  // namespace
+
+Result<nlohmann::json, std::string> parse_object(std::string_view text, std::string_view spec_member) {
+  ObjectReader reader(spec_member);
+  if (const auto read = base::read_json(text, reader, kObjectOptions); !read) {
+    return Failure("the object is not JSON near byte " + std::to_string(read.error().offset));
+  }
+  return reader.take();
+}
 
 Result<ListMeta, std::string> for_each_item(std::string_view list, const std::function<void(std::string_view)>& use) {
   ListReader reader(list, use);

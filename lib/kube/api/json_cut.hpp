@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,10 @@ struct ListMeta {
 // metadata.managedFields, which is often half of an object, and is valid during the call only. If the list is wrong
 // further on, some items were used already.
 Result<ListMeta, std::string> for_each_item(std::string_view list, const std::function<void(std::string_view)>& use);
+
+// The tree of one object, without what decode() never reads: metadata.managedFields and the members of `spec` but
+// `spec_member` (empty: all are read). They are two thirds of a pod.
+Result<nlohmann::json, std::string> parse_object(std::string_view text, std::string_view spec_member);
 
 struct EventText {
   std::string type;

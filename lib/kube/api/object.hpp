@@ -19,6 +19,8 @@ struct ResourceType {
   std::string_view version;
   std::string_view plural;
   std::string_view kind;
+  // The only member of `spec` that decode() reads; empty: it may read all of them.
+  std::string_view spec_member = {};
 };
 
 // "v1" or "batch/v1".

@@ -68,7 +68,7 @@ bool is_of_interest(const PodCondition& condition) {
 
 }  // namespace
 
-const ResourceType Pod::kType{"", "v1", "pods", "Pod"};
+const ResourceType Pod::kType{"", "v1", "pods", "Pod", "nodeName"};
 
 const ContainerStatus* Pod::container(std::string_view name) const {
   const auto found = std::ranges::find(containers, name, &ContainerStatus::name);

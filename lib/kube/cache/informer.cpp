@@ -279,7 +279,9 @@ std::optional<Error> Reflector::take_event(const WatchEvent& event) {
 // Returns the object's resourceVersion. Throws if the text is not JSON. An object with fields of wrong types is only
 // counted.
 std::string Reflector::take_object(std::string_view text, bool listing) {
-  const json object = json::parse(text);
+  const auto parsed = parse_object(text, type_.spec_member);
+  if (!parsed) throw DecodeError(parsed.error());
+  const json& object = *parsed;
   std::string version = meta_text(object, "resourceVersion");
   const std::string name = meta_text(object, "name");
   if (version.empty() || name.empty()) throw DecodeError("an object without name or resourceVersion");

@@ -9,7 +9,10 @@
 #include "artifacts/store/store.hpp"
 #include "base/metrics.hpp"
 #include "controller/background/archiver.hpp"
+#include "controller/background/pod_remover.hpp"
 #include "controller/background/trash_remover.hpp"
+#include "support/fake_api_server.hpp"
+#include "support/manual_clock.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/controller/builders.hpp"
 
@@ -191,6 +194,48 @@ TEST(Archiver, WithoutThreadsItWritesAtOnce) {
   EXPECT_EQ(archiver.archive(ended("plain")), State::kDone);
   EXPECT_EQ(archiver.archive(ended("published")), State::kPublished);
   EXPECT_THROW(archiver.archive(ended("fails")), artifacts::VolumeError);
+}
+
+TEST(PodRemover, NobodyWaitsForAnApiServerThatHangs) {
+  vbrain::testing::FakeApiServer api;
+  Gate gate;
+  std::atomic<int> asked = 0;
+  api.set_before([&](const kube::Request&) -> std::optional<kube::Error> {
+    ++asked;
+    gate.pass();
+    return kube::Error{.code = kube::ErrorCode::kForbidden, .message = "a policy"};
+  });
+  kube::ApiClient client(api);
+  base::Metrics metrics;
+  vbrain::testing::ManualClock clock;
+  std::size_t taken = 0;
+  {
+    PodRemover remover(
+        client, 2, [] { return true; }, metrics, clock);
+    while (remover.remove("vbrain", "pod-" + std::to_string(taken), "uid")) ++taken;
+    EXPECT_GE(taken, PodRemover::kMaxWaiting);
+    EXPECT_LE(taken, PodRemover::kMaxWaiting + 2);
+    gate.open();
+  }
+  EXPECT_NE(metrics.render().find("vbrain_pod_removal_failures_total " + std::to_string(asked)), std::string::npos);
+}
+
+TEST(PodRemover, DeletesByUidAndOnlyWhileItLeads) {
+  vbrain::testing::FakeApiServer api;
+  kube::ApiClient client(api);
+  base::Metrics metrics;
+  vbrain::testing::ManualClock clock;
+  bool leads = false;
+  PodRemover remover(
+      client, 0, [&] { return leads; }, metrics, clock);
+  EXPECT_TRUE(remover.remove("vbrain", "job-1", "u1"));
+  EXPECT_TRUE(api.requests().empty());
+  leads = true;
+  EXPECT_TRUE(remover.remove("vbrain", "job-1", "u1"));
+  ASSERT_EQ(api.requests().size(), 1u);
+  EXPECT_EQ(api.requests()[0].method, "DELETE");
+  EXPECT_NE(api.requests()[0].body.find("\"uid\":\"u1\""), std::string::npos);
+  EXPECT_NE(metrics.render().find("vbrain_pod_removal_failures_total 0"), std::string::npos) << "it is gone already";
 }
 
 }  // namespace

@@ -377,6 +377,10 @@ class Scene {
     s_.deleting_for = std::chrono::milliseconds(since_ms);
     return *this;
   }
+  Scene& removal_asked_for() {
+    s_.removal_asked_for = true;
+    return *this;
+  }
   Scene& ended_badly() {
     finished(true);
     s_.job.status.phase = job::Phase::kFailed;

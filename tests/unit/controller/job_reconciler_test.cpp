@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "unit/controller/world/every_world.hpp"
+#include "unit/controller/world/paths.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -44,6 +45,20 @@ TEST_P(JobReconciler, AJobMadeWithKubectlGetsFinalizerAndFolder) {
   EXPECT_EQ(world.status()["phase"], "Finished");
   EXPECT_EQ(world.job()["metadata"]["finalizers"], json::array({"vbrain.visagio.com/artifacts"}));
   EXPECT_TRUE(world.has_folder());
+}
+
+// The clock of the API server says nothing about how long a pod has been there that this controller created.
+TEST(JobReconciler, AClockThatIsAheadEndsNoJob) {
+  World world;
+  world.add_application([](json& spec) { spec["activeDeadlineSeconds"] = 30; });
+  world.add_job();
+  world.when_running(1, [](World& now) {
+    json pod = now.api.object(std::string(testing::kPods) + "/" + testing::kJobId + "-1");
+    pod["metadata"]["creationTimestamp"] = base::format_rfc3339_seconds(now.clock.now() - std::chrono::minutes(5));
+    now.api.put(testing::kPods, pod);
+  });
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Finished") << world.status().dump();
 }
 
 TEST_P(JobReconciler, AFailedAttemptIsTriedAgainInTwoWrites) {

@@ -12,7 +12,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::closed;
 using testing::expect_all;
-using testing::kPodUid;
 using testing::PodOf;
 using testing::Scene;
 using testing::sealed;
@@ -40,17 +39,16 @@ TEST(Plan, PodsOfEndedJobsStayForAWhile) {
   const auto failed = [] { return Scene().attempt(1).ended_badly().pod(PodOf().exited(1)); };
   expect_all({
       {"not yet", ended().after(599), "", seconds(1)},
-      {"ten minutes later", ended().after(600), "stop-pod 1"},
-      {"that takes no read", ended().after(600).from_caches(), "stop-pod 1"},
+      {"ten minutes later", ended().after(600), "remove-pods"},
+      {"that takes no read", ended().after(600).from_caches(), "remove-pods"},
       {"it is under way", Scene().attempt(1).finished(true).pod(PodOf().succeeded().stopping()).after(600), ""},
-      {"it failed a moment ago", ended().after(600).fails(StopPod{.name = {}, .uid = kPodUid}, {}, 0), "", seconds(10)},
+      {"it was asked for in this pass", ended().after(600).removal_asked_for(), "", seconds(3'600)},
       {"of a job that failed: not yet", failed().after(3'599), "", seconds(1)},
-      {"of a job that failed", failed().after(3'600), "stop-pod 1"},
+      {"of a job that failed", failed().after(3'600), "remove-pods"},
       {"not before its record is on the volume", Scene().attempt(1).finished().pod(PodOf().succeeded()).after(600),
        "archive"},
       {"of all attempts",
-       Scene().attempt(2).finished(true).pod(PodOf(1).exited(1)).pod(PodOf(2).succeeded()).after(600),
-       "stop-pod 1, stop-pod 2"},
+       Scene().attempt(2).finished(true).pod(PodOf(1).exited(1)).pod(PodOf(2).succeeded()).after(600), "remove-pods"},
       {"no pod, nothing to do", Scene().attempt(1).finished(true).after(600), ""},
       {"the whole job goes", ended().ttl(60).after(600), "delete-job"},
   });

@@ -23,6 +23,7 @@ inline std::string text_of(const Action& action) {
     }
     std::string operator()(const CreatePod& a) const { return "create-pod " + std::to_string(a.attempt); }
     std::string operator()(const StopPod& a) const { return "stop-pod " + a.name.substr(a.name.rfind('-') + 1); }
+    std::string operator()(const RemovePods&) const { return "remove-pods"; }
     std::string operator()(const ArchiveStatus&) const { return "archive"; }
     std::string operator()(const RecordEvent& a) const {
       return (a.notice.warning ? "warn " : "tell ") + a.notice.reason;

@@ -49,7 +49,8 @@ TEST(PlanUncounted, ItIsCountedByTheFirstWriteThatIsNeeded) {
 
 TEST(PlanUncounted, WhatWasBegunIsNotBegunAgain) {
   expect_all({
-      {"its pod is gone: the volume is read first", fresh().gone(PodOf()), "create-pod 1"},
+      {"its pod is gone: now it is counted", fresh().gone(PodOf()), "status Started Starting 1"},
+      {"its pod had ended and is gone: the volume is read first", fresh().gone(PodOf().succeeded()), "create-pod 1"},
       {"gone and sealed", fresh().files(sealed()), "status Finished Completed 1 event"},
       {"cancelled", fresh().pod(PodOf().running()).cancelled(), "stop-pod 1"},
       {"cancelled, by the cache", fresh().pod(PodOf().running()).cancelled().from_caches(), "confirm-job"},
@@ -66,6 +67,18 @@ TEST(PlanUncounted, TheLocalClockIsEnough) {
   const Plan got = plan(snapshot);
   ASSERT_EQ(got.actions.size(), 1u);
   EXPECT_EQ(std::get<WriteStatus>(got.actions[0]).status.attempts, 1);
+}
+
+// Its pod was removed while no controller led.
+TEST(PlanUncounted, WithoutAPodTheStartIsThatOfTheClaim) {
+  Snapshot snapshot = fresh().files(sealed()).build();
+  snapshot.files->claim->time = snapshot.now - milliseconds(7'000);
+  const job::JobStatus status = std::get<WriteStatus>(plan(snapshot).actions.at(0)).status;
+  EXPECT_EQ(status.start_time, snapshot.now - milliseconds(7'000));
+}
+
+TEST(PlanUncounted, ASuspensionInItsFirstSecondsIsTold) {
+  expect_all({{"it runs", fresh().pod(PodOf().running(), 100).suspended(), "status Started Starting 1 event"}});
 }
 
 TEST(PlanUncounted, TheStartIsThatOfThePod) {

@@ -89,6 +89,23 @@ TEST(Term, WhoMayHaveLostTheLeaseKeepsNoFolderOfARemovedJob) {
   EXPECT_EQ(world.count("POST pods"), 0);
 }
 
+// The same for a job that is cancelled before it starts: its folder is made for the claim.
+TEST(Term, WhoMayHaveLostTheLeaseKeepsNoClaimOfARemovedJob) {
+  World world;
+  world.add_application();
+  world.add_job(true);
+  world.patch_spec({{"cancel", true}});
+  world.volume_refuses = [&world](const std::string& asked) {
+    if (asked == "close") {
+      world.may_write = false;
+      world.erase_job();
+    }
+    return false;
+  };
+  world.step();
+  EXPECT_FALSE(world.has_folder());
+}
+
 TEST(Term, WhoMayHaveLostTheLeaseRemovesNoJob) {
   World world;
   world.add_application();

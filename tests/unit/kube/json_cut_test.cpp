@@ -143,5 +143,38 @@ TEST(JsonCut, LeavesWhatItCannotReadToTheParser) {
   }
 }
 
+TEST(JsonCut, ObjectsAreReadWithoutWhatNobodyReads) {
+  const struct {
+    const char* name;
+    const char* text;
+    const char* spec_member;
+    const char* want;
+  } cases[] = {
+      {"all kinds of values", R"({"a":[1,-2,0.5,true,null,"\u00e9"],"b":{}})", "",
+       R"({"a":[1,-2,0.5,true,null,"é"],"b":{}})"},
+      {"managed fields", R"({"metadata":{"managedFields":[{"fieldsV1":{"f:a":{}}}],"name":"a"},"x":1})", "",
+       R"({"metadata":{"name":"a"},"x":1})"},
+      {"the last member", R"({"metadata":{"name":"a","managedFields":null}})", "", R"({"metadata":{"name":"a"}})"},
+      {"that name elsewhere",
+       R"({"managedFields":1,"status":{"managedFields":2},"metadata":{"x":{"managedFields":3}}})", "",
+       R"({"managedFields":1,"status":{"managedFields":2},"metadata":{"x":{"managedFields":3}}})"},
+      {"the whole spec", R"({"spec":{"a":{"b":1},"nodeName":"n"}})", "", R"({"spec":{"a":{"b":1},"nodeName":"n"}})"},
+      {"one member of the spec", R"({"spec":{"a":{"nodeName":1},"b":[{},[]],"nodeName":"n","c":2},"status":{"a":3}})",
+       "nodeName", R"({"spec":{"nodeName":"n"},"status":{"a":3}})"},
+      {"a spec that is no object", R"({"spec":[{"a":1}],"metadata":"x"})", "nodeName",
+       R"({"spec":[{"a":1}],"metadata":"x"})"},
+      {"the last of two equal names", R"({"a":1,"a":2})", "", R"({"a":2})"},
+      {"no object", "[1]", "nodeName", "[1]"},
+  };
+  for (const auto& c : cases) {
+    const auto object = parse_object(c.text, c.spec_member);
+    ASSERT_TRUE(object) << c.name;
+    EXPECT_EQ(*object, nlohmann::json::parse(c.want)) << c.name;
+  }
+  for (const char* text : {"", "{", R"({"a":1)", R"({"spec":{"a":[}})", "{} {}"}) {
+    EXPECT_FALSE(parse_object(text, "nodeName")) << text;
+  }
+}
+
 }  // namespace
 }  // namespace vbrain::kube
