@@ -19,7 +19,7 @@ http::FileBody body_of(const SharedAnswer& shared) {
   body.file = base::Fd(fcntl(shared.file->file.get(), F_DUPFD_CLOEXEC, 0));
   if (!body.file) throw artifacts::VolumeError(errno, "share a list in a file");
   body.length = shared.file->totals.bytes;
-  body.before = shared.text->joined();
+  body.before = shared.text;
   body.after = shared.after;
   return body;
 }
@@ -70,7 +70,7 @@ SharedAnswer share_json(int status, AnswerText parts, JsonBudget::Share memory) 
     answer.text = std::make_shared<const http::TextPieces>(parts.text());
   }
   answer.file = parts.file();
-  answer.after = parts.after().joined();
+  if (parts.file() != nullptr) answer.after = std::make_shared<const http::TextPieces>(parts.after());
   answer.memory = std::make_shared<JsonBudget::Share>(std::move(memory));
   return answer;
 }

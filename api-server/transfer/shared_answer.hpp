@@ -50,8 +50,8 @@ struct SharedAnswer {
   int status = 200;
   std::string etag = {};  // empty: none
   std::shared_ptr<const http::TextPieces> text = nullptr;
-  std::shared_ptr<const Spooled> file = nullptr;  // comes after `text`
-  std::string after = {};                         // comes after `file`
+  std::shared_ptr<const Spooled> file = nullptr;            // comes after `text`
+  std::shared_ptr<const http::TextPieces> after = nullptr;  // comes after `file`
   // What the answer holds of the budget, once for all its readers, until the last of them has it.
   std::shared_ptr<JsonBudget::Share> memory = nullptr;
 };

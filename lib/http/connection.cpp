@@ -292,13 +292,20 @@ Task<bool> Connection::send(Reply& reply, bool keep_alive, bool head_only) {
   if (auto* text = std::get_if<std::shared_ptr<const TextPieces>>(&reply.body)) {
     co_return co_await send_pieces(**text, head);
   }
-  head += std::get<std::string>(reply.body);
-  co_return co_await write(head);
+  const auto& text = std::get<std::string>(reply.body);
+  if (text.size() <= kCopied) {
+    head += text;
+    co_return co_await write(head);
+  }
+  TextPieces pieces;
+  pieces.add(nullptr, text);  // the reply keeps it
+  co_return co_await send_pieces(pieces, head);
 }
 
 Task<bool> Connection::send_file(FileBody& body, std::string& head) {
-  head += body.before;
-  bool taken = co_await write(head);
+  static const TextPieces kNone;
+  const TextPieces& before = body.before == nullptr ? kNone : *body.before;
+  bool taken = co_await send_pieces(before, head);
   if (!taken) co_return false;
   const auto executor = socket_.get_executor();
   std::string buffer;  // only for what is not in memory
@@ -359,8 +366,9 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
   }
   deadline_ = SteadyTime::max();
   sending_file_ = false;
-  if (body.after.empty()) co_return true;
-  co_return co_await write(body.after);
+  if (body.after == nullptr) co_return true;
+  std::string no_head;
+  co_return co_await send_pieces(*body.after, no_head);
 }
 
 // Gives pages of a file to the socket without copying them: up to `size` bytes, fewer if the socket is full. Nothing if

@@ -70,6 +70,8 @@ class Connection final : private BodyReader {
   Task<bool> skip_body();
   Task<void> send_refusal(HeadProblem problem);
   Task<bool> send(Reply& reply, bool keep_alive, bool head_only);
+  // A text of up to this size is copied behind its head: one buffer costs less than several.
+  static constexpr std::size_t kCopied = 16 * 1024;
   Task<bool> send_file(FileBody& body, std::string& head);
   std::optional<std::size_t> send_pages(int file, std::uint64_t offset, std::size_t size);
   Task<bool> send_pieces(const TextPieces& text, std::string& head);

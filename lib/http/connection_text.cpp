@@ -17,8 +17,6 @@ using std::chrono::steady_clock;
 
 // A client has body_timeout to take each piece of this size.
 constexpr std::size_t kRenewal = 64 * 1024;
-// A text of up to this size is copied behind its head: one buffer costs less than several.
-constexpr std::size_t kCopied = 16 * 1024;
 // The buffers of one call. The kernel copies them into the socket's buffer, so the thread is busy for a millisecond at
 // most.
 constexpr std::size_t kBuffers = 32;

@@ -77,6 +77,16 @@ std::string TextPieces::joined() const {
   return text;
 }
 
+std::shared_ptr<const TextPieces> in_pieces(std::string text) {
+  auto pieces = std::make_shared<TextPieces>();
+  pieces->add(std::move(text));
+  return pieces;
+}
+
+std::uint64_t FileBody::size() const {
+  return length + (before == nullptr ? 0 : before->size()) + (after == nullptr ? 0 : after->size());
+}
+
 std::uint64_t Reply::body_size() const {
   if (const auto* file = std::get_if<FileBody>(&body)) return file->size();
   if (const auto* text = std::get_if<std::shared_ptr<const TextPieces>>(&body)) return (*text)->size();

@@ -46,17 +46,6 @@ struct RequestHead {
   std::optional<std::string_view> find(std::string_view name) const;
 };
 
-// Bytes [offset, offset + length) of a regular file, with optional text around them.
-struct FileBody {
-  base::Fd file;
-  std::uint64_t offset = 0;
-  std::uint64_t length = 0;
-  std::string before;
-  std::string after;
-
-  std::uint64_t size() const { return before.size() + length + after.size(); }
-};
-
 // A text in pieces, which several answers may share. It is sent without being copied. Constant once it is part of an
 // answer.
 class TextPieces {
@@ -75,6 +64,20 @@ class TextPieces {
   std::vector<std::string_view> pieces_;  // none is empty
   std::vector<std::shared_ptr<const void>> owners_;
   std::uint64_t size_ = 0;
+};
+
+// `text` as a body or as a part of one.
+std::shared_ptr<const TextPieces> in_pieces(std::string text);
+
+// Bytes [offset, offset + length) of a regular file, with optional text around them.
+struct FileBody {
+  base::Fd file;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  std::shared_ptr<const TextPieces> before = nullptr;  // null: none
+  std::shared_ptr<const TextPieces> after = nullptr;
+
+  std::uint64_t size() const;
 };
 
 // An answer. The server adds Content-Length, Connection and Date.

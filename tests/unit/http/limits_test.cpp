@@ -145,6 +145,41 @@ TEST_F(HttpServerTest, ADownloadFromAHungVolumeIsBrokenOff) {
   seen_.change([this] { seen_.gate_open = true; });
 }
 
+std::size_t memory_in_use() {
+  const auto memory = mallinfo2();
+  return memory.uordblks + memory.hblkhd;
+}
+
+// The parts around a file may be long, and all readers share them.
+TEST_F(HttpServerTest, SlowReadersOfAFileShareTheTextAroundIt) {
+  constexpr std::size_t kClients = 8;
+  RawClient first(address());
+  ASSERT_TRUE(first.send(get("/file-behind-text")));
+  EXPECT_EQ(body_of(first.read_reply()), long_text_->joined() + file_content(file_size_) + "]");
+  const std::size_t before = memory_in_use();
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (std::size_t i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<RawClient>(address(), 4096));
+    ASSERT_TRUE(clients.back()->send(get("/file-behind-text")));
+    EXPECT_EQ(status_of(clients.back()->read_head()), 200);
+  }
+  EXPECT_LT(memory_in_use(), before + (kClients << 20));
+  EXPECT_EQ(body_of(clients.back()->read_reply()), long_text_->joined() + file_content(file_size_) + "]");
+}
+
+TEST_F(HttpServerTest, AnAnswerIsInMemoryOnceWhileItIsSent) {
+  constexpr std::size_t kClients = 4;
+  const std::size_t before = memory_in_use();
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (std::size_t i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<RawClient>(address(), 4096));
+    ASSERT_TRUE(clients.back()->send(get("/large")));  // 8 MiB
+    EXPECT_EQ(status_of(clients.back()->read_head()), 200);
+  }
+  EXPECT_LT(memory_in_use(), before + kClients * (9U << 20));
+  EXPECT_EQ(body_of(clients.back()->read_reply()), std::string(8 << 20, 'x'));
+}
+
 // A refused client has no key and may be one of many.
 TEST_F(HttpServerTest, ARefusedClientThatDripsItsBodyHoldsLittle) {
   options_.max_header_bytes = 32 * 1024;

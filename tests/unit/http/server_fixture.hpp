@@ -98,8 +98,15 @@ class HttpServerTest : public ::testing::Test {
       FileBody file;
       file.file = base::Fd(::open(file_path_.c_str(), O_RDONLY | O_CLOEXEC));
       file.length = file_size_;
-      file.before = "<";
-      file.after = ">";
+      file.before = in_pieces("<");
+      file.after = in_pieces(">");
+      reply.body = std::move(file);
+    } else if (path == "/file-behind-text") {
+      FileBody file;
+      file.file = base::Fd(::open(file_path_.c_str(), O_RDONLY | O_CLOEXEC));
+      file.length = file_size_;
+      file.before = long_text_;
+      file.after = in_pieces("]");
       reply.body = std::move(file);
     } else if (path == "/large") {
       reply.body = std::string(8 << 20, 'x');
@@ -115,6 +122,7 @@ class HttpServerTest : public ::testing::Test {
     co_return reply;
   }
 
+  const std::shared_ptr<const TextPieces> long_text_ = in_pieces(std::string(4 << 20, 't'));
   static bool always_in_memory(int, std::uint64_t, std::size_t) { return true; }
   static bool never_in_memory(int, std::uint64_t, std::size_t) { return false; }
 
