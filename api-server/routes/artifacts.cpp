@@ -21,10 +21,13 @@ namespace {
 using artifacts::OpenFile;
 using artifacts::VolumeError;
 
-// A file of up to this size is read at once; a larger one is sent piece by piece.
-constexpr std::uint64_t kSmallFile = 64 * 1024;
+// A file of up to this size is read at once. A larger one is sent piece by piece, so that a slow reader holds little.
+constexpr std::uint64_t kSmallFile = 16 * 1024;
 // The runner seals no larger result (docs/interfaces.md).
 constexpr std::uint64_t kMaxResult = 16ULL << 20;
+// What stands around a result in its answer.
+constexpr std::string_view kBeforeResult = R"({"output":)";
+constexpr std::string_view kAfterResult = "}";
 // An archive without entries: its end record (PKWARE APPNOTE 4.3.16).
 constexpr std::string_view kEmptyArchive{"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22};
 
@@ -57,15 +60,20 @@ Finished finished(const JobRecord& record) {
   return {*record.status->accepted_attempt, record.status->artifacts.value_or(job::Artifacts{})};
 }
 
-std::string read_small(const OpenFile& file) {
-  std::string text(file.size, '\0');
-  const ssize_t got = base::read_full_at(file.fd.get(), text, 0);
+// Fills `text` with the file from its beginning.
+void read_whole(const artifacts::Fd& file, std::string& text) {
+  const ssize_t got = base::read_full_at(file.get(), text, 0);
   if (got < 0) throw VolumeError(errno, "read a file to send");
   if (static_cast<std::size_t>(got) < text.size()) throw VolumeError(EIO, "read a file to send: shorter than it was");
+}
+
+std::string read_small(const OpenFile& file) {
+  std::string text(file.size, '\0');
+  read_whole(file.fd, text);
   return text;
 }
 
-std::variant<std::string, http::FileBody> body_of(OpenFile file) {
+DownloadBody body_of(OpenFile file) {
   if (file.size <= kSmallFile) return read_small(file);
   http::FileBody body;
   body.length = file.size;
@@ -83,24 +91,25 @@ Download empty_archive(std::string filename) {
 
 // The body of an answer about a sealed file.
 struct Sealed {
-  std::variant<std::string, http::FileBody> body;
+  DownloadBody body;
   std::string etag;
 };
 
 // Nothing: the file is not visible yet. Blocks on the volume.
 std::optional<Sealed> open_result(const Call& call, const Finished& job) {
-  constexpr std::string_view kBefore = R"({"output":)";
   const auto expected = static_cast<std::uint64_t>(job.sizes.result_bytes);
   if (expected == 0) return Sealed{std::string(R"({"output":null})"), {}};
   auto file = call.services.volume.open_result(call.caller.tenant, call.id, job.attempt);
   if (!file || file->size != expected || expected > kMaxResult) return std::nullopt;
   auto body = body_of(std::move(*file));
   if (auto* text = std::get_if<std::string>(&body)) {
-    text->insert(0, kBefore).append("}");
+    text->insert(0, kBeforeResult).append(kAfterResult);
   } else {
     auto& whole = std::get<http::FileBody>(body);
+    static const auto kBefore = http::in_pieces(std::string(kBeforeResult));
+    static const auto kAfter = http::in_pieces(std::string(kAfterResult));
     whole.before = kBefore;
-    whole.after = "}";
+    whole.after = kAfter;
   }
   return Sealed{std::move(body), {}};
 }
@@ -146,7 +155,18 @@ Answer send_sealed(const Call& call, Kind kind, Sealed sealed) {
 bool is_small(Kind kind, const JobRecord& record) {
   const job::Artifacts sizes = finished(record).sizes;
   const std::int64_t bytes = kind == Kind::kResult ? sizes.result_bytes : sizes.output_bytes;
-  return bytes <= static_cast<std::int64_t>(kSmallFile);
+  return bytes <= static_cast<std::int64_t>(SealedTexts::kMaxBytes);
+}
+
+// The whole body in one text, to be remembered.
+std::string text_of(const Sealed& sealed) {
+  if (const auto* text = std::get_if<std::string>(&sealed.body)) return *text;
+  const auto& file = std::get<http::FileBody>(sealed.body);
+  std::string text(file.length, '\0');
+  read_whole(file.file, text);
+  if (file.before != nullptr) text.insert(0, file.before->joined());
+  if (file.after != nullptr) text.append(file.after->joined());
+  return text;
 }
 
 // Blocks on the volume.
@@ -164,9 +184,9 @@ Answer read_sealed(const Call& call, Kind kind, const JobRecord& record) {
   }
   auto sealed = open_sealed(call, kind, again ? *again : record);
   if (!sealed) return not_visible_yet();
-  if (const auto* text = std::get_if<std::string>(&sealed->body); again && text != nullptr) {
+  if (again && is_small(kind, *again)) {
     texts.keep(kind, call.caller.tenant, call.id, std::move(*seen), again->stored->file.repository_id,
-               {.body = *text, .etag = sealed->etag});
+               {.body = text_of(*sealed), .etag = sealed->etag});
   }
   return send_sealed(call, kind, std::move(*sealed));
 }
@@ -174,7 +194,12 @@ Answer read_sealed(const Call& call, Kind kind, const JobRecord& record) {
 // From memory on the I/O thread, else from the volume.
 http::Task<Answer> answer_with_sealed(Call& call, Kind kind) {
   const auto known = call.services.sealed_texts.find(kind, call.caller.tenant, call.id, call.repository_id);
-  if (known != nullptr) co_return send_sealed(call, kind, {known->body, known->etag});
+  if (known != nullptr) {
+    // All readers share the text.
+    auto text = std::make_shared<http::TextPieces>();
+    text->add(known, known->body);
+    co_return send_sealed(call, kind, {std::move(text), known->etag});
+  }
   const auto answer = [&](const JobRecord& record) { return read_sealed(call, kind, record); };
   co_return co_await answer_with_job(call, call.services.volume_workers, answer);
 }

@@ -15,14 +15,35 @@ std::optional<std::uint64_t> number(std::string_view text) {
   return std::stoull(std::string(text));
 }
 
+// The part shares the text with the whole.
+http::TextPieces part_of(const std::shared_ptr<const http::TextPieces>& whole, std::uint64_t skip, std::uint64_t left) {
+  http::TextPieces part;
+  for (std::string_view piece : whole->pieces()) {
+    const std::uint64_t skipped = std::min<std::uint64_t>(skip, piece.size());
+    skip -= skipped;
+    piece = piece.substr(skipped, left);
+    left -= piece.size();
+    part.add(whole, piece);
+  }
+  return part;
+}
+
+std::uint64_t size_of(const DownloadBody& body) {
+  if (const auto* file = std::get_if<http::FileBody>(&body)) return file->length;
+  if (const auto* text = std::get_if<std::string>(&body)) return text->size();
+  return std::get<std::shared_ptr<const http::TextPieces>>(body)->size();
+}
+
 void cut(Download& what, const ByteRange& range) {
   const std::uint64_t length = range.last - range.first + 1;
   if (auto* file = std::get_if<http::FileBody>(&what.body)) {
     file->offset += range.first;
     file->length = length;
+  } else if (auto* text = std::get_if<std::string>(&what.body)) {
+    *text = text->substr(range.first, length);
   } else {
-    auto& text = std::get<std::string>(what.body);
-    text = text.substr(range.first, length);
+    const auto whole = std::get<std::shared_ptr<const http::TextPieces>>(what.body);
+    what.body = std::make_shared<const http::TextPieces>(part_of(whole, range.first, length));
   }
 }
 
@@ -84,9 +105,7 @@ Answer download(const http::RequestHead& head, Download what) {
   reply.content_type = what.content_type;
   reply.headers.emplace_back("Accept-Ranges", "bytes");
   if (answer_known(reply, head, what.etag)) return reply;
-  const std::uint64_t size = std::holds_alternative<http::FileBody>(what.body)
-                                 ? std::get<http::FileBody>(what.body).length
-                                 : std::get<std::string>(what.body).size();
+  const std::uint64_t size = size_of(what.body);
   // If-Range: the part only if the client has the same version, else the whole.
   const auto if_range = head.find("if-range");
   const bool same = !if_range || (!what.etag.empty() && http::trim(*if_range) == "\"" + what.etag + "\"");

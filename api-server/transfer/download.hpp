@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,9 +12,12 @@
 
 namespace vbrain::api {
 
+// FileBody without text around.
+using DownloadBody = std::variant<std::string, http::FileBody, std::shared_ptr<const http::TextPieces>>;
+
 // An archive to send.
 struct Download {
-  std::variant<std::string, http::FileBody> body;  // FileBody without text around
+  DownloadBody body;
   std::string content_type = "application/zip";
   std::string filename;  // [A-Za-z0-9._-] only
   std::string etag;      // without quotes, strong; empty: none

@@ -82,6 +82,25 @@ TEST(DownloadAnswer, SendsThePartOnlyOfTheSameBytes) {
   EXPECT_EQ(download(head({{"If-None-Match", "\"tag\""}, {"Range", "bytes=2-3"}}), some())->status, 304);
 }
 
+TEST(DownloadAnswer, APartOfATextInPiecesSharesIt) {
+  auto text = std::make_shared<http::TextPieces>();
+  for (const char* piece : {"012", "345", "6789"}) text->add(std::string(piece));
+  const struct {
+    const char* range;
+    const char* want;
+  } cases[] = {
+      {"bytes=0-", "0123456789"}, {"bytes=0-2", "012"}, {"bytes=2-6", "23456"}, {"bytes=-1", "9"}, {"bytes=3-3", "3"}};
+  for (const auto& c : cases) {
+    Download what = some();
+    what.body = std::shared_ptr<const http::TextPieces>(text);
+    const Answer answer = download(head({{"Range", c.range}}), std::move(what));
+    EXPECT_EQ(answer->status, 206);
+    const auto part = std::get<std::shared_ptr<const http::TextPieces>>(answer->body);
+    EXPECT_EQ(part->joined(), c.want) << c.range;
+    EXPECT_EQ(part->size(), part->joined().size());
+  }
+}
+
 TEST(DownloadAnswer, CutsFilesToo) {
   Download what = some();
   http::FileBody file;

@@ -156,6 +156,26 @@ TEST_F(SealedTextsTest, AJobThatHasNotFinishedIsNotRemembered) {
   EXPECT_FALSE(known());
 }
 
+// Larger than what is read at once: from the volume as a file, from memory without a copy.
+TEST_F(SealedTextsTest, AFileInTheMiddleIsRemembered) {
+  std::string middle(60'000, 'x');
+  middle[30'000] = 'y';
+  world_.write_attempt(id_, 1, "output.zip", middle);
+  world_.write_attempt(id_, 1, "result.json", "\"" + middle + "\"");
+  auto changed = std::make_shared<job::Job>(*world_.jobs.get(id_));
+  changed->status.artifacts->output_bytes = static_cast<std::int64_t>(middle.size());
+  changed->status.artifacts->result_bytes = static_cast<std::int64_t>(middle.size() + 2);
+  world_.jobs.put(id_, changed);
+  world_.record(id_);
+  age();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(output().body, middle) << i;
+    EXPECT_EQ(result().body, "{\"output\":\"" + middle + "\"}") << i;
+    EXPECT_EQ(output({{"Range", "bytes=29999-30001"}}).body, "xyx") << i;
+    EXPECT_TRUE(known());
+  }
+}
+
 TEST_F(SealedTextsTest, ALargeFileIsNotRemembered) {
   const std::string large(SealedTexts::kMaxBytes + 1, 'x');
   world_.write_attempt(id_, 1, "output.zip", large);
