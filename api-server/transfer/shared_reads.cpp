@@ -22,18 +22,16 @@ std::shared_ptr<SharedReads::Run> SharedReads::join(base::WorkerPool& pool, cons
     if (entry.next == nullptr) {
       entry.next = std::make_shared<Run>();
       entry.next->read = std::move(read);
-      entry.next->asked_at = steady_clock::now();
     }
     run = entry.next;
     run->waiters.push_back(std::move(waiter));
     begin = !std::exchange(entry.busy, true);
   }
-  if (begin) post(pool, key);
+  if (begin && !post(pool, key)) refuse(key);
   return run;
 }
 
-void SharedReads::post(base::WorkerPool& pool, const std::string& key) {
-  if (pool.try_post([this, &pool, key] { work(pool, key); })) return;
+void SharedReads::refuse(const std::string& key) {
   std::shared_ptr<Run> run;
   {
     const std::lock_guard lock(mutex_);
@@ -44,15 +42,27 @@ void SharedReads::post(base::WorkerPool& pool, const std::string& key) {
   resume(*run);
 }
 
-void SharedReads::work(base::WorkerPool& pool, const std::string& key) {
-  for (int reads = 0; reads < kReadsInARow; ++reads) {
+// False: the pool's queue is full.
+bool SharedReads::post(base::WorkerPool& pool, const std::string& key) {
+  const auto posted_at = steady_clock::now();
+  return pool.try_post([this, &pool, key, posted_at] {
+    const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - posted_at);
+    work(pool, key, waited <= pool.max_wait());
+  });
+}
+
+// Only the time in the pool's queue counts against its max_wait(): who waits for a read of this key will be served by
+// the same thread. `in_time`: the task did not wait too long there.
+void SharedReads::work(base::WorkerPool& pool, const std::string& key, bool in_time) {
+  for (int reads = 0;;) {
     const auto run = take_next(key);
-    perform(pool, *run);
+    perform(*run, std::exchange(in_time, true));
     const bool more = has_more(key);
     resume(*run);
     if (!more) return;
+    // With a full queue the thread goes on: those that wait joined a task that the pool had accepted.
+    if (++reads >= kReadsInARow && post(pool, key)) return;
   }
-  post(pool, key);
 }
 
 std::shared_ptr<SharedReads::Run> SharedReads::take_next(const std::string& key) {
@@ -69,10 +79,9 @@ bool SharedReads::has_more(const std::string& key) {
   return false;
 }
 
-void SharedReads::perform(const base::WorkerPool& pool, Run& run) {
-  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - run.asked_at);
+void SharedReads::perform(Run& run, bool in_time) {
   try {
-    if (waited > pool.max_wait()) throw http::Overloaded();
+    if (!in_time) throw http::Overloaded();
     run.value = run.read();
   } catch (...) {
     run.failure = std::current_exception();

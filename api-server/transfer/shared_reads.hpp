@@ -61,7 +61,6 @@ class SharedReads {
   // One read, and the requests that get its value.
   struct Run {
     Read read;
-    std::chrono::steady_clock::time_point asked_at;  // of the first
     std::vector<Waiter> waiters;
     Value value = nullptr;
     std::exception_ptr failure = nullptr;
@@ -72,11 +71,12 @@ class SharedReads {
   };
 
   std::shared_ptr<Run> join(base::WorkerPool& pool, const std::string& key, Read read, Waiter waiter);
-  void post(base::WorkerPool& pool, const std::string& key);
-  void work(base::WorkerPool& pool, const std::string& key);
+  bool post(base::WorkerPool& pool, const std::string& key);
+  void work(base::WorkerPool& pool, const std::string& key, bool in_time);
+  void refuse(const std::string& key);
   std::shared_ptr<Run> take_next(const std::string& key);
   bool has_more(const std::string& key);
-  static void perform(const base::WorkerPool& pool, Run& run);
+  static void perform(Run& run, bool in_time);
   static void resume(Run& run);
 
   std::mutex mutex_;

@@ -1,5 +1,6 @@
 #include "api-server/transfer/shared_reads.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -7,7 +8,10 @@
 #include <future>
 #include <semaphore>
 #include <set>
+#include <thread>
 
+#include "api-server/transfer/shared_answer.hpp"
+#include "api-server/transfer/spool.hpp"
 #include "http/server.hpp"
 #include "unit/api-server/world.hpp"
 
@@ -26,6 +30,14 @@ class SharedReadsTest : public ::testing::Test {
     auto future = answer->get_future();
     boost::asio::co_spawn(io_.next().get_executor(), request(key, answer), boost::asio::detached);
     return future;
+  }
+  // Has a read under way and another request behind it for `key`.
+  std::pair<std::future<int>, std::future<int>> ask_twice(const std::string& key) {
+    auto first = ask(key);
+    begins_.acquire();
+    auto second = ask(key);
+    settle();
+    return {std::move(first), std::move(second)};
   }
   // Waits until the I/O threads have done what was asked of them so far.
   void settle() {
@@ -53,7 +65,7 @@ class SharedReadsTest : public ::testing::Test {
   }
 
   SharedReads reads_;
-  base::WorkerPool pool_{"pool", 2, 2};
+  base::WorkerPool pool_{"pool", 2, 2, std::chrono::seconds(1)};
   http::IoThreads io_{2};
   std::atomic<int> begun_{0};
   std::atomic<bool> fails_{false};
@@ -111,6 +123,64 @@ TEST_F(SharedReadsTest, AFullPoolIsOverload) {
   permits_.release(4);
   for (auto& one : served) EXPECT_GT(one.get(), 0);
   EXPECT_GT(joins.get(), 0);
+}
+
+// What counts is the time in the pool's queue. A read may take longer, and its thread then serves the next one.
+TEST_F(SharedReadsTest, WhoWaitsBehindALongReadIsServed) {
+  auto [first, second] = ask_twice("a");
+  const auto begun = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() < begun + pool_.max_wait() + std::chrono::milliseconds(100)) {
+    std::this_thread::sleep_until(begun + pool_.max_wait() + std::chrono::milliseconds(100));
+  }
+  permits_.release(2);
+  EXPECT_EQ(first.get(), 1);
+  EXPECT_EQ(second.get(), 2);
+}
+
+// After some reads in a row other work has its turn, but who waits is not refused because the queue is full.
+TEST_F(SharedReadsTest, AFullQueueRefusesNobodyWhoseReadWasAccepted) {
+  auto last = ask("a");
+  begins_.acquire();
+  std::promise<void> begun;
+  std::promise<void> gate;
+  const auto opened = gate.get_future().share();
+  EXPECT_TRUE(pool_.try_post([&begun, opened] {
+    begun.set_value();
+    opened.wait();
+  }));
+  begun.get_future().wait();
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(pool_.try_post([opened] { opened.wait(); })) << "the queue";
+  for (int i = 0; i < 40; ++i) {
+    auto next = ask("a");
+    settle();
+    permits_.release();
+    EXPECT_EQ(last.get(), i + 1);
+    begins_.acquire();
+    last = std::move(next);
+  }
+  permits_.release();
+  EXPECT_EQ(last.get(), 41);
+  gate.set_value();
+}
+
+TEST(SharedAnswers, TheTextAroundAFileIsThatOfAllReaders) {
+  AnswerText parts;
+  parts.add(std::string(100'000, 'x'));
+  auto list = std::make_shared<Spooled>();
+  list->file = artifacts::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  parts.add_file(list);
+  parts.add("]}");
+  JsonBudget budget(1U << 20, 1U << 20);
+  const auto shared =
+      std::make_shared<const SharedAnswer>(share_json(200, std::move(parts), JsonBudget::Share(budget, {})));
+  const Answer one = reply_with({}, shared);
+  const Answer other = reply_with({}, shared);
+  for (const Answer* answer : {&one, &other}) {
+    const auto& body = std::get<http::FileBody>((*answer)->body);
+    EXPECT_EQ(body.before, shared->text);
+    EXPECT_EQ(body.after->joined(), "]}");
+    EXPECT_EQ(body.size(), 100'002U);
+  }
 }
 
 TEST(ShortForm, LeavesOutTheJobs) {
