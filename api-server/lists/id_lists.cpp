@@ -17,6 +17,8 @@ using artifacts::JobFolders;
 using artifacts::Tenant;
 using Names = std::set<std::string, std::less<>>;
 
+// What an entry takes without its list.
+constexpr std::size_t kEntryBytes = 512;
 // The new ids of a folder that are held at a time.
 constexpr std::size_t kIdsAtOnce = 16'384;
 
@@ -71,7 +73,7 @@ bool IdLists::Source::is_id(std::string_view name) const {
 
 IdLists::IdLists(const artifacts::Store& volume, const kube::Cache<job::Job>& resources, const base::Clock& clock,
                  std::size_t bytes)
-    : volume_(volume), resources_(resources), clock_(clock), max_bytes_(bytes), budget_(bytes, bytes / 2) {}
+    : volume_(volume), resources_(resources), clock_(clock), max_bytes_(bytes), budget_(bytes, bytes / 2, 0) {}
 
 IdLists::~IdLists() = default;
 
@@ -97,6 +99,8 @@ IdLists::Listed IdLists::list(const Source& source, std::string_view repository_
   } settle_at_end{*this, source, entry};
   const std::uint64_t turn = ++entry->asked;
   const std::lock_guard lock(entry->mutex);
+  if (is_still_refused(source, *entry)) return {.ids = nullptr, .too_large = true};
+  entry->refused.reset();
   try {
     Listed listed;
     // A reading that began after this request had come serves it too.
@@ -107,13 +111,20 @@ IdLists::Listed IdLists::list(const Source& source, std::string_view repository_
   } catch (const http::Overloaded&) {
     // Its chunks are given back, so that smaller lists have room.
     entry->ids = entry->base = entry->shown = nullptr;
-    entry->weight = 0;
+    entry->refused = Entry::Refused{entry->seen, budget_.room(source.tenant)};
+    entry->weight = kEntryBytes;
     return {.ids = nullptr, .too_large = true};
   }
 }
 
+bool IdLists::is_still_refused(const Source& source, const Entry& entry) const {
+  if (!entry.refused || budget_.room(source.tenant) > entry.refused->room) return false;
+  const auto stamp = stamp_of(volume_, source.folder);
+  return stamp && *stamp == entry.refused->stamp;
+}
+
 std::size_t IdLists::weight_of(const Entry& entry) {
-  return 512 + entry.ids->bytes() + entry.order.capacity() * sizeof(IdList::Spot) + entry.unlisted.size() * 128;
+  return kEntryBytes + entry.ids->bytes() + entry.order.capacity() * sizeof(IdList::Spot) + entry.unlisted.size() * 128;
 }
 
 // The ids by the folder. Null: there is none. Throws http::Overloaded if they have no room.
@@ -123,6 +134,7 @@ std::shared_ptr<const IdList> IdLists::refreshed(const Source& source, Entry& en
   const base::TimePoint now = clock_.now();
   const auto stamp = stamp_of(volume_, source.folder);
   if (!stamp) return nullptr;
+  entry.seen = *stamp;
   if (entry.ids != nullptr && entry.reliable && entry.stamp == *stamp) {
     if (!entry.unlisted.empty()) look_up_unlisted(source, entry);
     entry.answered = answers;
@@ -330,22 +342,43 @@ std::shared_ptr<IdLists::Entry> IdLists::entry_of(const Source& source) {
 }
 
 // Counts what the list takes now. One without a folder is forgotten, and so are those used least recently if all
-// together take too much.
+// together, or those of the tenant, take too much.
 void IdLists::settle(const std::string& folder, const std::shared_ptr<Entry>& entry) {
   std::vector<std::shared_ptr<Entry>> forgotten;  // destroyed without the mutex
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(folder);
   if (found == entries_.end() || found->second->entry != entry) return;
   const std::size_t weight = entry->weight;
-  bytes_ += weight - found->second->weight;
-  found->second->weight = weight;
+  count(*found->second, weight);
   if (weight == 0) forgotten.push_back(forget(found->second));
-  while (bytes_ > max_bytes_) forgotten.push_back(forget(std::prev(order_.end())));
+  const auto forget_oldest = [&](const Tenant* tenant) {
+    for (auto kept = order_.end(); kept != order_.begin();) {
+      --kept;
+      if (tenant != nullptr && kept->entry->tenant != *tenant) continue;
+      forgotten.push_back(forget(kept));
+      return;
+    }
+  };
+  const auto of_tenant = [&] {
+    const auto bytes = tenant_bytes_.find(entry->tenant);
+    return bytes == tenant_bytes_.end() ? 0 : bytes->second;
+  };
+  while (of_tenant() > max_bytes_ / 2) forget_oldest(&entry->tenant);
+  while (bytes_ > max_bytes_) forget_oldest(nullptr);
+}
+
+// With mutex_.
+void IdLists::count(Kept& kept, std::size_t weight) {
+  bytes_ += weight - kept.weight;
+  std::size_t& of_tenant = tenant_bytes_[kept.entry->tenant];
+  of_tenant += weight - kept.weight;
+  if (of_tenant == 0) tenant_bytes_.erase(kept.entry->tenant);
+  kept.weight = weight;
 }
 
 std::shared_ptr<IdLists::Entry> IdLists::forget(Order::iterator kept) {
+  count(*kept, 0);
   auto entry = std::move(kept->entry);
-  bytes_ -= kept->weight;
   entries_.erase(kept->folder);
   order_.erase(kept);
   return entry;

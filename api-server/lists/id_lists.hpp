@@ -81,8 +81,9 @@ class IdLists {
     // reads for all.
     std::mutex mutex;
     std::uint64_t answered = 0;  // of `asked`, before the last reading began
-    FolderStamp stamp;
-    bool reliable = false;  // the stamp was over two seconds old: the same stamp means the same names
+    FolderStamp seen;            // before the last reading began
+    FolderStamp stamp;           // of `ids`
+    bool reliable = false;       // the stamp was over two seconds old: the same stamp means the same names
     std::shared_ptr<const IdList> ids;
     // Where in the list the names of the folder are, in the order in which the folder has them. It has them in nearly
     // the same order the next time, which saves the search for each.
@@ -93,6 +94,12 @@ class IdLists {
     // `ids` with the changes that the Job resources ask for, and these resources.
     std::vector<std::shared_ptr<const job::Job>> by_hand, deleted;
     std::shared_ptr<const IdList> base, shown;
+    // The list had no room. It is not read again before its folder changes or the tenant has more room than then.
+    struct Refused {
+      FolderStamp stamp;
+      std::uint64_t room = 0;
+    };
+    std::optional<Refused> refused;
   };
   struct Kept {
     std::string folder;
@@ -106,6 +113,7 @@ class IdLists {
   std::shared_ptr<const IdList> refreshed(const Source& source, Entry& entry);
   std::shared_ptr<const IdList> read_anew(const Source& source, const Entry& entry,
                                           std::set<std::string, std::less<>>& unlisted);
+  bool is_still_refused(const Source& source, const Entry& entry) const;
   static std::size_t weight_of(const Entry& entry);
   void look_up_unlisted(const Source& source, Entry& entry);
   std::shared_ptr<const IdList> with_resources(const Source& source, std::string_view repository_id, Entry& entry);
@@ -115,6 +123,7 @@ class IdLists {
   IdList::Cover cover_for(const artifacts::Tenant& tenant, const Entry* keep);
   std::shared_ptr<Entry> entry_of(const Source& source);
   void settle(const std::string& folder, const std::shared_ptr<Entry>& entry);
+  void count(Kept& kept, std::size_t weight);
   std::shared_ptr<Entry> forget(Order::iterator kept);
   bool forget_one(const artifacts::Tenant* tenant, const Entry* keep);
 
@@ -127,6 +136,7 @@ class IdLists {
   Order order_;
   std::map<std::string_view, Order::iterator> entries_;
   std::size_t bytes_ = 0;
+  std::map<artifacts::Tenant, std::size_t> tenant_bytes_;  // the same of each tenant that has lists
 };
 
 }  // namespace vbrain::api

@@ -7,7 +7,7 @@
 namespace vbrain::api {
 
 void JsonBudget::Share::cover(std::size_t bytes) {
-  if (bytes <= kFree || bytes <= held_) return;
+  if (bytes <= budget_->free_ || bytes <= held_) return;
   const std::uint64_t more = bytes - held_;
   const std::lock_guard lock(budget_->mutex_);
   const auto found = budget_->held_.find(tenant_);
@@ -19,7 +19,7 @@ void JsonBudget::Share::cover(std::size_t bytes) {
 }
 
 void JsonBudget::Share::settle(std::size_t bytes) {
-  const std::uint64_t wanted = bytes <= kFree ? 0 : bytes;
+  const std::uint64_t wanted = bytes <= budget_->free_ ? 0 : bytes;
   if (wanted >= held_) return;
   const std::uint64_t less = held_ - wanted;
   const std::lock_guard lock(budget_->mutex_);
@@ -34,6 +34,12 @@ bool JsonBudget::tenant_has_room(const base::Tenant& tenant, std::uint64_t bytes
   const std::lock_guard lock(mutex_);
   const auto found = held_.find(tenant);
   return (found == held_.end() ? 0 : found->second) + bytes <= tenant_bytes_;
+}
+
+std::uint64_t JsonBudget::room(const base::Tenant& tenant) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = held_.find(tenant);
+  return std::min(left_, tenant_bytes_ - (found == held_.end() ? 0 : found->second));
 }
 
 std::uint64_t tenant_json_memory(std::uint64_t max_json_memory, std::uint64_t max_json_bytes) {

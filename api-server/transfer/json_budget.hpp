@@ -22,8 +22,9 @@ class JsonBudget {
   // A text of up to this size is not counted: most requests and answers are that small.
   static constexpr std::size_t kFree = 16 * 1024;
 
-  // `bytes`: of all tenants together. `tenant_bytes`: of one tenant.
-  JsonBudget(std::uint64_t bytes, std::uint64_t tenant_bytes) : tenant_bytes_(tenant_bytes), left_(bytes) {}
+  // `bytes`: of all tenants together. `tenant_bytes`: of one tenant. `free`: a Share of up to this size is not counted.
+  JsonBudget(std::uint64_t bytes, std::uint64_t tenant_bytes, std::size_t free = kFree)
+      : tenant_bytes_(tenant_bytes), free_(free), left_(bytes) {}
 
   // What one request holds. It is given back when the Share ends. For one thread at a time.
   class Share {
@@ -48,9 +49,12 @@ class JsonBudget {
 
   // Whether the tenant's part has room for `bytes` more. Then a Share that gets no room lacks that of all together.
   bool tenant_has_room(const base::Tenant& tenant, std::uint64_t bytes) const;
+  // What the tenant can still take.
+  std::uint64_t room(const base::Tenant& tenant) const;
 
  private:
   const std::uint64_t tenant_bytes_;
+  const std::size_t free_;
   mutable std::mutex mutex_;
   std::uint64_t left_;
   std::map<base::Tenant, std::uint64_t> held_;  // of tenants that hold something

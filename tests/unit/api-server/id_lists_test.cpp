@@ -228,6 +228,75 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
   EXPECT_EQ(body(ask("/api/v1/job?from_date=202101010000", *world.server)).size(), 1'000U);
 }
 
+// It is not read again to find the same. Its folder, or more room, makes it be read again.
+TEST_F(IdListsTest, ThatAListIsTooLargeIsRemembered) {
+  make_jobs(0, 3'000);
+  age();
+  IdLists small(*world_.volume, world_.jobs, world_.clock, 200'000);
+  EXPECT_TRUE(small.jobs(World::tenant(), repository_).too_large);
+  // The number of names stays, and with it the size of the folder.
+  for (int i = 10; i < 3'000; ++i) fs::rename(markers() / id_of(i), markers() / (".no-id-" + std::to_string(i)));
+  const timespec same[2] = {{1'000'000'000, age_}, {1'000'000'000, age_}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, markers().c_str(), same, 0), 0);
+  EXPECT_TRUE(small.jobs(World::tenant(), repository_).too_large) << "the stamp is the same: not read";
+  age();
+  EXPECT_EQ(list(small)->size(), 10U);
+  fs::remove_all(fs::path(world_.root) / artifacts::layout::repository(World::tenant(), repository_));
+  EXPECT_FALSE(small.jobs(World::tenant(), repository_).too_large);
+}
+
+TEST_F(IdListsTest, AListThatFoundNoRoomIsReadAgainWhenThereIsMore) {
+  make_jobs(0, 2'000);
+  age();
+  IdLists lists(*world_.volume, world_.jobs, world_.clock, 240'000);
+  auto kept = list(lists);  // a slow reader has its text
+  ASSERT_NE(kept, nullptr);
+  const std::string second = make_repository();
+  const fs::path other = fs::path(world_.root) / artifacts::layout::markers(World::tenant(), second);
+  for (int i = 0; i < 1'500; ++i) ::close(::open((other / id_of(i)).c_str(), O_CREAT | O_WRONLY, 0660));
+  EXPECT_TRUE(lists.jobs(World::tenant(), second).too_large);
+  EXPECT_TRUE(lists.jobs(World::tenant(), second).too_large);
+  kept = nullptr;
+  const auto listed = lists.jobs(World::tenant(), second);
+  ASSERT_NE(listed.ids, nullptr);
+  EXPECT_EQ(listed.ids->size(), 1'500U);
+}
+
+TEST_F(IdListsTest, SmallListsCountAgainstTheTenantsPart) {
+  make_jobs(0, 10);
+  IdLists lists(*world_.volume, world_.jobs, world_.clock, 40'000);
+  std::vector<std::shared_ptr<const IdList>> read_slowly;
+  bool too_large = false;
+  for (int i = 0; i < 100 && !too_large; ++i) {
+    const std::string repository = make_repository();
+    const fs::path folder = fs::path(world_.root) / artifacts::layout::markers(World::tenant(), repository);
+    for (int k = 0; k < 10; ++k) ::close(::open((folder / id_of(k)).c_str(), O_CREAT | O_WRONLY, 0660));
+    const auto listed = lists.jobs(World::tenant(), repository);
+    too_large = listed.too_large;
+    read_slowly.push_back(listed.ids);
+  }
+  EXPECT_TRUE(too_large) << "slow readers of small lists hold more than the tenant's part";
+}
+
+TEST_F(IdListsTest, TheListsOfOneTenantLeaveThoseOfAnotherInMemory) {
+  const artifacts::Tenant eve{"globex", "Tutorial", "north"};
+  const std::string repository = world_.volume->publish_repository(world_.volume->stage(eve), {}, world_.clock.now());
+  IdLists lists(*world_.volume, world_.jobs, world_.clock, 40'000);
+  const fs::path folder = fs::path(world_.root) / artifacts::layout::markers(eve, repository);
+  const auto first = lists.jobs(eve, repository).ids;
+  ASSERT_NE(first, nullptr);
+  const timespec old[2] = {{1'000'000'000, 1}, {1'000'000'000, 1}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, folder.c_str(), old, 0), 0);
+  fs::create_directories(fs::path(world_.root) / artifacts::layout::jobs(eve) / id_of(1));
+  ::close(::open((folder / id_of(1)).c_str(), O_CREAT | O_WRONLY, 0660));
+  ASSERT_EQ(::utimensat(AT_FDCWD, folder.c_str(), old, 0), 0);
+  const auto kept = lists.jobs(eve, repository).ids;
+  ASSERT_EQ(kept->size(), 1U);
+  // 512 bytes and more for each, though they are empty.
+  for (int i = 0; i < 100; ++i) lists.jobs(World::tenant(), make_repository());
+  EXPECT_EQ(lists.jobs(eve, repository).ids, kept) << "read anew";
+}
+
 // One copy for each would take 35 MB; a tenant has 16.
 TEST_F(IdListsTest, SlowReadersOfALongListShareItsText) {
   constexpr int kJobs = 30'000;
