@@ -26,7 +26,7 @@ Result<void, Refusal> publish_in_repository(const Services& services, JobFile& f
                                             StagedInput* input) {
   const Store& volume = services.volume;
   if (!artifacts::is_repository_id(file.repository_id)) return refuse(Problem::kNoRepository);
-  const auto stored = services.view.repository(file.tenant, file.repository_id);
+  const auto stored = services.view.repository(file.tenant, file.repository_id, VolumeView::Counting::kUncounted);
   if (stored == nullptr) return refuse(Problem::kNoRepository);
   const artifacts::RepositoryFile& repository = stored->file;
   file.params =

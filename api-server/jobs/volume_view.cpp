@@ -227,7 +227,7 @@ JobOnVolume VolumeView::job_and_record(const artifacts::Tenant& tenant, std::str
 }
 
 std::shared_ptr<const StoredRepository> VolumeView::repository(const artifacts::Tenant& tenant,
-                                                               std::string_view repository_id) {
+                                                               std::string_view repository_id, Counting counting) {
   if (!artifacts::is_repository_id(repository_id)) return nullptr;
   const std::string path = artifacts::layout::repository(tenant, repository_id);
   // Nothing changes directly in the folder once it has its name: the same folder means the same content.
@@ -236,8 +236,10 @@ std::shared_ptr<const StoredRepository> VolumeView::repository(const artifacts::
   if (cached != nullptr && stamp == cached->stamp) return cached->repository;
   repositories_.erase(path);
   if (!stamp) return nullptr;
-  const JsonBudget::Share memory =
-      cover_read(tenant, stamp_of(volume_, artifacts::layout::repository_file(tenant, repository_id)));
+  std::optional<JsonBudget::Share> memory;
+  if (counting == Counting::kCounted) {
+    memory.emplace(cover_read(tenant, stamp_of(volume_, artifacts::layout::repository_file(tenant, repository_id))));
+  }
   auto file = volume_.read_repository(tenant, repository_id);
   if (!file) return nullptr;
   auto repository = std::make_shared<StoredRepository>();

@@ -82,6 +82,8 @@ class VolumeView {
              JsonBudget& budget, std::size_t max_bytes = 8U << 20, std::size_t list_bytes = 32U << 20);
   ~VolumeView();
 
+  enum class Counting { kCounted, kUncounted };
+
   // Null: there is none, or it is marked deleted.
   std::shared_ptr<const StoredJob> job(const artifacts::Tenant& tenant, std::string_view job_id);
 
@@ -89,7 +91,9 @@ class VolumeView {
   JobOnVolume job_and_record(const artifacts::Tenant& tenant, std::string_view job_id);
 
   // Null: there is none.
-  std::shared_ptr<const StoredRepository> repository(const artifacts::Tenant& tenant, std::string_view repository_id);
+  // `kUncounted`: it is read without the JSON budget, for a request whose body was accepted already.
+  std::shared_ptr<const StoredRepository> repository(const artifacts::Tenant& tenant, std::string_view repository_id,
+                                                     Counting counting = Counting::kCounted);
 
   // Of repositories and of their jobs.
   IdLists& lists() { return *lists_; }

@@ -116,6 +116,18 @@ class HangingApi {
   std::shared_future<void> released_{release_.get_future()};
 };
 
+// Its own body was accepted. What it reads of the repository is not another text on its way to a client.
+TEST(Strain, AUsedUpBudgetDoesNotRefuseAJobInALargeRepository) {
+  World first;
+  const std::string large = R"({"params":{"a":")" + std::string(60'000, 'x') + "\"}}";
+  const std::string repository = first.post_json("/api/v1/repository", large).json()["repository_id"];
+  World world(first);  // has not read it yet
+  JsonBudget::Share all(*world.json_budget, World::tenant());
+  all.cover(world.json_budget->room(World::tenant()));
+  EXPECT_EQ(world.get("/api/v1/repository/" + repository).status, 503);
+  EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}", {{"repository_id", repository}}).status, 201);
+}
+
 TEST(Strain, AHangingKubernetesApiStopsNothingThatNeedsNoneOfIt) {
   World world;
   const std::string finished = world.make_job(Phase::kFinished);
