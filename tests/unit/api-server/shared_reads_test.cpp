@@ -144,6 +144,10 @@ TEST_F(SharedReadsTest, AFullQueueRefusesNobodyWhoseReadWasAccepted) {
   std::promise<void> begun;
   std::promise<void> gate;
   const auto opened = gate.get_future().share();
+  const struct Open {
+    std::promise<void>& gate;
+    ~Open() { gate.set_value(); }
+  } open_at_end{gate};
   EXPECT_TRUE(pool_.try_post([&begun, opened] {
     begun.set_value();
     opened.wait();
@@ -160,7 +164,6 @@ TEST_F(SharedReadsTest, AFullQueueRefusesNobodyWhoseReadWasAccepted) {
   }
   permits_.release();
   EXPECT_EQ(last.get(), 41);
-  gate.set_value();
 }
 
 TEST(SharedAnswers, TheTextAroundAFileIsThatOfAllReaders) {
