@@ -39,7 +39,7 @@ def test_log_files_are_seen_while_they_grow_and_kept_after_a_kill(platform, make
     created = rest.execute(params={}).json()
     job = created["job_id"]
     wait_until("the file is in the logs", lambda: rest.log(job, "solver/own.log") == "one\n")
-    assert rest.state(job) == "started"
+    wait_until("it is shown as started, within a second or two", lambda: rest.state(job) == "started")
     platform.release(created["repository_id"])
     assert rest.wait(job)["reason"] == "OOMKilled"
     assert rest.log(job, "solver/own.log") == "one\n"

@@ -52,7 +52,7 @@ def test_an_image_that_cannot_be_pulled_fails_at_the_deadline(platform, make_app
     job = rest.start(params={})
     wait_until("the reason shows while it waits", lambda: platform.job(job)["status"].get("reason") in
                ("ErrImagePull", "ImagePullBackOff"))
-    assert rest.state(job) == "started"
+    wait_until("it is shown as started", lambda: rest.state(job) == "started")
     make_application("NoImage", image="vbrain.invalid/none:1", preRunningDeadlineSeconds=1)
     info = failure(rest, job)
     assert info["reason"] in ("ErrImagePull", "ImagePullBackOff")
