@@ -156,8 +156,10 @@ def assert_tells(platform, rest, job, reason, says="", rest_says=""):
     assert re.search(rf"^  (Warning|Normal) +{reason} ", description, re.MULTILINE), description
     if not rest:
         return
-    message = rest.get(f"/job/{job}").json()["message"]
-    assert f"Remedy: {remedy}" in message and (rest_says or cause) in message, message
+    # The watch of an api-server may be a moment behind.
+    message = wait_until(f"REST tells {reason}", lambda: (
+        found := rest.get(f"/job/{job}").json()["message"]) and f"Remedy: {remedy}" in found and found)
+    assert (rest_says or cause) in message, message
     assert not any(name in message for name in node_names(platform)), f"REST names a node: {message}"
 
 
