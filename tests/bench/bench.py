@@ -1,10 +1,10 @@
 """The benchmark of vBrain beside what a user would take instead. `scripts/bench.sh` runs it; --help shows the options."""
 
 import argparse
+import contextlib
 import json
 import os
 import platform
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import audit  # noqa: E402
+import document  # noqa: E402
 import report  # noqa: E402
 from contestants import all_contestants  # noqa: E402
 from growth import GrowthBenchmark  # noqa: E402
@@ -25,7 +26,10 @@ from world import ROOT, World  # noqa: E402
 ISOLATED = "VBRAIN_BENCH_ISOLATED"
 # Above 0.5 other programs disturb the figures.
 LOAD_BEFORE = round(os.getloadavg()[0], 2)
-PARTS = ["jobs", "default", "creates", "reads", "files", "growth", "programs", "requests"]
+# In this order. Growth comes last, because it leaves out what there is no time for.
+PARTS = ["jobs", "default", "creates", "reads", "files", "programs", "requests", "growth"]
+LIMIT = 900  # seconds; a part that takes longer has failed
+SHORTEST = 20  # seconds; no part is begun with less time
 
 
 def say(text):
@@ -51,7 +55,9 @@ def options():
     parser.add_argument("--rounds", type=int, default=3, help="rounds; the medians are reported")
     parser.add_argument("--connections", type=int, default=32, help="connections that create jobs")
     parser.add_argument("--no-large", dest="large", action="store_false", help="without the repository of 100,000 jobs")
-    parser.add_argument("--growth", default="1000,3000,10000", help="numbers of known Jobs")
+    parser.add_argument("--growth", default="1000,3000,10000,30000,100000", help="numbers of known Jobs, ascending")
+    parser.add_argument("--minutes", type=float, default=20, help="parts for which there is no time are left out; 0: no limit")
+    parser.add_argument("--runner-mib", type=int, default=1024, help="size of the files of the part programs, a multiple of 4")
     parser.add_argument("--programs", type=Path, default=ROOT / "build" / "release", help="folder with our bin/ and bundle/")
     parser.add_argument("--no-fsync", action="store_true", help="etcd does not sync its data: faster, unlike production")
     parser.add_argument("--state", type=Path, help="folder for data and logs; without it, a new one in .local/bench")
@@ -59,7 +65,7 @@ def options():
     parser.add_argument("--json", type=Path, default=ROOT / ".local" / "bench" / "last.json", help="file for all figures")
     chosen = parser.parse_args()
     if chosen.quick:
-        chosen.jobs, chosen.rounds, chosen.contestants = 200, 1, "ours,batch-small"
+        chosen.jobs, chosen.rounds, chosen.contestants, chosen.runner_mib = 200, 1, "ours,batch-small", 64
     chosen.parts = (chosen.parts or ("jobs,requests" if chosen.quick else ",".join(PARTS))).split(",")
     chosen.contestants = chosen.contestants.split(",")
     return chosen
@@ -86,14 +92,27 @@ def versions(world):
             **{name: pinned[f"{name.upper()}_VERSION"] for name in ("kubernetes", "etcd", "kwok")}}
 
 
+@contextlib.contextmanager
+def limited(seconds):
+    def late(*_):
+        raise TimeoutError(f"not done within {seconds} s")
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
 class Benchmark:
     """Each part measures, keeps its figures in `figures` and its rows in `rows`."""
 
     def __init__(self, world, chosen):
         self.world, self.chosen = world, chosen
         self.contestants = {contestant.name: contestant for contestant in all_contestants(world)}
+        self.end = time.monotonic() + (chosen.minutes * 60 or float("inf"))
         self.titles = {name: contestant.title for name, contestant in self.contestants.items()}
-        self.rows, self.figures = [], {"creates": {}, "reads": {}, "files": {}, "growth": {}, "programs": {}}
+        self.seconds, self.rows, self.figures = {}, [], {"creates": {}, "reads": {}, "files": {}, "growth": {}, "programs": {}}
 
     def jobs(self):
         wanted = [self.contestants[name] for name in self.chosen.contestants]
@@ -121,38 +140,61 @@ class Benchmark:
 
     def growth(self):
         sizes = [int(size) for size in self.chosen.growth.split(",")]
-        GrowthBenchmark(self.world, say, self.rows, self.figures["growth"]).run(sizes)
+        GrowthBenchmark(self.world, self.chosen.rounds, self.end, say, self.rows, self.figures["growth"]).run(sizes)
 
     def programs(self):
-        ProgramBenchmark(self.world, self.chosen.rounds, say, self.rows, self.figures["programs"]).run()
+        ProgramBenchmark(self.world, self.chosen.rounds, self.chosen.runner_mib, say, self.rows, self.figures["programs"]).run()
 
     def requests(self):
-        """The API server is started again with its log of requests. It keeps it, so this part comes last."""
-        self.world.restart_api_server("--audit")
+        """The API server is started again with its log of requests, and then without it."""
         names = [name for name in ("ours", "batch-small") if name in self.chosen.contestants]
-        counted = {name: audit.measure(self.world, self.contestants[name], 20) for name in names}
+        try:
+            self.world.restart_api_server("--audit")
+            counted = {name: audit.measure(self.world, self.contestants[name], 20) for name in names}
+        finally:
+            self.world.restart_api_server()
         self.figures["requests"] = counted
         if "ours" in counted:
             self.rows += report.rows_of_requests(counted, self.titles)
 
     def run(self):
-        """Runs the parts. One that fails is named and does not end the others. Returns whether all were measured."""
+        """Runs the parts. One that fails has a row that says so, and does not end the others. Returns whether none failed."""
         good = True
         for part in PARTS:
             if part not in self.chosen.parts:
                 continue
             begin = time.monotonic()
+            if begin > self.end - SHORTEST:
+                self.rows.append(report.row_left_out(f"The part {part}", f"`scripts/bench.sh --parts {part}`"))
+                continue
             try:
-                getattr(self, part)()
-            except Exception:  # whatever it was, the figures of the other parts are kept
+                with limited(LIMIT):
+                    getattr(self, part)()
+            except Exception as error:  # whatever it was, the figures of the other parts are kept
                 traceback.print_exc()
                 good = False
-            say(f"{part}: {time.monotonic() - begin:.0f} s")
+                self.rows.append(report.row_of_failure(f"The part {part}", error))
+                self.recover()
+            self.seconds[part] = round(time.monotonic() - begin)
+            say(f"{part}: {self.seconds[part]} s")
+            self.write()
         return good
+
+    def recover(self):
+        try:
+            self.world.recover()
+        except Exception:  # then the next parts fail, too, and say so
+            traceback.print_exc()
+
+    def write(self):
+        """After each part, so that a run that is interrupted leaves its figures."""
+        self.chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        self.chosen.json.write_text(json.dumps(self.result(), indent=1, default=str) + "\n")
 
     def result(self):
         return {"machine": machine(self.world), "versions": versions(self.world), "options": {
-                    name: getattr(self.chosen, name) for name in ("parts", "contestants", "jobs", "rounds", "connections", "growth")},
+                    name: getattr(self.chosen, name) for name in ("parts", "contestants", "jobs", "rounds", "connections", "growth", "runner_mib", "minutes")},
+                "seconds": self.seconds,
                 "date": time.strftime("%Y-%m-%d"), "titles": self.titles, "table": report.as_json(self.rows), "figures": self.figures}
 
 
@@ -168,13 +210,14 @@ def main():
         world.start()
         benchmark = Benchmark(world, chosen)
         good = benchmark.run()
-        say("\n" + report.markdown(benchmark.rows))
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(benchmark.result(), indent=1, default=str) + "\n")
+        benchmark.write()
+        say("\n" + document.heading(benchmark.result()))
+        say(report.markdown(benchmark.rows))
+        say(f"The figures: {chosen.json}")
     finally:
         world.stop()
         if good and not chosen.keep:
-            shutil.rmtree(state, ignore_errors=True)
+            subprocess.run(["rm", "-rf", state], check=False)  # in half the time of shutil.rmtree
         else:
             say(f"logs: {state}")
     return 0 if good else 1

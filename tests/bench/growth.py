@@ -2,16 +2,29 @@
 
 import copy
 import json
+import statistics
 import subprocess
 import time
+import uuid
 
 from contestants import APPLICATION, CLIENT, JOB
 from measure import memory, wait_until_quiet
-from report import Row, beside
-from rest_world import RestWorld
+from report import Row, beside, row_left_out, row_of_failure
+from rest import RestBenchmark
+from rest_world import Nginx, RestWorld
+from trend import describe
+from watch import WatchBenchmark
 from world import wait_until
 
 LIVE_SHARE = 10  # one of so many is live, with a pod
+WATCH_EVENTS = 10_000
+GOALS = {10_000: 60, 100_000: 250}  # MiB of growth, by number of Jobs
+# What is said of all sizes: title, unit, figure.
+SERIES = (("Jobs per second, 100 jobs", "/s", lambda one: one["jobs_per_s"]),
+          ("Memory of the controller", "MiB", lambda one: one["memory_mib"]["controller"]),
+          ("Memory of the api-server", "MiB", lambda one: one["memory_mib"]["api-server"]),
+          ("`GET /job` of their repository", "ms", lambda one: one["list_ms"]),
+          ("Start of the controller → pod of a new Job", "ms", lambda one: one["start_ms"]))
 
 
 def staying():
@@ -29,8 +42,10 @@ def staying():
 
 
 class GrowthBenchmark:
-    def __init__(self, world, say, rows, figures):
-        self.world, self.say, self.rows, self.figures = world, say, rows, figures
+    """`end`: the time (monotonic) at which the part must have ended. Sizes that would take longer are left out."""
+
+    def __init__(self, world, rounds, end, say, rows, figures):
+        self.world, self.rounds, self.end, self.say, self.rows, self.figures = world, rounds, end, say, rows, figures
 
     def run(self, sizes):
         rest = self.rest = RestWorld(self.world)
@@ -40,22 +55,64 @@ class GrowthBenchmark:
             base = f"/apis/vbrain.visagio.com/v1/namespaces/{rest.namespace}"
             self.world.kube.create(f"{base}/applications", application)
             self.world.kube.create(f"{base}/clients", client)
-            self.live_template = self.world.state / "live.json"
-            self.live_template.write_text(json.dumps(job))
             self.known = self.live = 0
             self.start_controller()
-            self.model = self.make_model()
+            self.make_models(job)
             wait_until_quiet(self.world.pids())
-            empty = self.memories()
-            for size in sizes:
-                self.figures[size] = self.measure(size)
-                self.say(f"  {size:,} Jobs: {json.dumps(self.figures[size])}")
-            self.add_rows(sizes[-1], empty, self.figures[sizes[-1]])
-            self.figures["empty"] = empty
+            empty = self.figures["empty"] = self.memories()
+            try:
+                self.measure_all(sizes)
+            finally:
+                measured = [size for size in sizes if size in self.figures]
+                if measured:
+                    self.add_rows(measured, empty)
+            if measured:
+                self.read_with_known(measured[-1])
         finally:
             if "controller" in self.world.running:
                 self.world.stop_program("controller")
             rest.stop()
+
+    def measure_all(self, sizes):
+        # What one Job more takes, in seconds; a guess before the first size. A size takes 30 s more, and 40 s are for the reads.
+        per_job, before = 0.005, 0
+        for place, size in enumerate(sizes):
+            begin = time.monotonic()
+            if begin + 70 + (size - before) * per_job > self.end:
+                left_out = ", ".join(f"{one:,}" for one in sizes[place:])
+                self.rows.append(row_left_out(f"Memory, start, list, jobs/s with {left_out} known Jobs",
+                                              f"`scripts/bench.sh --parts growth --minutes 0 --growth {','.join(map(str, sizes))}`"))
+                return
+            try:
+                self.figures[size] = self.measure(size)
+            except Exception as error:
+                self.rows.append(row_of_failure(f"Memory, start, list, jobs/s with {size:,} known Jobs", error))
+                raise
+            self.figures[size]["seconds"] = round(time.monotonic() - begin)
+            self.say(f"  {size:,} Jobs: {json.dumps(self.figures[size])}")
+            if self.watched_at(sizes) == size:
+                self.drain_watch(min(size, WATCH_EVENTS))
+            per_job, before = max(time.monotonic() - begin - 30, 5) / (size - before), size
+
+    @staticmethod
+    def watched_at(sizes):
+        return next((size for size in sizes if size >= WATCH_EVENTS), sizes[-1])
+
+    def drain_watch(self, events):
+        rows, self.figures["watch"] = WatchBenchmark(self.world, self.rest.namespace, self.rest.path(), events).run(self.rounds)
+        self.rows += rows
+        for row in rows:
+            self.say("  " + " | ".join(row.cells()))
+
+    def read_with_known(self, known):
+        """`GET /job/:id` of a repository with one job, while many Jobs are known."""
+        reader = RestBenchmark(self.world, self.rounds, self.say, self.rows, self.figures)
+        reader.rest, reader.nginx = self.rest, Nginx(self.world)
+        try:
+            reader.read("read-with-known", f"`GET /job/:id`, repository of 1 job, {known:,} Jobs known", f"/job/{self.single}", 1.0)
+            reader.short_form(self.one_of_many, known - known // LIVE_SHARE)
+        finally:
+            reader.nginx.stop()
 
     def start_controller(self):
         self.world.run("controller", [self.world.programs / "bin" / "controller", *self.rest.flags()])
@@ -64,55 +121,59 @@ class GrowthBenchmark:
         pids = self.world.pids()
         return {name: memory(pids[name])["rss_mib"] for name in ("controller", "api-server")}
 
-    def make_model(self):
-        """A Job that ran, as texts with NAME and UID."""
+    def make_models(self, staying_job):
+        """A Job that has ended, and one that is live with a pod, to be copied."""
+        self.single = self.rest.finished_job(params={"a": 10, "b": 20})
         self.repository = self.rest.user.repository(params={"a": 1})
-        name = self.rest.finished_job(params={"a": 10, "b": 20}, repository_id=self.repository)
+        ended = self.one_of_many = self.rest.finished_job(params={"a": 10, "b": 20}, repository_id=self.repository)
+        live = str(uuid.uuid4())
+        staying_job["metadata"]["name"] = live
+        self.world.kube.create(self.rest.path(), staying_job)
+        pod_path = f"/api/v1/namespaces/{self.rest.namespace}/pods/{live}-1"
+        wait_until("the live job has a pod on a node", lambda: (self.world.kube.get(pod_path, check=False) or {}).get(
+            "spec", {}).get("nodeName"))
         wait_until_quiet(self.world.pids())
+        pod = self.world.kube.get(pod_path)
+        keys = {name: f"/registry/vbrain.visagio.com/jobs/{self.rest.namespace}/{name}" for name in (ended, live)}
+        self.ended_model = self.model_of(ended, [keys[ended]], [], {f"../repositories/{self.repository}/jobs/{ended}": ""})
+        self.live_model = self.model_of(live, [keys[live], f"/registry/pods/{self.rest.namespace}/{live}-1"], [pod["metadata"]["uid"]], {})
+
+    def model_of(self, name, keys, more_ids, more_files):
+        """The file for `load known`, and the folder of its tenant's jobs."""
         made = self.world.kube.get(f"{self.rest.path()}/{name}")
         folder = self.rest.folder("jobs", name)
-
-        def general(text):
-            return text.replace(name, "NAME").replace(made["metadata"]["uid"], "UID")
-
-        kept = {key: made["metadata"][key] for key in ("name", "finalizers", "labels", "annotations") if key in made["metadata"]}
-        model = self.world.state / "model.json"
+        found = [folder, *sorted(folder.rglob("*"))]
+        model = self.world.state / f"{name}.json"
         model.write_text(json.dumps({
-            "resource": general(json.dumps({**{key: made[key] for key in ("apiVersion", "kind", "spec")}, "metadata": kept})),
-            "status": general(json.dumps({"status": made["status"]})),
-            "files": {**{file.name: general(file.read_text()) for file in folder.iterdir() if file.is_file()},
-                      f"../../repositories/{self.repository}/jobs/NAME": ""}}))
-        self.folder = folder.parent
-        return model
+            "keys": keys, "ids": [name, made["metadata"]["uid"], *more_ids],
+            "folders": [str(path.relative_to(folder.parent)) for path in found if path.is_dir()],
+            "files": {**{str(path.relative_to(folder.parent)): path.read_text() for path in found if path.is_file()}, **more_files}}))
+        return model, folder.parent
+
+    def copy(self, model, count):
+        file, folder = model
+        self.world.load("known", "--etcd", self.world.etcd_address(), "--model", file, "--folder", folder, "--count", count)
 
     def measure(self, size):
         self.world.stop_program("controller")
-        ended = size - size // LIVE_SHARE - self.known
-        self.world.load("known", "--kubeconfig", self.world.kubeconfig, "--path", self.rest.path(), "--model", self.model, "--folder",
-                        self.folder, "--count", ended)
-        self.known += ended
+        begin = time.monotonic()
+        live = size // LIVE_SHARE
+        self.copy(self.ended_model, size - live - self.known)
+        self.copy(self.live_model, live - self.live)
+        self.known, self.live = size - live, live
+        figures = {"copy_s": round(time.monotonic() - begin)}
         self.start_controller()
-        pods = f"/api/v1/namespaces/{self.rest.namespace}/pods?limit=1"
-        live = size // LIVE_SHARE - self.live
-        wanted = self.count_of(pods) + live
-        self.world.load("objects", "--kubeconfig", self.world.kubeconfig, "--path", self.rest.path(), "--template", self.live_template,
-                        "--count", live)
-        self.live += live
-        wait_until("all live jobs have pods", lambda: self.count_of(pods) >= wanted, 300)
-        wait_until_quiet(self.world.pids())
-        figures = {"memory_mib": self.memories()}
+        wait_until_quiet(self.world.pids(), 10 + size / 1000)
+        figures["memory_mib"] = self.memories()
         jobs = self.rest.run(100, 16)
         figures["jobs_per_s"] = round(jobs["done_per_s"], 1)
         figures["list_ms"] = self.list_time()
-        figures["start_ms"], figures["curl_list_ms"] = self.start_time()
-        wait_until_quiet(self.world.pids())
+        # Three LISTs of 100,000 Jobs would take a minute.
+        figures["start_ms"], figures["curl_list_ms"] = self.start_time(3 if size <= 10_000 else 1)
+        wait_until_quiet(self.world.pids(), 10 + size / 1000)
         figures["memory_after_start_mib"] = self.memories()
         figures["informers_mib"] = self.informers()
         return figures
-
-    def count_of(self, path):
-        found = self.world.kube.get(path)
-        return len(found["items"]) + (found["metadata"].get("remainingItemCount") or 0)
 
     def list_time(self):
         """`GET /job` of the repository with all ended jobs, the better of two, in ms."""
@@ -123,7 +184,7 @@ class GrowthBenchmark:
             times.append((time.monotonic() - begin) * 1000)
         return round(min(times), 1)
 
-    def start_time(self):
+    def start_time(self, lists):
         """From the start of the controller to the pod of a Job that waited for it, and a LIST of all Jobs by curl; in ms."""
         self.world.stop_program("controller")
         name = self.rest.user.start(params={"a": 10, "b": 20})
@@ -134,14 +195,13 @@ class GrowthBenchmark:
             assert time.monotonic() < begin + 300, "no pod within 300 s"
             time.sleep(0.01)
         start = (time.monotonic() - begin) * 1000
-        pki = self.world.state / "pki"
         times = []
-        for _ in range(3):
+        for _ in range(lists):
             begin = time.monotonic()
-            subprocess.run(["curl", "-sSf", "-o", "/dev/null", "--noproxy", "*", "--cacert", pki / "ca.crt", "--cert", pki / "admin.crt",
-                            "--key", pki / "admin.key", f"{self.world.kube.server}{self.rest.path()}"], check=True)
+            subprocess.run(["curl", "-sSf", "-o", "/dev/null", *self.world.curl_identity(), f"{self.world.kube.server}{self.rest.path()}"],
+                           check=True)
             times.append((time.monotonic() - begin) * 1000)
-        return round(start), round(sorted(times)[1])
+        return round(start), round(statistics.median(times))
 
     def informers(self):
         """Memory of client-go's caches of the same Jobs and pods, 5 s after they are filled."""
@@ -150,26 +210,34 @@ class GrowthBenchmark:
         process = self.world.run("informers", [self.world.load_program, "informers", "--kubeconfig", self.world.kubeconfig, "--namespace",
                                                self.rest.namespace, "--ready-file", ready])
         try:
-            wait_until("the informers are filled", ready.exists, 120)
+            wait_until("the informers are filled", ready.exists, 300)
             time.sleep(5)
             return memory(process.pid)["rss_mib"]
         finally:
             self.world.stop_program("informers")
 
-    def add_rows(self, size, empty, figures):
+    def add_rows(self, sizes, empty):
+        for size in sizes:
+            if size in GOALS or size == sizes[-1]:
+                self.add_memory_rows(size, empty)
+        size = next((one for one in sizes if one >= 10_000), sizes[-1])
+        figures = self.figures[size]
+        listed = figures["curl_list_ms"]
+        self.rows.append(Row(f"Start of the controller with {size:,} known Jobs → pod of a new one", f"{figures['start_ms']} ms",
+                             beside("curl, LIST of the Jobs", f"{listed} ms"), (figures["start_ms"] - 100) / listed, 1.5, at_most=True,
+                             unit="× + 100 ms"))
+        for what, unit, key in SERIES:
+            points = [(one, key(self.figures[one])) for one in sizes]
+            self.rows.append(Row(f"{what}, with {', '.join(f'{one:,}' for one in sizes)} known Jobs",
+                                 ", ".join(f"{value:,.1f}" if value < 100 else f"{value:,.0f}" for _, value in points) + f" {unit}",
+                                 note=describe(points, unit)))
+
+    def add_memory_rows(self, size, empty):
+        figures = self.figures[size]
         for name in ("controller", "api-server"):
             used, peer = figures["memory_mib"][name], figures["informers_mib"]
             what = f"RSS of {name} at {size:,} Jobs, {100 // LIVE_SHARE} % live with pods"
             self.rows.append(Row(what, f"{used:.1f} MiB", beside("client-go informers of the same objects", f"{peer:.1f} MiB"), used / peer,
                                  0.2, at_most=True))
             self.rows.append(Row(f"Growth of {name} to {size:,} Jobs", f"from {empty[name]:.1f} to {used:.1f} MiB",
-                                 value=used - empty[name], goal=60, at_most=True, unit=" MiB"))
-        listed = figures["curl_list_ms"]
-        self.rows.append(Row(f"Start of the controller with {size:,} known Jobs → pod of a new one", f"{figures['start_ms']} ms",
-                             beside("curl, LIST of the Jobs", f"{listed} ms"), (figures["start_ms"] - 100) / listed, 1.5, at_most=True,
-                             unit="× + 100 ms"))
-        sizes = [key for key in self.figures if isinstance(key, int)]
-        for key, what in (("jobs_per_s", "jobs/s, 100 jobs"), ("list_ms", "`GET /job` of their repository, ms"),
-                          ("start_ms", "start of the controller, ms")):
-            self.rows.append(Row(f"{what}, with {', '.join(f'{one:,}' for one in sizes)} known Jobs",
-                                 ", ".join(str(self.figures[one][key]) for one in sizes)))
+                                 value=used - empty[name], goal=GOALS.get(size), at_most=True, unit=" MiB"))

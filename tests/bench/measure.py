@@ -1,6 +1,7 @@
 """CPU time and memory of processes, from /proc."""
 
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -8,9 +9,16 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid):
-    """User and system time of a process and its threads so far."""
+    """User and system time of a process, its threads and its children so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return (int(fields[11]) + int(fields[12])) / TICKS + sum(cpu_seconds(child) for child in children)
+
+
+def cpu_of_ended_children():
+    """User and system time of the programs that this one started and that have ended: the load."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def memory(pid):
@@ -46,7 +54,19 @@ class Span:
     def __init__(self, pids):
         self.pids = pids
         self.before = cpu_of(pids)
+        self.ended_before = cpu_of_ended_children()
 
     def end(self):
-        return {name: {"cpu_s": round(cpu_seconds(pid) - self.before[name], 2), **memory(pid)}
-                for name, pid in self.pids.items()}
+        return {**{name: {"cpu_s": round(cpu_seconds(pid) - self.before[name], 2), **memory(pid)} for name, pid in self.pids.items()},
+                "load": {"cpu_s": round(cpu_of_ended_children() - self.ended_before, 2)}}
+
+
+def alternate(world, rounds, **calls):
+    """Calls each in turn, `rounds` times. Returns the results by name, each with what all programs used meanwhile."""
+    results = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            span = Span(world.pids())
+            result = call()
+            results[name].append({**result, "processes": span.end()})
+    return results

@@ -18,10 +18,17 @@ from base64 import b64decode
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from measure import cpu_seconds  # noqa: E402
+from report import Row, as_json, markdown, row_of_failure  # noqa: E402
 from tenants import Tenants, application  # noqa: E402
 from platform_client import Platform, wait_until  # noqa: E402
 
 RUNS = 20
+IDLE_SECONDS = 10
+PROGRAMS = ("api-server", "controller")
+KUBELET = "On a real kubelet"
+OUT = Path(__file__).resolve().parents[2] / ".local" / "bench" / "kubelet.json"  # for document.py
 CONTROLLER = "system:serviceaccount:vbrain:vbrain-controller"
 WRITES = {"create", "update", "patch", "delete"}
 
@@ -63,12 +70,6 @@ class Watch(threading.Thread):
                     self.seen.setdefault(name, now)
 
 
-def spread(values, unit="ms"):
-    values = sorted(values)
-    return (f"median {statistics.median(values):.1f} {unit}, min {values[0]:.1f}, "
-            f"p90 {values[int(len(values) * 0.9)]:.1f}, max {values[-1]:.1f} ({len(values)} runs)")
-
-
 def resident_kib(pid):
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -76,7 +77,7 @@ def resident_kib(pid):
     return 0
 
 
-def writes_by_the_controller(platform, audit, jobs):
+def writes_by_the_controller(audit):
     """Writing requests in the audit log, by kind, without those for the Lease."""
     found = {}
     for line in audit.read_text().splitlines():
@@ -103,14 +104,34 @@ def image_bytes(path):
         return total
 
 
-def main():
+def row_of_times(what, values, goal=None, unit="ms"):
+    values = sorted(values)
+    figure = (f"median {statistics.median(values):.1f} {unit}, min {values[0]:.1f}, p90 {values[int(len(values) * 0.9)]:.1f}, "
+              f"max {values[-1]:.1f}")
+    return Row(f"{KUBELET}: {what}, {len(values)} runs", figure, value=None if goal is None else statistics.median(values), goal=goal,
+               at_most=True, unit=f" {unit}")
+
+
+def memory_rows(platform, when):
+    return [Row(f"{KUBELET}: RSS of {program}, {when}", f"{resident_kib(pid) / 1024:.1f} MiB")
+            for program in PROGRAMS for pid in platform.processes_of(program)]
+
+
+def idle_rows(platform):
+    pids = {program: platform.processes_of(program) for program in PROGRAMS}
+    before = {program: sum(map(cpu_seconds, found)) for program, found in pids.items()}
+    time.sleep(IDLE_SECONDS)
+    for program, found in pids.items():
+        share = (sum(map(cpu_seconds, found)) - before[program]) / IDLE_SECONDS * 100
+        yield Row(f"{KUBELET}: CPU of {program} when idle, over {IDLE_SECONDS} s", f"{share:.1f} % of a core", value=share, goal=1,
+                  at_most=True, unit=" %")
+
+
+def measure():
     description = json.loads(Path(os.environ["VBRAIN_E2E"]).read_text())
     platform = Platform(description)
     state = Path(description["state"])
-    print("| figure | seen |\n|---|---|")
-    for program in ("api-server", "controller"):
-        for pid in platform.processes_of(program):
-            print(f"| RSS of {program}, idle | {resident_kib(pid) / 1024:.1f} MiB |")
+    rows = memory_rows(platform, "idle")
 
     platform.apply(application("Bench", platform.tutorial_image, ["python3", "-c", "pass"]))
     rest = Tenants(platform).make("Bench")
@@ -119,7 +140,7 @@ def main():
                  lambda event: event["object"]["metadata"].get("labels", {}).get(label))
     rest.wait(rest.start(params={}))  # warm-up: page faults, connections
     audit = next(state.glob("**/audit.log"), None)
-    before = writes_by_the_controller(platform, audit, 0) if audit else {}
+    before = writes_by_the_controller(audit) if audit else {}
 
     accepted, to_pod, to_end = [], [], []
     for _ in range(RUNS):
@@ -128,21 +149,33 @@ def main():
         accepted.append((time.monotonic() - begin) * 1000)
         while rest.state(job) not in ("finished", "failed"):
             time.sleep(0.01)
-        to_end.append(time.monotonic() - begin)
+        to_end.append((time.monotonic() - begin) * 1000)
         to_pod.append((wait_until("the pod was seen", lambda: pods.seen.get(job)) - begin) * 1000)
 
-    print(f"| REST execute → 201 | {spread(accepted)} |")
-    print(f"| REST execute → pod created | {spread(to_pod)} |")
-    print(f"| REST execute → finished | {spread(to_end, 's')} |")
+    rows += [row_of_times("REST `execute` → 201", accepted), row_of_times("REST `execute` → pod created", to_pod, 15),
+             row_of_times("REST `execute` → finished", to_end)]
     if audit:
-        after = writes_by_the_controller(platform, audit, RUNS)
+        after = writes_by_the_controller(audit)
         for name in sorted(after):
-            print(f"| controller, {name} per job | {(after[name] - before.get(name, 0)) / RUNS:.2f} |")
-    for program in ("api-server", "controller"):
-        for pid in platform.processes_of(program):
-            print(f"| RSS of {program}, after {RUNS + 1} jobs | {resident_kib(pid) / 1024:.1f} MiB |")
-    for image in ("api-server", "controller", "tutorial"):
-        print(f"| image {image}, uncompressed | {image_bytes(Path(description['images']) / f'{image}.tar') / 1e6:.1f} MB |")
+            rows.append(Row(f"{KUBELET}: {name} of the controller per job", f"{(after[name] - before.get(name, 0)) / RUNS:.2f}"))
+    rows += memory_rows(platform, f"after {RUNS + 1} jobs")
+    rows += idle_rows(platform)
+    for image in (*PROGRAMS, "tutorial"):
+        size = image_bytes(Path(description["images"]) / f"{image}.tar") / 1e6
+        goal = 40 if image in PROGRAMS else None
+        rows.append(Row(f"{KUBELET}: image {image}, uncompressed", f"{size:.1f} MB", value=goal and size, goal=goal, at_most=True, unit=" MB"))
+    return rows, {"accepted_ms": accepted, "to_pod_ms": to_pod, "to_end_ms": to_end}
+
+
+def main():
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        rows, figures = measure()
+    except Exception as error:
+        OUT.write_text(json.dumps({"table": as_json([row_of_failure(KUBELET, error)]), "figures": {}}))
+        raise
+    OUT.write_text(json.dumps({"table": as_json(rows), "figures": {"kubelet": figures}}, indent=1) + "\n")
+    print(markdown(rows))
 
 
 main()

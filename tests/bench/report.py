@@ -7,7 +7,8 @@ from jobs import cpu_per_thousand, jobs_per_second
 
 @dataclass
 class Row:
-    """`value` is what `goal` is about, mostly a ratio. `at_most`: the goal is an upper limit. A row without goal informs."""
+    """`value` is what `goal` is about, mostly a ratio. `at_most`: the goal is an upper limit. A row without goal informs. `note`
+    stands in the place of the verdict."""
 
     what: str
     figure: str
@@ -16,10 +17,13 @@ class Row:
     goal: float | None = None
     at_most: bool = False
     unit: str = "×"
+    note: str = ""
     more: dict = field(default_factory=dict)
 
     @property
     def verdict(self):
+        if self.note:
+            return self.note
         if self.goal is None or self.value is None:
             return "–"
         good = self.value <= self.goal if self.at_most else self.value >= self.goal
@@ -43,6 +47,17 @@ def markdown(rows):
 
 def as_json(rows):
     return [{**row.__dict__, "verdict": row.verdict} for row in rows]
+
+
+def row_of_failure(what, error):
+    """What could not be measured, and why, in one line."""
+    text = " ".join(f"{type(error).__name__}: {error}".split()).replace("|", "/")
+    return Row(what, text if len(text) <= 200 else text[:200] + "…", note="failed")
+
+
+def row_left_out(what, how):
+    """What was not measured for lack of time, and `how` to measure it."""
+    return Row(what, f"not measured, to end in time: {how}", note="left out")
 
 
 def beside(title, figure):

@@ -4,23 +4,13 @@ import contextlib
 import json
 import statistics
 import subprocess
-import uuid
 import zipfile
 
-from measure import memory, wait_until_quiet
+from measure import alternate, memory, wait_until_quiet
 from report import Row, beside
 from rest_world import Nginx, RestWorld, wrk, write_random
 
 GIB = 1 << 30
-
-
-def alternate(rounds, **calls):
-    """Calls each in turn, `rounds` times. Returns the results by name."""
-    results = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            results[name].append(call())
-    return results
 
 
 def medians(results, key):
@@ -96,7 +86,7 @@ class RestBenchmark:
                                    "--count", count, "--connections", connections)
 
         for connections, count in ((1, 100), (8, 400), (32, 800)):
-            results = alternate(self.rounds, ours=lambda c=connections, n=count: execute(c, n, repository_id=repository),
+            results = alternate(self.world, self.rounds, ours=lambda c=connections, n=count: execute(c, n, repository_id=repository),
                                 new_repository=lambda c=connections, n=count: execute(c, n),
                                 bare=lambda c=connections, n=count: bare(c, n))
             rates = medians(results, "created_per_s")
@@ -118,7 +108,7 @@ class RestBenchmark:
             return
         address = self.nginx.offer(f"{name}.json", content=answer.content)
         headers = self.rest.header_flags("-H")
-        results = alternate(self.rounds, ours=lambda: wrk(self.rest.user.base + path, headers, seconds=seconds),
+        results = alternate(self.world, self.rounds, ours=lambda: wrk(self.rest.user.base + path, headers, seconds=seconds),
                             nginx=lambda: wrk(address, [], seconds=seconds))
         rates = medians(results, "per_s")
         p99 = medians(results, "p99_ms")
@@ -159,15 +149,11 @@ class RestBenchmark:
         repository = self.rest.user.repository(params={"a": 1})
         job = self.rest.with_controller(lambda: self.rest.finished_job(params={"a": 10, "b": 20}, repository_id=repository))
         folder = self.rest.folder("jobs", job)
-        index = self.rest.folder("repositories", repository) / "jobs"
-        files = {name: (folder / name).read_text() for name in ("job.json", "status.json")}
-        for _ in range(jobs - 1):
-            other = str(uuid.uuid4())
-            copy = folder.parent / other
-            copy.mkdir(mode=0o2770)
-            for name, text in files.items():
-                (copy / name).write_text(text.replace(job, other))
-            (index / other).touch()
+        model = self.world.state / "model.json"
+        model.write_text(json.dumps({"ids": [job], "folders": [job], "files": {
+            f"../repositories/{repository}/jobs/{job}": "",
+            **{f"{job}/{name}": (folder / name).read_text() for name in ("job.json", "status.json")}}}))
+        self.world.load("known", "--model", model, "--folder", folder.parent, "--count", jobs - 1)
         self.rest.restart_server()
         wait_until_quiet(self.world.pids())
         return job
@@ -182,14 +168,14 @@ class RestBenchmark:
             address = self.nginx.offer(f"{name}.zip", path=path)
             url = f"{self.rest.user.base}/job/{self.one}/output"
             flags = ["--count", count, "--connections", connections]
-            results = alternate(self.rounds, ours=lambda u=url, f=flags: self.world.load("get", "--url", u, *headers, *f),
+            results = alternate(self.world, self.rounds, ours=lambda u=url, f=flags: self.world.load("get", "--url", u, *headers, *f),
                                 nginx=lambda a=address, f=flags: self.world.load("get", "--url", a, *f))
             rates = medians(results, "mb_per_s")
             self.keep(name, results, Row(f"`GET /job/:id/output` of {what}", f"{rates['ours']:,.0f} MB/s",
                                          beside("nginx, sendfile", f"{rates['nginx']:,.0f} MB/s"), rates["ours"] / rates["nginx"], 0.9))
         path = self.rest.put_output(self.one, 4096)
         address = self.nginx.offer("output-4kib.zip", path=path)
-        results = alternate(self.rounds, ours=lambda: wrk(f"{self.rest.user.base}/job/{self.one}/output", self.rest.header_flags("-H")),
+        results = alternate(self.world, self.rounds, ours=lambda: wrk(f"{self.rest.user.base}/job/{self.one}/output", self.rest.header_flags("-H")),
                             nginx=lambda: wrk(address, []))
         rates = medians(results, "per_s")
         self.keep("output-4kib", results, Row("`GET /job/:id/output` of 4 KiB, 64 connections", f"{rates['ours']:,.0f} /s",
@@ -223,7 +209,7 @@ class RestBenchmark:
 
         ours()  # the pools and buffers of the first upload
         growth.clear()
-        results = alternate(self.rounds, ours=ours, nginx=lambda: send("-T", archive, f"{self.nginx.base}/put/upload.zip"))
+        results = alternate(self.world, self.rounds, ours=ours, nginx=lambda: send("-T", archive, f"{self.nginx.base}/put/upload.zip"))
         rates = medians(results, "mb_per_s")
         self.keep("upload", results, Row("Multipart upload of a ZIP of 1 GiB (stored entries)", f"{rates['ours']:,.0f} MB/s",
                                          beside("nginx, WebDAV PUT (no fsync)", f"{rates['nginx']:,.0f} MB/s"),

@@ -8,14 +8,12 @@ import subprocess
 import time
 
 import requests
-from measure import cpu_seconds, wait_until_quiet
+from measure import alternate, cpu_seconds, wait_until_quiet
 from ports import choose_port
 from report import Row, beside
-from rest import alternate
 from rest_world import RestWorld
 
 MIB = 1 << 20
-SIZE = 64 * MIB
 IDLE_SECONDS = 10
 
 
@@ -27,8 +25,10 @@ def seconds(command, **arguments):
 
 
 class ProgramBenchmark:
-    def __init__(self, world, rounds, say, rows, figures):
-        self.world, self.rounds, self.say, self.rows, self.figures = world, rounds, say, rows, figures
+    """`mib`: of the files that the runner stores."""
+
+    def __init__(self, world, rounds, mib, say, rows, figures):
+        self.world, self.rounds, self.size, self.say, self.rows, self.figures = world, rounds, mib * MIB, say, rows, figures
 
     def run(self):
         self.runner()
@@ -52,17 +52,17 @@ class ProgramBenchmark:
 
     def run_attempt(self, script):
         root = self.attempt()
-        environment = {**os.environ, "VBRAIN_POD_UID": "bench", "VBRAIN_LOG_LIMIT_BYTES": str(2 * SIZE), "VBRAIN_OUTPUT_LIMIT_BYTES": ""}
+        environment = {**os.environ, "VBRAIN_POD_UID": "bench", "VBRAIN_LOG_LIMIT_BYTES": str(2 * self.size), "VBRAIN_OUTPUT_LIMIT_BYTES": ""}
         took = seconds([self.world.programs / "bundle" / "runner", "--root", root, "--", "/bin/sh", "-c", script], env=environment)
         assert '"outcome":"ok"' in (root / "dev" / "termination-log").read_text()
-        return {"mb_per_s": SIZE / 1e6 / took}
+        return {"mb_per_s": self.size / 1e6 / took}
 
     def runner(self):
         # Text: three quarters of its size when it is packed.
         content = self.world.state / "content"
-        line = base64.b64encode(os.urandom(12 * MIB))
+        line = base64.b64encode(os.urandom(3 * MIB))
         with content.open("wb") as file:
-            for _ in range(SIZE // len(line)):
+            for _ in range(self.size // len(line)):
                 file.write(line)
         packed, copied = self.world.state / "packed.zip", self.world.state / "copied"
         made = self.world.state / "made"  # moved by the application to its outputs, which takes no time
@@ -73,15 +73,17 @@ class ProgramBenchmark:
 
         def pack():
             packed.unlink(missing_ok=True)
-            return {"mb_per_s": SIZE / 1e6 / seconds(["zip", "-1", "-q", packed, content])}
+            return {"mb_per_s": self.size / 1e6 / seconds(["zip", "-1", "-q", packed, content])}
 
         def copy():
-            return {"mb_per_s": SIZE / 1e6 / seconds(["sh", "-c", 'cat "$0" > "$1" && sync "$1"', content, copied])}
+            return {"mb_per_s": self.size / 1e6 / seconds(["sh", "-c", 'cat "$0" > "$1" && sync "$1"', content, copied])}
 
+        size = f"{self.size // MIB:,} MiB"
         for name, what, ours, peer, title, goal in (
-                ("seal", f"Runner: an attempt that ends with {SIZE // MIB} MiB of outputs", seal, pack, "zip -1", 1.0),
-                ("log", f"Runner: an attempt that writes {SIZE // MIB} MiB to stdout", lambda: self.run_attempt(f'cat "{content}"'), copy, "cat to a file, fsync", 0.5)):
-            results = alternate(self.rounds, ours=ours, peer=peer)
+                ("seal", f"Runner: an attempt that ends with {size} of outputs", seal, pack, "zip -1", 1.0),
+                ("log", f"Runner: an attempt that writes {size} to stdout", lambda: self.run_attempt(f'cat "{content}"'), copy,
+                 "cat to a file, fsync", 0.5)):
+            results = alternate(self.world, self.rounds, ours=ours, peer=peer)
             rate, other = (statistics.median(one["mb_per_s"] for one in results[key]) for key in ("ours", "peer"))
             self.keep(name, results, Row(what, f"{rate:.0f} MB/s", beside(title, f"{other:.0f} MB/s"), rate / other, goal))
         for path in (content, packed, copied):

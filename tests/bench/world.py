@@ -18,6 +18,7 @@ from platform_client import wait_until  # noqa: E402
 CLUSTER = ROOT / "cluster"
 NODE = "bench-node"
 CLAIM = "vbrain"
+NODE_PROGRAMS = ("kube-scheduler", "kwok")
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LIBC = ctypes.CDLL(None)
 
@@ -156,11 +157,28 @@ class World:
 
     def restart_api_server(self, *options):
         """Starts the API server again, with other options, and the programs that would wait long before they connect again."""
-        for name in ("kube-scheduler", "kwok"):
+        for name in NODE_PROGRAMS:
             self.stop_program(name)
         subprocess.run([CLUSTER / "control-plane.sh", "stop-apiserver", "--state", self.state], check=True)
+        (self.state / "options.env").unlink()  # of the last start
         self.start_control_plane(*options)
         self.start_node()
+
+    def recover(self):
+        """Ends what a part that failed has left, and starts again what died."""
+        for name in list(self.running):
+            self.stop_program(name)
+        self.start_control_plane()
+        self.start_node()
+
+    def curl_identity(self):
+        """Options of curl for a request to the API server."""
+        pki = self.state / "pki"
+        return ["--noproxy", "*", "--cacert", pki / "ca.crt", "--cert", pki / "admin.crt", "--key", pki / "admin.key"]
+
+    def etcd_address(self):
+        ports = dict(line.split("=", 1) for line in (self.state / "ports.env").read_text().splitlines() if "=" in line)
+        return f"http://127.0.0.1:{ports['ETCD_PORT'].strip()}"
 
     def add_node(self):
         self.kube.create("/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}})
