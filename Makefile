@@ -68,13 +68,13 @@ test-existing: ## Not in `make test`: test make up CLUSTER=existing, on a second
 test-images: build ## Not in `make test`: compare the Dockerfiles, built by buildah, with the images of scripts/images
 	@scripts/images/check-dockerfiles.sh
 
-bench: ## Measure vBrain beside the Job controller of Kubernetes and nginx (25 minutes), and one job on a real kubelet
+bench: ## Measure vBrain beside the Job controller of Kubernetes, client-go, nginx, zip (25 minutes)
 	@scripts/bench.sh
 
 bench-quick: ## Measure only the flow of jobs beside the Job controller of Kubernetes (2 minutes)
 	@scripts/bench.sh --quick
 
-test-bench: build ## Not in `make test`: test that the benchmark shows a slow controller (1 minute)
+test-bench: build ## Not in `make test`: test that the benchmark shows a slow controller and slow syncs (2 minutes)
 	@tests/bench/slow_test.sh
 
 fuzz: ## Run every parser of untrusted input with mutated inputs, for 30 s in all (FUZZ_SECONDS=…)
