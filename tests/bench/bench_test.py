@@ -78,7 +78,7 @@ def test_the_pages_get_the_figures_and_no_part_that_was_not_measured():
     assert "| kube-apiserver | 25.0 ms |" in document.block_of_cost(result)
     growth = document.block_of_growth(result)
     assert "| known Jobs | 1,000 | 10,000 | how it grows |" in growth
-    assert "| start of the controller → pod of a new Job, ms | 300 | 3,000 | linear (+3e+02 ms per 1,000 Jobs) |" in growth
+    assert "| start of the controller → pod of a new Job, ms | 300 | 3,000 | linear (+300 ms per 1,000 Jobs) |" in growth
     assert all(svg.startswith("<svg") for _, _, svg in document.plots_of(result))
     result["figures"] = {"jobs": {}, "growth": {}}
     assert document.block_of_cost(result) is None

@@ -15,7 +15,8 @@ def describe(points, unit):
     if len(points) < 2:
         return "one size only"
     values = [value for _, value in points]
-    per_thousand = f"{slope(points) * 1000:+.2g} {unit} per 1,000 Jobs"
+    step = slope(points) * 1000
+    per_thousand = f"{step:+,.0f} {unit} per 1,000 Jobs" if abs(step) >= 10 else f"{step:+.2g} {unit} per 1,000 Jobs"
     if max(values) < 1.25 * min(values):
         return f"flat ({per_thousand})"
     if values[-1] < values[0]:
