@@ -5,6 +5,7 @@ import json
 import statistics
 import subprocess
 import time
+import traceback
 import uuid
 
 from contestants import APPLICATION, CLIENT, JOB
@@ -60,20 +61,20 @@ class GrowthBenchmark:
             self.make_models(job)
             wait_until_quiet(self.world.pids())
             empty = self.figures["empty"] = self.memories()
-            try:
-                self.measure_all(sizes)
-            finally:
-                measured = [size for size in sizes if size in self.figures]
-                if measured:
-                    self.add_rows(measured, empty)
+            failed_at = self.measure_all(sizes)
+            measured = [size for size in sizes if size in self.figures]
             if measured:
+                self.add_rows(measured, empty)
                 self.read_with_known(measured[-1])
+            if failed_at is not None:
+                raise AssertionError(f"it stopped at {failed_at:,} known Jobs")
         finally:
             if "controller" in self.world.running:
                 self.world.stop_program("controller")
             rest.stop()
 
     def measure_all(self, sizes):
+        """Returns the size that could not be measured, or None."""
         # What one Job more takes, in seconds; a guess before the first size. A size takes 30 s more, and 40 s are for the reads.
         per_job, before = 0.005, 0
         for place, size in enumerate(sizes):
@@ -82,17 +83,19 @@ class GrowthBenchmark:
                 left_out = ", ".join(f"{one:,}" for one in sizes[place:])
                 self.rows.append(row_left_out(f"Memory, start, list, jobs/s with {left_out} known Jobs",
                                               f"`scripts/bench.sh --parts growth --minutes 0 --growth {','.join(map(str, sizes))}`"))
-                return
+                return None
             try:
                 self.figures[size] = self.measure(size)
-            except Exception as error:
+            except Exception as error:  # the figures of the smaller sizes are kept
+                traceback.print_exc()
                 self.rows.append(row_of_failure(f"Memory, start, list, jobs/s with {size:,} known Jobs", error))
-                raise
+                return size
             self.figures[size]["seconds"] = round(time.monotonic() - begin)
             self.say(f"  {size:,} Jobs: {json.dumps(self.figures[size])}")
             if self.watched_at(sizes) == size:
                 self.drain_watch(min(size, WATCH_EVENTS))
             per_job, before = max(time.monotonic() - begin - 30, 5) / (size - before), size
+        return None
 
     @staticmethod
     def watched_at(sizes):

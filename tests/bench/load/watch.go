@@ -89,9 +89,9 @@ func (w *watcher) get(query url.Values) (*http.Response, error) {
 	}
 }
 
-// list counts what has ended already and remembers from where to watch.
-func (w *watcher) list() error {
-	answer, err := w.get(url.Values{"fieldSelector": {selectors[w.kind]}})
+// list counts what has ended and remembers from where to watch.
+func (w *watcher) list(query url.Values) error {
+	answer, err := w.get(query)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,8 @@ func (w *watcher) open() error {
 	if ends[w.kind] == nil {
 		return fmt.Errorf("unknown kind %q", w.kind)
 	}
-	if err := w.list(); err != nil {
+	// Nothing has ended yet, so one object is enough to know the version. All of them may be 100,000.
+	if err := w.list(url.Values{"limit": {"1"}}); err != nil {
 		return err
 	}
 	return w.watch()
@@ -149,7 +150,7 @@ func (w *watcher) run() {
 		w.stream.Body.Close()
 		var err error
 		if expired {
-			err = w.list()
+			err = w.list(url.Values{"fieldSelector": {selectors[w.kind]}})
 		}
 		if err == nil {
 			err = w.watch()
