@@ -127,6 +127,8 @@ WriteStatus finish(job::JobStatus status, const Snapshot& snapshot, bool succeed
   status.next_attempt_time.reset();
   const base::TimePoint start = status.start_time.value_or(snapshot.now);
   status.duration = job::format_duration(snapshot.now - start);
+  // The record of a first and only attempt that succeeded would repeat what the status says.
+  if (succeeded && status.attempts == 1) status.attempt_history.clear();
   set_condition(status, snapshot, succeeded ? "Complete" : "Failed", true, status.reason, status.message);
   set_condition(status, snapshot, kEndedCondition, true, status.reason, "");
   set_waiting(status, snapshot, false);

@@ -167,6 +167,10 @@ import json, sys
 status = json.load(sys.stdin)["status"]
 order = ["acceptedAttempt", "artifacts", "attemptHistory", "duration", "phase"]
 print(json.dumps({key: status[key] for key in order}, separators=(",", ":")))')"
+  expect "the API server keeps one owner for the whole status" '{"f:status":{}}' "$(k get "$JOB" -o json --show-managed-fields | python3 -c '
+import json, sys
+entries = json.load(sys.stdin)["metadata"]["managedFields"]
+print(json.dumps(next(entry["fieldsV1"] for entry in entries if entry.get("subresource") == "status"), separators=(",", ":")))')"
   patch_refused "a job that has ended stays as it ended" "stays as it ended" "$JOB" '[{"op":"replace","path":"/status/phase","value":"Started"}]' --subresource=status
   patch_refused "an accepted attempt cannot be removed" "stays accepted" "$JOB" '[{"op":"remove","path":"/status/acceptedAttempt"}]' --subresource=status
   patch_refused "or changed" "stays accepted" "$JOB" '[{"op":"replace","path":"/status/acceptedAttempt","value":2}]' --subresource=status

@@ -311,10 +311,19 @@ TEST(Plan, RecordOfTheEnd) {
   ASSERT_NE(status.condition("Complete"), nullptr);
   EXPECT_EQ(status.condition("Complete")->status, "True");
   EXPECT_EQ(status.condition("Failed"), nullptr);
-  ASSERT_EQ(status.attempt_history.size(), 1u);
-  EXPECT_EQ(status.attempt_history[0].pod_uid, kPodUid);
-  EXPECT_EQ(status.attempt_history[0].memory_limit, "64Mi");
-  EXPECT_EQ(status.attempt_history[0].start_time, at(100));
+  EXPECT_EQ(status.start_time, at(100));
+  EXPECT_TRUE(status.attempt_history.empty()) << "a first and only attempt: the status says it all";
+}
+
+TEST(Plan, RecordOfALaterAttemptThatSucceeds) {
+  const Plan got = plan(Scene().attempt(2).pod(PodOf(2).succeeded()).after(2).build());
+  const job::JobStatus status = std::get<WriteStatus>(got.actions.at(0)).status;
+  ASSERT_FALSE(status.attempt_history.empty());
+  const job::AttemptRecord& last = status.attempt_history.back();
+  EXPECT_EQ(last.attempt, 2);
+  EXPECT_EQ(last.pod_uid, kPodUid);
+  EXPECT_EQ(last.memory_limit, "64Mi");
+  EXPECT_EQ(last.start_time, at(100));
 }
 
 TEST(Plan, RecordOfAFailedAttemptAndTheNext) {
