@@ -1,17 +1,13 @@
 #include "http/connection.hpp"
 
 #include <prometheus/counter.h>
-#include <sys/sendfile.h>
-#include <unistd.h>
+#include <prometheus/gauge.h>
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <cerrno>
-#include <cstring>
+#include <utility>
 
-#include "base/io.hpp"
 #include "base/log.hpp"
 #include "http/date.hpp"
 
@@ -25,25 +21,17 @@ using std::chrono::steady_clock;
 
 // A peer has body_timeout for each piece of this size.
 constexpr std::size_t kBodyPiece = 64 * 1024;
-constexpr std::size_t kFileBuffer = 128 * 1024;
-// What an I/O thread gives to one socket before others have their turn.
-constexpr std::size_t kMemoryPiece = 512 * 1024;
 constexpr std::size_t kFirstRead = 4096;
 constexpr milliseconds kLinger{2000};
 constexpr HeadProblem kHeadTooLarge{431, "the head is larger than allowed"};
+constexpr std::string_view kTooManyStreams =
+    "this server has as many open streams as it may (--max-streams); come back after the time in Retry-After, or ask "
+    "from time to time instead of streaming";
 constexpr HeadProblem kBadLine{400, "malformed line ending"};
 
 // Frees the old memory. An assignment of a short text would keep it.
 void replace(std::string& text, std::string by) {
   text.swap(by);
-}
-
-// Reads up to `size` bytes at `offset`; throws std::runtime_error on an error or an unexpected end of the file.
-std::size_t read_at(int fd, char* to, std::size_t size, std::uint64_t offset) {
-  const ssize_t got = base::read_some_at(fd, {to, size}, offset);
-  if (got < 0) throw std::runtime_error(std::string("reading a file to send: ") + std::strerror(errno));
-  if (got == 0) throw std::runtime_error("a file became shorter while it was sent");
-  return static_cast<std::size_t>(got);
 }
 
 // Closes a file that was sent on the pool: closing may block, most of all where it removes a file without a name.
@@ -60,6 +48,24 @@ struct ReplyHolder {
   }
 };
 
+// One of the streams that may be open at a time.
+struct StreamPlace {
+  ConnectionContext& context;
+  bool taken = false;
+
+  bool take() {
+    taken = true;
+    context.streams_gauge->Increment();
+    return ++context.streams <= context.options.max_streams;
+  }
+  ~StreamPlace() { leave(); }
+  void leave() {
+    if (!std::exchange(taken, false)) return;
+    context.streams_gauge->Decrement();
+    --context.streams;
+  }
+};
+
 }  // namespace
 
 Connection::Connection(Socket socket, ConnectionContext& context) : socket_(std::move(socket)), context_(context) {
@@ -70,6 +76,10 @@ Connection::Connection(Socket socket, ConnectionContext& context) : socket_(std:
   if (!ignored) peer_ = remote.address().to_string();
   const milliseconds lifetime = context.options.connection_lifetime;
   if (lifetime > milliseconds(0)) end_of_life_ = steady_clock::now() + lifetime;
+}
+
+Connection::~Connection() {
+  end_waits();
 }
 
 Task<void> Connection::run() {
@@ -86,8 +96,8 @@ Task<void> Connection::run() {
 void Connection::check_deadline(SteadyTime now) {
   if (cut_) return;
   const bool stuck = now >= stuck_deadline_ && context_.options.is_stuck && context_.options.is_stuck();
-  // While a file is being sent a second answer cannot be written: the connection is cut below.
-  if (stuck && !sending_file_) return give_up_on_handler();
+  // Within a body a second answer cannot be written: the connection is cut below.
+  if (stuck && !answer_begun_) return give_up_on_handler();
   if (!stuck && now < std::min(deadline_, end_of_life_)) return;
   context_.cut->Increment();
   if (awaiting_body_ && !body_timed_out_ && now < end_of_life_) return end_body();
@@ -102,8 +112,9 @@ void Connection::end_body() {
   socket_.cancel(ignored);
 }
 
-void Connection::close_if_idle() {
-  if (idle_) cut();
+void Connection::drain() {
+  if (idle_) return cut();
+  if (target_ != nullptr) target_->interrupt();
 }
 
 void Connection::cut() {
@@ -111,6 +122,7 @@ void Connection::cut() {
   deadline_ = SteadyTime::max();
   error_code ignored;
   socket_.close(ignored);
+  if (target_ != nullptr) target_->interrupt();
 }
 
 // Nothing is being written while the handler works, so the socket's buffer has room for an answer. The answer that the
@@ -227,7 +239,8 @@ Task<void> Connection::send_refusal(HeadProblem problem) {
 
 // The handler's answer, or the server's own if the handler threw. Nothing: the client is gone.
 Task<std::optional<Reply>> Connection::call_handler() {
-  Exchange exchange{request_, *this, peer_};
+  Exchange exchange{request_, *this, peer_, *this};
+  waited_ = {};
   struct Watched {
     SteadyTime& deadline;
     ~Watched() { deadline = SteadyTime::max(); }
@@ -253,10 +266,20 @@ Task<bool> Connection::answer_request() {
   std::optional<Reply>& reply = holder.reply;
   reply = co_await call_handler();
   if (!reply) co_return false;
+  const bool head_only = request_.method == Method::kHead;
+  StreamPlace place{context_};
+  if (std::holds_alternative<StreamBody>(reply->body)) {
+    if (!head_only && !place.take()) {
+      place.leave();
+      reply = refuse(503, kTooManyStreams);
+    }
+    if (!request_.http_1_1) reply->close = true;  // the end of the connection is the end of the body
+  }
   const bool skippable = body_can_be_skipped();
   const bool keep_alive = request_.keep_alive && !reply->close && skippable && !body_timed_out_ && !context_.draining;
-  const bool head_only = request_.method == Method::kHead;
   const bool sent = co_await send(*reply, keep_alive, head_only);
+  end_waits();
+  place.leave();
   if (!sent) co_return false;
   holder.release();
   forget_head();
@@ -286,12 +309,13 @@ void Connection::forget_head() {
 }
 
 Task<bool> Connection::send(Reply& reply, bool keep_alive, bool head_only) {
-  std::string head = render_head(reply, http_date_now(), keep_alive);
+  std::string head = render_head(reply, http_date_now(), keep_alive, request_.http_1_1);
   if (head_only || reply.status == 304 || reply.status == 204) co_return co_await write(head);
   if (auto* file = std::get_if<FileBody>(&reply.body)) co_return co_await send_file(*file, head);
   if (auto* text = std::get_if<std::shared_ptr<const TextPieces>>(&reply.body)) {
     co_return co_await send_pieces(**text, head);
   }
+  if (auto* stream = std::get_if<StreamBody>(&reply.body)) co_return co_await send_stream(*stream, head);
   const auto& text = std::get<std::string>(reply.body);
   if (text.size() <= kCopied) {
     head += text;
@@ -300,90 +324,6 @@ Task<bool> Connection::send(Reply& reply, bool keep_alive, bool head_only) {
   TextPieces pieces;
   pieces.add(nullptr, text);  // the reply keeps it
   co_return co_await send_pieces(pieces, head);
-}
-
-Task<bool> Connection::send_file(FileBody& body, std::string& head) {
-  static const TextPieces kNone;
-  const TextPieces& before = body.before == nullptr ? kNone : *body.before;
-  bool taken = co_await send_pieces(before, head);
-  if (!taken) co_return false;
-  const auto executor = socket_.get_executor();
-  std::string buffer;  // only for what is not in memory
-  std::uint64_t sent = 0;
-  std::uint64_t renew = 0;  // where the client has earned new time
-  sending_file_ = true;
-  while (sent < body.length) {
-    if (cut_) co_return false;
-    const std::uint64_t at = body.offset + sent;
-    const std::size_t piece = std::min<std::uint64_t>(kMemoryPiece, body.length - sent);
-    if (context_.options.in_memory(body.file.get(), at, piece)) {
-      const auto passed = send_pages(body.file.get(), at, piece);
-      if (!passed) co_return false;
-      sent += *passed;
-      error_code error;
-      if (*passed == piece) {
-        // Other connections of this thread have their turn.
-        deadline_ = SteadyTime::max();
-        co_await asio::post(executor, kAwait);
-        continue;
-      }
-      if (sent >= renew) {
-        renew = sent + kBodyPiece;
-        deadline_ = steady_clock::now() + context_.options.body_timeout;
-      }
-      co_await socket_.async_wait(Socket::wait_write, asio::redirect_error(kAwait, error));
-      if (error) co_return false;
-      continue;
-    }
-    deadline_ = SteadyTime::max();
-    if (stuck_deadline_ == SteadyTime::max()) stuck_deadline_ = steady_clock::now() + context_.options.stuck_timeout;
-    buffer.resize(std::min<std::uint64_t>(kFileBuffer, body.length - sent));
-    std::size_t got = 0;
-    bool busy = false;
-    try {
-      const auto read = [&] { return read_at(body.file.get(), buffer.data(), buffer.size(), at); };
-      got = co_await run_on(*context_.file_pool, read);
-    } catch (const Overloaded&) {
-      busy = true;
-    } catch (const std::exception& problem) {
-      // Content-Length was sent already. Closing early tells the client that the body is incomplete.
-      base::log_error("a download was cut off", {{"error", problem.what()}});
-      co_return false;
-    }
-    if (busy) {
-      asio::basic_waitable_timer<steady_clock, asio::wait_traits<steady_clock>, Executor> pause(executor,
-                                                                                                milliseconds(20));
-      error_code ignored;
-      co_await pause.async_wait(asio::redirect_error(kAwait, ignored));
-      continue;
-    }
-    stuck_deadline_ = SteadyTime::max();
-    const std::string_view bytes(buffer.data(), got);
-    taken = co_await write(bytes);
-    if (!taken) co_return false;
-    sent += got;
-    renew = sent;
-  }
-  deadline_ = SteadyTime::max();
-  sending_file_ = false;
-  if (body.after == nullptr) co_return true;
-  std::string no_head;
-  co_return co_await send_pieces(*body.after, no_head);
-}
-
-// Gives pages of a file to the socket without copying them: up to `size` bytes, fewer if the socket is full. Nothing if
-// the connection or the file failed.
-std::optional<std::size_t> Connection::send_pages(int file, std::uint64_t offset, std::size_t size) {
-  auto at = static_cast<off_t>(offset);
-  const ssize_t passed = base::without_eintr([&] { return sendfile(socket_.native_handle(), file, &at, size); });
-  if (passed > 0) return static_cast<std::size_t>(passed);
-  if (passed == 0) {
-    base::log_error("a download was cut off", {{"error", "a file became shorter while it was sent"}});
-    return std::nullopt;
-  }
-  if (errno == EAGAIN) return 0;
-  if (errno == EIO) base::log_error("a download was cut off", {{"error", std::strerror(errno)}});
-  return std::nullopt;
 }
 
 Task<bool> Connection::write(std::string_view bytes) {

@@ -11,17 +11,18 @@
 #include "http/head_check.hpp"
 #include "http/parser.hpp"
 #include "http/server.hpp"
+#include "http/stream.hpp"
 
 namespace prometheus {
 class Counter;
-}
+class Gauge;
+}  // namespace prometheus
 
 namespace vbrain::http {
 
 using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
-using SteadyTime = std::chrono::steady_clock::time_point;
 
-// Shared by all connections of a server. Constant, except for the flag.
+// Shared by all connections of a server. Constant, except for the atomic members.
 struct ConnectionContext {
   HttpOptions options;
   Handler handler;
@@ -29,22 +30,27 @@ struct ConnectionContext {
   base::WorkerPool* file_pool = nullptr;
   prometheus::Counter* refused = nullptr;  // requests answered by the server itself
   prometheus::Counter* cut = nullptr;      // connections ended by a timer
+  prometheus::Gauge* streams_gauge = nullptr;
+  prometheus::Counter* streamed_bytes = nullptr;
+  std::atomic<std::size_t> streams{0};  // open now
   std::atomic<bool> draining{false};
 };
 
 // One client's connection: reads one request after another and answers each before it reads the next. All members run
 // on the connection's I/O thread.
-class Connection final : private BodyReader {
+class Connection final : private BodyReader, private Waiting {
  public:
   Connection(Socket socket, ConnectionContext& context);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
 
   // Serves requests until the connection ends. Throws only std::bad_alloc.
   Task<void> run();
 
   // Closes the connection if a timer has expired. Called several times a second.
   void check_deadline(SteadyTime now);
-  // Closes the connection if no request is under way on it.
-  void close_if_idle();
+  // The server stops: closes the connection if no request is under way on it, and ends waits.
+  void drain();
   // Closes the connection. A handler under way goes on; its answer is dropped.
   void cut();
 
@@ -53,6 +59,9 @@ class Connection final : private BodyReader {
 
   void set_limit(std::uint64_t bytes) override { body_limit_ = bytes; }
   Task<std::string_view> read() override { return read_body(); }
+  Waker waker() override;
+  Task<Woken> until(SteadyTime deadline) override;
+  std::chrono::steady_clock::duration waited() const override { return waited_; }
 
   Task<HeadResult> read_head();
   std::optional<HeadProblem> parse_head(std::size_t length);
@@ -75,6 +84,17 @@ class Connection final : private BodyReader {
   Task<bool> send_file(FileBody& body, std::string& head);
   std::optional<std::size_t> send_pages(int file, std::uint64_t offset, std::size_t size);
   Task<bool> send_pieces(const TextPieces& text, std::string& head);
+  Task<bool> send_stream(StreamBody& body, std::string& head);
+  Task<bool> send_all(StreamBody& body);
+  Task<StreamPiece> next_piece(Stream& source);
+  Task<bool> rest(const StreamBody& body, SteadyTime again);
+  Task<bool> send_chunk(const std::string& bytes);
+  Task<bool> end_stream();
+  void watch_client();
+  void stop_watching();
+  void take_what_came();
+  void lose_client();
+  void end_waits();
   Task<bool> write(std::string_view bytes);
   Task<void> linger();
   Task<std::size_t> read_some(char* to, std::size_t size, std::chrono::milliseconds patience);
@@ -89,7 +109,18 @@ class Connection final : private BodyReader {
   bool cut_ = false;
   bool awaiting_body_ = false;   // reading a body that the handler has asked for
   bool body_timed_out_ = false;  // then the handler's answer is 408, and the connection ends
-  bool sending_file_ = false;    // stuck_deadline_ is then the one of the next piece
+  bool answer_begun_ = false;    // no other answer can be written; stuck_deadline_ is the one of the next piece
+
+  // Waits and streams.
+  struct Watch {
+    Connection* connection;  // null: the watch is over
+  };
+  std::shared_ptr<Watch> watch_;           // looks whether the client sends something or goes; null: nobody looks
+  std::shared_ptr<Waker::Target> target_;  // of this request's Wakers; null: there is none
+  bool gone_ = false;                      // the client has closed its side
+  SteadyTime last_sent_ = {};              // of a stream
+  std::uint64_t since_turn_ = 0;           // bytes of a stream since other connections had their turn
+  std::chrono::steady_clock::duration waited_{0};
 
   std::string input_;       // bytes received and not yet consumed: head and pipelined requests
   std::string head_bytes_;  // the head that request_ points into

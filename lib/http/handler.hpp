@@ -10,10 +10,12 @@
 
 #include "http/message.hpp"
 #include "http/task.hpp"
+#include "http/waiting.hpp"
 
 namespace vbrain::http {
 
-// The reason why a request's body could not be read completely.
+// The reason why a request's body could not be read completely. kGone also where a handler waited (Waiting) for a
+// client that has gone.
 class BodyError : public std::runtime_error {
  public:
   enum class Kind { kGone, kTimeout, kMalformed, kTooLarge };
@@ -41,6 +43,7 @@ struct Exchange {
   const RequestHead& head;
   BodyReader& body;
   std::string_view peer;  // textual address of the client, without port
+  Waiting& waiting;
 };
 
 // Answers one request. Runs on an I/O thread. What it throws becomes the answer of answer_to_exception().

@@ -90,6 +90,7 @@ std::uint64_t FileBody::size() const {
 std::uint64_t Reply::body_size() const {
   if (const auto* file = std::get_if<FileBody>(&body)) return file->size();
   if (const auto* text = std::get_if<std::shared_ptr<const TextPieces>>(&body)) return (*text)->size();
+  if (std::holds_alternative<StreamBody>(body)) return 0;
   return std::get<std::string>(body).size();
 }
 
@@ -148,7 +149,7 @@ std::string_view reason_phrase(int status) {
   }
 }
 
-std::string render_head(const Reply& reply, std::string_view date, bool keep_alive) {
+std::string render_head(const Reply& reply, std::string_view date, bool keep_alive, bool chunks) {
   std::string head;
   head.reserve(256);
   head.append("HTTP/1.1 ").append(std::to_string(reply.status)).append(" ").append(reason_phrase(reply.status));
@@ -156,7 +157,11 @@ std::string render_head(const Reply& reply, std::string_view date, bool keep_ali
   // RFC 9110 section 8.6: a 204 or 304 has neither.
   if (reply.status != 204 && reply.status != 304) {
     head.append("\r\nContent-Type: ").append(reply.content_type);
-    head.append("\r\nContent-Length: ").append(std::to_string(reply.body_size()));
+    if (!std::holds_alternative<StreamBody>(reply.body)) {
+      head.append("\r\nContent-Length: ").append(std::to_string(reply.body_size()));
+    } else if (chunks) {
+      head.append("\r\nTransfer-Encoding: chunked");
+    }
   }
   for (const auto& [name, value] : reply.headers) {
     if (is_clean(name) && is_clean(value)) head.append("\r\n").append(name).append(": ").append(value);

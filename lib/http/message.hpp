@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -80,17 +81,30 @@ struct FileBody {
   std::uint64_t size() const;
 };
 
-// An answer. The server adds Content-Length, Connection and Date.
+class Stream;
+
+// A body without a length (stream.hpp). It is sent in chunks; to a client of HTTP/1.0 as it is, and the connection ends
+// with it.
+struct StreamBody {
+  std::shared_ptr<Stream> source;
+  // Sent when nothing else was for this time, so that the client and the proxies between see that the connection lives.
+  // Empty: nothing is sent.
+  std::string heartbeat = {};
+  std::chrono::milliseconds heartbeat_interval{15'000};
+};
+
+// An answer. The server adds Content-Length or Transfer-Encoding, Connection and Date.
 struct Reply {
   int status = 200;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;  // names and values without CR, LF or NUL
-  std::variant<std::string, FileBody, std::shared_ptr<const TextPieces>> body;
+  std::variant<std::string, FileBody, std::shared_ptr<const TextPieces>, StreamBody> body;
   // The connection is closed after this answer, whatever the client requested.
   bool close = false;
   // Keeps objects that the answer uses alive until the answer has been sent.
   std::shared_ptr<void> hold;
 
+  // Zero for a stream.
   std::uint64_t body_size() const;
 };
 
@@ -98,7 +112,7 @@ struct Reply {
 std::string_view reason_phrase(int status);
 
 // Status line and fields of `reply`, with the empty line. `date` is an IMF-fixdate. A header with a control
-// character is left out.
-std::string render_head(const Reply& reply, std::string_view date, bool keep_alive);
+// character is left out. Without `chunks` (HTTP/1.0) a stream has no Transfer-Encoding.
+std::string render_head(const Reply& reply, std::string_view date, bool keep_alive, bool chunks = true);
 
 }  // namespace vbrain::http

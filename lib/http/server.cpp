@@ -29,7 +29,6 @@ using boost::system::error_code;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
-using Timer = asio::basic_waitable_timer<steady_clock, asio::wait_traits<steady_clock>, Executor>;
 
 tcp::endpoint parse_address(const std::string& address) {
   const auto colon = address.rfind(':');
@@ -274,6 +273,9 @@ HttpServer::HttpServer(std::string name, const std::string& address, const HttpO
                        "Requests the listener itself refused: malformed, too large, overload.", {{"listener", name}});
   context.cut =
       &metrics.counter("vbrain_http_connections_cut_total", "Connections ended by a timer.", {{"listener", name}});
+  context.streams_gauge = &metrics.gauge("vbrain_http_streams", "Streams under way.", {{"listener", name}});
+  context.streamed_bytes =
+      &metrics.counter("vbrain_http_stream_bytes_total", "Bytes of streams given to clients.", {{"listener", name}});
   state_->open_gauge = &metrics.gauge("vbrain_http_connections", "Open connections.", {{"listener", name}});
   state_->running = 1 + state_->groups.size();
   for (auto& group : state_->groups) {
@@ -310,7 +312,7 @@ bool HttpServer::drain(milliseconds grace) {
     state->acceptor.close(ignored);
   });
   state_->on_groups([](State::Group& group) {
-    for (Connection* connection : group.members) connection->close_if_idle();
+    for (Connection* connection : group.members) connection->drain();
     if (group.members.empty()) group.tick.cancel();
   });
   if (state_->wait_until_empty(grace)) return true;

@@ -31,9 +31,11 @@ struct HttpOptions {
   std::chrono::milliseconds idle_timeout{75'000};
   // From the accept to the last byte of the last answer. Zero: no limit.
   std::chrono::milliseconds connection_lifetime{0};
+  // Streams that are open at the same time (StreamBody). One more gets 503.
+  std::size_t max_streams = 1'000;
   // When a handler has worked for this long and `is_stuck` (if set) returns true, the client gets 503 and the
   // connection is closed. The handler goes on and may still complete its work. Time in which it waits for the client
-  // does not count.
+  // or in Waiting::until() does not count. A stream that works for this long in next() is cut off.
   std::chrono::milliseconds stuck_timeout{60'000};
   std::function<bool()> is_stuck = {};  // never blocks; called from any thread
   // Whether a piece of a file can be sent without waiting for a disk. It then leaves by sendfile(2) from the I/O
@@ -75,9 +77,9 @@ class HttpServer {
   // "127.0.0.1:40123".
   std::string address() const;
 
-  // Accepts no more connections and closes the idle ones. Requests under way have `grace` to be answered, with
-  // `Connection: close`; then their connections are cut. True if none was cut. Idempotent. Not to be called on an I/O
-  // thread.
+  // Accepts no more connections and closes the idle ones. Waits and streams end. Requests under way have `grace` to be
+  // answered, with `Connection: close`; then their connections are cut. True if none was cut. Idempotent. Not to be
+  // called on an I/O thread.
   bool drain(std::chrono::milliseconds grace);
 
   // The number of open connections.

@@ -87,6 +87,17 @@ class RawClient {
     return std::move(received_);
   }
 
+  // Receives until `text` is there; what came up to its end, which is then taken. "" if the connection ended before.
+  std::string read_until(std::string_view text) {
+    while (received_.find(text) == std::string::npos) {
+      if (!receive()) return "";
+    }
+    const std::size_t size = received_.find(text) + text.size();
+    std::string taken = received_.substr(0, size);
+    received_.erase(0, size);
+    return taken;
+  }
+
   // Like read_to_end(), but `size` bytes at a time with pauses.
   std::string read_slowly(std::size_t size, std::chrono::milliseconds pause) {
     std::string all;
@@ -105,6 +116,9 @@ class RawClient {
     return ::poll(&waiting, 1, 0) > 0;
   }
 
+  // True if the peer has broken the connection off (TCP reset). After the last read.
+  bool was_reset() const { return reset_; }
+
   // True if no more can be read because the peer has closed the connection.
   bool is_closed_by_peer() {
     bool closed = false;
@@ -119,6 +133,7 @@ class RawClient {
     char buffer[65536];
     const ssize_t got = ::recv(fd_, buffer, std::min(most, sizeof buffer), 0);
     if (got <= 0) {
+      reset_ = got < 0 && errno == ECONNRESET;
       ended_ = true;
       return false;
     }
@@ -128,6 +143,7 @@ class RawClient {
 
   int fd_ = -1;
   bool ended_ = false;
+  bool reset_ = false;
   std::string received_;
 };
 

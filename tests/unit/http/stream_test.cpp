@@ -1,0 +1,242 @@
+// Bodies that are made while they are sent.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "unit/http/stream_fixture.hpp"
+
+namespace vbrain::http {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::body_of;
+using testing::get;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::RawClient;
+using testing::status_of;
+using testing::StreamTest;
+
+constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
+TEST_F(StreamTest, SendsWhatComesInChunksAndGoesOnWithTheNextRequest) {
+  RawClient client(address());
+  ASSERT_TRUE(client.send(get("/feed")));
+  const std::string head = client.read_until("\r\n\r\n");
+  EXPECT_THAT(head, HasSubstr("\r\nTransfer-Encoding: chunked\r\n"));
+  EXPECT_THAT(head, HasSubstr("\r\nConnection: keep-alive\r\n"));
+  EXPECT_THAT(head, Not(HasSubstr("Content-Length")));
+  feed_.put(StreamPiece::of("hello"));
+  EXPECT_EQ(client.read_until("hello\r\n"), "5\r\nhello\r\n");
+  // The next request comes while this one is answered.
+  ASSERT_TRUE(client.send(get("/after") + get("/that")));
+  feed_.put(StreamPiece::of(""));
+  feed_.put(StreamPiece::of(std::string(17, 'x')));
+  EXPECT_EQ(client.read_until("x\r\n"), "11\r\n" + std::string(17, 'x') + "\r\n");
+  feed_.put(StreamPiece::end());
+  EXPECT_EQ(client.read_until(kLastChunk), kLastChunk);
+  EXPECT_EQ(body_of(client.read_reply()), "/after");
+  EXPECT_EQ(body_of(client.read_reply()), "/that");
+  EXPECT_EQ(feed_.ended, 1u);
+}
+
+TEST_F(StreamTest, AClientOfHttp10GetsTheBytesAndTheEnd) {
+  RawClient client(address());
+  ASSERT_TRUE(client.send("GET /feed HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
+  const std::string head = client.read_until("\r\n\r\n");
+  EXPECT_THAT(head, Not(HasSubstr("Transfer-Encoding")));
+  EXPECT_THAT(head, HasSubstr("Connection: close"));
+  feed_.put(StreamPiece::of("hello"));
+  feed_.put(StreamPiece::end());
+  bool closed = false;
+  EXPECT_EQ(client.read_to_end(&closed), "hello");
+  EXPECT_TRUE(closed);
+  EXPECT_FALSE(client.was_reset());
+}
+
+TEST_F(StreamTest, HeadAsksForNothingOfTheStream) {
+  options_.max_streams = 0;
+  RawClient client(address());
+  ASSERT_TRUE(client.send("HEAD /feed HTTP/1.1\r\nHost: x\r\n\r\n" + get("/after")));
+  EXPECT_THAT(client.read_reply(true), HasSubstr("\r\nTransfer-Encoding: chunked\r\n"));
+  EXPECT_EQ(body_of(client.read_reply()), "/after");
+  EXPECT_EQ(feed_.asked, 0u);
+  EXPECT_EQ(feed_.ended, 1u);
+}
+
+TEST_F(StreamTest, AnIdleStreamSendsHeartbeatsAndNoTimerCutsIt) {
+  options_.idle_timeout = options_.header_timeout = options_.body_timeout = milliseconds(40);
+  options_.stuck_timeout = milliseconds(1);
+  options_.is_stuck = [] { return true; };
+  heartbeat_ = ":\n\n";
+  RawClient client(address());
+  ASSERT_TRUE(client.send(get("/feed")));
+  ASSERT_NE(client.read_until("\r\n\r\n"), "");
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(client.read_until(":\n\n\r\n"), "3\r\n:\n\n\r\n");
+  feed_.put(StreamPiece::of("data"));
+  EXPECT_THAT(client.read_until("data\r\n"), HasSubstr("4\r\ndata\r\n"));
+}
+
+TEST_F(StreamTest, EndsWhenAnIdleClientGoes) {
+  RawClient gone(address());
+  ASSERT_TRUE(gone.send(get("/feed")));
+  ASSERT_NE(gone.read_until("\r\n\r\n"), "");
+  gone.close();
+  EXPECT_TRUE(eventually([this] { return feed_.ended == 1; }));
+  // Also when it has sent something else before.
+  RawClient half(address());
+  ASSERT_TRUE(half.send(get("/feed") + "GET /next"));
+  ASSERT_NE(half.read_until("\r\n\r\n"), "");
+  half.shutdown_write();
+  EXPECT_TRUE(eventually([this] { return feed_.ended == 2; }));
+  EXPECT_TRUE(eventually([this] { return server_->connections() == 0; }));
+}
+
+TEST_F(StreamTest, ABrokenStreamDoesNotLookComplete) {
+  for (const char* request : {"GET /feed HTTP/1.1\r\nHost: x\r\n\r\n", "GET /feed HTTP/1.0\r\n\r\n"}) {
+    RawClient client(address());
+    ASSERT_TRUE(client.send(request));
+    const bool old = client.read_until("\r\n\r\n").find("Transfer-Encoding") == std::string::npos;
+    feed_.put(StreamPiece::of("half"));
+    ASSERT_NE(client.read_until("half"), "");
+    feed_.put(StreamPiece::broken());
+    bool closed = false;
+    EXPECT_THAT(client.read_to_end(&closed), Not(HasSubstr(kLastChunk)));
+    EXPECT_TRUE(closed);
+    // Without chunks the end of the connection would be the end of the body.
+    EXPECT_EQ(client.was_reset(), old);
+  }
+}
+
+TEST_F(StreamTest, AnExceptionBreaksTheStreamAndOverloadDoesNot) {
+  std::atomic<int> turn{0};
+  next_ = [&]() -> StreamPiece {
+    ++turn;
+    if (turn == 1) throw Overloaded();
+    if (turn == 2) return StreamPiece::of("after all");
+    throw std::runtime_error("secret");
+  };
+  RawClient client(address());
+  ASSERT_TRUE(client.send(get("/asked")));
+  const std::string all = client.read_to_end();
+  EXPECT_THAT(all, HasSubstr("9\r\nafter all\r\n"));
+  EXPECT_THAT(all, Not(HasSubstr(kLastChunk)));
+  EXPECT_THAT(all, Not(HasSubstr("secret")));
+}
+
+// The stream is asked only for what the client takes, and the kernel keeps little of it.
+TEST_F(StreamTest, AReaderThatStandsStopsTheStreamAndIsCut) {
+  options_.body_timeout = milliseconds(300);
+  std::atomic<std::size_t> given{0};
+  next_ = [&] {
+    given += 8192;
+    return StreamPiece::of(std::string(8192, 'x'));
+  };
+  RawClient client(address(), 4096);
+  ASSERT_TRUE(client.send(get("/asked")));
+  EXPECT_TRUE(eventually([this] { return feed_.ended == 1; }));
+  EXPECT_LT(given, 512U << 10);
+}
+
+TEST_F(StreamTest, AStreamThatNeverPausesLeavesOthersTheirTurn) {
+  next_ = [] { return StreamPiece::of(std::string(8192, 'x')); };
+  RawClient greedy(address());
+  ASSERT_TRUE(greedy.send(get("/asked")));
+  std::jthread reader([&](std::stop_token stop) {
+    while (!stop.stop_requested() && !greedy.read_until("xxxx\r\n").empty()) {
+    }
+  });
+  for (int i = 0; i < 20; ++i) {
+    RawClient quick(address());
+    ASSERT_TRUE(quick.send(get("/quick")));
+    EXPECT_EQ(body_of(quick.read_reply()), "/quick");
+  }
+  reader.request_stop();
+}
+
+TEST_F(StreamTest, StreamsEndProperlyWhenTheServerStops) {
+  feed_.at_stop = StreamPiece::of("come back");
+  RawClient client(address());
+  ASSERT_TRUE(client.send(get("/feed")));
+  ASSERT_NE(client.read_until("\r\n\r\n"), "");
+  auto drained = std::async(std::launch::async, [this] { return server_->drain(std::chrono::seconds(10)); });
+  EXPECT_EQ(client.read_to_end(), "9\r\ncome back\r\n0\r\n\r\n");
+  EXPECT_TRUE(drained.get());
+  EXPECT_EQ(feed_.ended, 1u);
+}
+
+TEST_F(StreamTest, AStreamWithoutItsEndSaysSoWhenTheServerStops) {
+  feed_.at_stop = StreamPiece::broken();
+  RawClient client(address());
+  ASSERT_TRUE(client.send(get("/feed")));
+  ASSERT_NE(client.read_until("\r\n\r\n"), "");
+  EXPECT_TRUE(server_->drain(std::chrono::seconds(10)));
+  bool closed = false;
+  EXPECT_EQ(client.read_to_end(&closed), "");
+  EXPECT_TRUE(closed);
+}
+
+TEST_F(StreamTest, OneTooManyIsRefusedAndAPlaceBecomesFree) {
+  options_.max_streams = 1;
+  RawClient first(address());
+  ASSERT_TRUE(first.send(get("/feed")));
+  ASSERT_EQ(status_of(first.read_until("\r\n\r\n")), 200);
+  EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_http_streams{listener=\"test\"} 1"));
+  RawClient second(address());
+  ASSERT_TRUE(second.send(get("/asked")));
+  const std::string refused = second.read_reply();
+  EXPECT_EQ(status_of(refused), 503);
+  EXPECT_THAT(refused, HasSubstr("--max-streams"));
+  first.close();
+  EXPECT_TRUE(eventually([this] { return feed_.ended == 2; }));
+  RawClient third(address());
+  ASSERT_TRUE(third.send(get("/feed")));
+  EXPECT_EQ(status_of(third.read_until("\r\n\r\n")), 200);
+  feed_.put(StreamPiece::of("counted"));
+  feed_.put(StreamPiece::end());
+  ASSERT_NE(third.read_until(kLastChunk), "");
+  ASSERT_TRUE(third.send(get("/next")));
+  ASSERT_EQ(body_of(third.read_reply()), "/next");
+  EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_http_streams{listener=\"test\"} 0"));
+  EXPECT_THAT(metrics_.render(), HasSubstr("vbrain_http_stream_bytes_total{listener=\"test\"} 7"));
+}
+
+// Works on the pool, where it hangs.
+class HangingStream final : public Stream {
+ public:
+  HangingStream(base::WorkerPool& pool, testing::Seen& seen) : pool_(pool), seen_(seen) {}
+  Task<StreamPiece> next() override {
+    const auto hang = [this] {
+      seen_.change([this] { ++seen_.requests; });
+      seen_.wait([this] { return seen_.gate_open; });
+    };
+    co_await run_on(pool_, hang);
+    co_return StreamPiece::of("late");
+  }
+
+ private:
+  base::WorkerPool& pool_;
+  testing::Seen& seen_;
+};
+
+TEST_F(StreamTest, AStreamThatHangsIsCutOffWithoutASecondAnswer) {
+  std::atomic<bool> stuck{false};
+  options_.stuck_timeout = milliseconds(1);
+  options_.header_timeout = milliseconds(200);  // how often the server looks
+  options_.is_stuck = [&] { return stuck.load(); };
+  own_ = std::make_shared<HangingStream>(pool_, seen_);
+  RawClient client(address());
+  ASSERT_TRUE(client.send(get("/own")));
+  ASSERT_NE(client.read_until("\r\n\r\n"), "");
+  ASSERT_TRUE(seen_.wait([this] { return seen_.requests == 1; }));
+  stuck = true;
+  bool closed = false;
+  EXPECT_EQ(client.read_to_end(&closed), "");
+  EXPECT_TRUE(closed);
+  seen_.change([this] { seen_.gate_open = true; });
+}
+
+}  // namespace
+}  // namespace vbrain::http
