@@ -117,7 +117,7 @@ class StreamTest : public ::testing::Test {
         ++seen_.requests;
         wakers_.push_back(exchange.waiting.waker());
       });
-      if (before_wait_) before_wait_();
+      if (before_wait_) co_await run_on(pool_, before_wait_);
       const SteadyTime end =
           wait_ == std::chrono::milliseconds::max() ? SteadyTime::max() : std::chrono::steady_clock::now() + wait_;
       const Woken woken = co_await exchange.waiting.until(end);

@@ -156,6 +156,15 @@ TEST_F(StreamTest, AStreamThatNeverPausesLeavesOthersTheirTurn) {
   reader.request_stop();
 }
 
+TEST_F(StreamTest, AStreamThatGivesNothingAgainAndAgainLeavesOthersTheirTurn) {
+  next_ = [] { return StreamPiece::of(""); };
+  RawClient busy(address());
+  ASSERT_TRUE(busy.send(get("/asked")));
+  RawClient quick(address());
+  ASSERT_TRUE(quick.send(get("/quick")));
+  EXPECT_EQ(body_of(quick.read_reply()), "/quick");
+}
+
 TEST_F(StreamTest, StreamsEndProperlyWhenTheServerStops) {
   feed_.at_stop = StreamPiece::of("come back");
   RawClient client(address());

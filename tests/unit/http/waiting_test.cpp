@@ -43,7 +43,7 @@ TEST_F(StreamTest, AWaitEndsWhenItIsWoken) {
 }
 
 TEST_F(StreamTest, ASignalBeforeTheWaitIsNotLost) {
-  before_wait_ = [this] { std::async(std::launch::async, [this] { wakers_.front().wake(); }).get(); };
+  before_wait_ = [this] { wakers_.front().wake(); };
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/wait")));
   EXPECT_EQ(body_of(client.read_reply()), answer_of(Woken::kSignal));
