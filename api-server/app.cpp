@@ -166,6 +166,7 @@ int run(const Config& given, std::stop_token stop) {
   base::WorkerPool probe_worker("probe", 1, 1);
   base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued, config.volume_timeout);
   base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued);
+  base::WorkerPool list_workers("list", kListWorkers, config.max_queued, config.volume_timeout);
   SpaceLedger space_ledger;
   LocalSpace local_space(config.limits.max_local_spool_bytes);
   SealedTexts sealed_texts(volume, caches.jobs.store(), clock);
@@ -176,6 +177,7 @@ int run(const Config& given, std::stop_token stop) {
                           workers,
                           volume_workers,
                           bulk_workers,
+                          list_workers,
                           json_budget,
                           local_space,
                           sealed_texts,
@@ -244,6 +246,7 @@ int run(const Config& given, std::stop_token stop) {
   }
   workers.close();
   bulk_workers.close();
+  list_workers.close();
   volume_workers.close();
   probe_worker.close();
   base::log_info("stopped");

@@ -22,6 +22,9 @@ struct Limits {
   std::uint64_t max_auth_failures_per_minute = 60;    // of one source (FailureLimit); 0: no limit
 };
 
+// Threads that read long lists.
+inline constexpr std::size_t kListWorkers = 4;
+
 struct Config {
   std::string listen = "0.0.0.0:8080";
   std::string metrics_listen = "0.0.0.0:9090";

@@ -15,7 +15,8 @@ constexpr std::uint64_t kForTheProgram = 256;
 }  // namespace
 
 std::uint64_t needed_descriptors(const Config& config) {
-  const std::uint64_t threads = config.workers + config.volume_workers + config.bulk_workers + config.io_threads;
+  const std::uint64_t threads =
+      config.workers + config.volume_workers + config.bulk_workers + kListWorkers + config.io_threads;
   return config.max_connections + threads * kPerThread + kForTheProgram;
 }
 

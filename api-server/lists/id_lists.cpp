@@ -1,6 +1,7 @@
 #include "api-server/lists/id_lists.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <utility>
 
@@ -21,6 +22,9 @@ using Names = std::set<std::string, std::less<>>;
 constexpr std::size_t kEntryBytes = 512;
 // The new ids of a folder that are held at a time.
 constexpr std::size_t kIdsAtOnce = 16'384;
+
+// A call that must be short would have to read too much.
+struct TakesLong : std::exception {};
 
 // Finds the names of a folder in a list. A folder tells them in nearly the same order each time: the last order saves
 // the search for most of them.
@@ -77,42 +81,58 @@ IdLists::IdLists(const artifacts::Store& volume, const kube::Cache<job::Job>& re
 
 IdLists::~IdLists() = default;
 
-IdLists::Listed IdLists::jobs(const Tenant& tenant, std::string_view repository_id) {
+IdLists::Listed IdLists::jobs(const Tenant& tenant, std::string_view repository_id, Effort effort) {
   if (!artifacts::is_repository_id(repository_id)) return {};
-  return list({tenant, artifacts::layout::markers(tenant, repository_id), true}, repository_id);
+  return list({tenant, artifacts::layout::markers(tenant, repository_id), true}, repository_id, effort);
 }
 
-IdLists::Listed IdLists::repositories(const Tenant& tenant) {
-  Listed listed = list({tenant, artifacts::layout::repositories(tenant), false}, {});
+IdLists::Listed IdLists::repositories(const Tenant& tenant, Effort effort) {
+  Listed listed = list({tenant, artifacts::layout::repositories(tenant), false}, {}, effort);
   // A new tenant has no such folder.
-  if (listed.ids == nullptr && !listed.too_large) listed.ids = std::make_shared<const IdList>();
+  if (listed.ids == nullptr && !listed.too_large && !listed.takes_long) listed.ids = std::make_shared<const IdList>();
   return listed;
 }
 
-IdLists::Listed IdLists::list(const Source& source, std::string_view repository_id) {
+IdLists::Listed IdLists::list(const Source& source, std::string_view repository_id, Effort effort) {
   const auto entry = entry_of(source);
+  const std::uint64_t number = ++entry->asked;
+  // Whoever reads it settles it.
+  if (!entry->turn.enter(effort)) return {.ids = nullptr, .takes_long = true};
   const struct Settle {
     IdLists& lists;
     const Source& source;
     const std::shared_ptr<Entry>& entry;
     ~Settle() { lists.settle(source.folder, entry); }
   } settle_at_end{*this, source, entry};
-  const std::uint64_t turn = ++entry->asked;
-  const std::lock_guard lock(entry->mutex);
-  if (is_still_refused(source, *entry)) return {.ids = nullptr, .too_large = true};
-  entry->refused.reset();
+  const struct Leave {
+    ReadingTurn& turn;
+    ~Leave() { turn.leave(); }
+  } leave_before{entry->turn};
+  return in_turn(source, repository_id, *entry, number, effort);
+}
+
+IdLists::Listed IdLists::in_turn(const Source& source, std::string_view repository_id, Entry& entry,
+                                 std::uint64_t number, Effort effort) {
+  // It is written into a file, which takes long.
+  if (is_still_refused(source, entry)) return {.ids = nullptr, .too_large = true};
+  entry.refused.reset();
   try {
     Listed listed;
     // A reading that began after this request had come serves it too.
-    if (entry->ids == nullptr || entry->answered < turn) entry->ids = refreshed(source, *entry);
-    if (entry->ids != nullptr) listed.ids = with_resources(source, repository_id, *entry);
-    entry->weight = entry->ids == nullptr ? 0 : weight_of(*entry);
+    if (entry.ids == nullptr || entry.answered < number) entry.ids = refreshed(source, entry, effort);
+    entry.takes_long = false;
+    if (entry.ids != nullptr) listed.ids = with_resources(source, repository_id, entry);
+    entry.weight = entry.ids == nullptr ? 0 : weight_of(entry);
     return listed;
+  } catch (const TakesLong&) {
+    entry.takes_long = true;
+    entry.weight = entry.ids == nullptr ? kEntryBytes : weight_of(entry);
+    return {.ids = nullptr, .takes_long = true};
   } catch (const http::Overloaded&) {
     // Its chunks are given back, so that smaller lists have room.
-    entry->ids = entry->base = entry->shown = nullptr;
-    entry->refused = Entry::Refused{entry->seen, budget_.room(source.tenant)};
-    entry->weight = kEntryBytes;
+    entry.ids = entry.base = entry.shown = nullptr;
+    entry.refused = Entry::Refused{entry.seen, budget_.room(source.tenant)};
+    entry.weight = kEntryBytes;
     return {.ids = nullptr, .too_large = true};
   }
 }
@@ -127,8 +147,10 @@ std::size_t IdLists::weight_of(const Entry& entry) {
   return kEntryBytes + entry.ids->bytes() + entry.order.capacity() * sizeof(IdList::Spot) + entry.unlisted.size() * 128;
 }
 
-// The ids by the folder. Null: there is none. Throws http::Overloaded if they have no room.
-std::shared_ptr<const IdList> IdLists::refreshed(const Source& source, Entry& entry) {
+// The ids by the folder. Null: there is none. Throws http::Overloaded if they have no room, and
+// TakesLong.
+std::shared_ptr<const IdList> IdLists::refreshed(const Source& source, Entry& entry, Effort effort) {
+  const bool is_short = effort == Effort::kShort;
   const std::uint64_t answers = entry.asked;
   // The stamp is read before the names. A change after that gives the folder another stamp, which the next read sees.
   const base::TimePoint now = clock_.now();
@@ -136,17 +158,22 @@ std::shared_ptr<const IdList> IdLists::refreshed(const Source& source, Entry& en
   if (!stamp) return nullptr;
   entry.seen = *stamp;
   if (entry.ids != nullptr && entry.reliable && entry.stamp == *stamp) {
+    if (is_short && entry.unlisted.size() > kShortLookUps) throw TakesLong();
     if (!entry.unlisted.empty()) look_up_unlisted(source, entry);
     entry.answered = answers;
     return entry.ids;
   }
+  if (is_short && entry.takes_long) throw TakesLong();
   static const auto kNone = std::make_shared<const IdList>();
   std::shared_ptr<const IdList> ids = entry.ids == nullptr ? kNone : entry.ids;
+  if (is_short && ids->size() > kShortNames) throw TakesLong();
   std::vector<bool> seen(ids->size());
   FolderOrder order(*ids, entry.order);
   std::vector<std::string> come;
   bool many = false;
+  std::size_t names = 0;
   const bool found = artifacts::each_name(volume_, source.folder, [&](std::string_view name) {
+    if (++names > kShortNames && is_short) throw TakesLong();
     if (!source.is_id(name)) return;
     const std::size_t place = order.place_of(name);
     if (place < ids->size()) {
@@ -158,6 +185,7 @@ std::shared_ptr<const IdList> IdLists::refreshed(const Source& source, Entry& en
     }
   });
   if (!found) return nullptr;
+  if (is_short && source.of_jobs && come.size() > kShortLookUps) throw TakesLong();
   Names unlisted;
   if (many) {
     ids = read_anew(source, entry, unlisted);

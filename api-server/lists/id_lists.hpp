@@ -16,6 +16,7 @@
 
 #include "api-server/jobs/folder_stamp.hpp"
 #include "api-server/lists/id_list.hpp"
+#include "api-server/lists/reading_turn.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "artifacts/store/layout.hpp"
 #include "base/clock.hpp"
@@ -44,14 +45,19 @@ class IdLists {
           std::size_t bytes);
   ~IdLists();
 
-  // Without `ids` and not too large: there is no such repository.
+  // Without `ids` and without one of the flags: there is no such repository.
   struct Listed {
     std::shared_ptr<const IdList> ids;
-    bool too_large = false;  // no room for it in memory: see each_job(), each_repository()
+    bool too_large = false;   // no room for it in memory: see each_job(), each_repository()
+    bool takes_long = false;  // only for kShort: it was not read
   };
+  // A call with kShort reads at most so many names, and looks up at most so many jobs. It does not wait for one with
+  // kLong. If that is not enough it says `takes_long`: then call again with kLong, on a pool for that.
+  static constexpr std::size_t kShortNames = 1024;
+  static constexpr std::size_t kShortLookUps = 64;
   // The jobs of a repository, also those made with kubectl that have no folder yet, without those being deleted.
-  Listed jobs(const artifacts::Tenant& tenant, std::string_view repository_id);
-  Listed repositories(const artifacts::Tenant& tenant);
+  Listed jobs(const artifacts::Tenant& tenant, std::string_view repository_id, Effort effort);
+  Listed repositories(const artifacts::Tenant& tenant, Effort effort);
 
   // The same ids one by one, ascending, in constant memory: the folder is read once for each 16,384 ids. False: there
   // is no such repository.
@@ -77,9 +83,9 @@ class IdLists {
     const artifacts::Tenant tenant;
     std::atomic<std::uint64_t> asked{0};  // one more for each request
     std::atomic<std::size_t> weight{0};
-    // The rest with the mutex, which is held while the folder is read: who comes meanwhile waits, and then one of them
-    // reads for all.
-    std::mutex mutex;
+    // The rest by whose turn it is. Who comes while the folder is read waits, and then one of them reads for all.
+    ReadingTurn turn;
+    bool takes_long = false;     // the last call with kShort found too much to read
     std::uint64_t answered = 0;  // of `asked`, before the last reading began
     FolderStamp seen;            // before the last reading began
     FolderStamp stamp;           // of `ids`
@@ -109,8 +115,10 @@ class IdLists {
   using Order = std::list<Kept>;  // the one used last comes first
   using Resources = std::vector<std::shared_ptr<const job::Job>>;
 
-  Listed list(const Source& source, std::string_view repository_id);
-  std::shared_ptr<const IdList> refreshed(const Source& source, Entry& entry);
+  Listed list(const Source& source, std::string_view repository_id, Effort effort);
+  Listed in_turn(const Source& source, std::string_view repository_id, Entry& entry, std::uint64_t number,
+                 Effort effort);
+  std::shared_ptr<const IdList> refreshed(const Source& source, Entry& entry, Effort effort);
   std::shared_ptr<const IdList> read_anew(const Source& source, const Entry& entry,
                                           std::set<std::string, std::less<>>& unlisted);
   bool is_still_refused(const Source& source, const Entry& entry) const;

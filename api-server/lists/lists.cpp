@@ -68,9 +68,22 @@ std::shared_ptr<const Spooled> in_file(const Services& services, const artifacts
   return spooled ? std::make_shared<const Spooled>(std::move(*spooled)) : nullptr;
 }
 
+IdLists::Listed look_up(const Services& services, const artifacts::Tenant& tenant, const std::string& repository_id,
+                        Effort effort) {
+  IdLists& lists = services.view.lists();
+  return repository_id.empty() ? lists.repositories(tenant, effort) : lists.jobs(tenant, repository_id, effort);
+}
+
 // False: there is no such list.
-bool add(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant, IdLists::Listed listed,
-         const EachId& each, const Wanted& wanted) {
+bool add(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
+         const std::string& repository_id, const KnownList* known, const EachId& each, const Wanted& wanted) {
+  const bool is_known = known != nullptr && known->repository_id == repository_id;
+  IdLists::Listed listed = is_known ? known->listed : look_up(services, tenant, repository_id, Effort::kShort);
+  if (listed.takes_long || (listed.too_large && !is_known)) {
+    answer.set_missing_list(repository_id);
+    return true;
+  }
+  if (listed.ids == nullptr && !listed.too_large) return false;
   if (listed.ids != nullptr && wanted) listed.ids = services.view.lists().filtered(tenant, *listed.ids, wanted);
   if (listed.ids != nullptr) {
     answer.add_list(listed.ids, pieces_of(*listed.ids), listed.ids->tag());
@@ -84,21 +97,26 @@ bool add(AnswerText& answer, const Services& services, const artifacts::Tenant& 
 
 }  // namespace
 
+KnownList read_list(const Services& services, const artifacts::Tenant& tenant, const std::string& repository_id) {
+  return {repository_id, look_up(services, tenant, repository_id, Effort::kLong)};
+}
+
 bool add_jobs(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
-              std::string_view repository_id, const DateRange& range) {
+              std::string_view repository_id, const DateRange& range, const KnownList* known) {
+  // A Job made with kubectl may have no repository.
+  if (repository_id.empty()) return false;
   IdLists& lists = services.view.lists();
-  IdLists::Listed listed = lists.jobs(tenant, repository_id);
-  if (listed.ids == nullptr && !listed.too_large) return false;
   const auto each = [&](const IdLists::Take& take) { return lists.each_job(tenant, repository_id, take); };
   const auto wanted = [&](std::string_view id) {
     const auto time = time_of_job(services, tenant, id);
     return time && range.contains(*time);
   };
-  return add(answer, services, tenant, std::move(listed), each, range.is_open() ? Wanted() : Wanted(wanted));
+  return add(answer, services, tenant, std::string(repository_id), known, each,
+             range.is_open() ? Wanted() : Wanted(wanted));
 }
 
 void add_repositories(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
-                      const DateRange& range) {
+                      const DateRange& range, const KnownList* known) {
   IdLists& lists = services.view.lists();
   const auto each = [&](const IdLists::Take& take) {
     lists.each_repository(tenant, take);
@@ -108,7 +126,7 @@ void add_repositories(AnswerText& answer, const Services& services, const artifa
     const auto time = time_of_repository_id(id);
     return time && range.contains(*time);
   };
-  add(answer, services, tenant, lists.repositories(tenant), each, range.is_open() ? Wanted() : Wanted(wanted));
+  add(answer, services, tenant, {}, known, each, range.is_open() ? Wanted() : Wanted(wanted));
 }
 
 }  // namespace vbrain::api

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "api-server/jobs/dates.hpp"
+#include "api-server/lists/id_lists.hpp"
 #include "api-server/services.hpp"
 #include "api-server/transfer/shared_answer.hpp"
 #include "artifacts/store/layout.hpp"
@@ -11,14 +13,24 @@ namespace vbrain::api {
 
 // Add lists of ids as JSON to an answer, ascending: ids that our servers made are then in the order of their time. The
 // text is that of IdLists, which the answer shares. A list that has no room in memory is written into a file first, as
-// archives are (spool()), so that a repository is never too large. Both block on the volume and throw VolumeError.
+// archives are (spool()), so that a repository is never too large. All block on the volume and throw VolumeError.
+
+// A list that was read on Services::list_workers after the request had come.
+struct KnownList {
+  std::string repository_id;  // empty: the tenant's repositories
+  IdLists::Listed listed;
+};
+KnownList read_list(const Services& services, const artifacts::Tenant& tenant, const std::string& repository_id);
+
+// Without the `known` list, add_jobs() and add_repositories() do not what takes long: then the answer gets a
+// missing_list() instead. Call again with what read_list() returns for it (read_with_list()).
 
 // The ids of a repository's jobs that were made within `range`. False: the tenant has no such repository.
 bool add_jobs(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
-              std::string_view repository_id, const DateRange& range);
+              std::string_view repository_id, const DateRange& range, const KnownList* known);
 
 // The ids of the tenant's repositories that were made within `range`.
 void add_repositories(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
-                      const DateRange& range);
+                      const DateRange& range, const KnownList* known);
 
 }  // namespace vbrain::api

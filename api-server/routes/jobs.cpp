@@ -22,7 +22,7 @@ std::string render_created(const NewJob& created, const std::string& notes) {
 
 // The answer of GET /job/:job_id. Blocks on the volume.
 SharedAnswer describe(const Services& services, const artifacts::Tenant& tenant, const JobRecord& record,
-                      bool with_jobs) {
+                      bool with_jobs, const KnownList* known) {
   JsonBudget::Share memory(services.json_budget, tenant);
   const bool ended = is_terminal(record.status->phase);
   const auto expires = ended && record.status->completion_time
@@ -35,7 +35,7 @@ SharedAnswer describe(const Services& services, const artifacts::Tenant& tenant,
   if (with_jobs) {
     answer.add(R"(,"jobs":)");
     // A Job made with kubectl may have no repository.
-    if (!add_jobs(answer, services, tenant, record.stored->file.repository_id, {})) answer.add("[]");
+    if (!add_jobs(answer, services, tenant, record.stored->file.repository_id, {}, known)) answer.add("[]");
   }
   answer.add(render_job_tail(*record.status, expires));
   return share_json(ended ? 200 : 202, std::move(answer), std::move(memory));
@@ -46,15 +46,15 @@ SharedAnswer describe(const Services& services, const artifacts::Tenant& tenant,
 http::Task<Answer> get_jobs(Call& call) {
   const auto range = read_date_range(call.exchange.head.query);
   if (!range) co_return Unexpected<Refusal>(range.error());
-  const auto read = [&]() -> SharedAnswer {
+  const auto read = [&](const KnownList* known) -> SharedAnswer {
     AnswerText answer;
-    if (!add_jobs(answer, call.services, call.caller.tenant, call.repository_id, *range)) {
+    if (!add_jobs(answer, call.services, call.caller.tenant, call.repository_id, *range, known)) {
       return shared_refusal({.problem = Problem::kNoRepository});
     }
     return share_json(200, std::move(answer), JsonBudget::Share(call.services.json_budget, call.caller.tenant));
   };
   const std::string key = key_of_read("jobs", call);
-  const auto shared = co_await call.services.reads.get(call.services.volume_workers, key, read);
+  const auto shared = co_await read_with_list(call, key, read);
   co_return reply_with(call.exchange.head, shared);
 }
 
@@ -95,20 +95,26 @@ http::Task<Answer> get_job(Call& call) {
   if (!with_jobs) co_return Unexpected<Refusal>(with_jobs.error());
   const Services& services = call.services;
   const artifacts::Tenant& tenant = call.caller.tenant;
-  const auto read = [&]() -> SharedAnswer {
+  const auto read = [&](const KnownList* known) -> SharedAnswer {
     const auto record = find_job(services, call.caller, call.id, call.repository_id);
     if (!record) return shared_refusal(record.error());
     if (record->unconfirmed) return SharedAnswer{.unconfirmed = true};
-    return describe(services, tenant, *record, *with_jobs);
+    return describe(services, tenant, *record, *with_jobs, known);
   };
   const std::string key = key_of_read(*with_jobs ? "job" : "job alone", call);
-  const auto shared = co_await services.reads.get(services.volume_workers, key, read);
+  const auto shared = co_await read_with_list(call, key, read);
   if (!shared->unconfirmed) co_return reply_with(call.exchange.head, shared);
-  const auto answer = [&](const JobRecord& record) {
-    return reply_with(call.exchange.head,
-                      std::make_shared<const SharedAnswer>(describe(services, tenant, record, *with_jobs)));
+  const auto confirm = [&] { return confirm_job(services, call.caller, call.id); };
+  const auto confirmed = co_await http::run_on(services.workers, confirm);
+  if (!confirmed) co_return Unexpected<Refusal>(confirmed.error());
+  const auto read_confirmed = [&](const KnownList* known) -> SharedAnswer {
+    const auto record = find_job(services, call.caller, call.id, call.repository_id);
+    if (!record) return shared_refusal(record.error());
+    return describe(services, tenant, *record, *with_jobs, known);
   };
-  co_return co_await answer_with_job(call, services.volume_workers, answer);
+  const std::string confirmed_key = "confirmed " + key;
+  const auto found = co_await read_with_list(call, confirmed_key, read_confirmed);
+  co_return reply_with(call.exchange.head, found);
 }
 
 http::Task<Answer> get_job_params(Call& call) {

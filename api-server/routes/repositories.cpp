@@ -15,13 +15,13 @@ namespace vbrain::api {
 http::Task<Answer> get_repositories(Call& call) {
   const auto range = read_date_range(call.exchange.head.query);
   if (!range) co_return Unexpected<Refusal>(range.error());
-  const auto read = [&]() -> SharedAnswer {
+  const auto read = [&](const KnownList* known) -> SharedAnswer {
     AnswerText answer;
-    add_repositories(answer, call.services, call.caller.tenant, *range);
+    add_repositories(answer, call.services, call.caller.tenant, *range, known);
     return share_json(200, std::move(answer), JsonBudget::Share(call.services.json_budget, call.caller.tenant));
   };
   const std::string key = key_of_read("repositories", call);
-  const auto shared = co_await call.services.reads.get(call.services.volume_workers, key, read);
+  const auto shared = co_await read_with_list(call, key, read);
   co_return reply_with(call.exchange.head, shared);
 }
 
@@ -50,7 +50,7 @@ http::Task<Answer> post_repository(Call& call) {
 http::Task<Answer> get_repository(Call& call) {
   const auto with_jobs = wants_jobs(call.exchange.head.query);
   if (!with_jobs) co_return Unexpected<Refusal>(with_jobs.error());
-  const auto read = [&]() -> SharedAnswer {
+  const auto read = [&](const KnownList* known) -> SharedAnswer {
     const auto stored = call.services.view.repository(call.caller.tenant, call.id);
     if (stored == nullptr) return shared_refusal({.problem = Problem::kNoRepository});
     JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
@@ -61,7 +61,7 @@ http::Task<Answer> get_repository(Call& call) {
     answer.add(stored, std::string_view(stored->shown).substr(1), stored->tag);
     if (*with_jobs) {
       answer.add(R"(,"jobs":)");
-      if (!add_jobs(answer, call.services, call.caller.tenant, call.id, {})) {
+      if (!add_jobs(answer, call.services, call.caller.tenant, call.id, {}, known)) {
         return shared_refusal({.problem = Problem::kNoRepository});
       }
     }
@@ -69,7 +69,7 @@ http::Task<Answer> get_repository(Call& call) {
     return share_json(200, std::move(answer), std::move(memory));
   };
   const std::string key = key_of_read(*with_jobs ? "repository" : "repository alone", call);
-  const auto shared = co_await call.services.reads.get(call.services.volume_workers, key, read);
+  const auto shared = co_await read_with_list(call, key, read);
   co_return reply_with(call.exchange.head, shared);
 }
 

@@ -1,5 +1,7 @@
 #include "api-server/routes/shared_read.hpp"
 
+#include <cstdint>
+
 #include "api-server/routes/router.hpp"
 
 namespace vbrain::api {
@@ -15,6 +17,16 @@ std::string key_of_read(std::string_view what, const Call& call) {
     key.append("\n").append(part);
   }
   return key;
+}
+
+std::string key_of_list(const Call& call, const std::string& repository_id) {
+  const artifacts::Tenant& tenant = call.caller.tenant;
+  return "list\n" + tenant.organization + "\n" + tenant.application + "\n" + tenant.client + "\n" + repository_id;
+}
+
+// Each request that waits for such an answer keeps the list, so that no other one has its address meanwhile.
+std::string key_with_list(const std::string& key, const KnownList& list) {
+  return key + "\nwith " + std::to_string(reinterpret_cast<std::uintptr_t>(&list));
 }
 
 Result<bool, Refusal> wants_jobs(std::string_view query) {

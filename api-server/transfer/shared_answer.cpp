@@ -58,6 +58,8 @@ SharedAnswer shared_refusal(Refusal refusal) {
 
 SharedAnswer share_json(int status, AnswerText parts, JsonBudget::Share memory) {
   SharedAnswer answer;
+  answer.missing_list = parts.missing_list();
+  if (answer.missing_list) return answer;
   answer.status = status;
   // 304 stands for a 200 (RFC 9110 section 15.4.5), so an answer with another status needs no tag.
   if (status == 200) answer.etag = parts.take_etag();

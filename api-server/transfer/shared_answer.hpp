@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api-server/errors.hpp"
@@ -26,6 +27,11 @@ class AnswerText {
   // A list that has no room in memory. Such an answer has no entity tag.
   void add_file(std::shared_ptr<const Spooled> file);
 
+  // The list of this repository's jobs, or "" for the tenant's repositories, has to be read first (KnownList). The text
+  // is no answer then.
+  void set_missing_list(std::string repository_id) { missing_list_ = std::move(repository_id); }
+  const std::optional<std::string>& missing_list() const { return missing_list_; }
+
   // The parts before and after the file, or all.
   const http::TextPieces& text() const { return text_; }
   const std::shared_ptr<const Spooled>& file() const { return file_; }
@@ -39,6 +45,7 @@ class AnswerText {
   http::TextPieces text_;
   std::shared_ptr<const Spooled> file_;
   http::TextPieces after_;
+  std::optional<std::string> missing_list_;
   base::Sha256 digest_;
 };
 
@@ -47,6 +54,8 @@ struct SharedAnswer {
   std::optional<Refusal> refused = {};  // then all else is without meaning
   // The API server has to be asked first whether the object exists (JobRecord::unconfirmed).
   bool unconfirmed = false;
+  // No answer yet either: AnswerText::missing_list().
+  std::optional<std::string> missing_list = {};
   int status = 200;
   std::string etag = {};  // empty: none
   std::shared_ptr<const http::TextPieces> text = nullptr;

@@ -69,7 +69,9 @@ class IdListsTest : public ::testing::Test {
     const timespec old[2] = {{1'000'000'000, ++age_}, {1'000'000'000, age_}};
     ASSERT_EQ(::utimensat(AT_FDCWD, markers().c_str(), old, 0), 0);
   }
-  std::shared_ptr<const IdList> list(IdLists& lists) { return lists.jobs(World::tenant(), repository_).ids; }
+  std::shared_ptr<const IdList> list(IdLists& lists) {
+    return lists.jobs(World::tenant(), repository_, Effort::kLong).ids;
+  }
   std::string all(IdLists& lists) {
     std::string ids;
     lists.each_job(World::tenant(), repository_, [&](std::string_view id) { ids.append(id).append(" "); });
@@ -149,11 +151,11 @@ TEST_F(IdListsTest, WithoutRoomAListIsTooLargeAndOthersAreForgottenFirst) {
     const auto kept = list(lists);
     // Slow readers of the text keep it when the list is forgotten.
     IdLists small(*world_.volume, world_.jobs, world_.clock, 200'000);
-    const auto listed = small.jobs(World::tenant(), repository_);
+    const auto listed = small.jobs(World::tenant(), repository_, Effort::kLong);
     EXPECT_TRUE(listed.too_large);
     EXPECT_EQ(listed.ids, nullptr);
     EXPECT_EQ(all(small).size(), 3'000U * 37);
-    EXPECT_FALSE(small.jobs(World::tenant(), second).too_large) << "what it took is given back";
+    EXPECT_FALSE(small.jobs(World::tenant(), second, Effort::kLong).too_large) << "what it took is given back";
     EXPECT_FALSE(small.each_job(World::tenant(), "202009231629398695", [](std::string_view) {}));
   }
   // Another large repository of the tenant takes the first one's place.
@@ -162,7 +164,7 @@ TEST_F(IdListsTest, WithoutRoomAListIsTooLargeAndOthersAreForgottenFirst) {
     fs::create_directories(world_.job_folder(id_of(10'000 + i)));
     ::close(::open((other / id_of(10'000 + i)).c_str(), O_CREAT | O_WRONLY, 0660));
   }
-  EXPECT_EQ(lists.jobs(World::tenant(), second).ids->size(), 2'000U);
+  EXPECT_EQ(lists.jobs(World::tenant(), second, Effort::kLong).ids->size(), 2'000U);
   EXPECT_EQ(list(lists)->size(), 3'000U) << "read anew";
 }
 
@@ -177,6 +179,7 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
                           with.workers,
                           with.volume_workers,
                           with.bulk_workers,
+                          with.list_workers,
                           with.json_budget,
                           with.local_space,
                           with.sealed_texts,
@@ -233,16 +236,16 @@ TEST_F(IdListsTest, ThatAListIsTooLargeIsRemembered) {
   make_jobs(0, 3'000);
   age();
   IdLists small(*world_.volume, world_.jobs, world_.clock, 200'000);
-  EXPECT_TRUE(small.jobs(World::tenant(), repository_).too_large);
+  EXPECT_TRUE(small.jobs(World::tenant(), repository_, Effort::kLong).too_large);
   // The number of names stays, and with it the size of the folder.
   for (int i = 10; i < 3'000; ++i) fs::rename(markers() / id_of(i), markers() / (".no-id-" + std::to_string(i)));
   const timespec same[2] = {{1'000'000'000, age_}, {1'000'000'000, age_}};
   ASSERT_EQ(::utimensat(AT_FDCWD, markers().c_str(), same, 0), 0);
-  EXPECT_TRUE(small.jobs(World::tenant(), repository_).too_large) << "the stamp is the same: not read";
+  EXPECT_TRUE(small.jobs(World::tenant(), repository_, Effort::kLong).too_large) << "the stamp is the same: not read";
   age();
   EXPECT_EQ(list(small)->size(), 10U);
   fs::remove_all(fs::path(world_.root) / artifacts::layout::repository(World::tenant(), repository_));
-  EXPECT_FALSE(small.jobs(World::tenant(), repository_).too_large);
+  EXPECT_FALSE(small.jobs(World::tenant(), repository_, Effort::kLong).too_large);
 }
 
 TEST_F(IdListsTest, AListThatFoundNoRoomIsReadAgainWhenThereIsMore) {
@@ -254,10 +257,10 @@ TEST_F(IdListsTest, AListThatFoundNoRoomIsReadAgainWhenThereIsMore) {
   const std::string second = make_repository();
   const fs::path other = fs::path(world_.root) / artifacts::layout::markers(World::tenant(), second);
   for (int i = 0; i < 1'500; ++i) ::close(::open((other / id_of(i)).c_str(), O_CREAT | O_WRONLY, 0660));
-  EXPECT_TRUE(lists.jobs(World::tenant(), second).too_large);
-  EXPECT_TRUE(lists.jobs(World::tenant(), second).too_large);
+  EXPECT_TRUE(lists.jobs(World::tenant(), second, Effort::kLong).too_large);
+  EXPECT_TRUE(lists.jobs(World::tenant(), second, Effort::kLong).too_large);
   kept = nullptr;
-  const auto listed = lists.jobs(World::tenant(), second);
+  const auto listed = lists.jobs(World::tenant(), second, Effort::kLong);
   ASSERT_NE(listed.ids, nullptr);
   EXPECT_EQ(listed.ids->size(), 1'500U);
 }
@@ -271,7 +274,7 @@ TEST_F(IdListsTest, SmallListsCountAgainstTheTenantsPart) {
     const std::string repository = make_repository();
     const fs::path folder = fs::path(world_.root) / artifacts::layout::markers(World::tenant(), repository);
     for (int k = 0; k < 10; ++k) ::close(::open((folder / id_of(k)).c_str(), O_CREAT | O_WRONLY, 0660));
-    const auto listed = lists.jobs(World::tenant(), repository);
+    const auto listed = lists.jobs(World::tenant(), repository, Effort::kLong);
     too_large = listed.too_large;
     read_slowly.push_back(listed.ids);
   }
@@ -283,18 +286,18 @@ TEST_F(IdListsTest, TheListsOfOneTenantLeaveThoseOfAnotherInMemory) {
   const std::string repository = world_.volume->publish_repository(world_.volume->stage(eve), {}, world_.clock.now());
   IdLists lists(*world_.volume, world_.jobs, world_.clock, 40'000);
   const fs::path folder = fs::path(world_.root) / artifacts::layout::markers(eve, repository);
-  const auto first = lists.jobs(eve, repository).ids;
+  const auto first = lists.jobs(eve, repository, Effort::kLong).ids;
   ASSERT_NE(first, nullptr);
   const timespec old[2] = {{1'000'000'000, 1}, {1'000'000'000, 1}};
   ASSERT_EQ(::utimensat(AT_FDCWD, folder.c_str(), old, 0), 0);
   fs::create_directories(fs::path(world_.root) / artifacts::layout::jobs(eve) / id_of(1));
   ::close(::open((folder / id_of(1)).c_str(), O_CREAT | O_WRONLY, 0660));
   ASSERT_EQ(::utimensat(AT_FDCWD, folder.c_str(), old, 0), 0);
-  const auto kept = lists.jobs(eve, repository).ids;
+  const auto kept = lists.jobs(eve, repository, Effort::kLong).ids;
   ASSERT_EQ(kept->size(), 1U);
   // 512 bytes and more for each, though they are empty.
-  for (int i = 0; i < 100; ++i) lists.jobs(World::tenant(), make_repository());
-  EXPECT_EQ(lists.jobs(eve, repository).ids, kept) << "read anew";
+  for (int i = 0; i < 100; ++i) lists.jobs(World::tenant(), make_repository(), Effort::kLong);
+  EXPECT_EQ(lists.jobs(eve, repository, Effort::kLong).ids, kept) << "read anew";
 }
 
 // One copy for each would take 35 MB; a tenant has 16.

@@ -3,8 +3,12 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <fstream>
 #include <future>
+#include <vector>
 
+#include "api-server/lists/id_lists.hpp"
 #include "unit/api-server/world.hpp"
 
 namespace vbrain::api {
@@ -148,6 +152,36 @@ TEST_F(NetworkServer, ACloseThatHangsHoldsUpNoOther) {
     EXPECT_EQ(here_->get(path_of(quick, part)).status, 200) << part;
   }
   one_->clear();
+}
+
+// More requests than threads, each for another object, and a list that the file server takes its time for.
+TEST_F(NetworkServer, RequestsThatWaitForALongListLeaveRoomForOtherTenants) {
+  const std::string job = here_->make_job(Phase::kFinished);
+  const std::string of_eve = here_->make_job(Phase::kFinished, "eve");
+  const std::string repository = here_->jobs.get(job)->spec.repository_id;
+  const std::string markers = artifacts::layout::markers(World::tenant(), repository);
+  std::size_t jobs = 1;
+  for (; jobs <= IdLists::kShortNames; ++jobs) {
+    const std::string id = "made-" + std::to_string(jobs);
+    std::filesystem::create_directories(server_.path() + "/" + artifacts::layout::job(World::tenant(), id));
+    std::ofstream(server_.path() + "/" + markers + "/" + id);
+  }
+  one_->command("refresh");
+  EXPECT_EQ(here_->get(path_of(job)).json()["jobs"].size(), jobs);
+  one_->add("hang opendir */" + repository + "/jobs");
+  std::vector<std::future<HttpReply>> waiting;
+  for (int i = 0; i < 6; ++i) {
+    const std::string path = path_of(job, "?_=" + std::to_string(i));
+    waiting.push_back(std::async(std::launch::async, [this, path] { return here_->get(path); }));
+  }
+  ASSERT_TRUE(one_->wait_for_hanging(1));
+  auto other =
+      std::async(std::launch::async, [&] { return here_->call("GET", path_of(of_eve), World::identity("eve")); });
+  EXPECT_EQ(other.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  for (const auto& reply : waiting) EXPECT_NE(reply.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  one_->clear();
+  EXPECT_EQ(other.get().status, 200);
+  for (auto& reply : waiting) EXPECT_EQ(reply.get().json()["jobs"].size(), jobs);
 }
 
 TEST_F(NetworkServer, ADeletionWhileSomebodyReadsIsAnsweredAndFollows) {

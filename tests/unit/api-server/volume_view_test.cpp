@@ -41,7 +41,7 @@ class VolumeViewTest : public ::testing::Test {
   std::shared_ptr<const StoredJob> job(const std::string& id) { return world_.view->job(World::tenant(), id); }
   // Null: there is no such repository.
   std::shared_ptr<const std::string> job_list(std::string_view repository) {
-    const auto listed = world_.view->lists().jobs(World::tenant(), repository);
+    const auto listed = world_.view->lists().jobs(World::tenant(), repository, Effort::kLong);
     EXPECT_FALSE(listed.too_large);
     if (listed.ids == nullptr) return nullptr;
     std::string text;

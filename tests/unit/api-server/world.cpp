@@ -152,6 +152,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
   bulk_workers = std::make_unique<base::WorkerPool>("bulk", kBulkWorkers, 64);
+  list_workers = std::make_unique<base::WorkerPool>("list", kListWorkers, 64);
   local_space = std::make_unique<LocalSpace>(limits.max_local_spool_bytes);
   made_archives = std::make_unique<MadeArchives>(clock);
   sealed_texts = std::make_unique<SealedTexts>(*volume, jobs, clock);
@@ -161,6 +162,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
                                                  *workers,
                                                  *volume_workers,
                                                  *bulk_workers,
+                                                 *list_workers,
                                                  *json_budget,
                                                  *local_space,
                                                  *sealed_texts,
@@ -189,6 +191,7 @@ World::~World() {
   io.reset();
   workers.reset();
   bulk_workers.reset();
+  list_workers.reset();
   volume_workers.reset();
   std::error_code ignored;
   if (owns_root) fs::remove_all(root, ignored);
@@ -299,6 +302,7 @@ void World::set_status(const std::string& job_id, const job::JobStatus& status) 
 
 void World::finish_volume_work() {
   bulk_workers->close();
+  list_workers->close();
   volume_workers->close();
 }
 

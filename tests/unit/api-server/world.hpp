@@ -145,6 +145,7 @@ class World {
   std::unique_ptr<base::WorkerPool> volume_workers;
   static constexpr int kBulkWorkers = 2;
   std::unique_ptr<base::WorkerPool> bulk_workers;
+  std::unique_ptr<base::WorkerPool> list_workers;
   std::unique_ptr<JsonBudget> json_budget;
   std::unique_ptr<LocalSpace> local_space;
   std::unique_ptr<SealedTexts> sealed_texts;
