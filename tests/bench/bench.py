@@ -57,7 +57,7 @@ def options():
     parser.add_argument("--connections", type=int, default=32, help="connections that create jobs")
     parser.add_argument("--no-large", dest="large", action="store_false", help="without the repository of 100,000 jobs")
     parser.add_argument("--growth", default="1000,3000,10000,30000,100000", help="numbers of known Jobs, ascending")
-    parser.add_argument("--minutes", type=float, default=21, help="parts for which there is no time are left out; 0: no limit")
+    parser.add_argument("--minutes", type=float, default=22.5, help="parts for which there is no time are left out; 0: no limit")
     parser.add_argument("--runner-mib", type=int, default=1024, help="size of the files of the part programs, a multiple of 4")
     parser.add_argument("--programs", type=Path, default=ROOT / "build" / "release", help="folder with our bin/ and bundle/")
     parser.add_argument("--no-fsync", action="store_true", help="etcd does not sync its data: faster, unlike production")

@@ -99,7 +99,7 @@ class RestBenchmark:
 
     # Reading.
 
-    def read(self, name, what, path, goal, seconds=4):
+    def read(self, name, what, path, goal, seconds=3):
         """GET of one path at 64 connections beside nginx with a file of the same bytes."""
         answer = self.rest.user.get(path)
         if answer.status_code != 200:
@@ -126,7 +126,7 @@ class RestBenchmark:
             self.rows.append(Row(f"p99 of `GET /job/:id?jobs=false`, repository of {jobs:,} jobs", "there is no such form",
                                  value=float("inf"), goal=5, at_most=True, unit=" ms"))
             return
-        result = wrk(self.rest.user.base + path, self.rest.header_flags("-H"))
+        result = wrk(self.rest.user.base + path, self.rest.header_flags("-H"), seconds=3)
         self.keep(f"short-{jobs}", [result], Row(f"p99 of `GET /job/:id?jobs=false`, repository of {jobs:,} jobs, 64 connections",
                                                  f"{result['per_s']:,.0f} /s", value=result["p99_ms"], goal=5, at_most=True, unit=" ms"))
 

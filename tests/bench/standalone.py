@@ -1,7 +1,8 @@
 """The programs alone: what the runner does with large files, how fast the servers start, what they use when idle."""
 
-import base64
+import io
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -15,6 +16,17 @@ from rest_world import RestWorld
 
 MIB = 1 << 20
 IDLE_SECONDS = 10
+
+
+def table_of_numbers(size):
+    """Lines of comma-separated numbers, as a job may write them; a third of their size when they are packed."""
+    numbers = random.Random(1)
+    text = io.StringIO()
+    row = 0
+    while text.tell() < size:
+        row += 1
+        text.write(f"{row},2026-01-02T03:{row // 60 % 60:02}:{row % 60:02}Z,{numbers.gauss(20, 3):.3f},{numbers.random():.4f},ok\n")
+    return text.getvalue().encode()[:size]
 
 
 def seconds(command, **arguments):
@@ -58,12 +70,11 @@ class ProgramBenchmark:
         return {"mb_per_s": self.size / 1e6 / took}
 
     def runner(self):
-        # Text: three quarters of its size when it is packed.
         content = self.world.state / "content"
-        line = base64.b64encode(os.urandom(3 * MIB))
+        block = table_of_numbers(4 * MIB)
         with content.open("wb") as file:
-            for _ in range(self.size // len(line)):
-                file.write(line)
+            for _ in range(self.size // len(block)):
+                file.write(block)
         packed, copied = self.world.state / "packed.zip", self.world.state / "copied"
         made = self.world.state / "made"  # moved by the application to its outputs, which takes no time
 
