@@ -44,6 +44,7 @@ def test_a_part_that_fails_has_a_row_and_the_others_are_measured(tmp_path):
     ([50, 52, 53, 200], "grows faster than linear"),
     ([1, 30, 40], "grows slower than linear"),
     ([50, 40, 30], "falls"),
+    ([19, 12, 18], "varies without a trend"),
 ])
 def test_how_a_figure_grows(values, wanted):
     sizes = [1000, 3000, 10_000, 30_000][:len(values)]

@@ -164,6 +164,9 @@ class GrowthBenchmark:
         self.copy(self.ended_model, size - live - self.known)
         self.copy(self.live_model, live - self.live)
         self.known, self.live = size - live, live
+        # etcd takes the copies faster than the API server, which answers 504 until its cache has them.
+        wait_until("the API server has the copies", lambda: self.world.kube.request("GET", f"{self.rest.path()}?limit=1").status_code == 200,
+                   300)
         figures = {"copy_s": round(time.monotonic() - begin)}
         self.start_controller()
         wait_until_quiet(self.world.pids(), 10 + size / 1000)

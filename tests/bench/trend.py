@@ -19,6 +19,8 @@ def describe(points, unit):
     per_thousand = f"{step:+,.0f} {unit} per 1,000 Jobs" if abs(step) >= 10 else f"{step:+.2g} {unit} per 1,000 Jobs"
     if max(values) < 1.25 * min(values):
         return f"flat ({per_thousand})"
+    if max(values[0], values[-1]) < 1.25 * min(values[0], values[-1]):
+        return f"varies without a trend ({per_thousand})"
     if values[-1] < values[0]:
         return f"falls ({per_thousand})"
     if len(points) > 2:
