@@ -136,7 +136,7 @@ def suite_chart():
 
 def suite_integration():
     env = control_plane_env()
-    build("dev", "integration_kube", "controller", "runner-bundle")
+    build("dev", "integration_kube", "controller", "runner-bundle", "drain_watch", "slow_sync")
     count = run_googletest(ROOT / "build" / "dev" / "tests" / "integration_kube", env=env)
     # The benchmark must work; it measures nothing here.
     run("building kwok and the scheduler for the benchmark", ["cluster/build.sh", "kube-scheduler", "kube-controller-manager", "kwok"],
