@@ -164,9 +164,11 @@ class GrowthBenchmark:
         self.copy(self.ended_model, size - live - self.known)
         self.copy(self.live_model, live - self.live)
         self.known, self.live = size - live, live
-        # etcd takes the copies faster than the API server, which answers 504 until its cache has them.
-        wait_until("the API server has the copies", lambda: self.world.kube.request("GET", f"{self.rest.path()}?limit=1").status_code == 200,
-                   300)
+        # etcd takes the copies faster than the API server, which answers 504 until its caches have them.
+        for path in (self.rest.path(), f"/api/v1/namespaces/{self.rest.namespace}/pods"):
+            version = self.world.kube.get(f"{path}?limit=1")["metadata"]["resourceVersion"]
+            fresh = f"{path}?limit=1&resourceVersionMatch=NotOlderThan&resourceVersion={version}"
+            wait_until("the API server has the copies", lambda url=fresh: self.world.kube.request("GET", url).status_code == 200, 300)
         figures = {"copy_s": round(time.monotonic() - begin)}
         self.start_controller()
         wait_until_quiet(self.world.pids(), 10 + size / 1000)
