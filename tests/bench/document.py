@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Writes figures into docs/benchmarks.md, with plots, and into docs/scaling.md: document.py [FILE.json...]
 Default: the last run, and what that run measured on a real kubelet. Several files: runs of different parts on the same machine
 and commit."""
