@@ -199,8 +199,11 @@ Step Executor::run(const RemoveFinalizer&, const Pass& pass) {
   return step;
 }
 
-kube::KubeResult<job::Job> Executor::put_status(const kube::ObjectMeta& meta, const job::JobStatus& status,
+// Writes the status of this version of the Job. What comes back is that version with the status as it was written: the
+// precondition says that nobody has changed the rest.
+kube::KubeResult<job::Job> Executor::put_status(const job::Job& job, const job::JobStatus& status,
                                                 std::stop_token stop) {
+  const kube::ObjectMeta& meta = job.meta;
   const json body = {{"apiVersion", kube::api_version(job::Job::kType)},
                      {"kind", std::string(job::Job::kType.kind)},
                      {"metadata",
@@ -209,7 +212,10 @@ kube::KubeResult<job::Job> Executor::put_status(const kube::ObjectMeta& meta, co
                        {"uid", meta.uid},
                        {"resourceVersion", meta.resource_version}}},
                      {"status", job::encode(status)}};
-  return parts_.client.replace_status<job::Job>(meta.namespace_name, body, stop);
+  auto written = parts_.client.replace_status_for_meta(job::Job::kType, meta.namespace_name, body, stop);
+  if (!written) return tl::unexpected(std::move(written.error()));
+  // By way of JSON, which cuts some times to seconds.
+  return job::Job{std::move(*written), job.spec, job::decode_status(body)};
 }
 
 namespace {
@@ -248,12 +254,12 @@ Step Executor::run(const WriteStatus& action, const Pass& pass) {
   if (claims) base::failpoint("controller.before-claim");
   if (ends) base::failpoint("controller.before-end");
   job::JobStatus sent = action.status;
-  auto written = put_status(meta, sent, pass.stop);
+  auto written = put_status(before, sent, pass.stop);
   if (!written && is_refused(written.error()) && ends) {
     base::log_warning("the API server refused the details of a job's end; only phase and reason are written",
                       {{"job", meta.name}, {"error", written.error().message}});
     sent = bare_facts(action.status);
-    written = put_status(meta, sent, pass.stop);
+    written = put_status(before, sent, pass.stop);
   }
   const bool done = written.has_value();
   if (done) {

@@ -120,8 +120,7 @@ class Executor {
   Step confirm_application(const Pass& pass);
   Step confirm_later_pods(const Pass& pass);
   Step patch_finalizers(const std::vector<std::string>& finalizers, const Pass& pass);
-  kube::KubeResult<job::Job> put_status(const kube::ObjectMeta& meta, const job::JobStatus& status,
-                                        std::stop_token stop);
+  kube::KubeResult<job::Job> put_status(const job::Job& job, const job::JobStatus& status, std::stop_token stop);
   Step take_written(const std::string& what, kube::KubeResult<job::Job> written, const Pass& pass);
   Step take_present(const Pass& pass);
   void tell_written(const job::Job& before, const WriteStatus& write);

@@ -125,12 +125,17 @@ Step Executor::create_pod(int attempt, const PodPaths& paths, const Pass& pass) 
   if (!parts_.may_write()) return not_leading();
   base::failpoint("controller.before-pod");
   // Strict: else a misspelt field of the template, such as a memory limit, would be dropped in silence.
-  auto created = parts_.client.create<kube::Pod>(learned.job.meta.namespace_name, body, {.strict = true}, pass.stop);
+  auto created = parts_.client.create_for_meta(kube::Pod::kType, learned.job.meta.namespace_name, body,
+                                               {.strict = true}, pass.stop);
   base::failpoint("controller.pod-created");
   if (created) {
     pods_created_.Increment();
     quota_.note_created(application);
-    learned.pods.push_back({.pod = std::make_shared<const kube::Pod>(std::move(*created)), .is_new = true});
+    // Nobody has bound it or started it yet.
+    kube::Pod pod;
+    pod.meta = std::move(*created);
+    pod.phase = "Pending";
+    learned.pods.push_back({.pod = std::make_shared<const kube::Pod>(std::move(pod)), .is_new = true});
     return Step::go_on();
   }
   if (created.error().code == ErrorCode::kAlreadyExists) return take_existing_pod(attempt, pass);

@@ -46,7 +46,12 @@ class FakeApiServer final : public kube::Transport {
     if (auto error = ask_before(request)) return tl::unexpected(std::move(*error));
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
-    return handle(request);
+    auto answer = handle(request);
+    if (answer && request.only_metadata) {
+      answer->body =
+          json{{"kind", "PartialObjectMetadata"}, {"metadata", json::parse(answer->body)["metadata"]}}.dump();
+    }
+    return answer;
   }
 
   kube::KubeResult<void> stream(const kube::Request& request, const kube::StreamOptions&, const ChunkSink& sink,

@@ -66,6 +66,14 @@ KubeResult<void> ApiClient::remove(const ResourceType& type, std::string_view ns
   return {};
 }
 
+KubeResult<ObjectMeta> ApiClient::meta_of(Request request, const ResourceType& type, std::stop_token stop) {
+  request.only_metadata = true;
+  ObjectMeta meta;
+  auto done = call_and_use(request, type, stop, [&](const json& answer) { meta = decode_meta(answer); });
+  if (!done) return tl::unexpected(std::move(done.error()));
+  return meta;
+}
+
 KubeResult<void> ApiClient::call_and_use(const Request& request, const ResourceType& type, std::stop_token stop,
                                          const Use& use) {
   const auto answer = call(request, stop);

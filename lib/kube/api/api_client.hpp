@@ -66,6 +66,17 @@ class ApiClient {
     return typed<T>(patch_request(T::kType, ns, name, patch, subresource), stop);
   }
 
+  // As create() and replace_status(), for callers that know what they wrote: of the answer only the metadata is sent
+  // and read.
+  KubeResult<ObjectMeta> create_for_meta(const ResourceType& type, std::string_view ns, const nlohmann::json& body,
+                                         const CreateOptions& options = {}, std::stop_token stop = {}) {
+    return meta_of(create_request(type, ns, body, options), type, stop);
+  }
+  KubeResult<ObjectMeta> replace_status_for_meta(const ResourceType& type, std::string_view ns,
+                                                 const nlohmann::json& body, std::stop_token stop = {}) {
+    return meta_of(replace_request(type, ns, meta_text(body, "name"), body, "status"), type, stop);
+  }
+
   // Any request, under the same limit of calls in flight.
   KubeResult<Response> call(const Request& request, std::stop_token stop = {});
 
@@ -80,6 +91,7 @@ class ApiClient {
     if (!done) return tl::unexpected(std::move(done.error()));
     return std::move(*object);
   }
+  KubeResult<ObjectMeta> meta_of(Request request, const ResourceType& type, std::stop_token stop);
   // Passes the parsed answer to `use`; a DecodeError becomes kInternal.
   KubeResult<void> call_and_use(const Request& request, const ResourceType& type, std::stop_token stop, const Use& use);
 

@@ -65,16 +65,18 @@ EventRecorder::EventRecorder(ApiClient& client, EventOptions options, base::Metr
       limited_(metrics.counter("vbrain_events_limited_total",
                                "Normal Kubernetes events left out because very many came at once.")),
       refused_(metrics.counter("vbrain_events_refused_total", "Kubernetes events that could not be written.")) {
-  thread_ = std::jthread([this](std::stop_token stop) { work(stop); });
+  for (std::size_t i = 0; i < std::max<std::size_t>(options_.writers, 1); ++i) {
+    threads_.emplace_back([this](std::stop_token stop) { work(stop); });
+  }
 }
 
 EventRecorder::~EventRecorder() {
   {
     std::unique_lock lock(mutex_);
-    idle_.wait_for(lock, kLastWrites, [this] { return queue_.empty() && !writing_; });
+    idle_.wait_for(lock, kLastWrites, [this] { return is_idle_locked(); });
   }
-  thread_.request_stop();
-  thread_.join();
+  for (std::jthread& thread : threads_) thread.request_stop();
+  threads_.clear();
 }
 
 void EventRecorder::record(const ObjectReference& about, EventKind kind, std::string_view reason, std::string_view note,
@@ -107,36 +109,46 @@ bool EventRecorder::has_token_locked() {
 
 void EventRecorder::flush() {
   std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return queue_.empty() && !writing_; });
+  idle_.wait(lock, [this] { return is_idle_locked(); });
 }
 
 void EventRecorder::flush_or_drop(std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
-  if (idle_.wait_for(lock, patience, [this] { return queue_.empty() && !writing_; })) return;
+  if (idle_.wait_for(lock, patience, [this] { return is_idle_locked(); })) return;
   dropped_.Increment(static_cast<double>(queue_.size()));
   queue_.clear();
-  queued_.notify_one();
+  queued_.notify_all();
+}
+
+// The next event whose object no other writer has. While a writer pauses there is none: the others would fail as well.
+std::list<EventRecorder::Event>::iterator EventRecorder::next_locked() {
+  if (pausing_ != 0) return queue_.end();
+  return std::ranges::find_if(queue_, [this](const Event& event) { return !writing_.contains(event.about.uid); });
 }
 
 void EventRecorder::work(std::stop_token stop) {
   std::unique_lock lock(mutex_);
-  while (queued_.wait(lock, stop, [this] { return !queue_.empty(); })) {
+  while (queued_.wait(lock, stop, [this] { return next_locked() != queue_.end(); })) {
     if (stop.stop_requested()) break;
-    Event event = std::move(queue_.front());
-    queue_.pop_front();
-    writing_ = true;
+    std::list<Event> taken;
+    taken.splice(taken.begin(), queue_, next_locked());
+    Event& event = taken.front();
+    writing_.insert(event.about.uid);
     lock.unlock();
     const auto error = write(event, stop);
     ++event.tries;
     const auto delay = error ? delay_after(event, *error) : std::nullopt;
     lock.lock();
-    writing_ = false;
+    writing_.erase(event.about.uid);
     if (delay) {
-      // The others wait behind it: they would fail as well.
-      queue_.push_front(std::move(event));
+      queue_.splice(queue_.begin(), taken);
+      ++pausing_;
       queued_.wait_for(lock, stop, *delay, [this] { return queue_.empty(); });
+      --pausing_;
     }
-    if (queue_.empty()) idle_.notify_all();
+    // For other events of this object, and for those behind a pause.
+    queued_.notify_all();
+    if (is_idle_locked()) idle_.notify_all();
   }
   queue_.clear();
   idle_.notify_all();
@@ -154,10 +166,36 @@ std::optional<std::chrono::milliseconds> EventRecorder::delay_after(const Event&
 
 std::optional<Error> EventRecorder::write(const Event& event, std::stop_token stop) {
   const std::string key = event.key();
+  auto known = recall(key);
+  return known ? repeat(event, *std::move(known), stop) : create(event, key, stop);
+}
+
+std::optional<EventRecorder::Remembered> EventRecorder::recall(const std::string& key) {
+  const std::lock_guard lock(mutex_);
   const auto known = known_.find(key);
-  if (known == known_.end()) return create(event, key, stop);
-  order_.splice(order_.begin(), order_, known->second);
-  return repeat(event, *known->second, stop);
+  if (known == known_.end()) return std::nullopt;
+  return *known->second;
+}
+
+void EventRecorder::forget(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(key);
+  if (known == known_.end()) return;
+  order_.erase(known->second);
+  known_.erase(known);
+}
+
+// In place of what was known of this event.
+void EventRecorder::remember(Remembered event) {
+  const std::string key = event.key;
+  forget(key);
+  const std::lock_guard lock(mutex_);
+  order_.push_front(std::move(event));
+  known_[key] = order_.begin();
+  if (order_.size() > options_.max_remembered) {
+    known_.erase(order_.back().key);
+    order_.pop_back();
+  }
 }
 
 std::optional<Error> EventRecorder::create(const Event& event, const std::string& key, std::stop_token stop) {
@@ -182,22 +220,17 @@ std::optional<Error> EventRecorder::create(const Event& event, const std::string
                        {"resourceVersion", event.about.resource_version}}},
                      {"note", event.note},
                      {"type", event.kind == EventKind::kWarning ? "Warning" : "Normal"}};
-  const auto written = client_.create(kEventType, event.about.namespace_name, body, stop);
+  const auto written = client_.create_for_meta(kEventType, event.about.namespace_name, body, {}, stop);
   if (!written && written.error().code != ErrorCode::kAlreadyExists) return written.error();
   // If the event exists already (a POST that was sent twice), its resourceVersion is unknown and it cannot be updated.
   if (!written) return std::nullopt;
-  order_.push_front(
-      {key, event.about.namespace_name, name, meta_text(*written, "resourceVersion"), 1, clock_.steady()});
-  known_[key] = order_.begin();
-  if (order_.size() > options_.max_remembered) {
-    known_.erase(order_.back().key);
-    order_.pop_back();
-  }
+  remember({key, event.about.namespace_name, name, written->resource_version, 1, clock_.steady()});
   return std::nullopt;
 }
 
-std::optional<Error> EventRecorder::repeat(const Event& event, Remembered& known, std::stop_token stop) {
+std::optional<Error> EventRecorder::repeat(const Event& event, Remembered known, std::stop_token stop) {
   if (event.tries == 0) ++known.count;
+  remember(known);
   // The first repetition is written at once, later ones once per series_period.
   if (known.count > 2 && clock_.steady() - known.written_at < options_.series_period) return std::nullopt;
   json patch = {{"series", {{"count", known.count}, {"lastObservedTime", base::format_rfc3339_micro(event.time)}}}};
@@ -206,14 +239,13 @@ std::optional<Error> EventRecorder::repeat(const Event& event, Remembered& known
   if (written) {
     known.written_at = clock_.steady();
     known.version = meta_text(*written, "resourceVersion");
+    remember(std::move(known));
     return std::nullopt;
   }
   if (written.error().code == ErrorCode::kNotFound || written.error().code == ErrorCode::kConflict) {
     // The API server removed the event, or somebody else changed it: create a new one.
-    const std::string key = known.key;
-    order_.erase(known_.at(key));
-    known_.erase(key);
-    return create(event, key, stop);
+    forget(known.key);
+    return create(event, known.key, stop);
   }
   return written.error();
 }

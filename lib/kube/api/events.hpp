@@ -7,11 +7,13 @@
 #include <list>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
@@ -40,6 +42,9 @@ struct EventOptions {
   std::string controller = "vbrain.visagio.com/controller";  // reportingController
   std::string instance;                                      // reportingInstance: the pod's name
   std::size_t max_queued = 1'000;
+  // Events that are written at the same time. More than one, so that failures of many jobs are told soon although the
+  // API server takes its time; few, because nobody waits for events.
+  std::size_t writers = 4;
   // How many Normal events may be written: so many at once, and one more each `normal_interval`. Each costs the API
   // server about a tenth of what a job costs it, so that a burst of jobs would be slower only because of its events.
   int normal_burst = 100;
@@ -52,12 +57,12 @@ struct EventOptions {
   int max_tries = 5;
 };
 
-// Writes events.k8s.io/v1 Events on its own thread. record() never blocks and never fails: if `max_queued` events wait,
-// the new one is dropped and counted (vbrain_events_dropped_total). Normal events may use half of the queue, so that
-// many of them push out no warning; those above EventOptions::normal_burst are left out and counted
-// (vbrain_events_limited_total). An event that the API server refuses, or can't take for some seconds, is logged and
-// dropped. If the same event (object, kind, reason, note) occurs again, the `series` of the first one counts it. If
-// somebody else has changed the first one, a new event is created.
+// Writes events.k8s.io/v1 Events on its own threads: those of one object one after the other. record() never blocks and
+// never fails: if `max_queued` events wait, the new one is dropped and counted (vbrain_events_dropped_total). Normal
+// events may use half of the queue, so that many of them push out no warning; those above EventOptions::normal_burst
+// are left out and counted (vbrain_events_limited_total). An event that the API server refuses, or can't take for some
+// seconds, is logged and dropped. If the same event (object, kind, reason, note) occurs again, the `series` of the
+// first one counts it. If somebody else has changed the first one, a new event is created.
 class EventRecorder {
  public:
   // The referenced objects must outlive the recorder.
@@ -83,10 +88,15 @@ class EventRecorder {
   struct Remembered;
 
   void work(std::stop_token stop);
+  std::list<Event>::iterator next_locked();
+  bool is_idle_locked() const { return queue_.empty() && writing_.empty(); }
   // Each returns why the event was not written, or nothing.
   std::optional<Error> write(const Event& event, std::stop_token stop);
   std::optional<Error> create(const Event& event, const std::string& key, std::stop_token stop);
-  std::optional<Error> repeat(const Event& event, Remembered& known, std::stop_token stop);
+  std::optional<Error> repeat(const Event& event, Remembered known, std::stop_token stop);
+  std::optional<Remembered> recall(const std::string& key);
+  void remember(Remembered event);
+  void forget(const std::string& key);
   bool has_token_locked();
   // How long to wait before the next try; nothing: there is none, and the event is counted as lost.
   std::optional<std::chrono::milliseconds> delay_after(const Event& event, const Error& error);
@@ -102,10 +112,11 @@ class EventRecorder {
   std::condition_variable idle_;
   std::list<Event> queue_;
   base::SteadyPoint tokens_full_at_{};  // when `normal_burst` Normal events may be written at once again
-  bool writing_ = false;
-  std::list<Remembered> order_;  // most recent first; used by the worker thread only
+  std::set<std::string> writing_;       // UIDs of the objects of which an event is being written
+  std::size_t pausing_ = 0;             // writers that wait because the API server could not take an event
+  std::list<Remembered> order_;         // most recent first
   std::unordered_map<std::string, std::list<Remembered>::iterator> known_;
-  std::jthread thread_;
+  std::vector<std::jthread> threads_;
 };
 
 }  // namespace vbrain::kube

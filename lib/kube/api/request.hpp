@@ -18,6 +18,9 @@ struct Request {
   std::string content_type = {};
   std::string body = {};
   std::chrono::milliseconds timeout{0};  // for the whole call; 0: the transport's default
+  // The answer needs nothing but the object's metadata (meta.k8s.io PartialObjectMetadata). A server that cannot leave
+  // out the rest sends it all.
+  bool only_metadata = false;
 };
 
 struct ListOptions {

@@ -33,6 +33,9 @@ constexpr std::size_t kPoolThreads = 1;
 // Bytes of a stream that may wait for its reader before reading from the connection pauses.
 constexpr std::size_t kStreamBuffer = 256u << 10;
 constexpr std::size_t kMaxErrorBody = 64u << 10;
+constexpr const char* kWhole = "application/json";
+// Errors come as usual.
+constexpr const char* kOnlyMetadata = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 // The HTTP library's own timer. The transport's timers are shorter and always fire first.
 constexpr std::chrono::minutes kLibraryTimeout{15};
 
@@ -94,11 +97,11 @@ class RestTransport final : public Transport {
   KubeResult<Response> call(const Request& request, std::stop_token stop) override {
     const auto deadline = Steady::now() + (request.timeout.count() > 0 ? request.timeout : options_.call_timeout);
     KubeResult<Response> answer;
-    bool again = true;
+    auto again = Again::kKept;
     bool maybe_done = false;
-    for (int attempt = 0; attempt < kAttempts && again; ++attempt) {
-      again = false;
-      answer = call_once(request, stop, deadline, again);
+    for (int attempt = 0; attempt < kAttempts && again != Again::kNo; ++attempt) {
+      const Pool used = pool(std::exchange(again, Again::kNo));
+      answer = call_once(request, stop, deadline, used, again);
       if (!answer) maybe_done = answer.error().maybe_done = maybe_done || answer.error().maybe_done;
     }
     return answer;
@@ -107,10 +110,10 @@ class RestTransport final : public Transport {
   KubeResult<void> stream(const Request& request, const StreamOptions& options, const ChunkSink& sink,
                           std::stop_token stop) override {
     KubeResult<void> ended;
-    bool again = true;
-    for (int attempt = 0; attempt < kAttempts && again; ++attempt) {
-      again = false;
-      ended = stream_once(request, options, sink, stop, again);
+    auto again = Again::kKept;
+    for (int attempt = 0; attempt < kAttempts && again != Again::kNo; ++attempt) {
+      const Pool used = pool(std::exchange(again, Again::kNo));
+      ended = stream_once(request, options, sink, stop, used, again);
     }
     return ended;
   }
@@ -127,6 +130,13 @@ class RestTransport final : public Transport {
   };
   using Pool = std::shared_ptr<Connections>;
 
+  // Whether a request is sent (again), and on which connection.
+  enum class Again {
+    kNo,
+    kKept,  // a kept one, or a new one if all are in use
+    kNew,   // a new one, that is not kept
+  };
+
   RestTransport(const Config& config, const RestOptions& options)
       : options_(options), user_agent_(config.user_agent), token_(config, clock_), server_(config.server) {}
 
@@ -139,17 +149,14 @@ class RestTransport final : public Transport {
     return std::make_shared<Connections>(Connections{tls, {server_, config}});
   }
 
-  // After a rotation of certificates all connections are opened again.
-  Pool pool() {
+  // After a rotation of certificates all connections are opened again. If one kept connection was closed, others may be
+  // closed, too. So a repetition uses a new one, and each kept one stays until it is found closed itself.
+  Pool pool(Again wanted) {
     const auto tls = tls_->current();
+    if (wanted == Again::kNew) return new_pool(tls);
     const std::lock_guard lock(mutex_);
     if (pool_->tls != tls) pool_ = new_pool(tls);
     return pool_;
-  }
-  // If one kept connection was closed, the others probably were, too: a repetition must use a new one.
-  void leave(const Pool& used) {
-    const std::lock_guard lock(mutex_);
-    if (pool_ == used) pool_ = new_pool(used->tls);
   }
   // True if the refused credentials have been replaced.
   bool refresh(const std::string& token, const Pool& used) { return token_.refresh(token) || tls_->refresh(used->tls); }
@@ -162,7 +169,7 @@ class RestTransport final : public Transport {
     try {
       http::http_request message(request.method);
       message.set_request_uri(web::uri(request.target));
-      message.headers().add(http::header_names::accept, "application/json");
+      message.headers().add(http::header_names::accept, request.only_metadata ? kOnlyMetadata : kWhole);
       message.headers().add(http::header_names::user_agent, user_agent_);
       if (!token.empty()) message.headers().add(http::header_names::authorization, "Bearer " + token);
       if (!request.body.empty()) {
@@ -201,7 +208,7 @@ class RestTransport final : public Transport {
 
   // Why an exchange ended without a complete answer. `again`: the server had apparently closed a kept connection before
   // it read the request; the request is sent once more.
-  Error failure_of(const Exchange& exchange, const Pool& used, bool& again) {
+  Error failure_of(const Exchange& exchange, const Pool& used, Again& again) {
     const std::string message = exchange.failure().value_or("no answer");
     const std::error_code code = exchange.failure_code();
     Error error{.code = ErrorCode::kUnavailable, .reason = "Connection", .message = message};
@@ -209,23 +216,21 @@ class RestTransport final : public Transport {
       error.code = ErrorCode::kTimeout;
     } else if (is_handshake_failure(message)) {
       const std::string refusal = used->tls->take_refusal();
-      again = tls_->refresh(used->tls);
+      if (tls_->refresh(used->tls)) again = Again::kKept;
       if (!refusal.empty()) {
         error.reason = "CertificateRefused";
         error.message = "the API server's certificate was refused: " + refusal;
       }
     } else if (exchange.status() == 0 && (is_unsent(message) || is_unanswered(message))) {
       error.maybe_done = is_unanswered(message);
-      leave(used);
-      again = true;
+      again = Again::kNew;
     }
     return error;
   }
 
   KubeResult<Response> call_once(const Request& request, std::stop_token stop, Steady::time_point deadline,
-                                 bool& again) {
+                                 const Pool& used, Again& again) {
     const std::string token = token_.token();
-    const Pool used = pool();
     Sent sent = send(used, request, token, options_.max_answer_bytes, Exchange::Fill::kStop);
     auto view = sent->wait(stop, deadline, std::nullopt);
     const auto unanswered = [&](Error error) {
@@ -243,16 +248,15 @@ class RestTransport final : public Transport {
     if (sent->failure()) return unanswered(failure_of(*sent, used, again));
     const int status = sent->status();
     if (status >= 300) {
-      again = status == 401 && refresh(token, used);
+      if (status == 401 && refresh(token, used)) again = Again::kKept;
       return tl::unexpected(error_from_response(status, view.bytes, sent->retry_after()));
     }
     return Response{.status = status, .body = std::move(view.bytes)};
   }
 
   KubeResult<void> stream_once(const Request& request, const StreamOptions& options, const ChunkSink& sink,
-                               std::stop_token stop, bool& again) {
+                               std::stop_token stop, const Pool& used, Again& again) {
     const std::string token = token_.token();
-    const Pool used = pool();
     Sent sent = send(used, request, token, kStreamBuffer, Exchange::Fill::kHold);
     std::string error_body;
     while (true) {
@@ -270,7 +274,7 @@ class RestTransport final : public Transport {
       sent.complete();
       if (sent->failure()) return tl::unexpected(failure_of(*sent, used, again));
       if (status < 300) return {};
-      again = status == 401 && refresh(token, used);
+      if (status == 401 && refresh(token, used)) again = Again::kKept;
       return tl::unexpected(error_from_response(status, error_body, sent->retry_after()));
     }
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -43,6 +44,23 @@ TEST_F(ClientTest, CreatesReadsReplacesTheStatusAndRemoves) {
   const auto absent = client_.get<Thing>("ns", "a");
   ASSERT_FALSE(absent);
   EXPECT_EQ(absent.error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(ClientTest, WhoKnowsWhatItWroteReadsOnlyTheMetadata) {
+  const auto created = client_.create_for_meta(Thing::kType, "ns", thing_json("a", "1"));
+  ASSERT_TRUE(created);
+  EXPECT_EQ(created->name, "a");
+  auto next = thing_json("a", "2");
+  next["metadata"]["resourceVersion"] = created->resource_version;
+  next["status"] = {{"done", true}};
+  const auto written = client_.replace_status_for_meta(Thing::kType, "ns", next);
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->uid, created->uid);
+  EXPECT_EQ(written->resource_version, client_.get<Thing>("ns", "a")->meta.resource_version);
+  const auto stale = client_.replace_status_for_meta(Thing::kType, "ns", next);
+  ASSERT_FALSE(stale);
+  EXPECT_EQ(stale.error().code, ErrorCode::kConflict);
+  EXPECT_EQ(std::ranges::count(server_.requests(), true, &Request::only_metadata), 3);
 }
 
 TEST_F(ClientTest, TheStatusIsWrittenAlone) {

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <latch>
+#include <map>
 
 #include "support/fake_api_server.hpp"
 #include "support/manual_clock.hpp"
@@ -126,6 +128,28 @@ TEST_F(EventsTest, AnEventThatSomebodyElseChangedBeginsAnew) {
   EXPECT_EQ(server_.object(events + "/" + written()[0]["metadata"]["name"].get<std::string>())["series"]["count"], 3);
 }
 
+TEST_F(EventsTest, EventsOfDifferentObjectsDoNotWaitForEachOther) {
+  EventOptions four = options();
+  four.max_queued = 10;
+  std::latch together(4);
+  server_.set_before([&](const Request& request) {
+    if (request.body.find("\"first\"") != std::string::npos) together.arrive_and_wait();
+    return std::optional<Error>();
+  });
+  EventRecorder recorder(client_, four, metrics_, clock_);
+  for (const char* name : {"a", "b", "c", "d"}) {
+    recorder.record(job(name), EventKind::kWarning, "R", "first", "A");
+    recorder.record(job(name), EventKind::kWarning, "R", "second", "A");
+  }
+  recorder.flush();
+  std::map<std::string, std::vector<std::string>> notes;
+  for (const json& event : written()) notes[event["regarding"]["name"]].push_back(event["note"]);
+  EXPECT_EQ(notes.size(), 4u);
+  for (const auto& [name, of_object] : notes) {
+    EXPECT_EQ(of_object, (std::vector<std::string>{"first", "second"})) << "those of one object are in order";
+  }
+}
+
 TEST_F(EventsTest, DropsRatherThanBlocks) {
   std::latch entered(1);
   std::latch release(1);
@@ -205,7 +229,7 @@ TEST_F(EventsTest, ARefusedEventIsCountedAndForgotten) {
 }
 
 TEST_F(EventsTest, AnEventThatTheServerCannotTakeNowIsTriedAgain) {
-  int left = 3;
+  std::atomic<int> left = 3;
   server_.set_before([&](const Request&) {
     return left-- > 0 ? std::optional(Error{.code = ErrorCode::kTooManyRequests}) : std::optional<Error>();
   });
@@ -223,7 +247,7 @@ TEST_F(EventsTest, AnEventThatTheServerCannotTakeNowIsTriedAgain) {
 }
 
 TEST_F(EventsTest, TriesHaveAnEnd) {
-  int tries = 0;
+  std::atomic<int> tries = 0;
   server_.set_before([&](const Request&) {
     ++tries;
     return std::optional(Error{.code = ErrorCode::kUnavailable});

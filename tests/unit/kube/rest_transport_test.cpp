@@ -41,7 +41,12 @@ TEST_F(RestTransportTest, SendsTheRequestAsItIs) {
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->body, R"({"kind":"Pod"})");
   ASSERT_TRUE(transport->call(kPost, {}));
-  ASSERT_EQ(got.size(), 2u);
+  Request of_metadata = kGet;
+  of_metadata.only_metadata = true;
+  ASSERT_TRUE(transport->call(of_metadata, {}));
+  ASSERT_EQ(got.size(), 3u);
+  EXPECT_THAT(got[0], HasSubstr("Accept:application/json\r\n"));
+  EXPECT_THAT(got[2], HasSubstr("Accept:application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"));
   EXPECT_THAT(got[0], HasSubstr("GET /api/v1/namespaces/ns/pods/a%2Fb?x=%20y HTTP/1.1\r\n"));
   EXPECT_THAT(got[0], HasSubstr("Authorization:Bearer secret\r\n"));
   EXPECT_THAT(got[0], HasSubstr("User-Agent:tester/1\r\n"));
@@ -208,6 +213,34 @@ TEST_F(RestTransportTest, ADroppedKeptConnectionIsReplaced) {
     const auto read = transport->call(i % 2 == 0 ? kGet : kPost, {});
     EXPECT_TRUE(read) << i << " " << read.error().message;
   }
+}
+
+TEST_F(RestTransportTest, ADroppedKeptConnectionLeavesTheOthersInUse) {
+  std::latch both(2);
+  std::atomic<bool> is_dropped{false};
+  std::atomic<int> last{-1};
+  TlsServer server([&](TlsConnection& connection, int number) {
+    for (int count = 0;; ++count) {
+      const std::string request = connection.read_request();
+      if (request.empty()) return;
+      last = number;
+      // The first requests wait for each other, so that there are two connections.
+      if (number < 2 && count == 0) both.arrive_and_wait();
+      if (request.starts_with("POST") && !is_dropped.exchange(true)) return;
+      connection.answer(200, "{}");
+    }
+  });
+  const auto transport = connect(server);
+  {
+    const std::jthread other([&] { EXPECT_TRUE(transport->call(kGet, {})); });
+    EXPECT_TRUE(transport->call(kGet, {}));
+  }
+  ASSERT_EQ(server.connections(), 2);
+  ASSERT_TRUE(transport->call(kPost, {}));
+  EXPECT_EQ(last, 2) << "the repetition has a connection of its own";
+  ASSERT_TRUE(transport->call(kPost, {}));
+  EXPECT_LT(last, 2);
+  EXPECT_EQ(server.connections(), 3);
 }
 
 TEST_F(RestTransportTest, AConnectionThatNeverAnswersIsUnavailableAfterOneRepetition) {
