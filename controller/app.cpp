@@ -27,6 +27,7 @@
 #include "controller/volume/measured_volume.hpp"
 #include "controller/volume/volume.hpp"
 #include "http/health.hpp"
+#include "job/packed_job.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/api/config.hpp"
 #include "kube/api/events.hpp"
@@ -296,6 +297,7 @@ class App {
 
   void connect_handlers(kube::Informer<job::Job>& jobs, kube::Informer<job::Application>& applications,
                         kube::Informer<kube::Pod>& pods, JobReconciler& reconciler) {
+    jobs.set_packing(job::packing_of_ended_jobs());
     jobs.add_index(kJobsByApplication, [](const job::Job& job) { return std::vector{job.spec.application_id}; });
     applications.add_index(kApplicationsById,
                            [](const job::Application& application) { return std::vector{application.application_id}; });
@@ -307,6 +309,7 @@ class App {
     });
     pods.add_handler([this, &reconciler](const kube::Change<kube::Pod>& change) {
       reconciler.on_pod_change(change);
+      if (!is_news(change)) return;
       for (const auto& pod : {change.old, change.now}) {
         if (!pod) continue;
         if (const std::string job = controlling_job(*pod); !job.empty()) queue_.add(job);
@@ -319,8 +322,9 @@ class App {
         if (!application) continue;
         const bool new_ttl = !change.old || !change.now ||
                              change.old->ttl_seconds_after_finished != change.now->ttl_seconds_after_finished;
-        for (const auto& job : jobs.store().by_index(kJobsByApplication, application->application_id)) {
-          if (new_ttl || !job::is_terminal(job->status.phase)) queue_.add(job->meta.name);
+        for (const auto& name : jobs.store().names_by_index(kJobsByApplication, application->application_id)) {
+          const auto job = new_ttl ? nullptr : jobs.store().get(name);
+          if (job == nullptr || !job::is_terminal(job->status.phase)) queue_.add(name);
         }
       }
     });

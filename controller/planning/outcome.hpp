@@ -57,6 +57,8 @@ struct PodView {
   bool others_running = false;    // ended, but other containers of the pod are not
   std::string waiting_reason;     // empty while the start is normal
   std::string waiting_message;
+
+  bool operator==(const PodView&) const = default;
 };
 
 PodView look_at(const kube::Pod& pod);

@@ -77,9 +77,9 @@ void Admission::begin() {
   const std::lock_guard lock(mutex_);
   line_.clear();
   counting_ = true;
-  // All Jobs, before the first one may start: jobs under way use slots, and waiting jobs get their position. A change
-  // that arrives meanwhile waits for the mutex.
-  for (const auto& job : caches_.jobs.list()) line_.observe(*job, limits_of(tenant_of_spec(job->spec)));
+  // All Jobs that have not ended, before the first one may start: jobs under way use slots, and waiting jobs get their
+  // position. A change that arrives meanwhile waits for the mutex.
+  for (const auto& job : caches_.jobs.list_unpacked()) line_.observe(*job, limits_of(tenant_of_spec(job->spec)));
   wake_admitted();
 }
 

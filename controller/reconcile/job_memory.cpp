@@ -83,7 +83,7 @@ void JobMemory::forget(const std::string& job) {
 void JobMemory::note_newest(const job::Job& job, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_[job.meta.name];
-  entry.answered = job;
+  entry.answered = std::make_unique<const job::Job>(job);
   entry.answered_at = now;
 }
 

@@ -106,7 +106,8 @@ class JobMemory {
   };
   struct Entry {
     std::string uid;
-    std::optional<job::Job> answered;  // newer than the caches
+    // Newer than the caches. A pointer, because most entries have none, and a Job is three times the rest.
+    std::unique_ptr<const job::Job> answered;
     base::SteadyPoint answered_at{};
     std::unordered_map<std::string, PodEntry> pods;
     bool archived = false;

@@ -71,7 +71,7 @@ void JobMetrics::note_written(const job::Job& before, const job::JobStatus& afte
 void count_jobs(const kube::Cache<job::Job>* jobs, base::TimePoint now, base::Metrics& metrics) {
   std::map<std::pair<std::string, std::string>, double> numbers;
   std::map<std::string, double> oldest;
-  const auto known = jobs != nullptr ? jobs->list() : std::vector<std::shared_ptr<const job::Job>>{};
+  const auto known = jobs != nullptr ? jobs->list_unpacked() : std::vector<std::shared_ptr<const job::Job>>{};
   for (const auto& job : known) {
     if (job::is_terminal(job->status.phase)) continue;
     const std::string reason = label_of(job->status.reason);

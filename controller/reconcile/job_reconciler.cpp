@@ -38,6 +38,17 @@ std::string controlling_job(const kube::Pod& pod) {
   return owner != nullptr && owner->kind == job::Job::kType.kind ? owner->name : std::string{};
 }
 
+bool is_news(const kube::Change<kube::Pod>& change) {
+  if (!change.old || !change.now || change.old->meta.uid != change.now->meta.uid) return true;
+  const PodView before = look_at(*change.old);
+  const PodView now = look_at(*change.now);
+  // Its end is told by many fields.
+  if (now.stage == PodView::Stage::kEnded) return true;
+  return before != now || change.old->meta.deletion_timestamp != change.now->meta.deletion_timestamp ||
+         is_disrupted(*change.old) != is_disrupted(*change.now) ||
+         controlling_job(*change.old) != controlling_job(*change.now);
+}
+
 kube::Urgency urgency_of(const job::Job* job, bool has_pod) {
   if (job == nullptr) return kube::Urgency::kLow;
   if (job::is_terminal(job->status.phase) && !job->meta.deletion_timestamp) return kube::Urgency::kLow;

@@ -30,6 +30,10 @@ std::string controlling_job(const kube::Pod& pod);
 // Pure.
 kube::Urgency urgency_of(const job::Job* job, bool has_pod);
 
+// Whether a change of a pod may be a reason to act. The binding to a node, a normal start and changes of what nobody
+// reads are none. Pure.
+bool is_news(const kube::Change<kube::Pod>& change);
+
 // Observes, plans and executes until nothing is left to do for one Job. The queue never gives one key to two workers.
 class JobReconciler {
  public:

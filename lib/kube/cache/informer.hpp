@@ -151,11 +151,12 @@ class Informer final : private Reflector::Sink {
   Informer(const Informer&) = delete;
   Informer& operator=(const Informer&) = delete;
 
-  // Call both before start().
+  // Call all three before start().
   void add_handler(Handler handler) { handlers_.push_back(std::move(handler)); }
   void add_index(std::string name, typename Cache<T>::IndexFn values_of) {
     store_.add_index(std::move(name), std::move(values_of));
   }
+  void set_packing(typename Cache<T>::Packing packing) { store_.set_packing(std::move(packing)); }
 
   const Cache<T>& store() const { return store_; }
 

@@ -9,6 +9,7 @@
 
 #include "artifacts/records/manifest.hpp"
 #include "controller/volume/volume.hpp"
+#include "job/packed_job.hpp"
 
 namespace vbrain::controller::testing {
 namespace {
@@ -125,6 +126,7 @@ struct Crowd::Process {
               return reconciler.reconcile(key, stop);
             },
             crowd.metrics_, crowd.clock) {
+    jobs.set_packing(job::packing_of_ended_jobs());
     applications.add_index(kApplicationsById, [](const job::Application& a) { return std::vector{a.application_id}; });
     clients.add_index(kClientsByTenant, [](const job::Client& c) { return std::vector{tenant_key(c)}; });
     pods.add_index(kPodsByJob, [](const kube::Pod& pod) { return std::vector{controlling_job(pod)}; });
@@ -241,7 +243,7 @@ void Crowd::sync() {
   });
   bring_up_to_date<kube::Pod>(api, kPods, p.pods, [&](const auto& change) {
     p.reconciler.on_pod_change(change);
-    queue.add(controlling_job(*(change.now ? change.now : change.old)));
+    if (is_news(change)) queue.add(controlling_job(*(change.now ? change.now : change.old)));
   });
 }
 

@@ -79,6 +79,18 @@ TEST_F(VolumeCalls, AJobMadeWithKubectlIsPublishedWithItsFirstAttempt) {
   EXPECT_LE(calls[SYS_openat2], 22);
 }
 
+// What the api-server does on the volume for a job in a repository that exists.
+TEST_F(VolumeCalls, PublishingAJobByRest) {
+  artifacts::JobFile file;
+  file.job_id = "a-new-job";
+  file.tenant = tenant_of(job_);
+  file.repository_id = job_.spec.repository_id;
+  auto calls = count_system_calls([&] { return store_.publish_job(file).has_value(); });
+  EXPECT_EQ(calls[SYS_mkdirat], 4) << "the job's, attempts, attempts/1 and its logs";
+  EXPECT_EQ(calls[SYS_fsync], 5);
+  EXPECT_LE(calls[SYS_openat2], 10);
+}
+
 // The file's own and that of the rename: the first one covers all names that were made before it.
 TEST_F(VolumeCalls, WithAnOrderedJournalPublishingNeedsTwoFsyncs) {
   const artifacts::Store journaled(folder_.path(), true);

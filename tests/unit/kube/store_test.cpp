@@ -66,5 +66,39 @@ TEST(Cache, FindsByIndex) {
   EXPECT_THROW((void)store.by_index("unknown", "z"), std::out_of_range);
 }
 
+TEST(Cache, PackedObjectsAreLikeAllOthers) {
+  Cache<Thing> store;
+  int unpacked = 0;
+  store.set_packing({.is_wanted = [](const Thing& one) { return one.value.starts_with("old"); },
+                     .pack = [](const Thing& one) { return one.meta.name + "/" + one.value; },
+                     .unpack =
+                         [&](std::string_view text) {
+                           ++unpacked;
+                           const auto end = text.find('/');
+                           return *thing(std::string(text.substr(0, end)), std::string(text.substr(end + 1)));
+                         }});
+  store.add_index("value", [](const Thing& one) { return std::vector{one.value}; });
+  store.put("a", thing("a", "new"));
+  store.put("b", thing("b", "old 1"));
+  EXPECT_EQ(store.put("a", thing("a", "old 1"))->value, "new");
+  store.put("c", thing("c", "new"));
+  EXPECT_EQ(unpacked, 0);
+  EXPECT_EQ(store.get("a")->value, "old 1");
+  EXPECT_EQ(unpacked, 1);
+  EXPECT_THAT(names_of(store.by_index("value", "old 1")), ::testing::ElementsAre("a", "b"));
+  unpacked = 0;
+  EXPECT_THAT(store.names_by_index("value", "old 1"), ::testing::ElementsAre("a", "b"));
+  EXPECT_THAT(names_of(store.list_unpacked()), ::testing::ElementsAre("c"));
+  EXPECT_THAT(store.names(), UnorderedElementsAre("a", "b", "c"));
+  EXPECT_EQ(unpacked, 0);
+  EXPECT_THAT(names_of(store.list()), UnorderedElementsAre("a", "b", "c"));
+  EXPECT_EQ(store.put("b", thing("b", "new"))->value, "old 1");
+  EXPECT_THAT(names_of(store.by_index("value", "old 1")), ::testing::ElementsAre("a"));
+  EXPECT_THAT(names_of(store.list_unpacked()), UnorderedElementsAre("b", "c"));
+  EXPECT_EQ(store.erase("a")->value, "old 1");
+  EXPECT_TRUE(store.by_index("value", "old 1").empty());
+  EXPECT_EQ(store.get("a"), nullptr);
+}
+
 }  // namespace
 }  // namespace vbrain::kube

@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "job/packed_job.hpp"
 #include "unit/controller/world/paths.hpp"
 
 namespace vbrain::controller::testing {
@@ -170,6 +171,7 @@ Process::Process(const Surroundings& around, std::uint64_t seed)
       application_watch_(around_.api, kApplications, applications_, 4 * seed + 1),
       client_watch_(around_.api, kClients, clients_, 4 * seed + 2),
       pod_watch_(around_.api, kPods, pods_, 4 * seed + 3) {
+  jobs_.set_packing(job::packing_of_ended_jobs());
   applications_.add_index(kApplicationsById, [](const job::Application& a) { return std::vector{a.application_id}; });
   clients_.add_index(kClientsByTenant, [](const job::Client& client) { return std::vector{tenant_key(client)}; });
   pods_.add_index(kPodsByJob, [](const kube::Pod& pod) { return std::vector{controlling_job(pod)}; });
