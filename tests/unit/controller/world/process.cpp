@@ -42,7 +42,10 @@ class Process::Wire final : public kube::Transport {
     const std::string what = place_of(request);
     if (request.method != "GET" && what.ends_with("events")) {
       around_.events.add(request.body);
-      return kube::Response{.status = 201, .body = request.body};
+      json stored = json::parse(request.body);
+      stored["metadata"]["uid"] = "event";
+      stored["metadata"]["resourceVersion"] = "1";
+      return kube::Response{.status = 201, .body = stored.dump()};
     }
     return request.method == "GET" ? around_.api.call(request, stop) : write(request, what, stop);
   }
