@@ -172,9 +172,9 @@ class World:
         self.start_node()
 
     def curl_identity(self):
-        """Options of curl for a request to the API server."""
+        """Options of curl for a request to the API server, which indents its answers for curl's own user agent."""
         pki = self.state / "pki"
-        return ["--noproxy", "*", "--cacert", pki / "ca.crt", "--cert", pki / "admin.crt", "--key", pki / "admin.key"]
+        return ["--user-agent", "bench", "--noproxy", "*", "--cacert", pki / "ca.crt", "--cert", pki / "admin.crt", "--key", pki / "admin.key"]
 
     def etcd_address(self):
         ports = dict(line.split("=", 1) for line in (self.state / "ports.env").read_text().splitlines() if "=" in line)
