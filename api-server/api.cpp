@@ -76,7 +76,8 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
     audit(exchange, progress, result.error());
     result = to_reply(result.error());
   }
-  const std::chrono::duration<double> took = steady_clock::now() - begun;
+  // Not the time for which the client asked the server to wait.
+  const std::chrono::duration<double> took = steady_clock::now() - begun - exchange.waiting.waited();
   metrics_.at(progress.route)->count(result->status, took.count());
   forbid_caching(*result);
   co_return std::move(*result);
@@ -95,7 +96,7 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
     failure = std::current_exception();
   }
   if (http::is_client_gone(failure)) {
-    base::log_info("the client closed the connection while its body was being read", {{"peer", exchange.peer}});
+    base::log_info("the client closed the connection before it was answered", {{"peer", exchange.peer}});
     std::rethrow_exception(failure);
   }
   Refusal refusal = refusal_of(failure);

@@ -17,6 +17,7 @@
 #include "api-server/transfer/sealed_texts.hpp"
 #include "api-server/transfer/shared_reads.hpp"
 #include "api-server/transfer/spool.hpp"
+#include "api-server/waits/job_waits.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/log.hpp"
 #include "base/log_writer.hpp"
@@ -120,6 +121,7 @@ http::HttpOptions http_options(const Config& config) {
   http::HttpOptions options;
   options.max_header_bytes = config.max_header_bytes;
   options.max_connections = config.max_connections;
+  options.max_streams = config.max_streams;
   options.header_timeout = config.header_timeout;
   options.body_timeout = config.body_timeout;
   options.idle_timeout = config.idle_timeout;
@@ -147,7 +149,9 @@ int run(const Config& given, std::stop_token stop) {
   kube::MeasuredTransport measured(*transport, metrics, clock);
   kube::ApiClient client(measured);
   metrics.gauge("vbrain_build_info", "The version of the program; always 1.", {{"version", VBRAIN_VERSION}}).Set(1);
+  JobWaits waits(config.limits.max_waits, metrics);  // the thread of a watch uses it
   Caches caches(*transport, config.namespace_name, metrics);
+  caches.jobs.add_handler([&waits](const kube::Change<job::Job>& change) { waits.note(change); });
   // The budget has room for at least one request with both of its fields.
   const std::uint64_t json_memory = std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes);
   JsonBudget json_budget(json_memory, tenant_json_memory(json_memory, config.limits.max_json_bytes));
@@ -185,6 +189,7 @@ int run(const Config& given, std::stop_token stop) {
                           volume,
                           view,
                           reads,
+                          waits,
                           client,
                           caches.jobs.store(),
                           caches.applications.store(),

@@ -45,6 +45,11 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
              "Requests that may wait for a thread of each of these pools; a further one gets 503");
   add_number(app, "--max-connections", config.max_connections, 1, 1'000'000,
              "Open connections of clients; the limit of open files must be higher");
+  add_number(app, "--max-streams", config.max_streams, 0, 1'000'000,
+             "Answers that are streamed at the same time; a further one gets 503");
+  add_number(app, "--max-waits", config.limits.max_waits, 0, 1'000'000,
+             "Requests that wait for a change of a job (?wait) at the same time; one tenant gets half of it at most. A "
+             "further one is answered at once");
   add_number(app, "--max-header-bytes", config.max_header_bytes, 1024, 1 << 20, "Largest head of a request, in bytes");
   add_number(app, "--max-json-bytes", config.limits.max_json_bytes, 1024, 1 << 26,
              "Largest JSON body, and largest params or metadata field, in bytes");
@@ -100,6 +105,8 @@ void log_config(const Config& config) {
                                    {"bulk_workers", config.bulk_workers},
                                    {"max_queued", config.max_queued},
                                    {"max_connections", config.max_connections},
+                                   {"max_streams", config.max_streams},
+                                   {"max_waits", config.limits.max_waits},
                                    {"max_header_bytes", config.max_header_bytes},
                                    {"max_json_bytes", config.limits.max_json_bytes},
                                    {"max_json_memory", config.limits.max_json_memory},

@@ -9,7 +9,7 @@
 
 namespace vbrain::api {
 
-// Limits of what a request may contain (docs/interfaces.md).
+// Limits of what requests may contain and take (docs/interfaces.md).
 struct Limits {
   std::uint64_t max_json_bytes = 1ULL << 20;
   std::uint64_t max_json_memory = 32ULL << 20;  // of all requests together; one beyond gets 503
@@ -20,6 +20,7 @@ struct Limits {
   std::uint64_t archive_code_page = 437;              // or 850
   std::uint64_t max_local_spool_bytes = 48ULL << 20;  // of archives while the volume takes no writes
   std::uint64_t max_auth_failures_per_minute = 60;    // of one source (FailureLimit); 0: no limit
+  std::uint64_t max_waits = 5'000;                    // requests that wait at a time (JobWaits)
 };
 
 // Threads that read long lists.
@@ -39,6 +40,7 @@ struct Config {
   std::size_t bulk_workers = 4;
   std::size_t max_queued = 1024;  // requests waiting for a thread of a pool, of each
   std::size_t max_connections = 10'000;
+  std::size_t max_streams = 1'000;
   std::size_t max_header_bytes = 32 * 1024;
   Limits limits;
   std::chrono::milliseconds header_timeout{15'000};

@@ -21,6 +21,7 @@ class ApiClient;
 
 namespace vbrain::api {
 
+class JobWaits;
 class JsonBudget;
 class LocalSpace;
 class MadeArchives;
@@ -52,6 +53,7 @@ struct Services {
   const artifacts::Store& volume;
   VolumeView& view;
   SharedReads& reads;
+  JobWaits& waits;
   kube::ApiClient& kube;
   const kube::Cache<job::Job>& jobs;
   const kube::Cache<job::Application>& applications;

@@ -5,6 +5,7 @@
 #include "api-server/jobs/repository_service.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/routes/call.hpp"
+#include "api-server/routes/wait.hpp"
 #include "api-server/routes/with_job.hpp"
 #include "api-server/transfer/download.hpp"
 #include "api-server/transfer/made_archives.hpp"
@@ -269,7 +270,10 @@ Answer logs_of(const Call& call, const JobRecord& record) {
 }  // namespace
 
 http::Task<Answer> get_job_result(Call& call) {
-  return answer_with_sealed(call, Kind::kResult);
+  const auto wait = wanted_wait(call.exchange.head.query);
+  if (!wait) co_return Unexpected<Refusal>(wait.error());
+  if (*wait > std::chrono::seconds(0)) co_await wait_for_job(call, *wait, WaitFor::kEnd);
+  co_return co_await answer_with_sealed(call, Kind::kResult);
 }
 
 http::Task<Answer> get_job_output(Call& call) {

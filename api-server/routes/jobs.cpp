@@ -5,6 +5,7 @@
 #include "api-server/routes/call.hpp"
 #include "api-server/routes/new_work.hpp"
 #include "api-server/routes/shared_read.hpp"
+#include "api-server/routes/wait.hpp"
 #include "api-server/routes/with_job.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "artifacts/store/store.hpp"
@@ -93,6 +94,9 @@ http::Task<Answer> post_job_execute(Call& call) {
 http::Task<Answer> get_job(Call& call) {
   const auto with_jobs = wants_jobs(call.exchange.head.query);
   if (!with_jobs) co_return Unexpected<Refusal>(with_jobs.error());
+  const auto wait = wanted_wait(call.exchange.head.query);
+  if (!wait) co_return Unexpected<Refusal>(wait.error());
+  if (*wait > std::chrono::seconds(0)) co_await wait_for_job(call, *wait, WaitFor::kOtherState);
   const Services& services = call.services;
   const artifacts::Tenant& tenant = call.caller.tenant;
   const auto read = [&](const KnownList* known) -> SharedAnswer {

@@ -16,6 +16,10 @@ constexpr std::array<std::string_view, 2> kDates{"from_date", "to_date"};
 // Of an object that lists a repository's jobs (wants_jobs).
 constexpr std::array<std::string_view, 1> kJobs{"jobs"};
 
+// Of a job (wanted_wait).
+constexpr std::array<std::string_view, 2> kJobsAndWait{"jobs", "wait"};
+constexpr std::array<std::string_view, 1> kWait{"wait"};
+
 constexpr std::array kRoutes{
     Route{{http::Method::kGet, "/api/v1/repository"}, kReadRepository, kOptional, false, get_repositories, kDates},
     Route{{http::Method::kPost, "/api/v1/repository"}, Permission::kCreateRepository, kOptional, true, post_repository},
@@ -42,9 +46,14 @@ constexpr std::array kRoutes{
           get_repository_params},
     Route{{http::Method::kGet, "/api/v1/job"}, Permission::kReadJob, kRequired, false, get_jobs, kDates},
     Route{{http::Method::kPost, "/api/v1/job/execute"}, Permission::kCreateJob, kOptional, true, post_job_execute},
-    Route{{http::Method::kGet, "/api/v1/job/:job_id"}, Permission::kReadJob, kOptional, false, get_job, kJobs},
+    Route{{http::Method::kGet, "/api/v1/job/:job_id"}, Permission::kReadJob, kOptional, false, get_job, kJobsAndWait},
     Route{{http::Method::kDelete, "/api/v1/job/:job_id"}, Permission::kDeleteJob, kOptional, false, delete_job},
-    Route{{http::Method::kGet, "/api/v1/job/:job_id/result"}, Permission::kReadJob, kOptional, false, get_job_result},
+    Route{{http::Method::kGet, "/api/v1/job/:job_id/result"},
+          Permission::kReadJob,
+          kOptional,
+          false,
+          get_job_result,
+          kWait},
     Route{{http::Method::kGet, "/api/v1/job/:job_id/params"}, Permission::kReadJob, kOptional, false, get_job_params},
     Route{{http::Method::kGet, "/api/v1/job/:job_id/output"}, Permission::kReadJob, kOptional, false, get_job_output},
     Route{{http::Method::kGet, "/api/v1/job/:job_id/logs"}, Permission::kReadJob, kOptional, false, get_job_logs},

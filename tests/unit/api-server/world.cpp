@@ -148,19 +148,19 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
                                              tenant_json_memory(limits.max_json_memory, limits.max_json_bytes));
   view = std::make_unique<VolumeView>(*volume, jobs, clock, *json_budget);
   reads = std::make_unique<SharedReads>();
+  waits = std::make_unique<JobWaits>(limits.max_waits, metrics);
   client = std::make_unique<kube::ApiClient>(kube);
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
-  volume_workers = std::make_unique<base::WorkerPool>("volume", 2, 64);
+  volume_workers = std::make_unique<base::WorkerPool>("volume", kVolumeWorkers, 64);
   bulk_workers = std::make_unique<base::WorkerPool>("bulk", kBulkWorkers, 64);
   list_workers = std::make_unique<base::WorkerPool>("list", kListWorkers, 64);
   local_space = std::make_unique<LocalSpace>(limits.max_local_spool_bytes);
   made_archives = std::make_unique<MadeArchives>(clock);
   sealed_texts = std::make_unique<SealedTexts>(*volume, jobs, clock);
-  services =
-      std::make_unique<Services>(Services{limits,         clock,         "vbrain",     *workers,     *volume_workers,
-                                          *bulk_workers,  *list_workers, *json_budget, *local_space, *sealed_texts,
-                                          *made_archives, *volume,       *view,        *reads,       *client,
-                                          jobs,           applications,  clients,      space_ledger, {}});
+  services = std::make_unique<Services>(
+      Services{limits,       clock,        "vbrain",      *workers,       *volume_workers, *bulk_workers, *list_workers,
+               *json_budget, *local_space, *sealed_texts, *made_archives, *volume,         *view,         *reads,
+               *waits,       *client,      jobs,          applications,   clients,         space_ledger,  {}});
   api = std::make_unique<Api>(*services, metrics, [this] { return why_keys_are_unknown(synced, silence.load()); });
   io = std::make_unique<http::IoThreads>(1);
   server = std::make_unique<http::HttpServer>(
@@ -276,13 +276,18 @@ void World::record(const std::string& job_id) {
 void World::archive(const std::string& job_id) {
   record(job_id);
   kube.forget(job_id);
-  jobs.erase(job_id);
+  watch_says(job_id, nullptr);
 }
 
 void World::set_status(const std::string& job_id, const job::JobStatus& status) {
   auto changed = std::make_shared<job::Job>(*jobs.get(job_id));
   changed->status = status;
-  jobs.put(job_id, changed);
+  watch_says(job_id, changed);
+}
+
+void World::watch_says(const std::string& job_id, std::shared_ptr<const job::Job> now) {
+  const auto old = now == nullptr ? jobs.erase(job_id) : jobs.put(job_id, now);
+  waits->note({old, std::move(now)});
 }
 
 void World::finish_volume_work() {

@@ -18,6 +18,7 @@
 #include "api-server/transfer/sealed_texts.hpp"
 #include "api-server/transfer/shared_reads.hpp"
 #include "api-server/transfer/spool.hpp"
+#include "api-server/waits/job_waits.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/metrics.hpp"
 #include "http/server.hpp"
@@ -117,6 +118,9 @@ class World {
   // Writes a file of an attempt.
   void write_attempt(const std::string& job_id, int attempt, const std::string& name, const std::string& bytes);
 
+  // Brings a Job into the cache, or takes it out (null), and tells what changed, as the informer does.
+  void watch_says(const std::string& job_id, std::shared_ptr<const job::Job> now);
+
   static artifacts::Tenant tenant() { return {"acme", "Tutorial", "north"}; }
   std::string job_folder(const std::string& job_id) const;
   // Waits for what is done on the volume behind the answers. Nothing more is taken afterwards.
@@ -140,9 +144,11 @@ class World {
   SpaceLedger space_ledger;
   std::unique_ptr<VolumeView> view;
   std::unique_ptr<SharedReads> reads;
+  std::unique_ptr<JobWaits> waits;
   std::unique_ptr<kube::ApiClient> client;
   std::unique_ptr<base::WorkerPool> workers;
   std::unique_ptr<base::WorkerPool> volume_workers;
+  static constexpr int kVolumeWorkers = 2;
   static constexpr int kBulkWorkers = 2;
   std::unique_ptr<base::WorkerPool> bulk_workers;
   std::unique_ptr<base::WorkerPool> list_workers;

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <future>
 #include <thread>
 
@@ -107,6 +109,22 @@ TEST_F(StreamTest, ABrokenStreamDoesNotLookComplete) {
     EXPECT_TRUE(closed);
     // Without chunks the end of the connection would be the end of the body.
     EXPECT_EQ(client.was_reset(), old);
+  }
+}
+
+TEST_F(StreamTest, CurlSeesWhatIsCompleteAndWhatIsNot) {
+  if (std::system("curl --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "curl is not installed";
+  const std::string command = "curl -sS --noproxy '*' http://" + address() + "/feed 2>/dev/null";
+  for (const bool whole : {true, false}) {
+    feed_.put(StreamPiece::of("hello "));
+    feed_.put(StreamPiece::of("world"));
+    feed_.put(whole ? StreamPiece::end() : StreamPiece::broken());
+    FILE* curl = ::popen(command.c_str(), "r");
+    ASSERT_NE(curl, nullptr);
+    std::string body(100, '\0');
+    body.resize(std::fread(body.data(), 1, body.size(), curl));
+    EXPECT_EQ(::pclose(curl) == 0, whole);
+    EXPECT_EQ(body, "hello world");
   }
 }
 
