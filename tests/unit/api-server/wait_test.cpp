@@ -208,7 +208,9 @@ TEST(Wait, ADeletionEndsIt) {
   Waiter waiter(world, "/api/v1/job/" + id + "?wait=60");
   Waiter result(world, "/api/v1/job/" + id + "/result?wait=60");
   EXPECT_EQ(world.remove("/api/v1/job/" + id).status, 200);
-  world.watch_says(id, std::make_shared<const job::Job>(job::Job::decode(world.kube.object(id).value())));
+  auto deleting = std::make_shared<job::Job>(*world.jobs.get(id));
+  deleting->meta.deletion_timestamp = world.clock.now();
+  world.watch_says(id, deleting);
   EXPECT_EQ(status_of(waiter.reply()), 404);
   EXPECT_EQ(status_of(result.reply()), 404);
 }
