@@ -187,6 +187,7 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
                           with.volume,
                           small,
                           with.reads,
+                          with.waits,
                           with.kube,
                           with.jobs,
                           with.applications,
