@@ -97,7 +97,7 @@ TEST_F(Lists, RefuseInvalidMinutes) {
   EXPECT_EQ(unknown.status, 400);
   EXPECT_EQ(unknown.json()["error"], "Invalid from_data");
   EXPECT_EQ(unknown.json()["detail"], "no such query parameter; the nearest is from_date");
-  EXPECT_EQ(world_.get("/api/v1/job/x/result?limit=1").json()["detail"], "this endpoint has no query parameters");
+  EXPECT_EQ(world_.get("/api/v1/job/x/output?limit=1").json()["detail"], "this endpoint has no query parameters");
   EXPECT_EQ(world_.get("/api/v1/repository?").status, 200);
   EXPECT_EQ(world_.get("/api/v1/repository?&from_date=202001010000&").status, 200);
   EXPECT_EQ(world_.get("/api/v1/repository?to_date=1&from_date=2").json()["error"], "Invalid from_date");
