@@ -2,9 +2,11 @@
 
 #include <chrono>
 
+#include "api-server/routes/preconditions.hpp"
 #include "api-server/transfer/submission.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "job/names.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -70,8 +72,11 @@ Api::~Api() = default;
 
 http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   const auto begun = steady_clock::now();
-  Progress progress{.route = routes().size()};
+  Progress progress{.route = routes().size(), .context = read_context(exchange.head, services_.clock.now())};
   Answer result = co_await answer(exchange, progress);
+  if (result) {
+    if (auto refused = check_if_match(exchange.head, *result)) result = Unexpected<Refusal>(std::move(*refused));
+  }
   if (!result) {
     audit(exchange, progress, result.error());
     result = to_reply(result.error());
@@ -79,7 +84,7 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   // Not the time for which the client asked the server to wait.
   const std::chrono::duration<double> took = steady_clock::now() - begun - exchange.waiting.waited();
   metrics_.at(progress.route)->count(result->status, took.count());
-  forbid_caching(*result);
+  complete(*result, progress.context.request_id);
   co_return std::move(*result);
 }
 
@@ -90,18 +95,26 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
   try {
     const auto match = admit(exchange, progress);
     if (!match) co_return Unexpected<Refusal>(match.error());
-    Call call{services_, exchange, progress.caller, progress.identity.repository_id, match->id};
-    co_return co_await routes()[match->index].handler(call);
+    Call call{services_, exchange, progress.caller, progress.context, progress.identity.repository_id, match->id};
+    const Route& route = routes()[match->index];
+    if (route.pattern.method == http::Method::kDelete) {
+      auto refused = co_await check_before_deletion(call, route);
+      if (refused) co_return Unexpected<Refusal>(std::move(*refused));
+    }
+    co_return co_await route.handler(call);
   } catch (const std::exception&) {
     failure = std::current_exception();
   }
   if (http::is_client_gone(failure)) {
-    base::log_info("the client closed the connection before it was answered", {{"peer", exchange.peer}});
+    base::log_info("the client closed the connection before it was answered",
+                   {{"request_id", progress.context.request_id}, {"peer", exchange.peer}});
     std::rethrow_exception(failure);
   }
   Refusal refusal = refusal_of(failure);
   if (!refusal.for_operator.empty()) {
-    base::log_error("request failed", {{"route", metrics_.at(progress.route)->route},
+    base::log_error("request failed", {{"request_id", progress.context.request_id},
+                                       {"trace_id", progress.context.trace_id()},
+                                       {"route", metrics_.at(progress.route)->route},
                                        {"error", std::exchange(refusal.for_operator, {})}});
   }
   co_return Unexpected<Refusal>(std::move(refusal));
@@ -148,7 +161,9 @@ void Api::audit(const http::Exchange& exchange, const Progress& progress, const 
   const Identity& identity = progress.identity;
   const std::string error = message_of(refusal);
   const std::string_view key_id = readable_key_id(identity.api_key);
-  base::log_info("request refused", {{"status", status_of(refusal.problem)},
+  base::log_info("request refused", {{"request_id", progress.context.request_id},
+                                     {"trace_id", progress.context.trace_id()},
+                                     {"status", status_of(refusal.problem)},
                                      {"error", error},
                                      {"detail", refusal.for_operator.empty() ? refusal.detail : refusal.for_operator},
                                      {"method", to_string(exchange.head.method)},
@@ -163,11 +178,18 @@ void Api::audit(const http::Exchange& exchange, const Progress& progress, const 
 
 http::Reply Api::refuse_request(int status, std::string_view detail, std::string_view peer) {
   const Refusal refusal{.problem = problem_of_status(status), .detail = std::string(detail)};
-  base::log_info("request refused", {{"status", status}, {"detail", detail}, {"peer", peer}});
+  const std::string request_id = job::new_job_id(services_.clock.now());
+  base::log_info("request refused",
+                 {{"request_id", request_id}, {"status", status}, {"detail", detail}, {"peer", peer}});
   metrics_.back()->count(status, 0);
   http::Reply reply = to_reply(refusal);
-  forbid_caching(reply);
+  complete(reply, request_id);
   return reply;
+}
+
+void Api::complete(http::Reply& reply, const std::string& request_id) {
+  reply.headers.emplace_back("X-Request-Id", request_id);
+  forbid_caching(reply);
 }
 
 }  // namespace vbrain::api

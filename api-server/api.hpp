@@ -41,12 +41,15 @@ class Api {
   // What is known of a request so far, for the audit line.
   struct Progress {
     std::size_t route = 0;  // routes().size(): none
+    RequestContext context = {};
     Identity identity = {};
     Caller caller = {};
   };
 
   http::Task<Answer> answer(http::Exchange& exchange, Progress& progress);
   Result<RouteMatch, Refusal> admit(const http::Exchange& exchange, Progress& progress);
+  // What every answer has beside the answer itself: the request's id, and how it may be cached.
+  static void complete(http::Reply& reply, const std::string& request_id);
   void audit(const http::Exchange& exchange, const Progress& progress, const Refusal& refusal) const;
 
   const Services& services_;

@@ -20,7 +20,7 @@ struct Row {
   std::string_view words;  // ends in a space: the subject follows
 };
 
-constexpr std::array<Row, 23> kTable{{
+constexpr std::array<Row, 24> kTable{{
     {Problem::kBadRequest, 400, "Invalid request"},
     {Problem::kMissing, 400, "Missing "},
     {Problem::kInvalid, 400, "Invalid "},
@@ -31,6 +31,7 @@ constexpr std::array<Row, 23> kTable{{
     {Problem::kNoRepository, 404, "Invalid repository_id"},
     {Problem::kNoJob, 404, "Invalid job_id"},
     {Problem::kTimeout, 408, "Request timeout"},
+    {Problem::kPrecondition, 412, "Precondition failed"},
     {Problem::kTooLarge, 413, "Payload too large"},
     {Problem::kMediaType, 415, "Unsupported media type"},
     {Problem::kExpectation, 417, "Invalid expect"},
@@ -54,6 +55,9 @@ const Row& row_of(Problem problem) {
 }
 
 constexpr std::chrono::seconds kRetrySoon{1};
+
+// RFC 9110 section 11.6.1 requires a challenge. The scheme is not registered, so no browser opens a password dialog.
+constexpr std::string_view kChallenge = R"(ApiKey realm="vBrain", header="x-api-key")";
 
 // A network file system may show a file before all of it.
 Refusal unreadable(const std::exception& problem) {
@@ -87,6 +91,7 @@ http::Reply to_reply(const Refusal& refusal) {
   if (!refusal.detail.empty() && !is_allow) json += R"(,"detail":)" + base::quote_json(refusal.detail);
   http::Reply reply = json_reply(status_of(refusal.problem), json + "}");
   if (is_allow) reply.headers.emplace_back("Allow", refusal.detail);
+  if (reply.status == 401) reply.headers.emplace_back("WWW-Authenticate", kChallenge);
   if (refusal.retry_after || reply.status == 503 || reply.status == 429) {
     reply.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after.value_or(kRetrySoon).count()));
   }

@@ -45,6 +45,7 @@ enum class Problem {
   kUnavailable,
   kVersion,
   kNoSpace,
+  kPrecondition,
 };
 
 // A request that is refused, in words for its sender.
@@ -69,7 +70,7 @@ int status_of(Problem problem);
 // The value of "error": "Missing organization_id".
 std::string message_of(const Refusal& refusal);
 
-// {"error": …, "detail": …} with the headers that belong to it (Allow, Retry-After, never WWW-Authenticate).
+// {"error": …, "detail": …} with the headers that belong to it (Allow, Retry-After, WWW-Authenticate).
 http::Reply to_reply(const Refusal& refusal);
 
 // For refusals of the listener, which know only a status.

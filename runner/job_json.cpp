@@ -100,8 +100,12 @@ class Unfolder final : public base::JsonHandler {
 
   JsonNext key(std::string_view name) {
     at_format_ = name == "format";
-    id_ = name == "job_id" ? &ids_.job_id : name == "repository_id" ? &ids_.repository_id : nullptr;
-    id_name_ = name == "job_id" ? "job_id" : "repository_id";
+    id_ = nullptr;
+    for (const auto& [member, target] : texts_) {
+      if (name != member) continue;
+      id_ = target;
+      id_name_ = member;
+    }
     for (Unfolded& member : members_) {
       if (name != member.member()) continue;
       if (member.is_there()) return refuse(std::string(name) + " appears twice");
@@ -144,7 +148,9 @@ class Unfolder final : public base::JsonHandler {
   bool at_format_ = false;
   bool has_format_ = false;
   JobIds ids_;
-  std::string* id_ = nullptr;  // the id whose value comes next
+  const std::array<std::pair<const char*, std::string*>, 3> texts_{
+      {{"job_id", &ids_.job_id}, {"repository_id", &ids_.repository_id}, {"traceparent", &ids_.traceparent}}};
+  std::string* id_ = nullptr;  // the one of texts_ whose value comes next
   const char* id_name_ = "";
   std::string problem_;
 };

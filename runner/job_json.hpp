@@ -7,10 +7,12 @@
 
 namespace vbrain::runner {
 
-// From job.json. A job without a repository has an empty repository_id.
+// From job.json. A job without a repository has an empty repository_id; a job whose request had no trace has an empty
+// traceparent.
 struct JobIds {
   std::string job_id{};
   std::string repository_id{};
+  std::string traceparent{};
 
   friend bool operator==(const JobIds&, const JobIds&) = default;
 };

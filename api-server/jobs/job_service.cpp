@@ -145,13 +145,15 @@ std::optional<Refusal> refuse_closed_application(const Services& services, const
 }
 
 http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller& caller,
-                                                std::string_view repository_id, Submission submission) {
+                                                const RequestContext& context, std::string_view repository_id,
+                                                Submission submission) {
   JobFile file;
   file.created_on = services.clock.now();
   file.job_id = job::new_job_id(file.created_on);
   file.tenant = caller.tenant;
   file.created_by = caller.username;
   file.repository_id = repository_id;
+  file.traceparent = context.traceparent;
   const bool new_repository = repository_id.empty();
   const Leftovers without_resource{.resource = false, .repository = new_repository};
 
@@ -195,6 +197,7 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
     if (overloaded) throw http::Overloaded();
     const kube::Error& error = created->error().error;
     base::log_error("Job not created", {{"job", file.job_id},
+                                        {"request_id", context.request_id},
                                         {"code", to_string(error.code)},
                                         {"http_status", error.http_status},
                                         {"reason", error.reason},

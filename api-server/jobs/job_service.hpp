@@ -7,6 +7,7 @@
 #include "api-server/auth/auth.hpp"
 #include "api-server/errors.hpp"
 #include "api-server/jobs/job_record.hpp"
+#include "api-server/request_context.hpp"
 #include "api-server/services.hpp"
 #include "api-server/transfer/submission.hpp"
 #include "http/task.hpp"
@@ -26,7 +27,8 @@ struct NewJob {
 // for the job is removed too, unless another job uses it. Refuses with kNoRepository, kUnknownKey (no such application
 // for this organization), kUnavailable. Throws VolumeError, TooLarge and Overloaded.
 http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller& caller,
-                                                std::string_view repository_id, Submission submission);
+                                                const RequestContext& context, std::string_view repository_id,
+                                                Submission submission);
 
 // The caller's job. `repository_id` (may be empty) must exist and be the job's; kNoRepository before kNoJob. Blocks on
 // the volume. If the record is unconfirmed, call confirm_job() before you answer.

@@ -244,7 +244,7 @@ Answer input_of(const Call& call) {
   what.etag = input_etag(stored->file);
   const auto known = call.exchange.head.find("if-none-match");
   // The client has this version: the archive, which may be large, is not made.
-  if (known && names_etag(*known, what.etag)) return download(call.exchange.head, std::move(what));
+  if (known && names_etag(*known, what.etag, Comparison::kWeak)) return download(call.exchange.head, std::move(what));
   const auto make = [&](const artifacts::ArchiveWriter::Sink& out) {
     return services.volume.write_input_zip(call.caller.tenant, call.id, out);
   };

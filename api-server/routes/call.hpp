@@ -7,6 +7,7 @@
 #include "api-server/auth/auth.hpp"
 #include "api-server/auth/identity.hpp"
 #include "api-server/errors.hpp"
+#include "api-server/request_context.hpp"
 #include "api-server/routes/router.hpp"
 #include "api-server/services.hpp"
 #include "http/handler.hpp"
@@ -18,6 +19,7 @@ struct Call {
   const Services& services;
   http::Exchange& exchange;
   const Caller& caller;
+  const RequestContext& context;
   const std::string& repository_id;  // header; empty: not sent
   std::string_view id;               // the path's variable segment
 };

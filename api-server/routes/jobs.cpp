@@ -78,7 +78,7 @@ http::Task<Answer> post_job_execute(Call& call) {
   auto submission = co_await read_new_work(call);
   if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
   const std::string notes = render_notes(*submission);
-  auto created = co_await execute_job(services, call.caller, call.repository_id, std::move(*submission));
+  auto created = co_await execute_job(services, call.caller, call.context, call.repository_id, std::move(*submission));
   if (!created) co_return Unexpected<Refusal>(std::move(created.error()));
   base::log_info("job created", {{"job", created->job_id},
                                  {"repository", created->repository_id},
@@ -87,7 +87,9 @@ http::Task<Answer> post_job_execute(Call& call) {
                                  {"application", call.caller.tenant.application},
                                  {"client", call.caller.tenant.client},
                                  {"key_id", call.caller.key_id},
-                                 {"peer", call.exchange.peer}});
+                                 {"peer", call.exchange.peer},
+                                 {"request_id", call.context.request_id},
+                                 {"trace_id", call.context.trace_id()}});
   co_return json_reply(201, render_created(*created, notes));
 }
 
@@ -138,7 +140,9 @@ http::Task<Answer> delete_job(Call& call) {
                                              {"application", call.caller.tenant.application},
                                              {"client", call.caller.tenant.client},
                                              {"key_id", call.caller.key_id},
-                                             {"peer", call.exchange.peer}});
+                                             {"peer", call.exchange.peer},
+                                             {"request_id", call.context.request_id},
+                                             {"trace_id", call.context.trace_id()}});
   co_return json_reply(200, R"({"message":"Jobs deleted"})");
 }
 

@@ -42,7 +42,9 @@ http::Task<Answer> post_repository(Call& call) {
                                         {"application", call.caller.tenant.application},
                                         {"client", call.caller.tenant.client},
                                         {"key_id", call.caller.key_id},
-                                        {"peer", call.exchange.peer}});
+                                        {"peer", call.exchange.peer},
+                                        {"request_id", call.context.request_id},
+                                        {"trace_id", call.context.trace_id()}});
   co_return json_reply(
       201, R"({"message":"Repository created successfully","repository_id":)" + base::quote_json(id) + notes + "}");
 }
@@ -92,7 +94,9 @@ http::Task<Answer> delete_repository(Call& call) {
                                                     {"application", call.caller.tenant.application},
                                                     {"client", call.caller.tenant.client},
                                                     {"key_id", call.caller.key_id},
-                                                    {"peer", call.exchange.peer}});
+                                                    {"peer", call.exchange.peer},
+                                                    {"request_id", call.context.request_id},
+                                                    {"trace_id", call.context.trace_id()}});
   co_return json_reply(200, R"({"message":"Repository and jobs deleted"})");
 }
 

@@ -8,11 +8,13 @@
 namespace vbrain::api {
 namespace {
 
-// Up to 18 digits, which cannot overflow. No file is that long.
+// A number of more than 18 digits is larger than any file: the largest number of 18 digits stands for it.
 std::optional<std::uint64_t> number(std::string_view text) {
+  constexpr std::size_t kDigits = 18;
   const bool digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-  if (text.empty() || text.size() > 18 || !digits) return std::nullopt;
-  return std::stoull(std::string(text));
+  if (text.empty() || !digits) return std::nullopt;
+  text.remove_prefix(std::min(text.find_first_not_of('0'), text.size() - 1));
+  return std::stoull(text.size() > kDigits ? std::string(kDigits, '9') : std::string(text));
 }
 
 // The part shares the text with the whole.
@@ -50,9 +52,10 @@ void cut(Download& what, const ByteRange& range) {
 }  // namespace
 
 RangeChoice choose_range(std::string_view header, std::uint64_t size) {
+  // Names of units have no case (RFC 9110 section 14.1).
   constexpr std::string_view kUnit = "bytes=";
   header = http::trim(header);
-  if (!header.starts_with(kUnit) || header.find(',') != std::string_view::npos) return {};
+  if (!http::equal_ignoring_case(header.substr(0, kUnit.size()), kUnit) || header.find(',') != std::string_view::npos) return {};
   header = http::trim(header.substr(kUnit.size()));
   const auto dash = header.find('-');
   if (dash == std::string_view::npos) return {};
@@ -76,13 +79,13 @@ RangeChoice choose_range(std::string_view header, std::uint64_t size) {
   return {RangeKind::kPart, {*first, last}};
 }
 
-bool names_etag(std::string_view header, std::string_view etag) {
+bool names_etag(std::string_view header, std::string_view etag, Comparison comparison) {
   if (http::trim(header) == "*") return true;
   while (!header.empty()) {
     const std::string_view item = header.substr(0, header.find(','));
     header.remove_prefix(std::min(item.size() + 1, header.size()));
     std::string_view tag = http::trim(item);
-    if (tag.starts_with("W/")) tag.remove_prefix(2);
+    if (comparison == Comparison::kWeak && tag.starts_with("W/")) tag.remove_prefix(2);
     if (tag.size() == etag.size() + 2 && tag.front() == '"' && tag.back() == '"' &&
         tag.substr(1, etag.size()) == etag) {
       return true;
@@ -95,7 +98,7 @@ bool answer_known(http::Reply& reply, const http::RequestHead& head, std::string
   if (etag.empty()) return false;
   reply.headers.emplace_back("ETag", std::string("\"").append(etag).append("\""));
   const auto known = head.find("if-none-match");
-  if (!known || !names_etag(*known, etag)) return false;
+  if (!known || !names_etag(*known, etag, Comparison::kWeak)) return false;
   reply.status = 304;
   return true;
 }
@@ -114,6 +117,7 @@ Answer download(const http::RequestHead& head, Download what) {
       header && same && head.method == http::Method::kGet ? choose_range(*header, size) : RangeChoice{};
   if (choice.kind == RangeKind::kUnsatisfiable) {
     http::Reply refused = to_reply({.problem = Problem::kRangeUnsatisfiable});
+    if (!what.etag.empty()) refused.headers.emplace_back("ETag", "\"" + what.etag + "\"");
     refused.headers.emplace_back("Content-Range", "bytes */" + std::to_string(size));
     return refused;
   }

@@ -38,8 +38,11 @@ struct RangeChoice {
 // headers are ignored, as the RFC allows: the whole body is sent. Pure.
 RangeChoice choose_range(std::string_view header, std::uint64_t size);
 
-// Whether a list of an If-None-Match header names the tag, or is "*". Weak comparison. Pure.
-bool names_etag(std::string_view header, std::string_view etag);
+// RFC 9110 section 8.8.3.2. Weak: a tag with W/ equals the one without. Strong: it equals none.
+enum class Comparison { kWeak, kStrong };
+
+// Whether the list of tags of an If-None-Match (weak) or If-Match (strong) header names the tag, or is "*". Pure.
+bool names_etag(std::string_view header, std::string_view etag, Comparison comparison);
 
 // Adds the header ETag. True if the client has this version (If-None-Match): then the answer is 304. Without a tag
 // nothing happens.

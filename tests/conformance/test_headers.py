@@ -170,3 +170,18 @@ def test_other_methods(world, path, allow):
 def test_no_such_route(world, path):
     answer = world.lead.get(path)
     assert (answer.status_code, answer.json()) == (404, {"error": "Not found"})
+
+
+def test_request_ids(world):
+    path = f"/api/v1/job/{ABSENT_JOB}"
+    _, fields, _ = raw_http.request(world.lead.address, "GET", path, [*pairs(world.lead), ("X-Request-ID", "from-the-client.1")])
+    assert fields["x-request-id"] == "from-the-client.1"
+    ids = [raw_http.request(world.lead.address, "GET", path, headers)[1]["x-request-id"]
+           for headers in (pairs(world.lead), [*pairs(world.lead), ("X-Request-ID", "with space")], [], [("bad name", "x")])]
+    assert len(set(ids)) == 4 and all(len(one) == 36 for one in ids)
+
+
+def test_a_wrong_key_is_challenged(world):
+    headers = pairs(world.lead, **{"x-api-key": "wrong"})
+    status, fields, _ = raw_http.request(world.lead.address, "GET", f"/api/v1/job/{ABSENT_JOB}", headers)
+    assert (status, fields["www-authenticate"]) == (401, 'ApiKey realm="vBrain", header="x-api-key"')

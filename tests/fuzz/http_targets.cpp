@@ -130,7 +130,7 @@ void run_values(std::string_view input) {
     if (choice.kind != api::RangeKind::kPart) continue;
     require(choice.range.first <= choice.range.last && choice.range.last < size, "a range lies in the body");
   }
-  static_cast<void>(api::names_etag(input, "abc"));
+  static_cast<void>(api::names_etag(input, "abc", api::Comparison::kStrong));
   if (const auto name = api::decode_header_value(input)) require(artifacts::is_name(*name), "a header value is a name");
   if (const auto key = api::parse_api_key(input)) require(key->secret.size() >= 43, "a secret is long");
 }

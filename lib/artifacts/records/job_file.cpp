@@ -150,6 +150,8 @@ JobFile read_job(std::string_view text) {
   file.input_from = from == "job" ? JobFile::InputFrom::kJob : JobFile::InputFrom::kRepository;
   file.input = reader.input();
   file.priority = static_cast<std::int32_t>(fields::integer(reader.tree("priority"), "priority", INT32_MIN, INT32_MAX));
+  file.traceparent = reader.text("traceparent", 255);
+  if (!is_traceparent(file.traceparent)) file.traceparent.clear();
   file.unknown = reader.unknown();
   return file;
 }
@@ -181,6 +183,15 @@ Result<File, std::string> decode(std::string_view text, File (*read)(std::string
 
 }  // namespace
 
+bool is_traceparent(std::string_view text) {
+  constexpr std::string_view kForm = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+  const auto fits = [](char form, char c) {
+    return form == 'x' ? (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') : form == c;
+  };
+  const auto is_zero = [](std::string_view digits) { return digits.find_first_not_of('0') == std::string_view::npos; };
+  return std::ranges::equal(kForm, text, fits) && !is_zero(text.substr(3, 32)) && !is_zero(text.substr(36, 16));
+}
+
 std::string encode(const JobFile& file) {
   Writer writer;
   writer.number("format", 1);
@@ -196,6 +207,7 @@ std::string encode(const JobFile& file) {
   writer.text("inputFrom", file.input_from == JobFile::InputFrom::kJob ? "job" : "repository");
   writer.input(file.input);
   writer.number("priority", file.priority);
+  if (!file.traceparent.empty()) writer.text("traceparent", file.traceparent);
   writer.unknown(file.unknown);
   return writer.finish();
 }

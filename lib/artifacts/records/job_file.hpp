@@ -53,10 +53,15 @@ struct JobFile {
   InputFrom input_from = InputFrom::kRepository;
   std::vector<InputFile> input{};
   std::int32_t priority = 0;
+  std::string traceparent{};  // of the request that created the job (is_traceparent); empty: none
   std::string unknown = "{}";
 
   friend bool operator==(const JobFile&, const JobFile&) = default;
 };
+
+// Whether the text is a `traceparent` of version 00 whose trace and parent are not zero
+// (https://www.w3.org/TR/trace-context/#traceparent-header). Upper-case digits are not valid.
+bool is_traceparent(std::string_view text);
 
 // Largest file that the decoders accept. The names of a full archive (ArchiveLimits) and 2 MiB of params and metadata
 // fit.

@@ -30,7 +30,11 @@ TEST(ChooseRange, FollowsTheStandard) {
       {"bytes=-", 100, kWhole, 0, 0},
       {"bytes=a-b", 100, kWhole, 0, 0},
       {"bytes=+1-2", 100, kWhole, 0, 0},
-      {"bytes=99999999999999999999999-", 100, kWhole, 0, 0},
+      {"bytes=99999999999999999999999-", 100, RangeKind::kUnsatisfiable, 0, 0},
+      {"bytes=1-99999999999999999999999", 100, RangeKind::kPart, 1, 99},
+      {"bytes=-99999999999999999999999", 100, RangeKind::kPart, 0, 99},
+      {"bytes=00000000000000000000001-2", 100, RangeKind::kPart, 1, 2},
+      {"Bytes=1-2", 100, RangeKind::kPart, 1, 2},
       {"items=0-9", 100, kWhole, 0, 0},
       {"", 100, kWhole, 0, 0},
   };
@@ -43,12 +47,17 @@ TEST(ChooseRange, FollowsTheStandard) {
 }
 
 TEST(NamesEtag, ComparesWeakly) {
-  EXPECT_TRUE(names_etag("\"abc\"", "abc"));
-  EXPECT_TRUE(names_etag("W/\"abc\"", "abc"));
-  EXPECT_TRUE(names_etag("\"x\", \"abc\"", "abc"));
-  EXPECT_TRUE(names_etag("*", "abc"));
+  for (const char* header : {"\"abc\"", "W/\"abc\"", "\"x\", \"abc\"", "*"})
+    EXPECT_TRUE(names_etag(header, "abc", Comparison::kWeak)) << header;
   for (const char* header : {"", "abc", "\"ab\"", "\"abcd\"", "\"x\",", ","})
-    EXPECT_FALSE(names_etag(header, "abc")) << header;
+    EXPECT_FALSE(names_etag(header, "abc", Comparison::kWeak)) << header;
+}
+
+TEST(NamesEtag, ComparesStrongly) {
+  for (const char* header : {"\"abc\"", "W/\"abc\", \"abc\"", "*"})
+    EXPECT_TRUE(names_etag(header, "abc", Comparison::kStrong)) << header;
+  for (const char* header : {"W/\"abc\"", "\"ab\"", ""})
+    EXPECT_FALSE(names_etag(header, "abc", Comparison::kStrong)) << header;
 }
 
 Download some() {

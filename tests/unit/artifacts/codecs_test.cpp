@@ -45,6 +45,7 @@ JobFile a_job() {
   file.input_from = JobFile::InputFrom::kJob;
   file.input = {{"dados.csv", 12, std::string(64, 'a')}};
   file.priority = -3;
+  file.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   return file;
 }
 
@@ -54,6 +55,7 @@ TEST(JobFileCodec, RoundTrips) {
   JobFile bare = file;
   bare.input.clear();
   bare.repository_id.clear();
+  bare.traceparent.clear();
   EXPECT_EQ(*decode_job_file(encode(bare)), bare);
   RepositoryFile repository{.repository_id = "202009231629398695", .created_on = kTime, .created_by = "ana"};
   repository.name = "my \"name\"";

@@ -86,6 +86,7 @@ TEST(JobJson, NamesJobAndRepository) {
       {"too long", R"({"format":1,"repository_id":")" + longest + "x\"}", {}, "repository_id is too long"},
       {"a number", R"({"format":1,"job_id":7})", {}, "job_id is not text"},
       {"an object", R"({"format":1,"repository_id":{}})", {}, "repository_id is not text"},
+      {"a trace", R"({"format":1,"traceparent":"00-t","job_id":"j"})", {"j", "", "00-t"}},
       {"twice", R"({"format":1,"job_id":"j","job_id":"k"})", {}, "job_id appears twice"},
   };
   for (const Ids& c : cases) {

@@ -86,6 +86,17 @@ TEST(JobVariables, AJobWithoutARepositoryHasAnEmptyOne) {
   EXPECT_EQ(seen.at("VBRAIN_REPOSITORY_ID"), "");
 }
 
+TEST(JobVariables, TheTraceOfTheRequestGoesOn) {
+  constexpr const char* kTrace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const std::pair<const char*, const char*> cases[] = {{kTrace, kTrace}, {"00-x", "of the image"}};
+  for (const auto& [sent, want] : cases) {
+    Sandbox box;
+    box.options = {"--attempt", "1"};
+    write_file(box.temp / "vbrain/job.json", R"({"format":1,"job_id":"j","traceparent":")" + std::string(sent) + "\"}");
+    EXPECT_EQ(seen_by_command(box, {{"TRACEPARENT", "of the image"}}).at("TRACEPARENT"), want) << sent;
+  }
+}
+
 // An image that sets the runner's variables sets no limit.
 TEST(JobVariables, LimitsAreTheArguments) {
   const std::string script = "printf 1234567890 > $VBRAIN_OUTPUT_DIR/ten";

@@ -1,0 +1,46 @@
+#include "api-server/request_context.hpp"
+
+#include <algorithm>
+
+#include "artifacts/records/job_file.hpp"
+#include "http/grammar.hpp"
+#include "job/names.hpp"
+
+namespace vbrain::api {
+namespace {
+
+constexpr std::size_t kMaxRequestId = 128;
+constexpr std::string_view kMarks = "-_.:/+=@,";
+
+bool is_request_id(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxRequestId && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kMarks.find(c) != std::string_view::npos;
+  });
+}
+
+// The value of a field that is there once; else empty.
+std::string_view only(const http::RequestHead& head, std::string_view name) {
+  std::string_view value;
+  for (const http::HeaderField& field : head.fields) {
+    if (!http::equal_ignoring_case(field.name, name)) continue;
+    if (!value.empty()) return {};
+    value = http::trim(field.value);
+  }
+  return value;
+}
+
+}  // namespace
+
+std::string_view RequestContext::trace_id() const {
+  return traceparent.empty() ? std::string_view() : std::string_view(traceparent).substr(3, 32);
+}
+
+RequestContext read_context(const http::RequestHead& head, base::TimePoint now) {
+  const std::string_view id = only(head, "x-request-id");
+  const std::string_view trace = only(head, "traceparent");
+  return {.request_id = is_request_id(id) ? std::string(id) : job::new_job_id(now),
+          .traceparent = artifacts::is_traceparent(trace) ? std::string(trace) : std::string()};
+}
+
+}  // namespace vbrain::api
