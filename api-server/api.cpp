@@ -95,7 +95,8 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
   try {
     const auto match = admit(exchange, progress);
     if (!match) co_return Unexpected<Refusal>(match.error());
-    Call call{services_, exchange, progress.caller, progress.context, progress.identity.repository_id, match->id};
+    Call call{services_, exchange,   progress.caller, progress.context, progress.identity.repository_id,
+              match->id, match->rest};
     const Route& route = routes()[match->index];
     if (route.pattern.method == http::Method::kDelete) {
       auto refused = co_await check_before_deletion(call, route);

@@ -20,7 +20,7 @@ struct Row {
   std::string_view words;  // ends in a space: the subject follows
 };
 
-constexpr std::array<Row, 24> kTable{{
+constexpr std::array<Row, 25> kTable{{
     {Problem::kBadRequest, 400, "Invalid request"},
     {Problem::kMissing, 400, "Missing "},
     {Problem::kInvalid, 400, "Invalid "},
@@ -30,6 +30,7 @@ constexpr std::array<Row, 24> kTable{{
     {Problem::kWrongMethod, 405, "Method not allowed"},
     {Problem::kNoRepository, 404, "Invalid repository_id"},
     {Problem::kNoJob, 404, "Invalid job_id"},
+    {Problem::kNoFile, 404, "Invalid path"},
     {Problem::kTimeout, 408, "Request timeout"},
     {Problem::kPrecondition, 412, "Precondition failed"},
     {Problem::kTooLarge, 413, "Payload too large"},

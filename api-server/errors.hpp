@@ -31,6 +31,7 @@ enum class Problem {
   kWrongMethod,  // detail: the value of Allow
   kNoRepository,
   kNoJob,
+  kNoFile,
   kTimeout,
   kTooLarge,
   kMediaType,

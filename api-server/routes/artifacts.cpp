@@ -1,29 +1,19 @@
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/repository_service.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/routes/call.hpp"
+#include "api-server/routes/stored_files.hpp"
 #include "api-server/routes/wait.hpp"
 #include "api-server/routes/with_job.hpp"
 #include "api-server/transfer/download.hpp"
-#include "api-server/transfer/made_archives.hpp"
 #include "api-server/transfer/sealed_texts.hpp"
-#include "api-server/transfer/spool.hpp"
 #include "artifacts/archive/archive_writer.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/digest.hpp"
-#include "base/io.hpp"
 
 namespace vbrain::api {
 namespace {
 
-using artifacts::OpenFile;
-using artifacts::VolumeError;
-
-// A file of up to this size is read at once. A larger one is sent piece by piece, so that a slow reader holds little.
-constexpr std::uint64_t kSmallFile = 16 * 1024;
 // The runner seals no larger result (docs/interfaces.md).
 constexpr std::uint64_t kMaxResult = 16ULL << 20;
 // What stands around a result in its answer.
@@ -31,56 +21,6 @@ constexpr std::string_view kBeforeResult = R"({"output":)";
 constexpr std::string_view kAfterResult = "}";
 // An archive without entries: its end record (PKWARE APPNOTE 4.3.16).
 constexpr std::string_view kEmptyArchive{"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22};
-
-http::Reply not_yet_finished() {
-  http::Reply reply = json_reply(202, R"({"message":"Job not yet finished"})");
-  reply.headers.emplace_back("Retry-After", "1");
-  return reply;
-}
-
-// A network file system may show a file later than the API server shows the status. So an absent file is 503, not 404.
-Unexpected<Refusal> not_visible_yet() {
-  return refuse(Problem::kUnavailable, {}, "the file is not visible on the storage yet");
-}
-
-struct Finished {
-  int attempt = 0;
-  job::Artifacts sizes;
-};
-
-// The state of a job that has not finished, or whose files are not there yet, as an answer. Nothing: it has finished.
-std::optional<Answer> answer_unless_finished(const JobRecord& record) {
-  const job::JobStatus& status = *record.status;
-  if (status.phase == job::Phase::kFailed) return refuse(Problem::kJobFailed);
-  if (status.phase != job::Phase::kFinished) return not_yet_finished();
-  if (!record.on_volume || !status.accepted_attempt) return not_visible_yet();
-  return std::nullopt;
-}
-
-Finished finished(const JobRecord& record) {
-  return {*record.status->accepted_attempt, record.status->artifacts.value_or(job::Artifacts{})};
-}
-
-// Fills `text` with the file from its beginning.
-void read_whole(const artifacts::Fd& file, std::string& text) {
-  const ssize_t got = base::read_full_at(file.get(), text, 0);
-  if (got < 0) throw VolumeError(errno, "read a file to send");
-  if (static_cast<std::size_t>(got) < text.size()) throw VolumeError(EIO, "read a file to send: shorter than it was");
-}
-
-std::string read_small(const OpenFile& file) {
-  std::string text(file.size, '\0');
-  read_whole(file.fd, text);
-  return text;
-}
-
-DownloadBody body_of(OpenFile file) {
-  if (file.size <= kSmallFile) return read_small(file);
-  http::FileBody body;
-  body.length = file.size;
-  body.file = std::move(file.fd);
-  return body;
-}
 
 Download empty_archive(std::string filename) {
   Download what;
@@ -203,36 +143,6 @@ http::Task<Answer> answer_with_sealed(Call& call, Kind kind) {
   }
   const auto answer = [&](const JobRecord& record) { return read_sealed(call, kind, record); };
   co_return co_await answer_with_job(call, call.services.volume_workers, answer);
-}
-
-artifacts::Fd copy_of(const artifacts::Fd& file) {
-  artifacts::Fd copy(fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
-  if (!copy) throw VolumeError(errno, "open an archive once more");
-  return copy;
-}
-
-// A client that asks for a part, or for the head only, will ask for the same bytes again.
-bool will_come_again(const http::RequestHead& head) {
-  return head.method == http::Method::kHead || head.find("range").has_value();
-}
-
-// Sends the archive that `make` writes. `absent` is the refusal if there is none. `key` names its bytes (MadeArchives);
-// empty: they may be others the next time.
-Answer made_archive(const Call& call, Download what, Problem absent, const std::string& key, const ArchiveMaker& make) {
-  MadeArchives& archives = call.services.made_archives;
-  std::shared_ptr<const Spooled> archive;
-  if (!key.empty()) archive = archives.find(key);
-  if (archive == nullptr) {
-    auto spooled = spool(call.services.volume, call.caller.tenant, call.services.local_space, make);
-    if (!spooled) return refuse(absent);
-    archive = std::make_shared<const Spooled>(std::move(*spooled));
-    if (!key.empty() && will_come_again(call.exchange.head)) archives.keep(key, archive);
-  }
-  if (what.etag.empty()) what.etag = archive->totals.sha256;
-  what.body = body_of(OpenFile{copy_of(archive->file), archive->totals.bytes, {}});
-  Answer answer = download(call.exchange.head, std::move(what));
-  if (answer) answer->hold = archive->hold;
-  return answer;
 }
 
 Answer input_of(const Call& call) {

@@ -22,6 +22,7 @@ struct Call {
   const RequestContext& context;
   const std::string& repository_id;  // header; empty: not sent
   std::string_view id;               // the path's variable segment
+  std::string_view rest;             // the end of the path (RouteMatch::rest)
 };
 
 // Answers a Call. Runs on an I/O thread.
@@ -52,6 +53,11 @@ http::Task<Answer> get_job_result(Call& call);
 http::Task<Answer> get_job_output(Call& call);
 http::Task<Answer> get_job_logs(Call& call);
 http::Task<Answer> get_repository_input(Call& call);
+// routes/files.cpp
+http::Task<Answer> get_job_output_files(Call& call);
+http::Task<Answer> get_job_output_file(Call& call);
+http::Task<Answer> get_repository_input_files(Call& call);
+http::Task<Answer> get_repository_input_file(Call& call);
 // routes/repositories.cpp
 http::Task<Answer> get_repositories(Call& call);
 http::Task<Answer> post_repository(Call& call);

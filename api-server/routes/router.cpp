@@ -12,6 +12,7 @@ namespace {
 
 struct Fit {
   std::string_view id;
+  std::string_view rest;
   bool exact = true;
 };
 
@@ -22,9 +23,15 @@ std::optional<Fit> fit(std::string_view pattern, std::string_view path) {
       // The variable takes one segment.
       const std::string_view have = path.substr(0, path.find('/'));
       if (have.empty()) return std::nullopt;
-      result = {have, false};
+      result.id = have;
+      result.exact = false;
       path.remove_prefix(have.size());
       pattern.remove_prefix(std::min(pattern.find('/'), pattern.size()));
+    } else if (pattern.front() == '*') {
+      if (path.empty()) return std::nullopt;
+      result.rest = path;
+      result.exact = false;
+      return result;
     } else {
       if (path.empty() || path.front() != pattern.front()) return std::nullopt;
       pattern.remove_prefix(1);
@@ -101,7 +108,7 @@ Result<RouteMatch, Refusal> match_route(std::span<const RoutePattern> routes, ht
   for (std::size_t i = 0; i < routes.size(); ++i) {
     const auto found = fit(routes[i].path, path);
     if (!found || (fixed && !found->exact)) continue;
-    if (serves(routes[i].method, method)) return RouteMatch{i, found->id};
+    if (serves(routes[i].method, method)) return RouteMatch{i, found->id, found->rest};
     fixed = fixed || found->exact;
     methods.push_back(routes[i].method);
   }

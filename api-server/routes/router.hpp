@@ -11,7 +11,8 @@
 namespace vbrain::api {
 
 // Method and path of a route. `path` has segments like "/api/v1/job/:id/result"; a segment that starts with a colon
-// takes any one segment. A route with fixed segments only goes before one with such a segment.
+// takes any one segment. A last segment that starts with an asterisk takes all that follows, one byte at least, slashes
+// too. A route with fixed segments only goes before one with such segments.
 struct RoutePattern {
   http::Method method;
   std::string_view path;
@@ -19,7 +20,8 @@ struct RoutePattern {
 
 struct RouteMatch {
   std::size_t index = 0;
-  std::string_view id;  // the segment of the colon, as sent, not percent-decoded: ids have no such characters
+  std::string_view id;    // the segment of the colon, as sent, not percent-decoded: ids have no such characters
+  std::string_view rest;  // what the asterisk took, as sent, not percent-decoded; empty: the route has none
 };
 
 // The route of a request, or 404, or 405 with the methods that the path knows. HEAD goes where GET goes. A target

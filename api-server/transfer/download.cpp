@@ -127,7 +127,8 @@ Answer download(const http::RequestHead& head, Download what) {
                                                     std::to_string(choice.range.last) + "/" + std::to_string(size));
     cut(what, choice.range);
   }
-  reply.headers.emplace_back("Content-Disposition", "attachment; filename=\"" + what.filename + "\"");
+  if (what.disposition.empty()) what.disposition = "attachment; filename=\"" + what.filename + "\"";
+  reply.headers.emplace_back("Content-Disposition", std::move(what.disposition));
   std::visit([&](auto& body) { reply.body = std::move(body); }, what.body);
   return reply;
 }

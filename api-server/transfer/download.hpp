@@ -15,12 +15,13 @@ namespace vbrain::api {
 // FileBody without text around.
 using DownloadBody = std::variant<std::string, http::FileBody, std::shared_ptr<const http::TextPieces>>;
 
-// An archive to send.
+// An archive or a file to send.
 struct Download {
   DownloadBody body;
   std::string content_type = "application/zip";
-  std::string filename;  // [A-Za-z0-9._-] only
-  std::string etag;      // without quotes, strong; empty: none
+  std::string filename;          // of an attachment, [A-Za-z0-9._-] only
+  std::string disposition = {};  // the value of Content-Disposition in place of that; empty: an attachment
+  std::string etag;              // without quotes, strong; empty: none
 };
 
 // The part of a body that a Range header asks for.

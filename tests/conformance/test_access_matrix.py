@@ -21,6 +21,8 @@ ENDPOINTS = {
     "create repository": ("POST", "/repository", "create repository"),
     "describe repository": ("GET", "/repository/{repository}", "read repository"),
     "repository input": ("GET", "/repository/{repository}/input", "read repository"),
+    "input files": ("GET", "/repository/{repository}/input/files", "read repository"),
+    "input file": ("GET", f"/repository/{{repository}}/input/files/{CANARY}.csv", "read repository"),
     "repository params": ("GET", "/repository/{repository}/params", "read repository"),
     "delete repository": ("DELETE", "/repository/{repository}", "delete repository"),
     "list jobs": ("GET", "/job", "read job"),
@@ -29,6 +31,8 @@ ENDPOINTS = {
     "job result": ("GET", "/job/{job}/result", "read job"),
     "job params": ("GET", "/job/{job}/params", "read job"),
     "job output": ("GET", "/job/{job}/output", "read job"),
+    "output files": ("GET", "/job/{job}/output/files", "read job"),
+    "output file": ("GET", f"/job/{{job}}/output/files/{CANARY}.txt", "read job"),
     "job logs": ("GET", "/job/{job}/logs", "read job"),
     "delete job": ("DELETE", "/job/{job}", "delete job"),
 }
@@ -61,7 +65,7 @@ def expected(identity, endpoint, state):
         return 404, {"error": "Invalid repository_id"}
     if endpoint == "describe job":
         return (200 if state == "ended" else 202), None
-    if endpoint in ("job result", "job output") and state != "ended":
+    if endpoint in ("job result", "job output", "output files", "output file") and state != "ended":
         return NOT_YET
     return (201 if method == "POST" else 200), None
 
@@ -155,7 +159,8 @@ def test_access(matrix, identity, endpoint, state):
 def test_the_canaries_are_alive(matrix):
     """Checks the test above: the owner's answers do contain the canary."""
     thing = matrix.objects["ended"]
-    for endpoint in ("describe repository", "repository params", "describe job", "job result", "job params"):
+    for endpoint in ("describe repository", "repository params", "input files", "input file", "describe job", "job result",
+                     "job params", "output files", "output file"):
         assert CANARY in matrix.ask("owner", endpoint, thing).text
 
 

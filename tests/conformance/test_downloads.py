@@ -9,8 +9,13 @@ ALL = {"repositories": "/repository", "repository": "/repository/{repository}", 
        "repository params": "/repository/{repository}/params", "job list": "/job", "job": "/job/{finished}",
        "result": "/job/{finished}/result", "job params": "/job/{finished}/params", "output": "/job/{finished}/output",
        "logs": "/job/{finished}/logs", "job on its way": "/job/{started}", "no result yet": "/job/{started}/result",
-       "failed output": "/job/{failed}/output", "absent": "/job/x"}
+       "failed output": "/job/{failed}/output", "absent": "/job/x",
+       "input files": "/repository/{repository}/input/files", "output files": "/job/{finished}/output/files",
+       "input file": "/repository/{repository}/input/files/data_input.csv", "output file": "/job/{finished}/output/files/table.csv",
+       "no file yet": "/job/{started}/output/files/a", "failed file": "/job/{failed}/output/files/a",
+       "absent file": "/job/{finished}/output/files/absent"}
 ZIPS = ["input", "output", "logs"]
+FILES = ["input file", "output file"]
 
 
 def fetch(world, name, method="GET", rest=None, **headers):
@@ -40,14 +45,14 @@ def test_headers_of_a_download(world, name):
     assert unzip(answer.content)
 
 
-@pytest.mark.parametrize("name", ZIPS)
+@pytest.mark.parametrize("name", [*ZIPS, *FILES])
 def test_the_same_bytes_and_etag_from_every_replica(world, name):
     seen = {(answer.headers["ETag"], answer.content)
             for address in world.platform.replicas() for answer in [fetch(world, name, rest=world.lead.at(address))]}
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize("name", ZIPS)
+@pytest.mark.parametrize("name", [*ZIPS, *FILES])
 @pytest.mark.parametrize("header", ["{etag}", "W/{etag}", '"other", {etag}', "*"])
 def test_if_none_match(world, name, header):
     etag = fetch(world, name).headers["ETag"]
@@ -56,7 +61,7 @@ def test_if_none_match(world, name, header):
     assert fetch(world, name, **{"If-None-Match": '"other"'}).status_code == 200
 
 
-@pytest.mark.parametrize("name", ZIPS)
+@pytest.mark.parametrize("name", [*ZIPS, *FILES])
 @pytest.mark.parametrize(("header", "part"), [
     ("bytes=0-0", slice(0, 1)), ("bytes=5-9", slice(5, 10)), ("bytes=7-", slice(7, None)), ("bytes=-4", slice(-4, None)),
     ("bytes=3-99999999", slice(3, None)), ("bytes=-99999999", slice(0, None))])
@@ -68,7 +73,7 @@ def test_range(world, name, header, part):
     assert answer.headers["Content-Range"] == f"bytes {first}-{first + len(answer.content) - 1}/{len(whole)}"
 
 
-@pytest.mark.parametrize("name", ZIPS)
+@pytest.mark.parametrize("name", [*ZIPS, *FILES])
 @pytest.mark.parametrize("header", ["bytes=9-5", "bytes=x", "bytes=0-1,4-5", "lines=0-1", "bytes=", "bytes=" + "0-," * 1000],
                          ids=["inverted", "letters", "several", "unit", "empty", "thousand"])
 def test_ranges_that_are_ignored(world, name, header):
@@ -76,7 +81,7 @@ def test_ranges_that_are_ignored(world, name, header):
     assert (answer.status_code, answer.content) == (200, fetch(world, name).content)
 
 
-@pytest.mark.parametrize("name", ZIPS)
+@pytest.mark.parametrize("name", [*ZIPS, *FILES])
 @pytest.mark.parametrize("header", ["bytes=99999999-", "bytes=-0"])
 def test_ranges_beyond_the_end(world, name, header):
     size = len(fetch(world, name).content)
@@ -85,14 +90,14 @@ def test_ranges_beyond_the_end(world, name, header):
     assert answer.headers["Content-Range"] == f"bytes */{size}"
 
 
-@pytest.mark.parametrize("name", ZIPS)
+@pytest.mark.parametrize("name", [*ZIPS, *FILES])
 def test_if_range(world, name):
     etag = fetch(world, name).headers["ETag"]
     assert fetch(world, name, **{"Range": "bytes=0-1", "If-Range": etag}).status_code == 206
     assert fetch(world, name, **{"Range": "bytes=0-1", "If-Range": '"other"'}).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["job on its way", "no result yet"])
+@pytest.mark.parametrize("name", ["job on its way", "no result yet", "no file yet"])
 def test_202_says_when_to_come_back(world, name):
     answer = fetch(world, name)
     assert answer.status_code == 202

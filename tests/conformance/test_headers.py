@@ -155,7 +155,8 @@ def test_order_of_checks(world, name):
     ("/repository", {"GET", "HEAD", "POST"}), ("/repository/x", {"GET", "HEAD", "DELETE"}), ("/repository/x/input", {"GET", "HEAD"}),
     ("/repository/x/params", {"GET", "HEAD"}), ("/job", {"GET", "HEAD"}), ("/job/execute", {"POST"}),
     ("/job/x", {"GET", "HEAD", "DELETE"}), ("/job/x/result", {"GET", "HEAD"}), ("/job/x/params", {"GET", "HEAD"}),
-    ("/job/x/output", {"GET", "HEAD"}), ("/job/x/logs", {"GET", "HEAD"})])
+    ("/job/x/output", {"GET", "HEAD"}), ("/job/x/output/files", {"GET", "HEAD"}), ("/job/x/output/files/a/b", {"GET", "HEAD"}),
+    ("/repository/x/input/files/a", {"GET", "HEAD"}), ("/job/x/logs", {"GET", "HEAD"})])
 def test_other_methods(world, path, allow):
     for method in {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} - allow:
         answer = world.lead.call(method, path)
@@ -166,7 +167,7 @@ def test_other_methods(world, path, allow):
 
 
 @pytest.mark.parametrize("path", ["/", "/jobs", "/repositories", "/job/x/y", "/job/x/result/y", "/repository/x/output",
-                                  "/Job/x", "/job/execute/x/y"])
+                                  "/Job/x", "/job/execute/x/y", "/job/x/output/files/", "/job/x/output/x", "/job/x/logs/files"])
 def test_no_such_route(world, path):
     answer = world.lead.get(path)
     assert (answer.status_code, answer.json()) == (404, {"error": "Not found"})

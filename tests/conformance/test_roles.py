@@ -11,6 +11,8 @@ ROWS = {
     "list repositories": ("GET", "/repository", {}, "leader developer stakeholder"),
     "read repository": ("GET", "/repository/{repository}", {}, "leader developer stakeholder"),
     "read repository input": ("GET", "/repository/{repository}/input", {}, "leader developer stakeholder"),
+    "list input files": ("GET", "/repository/{repository}/input/files", {}, "leader developer stakeholder"),
+    "read input file": ("GET", "/repository/{repository}/input/files/data_input.csv", {}, "leader developer stakeholder"),
     "read repository params": ("GET", "/repository/{repository}/params", {}, "leader developer stakeholder"),
     "delete repository": ("DELETE", "/repository/{victim}", {}, "leader"),
     "create job": ("POST", "/job/execute", {"repository_id": "{parking}"}, "leader developer stakeholder"),
@@ -20,6 +22,8 @@ ROWS = {
     "read job result": ("GET", "/job/{job}/result", {}, "leader developer"),
     "read job params": ("GET", "/job/{job}/params", {}, "leader developer"),
     "read job output": ("GET", "/job/{job}/output", {}, "leader developer"),
+    "list output files": ("GET", "/job/{job}/output/files", {}, "leader developer"),
+    "read output file": ("GET", "/job/{job}/output/files/table.csv", {}, "leader developer"),
     "read job logs": ("GET", "/job/{job}/logs", {}, "leader developer"),
     "read usage": ("GET", "/usage", {}, "leader developer stakeholder"),
     "delete job": ("DELETE", "/job/{victim_job}", {}, "leader"),
@@ -45,7 +49,7 @@ def test_role(world, row, role):
 
 
 def test_a_refusal_does_not_show_what_exists(world):
-    for part in ("", "/result", "/params", "/output", "/logs"):
+    for part in ("", "/result", "/params", "/output", "/output/files", "/output/files/table.csv", "/logs"):
         there, absent = (world.stake.get(f"/job/{job}{part}") for job in (world.finished, ABSENT_JOB))
         assert (there.status_code, there.content) == (absent.status_code, absent.content)
 

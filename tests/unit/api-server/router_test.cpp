@@ -9,12 +9,14 @@
 namespace vbrain::api {
 namespace {
 
-constexpr std::array<RoutePattern, 6> kRoutes{{{http::Method::kGet, "/api/v1/job"},
+constexpr std::array<RoutePattern, 8> kRoutes{{{http::Method::kGet, "/api/v1/job"},
                                                {http::Method::kPost, "/api/v1/job/execute"},
                                                {http::Method::kGet, "/api/v1/job/:id"},
                                                {http::Method::kDelete, "/api/v1/job/:id"},
                                                {http::Method::kGet, "/api/v1/job/:id/result"},
-                                               {http::Method::kPost, "/api/v1/repository"}}};
+                                               {http::Method::kPost, "/api/v1/repository"},
+                                               {http::Method::kGet, "/api/v1/job/:id/files"},
+                                               {http::Method::kGet, "/api/v1/job/:id/files/*path"}}};
 
 TEST(MatchRoute, FindsRouteAndId) {
   const struct {
@@ -37,6 +39,36 @@ TEST(MatchRoute, FindsRouteAndId) {
     EXPECT_EQ(match->index, c.index) << c.path;
     EXPECT_EQ(match->id, c.id) << c.path;
   }
+}
+
+TEST(MatchRoute, TakesTheRestOfAPath) {
+  const struct {
+    std::string_view path;
+    std::size_t index;
+    std::string_view rest;
+  } cases[] = {
+      {"/api/v1/job/a/files", 6, ""},
+      {"/api/v1/job/a/files/b", 7, "b"},
+      {"/api/v1/job/a/files/b/c.csv", 7, "b/c.csv"},
+      {"/api/v1/job/a/files//", 7, "/"},
+      {"/api/v1/job/a/files/../../x", 7, "../../x"},
+      {"/api/v1/job/a/files/%2e%2e/%2Fx/", 7, "%2e%2e/%2Fx/"},
+      {"/api/v1/job/execute/files/x", 7, "x"},
+  };
+  for (const auto& c : cases) {
+    const auto match = match_route(kRoutes, http::Method::kGet, c.path);
+    ASSERT_TRUE(match) << c.path;
+    EXPECT_EQ(match->index, c.index) << c.path;
+    EXPECT_EQ(match->rest, c.rest) << c.path;
+    EXPECT_FALSE(match->id.empty()) << c.path;
+  }
+  for (const std::string_view path : {"/api/v1/job/a/files/", "/api/v1/job//files/b", "/api/v1/job/a/b/files/c",
+                                      "/api/v1/job/a/filesx", "/api/v1/job/files/b"}) {
+    EXPECT_FALSE(match_route(kRoutes, http::Method::kGet, path)) << path;
+  }
+  const auto refused = match_route(kRoutes, http::Method::kDelete, "/api/v1/job/a/files/b/c");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().problem, Problem::kWrongMethod);
 }
 
 TEST(MatchRoute, Is404ForUnknownPaths) {
