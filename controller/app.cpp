@@ -15,6 +15,7 @@
 #include "controller/background/trash_remover.hpp"
 #include "controller/leadership/leader_watch.hpp"
 #include "controller/reconcile/admission.hpp"
+#include "controller/reconcile/current_queue.hpp"
 #include "controller/reconcile/executor.hpp"
 #include "controller/reconcile/job_metrics.hpp"
 #include "controller/reconcile/job_reconciler.hpp"
@@ -69,37 +70,6 @@ void write_address_file(const std::string& path, const std::string& address) {
   }
   std::filesystem::rename(temporary, path);
 }
-
-// The queue of the current term of leadership, if there is one. Between terms changes are not collected, because a term
-// begins with all Jobs.
-class CurrentQueue {
- public:
-  // While this object exists, keys go to `queue`.
-  class Term {
-   public:
-    Term(CurrentQueue& current, kube::WorkQueue& queue) : current_(current) { current_.set(&queue); }
-    ~Term() { current_.set(nullptr); }
-    Term(const Term&) = delete;
-    Term& operator=(const Term&) = delete;
-
-   private:
-    CurrentQueue& current_;
-  };
-
-  void add(const std::string& key) {
-    const std::lock_guard lock(mutex_);
-    if (queue_ != nullptr) queue_->add(key);
-  }
-
- private:
-  void set(kube::WorkQueue* queue) {
-    const std::lock_guard lock(mutex_);
-    queue_ = queue;
-  }
-
-  std::mutex mutex_;
-  kube::WorkQueue* queue_ = nullptr;
-};
 
 class App {
  public:

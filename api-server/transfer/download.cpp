@@ -55,7 +55,8 @@ RangeChoice choose_range(std::string_view header, std::uint64_t size) {
   // Names of units have no case (RFC 9110 section 14.1).
   constexpr std::string_view kUnit = "bytes=";
   header = http::trim(header);
-  if (!http::equal_ignoring_case(header.substr(0, kUnit.size()), kUnit) || header.find(',') != std::string_view::npos) return {};
+  if (!http::equal_ignoring_case(header.substr(0, kUnit.size()), kUnit) || header.find(',') != std::string_view::npos)
+    return {};
   header = http::trim(header.substr(kUnit.size()));
   const auto dash = header.find('-');
   if (dash == std::string_view::npos) return {};
