@@ -293,8 +293,7 @@ class App {
         const bool new_ttl = !change.old || !change.now ||
                              change.old->ttl_seconds_after_finished != change.now->ttl_seconds_after_finished;
         for (const auto& name : jobs.store().names_by_index(kJobsByApplication, application->application_id)) {
-          const auto job = new_ttl ? nullptr : jobs.store().get(name);
-          if (job == nullptr || !job::is_terminal(job->status.phase)) queue_.add(name);
+          if (new_ttl || jobs.store().get_unpacked(name) != nullptr) queue_.add(name);
         }
       }
     });

@@ -38,6 +38,11 @@ std::string controlling_job(const kube::Pod& pod) {
   return owner != nullptr && owner->kind == job::Job::kType.kind ? owner->name : std::string{};
 }
 
+kube::OwnerReference owner_of(const kube::Pod& pod) {
+  const kube::OwnerReference* owner = pod.meta.controller_owner();
+  return owner == nullptr ? kube::OwnerReference{} : *owner;
+}
+
 bool is_news(const kube::Change<kube::Pod>& change) {
   if (!change.old || !change.now || change.old->meta.uid != change.now->meta.uid) return true;
   const PodView before = look_at(*change.old);
@@ -45,8 +50,7 @@ bool is_news(const kube::Change<kube::Pod>& change) {
   // Its end is told by many fields.
   if (now.stage == PodView::Stage::kEnded) return true;
   return before != now || change.old->meta.deletion_timestamp != change.now->meta.deletion_timestamp ||
-         is_disrupted(*change.old) != is_disrupted(*change.now) ||
-         controlling_job(*change.old) != controlling_job(*change.now);
+         is_disrupted(*change.old) != is_disrupted(*change.now) || owner_of(*change.old) != owner_of(*change.now);
 }
 
 kube::Urgency urgency_of(const job::Job* job, bool has_pod) {
@@ -60,7 +64,9 @@ JobReconciler::JobReconciler(Caches caches, Admission& admission, Executor& exec
     : caches_(caches), admission_(admission), executor_(executor), clock_(clock), rules_(rules) {}
 
 kube::Urgency JobReconciler::urgency(const std::string& name) const {
-  return urgency_of(caches_.jobs.get(name).get(), !caches_.pods.by_index(kPodsByJob, name).empty());
+  // A packed Job has ended, so it is as urgent as none. It is not decoded here, because the queue is locked.
+  const auto job = caches_.jobs.get_unpacked(name);
+  return urgency_of(job.get(), job != nullptr && !caches_.pods.by_index(kPodsByJob, name).empty());
 }
 
 void JobReconciler::on_job_change(const kube::Change<job::Job>& change) {

@@ -120,9 +120,10 @@ void EventRecorder::flush_or_drop(std::chrono::milliseconds patience) {
   queued_.notify_all();
 }
 
-// The next event whose object no other writer has. While a writer pauses there is none: the others would fail as well.
+// The next event whose object no other writer has. While a writer pauses there is none, and after a failure one writer
+// tries alone: all at once would spend the tries of their events in the same outage.
 std::list<EventRecorder::Event>::iterator EventRecorder::next_locked() {
-  if (pausing_ != 0) return queue_.end();
+  if (pausing_ != 0 || (failing_ && !writing_.empty())) return queue_.end();
   return std::ranges::find_if(queue_, [this](const Event& event) { return !writing_.contains(event.about.uid); });
 }
 
@@ -140,6 +141,7 @@ void EventRecorder::work(std::stop_token stop) {
     const auto delay = error ? delay_after(event, *error) : std::nullopt;
     lock.lock();
     writing_.erase(event.about.uid);
+    failing_ = delay.has_value();
     if (delay) {
       queue_.splice(queue_.begin(), taken);
       ++pausing_;

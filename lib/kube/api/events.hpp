@@ -114,6 +114,7 @@ class EventRecorder {
   base::SteadyPoint tokens_full_at_{};  // when `normal_burst` Normal events may be written at once again
   std::set<std::string> writing_;       // UIDs of the objects of which an event is being written
   std::size_t pausing_ = 0;             // writers that wait because the API server could not take an event
+  bool failing_ = false;                // it could not take the last one: a single writer tries until it takes one
   std::list<Remembered> order_;         // most recent first
   std::unordered_map<std::string, std::list<Remembered>::iterator> known_;
   std::vector<std::jthread> threads_;

@@ -55,6 +55,13 @@ class Cache {
     return found == objects_.end() ? nullptr : object_of(found->second);
   }
 
+  // As get(), but null also for an object that is packed. Costs no decoding.
+  Object get_unpacked(std::string_view name) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = objects_.find(name);
+    return found == objects_.end() ? nullptr : found->second.object;
+  }
+
   // In any order.
   std::vector<Object> list() const {
     const std::shared_lock lock(mutex_);

@@ -211,7 +211,7 @@ TEST_F(RestTransportTest, SaysThatABodyMayHaveBeenRead) {
     connection.read_request();
     if (number == 0) connection.wait_for_end();
   });
-  const auto transport = connect(server, {.call_timeout = 300ms});
+  const auto transport = connect(server, {.call_timeout = 2s});
   const auto unanswered = transport->call(kPost, {});
   ASSERT_FALSE(unanswered);
   EXPECT_EQ(unanswered.error().code, ErrorCode::kTimeout);
