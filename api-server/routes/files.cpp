@@ -26,6 +26,8 @@ using artifacts::FileReader;
 // and a file that has to be unpacked.
 constexpr std::uint64_t kShortDirectory = 256 * 1024;
 constexpr std::uint64_t kShortFile = 4ULL << 20;
+// Of a file that must be unpacked. What is unpacked takes room on the volume until it is sent.
+constexpr std::uint64_t kLargestUnpacked = 4ULL << 30;
 // A larger manifest is not read: its digests are left out of the list.
 constexpr std::uint64_t kLargestManifest = 8ULL << 20;
 
@@ -60,9 +62,13 @@ class Digests {
  public:
   Digests(const Call& call, int attempt) : memory_(call.services.json_budget, call.caller.tenant) {
     const auto folder = call.services.volume.open_attempt(call.caller.tenant, call.id, attempt);
-    const auto file = folder ? folder->open_file(artifacts::layout::kManifest) : std::nullopt;
-    if (!file || file->size > kLargestManifest) return;
-    memory_.cover(file->size);
+    try {
+      const auto file = folder ? folder->open_file(artifacts::layout::kManifest) : std::nullopt;
+      if (!file || file->size > kLargestManifest) return;
+      memory_.cover(file->size);
+    } catch (const artifacts::UnsafeFile&) {
+      return;  // The container made it.
+    }
     auto manifest = folder->read_manifest();
     if (!manifest || !*manifest) return;
     manifest_ = std::move(**manifest);
@@ -164,13 +170,29 @@ std::optional<Answer> send_unpacked(const Call& call, artifacts::OpenFile archiv
                                     const ArchiveEntry& file, Download what, Work work) {
   const http::RequestHead& head = call.exchange.head;
   const auto known = head.find("if-none-match");
-  if (head.method == http::Method::kHead || (known && names_etag(*known, what.etag, Comparison::kWeak))) {
+  const auto wanted = head.find("if-match");
+  const bool has_tag = !what.etag.empty();
+  const bool is_known = has_tag && known && names_etag(*known, what.etag, Comparison::kWeak);
+  const bool is_other = has_tag && wanted && !names_etag(*wanted, what.etag, Comparison::kStrong);
+  if (head.method == http::Method::kHead || is_known || is_other) {
     // Not a byte of it is sent, so nothing is unpacked.
     http::FileBody unsent;
     unsent.file = std::move(archive.fd);
     unsent.length = file.size;
     what.body = std::move(unsent);
     return download(head, std::move(what));
+  }
+  if (file.size <= kSmallFile) {
+    std::string text;
+    const auto done = reader.read(file, [&](std::string_view piece) { text.append(piece); });
+    if (!done) refuse_output(call, done.error());
+    what.body = std::move(text);
+    return download(head, std::move(what));
+  }
+  if (file.size > kLargestUnpacked) {
+    return refuse(
+        Problem::kTooLarge, {},
+        "packed files of more than 4 GiB are not sent alone; GET /job/:job_id/output sends them in their archive");
   }
   if (work == Work::kShort && file.size > kShortFile) return std::nullopt;
   const auto make = [&](const artifacts::ArchiveWriter::Sink& out) {

@@ -16,9 +16,6 @@ namespace {
 using artifacts::OpenFile;
 using artifacts::VolumeError;
 
-// A file of up to this size is read at once. A larger one is sent piece by piece, so that a slow reader holds little.
-constexpr std::uint64_t kSmallFile = 16 * 1024;
-
 http::Reply not_yet_finished() {
   http::Reply reply = json_reply(202, R"({"message":"Job not yet finished"})");
   reply.headers.emplace_back("Retry-After", "1");

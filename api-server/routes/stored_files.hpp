@@ -14,6 +14,9 @@ namespace vbrain::api {
 
 // What the routes share that send files of the volume.
 
+// A file of up to this size is read at once. A larger one is sent piece by piece, so that a slow reader holds little.
+inline constexpr std::uint64_t kSmallFile = 16 * 1024;
+
 // The attempt of a finished job whose files are served.
 struct Finished {
   int attempt = 0;

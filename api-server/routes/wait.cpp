@@ -25,6 +25,13 @@ struct Look {
   bool final = false;           // it ended, or cannot be shown: nothing to wait for
 };
 
+// A look does not depend on the query.
+std::string key_of_look(const Call& call) {
+  const artifacts::Tenant& tenant = call.caller.tenant;
+  return "state\n" + tenant.organization + "\n" + tenant.application + "\n" + tenant.client + "\n" +
+         call.repository_id + "\n" + std::string(call.id);
+}
+
 bool has_come(const Look& first, const Look& now, WaitFor what) {
   return now.final || (what == WaitFor::kOtherState && now.state != first.state);
 }
@@ -56,19 +63,26 @@ http::Task<void> wait_for_job(Call& call, seconds time, WaitFor what) {
     const job::Phase phase = record->status->phase;
     return {rest_state(phase), is_terminal(phase)};
   };
-  const std::string key = key_of_read("state", call);
+  const std::string key = key_of_look(call);
   // Before the first look: what changes later wakes this request.
   const auto place = services.waits.enter(call.caller.tenant, call.id, waiting.waker());
   if (place == nullptr) co_return;
   std::optional<Look> first;
   milliseconds pause = kFirstPause;
   for (;;) {
-    const auto now = co_await services.reads.get(services.volume_workers, key, look);
-    if (!first) first = *now;
-    if (has_come(*first, *now, what)) co_return;
+    std::shared_ptr<const Look> now;
+    try {
+      now = co_await services.reads.get(services.volume_workers, key, look);
+    } catch (const http::Overloaded&) {
+      now = nullptr;  // Many jobs changed at once: it looks again after the pause.
+    }
+    if (now != nullptr) {
+      if (!first) first = *now;
+      if (has_come(*first, *now, what)) co_return;
+    }
     auto next = end;
     const auto cached = services.jobs.get(call.id);
-    if (cached != nullptr && is_terminal(cached->status.phase)) {
+    if (now == nullptr || (cached != nullptr && is_terminal(cached->status.phase))) {
       next = std::min(end, steady_clock::now() + pause);
       pause = std::min(2 * pause, kLongestPause);
     }

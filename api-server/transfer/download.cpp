@@ -82,6 +82,7 @@ RangeChoice choose_range(std::string_view header, std::uint64_t size) {
 
 bool names_etag(std::string_view header, std::string_view etag, Comparison comparison) {
   if (http::trim(header) == "*") return true;
+  if (etag.empty()) return false;
   while (!header.empty()) {
     const std::string_view item = header.substr(0, header.find(','));
     header.remove_prefix(std::min(item.size() + 1, header.size()));

@@ -341,7 +341,7 @@ Task<bool> Connection::write(std::string_view bytes) {
     const std::size_t most = std::min(bytes.size(), renew) - done;
     done +=
         co_await socket_.async_write_some(asio::buffer(bytes.data() + done, most), asio::redirect_error(kAwait, error));
-    if (error) co_return false;
+    if (error || (answer_begun_ && gone_)) co_return false;
   }
   deadline_ = SteadyTime::max();
   co_return true;

@@ -64,7 +64,7 @@ Task<Woken> Connection::until(SteadyTime deadline) {
     const bool handling = stuck_deadline_ != SteadyTime::max();
     stuck_deadline_ = SteadyTime::max();
     // A request that waits holds little memory.
-    if (input_.empty()) input_ = std::string();
+    if (input_.empty()) std::string().swap(input_);  // an assignment would keep the memory
     Timer timer(socket_.get_executor(), deadline);
     target->timer = &timer;
     error_code ignored;

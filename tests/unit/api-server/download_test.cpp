@@ -58,6 +58,8 @@ TEST(NamesEtag, ComparesStrongly) {
     EXPECT_TRUE(names_etag(header, "abc", Comparison::kStrong)) << header;
   for (const char* header : {"W/\"abc\"", "\"ab\"", ""})
     EXPECT_FALSE(names_etag(header, "abc", Comparison::kStrong)) << header;
+  EXPECT_FALSE(names_etag("\"\"", "", Comparison::kStrong)) << "no tag has no name";
+  EXPECT_TRUE(names_etag("*", "", Comparison::kStrong));
 }
 
 Download some() {

@@ -291,6 +291,19 @@ TEST_F(Files, OfADamagedArchiveAre503) {
   EXPECT_TRUE(world_.files(".staging").empty());
 }
 
+// An end of an older version has no digest of its output.
+TEST_F(Files, WithoutATagAreSentWhole) {
+  const std::string large(100'000, 'l');
+  const std::string job = job_with(build_zip({{.name = "small", .content = "1234", .deflated = true},
+                                              {.name = "large", .content = large, .deflated = true}}),
+                                   "");
+  for (const char* condition : {"*", "\"\""}) {
+    EXPECT_EQ(world_.get(job + "/output/files/small", {{"If-None-Match", condition}}).body, "1234") << condition;
+    EXPECT_EQ(world_.get(job + "/output/files/large", {{"If-None-Match", condition}}).body, large) << condition;
+  }
+  EXPECT_EQ(world_.get(job + "/output/files/large", {{"If-Match", "\"\""}}).status, 412);
+}
+
 // The status is as a container said. A job must not get what another one's answers have left.
 TEST_F(Files, AreNeverThoseOfAnotherJob) {
   const std::string mine(100'000, 'm');
@@ -331,6 +344,7 @@ TEST_F(Files, LongWorkLeavesRoomForSmallFiles) {
   EXPECT_EQ(large.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
   hold.unlock();
   EXPECT_EQ(large.get(), 6'000'000u);
+  world_.bulk_workers->close();  // its threads use `busy`
 }
 
 TEST_F(Files, ReachRealClients) {

@@ -54,6 +54,9 @@ TEST(Preconditions, ADeletionIsOfTheVersionThatIsNamed) {
   EXPECT_EQ(world.call("DELETE", path, of_ana({{"If-Match", "\"other\""}})).status, 412);
   EXPECT_EQ(world.call("DELETE", path, of_ana({{"If-None-Match", "*"}})).status, 412);
   EXPECT_EQ(world.get(path).status, 200) << "nothing was deleted";
+  const std::string running = "/api/v1/job/" + world.make_job(job::Phase::kStarted);
+  EXPECT_EQ(world.call("DELETE", running, of_ana({{"If-Match", "\"\""}})).status, 412) << "it has no tag";
+  EXPECT_EQ(world.get(running).status, 202);
   EXPECT_EQ(world.call("DELETE", "/api/v1/job/absent", of_ana({{"If-Match", "*"}})).status, 404);
   EXPECT_EQ(world.call("DELETE", path, of_ana({{"If-Match", tag}})).status, 200);
   EXPECT_EQ(world.get(path).status, 404);

@@ -69,7 +69,7 @@ TEST_F(StreamTest, HeadAsksForNothingOfTheStream) {
 }
 
 TEST_F(StreamTest, AnIdleStreamSendsHeartbeatsAndNoTimerCutsIt) {
-  options_.idle_timeout = options_.header_timeout = options_.body_timeout = milliseconds(40);
+  options_.idle_timeout = options_.body_timeout = milliseconds(40);
   options_.stuck_timeout = milliseconds(1);
   options_.is_stuck = [] { return true; };
   heartbeat_ = ":\n\n";

@@ -50,7 +50,7 @@ TEST_F(StreamTest, ASignalBeforeTheWaitIsNotLost) {
 }
 
 TEST_F(StreamTest, AWaitEndsWhenItsTimeComesAndNoTimerCutsIt) {
-  options_.idle_timeout = options_.header_timeout = options_.body_timeout = milliseconds(20);
+  options_.idle_timeout = options_.body_timeout = milliseconds(20);
   options_.stuck_timeout = milliseconds(1);
   options_.is_stuck = [] { return true; };
   wait_ = milliseconds(300);
