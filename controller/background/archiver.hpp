@@ -1,13 +1,17 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
 #include "base/worker_pool.hpp"
 #include "controller/volume/volume.hpp"
@@ -21,7 +25,7 @@ class Archiver {
  public:
   enum class State {
     kUnderWay,   // `wake` is called when it has ended; then ask again
-    kBusy,       // too many records are waiting; ask again later
+    kBusy,       // too many records are waiting; `wake` is called when there is room, then ask again
     kDone,       // the record is durable
     kPublished,  // the same, and the job's folder was made for it (Volume::archive returned true)
   };
@@ -30,6 +34,10 @@ class Archiver {
 
   // The number of records that may wait for a thread.
   static constexpr std::size_t kMaxWaiting = 1'000;
+
+  // How long after kBusy a caller asks again if nobody woke it. Never, but for a job whose turn was lost: those that
+  // were woken before it may all have been deleted.
+  static constexpr std::chrono::minutes kTurnComesWithin{1};
 
   // `volume` must outlive this. Without threads each record is written within archive(), and `wake` is not called.
   Archiver(Volume& volume, std::size_t threads, Wake wake = {});
@@ -54,11 +62,17 @@ class Archiver {
   State tell(const std::string& name);
   bool run(const job::Job& job);
   void write(const job::Job& job);
+  void wait_for_room(const std::string& name);
+  std::vector<std::string> next_turns();
 
   Volume& volume_;
   const Wake wake_;
   std::mutex mutex_;
   std::unordered_map<std::string, Work> works_;  // by the job's name
+  std::size_t under_way_ = 0;                    // works that have not ended
+  // Jobs that found no room, in order. After the start of a leader these are all ended jobs but the first.
+  std::deque<std::string> waiting_;
+  std::unordered_set<std::string> waiting_names_;
   std::atomic<bool> closing_{false};
   std::optional<base::WorkerPool> pool_;  // last: its threads use all members above
 };

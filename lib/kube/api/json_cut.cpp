@@ -77,9 +77,9 @@ class ManagedFields {
       }
     }
   }
-  // `object`, a part of `input`, without the member. The result is in `scratch` if there was one.
-  std::string_view cut(std::string_view input, std::string_view object, std::string& scratch) const {
-    if (end_ == 0) return object;
+  // `object`, a part of `input`, without the member.
+  ObjectText cut(std::string_view input, std::string_view object) const {
+    if (end_ == 0) return {object};
     const auto offset = static_cast<std::size_t>(object.data() - input.data());
     std::size_t begin = begin_ - offset;
     std::size_t end = end_ - offset;
@@ -89,11 +89,9 @@ class ManagedFields {
     } else if (object[begin - 1] == ',') {
       --begin;
     } else if (object[begin - 1] != '{' || object[end] != '}') {
-      return object;  // there is white space, which the API server does not write: nothing is cut
+      return {object};  // there is white space, which the API server does not write: nothing is cut
     }
-    scratch.assign(object.substr(0, begin));
-    scratch.append(object.substr(end));
-    return scratch;
+    return {object.substr(0, begin), object.substr(end)};
   }
 
  private:
@@ -106,10 +104,10 @@ class ManagedFields {
 
 class ListReader final : public Members {
  public:
-  ListReader(std::string_view list, const std::function<void(std::string_view)>& use) : Members(list), use_(use) {}
+  using Members::Members;
 
   bool items_seen() const { return items_seen_; }
-  const ListMeta& meta() const { return meta_; }
+  ListText take() { return std::move(list_); }
 
  private:
   JsonNext inside(const JsonToken& token) override {
@@ -119,7 +117,7 @@ class ListReader final : public Members {
     if (value.empty()) return JsonNext::kContinue;
     const auto parsed = base::parse_json(value);
     if (!parsed || !parsed->is_object()) return JsonNext::kStop;
-    meta_ = {text_or_empty(*parsed, "resourceVersion"), text_or_empty(*parsed, "continue")};
+    list_.meta = {text_or_empty(*parsed, "resourceVersion"), text_or_empty(*parsed, "continue")};
     return JsonNext::kContinue;
   }
   JsonNext take_item(const JsonToken& token) {
@@ -131,17 +129,15 @@ class ListReader final : public Members {
     }
     managed_fields_.see(token);
     if (const std::string_view item = value_at(2, token); !item.empty()) {
-      use_(managed_fields_.cut(input(), item, scratch_));
+      list_.items.push_back(managed_fields_.cut(input(), item));
       managed_fields_.restart();
     }
     return JsonNext::kContinue;
   }
 
-  const std::function<void(std::string_view)>& use_;
-  ListMeta meta_;
+  ListText list_;
   bool items_seen_ = false;
   ManagedFields managed_fields_{3};
-  std::string scratch_;
 };
 
 class EventReader final : public Members {
@@ -149,7 +145,7 @@ class EventReader final : public Members {
   using Members::Members;
 
   EventText take(std::string& scratch) {
-    event_.object = managed_fields_.cut(input(), event_.object, scratch);
+    event_.object = managed_fields_.cut(input(), event_.object).join(scratch);
     return std::move(event_);
   }
 
@@ -213,13 +209,20 @@ Result<nlohmann::json, std::string> parse_object(std::string_view text, std::str
   return reader.take();
 }
 
-Result<ListMeta, std::string> for_each_item(std::string_view list, const std::function<void(std::string_view)>& use) {
-  ListReader reader(list, use);
+std::string_view ObjectText::join(std::string& scratch) const {
+  if (after.empty()) return before;
+  scratch.assign(before).append(after);
+  return scratch;
+}
+
+Result<ListText, std::string> cut_list(std::string_view list) {
+  ListReader reader(list);
   if (const auto read = base::read_json(list, reader, kOptions); !read) {
     return Failure("the list is not JSON near byte " + std::to_string(read.error().offset));
   }
-  if (!reader.items_seen() || reader.meta().resource_version.empty()) return Failure("the answer is not a list");
-  return reader.meta();
+  ListText parts = reader.take();
+  if (!reader.items_seen() || parts.meta.resource_version.empty()) return Failure("the answer is not a list");
+  return parts;
 }
 
 Result<EventText, std::string> cut_event(std::string_view line, std::string& scratch) {

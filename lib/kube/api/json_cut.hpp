@@ -1,9 +1,9 @@
 #pragma once
 
-#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -18,10 +18,21 @@ struct ListMeta {
   std::string continue_token;
 };
 
-// Calls `use` with the text of every item of a list {"metadata": {...}, "items": [...]}, in order. The text is without
-// metadata.managedFields, which is often half of an object, and is valid during the call only. If the list is wrong
-// further on, some items were used already.
-Result<ListMeta, std::string> for_each_item(std::string_view list, const std::function<void(std::string_view)>& use);
+// The text of one object, as parts of a longer text: without metadata.managedFields, which is often half of an object.
+struct ObjectText {
+  std::string_view before;
+  std::string_view after = {};  // what follows the member that was left out
+
+  // In `scratch` if something was left out, otherwise a part of the longer text.
+  std::string_view join(std::string& scratch) const;
+};
+
+// The parts of a list {"metadata": {...}, "items": [...]}.
+struct ListText {
+  ListMeta meta;
+  std::vector<ObjectText> items;  // parts of the list's text, in order
+};
+Result<ListText, std::string> cut_list(std::string_view list);
 
 // The tree of one object, without what decode() never reads: metadata.managedFields and the members of `spec` but
 // `spec_member` (empty: all are read). They are two thirds of a pod.

@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -23,6 +24,31 @@ bool wants_new_list(const Error& error) {
   // The server's history ends before the requested version: etcd was restored from a backup.
   return std::ranges::any_of(error.causes, [](const ErrorCause& c) { return c.reason == "ResourceVersionTooLarge"; });
 }
+
+// A request under way on a thread of its own. Its end cancels the request.
+class Ahead {
+ public:
+  Ahead(Transport& transport, Request request, std::stop_token stop)
+      : pass_on_(std::move(stop), Cancel{cancel_}),
+        answer_(std::async(std::launch::async, [&transport, request = std::move(request), token = cancel_.get_token()] {
+          return transport.call(request, token);
+        })) {}
+  ~Ahead() { cancel_.request_stop(); }
+  Ahead(const Ahead&) = delete;
+
+  // Waits for the answer. Call it once.
+  KubeResult<Response> take() { return answer_.get(); }
+
+ private:
+  struct Cancel {
+    std::stop_source& source;
+    void operator()() const { source.request_stop(); }
+  };
+
+  std::stop_source cancel_;
+  std::stop_callback<Cancel> pass_on_;
+  std::future<KubeResult<Response>> answer_;
+};
 
 }  // namespace
 
@@ -129,45 +155,52 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
   bool replace_all = other_history_ || beginning_ != listed_;
   sink_.list_started(replace_all);
   std::string first_version;
+  std::string scratch;
+  std::optional<Ahead> ahead(std::in_place, transport_, page_request({}), stop);
   std::string continue_token;
-  do {
-    const ListOptions page{.label_selector = label_selector_, .limit = page_size_, .continue_token = continue_token};
-    auto answer = transport_.call(list_request(type_, namespace_, page), stop);
+  while (!stop.stop_requested()) {
+    auto answer = ahead->take();
     if (!answer) {
       if (answer.error().code != ErrorCode::kTooLarge || page_size_ <= kSmallestPage) {
         return tl::unexpected(std::move(answer.error()));
       }
       page_size_ = std::max(kSmallestPage, page_size_ / 2);
+      ahead.emplace(transport_, page_request(continue_token), stop);
       continue;
     }
-    const auto take_items = [&] {
-      return for_each_item(answer->body, [this](std::string_view item) { take_object(item, true); });
-    };
-    auto meta = take_items();
-    if (meta && !replace_all && is_older_version(meta->resource_version, resource_version_)) {
-      // Only the end of the page says that it is of another history.
+    const auto page = cut_list(answer->body);
+    if (!page) return tl::unexpected(malformed_error(page.error()));
+    note_contact();
+    if (!replace_all && is_older_version(page->meta.resource_version, resource_version_)) {
+      // Another history: what was taken from earlier pages was compared with versions that mean nothing now.
       other_history_ = replace_all = true;
       sink_.list_started(replace_all);
       if (!continue_token.empty()) {
         continue_token.clear();
         first_version.clear();
+        ahead.emplace(transport_, page_request({}), stop);
         continue;
       }
-      meta = take_items();
     }
-    if (!meta) return tl::unexpected(malformed_error(meta.error()));
-    note_contact();
     // All pages show the state at the time of the first one.
-    if (first_version.empty()) first_version = meta->resource_version;
-    continue_token = meta->continue_token;
+    if (first_version.empty()) first_version = page->meta.resource_version;
+    continue_token = page->meta.continue_token;
+    // The API server makes the next page while this one is decoded.
+    if (!continue_token.empty()) ahead.emplace(transport_, page_request(continue_token), stop);
+    for (const ObjectText& item : page->items) take_object(item.join(scratch), true);
     if (continue_token.empty()) {
       resource_version_ = first_version;
       other_history_ = false;
       sink_.list_finished();
       return {};
     }
-  } while (!stop.stop_requested());
+  }
   return tl::unexpected(cancelled_error());
+}
+
+Request Reflector::page_request(const std::string& continue_token) const {
+  return list_request(type_, namespace_,
+                      {.label_selector = label_selector_, .limit = page_size_, .continue_token = continue_token});
 }
 
 // resourceVersions only grow, unless etcd was restored from an older snapshot. Then a watch from the later version
@@ -175,9 +208,9 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
 KubeResult<bool> Reflector::went_back(std::stop_token stop) {
   auto answer = transport_.call(list_request(type_, namespace_, {.limit = 1}), stop);
   if (!answer) return tl::unexpected(std::move(answer.error()));
-  const auto meta = for_each_item(answer->body, [](std::string_view) {});
-  if (!meta) return tl::unexpected(malformed_error(meta.error()));
-  return is_older_version(meta->resource_version, resource_version_);
+  const auto page = cut_list(answer->body);
+  if (!page) return tl::unexpected(malformed_error(page.error()));
+  return is_older_version(page->meta.resource_version, resource_version_);
 }
 
 void Reflector::watch(std::stop_token stop) {

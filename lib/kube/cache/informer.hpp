@@ -95,6 +95,7 @@ class Reflector {
   void list(std::stop_token stop);
   void watch(std::stop_token stop);
   KubeResult<void> list_pages(std::stop_token stop);
+  Request page_request(const std::string& continue_token) const;
   KubeResult<bool> went_back(std::stop_token stop);
   void after_watch(const KubeResult<void>& ended, bool lived, std::stop_token stop);
   std::optional<Error> take_event(const WatchEvent& event);

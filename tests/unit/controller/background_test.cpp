@@ -2,9 +2,11 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <future>
 #include <mutex>
 #include <semaphore>
+#include <set>
 
 #include "artifacts/store/store.hpp"
 #include "base/metrics.hpp"
@@ -185,6 +187,40 @@ TEST(Archiver, TakesNoMoreThanItCanRemember) {
   EXPECT_LE(taken, Archiver::kMaxWaiting + 1);
   EXPECT_EQ(archiver.archive(ended("job-" + std::to_string(taken))), State::kBusy) << "it was not taken";
   volume.gate.open();
+}
+
+// After the start of a leader all ended jobs come at once.
+TEST(Archiver, WakesThoseThatFoundNoRoom) {
+  constexpr std::size_t kJobs = 3 * Archiver::kMaxWaiting;
+  SlowVolume volume;
+  std::mutex mutex;
+  std::condition_variable woken;
+  std::deque<std::string> awake;
+  Archiver archiver(volume, 4, [&](const std::string& name) {
+    const std::lock_guard lock(mutex);
+    awake.push_back(name);
+    woken.notify_all();
+  });
+  std::size_t calls = 0;
+  std::set<std::string> over;  // written or deleted
+  const auto ask = [&](const std::string& name) {
+    ++calls;
+    if (archiver.archive(ended(name)) == State::kDone) over.insert(name);
+  };
+  for (std::size_t i = 0; i < kJobs; ++i) ask("job-" + std::to_string(i));
+  volume.gate.open();
+  while (over.size() < kJobs) {
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(woken.wait_for(lock, std::chrono::minutes(1), [&] { return !awake.empty(); })) << over.size();
+    const std::string name = std::move(awake.front());
+    awake.pop_front();
+    lock.unlock();
+    // Every third of those that waited was deleted meanwhile and asks no more. The others must not wait for it.
+    const std::size_t number = std::stoul(name.substr(4));
+    if (number >= Archiver::kMaxWaiting + 5 && number % 3 == 0) over.insert(name);
+    if (!over.contains(name)) ask(name);
+  }
+  EXPECT_LE(calls, 4 * kJobs) << "asking again and again costs a core";
 }
 
 TEST(Archiver, WithoutThreadsItWritesAtOnce) {

@@ -1,6 +1,9 @@
 // Lists that a caller asks for: as new as the API server, whatever the watch says.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "base/stop.hpp"
 #include "kube/cache/informer.hpp"
 #include "support/fake_api_server.hpp"
@@ -42,6 +45,43 @@ TEST(InformerList, IsAsNewAsTheApiServerWhenItWasAskedFor) {
   api.put(kThings, stored_thing("c", "1", 3));
   ASSERT_TRUE(informer.wait_listed(informer.request_list(), {})) << "as often as wanted";
   EXPECT_NE(informer.store().get("c"), nullptr);
+}
+
+// Says when the second page of a list was asked for.
+class SecondPage final : public Transport {
+ public:
+  explicit SecondPage(Transport& server) : server_(server) {}
+  KubeResult<Response> call(const Request& request, std::stop_token stop) override {
+    if (request.target.find("continue=") != std::string::npos) asked = true;
+    return server_.call(request, stop);
+  }
+  KubeResult<void> stream(const Request& request, const StreamOptions& options, const ChunkSink& sink,
+                          std::stop_token stop) override {
+    return server_.stream(request, options, sink, stop);
+  }
+
+  std::atomic<bool> asked = false;
+
+ private:
+  Transport& server_;
+};
+
+TEST(InformerList, ThePagesAreMadeWhileThoseBeforeAreDecoded) {
+  testing::FakeApiServer api;
+  SecondPage transport(api);
+  base::Metrics metrics;
+  Informer<Thing> informer(transport, "ns", "", metrics, {.page_size = 1});
+  api.put(kThings, stored_thing("a", "1", 1));
+  api.put(kThings, stored_thing("b", "1", 2));
+  bool first = true;
+  informer.add_handler([&](const Change<Thing>&) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (first && !transport.asked && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    if (std::exchange(first, false)) EXPECT_TRUE(transport.asked);
+  });
+  informer.start();
+  ASSERT_TRUE(informer.wait_synced({}));
+  EXPECT_EQ(informer.store().size(), 2U);
 }
 
 TEST(InformerList, WaitsNoLongerThanWanted) {

@@ -10,11 +10,17 @@
 namespace vbrain::kube {
 namespace {
 
+std::vector<std::string> texts_of(const ListText& list) {
+  std::vector<std::string> texts;
+  std::string scratch;
+  for (const ObjectText& item : list.items) texts.emplace_back(item.join(scratch));
+  return texts;
+}
+
 std::vector<std::string> items_of(std::string_view list) {
-  std::vector<std::string> items;
-  const auto meta = for_each_item(list, [&](std::string_view item) { items.emplace_back(item); });
-  EXPECT_TRUE(meta) << meta.error();
-  return items;
+  const auto cut = cut_list(list);
+  EXPECT_TRUE(cut) << cut.error();
+  return cut ? texts_of(*cut) : std::vector<std::string>{};
 }
 
 Result<EventText, std::string> cut(std::string_view line) {
@@ -55,18 +61,17 @@ TEST(JsonCut, FindsItemsWithAnyContent) {
 }
 
 TEST(JsonCut, ReadsTheListsVersionAndContinueToken) {
-  const auto meta = for_each_item(R"({"items":[],"metadata":{"continue":"abc","resourceVersion":"42","x":{}}})",
-                                  [](std::string_view) {});
-  ASSERT_TRUE(meta);
-  EXPECT_EQ(meta->resource_version, "42");
-  EXPECT_EQ(meta->continue_token, "abc");
+  const auto list = cut_list(R"({"items":[],"metadata":{"continue":"abc","resourceVersion":"42","x":{}}})");
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->meta.resource_version, "42");
+  EXPECT_EQ(list->meta.continue_token, "abc");
 }
 
 TEST(JsonCut, RefusesTextThatIsNotAList) {
   for (const char* text : {"", "null", "[]", "{", "{}", R"({"items":[]})", R"({"metadata":{"resourceVersion":"7"}})",
                            R"({"items":[{"a":1],"metadata":{}})", R"({"items":[{"a":"x)", R"({"items":3})",
                            R"({"items":[],"metadata":{"resourceVersion":7}})"}) {
-    EXPECT_FALSE(for_each_item(text, [](std::string_view) {})) << text;
+    EXPECT_FALSE(cut_list(text)) << text;
   }
 }
 
@@ -110,18 +115,17 @@ TEST(JsonCut, DropsManagedFieldsOfTheMetadataOnly) {
 // Whatever comes, it is an error or the bytes that were sent.
 TEST(JsonCut, HandlesHostileText) {
   for (const auto& row : vbrain::testing::hostile_json()) {
-    std::vector<std::string> items;
-    const auto take = [&](std::string_view item) { items.emplace_back(item); };
-    const auto list = for_each_item(R"({"metadata":{"resourceVersion":"7"},"items":[)" + row.text + "]}", take);
+    const std::string text = R"({"metadata":{"resourceVersion":"7"},"items":[)" + row.text + "]}";
+    const auto list = cut_list(text);
     const bool blank = row.text.find_first_not_of(" \n\t\r") == std::string::npos;
     const bool no_grammar = !row.lenient && !blank && row.name != "depth 1,001";
     if (no_grammar) {
       EXPECT_FALSE(list) << row.name;
     }
     if (row.strict) {
-      EXPECT_TRUE(list && items == std::vector{row.text}) << row.name;
+      EXPECT_TRUE(list && texts_of(*list) == std::vector{row.text}) << row.name;
     }
-    EXPECT_FALSE(for_each_item(row.text, take)) << row.name;
+    EXPECT_FALSE(cut_list(row.text)) << row.name;
     EXPECT_FALSE(cut(row.text)) << row.name;
     const std::string line = R"({"type":"ADDED","object":{"x":)" + row.text + "}}";
     const auto event = cut(line);
