@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "api-server/pages/page_request.hpp"
 #include "api-server/routes/preconditions.hpp"
 #include "api-server/transfer/submission.hpp"
 #include "base/log.hpp"
@@ -135,7 +136,11 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
     return Unexpected<Refusal>(too_large_body(services_.limits, head));
   }
 
-  auto identity = read_identity(head.fields, route.repository);
+  auto repository = route.repository;
+  if (repository == RepositoryHeader::kRequiredForAll) {
+    repository = asks_for_page(head.query) ? RepositoryHeader::kOptional : RepositoryHeader::kRequired;
+  }
+  auto identity = read_identity(head.fields, repository);
   if (!identity) return Unexpected<Refusal>(std::move(identity.error()));
   progress.identity = std::move(*identity);
 

@@ -18,6 +18,7 @@
 #include "api-server/transfer/shared_reads.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "api-server/waits/job_waits.hpp"
+#include "api-server/waits/run_times.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/log.hpp"
 #include "base/log_writer.hpp"
@@ -150,8 +151,12 @@ int run(const Config& given, std::stop_token stop) {
   kube::ApiClient client(measured);
   metrics.gauge("vbrain_build_info", "The version of the program; always 1.", {{"version", VBRAIN_VERSION}}).Set(1);
   JobWaits waits(config.limits.max_waits, metrics);  // the thread of a watch uses it
+  RunTimes run_times;                                // the same
   Caches caches(*transport, config.namespace_name, metrics);
-  caches.jobs.add_handler([&waits](const kube::Change<job::Job>& change) { waits.note(change); });
+  caches.jobs.add_handler([&](const kube::Change<job::Job>& change) {
+    waits.note(change);
+    run_times.note(change);
+  });
   // The budget has room for at least one request with both of its fields.
   const std::uint64_t json_memory = std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes);
   JsonBudget json_budget(json_memory, tenant_json_memory(json_memory, config.limits.max_json_bytes));
@@ -190,6 +195,7 @@ int run(const Config& given, std::stop_token stop) {
                           view,
                           reads,
                           waits,
+                          run_times,
                           client,
                           caches.jobs.store(),
                           caches.applications.store(),

@@ -25,6 +25,7 @@ class JobWaits;
 class JsonBudget;
 class LocalSpace;
 class MadeArchives;
+class RunTimes;
 class SealedTexts;
 class SharedReads;
 class SpaceLedger;
@@ -54,6 +55,7 @@ struct Services {
   VolumeView& view;
   SharedReads& reads;
   JobWaits& waits;
+  const RunTimes& run_times;
   kube::ApiClient& kube;
   const kube::Cache<job::Job>& jobs;
   const kube::Cache<job::Application>& applications;

@@ -65,7 +65,7 @@ Result<Identity, Refusal> read_identity(const std::vector<http::HeaderField>& fi
       found = &field;
     }
     if (found == nullptr || found->value.empty()) {
-      const bool optional = header.member == &Identity::repository_id && repository == RepositoryHeader::kOptional;
+      const bool optional = header.member == &Identity::repository_id && repository != RepositoryHeader::kRequired;
       if (optional) continue;
       return refuse(Problem::kMissing, std::string(header.name));
     }

@@ -19,7 +19,8 @@ struct Identity {
   std::string repository_id;  // empty: not sent
 };
 
-enum class RepositoryHeader { kOptional, kRequired };
+// kRequiredForAll: unless the request asks for a page of a list (asks_for_page()).
+enum class RepositoryHeader { kOptional, kRequired, kRequiredForAll };
 
 // Reads the identity headers in the order of kHeaders. Refuses the first one that is missing (absent or empty) or
 // invalid: sent twice, in either spelling (`organization_id`, `organization-id`), over 255 bytes, with control

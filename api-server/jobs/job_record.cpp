@@ -1,6 +1,7 @@
 #include "api-server/jobs/job_record.hpp"
 
 #include "api-server/jobs/dates.hpp"
+#include "api-server/waits/run_times.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/digest.hpp"
 #include "base/json.hpp"
@@ -59,7 +60,9 @@ bool belongs_to(const job::Job& job, const artifacts::Tenant& tenant) {
          job.spec.client_id == tenant.client;
 }
 
-std::optional<JobRecord> load_job(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id) {
+namespace {
+
+std::optional<JobRecord> load(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id) {
   if (!artifacts::is_job_folder_name(job_id)) return std::nullopt;
   auto resource = services.jobs.get(job_id);
   // A Job made with kubectl may have the name of another tenant's job that has ended and has no resource any more.
@@ -88,6 +91,17 @@ std::optional<JobRecord> load_job(const Services& services, const artifacts::Ten
   const auto& record = stored.record;
   return JobRecord{std::move(stored.job),
                    record == nullptr ? kUnknown : std::shared_ptr<const job::JobStatus>(record, &record->status)};
+}
+
+}  // namespace
+
+std::optional<JobRecord> load_job(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id) {
+  auto record = load(services, tenant, job_id);
+  if (record && !is_terminal(record->status->phase)) {
+    record->retry_after =
+        retry_after(*record->status, services.run_times.usual(tenant.application), services.clock.now());
+  }
+  return record;
 }
 
 std::string render_job_head(const JobRecord& record) {

@@ -20,6 +20,8 @@ struct JobRecord {
   bool on_volume = true;  // false: a Job made with kubectl whose folder is not there (yet)
   // The cache has a resource whose folder should be there and is not: the resource may be gone. Ask the API server.
   bool unconfirmed = false;
+  // When to ask again, if it has not ended.
+  std::chrono::seconds retry_after{1};
 };
 
 // How long a server waits for the record of an ended job. After this time it answers from the resource: results must be

@@ -109,24 +109,27 @@ std::shared_ptr<const IdList> IdList::filtered(const std::function<bool(std::str
 }
 
 std::size_t IdList::place_of(std::string_view id) const {
-  auto after = std::upper_bound(chunks_.begin(), chunks_.end(), id,
-                                [](std::string_view wanted, const auto& chunk) { return wanted < chunk->id(0); });
-  if (after == chunks_.begin()) return size_;
+  const std::size_t place = count_before(id);
+  return place < size_ && at(place) == id ? place : size_;
+}
+
+std::size_t IdList::count_before(std::string_view id) const {
+  const auto after = std::upper_bound(chunks_.begin(), chunks_.end(), id,
+                                      [](std::string_view wanted, const auto& chunk) { return wanted < chunk->id(0); });
+  if (after == chunks_.begin()) return 0;
   const auto c = static_cast<std::size_t>(after - chunks_.begin()) - 1;
   const Chunk& chunk = *chunks_[c];
   std::size_t from = 0;
   std::size_t to = chunk.size();
   while (from < to) {
     const std::size_t middle = (from + to) / 2;
-    const int order = chunk.id(middle).compare(id);
-    if (order == 0) return starts_[c] + middle;
-    if (order < 0) {
+    if (chunk.id(middle) < id) {
       from = middle + 1;
     } else {
       to = middle;
     }
   }
-  return size_;
+  return starts_[c] + from;
 }
 
 std::size_t IdList::chunk_with(std::size_t place) const {

@@ -42,6 +42,9 @@ class IdList {
   std::size_t size() const { return size_; }
   // The place of an id in the list; size() if it is not there.
   std::size_t place_of(std::string_view id) const;
+  // How many ids of the list are less than `id`, which need not be in it; and how many are not greater.
+  std::size_t count_before(std::string_view id) const;
+  std::size_t count_until(std::string_view id) const { return count_before(id) + (contains(id) ? 1 : 0); }
   bool contains(std::string_view id) const { return place_of(id) < size_; }
   std::string_view at(std::size_t place) const;
   // A place, told by the chunk and the position in it. Of a list that is made from this one most are the same.

@@ -93,6 +93,12 @@ IdLists::Listed IdLists::repositories(const Tenant& tenant, Effort effort) {
   return listed;
 }
 
+IdLists::Listed IdLists::jobs_of_tenant(const Tenant& tenant, Effort effort) {
+  Listed listed = list({tenant, artifacts::layout::jobs(tenant), true}, {}, effort);
+  if (listed.ids == nullptr && !listed.too_large && !listed.takes_long) listed.ids = std::make_shared<const IdList>();
+  return listed;
+}
+
 IdLists::Listed IdLists::list(const Source& source, std::string_view repository_id, Effort effort) {
   const auto entry = entry_of(source);
   const std::uint64_t number = ++entry->asked;
@@ -306,6 +312,13 @@ bool IdLists::each_job(const Tenant& tenant, std::string_view repository_id, con
 
 void IdLists::each_repository(const Tenant& tenant, const Take& take) {
   each({tenant, artifacts::layout::repositories(tenant), false}, {}, take);
+}
+
+void IdLists::each_job_of_tenant(const Tenant& tenant, const Take& take) {
+  const JobFolders folders(volume_, tenant);
+  each({tenant, artifacts::layout::jobs(tenant), true}, {}, [&](std::string_view id) {
+    if (folders.state(id) == JobFolders::State::kPresent) take(id);
+  });
 }
 
 // The names in the folder, and `more`, ascending.

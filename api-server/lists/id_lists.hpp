@@ -58,12 +58,16 @@ class IdLists {
   // The jobs of a repository, also those made with kubectl that have no folder yet, without those being deleted.
   Listed jobs(const artifacts::Tenant& tenant, std::string_view repository_id, Effort effort);
   Listed repositories(const artifacts::Tenant& tenant, Effort effort);
+  // The jobs of all repositories of a tenant, and those without one. Without a job that kubectl made and that has no
+  // folder yet. It may have jobs that are being deleted: whoever looks at one of them sees that.
+  Listed jobs_of_tenant(const artifacts::Tenant& tenant, Effort effort);
 
   // The same ids one by one, ascending, in constant memory: the folder is read once for each 16,384 ids. False: there
   // is no such repository.
   using Take = std::function<void(std::string_view)>;
   bool each_job(const artifacts::Tenant& tenant, std::string_view repository_id, const Take& take);
   void each_repository(const artifacts::Tenant& tenant, const Take& take);
+  void each_job_of_tenant(const artifacts::Tenant& tenant, const Take& take);
 
   // The ids of `list` that are `wanted`. Null: no room for them in memory.
   std::shared_ptr<const IdList> filtered(const artifacts::Tenant& tenant, const IdList& list,

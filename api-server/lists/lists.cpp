@@ -17,23 +17,6 @@
 namespace vbrain::api {
 namespace {
 
-// Ids that our servers made contain the time. A Job made with kubectl may have any name.
-std::optional<base::TimePoint> time_of_job(const Services& services, const artifacts::Tenant& tenant,
-                                           std::string_view id) {
-  if (const auto told = job::time_of_job_id(id)) return told;
-  try {
-    if (const auto stored = services.view.job(tenant, id)) return stored->file.created_on;
-  } catch (const artifacts::CorruptFile& problem) {
-    // One unreadable file must not hide the other jobs.
-    base::log_error("unreadable file on the volume", {{"error", problem.what()}});
-  } catch (const artifacts::UnsafeFile& problem) {
-    base::log_error("unreadable file on the volume", {{"error", problem.what()}});
-  }
-  const auto resource = services.jobs.get(id);
-  if (resource == nullptr || !belongs_to(*resource, tenant)) return std::nullopt;
-  return resource->meta.creation_timestamp;
-}
-
 // Whole pieces are written to the file.
 constexpr std::size_t kPiece = 64 * 1024;
 
@@ -71,18 +54,16 @@ std::shared_ptr<const Spooled> in_file(const Services& services, const artifacts
 IdLists::Listed look_up(const Services& services, const artifacts::Tenant& tenant, const std::string& repository_id,
                         Effort effort) {
   IdLists& lists = services.view.lists();
+  if (repository_id == kAllJobs) return lists.jobs_of_tenant(tenant, effort);
   return repository_id.empty() ? lists.repositories(tenant, effort) : lists.jobs(tenant, repository_id, effort);
 }
 
 // False: there is no such list.
 bool add(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
          const std::string& repository_id, const KnownList* known, const EachId& each, const Wanted& wanted) {
-  const bool is_known = known != nullptr && known->repository_id == repository_id;
-  IdLists::Listed listed = is_known ? known->listed : look_up(services, tenant, repository_id, Effort::kShort);
-  if (listed.takes_long || (listed.too_large && !is_known)) {
-    answer.set_missing_list(repository_id);
-    return true;
-  }
+  auto known_or_read = look_up_list(answer, services, tenant, repository_id, known);
+  if (!known_or_read) return true;
+  IdLists::Listed listed = *std::move(known_or_read);
   if (listed.ids == nullptr && !listed.too_large) return false;
   if (listed.ids != nullptr && wanted) listed.ids = services.view.lists().filtered(tenant, *listed.ids, wanted);
   if (listed.ids != nullptr) {
@@ -96,6 +77,32 @@ bool add(AnswerText& answer, const Services& services, const artifacts::Tenant& 
 }
 
 }  // namespace
+
+std::optional<base::TimePoint> time_of_job(const Services& services, const artifacts::Tenant& tenant,
+                                           std::string_view id) {
+  if (const auto told = job::time_of_job_id(id)) return told;
+  try {
+    if (const auto stored = services.view.job(tenant, id)) return stored->file.created_on;
+  } catch (const artifacts::CorruptFile& problem) {
+    // One unreadable file must not hide the other jobs.
+    base::log_error("unreadable file on the volume", {{"error", problem.what()}});
+  } catch (const artifacts::UnsafeFile& problem) {
+    base::log_error("unreadable file on the volume", {{"error", problem.what()}});
+  }
+  const auto resource = services.jobs.get(id);
+  if (resource == nullptr || !belongs_to(*resource, tenant)) return std::nullopt;
+  return resource->meta.creation_timestamp;
+}
+
+std::optional<IdLists::Listed> look_up_list(AnswerText& answer, const Services& services,
+                                            const artifacts::Tenant& tenant, const std::string& repository_id,
+                                            const KnownList* known) {
+  const bool is_known = known != nullptr && known->repository_id == repository_id;
+  IdLists::Listed listed = is_known ? known->listed : look_up(services, tenant, repository_id, Effort::kShort);
+  if (!listed.takes_long && (!listed.too_large || is_known)) return listed;
+  answer.set_missing_list(repository_id);
+  return std::nullopt;
+}
 
 KnownList read_list(const Services& services, const artifacts::Tenant& tenant, const std::string& repository_id) {
   return {repository_id, look_up(services, tenant, repository_id, Effort::kLong)};

@@ -101,7 +101,11 @@ FileList list_output(const Call& call, Work work, bool is_confirmed) {
   const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
   if (!record) return {shared_refusal(record.error())};
   if (record->unconfirmed && !is_confirmed) return {SharedAnswer{.unconfirmed = true}};
-  if (auto other = answer_unless_finished(*record)) return {share(call, std::move(*other))};
+  if (auto other = answer_unless_finished(*record)) {
+    FileList none{share(call, std::move(*other))};
+    none.answer.retry_after = record->retry_after;
+    return none;
+  }
   const Finished job = finished(*record);
   const artifacts::Tenant& tenant = call.caller.tenant;
   if (job.sizes.output_bytes == 0) return {share_files(call.services, tenant, longest_list(0, 0), [](const auto&) {})};

@@ -2,6 +2,7 @@
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/lists/lists.hpp"
+#include "api-server/pages/page.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/routes/new_work.hpp"
 #include "api-server/routes/shared_read.hpp"
@@ -39,12 +40,33 @@ SharedAnswer describe(const Services& services, const artifacts::Tenant& tenant,
     if (!add_jobs(answer, services, tenant, record.stored->file.repository_id, {}, known)) answer.add("[]");
   }
   answer.add(render_job_tail(*record.status, expires));
-  return share_json(ended ? 200 : 202, std::move(answer), std::move(memory));
+  SharedAnswer shared = share_json(ended ? 200 : 202, std::move(answer), std::move(memory));
+  shared.retry_after = record.retry_after;
+  return shared;
+}
+
+}  // namespace
+
+namespace {
+
+http::Task<Answer> get_page_of_jobs(Call& call) {
+  const auto page = read_page_request(call.exchange.head.query, ListOf::kJobs);
+  if (!page) co_return Unexpected<Refusal>(page.error());
+  const auto read = [&](const KnownList* known) -> SharedAnswer {
+    AnswerText answer;
+    const PageEnd end = add_page_of_jobs(answer, call.services, call.caller.tenant, call.repository_id, *page, known);
+    if (!end.found) return shared_refusal({.problem = Problem::kNoRepository});
+    return share_page(call, std::move(answer), end);
+  };
+  const std::string key = key_of_read("page of jobs", call);
+  const auto shared = co_await read_with_list(call, key, read);
+  co_return reply_with(call.exchange.head, shared);
 }
 
 }  // namespace
 
 http::Task<Answer> get_jobs(Call& call) {
+  if (asks_for_page(call.exchange.head.query)) co_return co_await get_page_of_jobs(call);
   const auto range = read_date_range(call.exchange.head.query);
   if (!range) co_return Unexpected<Refusal>(range.error());
   const auto read = [&](const KnownList* known) -> SharedAnswer {

@@ -3,6 +3,7 @@
 #include "api-server/jobs/repository_service.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/lists/lists.hpp"
+#include "api-server/pages/page.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/routes/new_work.hpp"
 #include "api-server/routes/shared_read.hpp"
@@ -12,7 +13,25 @@
 
 namespace vbrain::api {
 
+namespace {
+
+http::Task<Answer> get_page_of_repositories(Call& call) {
+  const auto page = read_page_request(call.exchange.head.query, ListOf::kRepositories);
+  if (!page) co_return Unexpected<Refusal>(page.error());
+  const auto read = [&](const KnownList* known) -> SharedAnswer {
+    AnswerText answer;
+    const PageEnd end = add_page_of_repositories(answer, call.services, call.caller.tenant, *page, known);
+    return share_page(call, std::move(answer), end);
+  };
+  const std::string key = key_of_read("page of repositories", call);
+  const auto shared = co_await read_with_list(call, key, read);
+  co_return reply_with(call.exchange.head, shared);
+}
+
+}  // namespace
+
 http::Task<Answer> get_repositories(Call& call) {
+  if (asks_for_page(call.exchange.head.query)) co_return co_await get_page_of_repositories(call);
   const auto range = read_date_range(call.exchange.head.query);
   if (!range) co_return Unexpected<Refusal>(range.error());
   const auto read = [&](const KnownList* known) -> SharedAnswer {

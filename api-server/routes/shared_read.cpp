@@ -29,6 +29,16 @@ std::string key_with_list(const std::string& key, const KnownList& list) {
   return key + "\nwith " + std::to_string(reinterpret_cast<std::uintptr_t>(&list));
 }
 
+SharedAnswer share_page(const Call& call, AnswerText text, const PageEnd& end) {
+  JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
+  memory.cover(text.text().size());
+  const std::string link = end.last.empty() ? std::string() : link_to_next(call.exchange.head.query, end.last);
+  text.add(nullptr, "", link);  // the entity tag tells it apart, too
+  SharedAnswer answer = share_json(200, std::move(text), std::move(memory));
+  answer.link = link;
+  return answer;
+}
+
 Result<bool, Refusal> wants_jobs(std::string_view query) {
   if (query.empty()) return true;
   const auto value = query_parameter(query, "jobs");

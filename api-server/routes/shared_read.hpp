@@ -6,6 +6,7 @@
 
 #include "api-server/errors.hpp"
 #include "api-server/lists/lists.hpp"
+#include "api-server/pages/page.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/transfer/shared_answer.hpp"
 #include "api-server/transfer/shared_reads.hpp"
@@ -43,6 +44,9 @@ http::Task<std::shared_ptr<const SharedAnswer>> read_with_list(const Call& call,
   }
   co_return answer;
 }
+
+// The answer with a page of a list, and where the next one is.
+SharedAnswer share_page(const Call& call, AnswerText text, const PageEnd& end);
 
 // The query parameter `jobs` of an object: false leaves the list of the repository's jobs out. True without it.
 Result<bool, Refusal> wants_jobs(std::string_view query);

@@ -16,9 +16,9 @@ namespace {
 using artifacts::OpenFile;
 using artifacts::VolumeError;
 
-http::Reply not_yet_finished() {
+http::Reply not_yet_finished(std::chrono::seconds retry_after) {
   http::Reply reply = json_reply(202, R"({"message":"Job not yet finished"})");
-  reply.headers.emplace_back("Retry-After", "1");
+  reply.headers.emplace_back("Retry-After", std::to_string(retry_after.count()));
   return reply;
 }
 
@@ -33,7 +33,7 @@ artifacts::Fd copy_of(const artifacts::Fd& file) {
 std::optional<Answer> answer_unless_finished(const JobRecord& record) {
   const job::JobStatus& status = *record.status;
   if (status.phase == job::Phase::kFailed) return refuse(Problem::kJobFailed);
-  if (status.phase != job::Phase::kFinished) return not_yet_finished();
+  if (status.phase != job::Phase::kFinished) return not_yet_finished(record.retry_after);
   if (!record.on_volume || !status.accepted_attempt) return not_visible_yet();
   return std::nullopt;
 }

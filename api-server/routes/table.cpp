@@ -1,5 +1,6 @@
 #include <array>
 
+#include "api-server/pages/page_request.hpp"
 #include "api-server/routes/call.hpp"
 
 namespace vbrain::api {
@@ -7,11 +8,8 @@ namespace {
 
 constexpr auto kOptional = RepositoryHeader::kOptional;
 
-constexpr auto kRequired = RepositoryHeader::kRequired;
+constexpr auto kRequiredForAll = RepositoryHeader::kRequiredForAll;
 constexpr auto kReadRepository = Permission::kReadRepository;
-
-// Of a list (read_date_range).
-constexpr std::array<std::string_view, 2> kDates{"from_date", "to_date"};
 
 // Of an object that lists a repository's jobs (wants_jobs).
 constexpr std::array<std::string_view, 1> kJobs{"jobs"};
@@ -21,7 +19,12 @@ constexpr std::array<std::string_view, 2> kJobsAndWait{"jobs", "wait"};
 constexpr std::array<std::string_view, 1> kWait{"wait"};
 
 constexpr std::array kRoutes{
-    Route{{http::Method::kGet, "/api/v1/repository"}, kReadRepository, kOptional, false, get_repositories, kDates},
+    Route{{http::Method::kGet, "/api/v1/repository"},
+          kReadRepository,
+          kOptional,
+          false,
+          get_repositories,
+          kRepositoryListParameters},
     Route{{http::Method::kPost, "/api/v1/repository"}, Permission::kCreateRepository, kOptional, true, post_repository},
     Route{{http::Method::kGet, "/api/v1/repository/:repository_id"},
           kReadRepository,
@@ -54,7 +57,12 @@ constexpr std::array kRoutes{
           kOptional,
           false,
           get_repository_params},
-    Route{{http::Method::kGet, "/api/v1/job"}, Permission::kReadJob, kRequired, false, get_jobs, kDates},
+    Route{{http::Method::kGet, "/api/v1/job"},
+          Permission::kReadJob,
+          kRequiredForAll,
+          false,
+          get_jobs,
+          kJobListParameters},
     Route{{http::Method::kPost, "/api/v1/job/execute"}, Permission::kCreateJob, kOptional, true, post_job_execute},
     Route{{http::Method::kGet, "/api/v1/job/:job_id"}, Permission::kReadJob, kOptional, false, get_job, kJobsAndWait},
     Route{{http::Method::kDelete, "/api/v1/job/:job_id"}, Permission::kDeleteJob, kOptional, false, delete_job},

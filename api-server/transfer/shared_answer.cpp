@@ -82,6 +82,7 @@ Answer reply_with(const http::RequestHead& head, const std::shared_ptr<const Sha
   http::Reply reply;
   reply.headers.reserve(4);  // with those that all answers get
   reply.status = shared->status;
+  if (!shared->link.empty()) reply.headers.emplace_back("Link", shared->link);
   if (answer_known(reply, head, shared->etag)) return reply;
   if (shared->file != nullptr) {
     reply.body = body_of(*shared);
@@ -89,7 +90,7 @@ Answer reply_with(const http::RequestHead& head, const std::shared_ptr<const Sha
     reply.body = shared->text;
   }
   reply.hold = std::const_pointer_cast<SharedAnswer>(shared);
-  if (reply.status == 202) reply.headers.emplace_back("Retry-After", "1");
+  if (reply.status == 202) reply.headers.emplace_back("Retry-After", std::to_string(shared->retry_after.count()));
   return reply;
 }
 

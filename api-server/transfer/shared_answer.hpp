@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,7 +58,9 @@ struct SharedAnswer {
   // No answer yet either: AnswerText::missing_list().
   std::optional<std::string> missing_list = {};
   int status = 200;
-  std::string etag = {};  // empty: none
+  std::chrono::seconds retry_after{1};  // of a 202
+  std::string etag = {};                // empty: none
+  std::string link = {};                // the value of the Link field; empty: none
   std::shared_ptr<const http::TextPieces> text = nullptr;
   std::shared_ptr<const Spooled> file = nullptr;            // comes after `text`
   std::shared_ptr<const http::TextPieces> after = nullptr;  // comes after `file`

@@ -188,6 +188,7 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
                           small,
                           with.reads,
                           with.waits,
+                          with.run_times,
                           with.kube,
                           with.jobs,
                           with.applications,

@@ -157,10 +157,17 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   local_space = std::make_unique<LocalSpace>(limits.max_local_spool_bytes);
   made_archives = std::make_unique<MadeArchives>(clock);
   sealed_texts = std::make_unique<SealedTexts>(*volume, jobs, clock);
-  services = std::make_unique<Services>(
-      Services{limits,       clock,        "vbrain",      *workers,       *volume_workers, *bulk_workers, *list_workers,
-               *json_budget, *local_space, *sealed_texts, *made_archives, *volume,         *view,         *reads,
-               *waits,       *client,      jobs,          applications,   clients,         space_ledger,  {}});
+  services = std::make_unique<Services>(Services{limits,          clock,
+                                                 "vbrain",        *workers,
+                                                 *volume_workers, *bulk_workers,
+                                                 *list_workers,   *json_budget,
+                                                 *local_space,    *sealed_texts,
+                                                 *made_archives,  *volume,
+                                                 *view,           *reads,
+                                                 *waits,          run_times,
+                                                 *client,         jobs,
+                                                 applications,    clients,
+                                                 space_ledger,    {}});
   api = std::make_unique<Api>(*services, metrics, [this] { return why_keys_are_unknown(synced, silence.load()); });
   io = std::make_unique<http::IoThreads>(1);
   server = std::make_unique<http::HttpServer>(

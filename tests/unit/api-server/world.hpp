@@ -19,6 +19,7 @@
 #include "api-server/transfer/shared_reads.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "api-server/waits/job_waits.hpp"
+#include "api-server/waits/run_times.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/metrics.hpp"
 #include "http/server.hpp"
@@ -145,6 +146,7 @@ class World {
   std::unique_ptr<VolumeView> view;
   std::unique_ptr<SharedReads> reads;
   std::unique_ptr<JobWaits> waits;
+  RunTimes run_times;
   std::unique_ptr<kube::ApiClient> client;
   std::unique_ptr<base::WorkerPool> workers;
   std::unique_ptr<base::WorkerPool> volume_workers;
