@@ -191,7 +191,7 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
     if (continue_token.empty()) {
       resource_version_ = first_version;
       other_history_ = false;
-      sink_.list_finished();
+      sink_.list_finished(first_version);
       return {};
     }
   }

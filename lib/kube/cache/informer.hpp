@@ -67,8 +67,8 @@ class Reflector {
     virtual void undecodable(const std::string& name, bool listing) = 0;
     // The watch says that it was deleted at `version`.
     virtual void erase(const std::string& name, const std::string& version) = 0;
-    // The list is complete: objects that were not seen do not exist any more.
-    virtual void list_finished() = 0;
+    // The list is complete: objects that were not seen do not exist any more. It shows the state at `version`.
+    virtual void list_finished(const std::string& version) = 0;
   };
 
   Reflector(Transport& transport, const ResourceType& type, std::string ns, std::string label_selector,
@@ -152,8 +152,14 @@ class Informer final : private Reflector::Sink {
   Informer(const Informer&) = delete;
   Informer& operator=(const Informer&) = delete;
 
-  // Call all three before start().
+  // Call all of these before start().
   void add_handler(Handler handler) { handlers_.push_back(std::move(handler)); }
+  // Called around each list, on the thread of the handlers. Between the two calls changes come in the order of names;
+  // at all other times in the order of their resourceVersions. `began` may be called again before `ended`, which is
+  // called after the last change of the list, with the resourceVersion of which the list shows the state.
+  void add_list_handler(std::function<void()> began, std::function<void(const std::string& version)> ended) {
+    list_handlers_.emplace_back(std::move(began), std::move(ended));
+  }
   void add_index(std::string name, typename Cache<T>::IndexFn values_of) {
     store_.add_index(std::move(name), std::move(values_of));
   }
@@ -193,6 +199,7 @@ class Informer final : private Reflector::Sink {
   void list_started(bool replace_all) override {
     seen_.clear();
     replace_all_ = replace_all;
+    for (const auto& [began, ended] : list_handlers_) began();
   }
 
   void put(const nlohmann::json& object, bool listing) override {
@@ -225,11 +232,12 @@ class Informer final : private Reflector::Sink {
     if (auto old = store_.erase(name)) tell({std::move(old), nullptr});
   }
 
-  void list_finished() override {
+  void list_finished(const std::string& version) override {
     for (const auto& name : store_.names()) {
       if (!seen_.contains(name)) remove(name);
     }
     seen_ = {};
+    for (const auto& [began, ended] : list_handlers_) ended(version);
     {
       const std::lock_guard lock(mutex_);
       synced_.store(true, std::memory_order_release);
@@ -244,6 +252,7 @@ class Informer final : private Reflector::Sink {
   const bool forget_undecodable_;
   Cache<T> store_;
   std::vector<Handler> handlers_;
+  std::vector<std::pair<std::function<void()>, std::function<void(const std::string&)>>> list_handlers_;
   std::unordered_set<std::string> seen_;  // in the list under way
   bool replace_all_ = false;              // of the list under way
   std::atomic<bool> synced_{false};

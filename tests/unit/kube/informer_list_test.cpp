@@ -84,6 +84,31 @@ TEST(InformerList, ThePagesAreMadeWhileThoseBeforeAreDecoded) {
   EXPECT_EQ(informer.store().size(), 2U);
 }
 
+// Who takes the order of changes for that of resourceVersions must know when it is not.
+TEST(InformerList, TellsWhenAListBeginsAndOfWhichVersionItIs) {
+  testing::FakeApiServer api;
+  DeadWatches transport(api);
+  base::Metrics metrics;
+  Informer<Thing> informer(transport, "ns", "", metrics);
+  std::vector<std::string> told;  // by the thread of the informer, which this one waits for
+  informer.add_handler([&](const Change<Thing>& change) {
+    told.push_back((change.now != nullptr ? "" : "no ") + (change.now != nullptr ? change.now : change.old)->meta.name);
+  });
+  informer.add_list_handler([&] { told.emplace_back("began"); },
+                            [&](const std::string& version) { told.push_back("ended " + version); });
+  api.put(kThings, stored_thing("a", "1", 1));
+  const std::string first = std::to_string(api.version());
+  informer.start();
+  ASSERT_TRUE(informer.wait_listed(informer.request_list(), {}));
+  api.erase(kThings + std::string("/a"));
+  const std::string second = std::to_string(api.version());
+  told.clear();
+  ASSERT_TRUE(informer.wait_listed(informer.request_list(), {}));
+  informer.stop();
+  EXPECT_EQ(told, (std::vector<std::string>{"began", "no a", "ended " + second}));
+  EXPECT_NE(first, second);
+}
+
 TEST(InformerList, WaitsNoLongerThanWanted) {
   testing::FakeApiServer api;
   base::Metrics metrics;
