@@ -38,6 +38,24 @@ void limit_unsent(Socket& socket, int bytes) {
   setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
+// A peer that vanished without a word (its machine lost power, or a firewall dropped the connection) would hold a
+// stream until TCP has repeated its bytes for a quarter of an hour, and for ever if there is nothing to send. Bytes
+// that are not acknowledged, and probes while nothing is sent (RFC 9293 section 3.8.4), end the connection after this
+// time.
+constexpr int kVanishedSeconds = 120;
+
+void notice_vanished_peer(Socket& socket) {
+  const auto set = [&](int level, int option, int value) {
+    setsockopt(socket.native_handle(), level, option, &value, sizeof value);
+  };
+  // Without these options the stream works, too.
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, kVanishedSeconds * 1'000);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, kVanishedSeconds / 2);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, kVanishedSeconds / 8);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 4);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
 // RFC 9112 section 7.1.
 std::string as_chunk(const std::string& bytes) {
   std::array<char, 16> size{};
@@ -127,6 +145,7 @@ Task<bool> Connection::send_stream(StreamBody& body, std::string& head) {
   forget_head();
   answer_begun_ = true;
   limit_unsent(socket_, kUnsent);
+  notice_vanished_peer(socket_);
   watch_client();
   bool whole = co_await write(head);
   head = std::string();

@@ -1,6 +1,7 @@
 // Bodies that are made while they are sent.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -42,6 +43,36 @@ TEST_F(StreamTest, SendsWhatComesInChunksAndGoesOnWithTheNextRequest) {
   EXPECT_EQ(body_of(client.read_reply()), "/after");
   EXPECT_EQ(body_of(client.read_reply()), "/that");
   EXPECT_EQ(feed_.ended, 1u);
+}
+
+// The value of an option of the server's socket of its only connection; -1 if there is none.
+int option_at_server(const std::string& address, int level, int option) {
+  const int port = std::stoi(address.substr(address.rfind(':') + 1));
+  for (int fd = 3; fd < 1024; ++fd) {
+    sockaddr_in own{};
+    sockaddr_in peer{};
+    socklen_t size = sizeof own;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size) != 0 || ntohs(own.sin_port) != port) continue;
+    size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;  // the one that listens
+    int value = -1;
+    size = sizeof value;
+    ::getsockopt(fd, level, option, &value, &size);
+    return value;
+  }
+  return -1;
+}
+
+// A machine that lost power says nothing; without these options TCP waits for a quarter of an hour, or for ever.
+TEST_F(StreamTest, APeerThatVanishedHoldsAStreamForTwoMinutes) {
+  RawClient client(address());
+  ASSERT_TRUE(client.send(get("/feed")));
+  EXPECT_NE(client.read_until("\r\n\r\n"), "");
+  EXPECT_EQ(option_at_server(address(), IPPROTO_TCP, TCP_USER_TIMEOUT), 120'000);
+  EXPECT_EQ(option_at_server(address(), SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option_at_server(address(), IPPROTO_TCP, TCP_KEEPIDLE), 60);
+  EXPECT_EQ(option_at_server(address(), IPPROTO_TCP, TCP_KEEPINTVL), 15);
+  EXPECT_EQ(option_at_server(address(), IPPROTO_TCP, TCP_KEEPCNT), 4);
 }
 
 TEST_F(StreamTest, AClientOfHttp10GetsTheBytesAndTheEnd) {
