@@ -57,10 +57,8 @@ struct Api::RouteMetrics {
   std::array<std::atomic<prometheus::Counter*>, 600> by_status{};
 };
 
-Api::Api(const Services& services, base::Metrics& metrics, KeysUnknown keys_unknown)
-    : services_(services),
-      keys_unknown_(std::move(keys_unknown)),
-      failures_(services.limits.max_auth_failures_per_minute) {
+Api::Api(const Services& services, base::Metrics& metrics)
+    : services_(services), failures_(services.limits.max_auth_failures_per_minute) {
   for (const Route& route : routes()) {
     patterns_.push_back(route.pattern);
     metrics_.push_back(
@@ -144,7 +142,7 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
   if (!identity) return Unexpected<Refusal>(std::move(identity.error()));
   progress.identity = std::move(*identity);
 
-  if (const std::string_view why = keys_unknown_(); !why.empty()) {
+  if (const std::string_view why = services_.keys_unknown(); !why.empty()) {
     return refuse(Problem::kUnavailable, {}, std::string(why));
   }
   auto caller = authenticate(services_.clients, progress.identity, services_.clock.now());

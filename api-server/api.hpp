@@ -2,7 +2,6 @@
 
 #include <array>
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -26,9 +25,7 @@ namespace vbrain::api {
 // refusal. Thread-safe.
 class Api {
  public:
-  // Why no key can be checked now, as constant text; empty if keys can be checked.
-  using KeysUnknown = std::function<std::string_view()>;
-  Api(const Services& services, base::Metrics& metrics, KeysUnknown keys_unknown);
+  Api(const Services& services, base::Metrics& metrics);
   ~Api();
 
   http::Task<http::Reply> handle(http::Exchange& exchange);
@@ -53,7 +50,6 @@ class Api {
   void audit(const http::Exchange& exchange, const Progress& progress, const Refusal& refusal) const;
 
   const Services& services_;
-  const KeysUnknown keys_unknown_;
   FailureLimit failures_;
   std::vector<RoutePattern> patterns_;
   std::vector<std::unique_ptr<RouteMetrics>> metrics_;  // per route, then one for all that has no route

@@ -11,6 +11,8 @@
 #include "api-server/health.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
+#include "api-server/live/job_feed.hpp"
+#include "api-server/live/stream_places.hpp"
 #include "api-server/open_files.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "api-server/transfer/made_archives.hpp"
@@ -152,11 +154,16 @@ int run(const Config& given, std::stop_token stop) {
   metrics.gauge("vbrain_build_info", "The version of the program; always 1.", {{"version", VBRAIN_VERSION}}).Set(1);
   JobWaits waits(config.limits.max_waits, metrics);  // the thread of a watch uses it
   RunTimes run_times;                                // the same
+  JobFeed feed;                                      // the same
+  StreamPlaces streams(config.max_streams, metrics);
   Caches caches(*transport, config.namespace_name, metrics);
   caches.jobs.add_handler([&](const kube::Change<job::Job>& change) {
     waits.note(change);
     run_times.note(change);
+    feed.note(change);
   });
+  caches.jobs.add_list_handler([&feed] { feed.list_began(); },
+                               [&feed](const std::string& version) { feed.list_ended(version); });
   // The budget has room for at least one request with both of its fields.
   const std::uint64_t json_memory = std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes);
   JsonBudget json_budget(json_memory, tenant_json_memory(json_memory, config.limits.max_json_bytes));
@@ -180,28 +187,32 @@ int run(const Config& given, std::stop_token stop) {
   LocalSpace local_space(config.limits.max_local_spool_bytes);
   SealedTexts sealed_texts(volume, caches.jobs.store(), clock);
   std::stop_source calls;
-  const Services services{config.limits,
-                          clock,
-                          config.namespace_name,
-                          workers,
-                          volume_workers,
-                          bulk_workers,
-                          list_workers,
-                          json_budget,
-                          local_space,
-                          sealed_texts,
-                          made_archives,
-                          volume,
-                          view,
-                          reads,
-                          waits,
-                          run_times,
-                          client,
-                          caches.jobs.store(),
-                          caches.applications.store(),
-                          caches.clients.store(),
-                          space_ledger,
-                          calls.get_token()};
+  const Services services{
+      config.limits,
+      clock,
+      config.namespace_name,
+      workers,
+      volume_workers,
+      bulk_workers,
+      list_workers,
+      json_budget,
+      local_space,
+      sealed_texts,
+      made_archives,
+      volume,
+      view,
+      reads,
+      waits,
+      run_times,
+      feed,
+      streams,
+      client,
+      caches.jobs.store(),
+      caches.applications.store(),
+      caches.clients.store(),
+      space_ledger,
+      calls.get_token(),
+      [&] { return why_keys_are_unknown(caches.synced(), clock.steady() - caches.clients.last_contact()); }};
   std::atomic<bool> draining{false};
   const auto readiness = [&]() -> std::string {
     if (draining) return "draining";
@@ -209,8 +220,7 @@ int run(const Config& given, std::stop_token stop) {
     if (!volume_health.good()) return "the volume does not answer";
     return "";
   };
-  Api api(services, metrics,
-          [&] { return why_keys_are_unknown(caches.synced(), clock.steady() - caches.clients.last_contact()); });
+  Api api(services, metrics);
 
   http::IoThreads io(config.io_threads);
   http::HttpOptions options = http_options(config);

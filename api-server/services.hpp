@@ -1,8 +1,10 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "api-server/config.hpp"
 #include "base/clock.hpp"
@@ -21,6 +23,7 @@ class ApiClient;
 
 namespace vbrain::api {
 
+class JobFeed;
 class JobWaits;
 class JsonBudget;
 class LocalSpace;
@@ -29,6 +32,7 @@ class RunTimes;
 class SealedTexts;
 class SharedReads;
 class SpaceLedger;
+class StreamPlaces;
 class VolumeView;
 
 // Name of the index of Applications by spec.applicationId.
@@ -56,12 +60,16 @@ struct Services {
   SharedReads& reads;
   JobWaits& waits;
   const RunTimes& run_times;
+  JobFeed& feed;
+  StreamPlaces& streams;
   kube::ApiClient& kube;
   const kube::Cache<job::Job>& jobs;
   const kube::Cache<job::Application>& applications;
   const kube::Cache<job::Client>& clients;
   SpaceLedger& space_ledger;
   std::stop_token stop;  // ends calls to the Kubernetes API
+  // Why no key can be checked now, as constant text; empty if keys can be checked.
+  std::function<std::string_view()> keys_unknown;
 };
 
 }  // namespace vbrain::api

@@ -105,9 +105,13 @@ std::optional<JobRecord> load_job(const Services& services, const artifacts::Ten
 }
 
 std::string render_job_head(const JobRecord& record) {
+  return render_job_head(record.stored->file.job_id, record.status->phase);
+}
+
+std::string render_job_head(std::string_view job_id, job::Phase phase) {
   std::string text = R"({"job_id":")";
-  text.append(record.stored->file.job_id);
-  return text.append(R"(","job_status":")").append(rest_state(record.status->phase)).append("\"");
+  text.append(job_id);
+  return text.append(R"(","job_status":")").append(rest_state(phase)).append("\"");
 }
 
 std::string render_job_tail(const job::JobStatus& status, const std::optional<base::TimePoint>& expires) {

@@ -45,6 +45,7 @@ std::optional<JobRecord> load_job(const Services& services, const artifacts::Ten
 // {"job_id", "job_status", …}: the contract's object is the head, StoredJob::shown, perhaps `,"jobs":` and the list of
 // the repository's jobs, and the tail. `expires` is the time when the job is removed. Pure.
 std::string render_job_head(const JobRecord& record);
+std::string render_job_head(std::string_view job_id, job::Phase phase);
 std::string render_job_tail(const job::JobStatus& status, const std::optional<base::TimePoint>& expires);
 
 }  // namespace vbrain::api

@@ -48,6 +48,9 @@ http::Task<Answer> post_job_execute(Call& call);
 http::Task<Answer> get_job(Call& call);
 http::Task<Answer> get_job_params(Call& call);
 http::Task<Answer> delete_job(Call& call);
+// live/routes.cpp
+http::Task<Answer> get_job_events(Call& call);
+http::Task<Answer> get_events(Call& call);
 // routes/artifacts.cpp
 http::Task<Answer> get_job_result(Call& call);
 http::Task<Answer> get_job_output(Call& call);

@@ -85,6 +85,8 @@ constexpr std::array kRoutes{
           false,
           get_job_output_file},
     Route{{http::Method::kGet, "/api/v1/job/:job_id/logs"}, Permission::kReadJob, kOptional, false, get_job_logs},
+    Route{{http::Method::kGet, "/api/v1/job/:job_id/events"}, Permission::kReadJob, kOptional, false, get_job_events},
+    Route{{http::Method::kGet, "/api/v1/events"}, Permission::kReadJob, kOptional, false, get_events},
     Route{{http::Method::kGet, "/api/v1/usage"}, Permission::kReadUsage, kOptional, false, get_usage},
 };
 

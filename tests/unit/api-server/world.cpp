@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "api-server/live/job_feed.hpp"
+#include "api-server/live/stream_places.hpp"
 #include "base/digest.hpp"
 #include "job/names.hpp"
 #include "support/temp_dir.hpp"
@@ -113,7 +115,10 @@ World::World(World& first, const std::string& root) : World(first.limits, {}, &f
 
 World::World(const std::string& root) : World({}, {}, nullptr, root) {}
 
-World::World(Limits given, http::HttpOptions options, World* first, const std::string& given_root)
+World::World(std::chrono::milliseconds stream_period) : World({}, {}, nullptr, "", stream_period) {}
+
+World::World(Limits given, http::HttpOptions options, World* first, const std::string& given_root,
+             std::chrono::milliseconds stream_period)
     : limits(given),
       root(given_root.empty() ? vbrain::testing::make_temp_folder(vbrain::testing::volumes_folder()) : given_root),
       owns_root(given_root.empty()),
@@ -149,6 +154,9 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   view = std::make_unique<VolumeView>(*volume, jobs, clock, *json_budget);
   reads = std::make_unique<SharedReads>();
   waits = std::make_unique<JobWaits>(limits.max_waits, metrics);
+  feed = std::make_unique<JobFeed>();
+  feed->list_ended("100");
+  streams = std::make_unique<StreamPlaces>(options.max_streams, metrics, stream_period);
   client = std::make_unique<kube::ApiClient>(kube);
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", kVolumeWorkers, 64);
@@ -157,18 +165,32 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   local_space = std::make_unique<LocalSpace>(limits.max_local_spool_bytes);
   made_archives = std::make_unique<MadeArchives>(clock);
   sealed_texts = std::make_unique<SealedTexts>(*volume, jobs, clock);
-  services = std::make_unique<Services>(Services{limits,          clock,
-                                                 "vbrain",        *workers,
-                                                 *volume_workers, *bulk_workers,
-                                                 *list_workers,   *json_budget,
-                                                 *local_space,    *sealed_texts,
-                                                 *made_archives,  *volume,
-                                                 *view,           *reads,
-                                                 *waits,          run_times,
-                                                 *client,         jobs,
-                                                 applications,    clients,
-                                                 space_ledger,    {}});
-  api = std::make_unique<Api>(*services, metrics, [this] { return why_keys_are_unknown(synced, silence.load()); });
+  services = std::make_unique<Services>(Services{limits,
+                                                 clock,
+                                                 "vbrain",
+                                                 *workers,
+                                                 *volume_workers,
+                                                 *bulk_workers,
+                                                 *list_workers,
+                                                 *json_budget,
+                                                 *local_space,
+                                                 *sealed_texts,
+                                                 *made_archives,
+                                                 *volume,
+                                                 *view,
+                                                 *reads,
+                                                 *waits,
+                                                 run_times,
+                                                 *feed,
+                                                 *streams,
+                                                 *client,
+                                                 jobs,
+                                                 applications,
+                                                 clients,
+                                                 space_ledger,
+                                                 {},
+                                                 [this] { return why_keys_are_unknown(synced, silence.load()); }});
+  api = std::make_unique<Api>(*services, metrics);
   io = std::make_unique<http::IoThreads>(1);
   server = std::make_unique<http::HttpServer>(
       "rest", "127.0.0.1:0", options, [this](http::Exchange& exchange) { return api->handle(exchange); },
@@ -289,12 +311,14 @@ void World::archive(const std::string& job_id) {
 void World::set_status(const std::string& job_id, const job::JobStatus& status) {
   auto changed = std::make_shared<job::Job>(*jobs.get(job_id));
   changed->status = status;
+  changed->meta.resource_version = std::to_string(++versions);
   watch_says(job_id, changed);
 }
 
 void World::watch_says(const std::string& job_id, std::shared_ptr<const job::Job> now) {
   const auto old = now == nullptr ? jobs.erase(job_id) : jobs.put(job_id, now);
-  waits->note({old, std::move(now)});
+  waits->note({old, now});
+  feed->note({old, std::move(now)});
 }
 
 void World::finish_volume_work() {

@@ -28,6 +28,11 @@
 #include "support/manual_clock.hpp"
 #include "unit/http/raw_client.hpp"
 
+namespace vbrain::api {
+class JobFeed;
+class StreamPlaces;
+}  // namespace vbrain::api
+
 namespace vbrain::api::testing {
 
 using http::testing::body_of;
@@ -86,6 +91,8 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 class World {
  public:
   explicit World(Limits limits = {}, http::HttpOptions options = {});
+  // Its streams look at their key, and show that they live, after this time.
+  explicit World(std::chrono::milliseconds stream_period);
   // Another replica over the same volume and the same Kubernetes API, with caches of its own.
   explicit World(World& first);
   // As that, but it reaches the volume at `root`: another mount of the same folder.
@@ -142,11 +149,14 @@ class World {
   kube::Cache<job::Client> clients;
   std::atomic<bool> synced{true};
   std::atomic<std::chrono::nanoseconds> silence{};  // since the last word of the Kubernetes API
+  std::atomic<int> versions{100};                   // the resourceVersion of the last set_status()
   SpaceLedger space_ledger;
   std::unique_ptr<VolumeView> view;
   std::unique_ptr<SharedReads> reads;
   std::unique_ptr<JobWaits> waits;
   RunTimes run_times;
+  std::unique_ptr<JobFeed> feed;
+  std::unique_ptr<StreamPlaces> streams;
   std::unique_ptr<kube::ApiClient> client;
   std::unique_ptr<base::WorkerPool> workers;
   std::unique_ptr<base::WorkerPool> volume_workers;
@@ -164,7 +174,8 @@ class World {
   std::unique_ptr<http::HttpServer> server;
 
  private:
-  World(Limits limits, http::HttpOptions options, World* first, const std::string& root);
+  World(Limits limits, http::HttpOptions options, World* first, const std::string& root,
+        std::chrono::milliseconds stream_period = std::chrono::seconds(15));
 };
 
 // A multipart body with boundary "BOUND"; parts are (disposition parameters, content).
