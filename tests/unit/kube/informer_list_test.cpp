@@ -77,7 +77,9 @@ TEST(InformerList, ThePagesAreMadeWhileThoseBeforeAreDecoded) {
   informer.add_handler([&](const Change<Thing>&) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
     while (first && !transport.asked && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-    if (std::exchange(first, false)) EXPECT_TRUE(transport.asked);
+    if (std::exchange(first, false)) {
+      EXPECT_TRUE(transport.asked);
+    }
   });
   informer.start();
   ASSERT_TRUE(informer.wait_synced({}));
