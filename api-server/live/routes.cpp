@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "api-server/live/event_streams.hpp"
+#include "api-server/live/log_follower.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/routes/with_job.hpp"
 
@@ -11,12 +14,47 @@ std::string last_event_id(const Call& call) {
   return std::string(call.exchange.head.find("last-event-id").value_or(""));
 }
 
+// nginx would keep what comes until its buffer is full.
+const std::pair<std::string, std::string> kUnbuffered{"X-Accel-Buffering", "no"};
+
 http::Reply event_stream(std::shared_ptr<http::Stream> source) {
   http::Reply reply;
   reply.content_type = "text/event-stream";
-  reply.headers.emplace_back("X-Accel-Buffering", "no");  // nginx would keep events until its buffer is full
+  reply.headers.emplace_back(kUnbuffered);
   reply.body = http::StreamBody{.source = std::move(source)};
   return reply;
+}
+
+constexpr std::uint64_t kMostLines = 1'000'000;
+
+// The query of `logs/stream`.
+Result<LogWish, Refusal> wished_logs(std::string_view query) {
+  const auto follow = query_parameter(query, "follow");
+  if (!follow) return Unexpected<Refusal>(follow.error());
+  const auto stream = query_parameter(query, "stream");
+  if (!stream) return Unexpected<Refusal>(stream.error());
+  const auto tail = query_parameter(query, "tail");
+  if (!tail) return Unexpected<Refusal>(tail.error());
+  LogWish wish;
+  const std::string following = follow->value_or("true");
+  if (following != "true" && following != "false") return refuse(Problem::kInvalid, "follow", "true or false");
+  wish.follow = following == "true";
+  const std::string which = stream->value_or("stdout");
+  if (which != "stdout" && which != "stderr" && which != "both") {
+    return refuse(Problem::kInvalid, "stream", "stdout, stderr or both");
+  }
+  wish.out = which != "stderr";
+  wish.err = which != "stdout";
+  if (*tail) {
+    const std::string& text = **tail;
+    const bool digits =
+        !text.empty() && text.size() <= 7 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+    wish.tail = digits ? std::stoull(text) : kMostLines + 1;
+    if (*wish.tail > kMostLines) {
+      return refuse(Problem::kInvalid, "tail", "a whole number of lines from 0 to " + std::to_string(kMostLines));
+    }
+  }
+  return wish;
 }
 
 }  // namespace
@@ -39,6 +77,23 @@ http::Task<Answer> get_job_events(Call& call) {
   if (!guard) co_return Unexpected<Refusal>(std::move(guard.error()));
   co_return event_stream(std::make_shared<JobEvents>(call.services, call.caller.tenant, job_id, known_id,
                                                      std::move(*guard), call.exchange.waiting.waker()));
+}
+
+http::Task<Answer> get_job_log_stream(Call& call) {
+  const auto wish = wished_logs(call.exchange.head.query);
+  if (!wish) co_return Unexpected<Refusal>(wish.error());
+  const auto answer = [](const JobRecord&) -> Answer { return http::Reply(); };
+  auto found = co_await answer_with_job(call, call.services.volume_workers, answer);
+  if (!found) co_return found;
+  auto guard = StreamGuard::admit(call, Permission::kReadJob);
+  if (!guard) co_return Unexpected<Refusal>(std::move(guard.error()));
+  found->content_type = "text/plain; charset=utf-8";
+  found->headers.emplace_back("X-Content-Type-Options", "nosniff");
+  found->headers.emplace_back(kUnbuffered);
+  found->body = http::StreamBody{.source = std::make_shared<LogFollower>(call.services, call.caller.tenant,
+                                                                         std::string(call.id), *wish, std::move(*guard),
+                                                                         call.exchange.waiting.waker())};
+  co_return found;
 }
 
 http::Task<Answer> get_events(Call& call) {

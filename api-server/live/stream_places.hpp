@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "api-server/errors.hpp"
+#include "api-server/live/log_looks.hpp"
 #include "base/tenant.hpp"
 
 namespace prometheus {
@@ -18,7 +19,7 @@ class Metrics;
 
 namespace vbrain::api {
 
-// Counts the open streams of each tenant: one has half of all at most. The server's own limit is
+// What open streams share. It counts those of each tenant: one has half of all at most. The server's own limit is
 // http::HttpOptions::max_streams. Thread-safe; lives longer than its places.
 class StreamPlaces {
  public:
@@ -41,6 +42,7 @@ class StreamPlaces {
   };
 
   std::chrono::milliseconds period() const { return period_; }
+  LogLooks& log_looks() { return log_looks_; }
 
   // Refuses with kTooMany.
   Result<std::unique_ptr<Place>, Refusal> take(const base::Tenant& tenant);
@@ -49,6 +51,7 @@ class StreamPlaces {
   const std::size_t most_of_tenant_;
   const std::chrono::milliseconds period_;
   prometheus::Counter& refused_;
+  LogLooks log_looks_;
   std::mutex mutex_;
   std::map<base::Tenant, std::size_t> by_tenant_;  // of tenants with streams
 };

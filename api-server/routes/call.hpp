@@ -50,6 +50,7 @@ http::Task<Answer> get_job_params(Call& call);
 http::Task<Answer> delete_job(Call& call);
 // live/routes.cpp
 http::Task<Answer> get_job_events(Call& call);
+http::Task<Answer> get_job_log_stream(Call& call);
 http::Task<Answer> get_events(Call& call);
 // routes/artifacts.cpp
 http::Task<Answer> get_job_result(Call& call);

@@ -18,6 +18,9 @@ constexpr std::array<std::string_view, 1> kJobs{"jobs"};
 constexpr std::array<std::string_view, 2> kJobsAndWait{"jobs", "wait"};
 constexpr std::array<std::string_view, 1> kWait{"wait"};
 
+// Of a stream of logs (wished_logs).
+constexpr std::array<std::string_view, 3> kLogStream{"follow", "tail", "stream"};
+
 constexpr std::array kRoutes{
     Route{{http::Method::kGet, "/api/v1/repository"},
           kReadRepository,
@@ -85,6 +88,12 @@ constexpr std::array kRoutes{
           false,
           get_job_output_file},
     Route{{http::Method::kGet, "/api/v1/job/:job_id/logs"}, Permission::kReadJob, kOptional, false, get_job_logs},
+    Route{{http::Method::kGet, "/api/v1/job/:job_id/logs/stream"},
+          Permission::kReadJob,
+          kOptional,
+          false,
+          get_job_log_stream,
+          kLogStream},
     Route{{http::Method::kGet, "/api/v1/job/:job_id/events"}, Permission::kReadJob, kOptional, false, get_job_events},
     Route{{http::Method::kGet, "/api/v1/events"}, Permission::kReadJob, kOptional, false, get_events},
     Route{{http::Method::kGet, "/api/v1/usage"}, Permission::kReadUsage, kOptional, false, get_usage},

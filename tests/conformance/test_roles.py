@@ -25,6 +25,7 @@ ROWS = {
     "list output files": ("GET", "/job/{job}/output/files", {}, "leader developer"),
     "read output file": ("GET", "/job/{job}/output/files/table.csv", {}, "leader developer"),
     "read job logs": ("GET", "/job/{job}/logs", {}, "leader developer"),
+    "stream job logs": ("GET", "/job/{job}/logs/stream", {}, "leader developer"),
     "read events of a job": ("GET", "/job/{job}/events", {}, "leader developer"),
     "read usage": ("GET", "/usage", {}, "leader developer stakeholder"),
     "delete job": ("DELETE", "/job/{victim_job}", {}, "leader"),
@@ -50,7 +51,7 @@ def test_role(world, row, role):
 
 
 def test_a_refusal_does_not_show_what_exists(world):
-    for part in ("", "/result", "/params", "/output", "/output/files", "/output/files/table.csv", "/logs", "/events"):
+    for part in ("", "/result", "/params", "/output", "/output/files", "/output/files/table.csv", "/logs", "/logs/stream", "/events"):
         there, absent = (world.stake.get(f"/job/{job}{part}") for job in (world.finished, ABSENT_JOB))
         assert (there.status_code, there.content) == (absent.status_code, absent.content)
 
