@@ -123,6 +123,8 @@ void JobFeed::list_ended(const std::string& version) {
 }
 
 void JobFeed::note(const kube::Change<job::Job>& change) {
+  // The first list: nobody has asked for anything yet. No other thread writes this number.
+  if (last_ == 0) return;
   if (change.old != nullptr && change.now != nullptr && tenant_of(*change.old) != tenant_of(*change.now)) {
     // Another job with the same name, made while there was no watch.
     note({change.old, nullptr});
@@ -138,8 +140,6 @@ void JobFeed::note(const kube::Change<job::Job>& change) {
   if (!is_news) return;
 
   const std::lock_guard lock(mutex_);
-  // The first list: nobody has asked for anything yet.
-  if (last_ == 0) return;
   const auto tenant = news_of(tenant_of(job));
   if (tenant->wants_names) {
     if (change.now == nullptr) {

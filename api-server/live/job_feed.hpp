@@ -38,7 +38,7 @@ struct JobNews {
 // is bounded; a stream whose position is older gets the full state. Thread-safe; nothing blocks.
 class JobFeed {
  public:
-  static constexpr std::size_t kChanges = 16'384;
+  static constexpr std::size_t kChanges = 8'192;  // about 600 bytes each
 
   explicit JobFeed(std::size_t changes = kChanges) : most_(changes) {}
   JobFeed(const JobFeed&) = delete;
