@@ -14,9 +14,10 @@ LogFollower::LogFollower(const Services& services, base::Tenant tenant, std::str
     : services_(services),
       tenant_(std::move(tenant)),
       job_id_(std::move(job_id)),
+      file_(wish.file),
       guard_(std::move(guard)),
       subscription_(services.feed, tenant_, job_id_, std::move(waker)),
-      look_(services.streams.log_looks().of(tenant_, job_id_)),
+      look_(services.streams.log_looks().of(tenant_, job_id_, file_)),
       text_(wish) {}
 
 http::Task<StreamPiece> LogFollower::next() {
@@ -29,7 +30,7 @@ http::Task<StreamPiece> LogFollower::next() {
   const auto again = [&] { return StreamPiece::nothing(std::min(look_->next_look(), guard_.next_check())); };
   if (text_.waits(*seen)) co_return again();
   const auto read = [&] {
-    VolumeLogs files(services_.volume, tenant_, job_id_);
+    VolumeLogs files(services_.volume, tenant_, job_id_, file_);
     return text_.next(*seen, files);
   };
   LogText::Piece piece = co_await http::run_on(services_.volume_workers, read);

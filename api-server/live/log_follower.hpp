@@ -25,6 +25,7 @@ class LogFollower final : public http::Stream {
   const Services& services_;
   const base::Tenant tenant_;
   const std::string job_id_;
+  const std::string file_;
   StreamGuard guard_;
   JobFeed::Subscription subscription_;
   std::shared_ptr<LogLook> look_;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <tuple>
 
 #include "api-server/live/log_text.hpp"
 #include "api-server/services.hpp"
@@ -19,7 +20,8 @@ namespace vbrain::api {
 // the last pause, 2 s at most. Thread-safe.
 class LogLook {
  public:
-  LogLook(base::Tenant tenant, std::string job_id) : tenant_(std::move(tenant)), job_id_(std::move(job_id)) {}
+  LogLook(base::Tenant tenant, std::string job_id, std::string file)
+      : tenant_(std::move(tenant)), job_id_(std::move(job_id)), file_(std::move(file)) {}
 
   // What the last look found, or what a new one finds if its time has come. Throws VolumeError, CorruptFile and
   // http::Overloaded.
@@ -34,6 +36,7 @@ class LogLook {
 
   const base::Tenant tenant_;
   const std::string job_id_;
+  const std::string file_;  // LogWish::file
   mutable std::mutex mutex_;
   std::shared_ptr<const LogsSeen> seen_;
   http::SteadyTime next_look_ = {};
@@ -43,12 +46,12 @@ class LogLook {
 // The looks of all jobs whose logs are followed. Thread-safe.
 class LogLooks {
  public:
-  // The same object for all that follow the job at the same time.
-  std::shared_ptr<LogLook> of(const base::Tenant& tenant, const std::string& job_id);
+  // The same object for all that follow the job's streams, or this file of the job, at the same time.
+  std::shared_ptr<LogLook> of(const base::Tenant& tenant, const std::string& job_id, const std::string& file);
 
  private:
   std::mutex mutex_;
-  std::map<std::pair<base::Tenant, std::string>, std::weak_ptr<LogLook>> looks_;
+  std::map<std::tuple<base::Tenant, std::string, std::string>, std::weak_ptr<LogLook>> looks_;
 };
 
 }  // namespace vbrain::api

@@ -38,6 +38,7 @@ struct LogWish {
   bool follow = true;
   bool out = true;  // stdout
   bool err = false;
+  std::string file = {};  // instead of the streams: a file in logs/ of the attempts, which then counts as stdout
   std::optional<std::uint64_t> tail = {};  // begin with so many lines of the last attempt
 };
 

@@ -4,6 +4,7 @@
 #include "api-server/live/log_follower.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/routes/with_job.hpp"
+#include "artifacts/archive/archive_reader.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -35,6 +36,8 @@ Result<LogWish, Refusal> wished_logs(std::string_view query) {
   if (!stream) return Unexpected<Refusal>(stream.error());
   const auto tail = query_parameter(query, "tail");
   if (!tail) return Unexpected<Refusal>(tail.error());
+  const auto file = query_parameter(query, "file");
+  if (!file) return Unexpected<Refusal>(file.error());
   LogWish wish;
   const std::string following = follow->value_or("true");
   if (following != "true" && following != "false") return refuse(Problem::kInvalid, "follow", "true or false");
@@ -45,6 +48,12 @@ Result<LogWish, Refusal> wished_logs(std::string_view query) {
   }
   wish.out = which != "stderr";
   wish.err = which != "stdout";
+  if (*file) {
+    if (*stream) return refuse(Problem::kInvalid, "file", "a file is no stream; leave out one of the parameters");
+    const std::string_view problem = artifacts::check_entry_name(**file);
+    if (!problem.empty()) return refuse(Problem::kInvalid, "file", std::string(problem));
+    wish.file = **file;
+  }
   if (*tail) {
     const std::string& text = **tail;
     const bool digits =

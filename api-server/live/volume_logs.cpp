@@ -1,7 +1,7 @@
 #include "api-server/live/volume_logs.hpp"
 
 #include <cerrno>
-#include <optional>
+#include <string_view>
 
 #include "artifacts/store/store.hpp"
 #include "base/io.hpp"
@@ -9,28 +9,29 @@
 namespace vbrain::api {
 namespace {
 
-constexpr const char* kLogFiles[] = {"logs/stdout.log", "logs/stderr.log"};  // NOLINT
+constexpr std::string_view kStdoutLog = "stdout.log";
+constexpr std::string_view kStderrLog = "stderr.log";
 
-std::optional<artifacts::OpenFile> open_log(const artifacts::Store& volume, const base::Tenant& tenant,
-                                            const std::string& job_id, int attempt, LogStream which) {
+}  // namespace
+
+std::optional<artifacts::OpenFile> VolumeLogs::open(int attempt, LogStream which) const {
+  std::string path = "logs/";
+  path.append(!file_.empty() ? std::string_view(file_) : which == LogStream::kStdout ? kStdoutLog : kStderrLog);
   try {
-    const auto folder = volume.open_attempt(tenant, job_id, attempt);
-    if (!folder) return std::nullopt;
-    return folder->open_file(kLogFiles[static_cast<std::size_t>(which)]);
+    const auto folder = volume_.open_attempt(tenant_, job_id_, attempt);
+    return folder ? folder->open_file(path) : std::nullopt;
   } catch (const artifacts::UnsafeFile&) {
     return std::nullopt;
   }
 }
 
-}  // namespace
-
 std::uint64_t VolumeLogs::size(int attempt, LogStream which) {
-  const auto file = open_log(volume_, tenant_, job_id_, attempt, which);
+  const auto file = open(attempt, which);
   return file ? file->size : 0;
 }
 
 std::string VolumeLogs::read(int attempt, LogStream which, std::uint64_t from, std::size_t most) {
-  const auto file = open_log(volume_, tenant_, job_id_, attempt, which);
+  const auto file = open(attempt, which);
   if (!file) return {};
   std::string bytes(most, '\0');
   const ssize_t got = base::read_full_at(file->fd.get(), bytes, from);

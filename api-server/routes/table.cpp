@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 2> kJobsAndWait{"jobs", "wait"};
 constexpr std::array<std::string_view, 1> kWait{"wait"};
 
 // Of a stream of logs (wished_logs).
-constexpr std::array<std::string_view, 3> kLogStream{"follow", "tail", "stream"};
+constexpr std::array<std::string_view, 4> kLogStream{"follow", "tail", "stream", "file"};
 
 constexpr std::array kRoutes{
     Route{{http::Method::kGet, "/api/v1/repository"},

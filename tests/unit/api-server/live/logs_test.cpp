@@ -120,6 +120,29 @@ TEST(LogStreams, FollowALogToTheEndOfTheJobAndGiveTheSameAfterwards) {
   }
 }
 
+TEST(LogStreams, FollowAFileOfTheApplication) {
+  World world;
+  const std::string id = world.make_job(Phase::kStarted);
+  Reader reader(world, path_of(id, "?file=solver%2Frun.log"));
+  world.write_attempt(id, 1, "logs/solver/run.log", "step 1\n");
+  EXPECT_EQ(reader.until("step 1\n"), "step 1\n");
+  append(world, id, 1, "solver/run.log", "step 2\n");
+  EXPECT_EQ(reader.until("step 2\n"), "step 2\n");
+  // Rotation: another file has the name now.
+  world.write_attempt(id, 1, "logs/solver/run.log", "other\n");
+  bool whole = true;
+  EXPECT_EQ(reader.to_end(&whole), "");
+  EXPECT_FALSE(whole);
+  EXPECT_EQ(Reader(world, path_of(id, "?file=solver/run.log&follow=false")).to_end(), "other\n");
+  EXPECT_EQ(Reader(world, path_of(id, "?file=none&follow=false")).to_end(), "");
+  for (const char* name : {"", "..", "../../claim", "/etc/passwd", "a//b", "%00", "a%0Ab"}) {
+    const HttpReply refused = world.get(path_of(id, std::string("?follow=false&file=") + name));
+    EXPECT_EQ(refused.status, 400) << name;
+    EXPECT_EQ(refused.json()["error"], "Invalid file") << name;
+  }
+  EXPECT_EQ(world.get(path_of(id, "?file=a&stream=both")).json()["error"], "Invalid file");
+}
+
 TEST(LogStreams, WithoutFollowingEndAtOnce) {
   World world;
   const std::string id = world.make_job(Phase::kStarted);
