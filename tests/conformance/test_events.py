@@ -120,6 +120,7 @@ def test_only_the_own_tenant(world, tenants):
     other = tenants.make("Probe")
     with Events(other, "/events") as events:
         assert not {world.started, world.finished} & events.state().keys()
-    for job in (world.finished, ABSENT_JOB):
-        answer = other.get(f"/job/{job}/events")
-        assert (answer.status_code, answer.json()) == (404, {"error": "Invalid job_id"})
+    for job in (world.started, world.finished, ABSENT_JOB):
+        for part in ("events", "logs/stream"):
+            answer = other.get(f"/job/{job}/{part}")
+            assert (answer.status_code, answer.json()) == (404, {"error": "Invalid job_id"})

@@ -1,23 +1,22 @@
 """Logs as a stream: while a job runs, and the same bytes afterwards, on each replica."""
 
 import pytest
-from platform_client import wait_until
+from platform_client import DEADLINE, wait_until
 
 pytestmark = pytest.mark.xdist_group("contract")
 
 
 def stream(rest, job, **query):
     return rest.session.get(f"{rest.base}/job/{job}/logs/stream", params=query, headers=rest.identity.headers(),
-                            stream=True, timeout=60)
+                            stream=True, timeout=DEADLINE)
 
 
 def test_a_log_is_followed_while_it_grows(world):
     repository = world.lead.repository(params={"wait": True, "say": "the last words"})
     job = world.lead.start(repository_id=repository)
+    wait_until("it runs", lambda: "started attempt 1" in world.lead.log(job))
     for address in world.platform.replicas():
-        rest = world.lead.at(address)
-        wait_until("this replica knows the job", lambda: rest.get(f"/job/{job}").status_code in (200, 202))
-        with stream(rest, job) as answer:
+        with stream(world.lead.at(address), job) as answer:
             assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             first = next(answer.iter_content(None))
