@@ -1,7 +1,9 @@
 #include "api-server/api.hpp"
 
+#include <algorithm>
 #include <chrono>
 
+#include "api-server/openapi/embedded_reply.hpp"
 #include "api-server/pages/page_request.hpp"
 #include "api-server/routes/preconditions.hpp"
 #include "api-server/transfer/submission.hpp"
@@ -57,13 +59,14 @@ struct Api::RouteMetrics {
   std::array<std::atomic<prometheus::Counter*>, 600> by_status{};
 };
 
-Api::Api(const Services& services, base::Metrics& metrics)
-    : services_(services), failures_(services.limits.max_auth_failures_per_minute) {
+Api::Api(const Services& services, base::Metrics& metrics, Docs docs)
+    : services_(services), docs_(docs), failures_(services.limits.max_auth_failures_per_minute) {
   for (const Route& route : routes()) {
     patterns_.push_back(route.pattern);
     metrics_.push_back(
         std::make_unique<RouteMetrics>(metrics, std::string(route.pattern.path), method_label(route.pattern.method)));
   }
+  metrics_.push_back(std::make_unique<RouteMetrics>(metrics, "docs", "GET"));
   metrics_.push_back(std::make_unique<RouteMetrics>(metrics, "none", "other"));
 }
 
@@ -71,7 +74,7 @@ Api::~Api() = default;
 
 http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   const auto begun = steady_clock::now();
-  Progress progress{.route = routes().size(), .context = read_context(exchange.head, services_.clock.now())};
+  Progress progress{.route = metrics_.size() - 1, .context = read_context(exchange.head, services_.clock.now())};
   Answer result = co_await answer(exchange, progress);
   if (result) {
     if (auto refused = check_if_match(exchange.head, *result)) result = Unexpected<Refusal>(std::move(*refused));
@@ -92,6 +95,10 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
 http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
   std::exception_ptr failure;
   try {
+    if (auto file = docs_ == Docs::kServed ? find_embedded(exchange.head) : std::nullopt) {
+      progress.route = routes().size();
+      co_return std::move(*file);
+    }
     const auto match = admit(exchange, progress);
     if (!match) co_return Unexpected<Refusal>(match.error());
     Call call{services_, exchange,   progress.caller, progress.context, progress.identity.repository_id,
@@ -193,7 +200,9 @@ http::Reply Api::refuse_request(int status, std::string_view detail, std::string
 
 void Api::complete(http::Reply& reply, const std::string& request_id) {
   reply.headers.emplace_back("X-Request-Id", request_id);
-  forbid_caching(reply);
+  const bool has_rule =
+      std::ranges::any_of(reply.headers, [](const auto& field) { return field.first == "Cache-Control"; });
+  if (!has_rule) forbid_caching(reply);
 }
 
 }  // namespace vbrain::api

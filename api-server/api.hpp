@@ -25,7 +25,9 @@ namespace vbrain::api {
 // refusal. Thread-safe.
 class Api {
  public:
-  Api(const Services& services, base::Metrics& metrics);
+  // Whether the OpenAPI document and the page that shows it are served (openapi/embedded_reply.hpp).
+  enum class Docs { kServed, kHidden };
+  Api(const Services& services, base::Metrics& metrics, Docs docs = Docs::kServed);
   ~Api();
 
   http::Task<http::Reply> handle(http::Exchange& exchange);
@@ -37,7 +39,7 @@ class Api {
   struct RouteMetrics;
   // What is known of a request so far, for the audit line.
   struct Progress {
-    std::size_t route = 0;  // routes().size(): none
+    std::size_t route = 0;  // index in metrics_
     RequestContext context = {};
     Identity identity = {};
     Caller caller = {};
@@ -50,9 +52,11 @@ class Api {
   void audit(const http::Exchange& exchange, const Progress& progress, const Refusal& refusal) const;
 
   const Services& services_;
+  const Docs docs_;
   FailureLimit failures_;
   std::vector<RoutePattern> patterns_;
-  std::vector<std::unique_ptr<RouteMetrics>> metrics_;  // per route, then one for all that has no route
+  std::vector<std::unique_ptr<RouteMetrics>>
+      metrics_;  // per route, then of all embedded files, then of what has no route
 };
 
 }  // namespace vbrain::api

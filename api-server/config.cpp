@@ -35,6 +35,9 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   app.add_option("--log-level", config.log_level, "debug, info, warning or error")
       ->capture_default_str()
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  app.add_option("--docs", config.docs,
+                 "Serve the page /docs and the document /api/v1/openapi.json, which need no key: true or false")
+      ->default_str("true");
   add_number(app, "--io-threads", config.io_threads, 1, 64, "Threads that read from and write to connections");
   add_number(app, "--workers", config.workers, 1, 1024,
              "Threads that call the Kubernetes API; a call blocks its thread");
@@ -99,6 +102,7 @@ void log_config(const Config& config) {
                                    {"volume", config.volume},
                                    {"namespace", config.namespace_name},
                                    {"kubeconfig", config.kubeconfig},
+                                   {"docs", config.docs},
                                    {"io_threads", config.io_threads},
                                    {"workers", config.workers},
                                    {"volume_workers", config.volume_workers},

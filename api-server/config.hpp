@@ -34,6 +34,7 @@ struct Config {
   std::string namespace_name;  // empty: the one of the kubeconfig or of our pod
   std::string kubeconfig;      // empty: $KUBECONFIG, else in-cluster
   std::string log_level = "info";
+  bool docs = true;  // serve the OpenAPI document and its page
   std::size_t io_threads = 2;
   std::size_t workers = 16;
   std::size_t volume_workers = 16;

@@ -13,13 +13,14 @@ fail() { say "$*"; exit 1; }
 
 BUILD=(make g++ cmake ninja-build ccache clang-format binutils libcpprest-dev libboost1.74-dev libyaml-cpp-dev
   nlohmann-json3-dev rapidjson-dev libzip-dev libssl-dev zlib1g-dev libgtest-dev libgmock-dev pkg-config libexpected-dev
-  libutf8proc-dev libcli11-dev prometheus-cpp-dev)
-# python3-venv is for the Go toolchain from PyPI. curl, jq and openssl start the API server of the integration tests.
+  libutf8proc-dev libcli11-dev prometheus-cpp-dev python3 python3-yaml python3-venv)
+# python3-venv is for Swagger UI and the Go toolchain from PyPI, python3-yaml for the OpenAPI document. curl, jq and openssl start the API server of the integration tests.
 TOOLS=(git ca-certificates openssl curl jq python3 python3-venv python3-yaml procps util-linux)
 REGISTRY=(skopeo)
 # libfuse3-dev and fuse3: the tests mount a file system of their own (tests/support/netfs). The Python packages are also
 # needed without a cluster, to count the tests as skipped. The archivers make the archives of the tests of real writers.
-TESTS=(libfuse3-dev fuse3 zip libarchive-tools p7zip-full python3-pytest python3-pytest-xdist python3-requests python3-kubernetes)
+TESTS=(libfuse3-dev fuse3 zip libarchive-tools p7zip-full python3-pytest python3-pytest-xdist python3-requests python3-kubernetes
+  python3-jsonschema python3-httpx python3-tqdm python3-setuptools python3-wheel)
 CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2)
 BENCH=(nginx wrk)
 

@@ -105,6 +105,7 @@ def suite_unit():
             tasks.append(functools.partial(run_as_pod, program, name, f"-{NEEDS_ROOT}" if needs_root else "*"))
         else:
             tasks.append(functools.partial(run_googletest, program))
+    tasks.append(functools.partial(run_pytest, "tests/clients", "clients", None, "tests/clients", inside=False))
     with runs_on_network_volume(programs) as more:
         return run_all(tasks + more)
 

@@ -60,9 +60,12 @@ base() {
   rm -f "$WORK/base.tar"
 }
 
+# Swagger UI comes from this machine's cache: the certificates that a proxy of this machine may need are not in the base image.
+SWAGGER_UI="$("$ROOT/api-server/openapi/page/fetch.sh")"
+
 build() { # build NAME DOCKERFILE CONTEXT
   say "building $2"
-  storage build --layers --pull-never --signature-policy "$STORE/policy.json" --file "$ROOT/$2" --tag "localhost/vbrain/$1:$VERSION" \
+  storage build --volume "$SWAGGER_UI:/root/.cache/vbrain/$(basename "$SWAGGER_UI"):ro" --layers --pull-never --signature-policy "$STORE/policy.json" --file "$ROOT/$2" --tag "localhost/vbrain/$1:$VERSION" \
     "$ROOT/$3" >"$STORE/$1.log" 2>&1 || { tail -n 30 "$STORE/$1.log"; fail "$2 does not build (full log: $STORE/$1.log)"; }
 }
 

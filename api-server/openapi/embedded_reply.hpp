@@ -1,0 +1,18 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "api-server/errors.hpp"
+#include "http/message.hpp"
+
+namespace vbrain::api {
+
+// Whether a client that sends this Accept-Encoding takes gzip (RFC 9110 section 12.5.3). Pure.
+bool takes_gzip(std::string_view accept_encoding);
+
+// The answer for a file that the program carries: the OpenAPI document and the page that shows it. They are the same
+// for everybody, so no key is needed. Nothing: the path is none of theirs. Thread-safe, no I/O.
+std::optional<Answer> find_embedded(const http::RequestHead& head);
+
+}  // namespace vbrain::api

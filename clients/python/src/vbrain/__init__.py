@@ -1,0 +1,11 @@
+"""Runs vBrain jobs: `Client().run("Tutorial", {"a": 10, "b": 20}).result()`."""
+
+from .aio import AsyncClient, AsyncJob
+from .client import Client, Job
+from .errors import (ApiError, ConnectionFailed, Error, Forbidden, InsufficientStorage, InvalidRequest, JobFailed, NotFound,
+                     PreconditionFailed, ServerError, TooManyRequests, Unauthorized, Unavailable)
+from .models import File, JobInfo
+
+__all__ = ["ApiError", "AsyncClient", "AsyncJob", "Client", "ConnectionFailed", "Error", "File", "Forbidden", "InsufficientStorage",
+           "InvalidRequest", "Job", "JobFailed", "JobInfo", "NotFound", "PreconditionFailed", "ServerError", "TooManyRequests",
+           "Unauthorized", "Unavailable"]

@@ -1,0 +1,187 @@
+"""The asynchronous client; it has the methods of the blocking one. Works with asyncio and trio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional, Type, TypeVar
+from urllib.parse import quote
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from . import download, flows
+from .client import Target, file_path, http_timeout, target_of
+from .files import Files, prepare
+from .flows import Answer, Deadline, Flow, Pause, Policy, Request
+from .identity import Identity
+from .models import Created, File, JobInfo
+from .progress import Bar, make_bar
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """As Client, with `async with` and `await`."""
+
+    def __init__(self, url: Optional[str] = None, *, organization_id: Optional[str] = None, application_id: Optional[str] = None,
+                 client_id: Optional[str] = None, username: Optional[str] = None, api_key: Optional[str] = None,
+                 progress: bool = False, timeout: float = 30.0, tries: int = 5,
+                 transport: Optional[httpx.AsyncBaseTransport] = None,
+                 sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
+        self.identity = Identity.read(url=url, organization_id=organization_id, application_id=application_id,
+                                      client_id=client_id, username=username, api_key=api_key, application_needed=False)
+        self._progress = progress
+        self._policy = Policy(tries=tries)
+        self._sleep = sleep
+        self._http = httpx.AsyncClient(timeout=http_timeout(timeout), transport=transport)
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({self.identity!r})"
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
+                        trace: Optional[TracebackType]) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def run(self, application: Optional[str] = None, params: Optional[Mapping[str, Any]] = None,
+                  files: Optional[Files] = None, *, metadata: Optional[Mapping[str, Any]] = None,
+                  repository_id: Optional[str] = None, idempotency_key: Optional[str] = None) -> AsyncJob:
+        if application is not None and not isinstance(application, str):
+            raise TypeError("the first argument is the name of an application; for params alone write run(params=…)")
+        identity = self.identity.of_application(application)
+        created: Created = await self._upload(files, lambda upload, bar: flows.execute(
+            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar))
+        return AsyncJob(self, identity, created.job_id, created)
+
+    def job(self, job_id: str, application: Optional[str] = None) -> AsyncJob:
+        return AsyncJob(self, self.identity.of_application(application), job_id)
+
+    async def jobs(self, repository_id: str) -> List[str]:
+        return list(await self._drive(flows.get_json(self._policy, self.identity, "/job", repository_id=repository_id)))
+
+    async def create_repository(self, params: Optional[Mapping[str, Any]] = None, files: Optional[Files] = None, *,
+                                metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None) -> str:
+        return await self._upload(files, lambda upload, bar: flows.create_repository(
+            self._policy, self.identity, params, upload, metadata, idempotency_key, bar))
+
+    async def repositories(self) -> List[str]:
+        return list(await self._drive(flows.get_json(self._policy, self.identity, "/repository")))
+
+    async def repository(self, repository_id: str) -> Dict[str, Any]:
+        return dict(await self._drive(flows.get_json(self._policy, self.identity, f"/repository/{quote(repository_id, safe='')}")))
+
+    async def delete_repository(self, repository_id: str) -> None:
+        await self._drive(flows.delete(self._policy, self.identity, f"/repository/{quote(repository_id, safe='')}"))
+
+    async def usage(self) -> Dict[str, Any]:
+        return dict(await self._drive(flows.get_json(self._policy, self.identity, "/usage")))
+
+    async def _upload(self, files: Optional[Files], flow: Callable[[Any, Bar], Flow[T]]) -> T:
+        # Reading and packing files blocks.
+        upload = await anyio.to_thread.run_sync(prepare, files)
+        bar = make_bar(self._progress and upload is not None, "upload", upload.size if upload else None)
+        try:
+            return await self._drive(flow(upload, bar))
+        finally:
+            bar.close()
+            if upload is not None:
+                upload.close()
+
+    async def _shown(self, what: str, is_bytes: bool, flow: Callable[[Bar], Flow[T]]) -> T:
+        bar = make_bar(self._progress, what, is_bytes=is_bytes)
+        try:
+            return await self._drive(flow(bar))
+        finally:
+            bar.close()
+
+    async def _drive(self, flow: Flow[T]) -> T:
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    outcome = await self._perform(step)
+                except httpx.TransportError as problem:
+                    step = flow.throw(problem)
+                else:
+                    step = flow.send(outcome)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        finally:
+            flow.close()  # also when this task is cancelled
+
+    async def _perform(self, step: flows.Step) -> Optional[Answer]:
+        if isinstance(step, Pause):
+            await self._sleep(step.seconds)
+            return None
+        return await self._ask(step)
+
+    async def _ask(self, request: Request) -> Answer:
+        answer = await self._http.send(self._http.build_request(**request.arguments()), stream=True)
+        try:
+            if request.sink is None or answer.status_code not in (200, 206):
+                return Answer(answer.status_code, answer.headers, await answer.aread())
+            request.sink.begin(answer.status_code, answer.headers)
+            async for data in answer.aiter_raw():
+                request.sink.write(data)
+            return Answer(answer.status_code, answer.headers)
+        finally:
+            await answer.aclose()
+
+
+class AsyncJob:
+    """As Job, with `await`."""
+
+    def __init__(self, client: AsyncClient, identity: Identity, job_id: str, created: Optional[Created] = None) -> None:
+        self.id = job_id
+        self.repository_id = created.repository_id if created else None
+        self.notes = created.notes if created else []
+        self._client = client
+        self._identity = identity
+
+    def __repr__(self) -> str:
+        return f"AsyncJob({self.id!r})"
+
+    async def info(self) -> JobInfo:
+        return await self._client._drive(flows.info(self._client._policy, self._identity, self.id))
+
+    async def wait(self, timeout: Optional[float] = None) -> JobInfo:
+        return await self._client._shown(self.id, False, lambda bar: flows.wait_for(
+            self._client._policy, self._identity, self.id, Deadline(timeout), bar))
+
+    async def result(self, timeout: Optional[float] = None) -> Any:
+        return await self._client._shown(self.id, False, lambda bar: flows.result(
+            self._client._policy, self._identity, self.id, Deadline(timeout), bar))
+
+    async def params(self) -> Dict[str, Any]:
+        path = f"/job/{quote(self.id, safe='')}/params"
+        return dict(await self._client._drive(flows.get_json(self._client._policy, self._identity, path)))
+
+    async def files(self) -> List[File]:
+        return await self._client._drive(flows.output_files(self._client._policy, self._identity, self.id))
+
+    async def read(self, name: str) -> bytes:
+        return await self._client._shown(name, True, lambda bar: download.to_memory(
+            self._client._policy, self._identity, file_path(self.id, "output", name), bar))
+
+    async def download(self, name: str, target: Target = ".") -> Path:
+        return await self._store(file_path(self.id, "output", name), target_of(target, name))
+
+    async def download_output(self, target: Target = ".") -> Path:
+        return await self._store(f"/job/{quote(self.id, safe='')}/output", target_of(target, f"{self.id}-output.zip"))
+
+    async def download_logs(self, target: Target = ".") -> Path:
+        return await self._store(f"/job/{quote(self.id, safe='')}/logs", target_of(target, f"{self.id}-logs.zip"))
+
+    async def delete(self) -> None:
+        await self._client._drive(flows.delete(self._client._policy, self._identity, f"/job/{quote(self.id, safe='')}"))
+
+    async def _store(self, path: str, target: Path) -> Path:
+        return await self._client._shown(target.name, True, lambda bar: download.to_file(
+            self._client._policy, self._identity, path, target, bar))

@@ -1,0 +1,224 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Callable, Dict, List, Mapping, Optional, Type, TypeVar, Union
+from urllib.parse import quote
+
+import httpx
+
+from . import download, flows
+from .files import Files, prepare
+from .flows import Answer, Deadline, Flow, Pause, Policy, Request
+from .identity import Identity
+from .models import Created, File, JobInfo
+from .progress import Bar, make_bar
+
+T = TypeVar("T")
+Target = Union[str, "os.PathLike[str]"]
+
+
+def file_path(job_id: str, part: str, name: str) -> str:
+    return f"/job/{quote(job_id, safe='')}/{part}/files/{quote(name, safe='')}"
+
+
+def target_of(target: Target, name: str) -> Path:
+    """`target`, or the file `name` in it if it is a folder."""
+    path = Path(target)
+    return path / Path(name).name if path.is_dir() else path
+
+
+def http_timeout(seconds: float) -> httpx.Timeout:
+    """A request that waits for a job gets its answer after LONGEST_WAIT at the latest."""
+    return httpx.Timeout(seconds, read=max(seconds, flows.LONGEST_WAIT + 10.0))
+
+
+class Client:
+    """One user of one tenant. What is not given comes from VBRAIN_URL, VBRAIN_USERNAME, VBRAIN_ORGANIZATION_ID,
+    VBRAIN_APPLICATION_ID, VBRAIN_CLIENT_ID and VBRAIN_API_KEY. `progress` shows bars (needs tqdm). `tries`: how often a request
+    is sent at most. Several threads may use a client."""
+
+    def __init__(self, url: Optional[str] = None, *, organization_id: Optional[str] = None, application_id: Optional[str] = None,
+                 client_id: Optional[str] = None, username: Optional[str] = None, api_key: Optional[str] = None,
+                 progress: bool = False, timeout: float = 30.0, tries: int = 5, transport: Optional[httpx.BaseTransport] = None,
+                 sleep: Callable[[float], None] = time.sleep) -> None:
+        self.identity = Identity.read(url=url, organization_id=organization_id, application_id=application_id,
+                                      client_id=client_id, username=username, api_key=api_key, application_needed=False)
+        self._progress = progress
+        self._policy = Policy(tries=tries)
+        self._sleep = sleep
+        self._http = httpx.Client(timeout=http_timeout(timeout), transport=transport)
+
+    def __repr__(self) -> str:
+        return f"Client({self.identity!r})"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    # --- jobs
+
+    def run(self, application: Optional[str] = None, params: Optional[Mapping[str, Any]] = None, files: Optional[Files] = None, *,
+            metadata: Optional[Mapping[str, Any]] = None, repository_id: Optional[str] = None,
+            idempotency_key: Optional[str] = None) -> Job:
+        """Starts a job and returns it at once. `application` replaces that of the client. `files` may be a path, several paths,
+        or a mapping of names to bytes, text, paths, open files or DataFrames. With `repository_id` the job uses the input and the
+        params of that repository, overlaid by these."""
+        if application is not None and not isinstance(application, str):
+            raise TypeError("the first argument is the name of an application; for params alone write run(params=…)")
+        identity = self.identity.of_application(application)
+        created: Created = self._upload(files, lambda upload, bar: flows.execute(
+            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar))
+        return Job(self, identity, created.job_id, created)
+
+    def job(self, job_id: str, application: Optional[str] = None) -> Job:
+        """A job that exists already. Asks nothing."""
+        return Job(self, self.identity.of_application(application), job_id)
+
+    def jobs(self, repository_id: str) -> List[str]:
+        """Ids of the repository's jobs."""
+        return list(self._drive(flows.get_json(self._policy, self.identity, "/job", repository_id=repository_id)))
+
+    # --- repositories
+
+    def create_repository(self, params: Optional[Mapping[str, Any]] = None, files: Optional[Files] = None, *,
+                          metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None) -> str:
+        """Stores input and params for several jobs, and returns the id of the new repository."""
+        return self._upload(files, lambda upload, bar: flows.create_repository(
+            self._policy, self.identity, params, upload, metadata, idempotency_key, bar))
+
+    def repositories(self) -> List[str]:
+        return list(self._drive(flows.get_json(self._policy, self.identity, "/repository")))
+
+    def repository(self, repository_id: str) -> Dict[str, Any]:
+        return dict(self._drive(flows.get_json(self._policy, self.identity, f"/repository/{quote(repository_id, safe='')}")))
+
+    def delete_repository(self, repository_id: str) -> None:
+        """Deletes the repository and all its jobs."""
+        self._drive(flows.delete(self._policy, self.identity, f"/repository/{quote(repository_id, safe='')}"))
+
+    def usage(self) -> Dict[str, Any]:
+        """What the tenant stores, and how much it may store."""
+        return dict(self._drive(flows.get_json(self._policy, self.identity, "/usage")))
+
+    # --- how
+
+    def _upload(self, files: Optional[Files], flow: Callable[[Any, Bar], Flow[T]]) -> T:
+        upload = prepare(files)
+        bar = make_bar(self._progress and upload is not None, "upload", upload.size if upload else None)
+        try:
+            return self._drive(flow(upload, bar))
+        finally:
+            bar.close()
+            if upload is not None:
+                upload.close()
+
+    def _shown(self, what: str, is_bytes: bool, flow: Callable[[Bar], Flow[T]]) -> T:
+        bar = make_bar(self._progress, what, is_bytes=is_bytes)
+        try:
+            return self._drive(flow(bar))
+        finally:
+            bar.close()
+
+    def _drive(self, flow: Flow[T]) -> T:
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    outcome = self._perform(step)
+                except httpx.TransportError as problem:
+                    step = flow.throw(problem)
+                else:
+                    step = flow.send(outcome)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        finally:
+            flow.close()  # also after KeyboardInterrupt: a part of a download is closed
+
+    def _perform(self, step: flows.Step) -> Optional[Answer]:
+        if isinstance(step, Pause):
+            self._sleep(step.seconds)
+            return None
+        return self._ask(step)
+
+    def _ask(self, request: Request) -> Answer:
+        answer = self._http.send(self._http.build_request(**request.arguments()), stream=True)
+        try:
+            if request.sink is None or answer.status_code not in (200, 206):
+                return Answer(answer.status_code, answer.headers, answer.read())
+            request.sink.begin(answer.status_code, answer.headers)
+            for data in answer.iter_raw():
+                request.sink.write(data)
+            return Answer(answer.status_code, answer.headers)
+        finally:
+            answer.close()
+
+
+class Job:
+    """A job on the server."""
+
+    def __init__(self, client: Client, identity: Identity, job_id: str, created: Optional[Created] = None) -> None:
+        self.id = job_id
+        self.repository_id = created.repository_id if created else None
+        self.notes = created.notes if created else []  # what the server decided about an uploaded archive
+        self._client = client
+        self._identity = identity
+
+    def __repr__(self) -> str:
+        return f"Job({self.id!r})"
+
+    def info(self) -> JobInfo:
+        """The job as it is now."""
+        return self._client._drive(flows.info(self._client._policy, self._identity, self.id))
+
+    def wait(self, timeout: Optional[float] = None) -> JobInfo:
+        """Waits until the job has ended, whether well or not. Raises TimeoutError after `timeout` seconds."""
+        return self._client._shown(self.id, False, lambda bar: flows.wait_for(
+            self._client._policy, self._identity, self.id, Deadline(timeout), bar))
+
+    def result(self, timeout: Optional[float] = None) -> Any:
+        """Waits, and returns what the application wrote as its result. Raises JobFailed, or TimeoutError after `timeout`
+        seconds."""
+        return self._client._shown(self.id, False, lambda bar: flows.result(
+            self._client._policy, self._identity, self.id, Deadline(timeout), bar))
+
+    def params(self) -> Dict[str, Any]:
+        path = f"/job/{quote(self.id, safe='')}/params"
+        return dict(self._client._drive(flows.get_json(self._client._policy, self._identity, path)))
+
+    def files(self) -> List[File]:
+        """The files of the output of a finished job."""
+        return self._client._drive(flows.output_files(self._client._policy, self._identity, self.id))
+
+    def read(self, name: str) -> bytes:
+        """One file of the output."""
+        return self._client._shown(name, True, lambda bar: download.to_memory(
+            self._client._policy, self._identity, file_path(self.id, "output", name), bar))
+
+    def download(self, name: str, target: Target = ".") -> Path:
+        """Stores one file of the output. A download that was cut off goes on where it was, also in a later process."""
+        return self._store(file_path(self.id, "output", name), target_of(target, name))
+
+    def download_output(self, target: Target = ".") -> Path:
+        """Stores the whole output as a ZIP."""
+        return self._store(f"/job/{quote(self.id, safe='')}/output", target_of(target, f"{self.id}-output.zip"))
+
+    def download_logs(self, target: Target = ".") -> Path:
+        """Stores the logs as a ZIP, also while the job runs."""
+        return self._store(f"/job/{quote(self.id, safe='')}/logs", target_of(target, f"{self.id}-logs.zip"))
+
+    def delete(self) -> None:
+        self._client._drive(flows.delete(self._client._policy, self._identity, f"/job/{quote(self.id, safe='')}"))
+
+    def _store(self, path: str, target: Path) -> Path:
+        return self._client._shown(target.name, True, lambda bar: download.to_file(
+            self._client._policy, self._identity, path, target, bar))

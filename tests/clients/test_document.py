@@ -1,0 +1,87 @@
+"""The OpenAPI document is valid, and its examples fit their schemas. Needs no server."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import python_tools
+
+ROOT = Path(__file__).resolve().parents[2]
+OPENAPI = ROOT / "api-server" / "openapi"
+WHERE = "edit the YAML files in api-server/openapi/document (README.md there)"
+
+sys.path.insert(0, str(OPENAPI))
+import document as sources  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def document():
+    return sources.read(OPENAPI / "document", "0.0.0")
+
+
+def test_it_is_valid_openapi(document, tmp_path):
+    try:
+        environment = python_tools.environment()
+    except RuntimeError as problem:
+        pytest.skip(str(problem))
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps(document))
+    done = subprocess.run([sys.executable, "-m", "openapi_spec_validator", file], env=environment, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, f"{WHERE}:\n{done.stdout}{done.stderr}"
+
+
+def examples_of(media):
+    if "example" in media:
+        yield "example", media["example"]
+    for name, example in media.get("examples", {}).items():
+        yield name, example["value"]
+
+
+def contents(document):
+    """(where, media type object) of all bodies: those of requests, and those of answers."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
+            for status, body in bodies.items():
+                for kind, media in sources.resolve(document, body).get("content", {}).items():
+                    yield f"{method} {path} {status} {kind}", media
+
+
+def test_examples_fit_their_schemas(document):
+    resolver = jsonschema.RefResolver("", document)
+    wrong = []
+    for where, media in contents(document):
+        validator = jsonschema.Draft202012Validator(media["schema"], resolver=resolver)
+        for name, value in examples_of(media):
+            wrong += [f"{where}, {name}: {error.message}" for error in validator.iter_errors(value)]
+    assert not wrong, f"{WHERE}: {wrong}"
+
+
+def test_every_json_answer_has_an_example(document):
+    lacking = [where for where, media in contents(document)
+               if where.endswith("application/json") and "getOpenApi" not in where and not list(examples_of(media))]
+    assert lacking == ["get /openapi.json 200 application/json"], f"{WHERE}: {lacking}"
+
+
+def test_every_component_is_used(document):
+    text = json.dumps(document)
+    unused = [f"#/components/{kind}/{name}" for kind, items in document["components"].items() if kind != "securitySchemes"
+              for name in items if f'"#/components/{kind}/{name}"' not in text]
+    assert unused == [], WHERE
+
+
+def test_mistakes_in_the_sources_are_found(tmp_path):
+    base = "openapi: 3.1.0\ninfo: {title: t}\npaths: {}\n"
+    for name, text, expected in (("key.yaml", "openapi: 3.0.0", "another file has the key openapi"),
+                                 ("date.yaml", "paths: {/a: {x: 2020-01-01}}", "is a date"),
+                                 ("status.yaml", "paths: {/a: {get: {responses: {200: {}}}}}", "the key 200 is no text")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "base.yaml").write_text(base)
+        (folder / name).write_text(text)
+        with pytest.raises(sources.Wrong, match=expected):
+            sources.read(folder, "1")

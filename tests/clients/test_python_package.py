@@ -1,0 +1,290 @@
+"""The Python package against a fake server: what it sends, repeats, continues and raises."""
+
+import asyncio
+import inspect
+import io
+import json
+import logging
+import pickle
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+import python_tools
+
+PACKAGE = Path(__file__).resolve().parents[2] / "clients" / "python"
+sys.path[:0] = [str(PACKAGE / "src"), str(Path(__file__).parent)]
+
+import vbrain  # noqa: E402
+from fake_server import IDENTITY, JOB, KEY, Cut, FakeServer, document, info  # noqa: E402
+
+CREATED = (201, {"message": "Job created", "job_id": JOB})
+LOST = httpx.ReadError("connection reset")
+
+
+def client(*answers, **more):
+    server = FakeServer(*answers)
+    slept = []
+    made = vbrain.Client(**{**IDENTITY, **more}, transport=server, sleep=slept.append)
+    made.slept = slept
+    return made, server
+
+
+def test_the_line_of_the_quickstart():
+    vb, server = client(CREATED, (202, info("queued")), (202, info("started")), (200, info("finished")), (200, {"output": 200}))
+    assert vb.run("Tutorial", {"a": 10, "b": 20}).result() == 200
+    job = f"/api/v1/job/{JOB}"
+    assert server.calls() == ["POST /api/v1/job/execute", *3 * [f"GET {job}?jobs=false&wait=50"], f"GET {job}/result?wait=50"]
+    assert all(request.headers["application_id"] == "Tutorial" for request in server.requests)
+    assert json.loads(server.requests[0].content) == {"params": {"a": 10, "b": 20}}
+    assert vb.slept == []
+
+
+def test_the_headers_are_utf8():
+    vb, server = client((200, {"bytes_used": 1}))
+    assert vb.usage() == {"bytes_used": 1}
+    sent = dict(server.requests[0].headers.raw)
+    names = {name.lower(): value for name, value in sent.items()}
+    assert names[b"username"] == "Operações".encode()
+    assert (names[b"application_id"], names[b"x-api-key"]) == (b"Probe", KEY.encode())
+
+
+def test_the_environment_names_the_identity(monkeypatch):
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(f"VBRAIN_{name.upper()}", value + "-env")
+    made = vbrain.Client(username="ana", transport=FakeServer()).identity
+    assert (made.url, made.username, made.client_id, made.api_key) == ("http://server-env/api/v1", "ana", "north-env", KEY + "-env")
+    monkeypatch.delenv("VBRAIN_API_KEY")
+    monkeypatch.delenv("VBRAIN_URL")
+    with pytest.raises(ValueError, match=r"url \(\$VBRAIN_URL\), api_key \(\$VBRAIN_API_KEY\)"):
+        vbrain.Client()
+
+
+def test_the_key_is_never_shown(caplog):
+    caplog.set_level(logging.DEBUG)
+    vb, _ = client((401, {"error": "Invalid x-api-key"}), LOST, LOST, LOST, LOST, LOST)
+    with pytest.raises(vbrain.Unauthorized) as refused:
+        vb.usage()
+    with pytest.raises(vbrain.ConnectionFailed) as failed:
+        vb.usage()
+    for text in (repr(vb), str(vb), repr(vb.job("x")), repr(refused.value), repr(failed.value), caplog.text):
+        assert "s3cret" not in text
+    assert KEY.encode() not in pickle.dumps(refused.value.args)
+
+
+@pytest.mark.parametrize(("status", "kind"), [
+    (400, vbrain.InvalidRequest), (413, vbrain.InvalidRequest), (401, vbrain.Unauthorized), (403, vbrain.Forbidden),
+    (404, vbrain.NotFound), (412, vbrain.PreconditionFailed), (500, vbrain.ServerError), (507, vbrain.InsufficientStorage),
+    (418, vbrain.ApiError)])
+def test_refusals_are_exceptions(status, kind):
+    vb, _ = client((status, {"error": "Invalid params", "detail": "not an object"}))
+    with pytest.raises(kind) as refused:
+        vb.usage()
+    problem = refused.value
+    assert (problem.status, problem.error, problem.detail, problem.request_id) == (status, "Invalid params", "not an object", "r-1")
+    assert str(problem) == f"{status} Invalid params: not an object (request r-1)"
+
+
+def test_the_page_of_a_proxy_is_an_error_too():
+    vb, _ = client((500, b"<html>oops</html>"))
+    with pytest.raises(vbrain.ServerError, match="HTTP status 500"):
+        vb.usage()
+
+
+def test_a_failed_job_tells_why():
+    vb, _ = client((200, info("failed", reason="NonZeroExit", message="exit code 7")))
+    with pytest.raises(vbrain.JobFailed, match="NonZeroExit: exit code 7") as failed:
+        vb.job(JOB).result()
+    assert failed.value.info.ended
+
+
+def test_waiting_has_an_end():
+    vb, server = client((202, info("started")))
+    with pytest.raises(TimeoutError, match="still started"):
+        vb.job(JOB).wait(timeout=0)
+    assert len(server.requests) == 1
+
+
+def test_a_read_is_repeated_as_the_server_says():
+    busy = (503, {"error": "Service unavailable"}, {"Retry-After": "3"})
+    vb, server = client(busy, LOST, (429, {"error": "Too many requests"}, {"Retry-After": "900"}), (200, []))
+    assert vb.repositories() == []
+    assert len(server.requests) == 4
+    assert (vb.slept[0], vb.slept[2]) == (3.0, 30.0)
+
+
+def test_repeating_has_an_end():
+    vb, server = client(*6 * [(503, {"error": "Service unavailable"}, {"Retry-After": "0"})])
+    with pytest.raises(vbrain.Unavailable):
+        vb.repositories()
+    assert len(server.requests) == 5
+
+
+def test_a_lost_submission_is_repeated_with_its_key():
+    vb, server = client(LOST, (200, document(idempotent=True)), CREATED)
+    assert vb.run(params={}).id == JOB
+    assert server.calls() == ["POST /api/v1/job/execute", "GET /api/v1/openapi.json", "POST /api/v1/job/execute"]
+    keys = [request.headers["Idempotency-Key"] for request in server.requests if request.method == "POST"]
+    assert keys[0] == keys[1] and len(keys[0]) == 36
+
+
+@pytest.mark.parametrize("told", [(200, document(idempotent=False)), (404, {"error": "Not found"}), (200, b"no JSON")])
+def test_a_lost_submission_is_not_repeated_without_replay(told):
+    vb, server = client(LOST, told)
+    with pytest.raises(vbrain.ConnectionFailed):
+        vb.run(params={})
+    assert [call for call in server.calls() if call.startswith("POST")] == ["POST /api/v1/job/execute"]
+
+
+def test_a_submission_that_was_not_taken_is_repeated():
+    vb, server = client(httpx.ConnectError("refused"), (429, {"error": "Too many requests"}, {"Retry-After": "0"}), CREATED)
+    assert vb.run(params={}, idempotency_key="mine").id == JOB
+    assert [request.headers["Idempotency-Key"] for request in server.requests] == 3 * ["mine"]
+
+
+def test_a_deletion_whose_answer_was_lost_has_happened():
+    vb, _ = client(LOST, (404, {"error": "Invalid job_id"}))
+    vb.job(JOB).delete()
+    vb, _ = client((404, {"error": "Invalid job_id"}))
+    with pytest.raises(vbrain.NotFound):
+        vb.job(JOB).delete()
+
+
+def test_params_first_is_refused_with_a_hint():
+    vb, _ = client()
+    with pytest.raises(TypeError, match="run\\(params=…\\)"):
+        vb.run({"a": 1})
+
+
+class Table:
+    """Behaves like a DataFrame."""
+
+    def to_csv(self, index):
+        assert not index
+        return "x,y\n1,2\n"
+
+
+def sent_file(server):
+    """(name, content) of the file of the form that was sent."""
+    body = server.requests[-1].content
+    head, _, rest = body[body.index(b'name="file"'):].partition(b"\r\n\r\n")
+    return head.split(b'filename="')[1].split(b'"')[0].decode(), rest[:rest.index(b"\r\n--")]
+
+
+def test_one_table_is_sent_as_it_is(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text("x,y\n1,2\n")
+    for files in ({"in.csv": "x,y\n1,2\n"}, {"in.csv": b"x,y\n1,2\n"}, {"in.csv": Table()}, {"in.csv": io.BytesIO(b"x,y\n1,2\n")},
+                  path, str(path), [path], {"in.csv": path}):
+        vb, server = client(CREATED)
+        vb.run("Tutorial", {"a": 1}, files)
+        assert sent_file(server) == ("in.csv", b"x,y\n1,2\n"), files
+        assert b'name="params"\r\n\r\n{"a": 1}\r\n' in server.requests[0].content
+
+
+def test_several_files_are_one_archive(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a.bin").write_bytes(b"a")
+    (tmp_path / "b.csv").write_bytes(b"b")
+    for files, names in ((tmp_path, ["b.csv", "deep/a.bin"]), ({"deep/a.bin": b"a", "b.csv": b"b"}, ["b.csv", "deep/a.bin"]),
+                         ([tmp_path / "b.csv", tmp_path / "deep" / "a.bin"], ["a.bin", "b.csv"]), ({"a.bin": b"a"}, ["a.bin"])):
+        vb, server = client(CREATED)
+        vb.run(files=files)
+        name, content = sent_file(server)
+        assert name == "input.zip"
+        assert sorted(zipfile.ZipFile(io.BytesIO(content)).namelist()) == names
+
+
+def test_an_upload_is_repeated_from_its_beginning():
+    vb, server = client(httpx.ConnectError("refused"), CREATED)
+    vb.run(files={"in.csv": io.BytesIO(b"1,2\n")})
+    assert sent_file(server) == ("in.csv", b"1,2\n")
+
+
+def test_a_download_goes_on_where_it_was_cut(tmp_path):
+    tag = {"ETag": '"v1"', "Content-Length": "10"}
+    rest = {"ETag": '"v1"', "Content-Range": "bytes 4-9/10", "Content-Length": "6"}
+    vb, server = client((200, Cut(b"0123"), tag), (206, b"456789", rest))
+    target = vb.job(JOB).download("sub/deep file.txt", tmp_path)
+    assert (target, target.read_bytes()) == (tmp_path / "deep file.txt", b"0123456789")
+    assert server.calls() == 2 * [f"GET /api/v1/job/{JOB}/output/files/sub%2Fdeep%20file.txt"]
+    assert (server.requests[1].headers["Range"], server.requests[1].headers["If-Range"]) == ("bytes=4-", '"v1"')
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_download_goes_on_in_a_later_process(tmp_path):
+    target = tmp_path / "out.zip"
+    vb, _ = client((200, Cut(b"0123"), {"ETag": '"v1"', "Content-Length": "10"}), LOST, tries=2)
+    with pytest.raises(vbrain.ConnectionFailed):
+        vb.job(JOB).download_output(target)
+    assert not target.exists()
+    rest = {"ETag": '"v1"', "Content-Range": "bytes 4-9/10", "Content-Length": "6"}
+    vb, server = client((206, b"456789", rest))
+    assert vb.job(JOB).download_output(target).read_bytes() == b"0123456789"
+    assert server.requests[0].headers["Range"] == "bytes=4-"
+
+
+def test_a_new_version_is_downloaded_anew(tmp_path):
+    vb, _ = client((200, Cut(b"0123"), {"ETag": '"v1"', "Content-Length": "10"}), (200, b"abc", {"ETag": '"v2"'}))
+    assert vb.job(JOB).download_logs(tmp_path).read_bytes() == b"abc"
+
+
+def test_a_download_that_fails_leaves_no_file(tmp_path):
+    for answer, kind in (((404, {"error": "Invalid path"}), vbrain.NotFound), ((202, {"message": "Job not yet finished"}), TimeoutError)):
+        vb, _ = client(answer)
+        with pytest.raises(kind):
+            vb.job(JOB).download("x.csv", tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_files_and_their_content():
+    vb, _ = client((200, [{"name": "a/b.csv", "bytes": 3, "type": "text/csv", "sha256": "0" * 64, "new": 1}]), (200, Cut(b"1,")),
+                   (200, b"1,2"))
+    (file,) = vb.job(JOB).files()
+    assert (file.name, file.bytes) == ("a/b.csv", 3)
+    assert vb.job(JOB).read(file.name) == b"1,2"
+
+
+def test_async_does_the_same():
+    async def run():
+        server = FakeServer(CREATED, (202, info("started")), LOST, (200, info("finished")), (200, {"output": [1]}), (200, b"x"))
+
+        async def no_sleep(_):
+            return None
+
+        async with vbrain.AsyncClient(**IDENTITY, transport=server, sleep=no_sleep) as vb:
+            job = await vb.run("Tutorial", {"a": 1}, {"in.csv": b"1\n"})
+            assert await job.result() == [1]
+            assert await job.read("x.csv") == b"x"
+        return server.calls()
+
+    assert asyncio.run(run())[0] == "POST /api/v1/job/execute"
+
+
+def test_both_clients_have_the_same_methods():
+    for sync, asynchronous in ((vbrain.Client, vbrain.AsyncClient), (vbrain.Job, vbrain.AsyncJob)):
+        public = [name for name in vars(sync) if not name.startswith("_")]
+        for name in public:
+            assert str(inspect.signature(getattr(sync, name))).split(" ->")[0] == \
+                str(inspect.signature(getattr(asynchronous, name))).split(" ->")[0], name
+
+
+def test_progress_is_shown(capsys):
+    pytest.importorskip("tqdm")
+    vb, _ = client(CREATED, (202, info("started", reason="Running")), (200, info("finished")), (200, {"output": 1}), progress=True)
+    assert vb.run(files={"in.csv": b"1\n"}).result() == 1
+    shown = capsys.readouterr().err
+    assert "upload" in shown and JOB in shown
+
+
+def test_types_are_strict():
+    try:
+        environment = python_tools.environment()
+    except RuntimeError as problem:
+        pytest.skip(str(problem))
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir", "/dev/null", "src"], cwd=PACKAGE, env=environment,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

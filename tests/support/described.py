@@ -1,0 +1,90 @@
+"""Compares answers of a server with its OpenAPI document."""
+
+import copy
+import json
+import re
+
+import jsonschema
+
+
+def closed(schema):
+    """The schema with `additionalProperties: false` wherever it lists properties: a key that is not described is found."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: closed(value) for key, value in schema.items()}
+    if "properties" in schema and schema.get("type") == "object":
+        made.setdefault("additionalProperties", False)
+    return made
+
+
+class Described:
+    def __init__(self, document):
+        self.document = document
+        strict = copy.deepcopy(document)
+        strict["components"]["schemas"] = closed(strict["components"]["schemas"])
+        self._resolver = jsonschema.RefResolver("", strict)
+        self._paths = [(re.compile(self._pattern(path)), path) for path in document["paths"]]
+        # Fixed paths go before those with variables.
+        self._paths.sort(key=lambda pair: "{" in pair[1])
+
+    @staticmethod
+    def _pattern(path):
+        # {path} takes slashes too.
+        return "^" + re.sub(r"\\{(\w+)\\}", lambda name: "(.+)" if name[1] == "path" else "([^/]+)", re.escape(path)) + "$"
+
+    def operations(self):
+        """The operation ids of the document."""
+        return {operation["operationId"] for item in self.document["paths"].values() for operation in item.values()}
+
+    def find(self, method, path):
+        """The operation of a request below /api/v1."""
+        path = path.partition("?")[0]
+        for pattern, name in self._paths:
+            if pattern.match(path) and method.lower() in self.document["paths"][name]:
+                return self.document["paths"][name][method.lower()]
+        raise AssertionError(f"not described: {method} {path}")
+
+    def resolve(self, item):
+        while "$ref" in item:
+            found = self.document
+            for step in item["$ref"].removeprefix("#/").split("/"):
+                found = found[step]
+            item = found
+        return item
+
+    def problems(self, method, path, answer):
+        """What in the answer (of `requests`) the document does not describe, as a list of sentences."""
+        described = self.find(method, path)["responses"].get(str(answer.status_code))
+        if described is None:
+            return [f"the status {answer.status_code} is not described ({answer.text[:200]})"]
+        described = self.resolve(described)
+        return [*self._of_headers(described, answer), *self._of_body(described, answer)]
+
+    def _of_headers(self, described, answer):
+        for name, header in described.get("headers", {}).items():
+            header = self.resolve(header)
+            value = answer.headers.get(name)
+            if value is None:
+                if header.get("required"):
+                    yield f"the header {name} is missing"
+                continue
+            typed = int(value) if header["schema"].get("type") == "integer" else value
+            for error in jsonschema.Draft202012Validator(header["schema"]).iter_errors(typed):
+                yield f"the header {name}: {error.message}"
+
+    def _of_body(self, described, answer):
+        content = described.get("content", {})
+        kind = answer.headers.get("Content-Type", "").partition(";")[0]
+        if not content or answer.request.method == "HEAD":
+            if answer.content:
+                yield "there is a body"
+            return
+        media = content.get(kind) or content.get("*/*")
+        if media is None:
+            yield f"the type {kind!r} is not described"
+        elif kind == "application/json" and kind in content:
+            validator = jsonschema.Draft202012Validator(closed(media["schema"]), resolver=self._resolver)
+            for error in validator.iter_errors(json.loads(answer.content)):
+                yield f"the body at /{'/'.join(map(str, error.absolute_path))}: {error.message}"
