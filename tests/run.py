@@ -21,6 +21,7 @@ from support import netfs
 from support.counts import Count, count_googletest, count_junit, count_last_line
 from support.processes import LOGS, STOPPED, Failed, Interrupted, run, run_all, say, tail
 from support.unit_runs import AS_POD, NEEDS_ROOT, ON_NETWORK_VOLUME, count_tests, fresh_folder, network_volume, unmount_below
+from support.web_tests import run_web_tests
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local" / "test"
@@ -105,6 +106,7 @@ def suite_unit():
             tasks.append(functools.partial(run_as_pod, program, name, f"-{NEEDS_ROOT}" if needs_root else "*"))
         else:
             tasks.append(functools.partial(run_googletest, program))
+    tasks.append(run_web_tests)
     tasks.append(functools.partial(run_pytest, "tests/clients", "clients", None, "tests/clients", inside=False))
     with runs_on_network_volume(programs) as more:
         return run_all(tasks + more)

@@ -1,0 +1,42 @@
+// What went wrong with a request. `kind` says what the page does about it:
+// away     no answer, or the server is overloaded or starting: reading goes on by itself
+// key      the key is not taken (401)
+// role     the user's role does not allow it (403)
+// missing  the object does not exist, or is another tenant's (404)
+// refused  the request is wrong, or too large, or there is no room (other 4xx, 507); `detail` has the remedy
+// server   a fault of the server (other 5xx)
+export class ApiError extends Error {
+  constructor(kind, {status = 0, error = '', detail = '', requestId = '', retryAfter = 0} = {}) {
+    super(error || kind);
+    Object.assign(this, {kind, status, error, detail, requestId, retryAfter});
+  }
+}
+
+export function kindOf(status) {
+  if (status === 401) return 'key';
+  if (status === 403) return 'role';
+  if (status === 404) return 'missing';
+  if (status === 429 || status === 502 || status === 503 || status === 504) return 'away';
+  if (status === 507 || status < 500) return 'refused';
+  return 'server';
+}
+
+// Made of an answer; a body that is no JSON (of a proxy, for example) is left out.
+export function errorOf(status, header, text) {
+  let body = {};
+  try {
+    body = JSON.parse(text) ?? {};
+  } catch {
+    // Not an answer of this API.
+  }
+  const seconds = Number(header('retry-after'));
+  return new ApiError(kindOf(status), {
+    status,
+    error: typeof body.error === 'string' ? body.error : '',
+    detail: typeof body.detail === 'string' ? body.detail : '',
+    requestId: header('x-request-id') ?? '',
+    retryAfter: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0,
+  });
+}
+
+export const isAbort = (error) => error?.name === 'AbortError';

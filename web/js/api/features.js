@@ -1,0 +1,42 @@
+// What the server can do and who may do it, read from its OpenAPI document. Buttons are shown for that only.
+const NONE = {documented: false, events: false, cancel: false, retry: false};
+// What each role may do besides, by docs/api.md. It is used where the server hides its document.
+const ROLES = {
+  getJob: ['leader', 'developer'],
+  deleteJob: ['leader'],
+  deleteRepository: ['leader'],
+  createRepository: ['leader', 'developer'],
+};
+
+export function featuresOf(document) {
+  const paths = document?.paths ?? {};
+  const of = (path, method) => paths[path]?.[method];
+  const features = {
+    documented: true,  // the page /docs is there too
+    events: Boolean(of('/events', 'get')),
+    cancel: Boolean(of('/job/{job_id}/cancel', 'post')),
+    retry: Boolean(of('/job/{job_id}/retry', 'post')),
+  };
+  const roles = {...ROLES};
+  for (const [name, path] of [['cancel', '/job/{job_id}/cancel'], ['retry', '/job/{job_id}/retry']]) {
+    roles[name] = of(path, 'post')?.['x-roles'] ?? [];
+  }
+  return {...features, roles};
+}
+
+export const unknownFeatures = {...NONE, roles: {...ROLES, cancel: [], retry: []}};
+
+// Whether to offer it. As long as the role is not known, only what every role may do that reads jobs.
+export function may(features, role, action) {
+  return (features.roles[action] ?? []).includes(role);
+}
+
+// fetch without identity: the document is the same for everybody.
+export async function readFeatures(base, fetch) {
+  try {
+    const answer = await fetch(new URL('openapi.json', base), {credentials: 'omit', referrerPolicy: 'no-referrer'});
+    return answer.ok ? featuresOf(await answer.json()) : unknownFeatures;
+  } catch {
+    return unknownFeatures;
+  }
+}

@@ -1,0 +1,37 @@
+// Starting a job with files. XMLHttpRequest, because fetch does not tell how much was sent.
+import {ApiError, errorOf} from './errors.js';
+import {identityHeaders} from './client.js';
+
+const ALONE = /\.(zip|csv|xlsx|json)$/i;
+
+// Whether the server takes this one file as it is; all else goes into a ZIP.
+export const goesAlone = (files) => files.length === 1 && !files[0].name.includes('/') && ALONE.test(files[0].name);
+
+export function formOf({file, fileName, params, metadata}) {
+  const form = new FormData();
+  // The file comes last: what is wrong with the other fields is found before it is sent.
+  if (params) form.append('params', params);
+  if (metadata) form.append('metadata', metadata);
+  if (file) form.append('file', file, fileName);
+  return form;
+}
+
+// Sends the form. `key`: the same key makes the same job, also if it is sent twice.
+export function execute({base, identity, repository, form, key, onProgress = () => {}, signal, XMLHttpRequest}) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open('POST', new URL('job/execute', base));
+    for (const [name, value] of Object.entries(identityHeaders(identity))) request.setRequestHeader(name, value);
+    if (repository) request.setRequestHeader('repository_id', repository);
+    if (key) request.setRequestHeader('Idempotency-Key', key);
+    request.upload.onprogress = (event) => onProgress(event.loaded, event.lengthComputable ? event.total : 0);
+    request.onload = () => {
+      if (request.status === 201) resolve(JSON.parse(request.responseText));
+      else reject(errorOf(request.status, (name) => request.getResponseHeader(name), request.responseText));
+    };
+    request.onerror = () => reject(new ApiError('away'));
+    request.onabort = () => reject(signal.reason);
+    signal?.addEventListener('abort', () => request.abort(), {once: true});
+    request.send(form);
+  });
+}

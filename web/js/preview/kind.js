@@ -1,0 +1,32 @@
+// How a file is shown, by the end of its name. The server says for each whether a browser may open it; here all is drawn
+// as text, as a table or as a picture, so that nothing in a file runs.
+const KINDS = [
+  [/\.(csv|tsv)$/i, 'table'],
+  [/\.json$/i, 'json'],
+  [/\.(png|jpe?g|gif|webp|avif|bmp|svg)$/i, 'image'],
+  [/\.(txt|log|md|ini|toml|ya?ml|jsonl|ndjson|py|r|sql|sh|xml|html?|css|js)$/i, 'text'],
+];
+
+export const kindOfFile = (name) => KINDS.find(([pattern]) => pattern.test(name))?.[1] ?? 'none';
+
+// Bytes that are loaded for a preview.
+export const PREVIEW_BYTES = {table: 2 << 20, json: 4 << 20, image: 32 << 20, text: 1 << 20};
+
+const IMAGES = {png: 'png', jpg: 'jpeg', jpeg: 'jpeg', gif: 'gif', webp: 'webp', avif: 'avif', bmp: 'bmp', svg: 'svg+xml'};
+
+export const imageType = (name) => `image/${IMAGES[name.split('.').pop().toLowerCase()] ?? 'png'}`;
+
+// The files as a folder tree: {folders: Map, files: []}.
+export function folderTree(files) {
+  const root = {folders: new Map(), files: []};
+  for (const file of files) {
+    const parts = file.name.split('/');
+    let place = root;
+    for (const part of parts.slice(0, -1)) {
+      if (!place.folders.has(part)) place.folders.set(part, {folders: new Map(), files: []});
+      place = place.folders.get(part);
+    }
+    place.files.push({...file, label: parts.at(-1)});
+  }
+  return root;
+}

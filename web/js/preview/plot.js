@@ -1,0 +1,75 @@
+// Numbers for a plot. Pure.
+
+// The number in a cell, or NaN. comma: the decimal mark is a comma, as in files with semicolons.
+export function numberOf(cell, comma = false) {
+  const text = (cell ?? '').trim().replace(/%$/, '');
+  const plain = comma ? text.replaceAll('.', '').replace(',', '.') : text.replaceAll(',', '');
+  return /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(plain) ? Number(plain) : NaN;
+}
+
+// Round values that cover [least, most], about `count` of them.
+export function ticks(least, most, count = 5) {
+  if (least === most) return [least];
+  const rough = (most - least) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999) ?? 10);
+  const found = [];
+  for (let at = Math.ceil(least / step - 1e-9); at * step <= most + step * 1e-9; ++at) found.push(Number((at * step).toPrecision(12)));
+  return found;
+}
+
+// A function from values to pixels. Equal ends are put in the middle.
+export const scale = (least, most, from, to) => (value) => (least === most ? (from + to) / 2 : from + ((value - least) / (most - least)) * (to - from));
+
+// The points {x, y} of two columns; rows without both numbers are left out. x null: the number of the row.
+export function pointsOf(rows, x, y, comma = false) {
+  return rows.map((row, index) => ({x: x === null ? index + 1 : numberOf(row[x], comma), y: numberOf(row[y], comma)}))
+    .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y));
+}
+
+export function extent(values) {
+  let least = Infinity;
+  let most = -Infinity;
+  for (const value of values) {
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  return [least, most];
+}
+
+// The numbers, texts and words in a JSON value: {'model.aic': -2.5, …}. Of lists only those with few entries.
+export function flatten(value, prefix = '', found = {}, depth = 0) {
+  if (value === null || typeof value !== 'object') {
+    found[prefix || 'value'] = value;
+    return found;
+  }
+  if (depth > 4 || Object.keys(found).length > 200) return found;
+  const entries = Object.entries(value);
+  if (Array.isArray(value) && entries.length > 8) {
+    found[`${prefix || 'value'}.length`] = entries.length;
+    return found;
+  }
+  for (const [key, child] of entries) flatten(child, prefix ? `${prefix}.${key}` : key, found, depth + 1);
+  return found;
+}
+
+// The columns of a comparison: what differs first, then what is the same in all rows. rows: [{params, result}].
+export function comparedColumns(rows) {
+  const columns = [];
+  for (const part of ['params', 'result']) {
+    for (const name of new Set(rows.flatMap((row) => Object.keys(row[part])))) {
+      const values = rows.map((row) => row[part][name]);
+      columns.push({part, name, differs: new Set(values.map((value) => JSON.stringify(value))).size > 1});
+    }
+  }
+  return [...columns.filter(({differs}) => differs), ...columns.filter(({differs}) => !differs)];
+}
+
+// A cell as RFC 4180 has it. A text that a spreadsheet would take for a formula begins with an apostrophe.
+function csvCell(value) {
+  if (value === undefined || value === null) return '';
+  const text = typeof value === 'string' ? value.replace(/^[=+\-@\t\r]/, "'$&") : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+export const toCsv = (rows) => rows.map((row) => row.map(csvCell).join(',')).join('\r\n') + '\r\n';

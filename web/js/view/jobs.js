@@ -1,0 +1,220 @@
+// The table of jobs: newest first, loaded in pages while it is scrolled, kept up to date by the events.
+import {html, useCallback, useEffect, useMemo, useRef, useState} from '../dom.js';
+import {isAbort} from '../api/errors.js';
+import {empty, mayBelong, visibleRows, withChange, withNewest, without, withPage} from '../state/job_list.js';
+import {formatRoute} from '../state/route.js';
+import {parseTime} from '../text/format.js';
+import {useApp, useNow, useStore} from './context.js';
+import {Badge, Failure, Notice, Time, Waiting} from './parts.js';
+
+const STATES = ['queued', 'started', 'finished', 'failed'];
+const FIRST_PAGE = 100;
+const PAGE = 500;
+
+export function JobsView({query}) {
+  const {t, session, features} = useApp();
+  const {identity, role} = useStore(session);
+  const filter = {status: STATES.includes(query.status) ? query.status : '', name: query.name ?? '', mine: query.mine === '1' ? '1' : ''};
+  const change = (part) => {
+    location.replace(formatRoute(['jobs'], {...filter, ...part}));
+  };
+  if (role === 'stakeholder') return html`<${Stakeholder} />`;
+  return html`<div class="page">
+    <div class="page-head"><h1 tabindex="-1">${t('jobs.title')}</h1>${features.events && html`<${LiveMark} />`}<span class="grow"></span>
+      <a class="button primary" href="#/submit">${t('nav.submit')}</a></div>
+    <${Filters} filter=${filter} change=${change} />
+    <${JobTable} key=${JSON.stringify(filter)} filter=${filter} username=${identity.username} clear=${() => change({status: '', name: '', mine: ''})} />
+  </div>`;
+}
+
+function Stakeholder() {
+  const {t} = useApp();
+  return html`<div class="page"><h1 tabindex="-1">${t('jobs.title')}</h1>
+    <${Notice} title=${t('jobs.stakeholder')} hint=${t('jobs.stakeholder_hint')}><a class="button primary" href="#/submit">${t('nav.submit')}</a><//></div>`;
+}
+
+function LiveMark() {
+  const {t, live} = useApp();
+  const open = useStore(live.open);
+  return html`<span class=${`live ${open ? 'on' : ''}`} title=${t('jobs.live_hint')} role="status">${open ? t('jobs.live') : t('jobs.connecting')}</span>`;
+}
+
+function Filters({filter, change}) {
+  const {t} = useApp();
+  const [name, setName] = useState(filter.name);
+  useEffect(() => setName(filter.name), [filter.name]);
+  useEffect(() => {
+    if (name === filter.name) return undefined;
+    const timer = setTimeout(() => change({name}), 300);
+    return () => clearTimeout(timer);
+  }, [name]);
+  return html`<div class="filters">
+    <div class="segments" role="group" aria-label=${t('jobs.filter')}>
+      ${['', ...STATES].map((state) => html`<button type="button" key=${state} aria-pressed=${String(filter.status === state)} onClick=${() => change({status: state})}>${state ? t(`state.${state}`) : t('jobs.all')}</button>`)}
+    </div>
+    <label class="check"><input type="checkbox" checked=${filter.mine === '1'} onChange=${(event) => change({mine: event.target.checked ? '1' : ''})} /><span>${t('jobs.mine')}</span></label>
+    <input class="search" type="search" value=${name} placeholder=${t('jobs.search')} aria-label=${t('jobs.search')} onInput=${(event) => setName(event.target.value)} />
+  </div>`;
+}
+
+// Loads the rows. more(): the next page. The list is drawn from `list`.
+function useJobs(filter, username) {
+  const {api, live} = useApp();
+  const [state, setState] = useState({list: empty, loading: true, error: null});
+  const ask = {status: filter.status, name: filter.name, created_by: filter.mine ? username : ''};
+  const stop = useRef(null);
+  const busy = useRef(false);
+  const again = useRef(false);
+  const list = useRef(empty);
+  const put = (next, rest = {}) => {
+    list.current = next;
+    setState((before) => ({...before, ...rest, list: next}));
+  };
+
+  const newest = useCallback(async () => {
+    if (busy.current) {
+      again.current = true;
+      return;
+    }
+    busy.current = true;
+    try {
+      do {
+        again.current = false;
+        const page = await api.jobs({...ask, page_size: FIRST_PAGE}, {signal: stop.current.signal});
+        put(withNewest(list.current, page.items, page.next), {loading: false, error: null});
+      } while (again.current);
+    } catch (error) {
+      if (!isAbort(error)) setState((before) => ({...before, loading: false, error}));
+    }
+    busy.current = false;
+  }, []);
+
+  const more = useCallback(async () => {
+    if (busy.current || !list.current.next) return;
+    busy.current = true;
+    setState((before) => ({...before, loading: true}));
+    try {
+      const reference = new URL(list.current.next);
+      reference.searchParams.set('page_size', PAGE);
+      const page = await api.nextPage(reference.href, {signal: stop.current.signal});
+      put(withPage(list.current, page.items, page.next), {loading: false, error: null});
+    } catch (error) {
+      if (!isAbort(error)) setState((before) => ({...before, loading: false, error}));
+    }
+    busy.current = false;
+    if (again.current) newest();
+  }, []);
+
+  useEffect(() => {
+    stop.current = new AbortController();
+    newest();
+    // Many changes at once are drawn together, and cause one request at most each second.
+    let changes = [];
+    let drawing = 0;
+    let looking = 0;
+    const look = () => (looking ||= setTimeout(() => {
+      looking = 0;
+      newest();
+    }, 1000));
+    const draw = () => {
+      drawing = 0;
+      let next = list.current;
+      for (const news of changes) next = news.type === 'job' ? withChange(next, news.job) : without(next, news.id);
+      // With a filter by state a changed row may not belong here any more.
+      if (ask.status) next = {...next, jobs: next.jobs.filter((job) => job.job_status === ask.status)};
+      changes = [];
+      if (next !== list.current) put(next);
+    };
+    const end = live.listen((news) => {
+      if (news.type === 'look') {
+        newest();
+        return;
+      }
+      changes.push(news);
+      drawing ||= requestAnimationFrame(draw);
+      if (news.type === 'job' && mayBelong(list.current, news.job.job_id)) look();
+    });
+    return () => {
+      end();
+      clearTimeout(looking);
+      cancelAnimationFrame(drawing);
+      stop.current.abort();
+    };
+  }, []);
+
+  return {...state, more, newest};
+}
+
+function JobTable({filter, username, clear}) {
+  const {t, format} = useApp();
+  const {list, loading, error, more, newest} = useJobs(filter, username);
+  const {jobs} = list;
+  const running = jobs.some((job) => job.job_status === 'queued' || job.job_status === 'started');
+  const now = useNow(running);
+  const box = useRef(null);
+  const [view, setView] = useState({top: 0, height: 900, row: 48});
+
+  // The page itself scrolls; only the rows in sight are in the document.
+  useEffect(() => {
+    const measure = () => {
+      if (!box.current) return;
+      const row = parseFloat(getComputedStyle(box.current).getPropertyValue('--row')) || 48;
+      setView({top: Math.max(0, -box.current.getBoundingClientRect().top), height: innerHeight, row});
+    };
+    measure();
+    addEventListener('scroll', measure, {passive: true});
+    addEventListener('resize', measure);
+    return () => {
+      removeEventListener('scroll', measure);
+      removeEventListener('resize', measure);
+    };
+  }, [jobs.length > 0]);
+
+  const {first, end} = visibleRows(jobs.length, view.row, view.top, view.height);
+  const near = end >= jobs.length - 50;
+  useEffect(() => {
+    if (near && !list.complete && !loading && !error) more();
+  }, [near, list, loading, error]);
+
+  const filtered = filter.status || filter.name || filter.mine;
+  if (jobs.length === 0) {
+    if (error) return html`<${Failure} error=${error} retry=${newest} />`;
+    if (loading || !list.complete) return html`<${Waiting} />`;
+    return filtered
+      ? html`<${Notice} title=${t('jobs.none_match')} hint=${t('jobs.none_match_hint')}><button type="button" class="button" onClick=${clear}>${t('jobs.clear')}</button><//>`
+      : html`<${Notice} title=${t('jobs.empty')} hint=${t('jobs.empty_hint')}><a class="button primary" href="#/submit">${t('nav.submit')}</a><//>`;
+  }
+  const count = format.number(jobs.length);
+  return html`
+    <div class="table" role="table" aria-label=${t('jobs.title')} aria-rowcount=${list.complete ? jobs.length + 1 : -1}>
+      <div role="rowgroup"><div class="table-row table-head" role="row" aria-rowindex="1">
+        ${['state', 'name', 'who', 'created', 'duration'].map((name) => html`<span role="columnheader" class=${`cell-${name}`} key=${name}>${t(`jobs.${name}`)}</span>`)}
+      </div></div>
+      <div role="rowgroup" class="rows" ref=${box} style=${{height: `${jobs.length * view.row}px`}}>
+        ${jobs.slice(first, end).map((job, index) => html`<${JobRow} key=${job.job_id} job=${job} now=${now} index=${first + index} top=${(first + index) * view.row} />`)}
+      </div>
+    </div>
+    <p class="hint table-foot" role="status">${error ? html`<button type="button" class="button small" onClick=${() => more()}>${t('common.retry')}</button>`
+      : list.complete ? t('jobs.count', {count}) : t('jobs.count_more', {count})}</p>`;
+}
+
+function JobRow({job, now, index, top}) {
+  const {t, format} = useApp();
+  const created = parseTime(job.created_on);
+  const shown = job.job_status === 'failed' || job.job_status === 'queued' ? job.reason : '';
+  return html`<div class="table-row" role="row" aria-rowindex=${index + 2} style=${{transform: `translateY(${top}px)`}}>
+    <span role="cell" class="cell-state"><${Badge} state=${job.job_status} /></span>
+    <span role="cell" class="cell-name"><a class="name" dir="auto" href=${formatRoute(['jobs', job.job_id])}>${job.name || t('jobs.unnamed')}</a>${shown && html`<span class="reason">${shown}</span>`}</span>
+    <span role="cell" class="cell-who" dir="auto">${job.created_by}</span>
+    <span role="cell" class="cell-created"><${Time} at=${created} now=${now} /></span>
+    <span role="cell" class="cell-duration">${durationOf(job, now, format)}</span>
+  </div>`;
+}
+
+// How long it ran; of a running job until now.
+export function durationOf(job, now, format) {
+  const started = parseTime(job.started_on);
+  if (started === null) return '–';
+  const ended = parseTime(job.finished_on);
+  return format.duration((ended ?? now) - started);
+}

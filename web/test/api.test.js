@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import {execFileSync} from 'node:child_process';
+import {readFileSync} from 'node:fs';
+import test from 'node:test';
+import {createClient, headerValue} from '../js/api/client.js';
+import {errorOf, kindOf} from '../js/api/errors.js';
+import {createEventParser, followEvents} from '../js/api/events.js';
+import {asCurl, asPython} from '../js/api/examples.js';
+import {featuresOf, may, readFeatures, unknownFeatures} from '../js/api/features.js';
+import {nextLink} from '../js/api/link.js';
+import {goesAlone} from '../js/api/upload.js';
+import {crc32, packFiles, readDirectory, readEntry} from '../js/api/zip.js';
+
+const identity = {organization_id: 'acme', application_id: 'Tutorial', client_id: 'north', username: 'zoë', 'x-api-key': 'vb_1_2'};
+const base = 'http://host/prefix/api/v1/';
+
+// A fetch that gives these answers one after the other; an Error is thrown.
+function script(...answers) {
+  const asked = [];
+  const fetch = async (url, options) => {
+    asked.push({url: url.href ?? url, ...options});
+    const answer = answers.shift();
+    if (answer instanceof Error) throw answer;
+    return answer();
+  };
+  return {asked, fetch};
+}
+const answer = (status, body = '', headers = {}) => () => new Response([204, 304].includes(status) ? null : body, {status, headers});
+
+test('header values are the bytes of UTF-8', () => {
+  assert.equal(headerValue('zoë'), 'zo\u00c3\u00ab');
+});
+
+test('a Link header is read as RFC 8288 says', () => {
+  for (const [header, want] of [
+    ['<?page_token=a,b>; rel="next"', '?page_token=a,b'],
+    ['<x>; rel=prev, <y>; title="a, <z>"; rel="last next"', 'y'],
+    ['<x>; REL=NEXT', 'x'],
+    ['<x>; rel="nextish"', null],
+    ['', null], [null, null],
+  ]) assert.equal(nextLink(header), want, header);
+});
+
+test('reading goes on by itself when the server is away', async () => {
+  const {asked, fetch} = script(new TypeError('failed'), answer(503, '{"error":"Service unavailable"}', {'retry-after': '7'}), answer(200, '{"job_id":"x"}'));
+  const waits = [];
+  const states = [];
+  const api = createClient({base, identity: () => identity, fetch, onAway: (yes) => states.push(yes), wait: async (time) => waits.push(time)});
+  assert.deepEqual(await api.job('a/b'), {job_id: 'x'});
+  assert.equal(asked[0].url, `${base}job/a%2Fb?jobs=false`);
+  assert.deepEqual(states, [true, true, false]);
+  assert.ok(waits[1] >= 7000);
+});
+
+test('what changes something is sent once', async () => {
+  const {asked, fetch} = script(new TypeError('failed'));
+  const api = createClient({base, identity: () => identity, fetch});
+  await assert.rejects(api.deleteJob('x'), {kind: 'away'});
+  assert.equal(asked.length, 1);
+});
+
+test('identity goes in headers; nothing is cached, and no cookie is sent', async () => {
+  const {asked, fetch} = script(answer(200, '[]', {link: '<?view=full&page_token=t>; rel="next"'}));
+  const api = createClient({base, identity: () => identity, fetch});
+  const page = await api.jobs({status: 'failed', name: ''});
+  assert.equal(page.next, `${base}job?view=full&page_token=t`);
+  assert.equal(asked[0].url, `${base}job?page_size=100&order=desc&view=full&status=failed`);
+  assert.equal(asked[0].headers['x-api-key'], 'vb_1_2');
+  assert.ok(!asked[0].url.includes('vb_'));
+  assert.equal(asked[0].cache, 'no-store');
+  assert.equal(asked[0].credentials, 'omit');
+});
+
+test('a page is asked for at this server only', async () => {
+  const {fetch} = script(answer(200, '[]', {link: '<//evil.example/x>; rel="next"'}));
+  const api = createClient({base, identity: () => identity, fetch});
+  const {next} = await api.jobs({});
+  await assert.rejects(api.nextPage(next), /another server/);
+});
+
+test('a key that is refused is told, and not tried again', async () => {
+  let refused = 0;
+  const {fetch} = script(answer(401, '{"error":"Invalid x-api-key"}'));
+  const api = createClient({base, identity: () => identity, fetch, onKeyRefused: () => ++refused});
+  await assert.rejects(api.usage(), {kind: 'key', error: 'Invalid x-api-key'});
+  assert.equal(refused, 1);
+});
+
+test('statuses have a kind', () => {
+  for (const [status, want] of [[400, 'refused'], [401, 'key'], [403, 'role'], [404, 'missing'], [409, 'refused'], [429, 'away'], [500, 'server'], [503, 'away'], [507, 'refused']]) {
+    assert.equal(kindOf(status), want, String(status));
+  }
+  assert.equal(errorOf(502, () => null, '<html>').error, '');
+});
+
+test('events are read however they are cut', () => {
+  const text = ':hello\r\nretry: 250\n\nid: 7\nevent: job\ndata: {"a":\ndata: 1}\n\ndata\n\nevent: x\n\nid\rdata: ü\r\r\n';
+  for (const size of [1, 2, 3, 7, 1000]) {
+    const events = [];
+    let retry = 0;
+    const parse = createEventParser((event) => events.push(event), (time) => (retry = time));
+    for (let at = 0; at < text.length; at += size) parse(text.slice(at, at + size));
+    assert.equal(retry, 250);
+    assert.deepEqual(events, [{id: '7', type: 'job', data: '{"a":\n1}'}, {id: '7', type: 'message', data: ''}, {id: '', type: 'message', data: 'ü'}], `pieces of ${size}`);
+  }
+});
+
+test('an event without end is not kept', () => {
+  const parse = createEventParser(() => {});
+  assert.throws(() => { for (;;) parse('x'.repeat(1 << 20)); }, /too long/);
+});
+
+test('a stream goes on after a break with the last id, and ends when there is nothing more', async () => {
+  const {asked, fetch} = script(answer(200, 'retry: 3000\n\nid: 5\nevent: job\ndata: 1\n\n'), new TypeError('failed'), answer(200, 'id: 6\ndata: 2\n\n'), answer(204));
+  const api = createClient({base, identity: () => identity, fetch});
+  const events = [];
+  const states = [];
+  const waits = [];
+  await followEvents({
+    open: (headers, signal) => api.send('GET', 'events', {headers, signal}), onEvent: ({data}) => events.push(data), onState: (live) => states.push(live),
+    signal: new AbortController().signal, wait: async (time) => waits.push(time), random: () => 0,
+  });
+  assert.deepEqual(events, ['1', '2']);
+  assert.deepEqual(asked.map(({headers}) => headers['last-event-id']), [undefined, '5', '5', '6']);
+  assert.ok(waits.every((time) => time >= 3000));
+  assert.deepEqual(states, [true, false, false, true, false]);
+});
+
+test('a stream that is refused is not asked for again', async () => {
+  const {asked, fetch} = script(answer(403, '{"error":"Permission denied"}'));
+  const api = createClient({base, identity: () => identity, fetch});
+  await assert.rejects(followEvents({open: (headers, signal) => api.send('GET', 'events', {headers, signal}), onEvent() {}, signal: new AbortController().signal}), {kind: 'role'});
+  assert.equal(asked.length, 1);
+});
+
+test('buttons are for what the document describes and the role may do', () => {
+  const features = featuresOf({paths: {'/events': {get: {}}, '/job/{job_id}/cancel': {post: {'x-roles': ['leader']}}}});
+  assert.ok(features.events && features.cancel && !features.retry);
+  assert.ok(may(features, 'leader', 'cancel') && !may(features, 'developer', 'cancel'));
+  assert.ok(!may(unknownFeatures, 'leader', 'cancel'));
+  assert.ok(may(features, 'leader', 'deleteJob') && !may(features, null, 'deleteJob') && !may(features, 'stakeholder', 'getJob'));
+});
+
+test('a server that hides its document has the old features', async () => {
+  assert.equal(await readFeatures(base, async () => new Response('', {status: 404})), unknownFeatures);
+  assert.equal(await readFeatures(base, async () => { throw new TypeError(); }), unknownFeatures);
+});
+
+test('roles are those of docs/api.md', () => {
+  const table = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8');
+  const row = (action) => new RegExp(`\\| ${action}[^|]*\\| (.*) \\|`).exec(table)[1].split('|').map((cell) => cell.trim().startsWith('yes'));
+  const roles = ['leader', 'developer', 'stakeholder'];
+  for (const [action, words] of [['deleteJob', 'deletes jobs'], ['deleteRepository', 'deletes repositories'], ['createRepository', 'creates repositories'], ['getJob', 'reads jobs']]) {
+    assert.deepEqual(roles.map((role) => may(unknownFeatures, role, action)), row(words), action);
+  }
+});
+
+const call = {base, identity: {...identity, username: "o'neil"}, repository: '2020', params: '{"a":"it\'s @x"}', metadata: '', fileName: 'a "b".csv'};
+
+test('the curl call has every part quoted, and not the key', () => {
+  const text = asCurl(call);
+  assert.ok(!text.includes('vb_1_2') && text.includes('$VBRAIN_API_KEY'));
+  const words = execFileSync('bash', ['-c', `curl() { printf '%s\\n' "$@"; }; ${text}`], {encoding: 'utf8', env: {...process.env, VBRAIN_API_KEY: 'k'}}).split('\n');
+  assert.ok(words.includes("username: o'neil") && words.includes('params={"a":"it\'s @x"}') && words.includes('file=@"a \\"b\\".csv"') && words.includes('x-api-key: k'));
+});
+
+test('the Python call is Python, and has not the key', () => {
+  for (const one of [call, {...call, params: '', fileName: '', repository: ''}]) {
+    const text = asPython(one);
+    assert.ok(!text.includes('vb_1_2'));
+    execFileSync('python3', ['-c', 'import ast,sys; ast.parse(sys.stdin.read())'], {input: text});
+  }
+});
+
+test('only what the server takes alone goes alone', () => {
+  const file = (name) => ({name, file: {}});
+  assert.ok(goesAlone([file('a.CSV')]));
+  for (const files of [[file('a.txt')], [file('d/a.csv')], [file('a.csv'), file('b.csv')], []]) assert.ok(!goesAlone(files));
+});
+
+test('the checksum is that of ZIP', () => {
+  assert.equal(crc32(new TextEncoder().encode('123456789')), 0xcbf43926);
+  assert.equal(crc32(new TextEncoder().encode('6789'), crc32(new TextEncoder().encode('12345'))), 0xcbf43926);
+});
+
+test('files are packed as an archive that Python reads, and this page', async () => {
+  const files = ['a.txt', 'ö/b.csv', 'empty'].map((name, index) => ({name, file: new File([index === 2 ? '' : `content ${index}`], 'x', {lastModified: Date.UTC(2024, 1, 29, 12, 30, 10)})}));
+  const progress = [];
+  const bytes = new Uint8Array(await (await packFiles(files, (done) => progress.push(done))).arrayBuffer());
+  assert.equal(progress.at(-1), 18);
+  const listed = execFileSync('python3', ['-c', 'import io,sys,zipfile; z=zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read())); assert z.testzip() is None; print([(i.filename,i.file_size,i.date_time) for i in z.infolist()])'], {input: bytes, encoding: 'utf8'});
+  assert.equal(listed.trim(), "[('a.txt', 9, (2024, 2, 29, 12, 30, 10)), ('ö/b.csv', 9, (2024, 2, 29, 12, 30, 10)), ('empty', 0, (2024, 2, 29, 12, 30, 10))]");
+  const entries = readDirectory(bytes);
+  assert.equal(new TextDecoder().decode(await readEntry(bytes, entries[1])), 'content 1');
+});
+
+test('what is too large for a ZIP is refused before it is read', async () => {
+  await assert.rejects(packFiles([{name: 'a', file: {size: 5e9}}]), RangeError);
+});
+
+test('a packed archive is read, and of a long entry the end', async () => {
+  const bytes = new Uint8Array(execFileSync('python3', ['-c', "import io,sys,zipfile; b=io.BytesIO(); z=zipfile.ZipFile(b,'w',zipfile.ZIP_DEFLATED); z.writestr('x.log','0123456789'*100000); z.close(); sys.stdout.buffer.write(b.getvalue())"]));
+  const [entry] = readDirectory(bytes);
+  assert.equal(entry.size, 1_000_000);
+  assert.equal(new TextDecoder().decode(await readEntry(bytes, entry, 5)), '56789');
+  assert.throws(() => readDirectory(new TextEncoder().encode('no archive at all, really not')), /not a ZIP/);
+});

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {ansiParts, firstError, logLines, withoutAnsi} from '../js/preview/ansi.js';
+import {delimiterOf, numberColumns, parseCsv} from '../js/preview/csv.js';
+import {faultOf, parseJson, WrittenNumber} from '../js/preview/json.js';
+import {imageType, kindOfFile} from '../js/preview/kind.js';
+import {comparedColumns, flatten, numberOf, pointsOf, scale, ticks, toCsv} from '../js/preview/plot.js';
+import {resultOf} from '../js/state/result.js';
+
+test('delimited text is read', () => {
+  for (const [text, want] of [
+    ['a,b\n1,2\n', [['a', 'b'], ['1', '2']]],
+    ['\ufeffa;b\r\n"x;""y""\nz";2', [['a', 'b'], ['x;"y"\nz', '2']]],
+    ['a\tb\n\t', [['a', 'b'], ['', '']]],
+    ['a,b,\n,,\n', [['a', 'b', ''], ['', '', '']]],
+    ['"open', [['open']]],
+    ['a\n\nb', [['a'], [''], ['b']]],
+    ['', []],
+  ]) assert.deepEqual(parseCsv(text).rows, want, JSON.stringify(text));
+});
+
+test('only the first rows are read', () => {
+  const {rows, more} = parseCsv('a\n'.repeat(5000), 1001);
+  assert.equal(rows.length, 1001);
+  assert.ok(more);
+});
+
+test('the delimiter is looked for outside of quotation marks', () => {
+  assert.equal(delimiterOf('"a,b,c";d\n1,2,3,4'), ';');
+});
+
+test('columns of numbers are found, in both ways to write them', () => {
+  assert.deepEqual(numberColumns([['a', 'b', 'c', 'd'], ['1.5', '1.234,5', 'x', ''], ['-2e3', '', '1', '']]), [true, true, false, false]);
+});
+
+test('colours of a log become classes, all other escapes go', () => {
+  const {parts, style} = ansiParts('\u001b[1;31mERROR\u001b[0m x\u001b[2K\u001b]0;title\u0007y\u001b[38;5;31mz\u001b[4m');
+  assert.deepEqual(parts, [{text: 'ERROR', class: 'ansi-1 ansi-bold'}, {text: ' x', class: ''}, {text: 'y', class: ''}, {text: 'z', class: ''}]);
+  assert.ok(style.underline);
+  assert.equal(withoutAnsi('\u001b[1ma\u202eb\u0000'), 'ab');
+});
+
+test('a flood of escapes is read in a moment', () => {
+  const begun = performance.now();
+  ansiParts('\u001b['.repeat(200_000));
+  ansiParts('\u001b]'.repeat(100_000));
+  ansiParts(`\u001b[${'1;'.repeat(200_000)}`);
+  assert.ok(performance.now() - begun < 5000);
+});
+
+test('lines are those that a terminal shows, and long ones are cut', () => {
+  assert.deepEqual(logLines('a\r\n10%\r100%\nend'), ['a', '100%', 'end']);
+  assert.deepEqual(logLines('\n'), ['']);
+  assert.equal(logLines('x'.repeat(8_000_000))[0], `${'x'.repeat(5000)} … (+7995000)`);
+});
+
+test('the first error is found', () => {
+  assert.equal(firstError(['terror', 'all well', '\u001b[31mERROR\u001b[0m x']), 2);
+  assert.equal(firstError(['fine']), -1);
+});
+
+test('numbers of JSON stay as they were written, where the browser tells', () => {
+  const {a, b, c} = parseJson('{"a":9007199254740993,"b":1.10,"c":5}');
+  if (a instanceof WrittenNumber) assert.deepEqual([a.text, b.text], ['9007199254740993', '1.10']);
+  assert.equal(c, 5);
+});
+
+test('a fault in params has its place', () => {
+  assert.equal(faultOf(' '), null);
+  assert.equal(faultOf('{"a":1}'), null);
+  assert.deepEqual(faultOf('[1]'), {object: false});
+  assert.deepEqual(faultOf('null'), {object: false});
+  for (const [text, line, column] of [['{"a":1,\n "b" x}', 2, 6], ['{"a":1', 1, 7], ['{"a":1,}', 1, 8], ['{"a":01}', 1, 6], ['{"a": "x\ty"}', 1, 7], ['{a:1}', 1, 2], ['{} {}', 1, 4], ['[1}', 1, 3], ['{"a":tru}', 1, 6]]) {
+    assert.deepEqual(faultOf(text), {line, column}, text);
+  }
+});
+
+test('the result is taken out of the answer byte for byte', () => {
+  assert.equal(resultOf('{"output":{"a":1.10}}'), '{"a":1.10}');
+  assert.equal(resultOf('{"output":null}'), null);
+  assert.equal(resultOf('{"output":"}"}'), '"}"');
+});
+
+test('only pictures are pictures', () => {
+  assert.equal(kindOfFile('a/b.PNG'), 'image');
+  assert.equal(kindOfFile('x.html'), 'text');
+  assert.equal(kindOfFile('x.svg.exe'), 'none');
+  assert.equal(imageType('x.svg'), 'image/svg+xml');
+});
+
+test('numbers are read in both ways to write them', () => {
+  for (const [cell, comma, want] of [['1,234.5', false, 1234.5], ['1.234,5', true, 1234.5], [' 12% ', false, 12], ['-2e3', false, -2000], ['x', false, NaN], ['', true, NaN], [undefined, false, NaN]]) {
+    assert.deepEqual(numberOf(cell, comma), want, cell);
+  }
+  assert.deepEqual(pointsOf([['1', 'x'], ['2', '5']], null, 1), [{x: 2, y: 5}]);
+});
+
+test('the values at an axis are round and cover it', () => {
+  assert.deepEqual(ticks(0, 10), [0, 2, 4, 6, 8, 10]);
+  assert.deepEqual(ticks(-0.13, 0.22), [-0.1, 0, 0.1, 0.2]);
+  assert.deepEqual(ticks(5, 5), [5]);
+  assert.ok(ticks(1e-12, 1e12).length < 12);
+  assert.equal(scale(0, 10, 100, 0)(5), 50);
+  assert.equal(scale(3, 3, 0, 10)(3), 5);
+});
+
+test('results become columns, those that differ first', () => {
+  assert.deepEqual(flatten({a: 1, model: {name: 'ets', aic: -2}, long: new Array(50).fill(0), short: [1, 2]}), {a: 1, 'model.name': 'ets', 'model.aic': -2, 'long.length': 50, 'short.0': 1, 'short.1': 2});
+  assert.deepEqual(flatten(200), {value: 200});
+  const rows = [{params: {a: 1, b: 1}, result: {value: 3}}, {params: {a: 1, b: 2}, result: {value: 4}}];
+  assert.deepEqual(comparedColumns(rows).map(({part, name}) => `${part}.${name}`), ['params.b', 'result.value', 'params.a']);
+});
+
+test('a comparison is saved as text that no spreadsheet runs', () => {
+  assert.equal(toCsv([['a,"b"', '=cmd()', -1, null, true]]), '"a,""b""",\'=cmd(),-1,,true\r\n');
+});
