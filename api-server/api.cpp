@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "api-server/openapi/embedded_reply.hpp"
 #include "api-server/pages/page_request.hpp"
 #include "api-server/routes/preconditions.hpp"
 #include "api-server/transfer/submission.hpp"
@@ -59,8 +58,8 @@ struct Api::RouteMetrics {
   std::array<std::atomic<prometheus::Counter*>, 600> by_status{};
 };
 
-Api::Api(const Services& services, base::Metrics& metrics, Docs docs)
-    : services_(services), docs_(docs), failures_(services.limits.max_auth_failures_per_minute) {
+Api::Api(const Services& services, base::Metrics& metrics, ServedFiles served)
+    : services_(services), served_(served), failures_(services.limits.max_auth_failures_per_minute) {
   for (const Route& route : routes()) {
     patterns_.push_back(route.pattern);
     metrics_.push_back(
@@ -95,7 +94,7 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
 http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
   std::exception_ptr failure;
   try {
-    if (auto file = docs_ == Docs::kServed ? find_embedded(exchange.head) : std::nullopt) {
+    if (auto file = find_embedded(exchange.head, served_)) {
       progress.route = routes().size();
       co_return std::move(*file);
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api-server/auth/failure_limit.hpp"
+#include "api-server/openapi/embedded_reply.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/services.hpp"
 #include "http/handler.hpp"
@@ -25,9 +26,7 @@ namespace vbrain::api {
 // refusal. Thread-safe.
 class Api {
  public:
-  // Whether the OpenAPI document and the page that shows it are served (openapi/embedded_reply.hpp).
-  enum class Docs { kServed, kHidden };
-  Api(const Services& services, base::Metrics& metrics, Docs docs = Docs::kServed);
+  Api(const Services& services, base::Metrics& metrics, ServedFiles served = {});
   ~Api();
 
   http::Task<http::Reply> handle(http::Exchange& exchange);
@@ -52,7 +51,7 @@ class Api {
   void audit(const http::Exchange& exchange, const Progress& progress, const Refusal& refusal) const;
 
   const Services& services_;
-  const Docs docs_;
+  const ServedFiles served_;
   FailureLimit failures_;
   std::vector<RoutePattern> patterns_;
   std::vector<std::unique_ptr<RouteMetrics>>

@@ -220,7 +220,7 @@ int run(const Config& given, std::stop_token stop) {
     if (!volume_health.good()) return "the volume does not answer";
     return "";
   };
-  Api api(services, metrics, config.docs ? Api::Docs::kServed : Api::Docs::kHidden);
+  Api api(services, metrics, ServedFiles{.docs = config.docs, .web = config.web});
 
   http::IoThreads io(config.io_threads);
   http::HttpOptions options = http_options(config);

@@ -38,6 +38,9 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   app.add_option("--docs", config.docs,
                  "Serve the page /docs and the document /api/v1/openapi.json, which need no key: true or false")
       ->default_str("true");
+  app.add_option("--web", config.web,
+                 "Serve the page for people at /, which shows data only to who has a key: true or false")
+      ->default_str("true");
   add_number(app, "--io-threads", config.io_threads, 1, 64, "Threads that read from and write to connections");
   add_number(app, "--workers", config.workers, 1, 1024,
              "Threads that call the Kubernetes API; a call blocks its thread");
@@ -103,6 +106,7 @@ void log_config(const Config& config) {
                                    {"namespace", config.namespace_name},
                                    {"kubeconfig", config.kubeconfig},
                                    {"docs", config.docs},
+                                   {"web", config.web},
                                    {"io_threads", config.io_threads},
                                    {"workers", config.workers},
                                    {"volume_workers", config.volume_workers},

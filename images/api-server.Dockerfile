@@ -13,6 +13,7 @@ COPY lib lib
 COPY api-server api-server
 COPY controller controller
 COPY runner runner
+COPY web web
 RUN --mount=type=cache,target=/root/.cache/ccache \
     scripts/build.sh release api-server && \
     scripts/images/build.sh --trees --only api-server --bin build/release/bin --out /images

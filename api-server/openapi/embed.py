@@ -1,6 +1,6 @@
 """Writes the files that the server carries as C++: embed.py OUT VERSION
 
-These are the OpenAPI document and the page that shows it. Each file is there twice, as it is and packed by gzip, with an
+These are the OpenAPI document, the page that shows it, and the page for people (web/). Each file is there twice, as it is and packed by gzip, with an
 entity tag made of its content. See embedded.hpp.
 """
 
@@ -14,6 +14,9 @@ import document
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "page"
+WEB = HERE.parent.parent / "web"
+WEB_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml",
+             ".txt": "text/plain; charset=utf-8"}
 
 LINE = 4096  # bytes of one string literal; the compiler joins them
 
@@ -54,8 +57,19 @@ def entry(path, media_type, data):
     return f'{{"{path}", "{media_type}", "{tag}",\n{literal(data)},\n{literal(packed)}}},\n'
 
 
+def web_files():
+    """The page for people. Its modules are named in the page, so that a browser asks for all of them at once (as web/assemble.mjs does)."""
+    found = sorted(path for folder in ("js", "css") for path in (WEB / folder).rglob("*") if path.suffix in WEB_TYPES)
+    modules = "\n".join(f'<link rel="modulepreload" href="web/{path.relative_to(WEB).as_posix()}">' for path in found if path.suffix == ".js")
+    page = (WEB / "index.html").read_text(encoding="utf-8").replace("<!-- modules -->", modules)
+    yield "/", "text/html; charset=utf-8", page.encode()
+    for path in [*found, WEB / "mark.svg"]:
+        yield f"/web/{path.relative_to(WEB).as_posix()}", WEB_TYPES[path.suffix], path.read_bytes()
+
+
 def files(version):
     """(path, media type, content) of all files."""
+    yield from web_files()
     yield "/api/v1/openapi.json", "application/json", document.text_of(document.read(HERE / "document", version)).encode()
     yield "/docs", "text/html; charset=utf-8", (PAGE / "page.html").read_bytes()
     yield "/docs/page.css", "text/css; charset=utf-8", (PAGE / "page.css").read_bytes()

@@ -11,13 +11,20 @@
 namespace vbrain::api {
 namespace {
 
-constexpr std::string_view kPage = "/docs";
+constexpr std::string_view kDocs = "/docs";
 
-// The page loads its own files only, asks this server only, and no other page shows it in a frame. Images of answers
+// A page loads its own files only, asks this server only, and no other page shows it in a frame. Images of answers
 // are blobs, those of the style sheet data URLs.
 constexpr std::string_view kPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+// The page for people also makes no markup out of text.
+constexpr std::string_view kNoMarkup = "; require-trusted-types-for 'script'; trusted-types 'none'";
+
+// Of the page for people (web/).
+bool is_web(std::string_view path) {
+  return path == "/" || path.starts_with("/web/");
+}
 
 // True for "0", "0.0" and so on: the client does not want it.
 bool is_zero(std::string_view weight) {
@@ -48,8 +55,11 @@ http::Reply reply_with(const http::RequestHead& head, const EmbeddedFile& file) 
   reply.headers.emplace_back("Cache-Control", "no-cache");
   reply.headers.emplace_back("Vary", "Accept-Encoding");
   reply.headers.emplace_back("X-Content-Type-Options", "nosniff");
-  if (file.path.starts_with(kPage)) {
-    reply.headers.emplace_back("Content-Security-Policy", kPolicy);
+  const bool web = is_web(file.path);
+  if (web || file.path.starts_with(kDocs)) {
+    std::string policy(kPolicy);
+    if (web) policy.append(kNoMarkup);
+    reply.headers.emplace_back("Content-Security-Policy", std::move(policy));
     reply.headers.emplace_back("Referrer-Policy", "no-referrer");
   }
   // A strong tag is of the bytes that are sent (RFC 9110 section 8.8.3.3).
@@ -77,8 +87,9 @@ bool takes_gzip(std::string_view accept_encoding) {
   return any;
 }
 
-std::optional<Answer> find_embedded(const http::RequestHead& head) {
-  if (head.path.starts_with(kPage) && head.path.substr(kPage.size()) == "/") {
+std::optional<Answer> find_embedded(const http::RequestHead& head, const ServedFiles& served) {
+  if (!(is_web(head.path) ? served.web : served.docs)) return std::nullopt;
+  if (head.path.starts_with(kDocs) && head.path.substr(kDocs.size()) == "/") {
     // Relative, as the page's own links: a proxy may add a prefix to all paths.
     http::Reply moved;
     moved.status = 308;

@@ -11,8 +11,14 @@ namespace vbrain::api {
 // Whether a client that sends this Accept-Encoding takes gzip (RFC 9110 section 12.5.3). Pure.
 bool takes_gzip(std::string_view accept_encoding);
 
-// The answer for a file that the program carries: the OpenAPI document and the page that shows it. They are the same
-// for everybody, so no key is needed. Nothing: the path is none of theirs. Thread-safe, no I/O.
-std::optional<Answer> find_embedded(const http::RequestHead& head);
+// Which of the files are served. The operator can hide each group.
+struct ServedFiles {
+  bool docs = true;  // the OpenAPI document and the page that shows it
+  bool web = true;   // the page for people, at /
+};
+
+// The answer for a file that the program carries. The files are the same for everybody, so no key is needed. Nothing:
+// the path is none of theirs, or hidden. Thread-safe, no I/O.
+std::optional<Answer> find_embedded(const http::RequestHead& head, const ServedFiles& served);
 
 }  // namespace vbrain::api

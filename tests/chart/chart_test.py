@@ -295,9 +295,13 @@ def test_way_in():
                              "apiServer.ingress.tlsSecret=certificate"), "Ingress")[0]["spec"]
     expect("an Ingress with TLS for its hosts", ("nginx", [{"secretName": "certificate", "hosts": ["a.example.com", "b.example.com"]}]),
            (ingress["ingressClassName"], ingress["tls"]))
-    expect("it leads REST to the REST server, and nothing else", [(host, "/api/v1", "vbrain-api-server", "http") for host in ("a.example.com", "b.example.com")],
-           [(rule["host"], path["path"], path["backend"]["service"]["name"], path["backend"]["service"]["port"]["name"])
+    expect("it leads REST and the pages to the REST server, and nothing else",
+           [(host, path, kind, "vbrain-api-server", "http") for host in ("a.example.com", "b.example.com")
+            for path, kind in (("/api/v1", "Prefix"), ("/docs", "Prefix"), ("/web", "Prefix"), ("/", "Exact"))],
+           [(rule["host"], path["path"], path["pathType"], path["backend"]["service"]["name"], path["backend"]["service"]["port"]["name"])
             for rule in ingress["rules"] for path in rule["http"]["paths"]])
+    hidden = of_kind(render("apiServer.ingress.enabled=true", "apiServer.web=false", "apiServer.docs=false"), "Ingress")[0]["spec"]["rules"]
+    expect("a page that is turned off has no way in", ["/api/v1"], [path["path"] for path in hidden[0]["http"]["paths"]])
     anywhere = of_kind(render("apiServer.ingress.enabled=true"), "Ingress")[0]["spec"]["rules"]
     expect("without hosts it is for any", [None], [rule.get("host") for rule in anywhere])
     balancer = ("apiServer.service.externalTrafficPolicy=Local", 'apiServer.service.loadBalancerSourceRanges=["192.0.2.0/24"]')

@@ -161,16 +161,17 @@ TEST_F(SpaceTest, AnotherTenantsQuotaDoesNotCount) {
 }
 
 TEST_F(SpaceTest, EveryUserMayAskForTheUsage) {
-  EXPECT_EQ(world_.get("/api/v1/usage").body, R"({"bytes_used":0})");
+  EXPECT_EQ(world_.get("/api/v1/usage").body, R"({"role":"leader","bytes_used":0})");
   set("1Ki", 77);
-  const json want = {{"bytes_used", 77}, {"bytes_quota", 1024}, {"files", 3},
-                     {"jobs", 2},        {"repositories", 1},   {"measured_on", format_created_on(world_.clock.now())}};
-  for (const char* user : {"ana", "dora", "stan"}) {
+  json want = {{"bytes_used", 77}, {"bytes_quota", 1024}, {"files", 3},
+               {"jobs", 2},        {"repositories", 1},   {"measured_on", format_created_on(world_.clock.now())}};
+  for (const auto& [user, role] : {std::pair{"ana", "leader"}, {"dora", "developer"}, {"stan", "stakeholder"}}) {
+    want["role"] = role;
     const HttpReply reply = world_.call("GET", "/api/v1/usage", World::identity(user));
     EXPECT_EQ(reply.status, 200) << user;
     EXPECT_EQ(reply.json(), want) << user;
   }
-  EXPECT_EQ(world_.call("GET", "/api/v1/usage", World::identity("eve")).body, R"({"bytes_used":0})");
+  EXPECT_EQ(world_.call("GET", "/api/v1/usage", World::identity("eve")).body, R"({"role":"leader","bytes_used":0})");
 }
 
 TEST_F(SpaceTest, AnEndedJobTellsWhenItExpires) {

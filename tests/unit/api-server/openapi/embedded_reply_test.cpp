@@ -134,7 +134,7 @@ TEST(EmbeddedReply, ThePageHasOneAddress) {
 
 TEST(EmbeddedReply, AnOperatorCanHideThem) {
   World world;
-  world.api = std::make_unique<Api>(*world.services, world.metrics, Api::Docs::kHidden);
+  world.api = std::make_unique<Api>(*world.services, world.metrics, ServedFiles{.docs = false});
   for (const char* path : {kDocument, "/docs", "/docs/", "/docs/page.js"}) {
     const HttpReply reply = world.call("GET", path, {});
     EXPECT_EQ(reply.status, 404) << path;
