@@ -72,7 +72,7 @@ function zip(files) {
   return Buffer.concat([...locals, whole, end]);
 }
 
-const DOCUMENT = {paths: {'/events': {get: {}}, '/job/{job_id}/cancel': {post: {'x-roles': ['leader']}}, '/job/{job_id}/retry': {post: {'x-roles': ['leader', 'developer']}}}};
+const DOCUMENT = {paths: {'/job/{job_id}/logs/stream': {get: {}}, '/events': {get: {}}, '/job/{job_id}/cancel': {post: {'x-roles': ['leader']}}, '/job/{job_id}/retry': {post: {'x-roles': ['leader', 'developer']}}}};
 const streams = new Set();
 const smoothing = (job) => ((jobs.indexOf(job) * 7) % 20) / 20;
 
@@ -120,6 +120,12 @@ function api(request, response, path, query) {
   }
   if (part === 'params') return send(200, {horizon: 52, season: 'winter', stores: ['North', 'South'], smoothing: smoothing(job)});
   if (part === 'result') return send(200, `{"output":{"total":${(180 + 40 * (smoothing(job) - 0.4) ** 2 - 12 * smoothing(job)).toFixed(2)},"forecast":[812.5,799.25,1.10],"model":{"name":"ets","aic":-2.5},"ok":true,"note":null}}`);
+  if (part === 'logs' && path.endsWith('/stream')) {
+    response.writeHead(200, {'content-type': 'text/plain; charset=utf-8'}).write(query.get('stream') === 'stderr' ? 'a warning\n' : LOG);
+    let line = 400;
+    const timer = setInterval(() => response.write(`2026-11-29 10:10:${line % 60} \u001b[32mINFO\u001b[0m step ${++line}\n`), 200);
+    return response.on('close', () => clearInterval(timer));
+  }
   if (part === 'logs') return send(200, zip({'stdout.log': LOG, 'stderr.log': job.job_status === 'failed' ? 'Traceback (most recent call last):\n  File "main.py", line 8\nValueError: a is missing\n' : ''}), {'content-type': 'application/zip', etag: '"1"'});
   const files = part === 'input' ? {'data_input.xlsx': 'PK', 'auxiliary.csv': 'a;b\n1;2\n'} : OUTPUTS;
   const name = rest.join('/');

@@ -7,6 +7,7 @@ import {errorOf, kindOf} from '../js/api/errors.js';
 import {createEventParser, followEvents} from '../js/api/events.js';
 import {asCurl, asPython} from '../js/api/examples.js';
 import {featuresOf, may, readFeatures, unknownFeatures} from '../js/api/features.js';
+import {followLog} from '../js/api/log_stream.js';
 import {nextLink} from '../js/api/link.js';
 import {goesAlone} from '../js/api/upload.js';
 import {crc32, packFiles, readDirectory, readEntry} from '../js/api/zip.js';
@@ -204,4 +205,24 @@ test('a packed archive is read, and of a long entry the end', async () => {
   assert.equal(entry.size, 1_000_000);
   assert.equal(new TextDecoder().decode(await readEntry(bytes, entry, 5)), '56789');
   assert.throws(() => readDirectory(new TextEncoder().encode('no archive at all, really not')), /not a ZIP/);
+});
+
+test('a log grows, begins anew after a break, and ends with the job', async () => {
+  const broken = () => new Response(new ReadableStream({start(controller) {
+    controller.enqueue(new TextEncoder().encode('one\n'));
+    setImmediate(() => controller.error(new TypeError('network')));
+  }}));
+  const {asked, fetch} = script(broken, answer(200, 'one\ntwo\n'));
+  const api = createClient({base, identity: () => identity, fetch});
+  const seen = [];
+  await followLog({open: (signal) => api.logStream('x', 'stdout', {signal}), onText: (text) => seen.push(text), signal: new AbortController().signal, wait: async () => {}});
+  assert.deepEqual(seen, ['one\n', 'one\ntwo\n']);
+  assert.equal(asked[0].url, `${base}job/x/logs/stream?stream=stdout&tail=20000`);
+});
+
+test('a log of a deleted job is not asked for again', async () => {
+  const {asked, fetch} = script(answer(404, '{"error":"Invalid job_id"}'));
+  const api = createClient({base, identity: () => identity, fetch});
+  await assert.rejects(followLog({open: (signal) => api.logStream('x', 'stdout', {signal}), onText() {}, signal: new AbortController().signal}), {kind: 'missing'});
+  assert.equal(asked.length, 1);
 });

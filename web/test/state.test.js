@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {pause, sleep} from '../js/state/backoff.js';
-import {empty, mayBelong, visibleRows, withChange, withNewest, without, withPage} from '../js/state/job_list.js';
+import {empty, laidOver, mayBelong, visibleRows, withChange, withNewest, without, withPage} from '../js/state/job_list.js';
 import {formatRoute, parseRoute} from '../js/state/route.js';
 import {createSession, wrongField} from '../js/state/session.js';
 import {chooseLanguage, createSettings} from '../js/state/settings.js';
@@ -48,6 +48,7 @@ test('a newest page that lies behind all rows begins anew', () => {
 test('a change is laid over its row, and tells nothing of others', () => {
   const list = withPage(empty, [{...job('b', 'started'), name: 'n'}, job('a')], null);
   assert.deepEqual(withChange(list, {job_id: 'b', job_status: 'finished'}).jobs[0], {job_id: 'b', job_status: 'finished', name: 'n'});
+  assert.deepEqual(laidOver({job_id: 'b', reason: 'Unschedulable', message: 'm', name: 'n'}, {job_id: 'b', reason: 'Running'}), {job_id: 'b', name: 'n', reason: 'Running'});
   assert.equal(withChange(list, job('x')), list);
   assert.equal(ids(without(list, 'b')), 'a');
   assert.equal(without(list, 'x'), list);

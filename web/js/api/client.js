@@ -83,6 +83,8 @@ export function createClient({base, identity, fetch, onAway = () => {}, onKeyRef
     outputFile: (job, name) => `job/${id(job)}/output/files/${filePath(name)}`,
     output: (job) => `job/${id(job)}/output`,
     logs: (job) => `job/${id(job)}/logs`,
+    // The answer goes on until the job has ended.
+    logStream: (job, stream, options) => send('GET', `job/${id(job)}/logs/stream`, {query: {stream, tail: 20_000}, ...options}),
     repository: (repository, options) => json(`repository/${id(repository)}`, {query: {jobs: false}, ...options}),
     repositoryParams: async (repository, options) => (await read(`repository/${id(repository)}/params`, options)).text(),
     inputs: (repository, options) => json(`repository/${id(repository)}/input/files`, options),

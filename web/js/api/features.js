@@ -1,5 +1,5 @@
 // What the server can do and who may do it, read from its OpenAPI document. Buttons are shown for that only.
-const NONE = {documented: false, events: false, cancel: false, retry: false};
+const NONE = {documented: false, events: false, logs: false, cancel: false, retry: false};
 // What each role may do besides, by docs/api.md. It is used where the server hides its document.
 const ROLES = {
   getJob: ['leader', 'developer'],
@@ -14,6 +14,7 @@ export function featuresOf(document) {
   const features = {
     documented: true,  // the page /docs is there too
     events: Boolean(of('/events', 'get')),
+    logs: Boolean(of('/job/{job_id}/logs/stream', 'get')),
     cancel: Boolean(of('/job/{job_id}/cancel', 'post')),
     retry: Boolean(of('/job/{job_id}/retry', 'post')),
   };

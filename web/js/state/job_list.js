@@ -20,12 +20,18 @@ export function withNewest(list, page, next) {
   return {...list, jobs: merged(older, page)};
 }
 
+// A job with the state that an event told. What the state does not have any more goes.
+export function laidOver(job, change) {
+  const {reason, message, started_on: started, finished_on: finished, expires_on: expires, ...lasting} = job;
+  return {...lasting, ...change};
+}
+
 // A change that the event stream told. Returns the same list if the job is not in it.
 export function withChange(list, change) {
   const at = list.jobs.findIndex((job) => job.job_id === change.job_id);
   if (at < 0) return list;
   const jobs = [...list.jobs];
-  jobs[at] = {...jobs[at], ...change};
+  jobs[at] = laidOver(jobs[at], change);
   return {...list, jobs};
 }
 

@@ -1,6 +1,7 @@
 // One job: what happened, why, and what came out of it.
 import {html, useEffect, useRef, useState} from '../dom.js';
 import {may} from '../api/features.js';
+import {laidOver} from '../state/job_list.js';
 import {resultOf} from '../state/result.js';
 import {formatRoute} from '../state/route.js';
 import {parseTime} from '../text/format.js';
@@ -26,7 +27,7 @@ function useJob(id) {
   const {data} = state;
   useEffect(() => live.listen((news) => {
     if (news.type === 'deleted' && news.id === id) setGone(true);
-    if (news.type === 'job' && news.job.job_id === id) state.set((job) => job && {...job, ...news.job});
+    if (news.type === 'job' && news.job.job_id === id) state.set((job) => job && laidOver(job, news.job));
   }), [id]);
   const waits = data && isOpen(data) && !gone;
   useEffect(() => {

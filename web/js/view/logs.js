@@ -1,6 +1,7 @@
-// The logs of a job: out of the archive, read again while the job runs.
+// The logs of a job. While it runs as a stream, if the server has one; else out of the archive, read again and again.
 import {html, useEffect, useMemo, useRef, useState} from '../dom.js';
 import {isAbort} from '../api/errors.js';
+import {followLog} from '../api/log_stream.js';
 import {readDirectory, readEntry} from '../api/zip.js';
 import {ansiParts, firstError, logLines, withoutAnsi} from '../preview/ansi.js';
 import {visibleRows} from '../state/job_list.js';
@@ -29,6 +30,47 @@ async function loadLogs(api, id, etag, signal) {
 }
 
 export function Logs({job, open}) {
+  const {features} = useApp();
+  return open && features.logs ? html`<${StreamedLogs} job=${job} />` : html`<${ArchivedLogs} job=${job} open=${open} />`;
+}
+
+const STREAMS = ['stdout', 'stderr'];
+
+function StreamedLogs({job}) {
+  const {api, t, session} = useApp();
+  const {signIns} = useStore(session);
+  const [stream, setStream] = useState('stdout');
+  const [text, setText] = useState('');
+  const [error, setError] = useState(null);
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    const stop = new AbortController();
+    let drawing = 0;
+    let last = '';
+    setText('');
+    setError(null);
+    // Many pieces are drawn at once.
+    const onText = (whole) => {
+      last = whole;
+      drawing ||= setTimeout(() => {
+        drawing = 0;
+        setText(last);
+      }, 100);
+    };
+    followLog({open: (signal) => api.logStream(job.job_id, stream, {signal}), onText, signal: stop.signal})
+      .catch((problem) => setError(problem));
+    return () => {
+      stop.abort();
+      clearTimeout(drawing);
+    };
+  }, [job.job_id, stream, round, signIns]);
+  if (error) return html`<${Failure} error=${error} retry=${() => setRound(round + 1)} />`;
+  const choice = html`<div class="segments" role="group" aria-label=${t('logs.file')}>${STREAMS.map((name) => html`<button type="button" key=${name} aria-pressed=${String(name === stream)} onClick=${() => setStream(name)}>${name}</button>`)}</div>`;
+  return html`<${LogText} text=${text} open=${true} label=${stream} choice=${choice}
+    download=${html`<${Download} path=${api.logs(job.job_id)} name=${`${job.job_id}-logs.zip`} label=${t('file.download')} small=${true} />`} />`;
+}
+
+function ArchivedLogs({job, open}) {
   const {api, t, format, session} = useApp();
   const {signIns} = useStore(session);
   const [logs, setLogs] = useState(null);
@@ -69,17 +111,25 @@ export function Logs({job, open}) {
 function LogFile({bytes, entry, entries, choose, open, download}) {
   const {t, format} = useApp();
   const [text, setText] = useState(null);
+  useEffect(() => {
+    let current = true;
+    readEntry(bytes, entry, MOST_SHOWN).then((part) => current && setText(new TextDecoder().decode(part)), () => current && setText(''));
+    return () => (current = false);
+  }, [bytes, entry.name]);
+  const choice = entries.length > 1 && html`<select aria-label=${t('logs.file')} value=${entry.name} onChange=${(event) => choose(event.target.value)}>${entries.map(({name, size}) => html`<option key=${name} value=${name}>${name} (${format.bytes(size)})</option>`)}</select>`;
+  const note = entry.size > MOST_SHOWN && html`<p class="hint">${t('logs.cut', {size: format.bytes(MOST_SHOWN)})}</p>`;
+  return html`<${LogText} text=${text} open=${open} label=${entry.name} choice=${choice} note=${note} download=${download} />`;
+}
+
+// text: null while it loads.
+function LogText({text, open, label, choice, note, download}) {
+  const {t, format} = useApp();
   const [wrap, setWrap] = useState(false);
   const [follow, setFollow] = useState(open);
   const [search, setSearch] = useState('');
   const [at, setAt] = useState(-1);  // the line to which was jumped
   const [view, setView] = useState({top: 0, height: 480});
   const box = useRef(null);
-  useEffect(() => {
-    let current = true;
-    readEntry(bytes, entry, MOST_SHOWN).then((part) => current && setText(new TextDecoder().decode(part)), () => current && setText(''));
-    return () => (current = false);
-  }, [bytes, entry.name]);
   const lines = useMemo(() => logLines(text ?? ''), [text]);
   const wanted = search.toLowerCase();
   const matches = useMemo(() => (wanted ? lines.flatMap((line, number) => (withoutAnsi(line).toLowerCase().includes(wanted) ? [number] : [])) : []), [lines, wanted]);
@@ -105,7 +155,7 @@ function LogFile({bytes, entry, entries, choose, open, download}) {
   const rows = lines.slice(range.first, range.end).map((line, index) => ({line, number: range.first + index}));
   return html`<div class="logs">
     <div class="bar-row log-tools">
-      ${entries.length > 1 && html`<select aria-label=${t('logs.file')} value=${entry.name} onChange=${(event) => choose(event.target.value)}>${entries.map(({name, size}) => html`<option key=${name} value=${name}>${name} (${format.bytes(size)})</option>`)}</select>`}
+      ${choice}
       <input class="search" type="search" value=${search} placeholder=${t('logs.search')} aria-label=${t('logs.search')} onInput=${(event) => setSearch(event.target.value)}
         onKeyDown=${(event) => event.key === 'Enter' && matches.length && jump(matches.find((line) => line > at) ?? matches[0])} />
       ${search && html`<span class="hint" role="status">${t('logs.matches', {count: format.number(matches.length)})}</span>
@@ -116,12 +166,12 @@ function LogFile({bytes, entry, entries, choose, open, download}) {
       <label class="check"><input type="checkbox" checked=${wrap} onChange=${(event) => setWrap(event.target.checked)} /><span>${t('logs.wrap')}</span></label>
       ${download}
     </div>
-    ${entry.size > MOST_SHOWN && html`<p class="hint">${t('logs.cut', {size: format.bytes(MOST_SHOWN)})}</p>`}
-    <div class=${`log ${wrap ? 'wrap' : ''}`} ref=${box} tabindex="0" role="region" aria-label=${entry.name} onScroll=${onScroll}>
+    ${note}
+    <div class=${`log ${wrap ? 'wrap' : ''}`} ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${onScroll}>
       <div class="log-lines" style=${wrap ? undefined : {height: `${lines.length * LINE}px`, paddingTop: `${range.first * LINE}px`}}>
         ${rows.map(({line, number}) => html`<div key=${number} data-line=${number} class=${`log-line ${number === at ? 'at' : ''}`}><span class="log-number" aria-hidden="true">${number + 1}</span><span class="log-text">${ansiParts(line).parts.map((part) => (part.class ? html`<span class=${part.class}>${part.text}</span>` : part.text))}</span></div>`)}
       </div>
     </div>
-    <p class="hint">${text === null ? t('common.loading') : t('logs.lines', {count: format.number(lines.length)})}</p>
+    <p class="hint">${text === null ? t('common.loading') : lines.length === 0 ? t('logs.empty') : t('logs.lines', {count: format.number(lines.length)})}</p>
   </div>`;
 }
