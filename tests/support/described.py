@@ -34,10 +34,6 @@ class Described:
         # {path} takes slashes too.
         return "^" + re.sub(r"\\{(\w+)\\}", lambda name: "(.+)" if name[1] == "path" else "([^/]+)", re.escape(path)) + "$"
 
-    def operations(self):
-        """The operation ids of the document."""
-        return {operation["operationId"] for item in self.document["paths"].values() for operation in item.values()}
-
     def find(self, method, path):
         """The operation of a request below /api/v1."""
         path = path.partition("?")[0]

@@ -1,0 +1,123 @@
+"""Answers of a real server are as the OpenAPI document says, and have nothing that it does not describe."""
+
+import pytest
+from described import Described
+from tenants import ABSENT_JOB, ABSENT_REPOSITORY
+
+pytestmark = pytest.mark.xdist_group("contract")
+
+WHERE = "mend api-server/openapi/document (README.md there) or the server"
+
+
+@pytest.fixture(scope="module")
+def described(world):
+    answer = world.lead.call("GET", "/openapi.json", dict.fromkeys(world.lead.identity.headers()))
+    assert answer.status_code == 200, answer.text
+    return Described(answer.json())
+
+
+class Caller:
+    """Sends requests and compares the answers with the document."""
+
+    def __init__(self, described):
+        self.described = described
+
+    def __call__(self, user, status, method, path, headers=None, **arguments):
+        answer = user.call(method, path, headers, **arguments)
+        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+        problems = self.described.problems(method, path, answer)
+        assert not problems, f"{method} {path}, {status}: {problems}: {WHERE}"
+        return answer
+
+    def read(self, user, path, status=200, **headers):
+        """A GET, once more with its ETag, and with If-Match."""
+        answer = self(user, status, "GET", path, headers)
+        if "ETag" in answer.headers:
+            self(user, 304, "GET", path, {**headers, "If-None-Match": answer.headers["ETag"]})
+        self(user, 412, "GET", path, {**headers, "If-Match": '"other"'})
+        return answer
+
+    def download(self, user, path):
+        answer = self.read(user, path)
+        self(user, 206, "GET", path, {"Range": "bytes=0-0"})
+        self(user, 416, "GET", path, {"Range": "bytes=999999-"})
+        return answer
+
+
+def test_answers_are_as_described(world, described):
+    call = Caller(described)
+    lead, job, repository = world.lead, f"/job/{world.finished}", f"/repository/{world.repository}"
+    call(lead, 200, "GET", "/openapi.json")
+    call.read(lead, "/usage")
+    call.read(lead, "/repository")
+    call.read(lead, repository)
+    call.read(lead, f"{repository}?jobs=false")
+    call.read(lead, f"{repository}/params")
+    call.download(lead, f"{repository}/input")
+    call.read(lead, f"{repository}/input/files")
+    call.download(lead, f"{repository}/input/files/data_input.csv")
+    call.read(lead, "/job", repository_id=world.repository)
+    for id, status in ((world.finished, 200), (world.failed, 200), (world.started, 202), (world.queued, 202)):
+        call(lead, status, "GET", f"/job/{id}")
+        call(lead, status, "GET", f"/job/{id}?jobs=false&wait=0")
+        call(lead, 200, "GET", f"/job/{id}/logs")
+        call(lead, 200, "GET", f"/job/{id}/params")
+    call.read(lead, job)
+    call.read(lead, f"{job}/result")
+    call.read(lead, f"{job}/params")
+    call.download(lead, f"{job}/output")
+    call.download(lead, f"{job}/logs")
+    call.read(lead, f"{job}/output/files")
+    call.download(lead, f"{job}/output/files/table.csv")
+    call.download(lead, f"{job}/output/files/sub%2Fdeep.txt")
+    for part in ("result", "output", "output/files", "output/files/a.txt"):
+        call(lead, 202, "GET", f"/job/{world.started}/{part}")
+        call(lead, 500, "GET", f"/job/{world.failed}/{part}")
+
+    made = call(lead, 201, "POST", "/repository", json={"params": {"a": 1}, "metadata": {"name": "N"}}).json()["repository_id"]
+    call(lead, 201, "POST", "/repository")
+    call(lead, 201, "POST", "/repository", files={"file": ("a.csv", b"1,2\n"), "params": ("p", b"{}", "application/json")})
+    started = call(lead, 201, "POST", "/job/execute", {"repository_id": made}, json={}).json()["job_id"]
+    call(lead, 201, "POST", "/job/execute", json={"params": {"exit": 0}})
+    call(lead, 412, "DELETE", f"/job/{started}", {"If-Match": '"other"'})
+    call(lead, 200, "DELETE", f"/job/{started}")
+    call(lead, 412, "DELETE", f"/repository/{made}", {"If-Match": '"other"'})
+    call(lead, 200, "DELETE", f"/repository/{made}")
+
+
+def test_refusals_are_as_described(world, described):
+    call = Caller(described)
+    lead = world.lead
+    objects = {"{job_id}": ABSENT_JOB, "{repository_id}": ABSENT_REPOSITORY, "{path}": "x.csv"}
+    for template, item in described.document["paths"].items():
+        path = template
+        for variable, id in objects.items():
+            path = path.replace(variable, id)
+        for method, operation in item.items():
+            if operation.get("security") == []:
+                continue
+            method = method.upper()
+            parameters = map(described.resolve, operation["parameters"])
+            more = {item["name"]: ABSENT_REPOSITORY for item in parameters if item["in"] == "header" and item.get("required")}
+            if template == "/job":  # required unless a page is asked for
+                more["repository_id"] = ABSENT_REPOSITORY
+            call(lead, 400, method, path, {**more, "username": None})
+            call(lead, 400, method, path, {**more, "client_id": "x" * 256})
+            call(lead, 400, method, path + "?no_such=1", more)
+            call(lead, 401, method, path, {**more, "x-api-key": "vb_abcdef_" + "x" * 43})
+            if "leader" in operation["x-roles"] and "stakeholder" not in operation["x-roles"]:
+                call(world.stake, 403, method, path, more)
+            if "{" in template or more:
+                call(lead, 404, method, path, more)
+            if template in ("/job/execute", "/repository") and method == "POST":
+                call(lead, 415, method, path, {**more, "Content-Type": "text/plain"}, data=b"x")
+                call(lead, 400, method, path, {**more, "Content-Type": "application/json"}, data=b"{")
+    call(world.stake, 403, "POST", "/job/execute")
+    call(lead, 404, "POST", "/job/execute", {"repository_id": ABSENT_REPOSITORY})
+    call(lead, 404, "GET", f"/job/{world.finished}", {"repository_id": ABSENT_REPOSITORY})
+    call(lead, 400, "GET", f"/job/{world.finished}?wait=61")
+    call(lead, 400, "GET", f"/job/{world.finished}?jobs=maybe")
+    call(lead, 400, "GET", "/repository?from_date=yesterday")
+    call(lead, 404, "GET", f"/job/{world.finished}/output/files/none.csv")
+    call(lead, 400, "GET", f"/job/{world.finished}/output/files/..%2Fx")
+    call(lead, 413, "POST", "/repository", json={"params": {"a": "x" * 2_000_000}})
