@@ -50,7 +50,7 @@ vBrain runs. Commands to try next (copy and paste):
   kubectl -n \$VBRAIN_NAMESPACE get events
   kubectl explain vjob.status
 
-  echo \$VBRAIN_URL/   the page for people; what it asks for is in .local/demo.env
+  The page for people: open \$VBRAIN_URL/ in a browser; what it asks for is in .local/demo.env
 
   make demo      the same job again, step by step        make status    what runs
   make down      stop it; the data stays                 make purge     stop it and remove all data
