@@ -52,6 +52,6 @@ def test_an_example(kind, tutorial, tmp_path):
                    "GOFLAGS": "-mod=mod", "VBRAIN_URL": f"http://{tutorial.address}", "VBRAIN_USERNAME": identity.username,
                    "VBRAIN_ORGANIZATION_ID": identity.organization_id, "VBRAIN_APPLICATION_ID": identity.application_id,
                    "VBRAIN_CLIENT_ID": identity.client_id, "VBRAIN_API_KEY": identity.key}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip() in ("200", '{"output":200}'), done.stdout + done.stderr
