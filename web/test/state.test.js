@@ -69,16 +69,15 @@ test('only rows in sight are drawn, of any number', () => {
   assert.deepEqual(visibleRows(3, 48, 10_000, 900, 8), {first: 3, end: 3});
 });
 
-test('100,000 jobs are put together in a moment', () => {
+test('one change among 100,000 jobs leaves the others as they are', () => {
   let list = empty;
   for (let page = 0; page < 100; ++page) {
     const items = Array.from({length: 1000}, (_, index) => job(String(999_999 - page * 1000 - index)));
     list = {jobs: [...list.jobs, ...items], next: 'x', complete: false};
   }
-  const begun = performance.now();
-  list = withChange(list, job('950000', 'failed'));
-  assert.equal(list.jobs.length, 100_000);
-  assert.ok(performance.now() - begun < 1000);
+  const next = withChange(list, job('950000', 'failed'));
+  assert.equal(next.jobs.length, 100_000);
+  assert.equal(next.jobs.filter((one, index) => one !== list.jobs[index]).length, 1);
 });
 
 test('routes are read and written, and hostile ones are text', () => {
