@@ -189,13 +189,16 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
                           with.reads,
                           with.waits,
                           with.run_times,
+                          with.feed,
+                          with.streams,
                           with.kube,
                           with.jobs,
                           with.applications,
                           with.clients,
                           with.space_ledger,
-                          {}};
-  Api api(services, world.metrics, [] { return std::string_view(); });
+                          {},
+                          [] { return std::string_view(); }};
+  Api api(services, world.metrics);
   http::HttpServer server(
       "small", "127.0.0.1:0", {}, [&](http::Exchange& exchange) { return api.handle(exchange); },
       [&](int status, std::string_view detail, std::string_view peer) {
