@@ -4,6 +4,8 @@
 
 #include "artifacts/store/store.hpp"
 #include "artifacts/store/store_sweep.hpp"
+#include "artifacts/submit/job_batch.hpp"
+#include "artifacts/submit/key_records.hpp"
 #include "base/log.hpp"
 #include "base/stop.hpp"
 #include "controller/volume/volume.hpp"
@@ -18,8 +20,12 @@ using kube::ErrorCode;
 // The code that moves a folder to .trash also removes it. After this time the folder was left over by a crash, or it
 // could not be removed.
 constexpr std::chrono::minutes kTrashAge{10};
-// Wait between two scans of all jobs' folders for markers, which only a crash leaves behind.
-constexpr std::chrono::hours kMarkerInterval{1};
+// Wait between two scans for what is small: markers, which only a crash leaves behind, and expired Idempotency-Keys.
+constexpr std::chrono::hours kHourly{1};
+// How long an Idempotency-Key is kept at least (docs/api.md).
+constexpr std::chrono::hours kKeyAge{24};
+// A batch that an api-server is publishing changes all the time.
+constexpr std::chrono::minutes kBatchAge{1};
 // Number of paths that the log has already named as not removable.
 constexpr std::size_t kToldPaths = 1'000;
 
@@ -121,6 +127,7 @@ std::optional<base::TimePoint> Sweeper::volume_time() const {
 void Sweeper::sweep(std::stop_token stop) {
   const auto now = volume_time();
   if (!now) return;
+  artifacts::finish_batches(parts_.store, *now - kBatchAge, note_unreadable(stop), stop);
   const auto staged = *now - options_.sweep_age;
   const auto trashed = *now - std::min<std::chrono::milliseconds>(options_.sweep_age, kTrashAge);
   const auto not_removed = [this](const std::string& path, const artifacts::VolumeError& error) {
@@ -132,15 +139,17 @@ void Sweeper::sweep(std::stop_token stop) {
     swept_.Increment(static_cast<double>(removed));
     base::log_info("removed folders of writes and removals that did not finish", {{"folders", removed}});
   }
-  sweep_markers(staged, stop);
+  sweep_hourly(*now, staged, stop);
 }
 
-void Sweeper::sweep_markers(base::TimePoint before, std::stop_token stop) {
-  const base::SteadyPoint now = parts_.clock.steady();
-  if (stop.stop_requested() || (markers_swept_ && now - *markers_swept_ < kMarkerInterval)) return;
-  markers_swept_ = now;
+void Sweeper::sweep_hourly(base::TimePoint now, base::TimePoint before, std::stop_token stop) {
+  const base::SteadyPoint here = parts_.clock.steady();
+  if (stop.stop_requested() || (hourly_swept_ && here - *hourly_swept_ < kHourly)) return;
+  hourly_swept_ = here;
   const std::size_t removed = artifacts::sweep_markers(parts_.store, before, note_unreadable(stop), stop);
   if (removed > 0) base::log_info("removed index entries of jobs that have no folder", {{"entries", removed}});
+  const std::size_t keys = artifacts::sweep_keys(parts_.store, now - kKeyAge, note_unreadable(stop), stop);
+  if (keys > 0) base::log_info("removed records of expired Idempotency-Keys", {{"entries", keys}});
 }
 
 void Sweeper::note_not_removed(const std::string& path, const artifacts::VolumeError& error) {

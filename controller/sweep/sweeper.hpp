@@ -53,13 +53,13 @@ class Sweeper {
   // Scans and sweeps repeatedly, with pauses (pause_after), until `stop`. Blocks. Throws nothing.
   void run(std::stop_token stop);
 
-  // One scan of all jobs' folders. False if it was not finished: the API server or the volume does not answer, the file
-  // server's time is unknown, or this controller does not lead any more. An unreadable folder of a job or a tenant is
-  // logged and skipped. Throws artifacts::VolumeError.
+  // One scan of all jobs' folders. False if it was not finished: the API server or
+  // the volume does not answer, the file server's time is unknown, or this controller does not lead any more. An
+  // unreadable folder of a job or a tenant is logged and skipped. Throws artifacts::VolumeError.
   bool scan(std::stop_token stop);
-  // Removes old entries of .staging and .trash, and index entries without a job. Removes nothing if the file server's
-  // time is unknown, because the local clock may be wrong by days. Entries that can't be removed are counted, logged
-  // once with the cause, and tried again by the next scan.
+  // Completes interrupted batches. Removes old entries of .staging and .trash, index entries without a job, and expired
+  // Idempotency-Keys. Removes nothing if the file server's time is unknown, because the local clock may be wrong by
+  // days. Entries that can't be removed are counted, logged once with the cause, and tried again by the next scan.
   void sweep(std::stop_token stop);
   // scan(), then sweep() whatever the result was. Returns the result of scan().
   bool round(std::stop_token stop);
@@ -69,7 +69,8 @@ class Sweeper {
   std::optional<base::TimePoint> volume_time() const;
   artifacts::OnUnreadable note_unreadable(std::stop_token stop);
   void note_not_removed(const std::string& path, const artifacts::VolumeError& error);
-  void sweep_markers(base::TimePoint before, std::stop_token stop);
+  // What may wait for an hour: index entries from before `before`, and expired Idempotency-Keys.
+  void sweep_hourly(base::TimePoint now, base::TimePoint before, std::stop_token stop);
   bool tend(const artifacts::ScannedJob& folder, std::stop_token stop);
   FolderFacts look(const artifacts::ScannedJob& folder, const job::Job* resource) const;
   bool create_resource(const artifacts::ScannedJob& folder, std::stop_token stop);
@@ -95,7 +96,7 @@ class Sweeper {
   prometheus::Gauge& not_removed_now_;
   double unreadable_in_round_ = 0;
   double not_removed_in_round_ = 0;
-  std::optional<base::SteadyPoint> markers_swept_;
+  std::optional<base::SteadyPoint> hourly_swept_;
   std::set<std::string> told_;
 };
 

@@ -38,6 +38,32 @@ class MemberSplitter final : public base::JsonHandler {
   RawMembers members_;
 };
 
+class ElementSplitter final : public base::JsonHandler {
+ public:
+  explicit ElementSplitter(std::string_view text) : text_(text) {}
+
+  JsonNext token(const JsonToken& token) override {
+    if (token.depth == 0) is_array_ = token.kind == JsonToken::Kind::kEndArray;
+    if (token.depth != 1 || token.kind == JsonToken::Kind::kKey) return JsonNext::kContinue;
+    if (token.is_begin()) {
+      begin_ = token.begin;
+    } else {
+      const auto begin = token.is_end() ? begin_ : token.begin;
+      elements_.push_back(text_.substr(begin, token.end - begin));
+    }
+    return JsonNext::kContinue;
+  }
+
+  bool is_array() const { return is_array_; }
+  std::vector<std::string_view> take() { return std::move(elements_); }
+
+ private:
+  std::string_view text_;
+  bool is_array_ = false;
+  std::uint64_t begin_ = 0;  // of the nested element
+  std::vector<std::string_view> elements_;
+};
+
 // The message with byte and line. That of a syntax error has the byte already.
 std::string with_place(const base::JsonError& error, std::string_view text) {
   std::string message = error.message;
@@ -54,6 +80,15 @@ Result<RawMembers, std::string> split_object(std::string_view text, const base::
     return Unexpected<std::string>(with_place(read.error(), text));
   }
   if (!splitter.is_object()) return Unexpected<std::string>("not a JSON object");
+  return splitter.take();
+}
+
+Result<std::vector<std::string_view>, std::string> split_array(std::string_view text, const base::JsonLimits& limits) {
+  ElementSplitter splitter(text);
+  if (auto read = base::read_json(text, splitter, {.limits = limits}); !read) {
+    return Unexpected<std::string>(with_place(read.error(), text));
+  }
+  if (!splitter.is_array()) return Unexpected<std::string>("not a JSON array");
   return splitter.take();
 }
 

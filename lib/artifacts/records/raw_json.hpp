@@ -21,7 +21,12 @@ using RawMembers = std::vector<std::pair<std::string, std::string_view>>;
 // are written into other texts, where it would be an error.
 Result<RawMembers, std::string> split_object(std::string_view text, const base::JsonLimits& limits = {});
 
-// The inverse: `{"key":value,…}`. Values must be JSON.
+// The elements of an array, in their order, as original bytes that point into `text`. The error is that of
+// base::read_json, or "not a JSON array".
+Result<std::vector<std::string_view>, std::string> split_array(std::string_view text,
+                                                               const base::JsonLimits& limits = {});
+
+// The inverse of split_object(): `{"key":value,…}`. Values must be JSON.
 std::string join_object(const RawMembers& members);
 
 // The members of both objects; if both have a key, the value is that of `above`. Keys of `below` come first, in their

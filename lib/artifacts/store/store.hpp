@@ -77,6 +77,14 @@ class Store {
   // digits. Exclusive creation makes ids unique in a tenant. `file.repository_id` is ignored. Throws TooLarge.
   std::string publish_repository(Staging staging, RepositoryFile file, base::TimePoint now) const;
 
+  // The two steps of publish_repository(), for an id that is known before: an id that no repository of the tenant has
+  // now, and the publication with exactly file.repository_id. False, with nothing done, if that id is taken.
+  std::string choose_repository_id(const Tenant& tenant, base::TimePoint now) const;
+  bool publish_repository_as(Staging staging, const RepositoryFile& file) const;
+
+  // Renames a staged folder to `name` in `folder`. False if the name is taken. Neither is durable yet.
+  bool place(Staging staging, const Dir& folder, std::string_view name) const;
+
   // Publishes a job. `staging` holds its own input if file.input_from is kJob, otherwise it is not given. The marker in
   // the repository becomes durable first, the folder last, so every visible job is in its repository's index. A job
   // made with kubectl may have no repository (empty id) and then no marker. The folder of the first attempt is part of
@@ -92,6 +100,10 @@ class Store {
   // all files: `own` overlaid on the repository's. Nothing if the repository is absent.
   std::optional<std::vector<InputFile>> overlay_repository_input(Staging& staging, std::string_view repository_id,
                                                                  std::vector<InputFile> own) const;
+
+  // Copies the input that another job of the tenant has of its own into the staged input (reflink if possible). False
+  // if that job or its input is absent.
+  bool copy_job_input(Staging& staging, std::string_view job_id) const;
 
   // --- Reading.
 
@@ -220,8 +232,13 @@ class Store {
   std::optional<base::TimePoint> probe() const;
 
   const Dir& root() const { return root_; }
+  // Whether an fsync of a new file covers all names, and symbolic links, that were made before it.
+  bool ordered_journal() const { return ordered_journal_; }
 
  private:
+  // The first step of publishing a repository, and all others; see publish_repository_as().
+  void stage_repository(Staging& staging, const RepositoryFile& file) const;
+  bool rename_repository(Staging& staging, const RepositoryFile& file, const Dir& repositories) const;
   AttemptFolder make_attempt(const Tenant& tenant, std::string_view job_id, int number) const;
   // `attempts` is the folder of that name in the staged folder, if the job gets one.
   Result<void, PublishError> publish(Staging staging, const JobFile& file, bool indexed,

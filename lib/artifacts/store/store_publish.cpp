@@ -142,41 +142,89 @@ Staging Store::stage(const Tenant& tenant) const {
   }
 }
 
-std::string Store::publish_repository(Staging staging, RepositoryFile file, base::TimePoint now) const {
-  file.repository_id = base::format_digits(now) + "0000";
+namespace {
+
+// The ids of a second, from a random one on.
+class RepositoryIds {
+ public:
+  explicit RepositoryIds(base::TimePoint now) : second_(base::format_digits(now)) {
+    const std::string bytes = base::random_bytes(2);
+    first_ = static_cast<unsigned char>(bytes[0]) * 256U + static_cast<unsigned char>(bytes[1]);
+  }
+  // Calls `take(id)` with one id after the other until it returns true.
+  template <class F>
+  std::string find(const F& take) const {
+    for (unsigned turn = 0; turn < 10'000; ++turn) {
+      std::array<char, 8> digits{};
+      std::snprintf(digits.data(), digits.size(), "%04u", (first_ + turn) % 10'000);
+      std::string id = second_ + digits.data();
+      if (take(id)) return id;
+    }
+    throw VolumeError(EEXIST, "choose a repository id");
+  }
+
+ private:
+  std::string second_;
+  unsigned first_ = 0;
+};
+
+}  // namespace
+
+// All but repository.json becomes durable. With an ordered journal the names need no fsync of their own: that of
+// repository.json covers them.
+void Store::stage_repository(Staging& staging, const RepositoryFile& file) const {
   encode_readable(file, decode_repository_file);
-  const Dir& folder = staging.folder();
-  const Dir repositories = root().make(layout::repositories(staging.tenant_));
-  // 1. All but repository.json becomes durable. With an ordered journal the names need no fsync of their own: that of
-  // repository.json covers them.
   const bool has_files = staging.input_.has_value();
   staging.input();
-  folder.make_new("jobs");
-  if (has_files || !ordered_journal_) folder.sync_tree();
-  const std::string bytes = base::random_bytes(2);
-  const unsigned random = static_cast<unsigned char>(bytes[0]) * 256U + static_cast<unsigned char>(bytes[1]);
-  for (unsigned turn = 0; turn < 10'000; ++turn) {
-    std::array<char, 8> digits{};
-    std::snprintf(digits.data(), digits.size(), "%04u", (random + turn) % 10'000);
-    file.repository_id = base::format_digits(now) + digits.data();
-    if (repositories.status(file.repository_id)) continue;
-    // 2. repository.json, which contains the id, and its directory entry.
-    DurableFile written(folder);
-    write_all(written.fd(), encode(file));
-    written.commit(layout::kRepositoryFile, !ordered_journal_);
-    // 3. The rename into place. If the id was taken in the meantime, the next one is tried.
-    if (!staging.parent_->move(staging.name_, repositories, file.repository_id)) continue;
-    staging.parent_.reset();
-    // 4. Its new name. If this fsync fails, the caller does not get the id, so the repository is removed again.
-    try {
-      repositories.sync();
-    } catch (const VolumeError&) {
-      take_back([&] { trash_repository(staging.tenant_, file.repository_id); });
-      throw;
-    }
-    return file.repository_id;
+  staging.folder().make_new("jobs");
+  if (has_files || !ordered_journal_) staging.folder().sync_tree();
+}
+
+bool Store::rename_repository(Staging& staging, const RepositoryFile& file, const Dir& repositories) const {
+  // 1. repository.json, which contains the id, and its directory entry.
+  DurableFile written(staging.folder());
+  write_all(written.fd(), encode(file));
+  written.commit(layout::kRepositoryFile, !ordered_journal_);
+  // 2. The rename into place.
+  if (!staging.parent_->move(staging.name_, repositories, file.repository_id)) return false;
+  staging.parent_.reset();
+  // 3. Its new name. If this fsync fails, the caller does not get the id, so the repository is removed again.
+  try {
+    repositories.sync();
+  } catch (const VolumeError&) {
+    take_back([&] { trash_repository(staging.tenant_, file.repository_id); });
+    throw;
   }
-  throw VolumeError(EEXIST, "choose a repository id");
+  return true;
+}
+
+std::string Store::publish_repository(Staging staging, RepositoryFile file, base::TimePoint now) const {
+  file.repository_id = base::format_digits(now) + "0000";
+  const Dir repositories = root().make(layout::repositories(staging.tenant_));
+  stage_repository(staging, file);
+  // If an id was taken in the meantime, the next one is tried.
+  return RepositoryIds(now).find([&](const std::string& id) {
+    file.repository_id = id;
+    return !repositories.status(id) && rename_repository(staging, file, repositories);
+  });
+}
+
+std::string Store::choose_repository_id(const Tenant& tenant, base::TimePoint now) const {
+  const Dir repositories = root().make(layout::repositories(tenant));
+  return RepositoryIds(now).find([&](const std::string& id) { return !repositories.status(id); });
+}
+
+bool Store::publish_repository_as(Staging staging, const RepositoryFile& file) const {
+  const Dir repositories = root().make(layout::repositories(staging.tenant_));
+  if (repositories.status(file.repository_id)) return false;
+  stage_repository(staging, file);
+  return rename_repository(staging, file, repositories);
+}
+
+bool Store::place(Staging staging, const Dir& folder, std::string_view name) const {
+  if (!staging.parent_->move(staging.name_, folder, name)) return false;
+  staging.parent_.reset();
+  return true;
 }
 
 Result<void, PublishError> Store::publish_job(const JobFile& file) const {
@@ -304,6 +352,33 @@ std::optional<std::vector<InputFile>> Store::overlay_repository_input(Staging& s
   }
   all.insert(all.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
   return all;
+}
+
+namespace {
+
+// The files and folders of an input, which has at most 32 levels.
+void copy_folder(const Dir& from, const Dir& to) {
+  for (const Dir::Entry& entry : from.list()) {
+    if (entry.type == DT_DIR) {
+      const auto below = from.sub(entry.name);
+      const auto made = to.make_new(entry.name);
+      if (below && made) copy_folder(*below, *made);
+    } else if (const auto content = from.open_file(entry.name)) {
+      const auto copy = to.create_file(entry.name);
+      if (!copy) continue;
+      copy_file(*content, copy->get());
+      set_modified(copy->get(), content->modified);
+    }
+  }
+}
+
+}  // namespace
+
+bool Store::copy_job_input(Staging& staging, std::string_view job_id) const {
+  const auto source = root().sub(layout::job_input(staging.tenant_, job_id));
+  if (!source) return false;
+  copy_folder(*source, staging.input());
+  return true;
 }
 
 }  // namespace vbrain::artifacts

@@ -186,6 +186,13 @@ std::vector<std::string> Store::trash_tenant(const Tenant& tenant, const TenantF
     if (!may_go_on()) break;
     if (auto trashed = move_to_trash(*folder, name, trash)) moved.push_back(std::move(*trashed));
   }
+  // Records of Idempotency-Keys and batches of jobs that are being published, if no new tenant of the same name is
+  // here.
+  const TenantFolders left = tenant_folders(tenant);
+  for (const std::string_view name : {".keys", ".batches"}) {
+    if (left.repositories || left.jobs || !may_go_on()) break;
+    if (auto trashed = move_to_trash(*folder, name, trash)) moved.push_back(std::move(*trashed));
+  }
   trash.sync();
   folder->sync();
   return moved;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "artifacts/store/store.hpp"
+#include "artifacts/submit/key_records.hpp"
 #include "controller/volume/volume.hpp"
 #include "support/system_calls.hpp"
 #include "support/temp_dir.hpp"
@@ -89,6 +90,30 @@ TEST_F(VolumeCalls, PublishingAJobByRest) {
   EXPECT_EQ(calls[SYS_mkdirat], 4) << "the job's, attempts, attempts/1 and its logs";
   EXPECT_EQ(calls[SYS_fsync], 5);
   EXPECT_LE(calls[SYS_openat2], 10);
+}
+
+// The record is a link, which the fsync of job.json covers. Without an ordered journal it is a file with two fsyncs.
+TEST_F(VolumeCalls, AnIdempotencyKeyNeedsNoFsyncWithAnOrderedJournal) {
+  const artifacts::Store journaled(folder_.path(), true);
+  const auto tenant = tenant_of(job_);
+  artifacts::KeyRecord record{.request = std::string(64, 'a'), .id = "a-new-job", .answer = "{}"};
+  ASSERT_TRUE(claim_key(store_, tenant, artifacts::key_record_name("an earlier key"), record));
+  const auto use_key = [&](const artifacts::Store& store, const std::string& key) {
+    return count_system_calls([&] {
+      const std::string name = artifacts::key_record_name(key);
+      if (find_key(store, tenant, name) || !claim_key(store, tenant, name, record)) return false;
+      mark_key_done(store, tenant, record.id);
+      return true;
+    });
+  };
+  auto calls = use_key(journaled, "one");
+  EXPECT_EQ(calls[SYS_fsync], 0);
+  EXPECT_EQ(calls[SYS_symlinkat], 1);
+  EXPECT_EQ(calls[SYS_mkdirat], 0);
+  EXPECT_LE(calls[SYS_openat2], 4) << "the folder three times, and the mark";
+  calls = use_key(store_, "two");
+  EXPECT_EQ(calls[SYS_fsync], 2) << "the record and its name";
+  EXPECT_EQ(calls[SYS_symlinkat], 0);
 }
 
 // The file's own and that of the rename: the first one covers all names that were made before it.
