@@ -11,6 +11,7 @@
 #include "api-server/health.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
+#include "api-server/keys/key_counts.hpp"
 #include "api-server/live/job_feed.hpp"
 #include "api-server/live/stream_places.hpp"
 #include "api-server/open_files.hpp"
@@ -184,6 +185,7 @@ int run(const Config& given, std::stop_token stop) {
   base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued);
   base::WorkerPool list_workers("list", kListWorkers, config.max_queued, config.volume_timeout);
   SpaceLedger space_ledger;
+  KeyCounts key_counts(config.limits.max_idempotency_keys);
   LocalSpace local_space(config.limits.max_local_spool_bytes);
   SealedTexts sealed_texts(volume, caches.jobs.store(), clock);
   std::stop_source calls;
@@ -206,6 +208,7 @@ int run(const Config& given, std::stop_token stop) {
       run_times,
       feed,
       streams,
+      key_counts,
       client,
       caches.jobs.store(),
       caches.applications.store(),

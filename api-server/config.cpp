@@ -56,6 +56,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   add_number(app, "--max-waits", config.limits.max_waits, 0, 1'000'000,
              "Requests that wait for a change of a job (?wait) at the same time; one tenant gets half of it at most. A "
              "further one is answered at once");
+  add_number(app, "--max-idempotency-keys", config.limits.max_idempotency_keys, 1, 10'000'000,
+             "Idempotency-Keys of one tenant within a day; a request with a further one gets 429");
   add_number(app, "--max-header-bytes", config.max_header_bytes, 1024, 1 << 20, "Largest head of a request, in bytes");
   add_number(app, "--max-json-bytes", config.limits.max_json_bytes, 1024, 1 << 26,
              "Largest JSON body, and largest params or metadata field, in bytes");
@@ -115,6 +117,7 @@ void log_config(const Config& config) {
                                    {"max_connections", config.max_connections},
                                    {"max_streams", config.max_streams},
                                    {"max_waits", config.limits.max_waits},
+                                   {"max_idempotency_keys", config.limits.max_idempotency_keys},
                                    {"max_header_bytes", config.max_header_bytes},
                                    {"max_json_bytes", config.limits.max_json_bytes},
                                    {"max_json_memory", config.limits.max_json_memory},

@@ -21,6 +21,7 @@ struct Limits {
   std::uint64_t max_local_spool_bytes = 48ULL << 20;  // of archives while the volume takes no writes
   std::uint64_t max_auth_failures_per_minute = 60;    // of one source (FailureLimit); 0: no limit
   std::uint64_t max_waits = 5'000;                    // requests that wait at a time (JobWaits)
+  std::uint64_t max_idempotency_keys = 100'000;       // of one tenant within a day (KeyCounts)
 };
 
 // Threads that read long lists.

@@ -20,7 +20,7 @@ struct Row {
   std::string_view words;  // ends in a space: the subject follows
 };
 
-constexpr std::array<Row, 25> kTable{{
+constexpr std::array<Row, 28> kTable{{
     {Problem::kBadRequest, 400, "Invalid request"},
     {Problem::kMissing, 400, "Missing "},
     {Problem::kInvalid, 400, "Invalid "},
@@ -32,10 +32,13 @@ constexpr std::array<Row, 25> kTable{{
     {Problem::kNoJob, 404, "Invalid job_id"},
     {Problem::kNoFile, 404, "Invalid path"},
     {Problem::kTimeout, 408, "Request timeout"},
+    {Problem::kJobFixed, 409, "Job cannot be changed"},
+    {Problem::kJobNotEnded, 409, "Job not yet finished"},
     {Problem::kPrecondition, 412, "Precondition failed"},
     {Problem::kTooLarge, 413, "Payload too large"},
     {Problem::kMediaType, 415, "Unsupported media type"},
     {Problem::kExpectation, 417, "Invalid expect"},
+    {Problem::kOtherSubmission, 422, "Idempotency-Key already used"},
     {Problem::kTooMany, 429, "Too many requests"},
     {Problem::kHeadersTooLarge, 431, "Headers too large"},
     {Problem::kJobFailed, 500, "Job failed"},

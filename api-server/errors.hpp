@@ -47,6 +47,9 @@ enum class Problem {
   kVersion,
   kNoSpace,
   kPrecondition,
+  kJobFixed,         // the job has ended, or is being cancelled
+  kJobNotEnded,      // only an ended job can be retried
+  kOtherSubmission,  // the Idempotency-Key belongs to another request
 };
 
 // A request that is refused, in words for its sender.

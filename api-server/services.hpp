@@ -26,6 +26,7 @@ namespace vbrain::api {
 class JobFeed;
 class JobWaits;
 class JsonBudget;
+class KeyCounts;
 class LocalSpace;
 class MadeArchives;
 class RunTimes;
@@ -62,6 +63,7 @@ struct Services {
   const RunTimes& run_times;
   JobFeed& feed;
   StreamPlaces& streams;
+  KeyCounts& key_counts;
   kube::ApiClient& kube;
   const kube::Cache<job::Job>& jobs;
   const kube::Cache<job::Application>& applications;

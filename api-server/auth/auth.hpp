@@ -23,6 +23,8 @@ enum class Permission {
   kCreateJob,
   kReadJob,
   kDeleteJob,
+  kChangeJob,  // cancels, suspends, resumes
+  kRetryJob,
   kReadUsage,
 };
 

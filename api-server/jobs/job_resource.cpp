@@ -35,15 +35,16 @@ bool is_worth_another_try(const kube::Error& error) {
   return is_retryable(error) && !error.retry_after && error.code != ErrorCode::kTimeout;
 }
 
-// What is known of a resource that is to be deleted.
+// What is known of a resource that is to be deleted or changed.
 struct Target {
   bool there = false;  // the tenant's
   bool deleting = false;
+  bool cancelled = false;
   std::string uid;
 };
 
 Target target_of(const job::Job& job, const artifacts::Tenant& tenant) {
-  return {belongs_to(job, tenant), job.meta.deletion_timestamp.has_value(), job.meta.uid};
+  return {belongs_to(job, tenant), job.meta.deletion_timestamp.has_value(), job.spec.cancel, job.meta.uid};
 }
 
 Result<Target, kube::Error> look_up(const Services& services, const artifacts::Tenant& tenant,
@@ -54,24 +55,56 @@ Result<Target, kube::Error> look_up(const Services& services, const artifacts::T
   return Unexpected<kube::Error>(live.error());
 }
 
+// The Job of the cache if it is the tenant's, else the one that the API server has.
+Result<Target, kube::Error> find_target(const Services& services, const artifacts::Tenant& tenant,
+                                        std::string_view job_id, const job::Job* cached) {
+  if (cached != nullptr && belongs_to(*cached, tenant)) return target_of(*cached, tenant);
+  return look_up(services, tenant, job_id);
+}
+
+// Calls `once(cached)` until it succeeds or another try cannot help. `cached` is the Job of the cache; null: ask the
+// API server, because it is not in the cache or another Job has its name now (kConflict).
+template <class Once>
+auto with_retries(const Services& services, std::string_view job_id, const Once& once) {
+  auto cached = services.jobs.get(job_id);
+  for (int turn = 1;; ++turn) {
+    auto done = once(cached.get());
+    if (done) return done;
+    const bool stale = done.error().code == ErrorCode::kConflict && cached != nullptr;
+    cached = nullptr;
+    if (stale) continue;
+    const bool again = turn < kTries && is_worth_another_try(done.error());
+    if (!again || !base::sleep_for(services.stop, kPause * turn)) return done;
+  }
+}
+
 // One try. The error may be kConflict: another Job has this name now.
 Result<Removal, kube::Error> remove_once(const Services& services, const artifacts::Tenant& tenant,
                                          std::string_view job_id, const job::Job* cached) {
-  Target target;
-  if (cached != nullptr && belongs_to(*cached, tenant)) {
-    target = target_of(*cached, tenant);
-  } else {
-    auto found = look_up(services, tenant, job_id);
-    if (!found) return Unexpected<kube::Error>(std::move(found.error()));
-    target = std::move(*found);
-  }
-  if (!target.there) return Removal::kAbsent;
-  if (target.deleting) return Removal::kBegun;
-  const kube::DeleteOptions options{.preconditions = {.uid = target.uid}};
+  const auto target = find_target(services, tenant, job_id, cached);
+  if (!target) return Unexpected<kube::Error>(target.error());
+  if (!target->there) return Removal::kAbsent;
+  if (target->deleting) return Removal::kBegun;
+  const kube::DeleteOptions options{.preconditions = {.uid = target->uid}};
   auto removed = services.kube.remove(job::Job::kType, services.namespace_name, job_id, options, services.stop);
   if (removed) return Removal::kBegun;
   if (removed.error().code == ErrorCode::kNotFound) return Removal::kAbsent;
   return Unexpected<kube::Error>(std::move(removed.error()));
+}
+
+// One try, as remove_once().
+Result<Edit, kube::Error> edit_once(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id,
+                                    const job::Job* cached, const nlohmann::json& spec, bool of_cancelled) {
+  const auto target = find_target(services, tenant, job_id, cached);
+  if (!target) return Unexpected<kube::Error>(target.error());
+  if (!target->there || target->deleting) return target->there ? Edit::kBeingDeleted : Edit::kAbsent;
+  if (target->cancelled && !of_cancelled) return Edit::kCancelled;
+  // A UID in the patch is a precondition.
+  const nlohmann::json patch = {{"metadata", {{"uid", target->uid}}}, {"spec", spec}};
+  const auto done = services.kube.patch(job::Job::kType, services.namespace_name, job_id, patch, {}, services.stop);
+  if (done) return Edit::kDone;
+  if (done.error().code == ErrorCode::kNotFound) return Edit::kAbsent;
+  return Unexpected<kube::Error>(done.error());
 }
 
 }  // namespace
@@ -94,16 +127,15 @@ Result<void, NotCreated> create_resource(const Services& services, const artifac
 
 Result<Removal, kube::Error> remove_resource(const Services& services, const artifacts::Tenant& tenant,
                                              std::string_view job_id) {
-  auto cached = services.jobs.get(job_id);
-  for (int turn = 1;; ++turn) {
-    auto removed = remove_once(services, tenant, job_id, cached.get());
-    if (removed) return *removed;
-    const bool stale = removed.error().code == ErrorCode::kConflict && cached != nullptr;
-    cached = nullptr;
-    if (stale) continue;
-    const bool again = turn < kTries && is_worth_another_try(removed.error());
-    if (!again || !base::sleep_for(services.stop, kPause * turn)) return removed;
-  }
+  return with_retries(services, job_id,
+                      [&](const job::Job* cached) { return remove_once(services, tenant, job_id, cached); });
+}
+
+Result<Edit, kube::Error> edit_resource(const Services& services, const artifacts::Tenant& tenant,
+                                        std::string_view job_id, const nlohmann::json& spec, bool of_cancelled) {
+  return with_retries(services, job_id, [&](const job::Job* cached) {
+    return edit_once(services, tenant, job_id, cached, spec, of_cancelled);
+  });
 }
 
 http::Task<void> remove_leftovers(const Services& services, const artifacts::Tenant& tenant,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,18 @@ enum class Removal {
 // server. Another tenant's Job of this name is left alone.
 Result<Removal, kube::Error> remove_resource(const Services& services, const artifacts::Tenant& tenant,
                                              std::string_view job_id);
+
+enum class Edit {
+  kDone,
+  kAbsent,        // the tenant has no such resource: it was archived, or is not there yet
+  kBeingDeleted,  // nothing was changed
+  kCancelled,     // its spec.cancel is set already; nothing was changed
+};
+
+// Merges `spec` into the spec of the tenant's Job, with its UID as precondition; looks things up as remove_resource().
+// A job that is being cancelled is changed only if `of_cancelled`.
+Result<Edit, kube::Error> edit_resource(const Services& services, const artifacts::Tenant& tenant,
+                                        std::string_view job_id, const nlohmann::json& spec, bool of_cancelled);
 
 // How many calls one deletion makes at a time.
 inline constexpr std::size_t kResourcesAtOnce = 4;

@@ -1,5 +1,6 @@
 #include "api-server/jobs/repository_service.hpp"
 
+#include <cerrno>
 #include <utility>
 
 #include "api-server/jobs/space.hpp"
@@ -8,9 +9,27 @@
 #include "base/digest.hpp"
 
 namespace vbrain::api {
+namespace {
+
+// A member of repository.json that only confirm_own() reads.
+std::string key_member(const std::string& key_record) {
+  return R"({"idempotency_key":")" + key_record + "\"}";
+}
+
+// For an id that is taken. Another request with the same key may have published the repository, which is then durable
+// when this returns; or another one, in the moment after the id was chosen, which is a failure.
+void confirm_own(const artifacts::Store& volume, const artifacts::Tenant& tenant,
+                 const artifacts::RepositoryFile& file) {
+  const auto published = volume.read_repository(tenant, file.repository_id);
+  if (published && published->unknown != file.unknown) throw artifacts::VolumeError(EEXIST, "publish a repository");
+  volume.root().at(artifacts::layout::repositories(tenant)).sync();
+}
+
+}  // namespace
 
 artifacts::RepositoryFile publish_repository(const Services& services, const artifacts::Tenant& tenant,
-                                             const std::string& username, Submission& submission) {
+                                             const std::string& username, Submission& submission,
+                                             const std::optional<KnownRepository>& known) {
   const std::uint64_t bytes = bytes_of(submission);
   artifacts::RepositoryFile file;
   file.created_on = services.clock.now();
@@ -21,9 +40,17 @@ artifacts::RepositoryFile publish_repository(const Services& services, const art
   if (submission.input) {
     file.input = std::move(submission.input->files);
     file.empty_folders = std::move(submission.input->empty_folders);
-    file.repository_id = services.volume.publish_repository(submission.input->take(), file, file.created_on);
+  }
+  artifacts::Staging staging = submission.input ? submission.input->take() : services.volume.stage(tenant);
+  if (known) {
+    file.repository_id = known->id;
+    file.unknown = key_member(known->key_record);
+    if (!services.volume.publish_repository_as(std::move(staging), file)) {
+      confirm_own(services.volume, tenant, file);
+      return file;
+    }
   } else {
-    file.repository_id = services.volume.publish_repository(services.volume.stage(tenant), file, file.created_on);
+    file.repository_id = services.volume.publish_repository(std::move(staging), file, file.created_on);
   }
   note_published(services, tenant, bytes);
   return file;

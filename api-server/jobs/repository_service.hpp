@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,10 +10,17 @@
 
 namespace vbrain::api {
 
+// The id of a repository that was chosen before, and the record of the Idempotency-Key that names it.
+struct KnownRepository {
+  std::string id;
+  std::string key_record;
+};
+
 // Publishes a repository with the files and fields of `submission`, which is empty afterwards. It is durable when this
-// returns. Blocks on the volume; throws VolumeError.
+// returns. If `known` was published already for the same key, that one stays. Blocks on the volume; throws VolumeError.
 artifacts::RepositoryFile publish_repository(const Services& services, const artifacts::Tenant& tenant,
-                                             const std::string& username, Submission& submission);
+                                             const std::string& username, Submission& submission,
+                                             const std::optional<KnownRepository>& known = {});
 
 // The ETag of the ZIP of a repository's input, without making the ZIP: its bytes depend only on this version of the
 // code, the names and contents of the files, and the repository's time. Pure.

@@ -10,6 +10,7 @@
 #include "api-server/request_context.hpp"
 #include "api-server/routes/router.hpp"
 #include "api-server/services.hpp"
+#include "base/log.hpp"
 #include "http/handler.hpp"
 
 namespace vbrain::api {
@@ -24,6 +25,10 @@ struct Call {
   std::string_view id;               // the path's variable segment
   std::string_view rest;             // the end of the path (RouteMatch::rest)
 };
+
+// Logs what a user has changed: `message` with what it is about, then who it was, from where, and the request's ids.
+void log_by_user(const Call& call, std::string_view message, const base::LogField& about);
+void log_by_user(const Call& call, std::string_view message, const base::LogField& about, const base::LogField& in);
 
 // Answers a Call. Runs on an I/O thread.
 using RouteHandler = http::Task<Answer> (*)(Call&);
@@ -44,7 +49,6 @@ std::span<const Route> routes();
 http::Task<Answer> get_usage(Call& call);
 // routes/jobs.cpp
 http::Task<Answer> get_jobs(Call& call);
-http::Task<Answer> post_job_execute(Call& call);
 http::Task<Answer> get_job(Call& call);
 http::Task<Answer> get_job_params(Call& call);
 http::Task<Answer> delete_job(Call& call);
@@ -52,6 +56,14 @@ http::Task<Answer> delete_job(Call& call);
 http::Task<Answer> get_job_events(Call& call);
 http::Task<Answer> get_job_log_stream(Call& call);
 http::Task<Answer> get_events(Call& call);
+// submit/new_jobs.cpp, submit/job_batch.cpp
+http::Task<Answer> post_job_execute(Call& call);
+http::Task<Answer> post_job_batch(Call& call);
+http::Task<Answer> post_job_retry(Call& call);
+// submit/actions.cpp
+http::Task<Answer> post_job_cancel(Call& call);
+http::Task<Answer> post_job_suspend(Call& call);
+http::Task<Answer> post_job_resume(Call& call);
 // routes/artifacts.cpp
 http::Task<Answer> get_job_result(Call& call);
 http::Task<Answer> get_job_output(Call& call);

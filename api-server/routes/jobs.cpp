@@ -4,7 +4,6 @@
 #include "api-server/lists/lists.hpp"
 #include "api-server/pages/page.hpp"
 #include "api-server/routes/call.hpp"
-#include "api-server/routes/new_work.hpp"
 #include "api-server/routes/shared_read.hpp"
 #include "api-server/routes/wait.hpp"
 #include "api-server/routes/with_job.hpp"
@@ -15,12 +14,6 @@
 
 namespace vbrain::api {
 namespace {
-
-std::string render_created(const NewJob& created, const std::string& notes) {
-  std::string json = R"({"message":"Job created","job_id":)" + base::quote_json(created.job_id);
-  if (created.new_repository) json += R"(,"repository_id":)" + base::quote_json(created.repository_id);
-  return json + notes + "}";
-}
 
 // The answer of GET /job/:job_id. Blocks on the volume.
 SharedAnswer describe(const Services& services, const artifacts::Tenant& tenant, const JobRecord& record,
@@ -81,40 +74,6 @@ http::Task<Answer> get_jobs(Call& call) {
   co_return reply_with(call.exchange.head, shared);
 }
 
-http::Task<Answer> post_job_execute(Call& call) {
-  const Services& services = call.services;
-  if (call.repository_id.empty() && !may(call.caller.role, Permission::kCreateRepository)) {
-    co_return refuse(Problem::kNotPermitted, {}, "without repository_id a repository would be created");
-  }
-  auto closed = refuse_closed_application(services, call.caller.tenant);
-  if (closed) co_return Unexpected<Refusal>(std::move(*closed));
-  if (!call.repository_id.empty()) {
-    // Before the body, which may be large.
-    const auto look = [&] {
-      return artifacts::is_repository_id(call.repository_id) &&
-             services.volume.hold_repository(call.caller.tenant, call.repository_id);
-    };
-    const bool exists = co_await http::run_on(services.volume_workers, look);
-    if (!exists) co_return refuse(Problem::kNoRepository);
-  }
-  auto submission = co_await read_new_work(call);
-  if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
-  const std::string notes = render_notes(*submission);
-  auto created = co_await execute_job(services, call.caller, call.context, call.repository_id, std::move(*submission));
-  if (!created) co_return Unexpected<Refusal>(std::move(created.error()));
-  base::log_info("job created", {{"job", created->job_id},
-                                 {"repository", created->repository_id},
-                                 {"username", call.caller.username},
-                                 {"organization", call.caller.tenant.organization},
-                                 {"application", call.caller.tenant.application},
-                                 {"client", call.caller.tenant.client},
-                                 {"key_id", call.caller.key_id},
-                                 {"peer", call.exchange.peer},
-                                 {"request_id", call.context.request_id},
-                                 {"trace_id", call.context.trace_id()}});
-  co_return json_reply(201, render_created(*created, notes));
-}
-
 http::Task<Answer> get_job(Call& call) {
   const auto with_jobs = wants_jobs(call.exchange.head.query);
   if (!with_jobs) co_return Unexpected<Refusal>(with_jobs.error());
@@ -156,15 +115,7 @@ http::Task<Answer> get_job_params(Call& call) {
 http::Task<Answer> delete_job(Call& call) {
   const auto deleted = co_await delete_job(call.services, call.caller, call.id, call.repository_id);
   if (!deleted) co_return Unexpected<Refusal>(deleted.error());
-  base::log_info("job deleted by its user", {{"job", call.id},
-                                             {"username", call.caller.username},
-                                             {"organization", call.caller.tenant.organization},
-                                             {"application", call.caller.tenant.application},
-                                             {"client", call.caller.tenant.client},
-                                             {"key_id", call.caller.key_id},
-                                             {"peer", call.exchange.peer},
-                                             {"request_id", call.context.request_id},
-                                             {"trace_id", call.context.trace_id()}});
+  log_by_user(call, "job deleted by its user", {"job", call.id});
   co_return json_reply(200, R"({"message":"Jobs deleted"})");
 }
 

@@ -2,12 +2,15 @@
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/repository_service.hpp"
 #include "api-server/jobs/volume_view.hpp"
+#include "api-server/keys/keyed.hpp"
 #include "api-server/lists/lists.hpp"
 #include "api-server/pages/page.hpp"
 #include "api-server/routes/call.hpp"
-#include "api-server/routes/new_work.hpp"
 #include "api-server/routes/shared_read.hpp"
+#include "api-server/submit/new_work.hpp"
 #include "api-server/transfer/json_budget.hpp"
+#include "artifacts/store/store.hpp"
+#include "base/failpoint.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
 
@@ -44,28 +47,61 @@ http::Task<Answer> get_repositories(Call& call) {
   co_return reply_with(call.exchange.head, shared);
 }
 
+namespace {
+
+// A repository that was made by this request, or by another one with the same Idempotency-Key.
+struct NewRepository {
+  std::string id;
+  std::string answer;
+  bool replayed = false;
+};
+
+std::string render_created(const std::string& id, const std::string& notes) {
+  return R"({"message":"Repository created successfully","repository_id":)" + base::quote_json(id) + notes + "}";
+}
+
+// Blocks on the volume.
+Result<NewRepository, Refusal> publish(const Call& call, Submission& submission,
+                                       const std::optional<KeyedRequest>& key) {
+  const Services& services = call.services;
+  const artifacts::Tenant& tenant = call.caller.tenant;
+  const std::string notes = render_notes(submission);
+  if (!key) {
+    std::string id = publish_repository(services, tenant, call.caller.username, submission).repository_id;
+    std::string answer = render_created(id, notes);
+    return NewRepository{std::move(id), std::move(answer)};
+  }
+  const std::string id = services.volume.choose_repository_id(tenant, services.clock.now());
+  auto claimed = claim(services, tenant, *key, {.request = {}, .id = id, .answer = render_created(id, notes)});
+  if (!claimed) return Unexpected<Refusal>(std::move(claimed.error()));
+  base::failpoint("api-server.key-claimed");
+  artifacts::KeyRecord& record = claimed->record;
+  if (!claimed->done) {
+    publish_repository(services, tenant, call.caller.username, submission, KnownRepository{record.id, key->name});
+    base::failpoint("api-server.repository-published");
+    note_key_done(services, tenant, record.id);
+  }
+  return NewRepository{std::move(record.id), std::move(record.answer), !claimed->mine};
+}
+
+}  // namespace
+
 http::Task<Answer> post_repository(Call& call) {
+  auto looked = co_await look_at_key(call, KeyedBody::kRead);
+  if (!looked) co_return Unexpected<Refusal>(std::move(looked.error()));
+  if (looked->replayed) co_return std::move(*looked->replayed);
   auto closed = refuse_closed_application(call.services, call.caller.tenant);
   if (closed) co_return Unexpected<Refusal>(std::move(*closed));
-  auto submission = co_await read_new_work(call);
+  const BodyTerms terms{.digest = looked->key ? BodyTerms::Digest::kToo : BodyTerms::Digest::kNone};
+  auto submission = co_await read_new_work(call, terms);
   if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
-  const std::string notes = render_notes(*submission);
-  const auto publish = [&] {
-    return publish_repository(call.services, call.caller.tenant, call.caller.username, *submission).repository_id;
-  };
+  if (looked->key) set_digest(call, *looked->key, submission->digest);
+  const auto work = [&] { return publish(call, *submission, looked->key); };
   base::WorkerPool& pool = submission->input ? call.services.bulk_workers : call.services.volume_workers;
-  const std::string id = co_await http::run_on(pool, publish);
-  base::log_info("repository created", {{"repository", id},
-                                        {"username", call.caller.username},
-                                        {"organization", call.caller.tenant.organization},
-                                        {"application", call.caller.tenant.application},
-                                        {"client", call.caller.tenant.client},
-                                        {"key_id", call.caller.key_id},
-                                        {"peer", call.exchange.peer},
-                                        {"request_id", call.context.request_id},
-                                        {"trace_id", call.context.trace_id()}});
-  co_return json_reply(
-      201, R"({"message":"Repository created successfully","repository_id":)" + base::quote_json(id) + notes + "}");
+  auto made = co_await http::run_on(pool, work);
+  if (!made) co_return Unexpected<Refusal>(std::move(made.error()));
+  log_by_user(call, "repository created", {"repository", made->id});
+  co_return reply_of_key(std::move(made->answer), made->replayed);
 }
 
 http::Task<Answer> get_repository(Call& call) {
@@ -107,15 +143,7 @@ http::Task<Answer> get_repository_params(Call& call) {
 http::Task<Answer> delete_repository(Call& call) {
   const auto deleted = co_await delete_repository(call.services, call.caller, call.id);
   if (!deleted) co_return Unexpected<Refusal>(deleted.error());
-  base::log_info("repository deleted by its user", {{"repository", call.id},
-                                                    {"username", call.caller.username},
-                                                    {"organization", call.caller.tenant.organization},
-                                                    {"application", call.caller.tenant.application},
-                                                    {"client", call.caller.tenant.client},
-                                                    {"key_id", call.caller.key_id},
-                                                    {"peer", call.exchange.peer},
-                                                    {"request_id", call.context.request_id},
-                                                    {"trace_id", call.context.trace_id()}});
+  log_by_user(call, "repository deleted by its user", {"repository", call.id});
   co_return json_reply(200, R"({"message":"Repository and jobs deleted"})");
 }
 

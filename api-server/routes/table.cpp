@@ -10,6 +10,7 @@ constexpr auto kOptional = RepositoryHeader::kOptional;
 
 constexpr auto kRequiredForAll = RepositoryHeader::kRequiredForAll;
 constexpr auto kReadRepository = Permission::kReadRepository;
+constexpr auto kChangeJob = Permission::kChangeJob;
 
 // Of an object that lists a repository's jobs (wants_jobs).
 constexpr std::array<std::string_view, 1> kJobs{"jobs"};
@@ -67,8 +68,13 @@ constexpr std::array kRoutes{
           get_jobs,
           kJobListParameters},
     Route{{http::Method::kPost, "/api/v1/job/execute"}, Permission::kCreateJob, kOptional, true, post_job_execute},
+    Route{{http::Method::kPost, "/api/v1/job/batch"}, Permission::kCreateJob, kRequired, true, post_job_batch},
     Route{{http::Method::kGet, "/api/v1/job/:job_id"}, Permission::kReadJob, kOptional, false, get_job, kJobsAndWait},
     Route{{http::Method::kDelete, "/api/v1/job/:job_id"}, Permission::kDeleteJob, kOptional, false, delete_job},
+    Route{{http::Method::kPost, "/api/v1/job/:job_id/cancel"}, kChangeJob, kOptional, false, post_job_cancel},
+    Route{{http::Method::kPost, "/api/v1/job/:job_id/suspend"}, kChangeJob, kOptional, false, post_job_suspend},
+    Route{{http::Method::kPost, "/api/v1/job/:job_id/resume"}, kChangeJob, kOptional, false, post_job_resume},
+    Route{{http::Method::kPost, "/api/v1/job/:job_id/retry"}, Permission::kRetryJob, kOptional, false, post_job_retry},
     Route{{http::Method::kGet, "/api/v1/job/:job_id/result"},
           Permission::kReadJob,
           kOptional,

@@ -4,6 +4,9 @@
 #include <array>
 #include <utility>
 
+#include "api-server/keys/body_digest.hpp"
+#include "api-server/submit/json_body.hpp"
+#include "api-server/submit/priority.hpp"
 #include "api-server/transfer/multipart.hpp"
 #include "api-server/transfer/write_behind.hpp"
 #include "artifacts/archive/archive_reader.hpp"
@@ -23,8 +26,6 @@ using artifacts::Staging;
 constexpr std::size_t kSmallJson = JsonBudget::kFree;
 constexpr std::uint64_t kNameBytesPerEntry = 256;  // of an archive, on average
 
-const std::string kSendAnObject = "; send a JSON object, such as {\"a\": 1}";
-
 enum class MediaType { kNone, kJson, kMultipart, kOther };
 
 MediaType media_type(const http::RequestHead& head, std::optional<ParameterizedValue>& parsed) {
@@ -35,11 +36,6 @@ MediaType media_type(const http::RequestHead& head, std::optional<ParameterizedV
   return parsed->value == "multipart/form-data" ? MediaType::kMultipart : MediaType::kOther;
 }
 
-std::string_view without_byte_order_mark(std::string_view text) {
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  return text;
-}
-
 std::string json_limit(const Limits& limits) {
   return std::to_string(limits.max_json_bytes) + " bytes each; the operator's setting is max-json-bytes";
 }
@@ -48,7 +44,7 @@ std::string json_limit(const Limits& limits) {
 Result<std::string, Refusal> read_object(std::string_view name, std::string_view text) {
   text = without_byte_order_mark(text);
   const auto members = artifacts::split_object(text);
-  if (!members) return refuse(Problem::kInvalid, std::string(name), members.error() + kSendAnObject);
+  if (!members) return refuse(Problem::kInvalid, std::string(name), members.error() + std::string(kSendAnObject));
   return std::string(text);
 }
 
@@ -125,41 +121,43 @@ class FileReceiver {
 struct Form {
   std::optional<std::string> params;
   std::optional<std::string> metadata;
+  std::optional<std::string> priority;
+  std::optional<std::string> file_name;
   std::string* field = nullptr;  // the one being read; null within the file
   bool no_file = false;          // within a file field that was left empty
 };
 
-Unexpected<Refusal> bad_part(std::string_view name, std::string detail) {
-  return refuse(Problem::kInvalid, plain_subject(name, "field"), std::move(detail));
-}
-
 // The format of the part if it is the file. Nothing for a field; its bytes then go to `form.field`.
-Result<std::optional<FileKind>, Refusal> begin_part(const PartHead& head, Form& form, bool has_file) {
+Result<std::optional<FileKind>, Refusal> begin_part(const PartHead& head, Form& form, bool priority_known) {
   form.field = nullptr;
   form.no_file = false;
   if (head.name == "file") {
     // A browser sends a file field that its user left empty without a name and without content.
     form.no_file = head.filename.value_or("").empty();
     if (form.no_file) return std::optional<FileKind>();
-    if (has_file) return refuse(Problem::kInvalid, "file", "sent twice; put several files into one ZIP");
+    if (form.file_name) return refuse(Problem::kInvalid, "file", "sent twice; put several files into one ZIP");
     const std::string_view why = artifacts::check_entry_name(*head.filename, 255, 1);
     if (!why.empty()) return refuse(Problem::kInvalid, "file", "filename: " + std::string(why) + "; rename the file");
     const auto kind = file_kind(*head.filename);
     if (!kind)
       return refuse(Problem::kInvalid, "file",
                     "its filename ends neither in .zip, .csv, .xlsx nor .json; put other files into a ZIP");
+    form.file_name = head.filename;
     return kind;
   }
-  auto* field = head.name == "params" ? &form.params : head.name == "metadata" ? &form.metadata : nullptr;
-  if (field == nullptr)
-    return bad_part(head.name, "only file, params and metadata are known; remove it, or correct its name");
-  if (*field) return bad_part(head.name, "sent twice; send it once");
+  auto* field = head.name == "params"                       ? &form.params
+                : head.name == "metadata"                   ? &form.metadata
+                : head.name == "priority" && priority_known ? &form.priority
+                                                            : nullptr;
+  if (field == nullptr) return bad_field(head.name, known_fields("file, ", priority_known));
+  if (*field) return bad_field(head.name, "sent twice; send it once");
   form.field = &field->emplace();
   return std::optional<FileKind>();
 }
 
 http::Task<Result<Submission, Refusal>> read_json(const Services& services, const artifacts::Tenant& tenant,
-                                                  http::BodyReader& body) {
+                                                  http::BodyReader& body, const BodyTerms& terms) {
+  using Digest = BodyTerms::Digest;
   Submission submission{
       .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget, tenant)};
   std::string text;
@@ -169,17 +167,24 @@ http::Task<Result<Submission, Refusal>> read_json(const Services& services, cons
     submission.memory.cover(text.size() + piece.size());
     text += piece;
   }
-  if (text.empty()) co_return submission;
+  if (text.empty()) {
+    if (terms.digest != Digest::kNone) submission.digest = digest_of_no_body();
+    co_return submission;
+  }
   Result<JsonFields, Refusal> fields;
+  const auto parse = [&] {
+    if (terms.digest != Digest::kNone) submission.digest = digest_of_json(base::sha256_hex(text));
+    if (terms.digest != Digest::kOnly) fields = read_json_fields(text, terms.priority);
+  };
   if (text.size() <= kSmallJson) {
-    fields = read_json_fields(text);
+    parse();
   } else {
-    const auto parse = [&] { return read_json_fields(text); };
-    fields = co_await http::run_on(services.volume_workers, parse);
+    co_await http::run_on(services.volume_workers, parse);
   }
   if (!fields) co_return Unexpected<Refusal>(std::move(fields.error()));
   submission.params = std::move(fields->params);
   submission.metadata = std::move(fields->metadata);
+  submission.priority = fields->priority;
   co_return submission;
 }
 
@@ -191,13 +196,15 @@ Refusal refusal(Problem problem, std::string subject, std::string detail) {
 struct Upload {
   Submission submission;
   Form form;
-  std::shared_ptr<FileReceiver> file;  // submission.input holds it too, and closes it
+  std::shared_ptr<FileReceiver> file;           // submission.input holds it too, and closes it
+  std::shared_ptr<base::Sha256> file_digest{};  // of its bytes, if it is wanted
 };
 
 // Reads the whole body into `upload`. Writing may go on behind it.
 http::Task<std::optional<Refusal>> read_parts(const Services& services, const artifacts::Tenant& tenant,
-                                              std::string_view boundary, http::BodyReader& body, const BodyCheck& check,
+                                              std::string_view boundary, http::BodyReader& body, const BodyTerms& terms,
                                               Upload& upload, WriteBehind& writing) {
+  using Digest = BodyTerms::Digest;
   using Kind = MultipartReader::Event::Kind;
   MultipartReader reader(boundary);
   Form& form = upload.form;
@@ -209,15 +216,20 @@ http::Task<std::optional<Refusal>> read_parts(const Services& services, const ar
     if (piece.empty()) break;
     received += piece.size();
     // A body of unknown length; one of known length was refused before.
-    auto full = check ? check(received) : std::nullopt;
+    auto full = terms.check ? terms.check(received) : std::nullopt;
     if (full) co_return std::move(full);
     reader.feed(piece);
     for (auto event = reader.next(); event.kind != Kind::kNeedMore; event = reader.next()) {
       if (event.kind == Kind::kError) co_return refusal(Problem::kInvalid, "body", std::string(event.error));
       if (event.kind == Kind::kPart) {
-        const auto kind = begin_part(event.head, form, upload.file != nullptr);
+        const auto kind = begin_part(event.head, form, terms.priority);
         if (!kind) co_return kind.error();
         if (!*kind) continue;
+        if (terms.digest != Digest::kNone) upload.file_digest = std::make_shared<base::Sha256>();
+        if (terms.digest == Digest::kOnly) {
+          writing.begin([digest = upload.file_digest](std::string_view bytes) { digest->update(bytes); });
+          continue;
+        }
         upload.file = std::make_shared<FileReceiver>(*event.head.filename, **kind);
         const auto open = [&] {
           submission.input.emplace(services.bulk_workers, services.volume.stage(tenant));
@@ -225,7 +237,10 @@ http::Task<std::optional<Refusal>> read_parts(const Services& services, const ar
           upload.file->open(services.volume.root().at(artifacts::layout::staging(tenant)), submission.input->staging());
         };
         co_await http::run_on(services.volume_workers, open);
-        writing.begin([file = upload.file](std::string_view bytes) { file->write(bytes); });
+        writing.begin([file = upload.file, digest = upload.file_digest](std::string_view bytes) {
+          if (digest != nullptr) digest->update(bytes);
+          file->write(bytes);
+        });
       } else if (event.kind == Kind::kData && form.no_file) {
         co_return refusal(Problem::kInvalid, "file", "it has content and no filename; name it in Content-Disposition");
       } else if (event.kind == Kind::kData && form.field != nullptr) {
@@ -245,9 +260,15 @@ http::Task<std::optional<Refusal>> read_parts(const Services& services, const ar
   co_return std::nullopt;
 }
 
+// A text field of a form that was not sent, or that its user left empty.
+bool is_left_empty(const std::optional<std::string>& field) {
+  return !field || field->find_first_not_of(" \t\r\n") == std::string::npos;
+}
+
 http::Task<Result<Submission, Refusal>> read_multipart(const Services& services, const artifacts::Tenant& tenant,
                                                        std::string_view boundary, http::BodyReader& body,
-                                                       const BodyCheck& check) {
+                                                       const BodyTerms& terms) {
+  using Digest = BodyTerms::Digest;
   Upload upload{.submission = {.params = {},
                                .metadata = {},
                                .input = {},
@@ -258,7 +279,7 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
   std::optional<Refusal> refused;
   std::exception_ptr failure;
   try {
-    refused = co_await read_parts(services, tenant, boundary, body, check, upload, writing);
+    refused = co_await read_parts(services, tenant, boundary, body, terms, upload, writing);
   } catch (const std::exception&) {
     failure = std::current_exception();
   }
@@ -269,14 +290,25 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
   Form& form = upload.form;
   Submission& submission = upload.submission;
   const auto parse = [&]() -> std::optional<Refusal> {
+    if (terms.digest != Digest::kNone) {
+      submission.digest = digest_of_form({.params = form.params,
+                                          .metadata = form.metadata,
+                                          .priority = form.priority,
+                                          .file_name = form.file_name,
+                                          .file_sha256 = upload.file_digest ? upload.file_digest->hex() : ""});
+    }
+    if (terms.digest == Digest::kOnly) return std::nullopt;
     for (auto [name, from, to] : {std::tuple("params", &form.params, &submission.params),
                                   std::tuple("metadata", &form.metadata, &submission.metadata)}) {
-      // A text field of a form that its user left empty.
-      if (!*from || from->value().find_first_not_of(" \t\r\n") == std::string::npos) continue;
+      if (is_left_empty(*from)) continue;
       auto object = read_object(name, **from);
       if (!object) return std::move(object.error());
       *to = std::move(*object);
     }
+    if (is_left_empty(form.priority)) return std::nullopt;
+    const auto priority = read_priority(*form.priority);
+    if (!priority) return priority.error();
+    submission.priority = *priority;
     return std::nullopt;
   };
   refused = co_await http::run_on(services.volume_workers, parse);
@@ -290,22 +322,25 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
 }
 
 http::Task<Result<Submission, Refusal>> read_body(const Services& services, const artifacts::Tenant& tenant,
-                                                  http::Exchange& exchange, const BodyCheck& check) {
+                                                  http::Exchange& exchange, const BodyTerms& terms) {
   std::optional<ParameterizedValue> type;
   exchange.body.set_limit(submission_limit(services.limits, exchange.head));
   switch (media_type(exchange.head, type)) {
     case MediaType::kNone:
-      co_return Submission{
-          .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget, tenant)};
+      co_return Submission{.params = {},
+                           .metadata = {},
+                           .input = {},
+                           .memory = JsonBudget::Share(services.json_budget, tenant),
+                           .digest = digest_of_no_body()};
     case MediaType::kJson:
-      co_return co_await read_json(services, tenant, exchange.body);
+      co_return co_await read_json(services, tenant, exchange.body, terms);
     case MediaType::kMultipart: {
       const auto boundary = boundary_of(*type);
       if (!boundary)
         co_return refuse(Problem::kInvalid, "content-type",
                          "it needs a boundary; let the HTTP library set Content-Type");
       const std::string_view text = *boundary;
-      co_return co_await read_multipart(services, tenant, text, exchange.body, check);
+      co_return co_await read_multipart(services, tenant, text, exchange.body, terms);
     }
     case MediaType::kOther:
       break;
@@ -340,19 +375,6 @@ std::optional<FileKind> file_kind(std::string_view name) {
   return std::nullopt;
 }
 
-Result<JsonFields, Refusal> read_json_fields(std::string_view body) {
-  const auto members = artifacts::split_object(without_byte_order_mark(body));
-  if (!members) return refuse(Problem::kInvalid, "body", members.error() + kSendAnObject);
-  JsonFields fields;
-  for (const auto& [name, value] : *members) {
-    std::string* field = name == "params" ? &fields.params : name == "metadata" ? &fields.metadata : nullptr;
-    if (field == nullptr) return bad_part(name, "only params and metadata are known; remove it, or correct its name");
-    if (!value.starts_with('{')) return refuse(Problem::kInvalid, name, "not a JSON object" + kSendAnObject);
-    *field = value;
-  }
-  return fields;
-}
-
 std::uint64_t bytes_of(const Submission& submission) {
   std::uint64_t bytes = submission.params.size() + submission.metadata.size();
   if (!submission.input) return bytes;
@@ -385,9 +407,9 @@ Refusal too_large_body(const Limits& limits, const http::RequestHead& head) {
 }
 
 http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
-                                                        http::Exchange& exchange, const BodyCheck& check) {
+                                                        http::Exchange& exchange, const BodyTerms& terms) {
   try {
-    co_return co_await read_body(services, tenant, exchange, check);
+    co_return co_await read_body(services, tenant, exchange, terms);
   } catch (const http::BodyError& problem) {
     if (problem.kind() != http::BodyError::Kind::kTooLarge) throw;
   }

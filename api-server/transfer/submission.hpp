@@ -44,21 +44,33 @@ class StagedInput {
 
 // The body of `POST /repository` and `POST /job/execute`, checked. Its files are on the volume, not yet durable.
 struct Submission {
-  std::string params;                // JSON text of an object as sent; empty: not sent
-  std::string metadata;              // the same
-  std::optional<StagedInput> input;  // not sent: nothing
-  JsonBudget::Share memory;          // of params and metadata
+  std::string params;                         // JSON text of an object as sent; empty: not sent
+  std::string metadata;                       // the same
+  std::optional<StagedInput> input;           // not sent: nothing
+  JsonBudget::Share memory;                   // of params and metadata
+  std::optional<std::int32_t> priority = {};  // not sent: nothing
+  std::string digest = {};                    // of the body (body_digest.hpp), if it was asked for
 };
 
 // Refuses a body of which so many bytes have come; nothing: go on.
 using BodyCheck = std::function<std::optional<Refusal>(std::uint64_t bytes)>;
 
-// Reads the body: JSON {params?, metadata?}, multipart with `file`, `params`, `metadata`, or none. Files go to the
-// volume as they arrive, memory stays constant. An archive is checked before it is unpacked. `check`
-// is asked while a multipart body comes; it may be empty.
+// What a request may have in its body, and what is done with it.
+struct BodyTerms {
+  BodyCheck check = {};   // asked while a multipart body comes; may be empty
+  bool priority = false;  // the field `priority` is known
+  enum class Digest {
+    kNone,
+    kToo,   // Submission::digest is wanted
+    kOnly,  // nothing else is: the body is neither checked nor stored
+  } digest = Digest::kNone;
+};
+
+// Reads the body: JSON {params?, metadata?, priority?}, multipart with `file` and the same, or none. Files go to the
+// volume as they arrive, memory stays constant. An archive is checked before it is unpacked.
 // Throws BodyError, Overloaded and artifacts::VolumeError.
 http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
-                                                        http::Exchange& exchange, const BodyCheck& check);
+                                                        http::Exchange& exchange, const BodyTerms& terms);
 
 // The bytes that publishing a submission adds.
 std::uint64_t bytes_of(const Submission& submission);
@@ -72,13 +84,6 @@ std::uint64_t submission_limit(const Limits& limits, const http::RequestHead& he
 
 // The answer to a body of this request that is larger than that.
 Refusal too_large_body(const Limits& limits, const http::RequestHead& head);
-
-// The members `params` and `metadata` of a JSON body. They must be objects; other members are refused. Pure.
-struct JsonFields {
-  std::string params;
-  std::string metadata;
-};
-Result<JsonFields, Refusal> read_json_fields(std::string_view body);
 
 // The format that a file of this name must have, by its extension in any case. Nothing: the extension is not taken.
 enum class FileKind { kZip, kCsv, kXlsx, kJson };

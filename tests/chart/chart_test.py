@@ -153,7 +153,7 @@ def test_rights(objects):
           [rule for rule in rules if rule[2] in ("secrets", "pods/exec", "pods/attach", "roles", "rolebindings", "serviceaccounts/token")])
     check("the REST server touches no pods", [rule for rule in rules if rule[0] == "vbrain-api-server" and rule[1] != "vbrain.visagio.com"])
     # Each verb was seen in the API server's audit log, or is in the code for rare cases (get, patch of events).
-    used = {("vbrain-api-server", "jobs", "create delete get list watch"), ("vbrain-api-server", "applications", "list watch"),
+    used = {("vbrain-api-server", "jobs", "create delete get list patch watch"), ("vbrain-api-server", "applications", "list watch"),
             ("vbrain-api-server", "clients", "list watch"), ("vbrain-controller", "jobs", "create delete get list patch watch"),
             ("vbrain-controller", "jobs/status", "update"), ("vbrain-controller", "applications", "list watch"),
             ("vbrain-controller", "clients", "get list patch watch"), ("vbrain-controller", "applications/status", "patch"),

@@ -35,6 +35,9 @@ ENDPOINTS = {
     "output file": ("GET", f"/job/{{job}}/output/files/{CANARY}.txt", "read job"),
     "job logs": ("GET", "/job/{job}/logs", "read job"),
     "delete job": ("DELETE", "/job/{job}", "delete job"),
+    "cancel job": ("POST", "/job/{job}/cancel", "delete job"),
+    "suspend job": ("POST", "/job/{job}/suspend", "delete job"),
+    "retry job": ("POST", "/job/{job}/retry", "read job"),
 }
 NEEDS_REPOSITORY = {"list jobs", "execute"}  # in the header
 PERMISSIONS = {
@@ -45,6 +48,7 @@ PERMISSIONS = {
 ROLES = {"owner": "leader", "other user": "developer", "stakeholder": "stakeholder",
          "other app": "leader", "other org": "leader", "other client": "leader"}
 NOT_YET = (202, {"message": "Job not yet finished"})
+CHANGES = {"delete repository", "delete job", "cancel job"}  # need an object of their own
 
 
 def expected(identity, endpoint, state):
@@ -67,6 +71,10 @@ def expected(identity, endpoint, state):
         return (200 if state == "ended" else 202), None
     if endpoint in ("job result", "job output", "output files", "output file") and state != "ended":
         return NOT_YET
+    if endpoint in ("cancel job", "suspend job"):
+        return (409 if state == "ended" else 200), None
+    if endpoint == "retry job":
+        return (201 if state == "ended" else 409), None
     return (201 if method == "POST" else 200), None
 
 
@@ -144,7 +152,7 @@ def matrix(platform, tenants, probe, make_application):
 def test_access(matrix, identity, endpoint, state):
     status, body = expected(identity, endpoint, state)
     thing = matrix.objects[state]
-    if endpoint.startswith("delete") and status == 200:
+    if endpoint in CHANGES and status == 200:
         thing = matrix.make(state)
     answer = matrix.ask(identity, endpoint, thing)
     assert answer.status_code == status, answer.text
@@ -169,7 +177,7 @@ def test_foreign_attempts_change_nothing(matrix, identity):
     for state in ("queued", "running", "ended"):
         thing = matrix.objects[state]
         before = matrix.users["owner"].get(f"/repository/{thing['repository']}").json()
-        for endpoint in ("delete job", "delete repository", "execute"):
+        for endpoint in ("delete job", "cancel job", "suspend job", "retry job", "delete repository", "execute"):
             assert matrix.ask(identity, endpoint, thing).status_code == 404
         assert matrix.users["owner"].get(f"/repository/{thing['repository']}").json() == before
         assert matrix.users["owner"].get(f"/job/{thing['job']}").status_code in (200, 202)

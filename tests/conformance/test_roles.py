@@ -29,6 +29,8 @@ ROWS = {
     "read events of a job": ("GET", "/job/{job}/events", {}, "leader developer"),
     "read usage": ("GET", "/usage", {}, "leader developer stakeholder"),
     "delete job": ("DELETE", "/job/{victim_job}", {}, "leader"),
+    "suspend job": ("POST", "/job/{queued}/suspend", {}, "leader"),
+    "retry job": ("POST", "/job/{failed}/retry", {}, "leader developer"),
 }
 
 
@@ -36,7 +38,8 @@ ROWS = {
 @pytest.mark.parametrize("row", ROWS)
 def test_role(world, row, role):
     method, path, headers, allowed = ROWS[row]
-    names = {"repository": world.repository, "job": world.finished, "parking": world.empty_repository}
+    names = {"repository": world.repository, "job": world.finished, "parking": world.empty_repository,
+             "queued": world.queued, "failed": world.failed}
     if method == "DELETE":
         names["victim"] = world.lead.repository()
         names["victim_job"] = world.lead.start(repository_id=names["victim"])
@@ -44,6 +47,8 @@ def test_role(world, row, role):
     answer = user.call(method, path.format(**names), {name: value.format(**names) for name, value in headers.items()})
     if role in allowed.split():
         assert answer.status_code in (200, 201), answer.text
+        if row == "retry job":
+            assert world.lead.delete(f"/job/{answer.json()['job_id']}").status_code == 200
     else:
         assert (answer.status_code, answer.json()["error"]) == (403, "Permission denied")
     if method == "DELETE" and role != "leader":

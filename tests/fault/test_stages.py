@@ -174,6 +174,23 @@ def test_the_server_killed_before_it_answers(world, worker):
     assert_ran_once(world, worker, job)
 
 
+@pytest.mark.parametrize("point", ["api-server.key-claimed", "api-server.published", "api-server.created"])
+def test_the_server_killed_in_a_request_with_a_key(world, worker, point):
+    """The client sends the same request again: there is one job, and it runs once."""
+    before = world.platform.jobs_on_volume(worker)
+    headers, body = {"Idempotency-Key": str(uuid.uuid4())}, {"params": {"n": str(uuid.uuid4())}}
+    world.arm(point)
+    with pytest.raises(requests.ConnectionError):
+        worker.call("POST", "/job/execute", headers, json=body)
+    assert world.fired(point)
+    wait_until("the server is back", world.serves)
+    answer = worker.call("POST", "/job/execute", headers, json=body)
+    assert answer.status_code == 201, answer.text
+    (job,) = world.platform.jobs_on_volume(worker) - before
+    assert job == answer.json()["job_id"]
+    assert_ran_once(world, worker, job)
+
+
 @pytest.mark.parametrize("stage", ["resource-deleted", "marked"])
 def test_the_server_killed_while_it_deletes(world, worker, stage):
     job = worker.start(params={})

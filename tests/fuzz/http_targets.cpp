@@ -7,7 +7,10 @@
 #include "api-server/auth/auth.hpp"
 #include "api-server/auth/identity.hpp"
 #include "api-server/jobs/dates.hpp"
+#include "api-server/keys/idempotency.hpp"
 #include "api-server/routes/router.hpp"
+#include "api-server/submit/json_body.hpp"
+#include "api-server/submit/priority.hpp"
 #include "api-server/transfer/download.hpp"
 #include "api-server/transfer/multipart.hpp"
 #include "artifacts/store/layout.hpp"
@@ -132,6 +135,16 @@ void run_values(std::string_view input) {
   }
   static_cast<void>(api::names_etag(input, "abc", api::Comparison::kStrong));
   if (const auto name = api::decode_header_value(input)) require(artifacts::is_name(*name), "a header value is a name");
+  if (const auto key = api::read_idempotency_key({{"Idempotency-Key", input}})) {
+    require(*key && !(*key)->empty() && (*key)->size() <= 255, "a key has 1 to 255 characters");
+  }
+  if (const auto fields = api::read_batch_fields(input)) {
+    require(!fields->params.empty() && fields->params.size() <= api::kMostJobsOfBatch, "a batch has jobs");
+    for (const std::string_view params : fields->params) require(params.starts_with('{'), "params are objects");
+  }
+  if (const auto priority = api::read_priority(input)) {
+    require(*priority >= api::kLeastPriority && *priority <= api::kMostPriority, "a priority is within its limits");
+  }
   if (const auto key = api::parse_api_key(input)) require(key->secret.size() >= 43, "a secret is long");
 }
 
@@ -200,7 +213,8 @@ std::vector<Target> http_targets() {
         "/api/v1/job/abc/result", "bytes=0-9", "bytes=-5", "\"abc\", W/\"abc\"",
         "Opera\xe7\xf5"
         "es",
-        "vb_abc1_0123456789012345678901234567890123456789012"},
+        "vb_abc1_0123456789012345678901234567890123456789012", R"({"params":[{"a":1},{}],"priority":-5})", "-1000",
+        R"("8e03978e\\ \"")"},
        {"bytes=", "-", ",", ";", "=", "\"", "\\", "%", "boundary=", "from_date=", "&", "/", "W/", "*",
         "18446744073709551615", "999999999999999999", "vb_", "_"}},
       {"dates",

@@ -8,6 +8,7 @@
 #include "artifacts/records/outcome.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/layout.hpp"
+#include "artifacts/submit/key_records.hpp"
 #include "base/fd.hpp"
 #include "base/io.hpp"
 #include "base/json.hpp"
@@ -83,6 +84,13 @@ void run_json(std::string_view input) {
 }
 
 void run_raw_json(std::string_view input) {
+  if (const auto elements = artifacts::split_array(input)) {
+    const json tree = json::parse(input);
+    require(tree.is_array() && tree.size() == elements->size(), "elements are those of the array");
+    for (std::size_t i = 0; i < elements->size(); ++i) {
+      require(json::parse((*elements)[i]) == tree[i], "each element is that of the array");
+    }
+  }
   const auto members = artifacts::split_object(input);
   if (!members) {
     require(!members.error().empty(), "a refusal has words");
@@ -113,6 +121,10 @@ void run_files(std::string_view input) {
     const std::string text = artifacts::encode_manifest(*manifest);
     const auto again = artifacts::decode_manifest(text);
     require(again && artifacts::encode_manifest(*again) == text, "manifest.json is written as it was read");
+  }
+  if (const auto record = artifacts::decode_key_record(input)) {
+    const auto again = artifacts::decode_key_record(artifacts::encode(*record));
+    require(again && *again == *record, "the record of a key is written as it was read");
   }
   if (const auto outcome = artifacts::decode_outcome(input)) {
     const std::string text = artifacts::encode_outcome(*outcome);
@@ -157,8 +169,12 @@ std::vector<Target> json_targets() {
                                           "\"format\":1",
                                           "\"params\":{}"};
   const std::vector<std::string> texts = {
-      R"({"a":10,"b":[1,2.50,-3e-2,true,false,null],"c":{"d":"\u00e7\ud83d\ude00\n"}})", "[]", " \"x\" ",
-      "12345678901234567890123", R"({"params":{"a":1},"metadata":{"name":"x"}})"};
+      R"({"a":10,"b":[1,2.50,-3e-2,true,false,null],"c":{"d":"\u00e7\ud83d\ude00\n"}})",
+      "[]",
+      " \"x\" ",
+      "12345678901234567890123",
+      R"([{"a":1},[2,{}],"x",null])",
+      R"({"params":{"a":1},"metadata":{"name":"x"}})"};
   const std::string hash(64, 'a');
   std::vector<std::string> files = {
       R"({"format":1,"job_id":"0190a0b0-0000-7000-8000-000000000000","organization_id":"acme","application_id":"Tutorial","client_id":"north","repository_id":"202009231629398695","created_on":"2020-09-23T16:29:39.000Z","created_by":"ana","params":{"a":10},"metadata":{"name":"x"},"inputFrom":"job","input":[{"name":"d.csv","bytes":3,"sha256":")" +
@@ -168,6 +184,8 @@ std::vector<Target> json_targets() {
       R"({"format":1,"outcome":"exit","exitCode":3,"signal":0,"outputBytes":12,"outputSha256":")" + hash +
           R"(","logBytes":34,"resultBytes":9,"durationMs":1200,"message":"m","podUid":"u","startTime":"2020-09-23T16:29:39.000Z","completionTime":"2020-09-23T16:29:40.000Z","maxRssBytes":1,"cpuMs":2,"files":[{"name":"a","bytes":1,"sha256":")" +
           hash + R"(","modified":"2020-09-23T16:29:39.000Z"}],"filesTotal":1})",
+      R"({"format":1,"request":")" + hash +
+          R"(","id":"0190a0b0-0000-7000-8000-000000000000","repository_id":"202009231629398695","jobs":["a"],"answer":"{}"})",
       R"({"format":1,"outcome":"ok","exitCode":0})"};
   return {
       {"json", run_json, texts, words},

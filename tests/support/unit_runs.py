@@ -19,10 +19,10 @@ NEEDS_ROOT = ("*AsRoot.*:StoreAttempts.*:StoreScanTest.*:TreeRemoverTest.*:"
 # The tests that run a second time, on a volume that behaves like NFS. Not in the list are tests that mount such a volume
 # themselves (Network…), tests of a volume without hard links, and tests with very many files.
 ON_NETWORK_VOLUME = {
-    "unit_api_server": "Bulk.*:Contract.*:Delete*.*:DownloadAnswer.*:Durability.*:Hostile.*:Lists.*:Repository.*:Spool.*:"
-                       "Submission.*:VolumeViewTest.*"
+    "unit_api_server": "Batch.*:Bulk.*:Contract.*:Delete*.*:DownloadAnswer.*:Durability.*:Hostile.*:Idempotency.*:Lists.*:Repository.*:"
+                       "Spool.*:Submission.*:VolumeViewTest.*"
                        "-Submission.AJobThatCouldNotBeReadIsRefused:Submission.*LongNames*",
-    "unit_artifacts": "ArchiveReader.*:ArchiveWriter.*:Claim*.*:SafeOpen.*:StoreFailure.*:StoreTest.*:Uploads.*"
+    "unit_artifacts": "ArchiveReader.*:ArchiveWriter.*:Claim*.*:JobBatch.*:*KeyRecords.*:SafeOpen.*:StoreFailure.*:StoreTest.*:Uploads.*"
                       "-ClaimFailure.OneWinsWhereThereAreNoHardLinks",
     "unit_controller": "StoreVolumeTest.*:Sweeper*.*:VolumeCalls.*-SweeperTest.CountsWhatCannotBeRemovedAndLogsItOnce",
     "unit_runner": "Runner.*:SealTest.*-SealTest.RefusesTooManyFiles",

@@ -154,6 +154,7 @@ TEST(Roles, FollowTheContract) {
       {kCreateRepository, true, true, false},  {kReadRepository, true, true, true},
       {kDeleteRepository, true, false, false}, {kCreateJob, true, true, true},
       {kReadJob, true, true, false},           {kDeleteJob, true, false, false},
+      {kRetryJob, true, true, false},          {kChangeJob, true, false, false},
   };
   for (const auto& row : table) {
     EXPECT_EQ(may(Role::kLeader, row.permission), row.leader);

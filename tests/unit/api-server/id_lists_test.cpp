@@ -191,6 +191,7 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
                           with.run_times,
                           with.feed,
                           with.streams,
+                          with.key_counts,
                           with.kube,
                           with.jobs,
                           with.applications,

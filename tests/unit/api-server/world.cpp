@@ -68,6 +68,10 @@ kube::KubeResult<kube::Response> FakeKube::serve(const kube::Request& request) {
     }
     meta["deletionTimestamp"] = "2020-09-13T12:26:40Z";
   }
+  if (request.method == "PATCH") {
+    if (body["metadata"].value("uid", meta["uid"]) != meta["uid"]) return refuse(409, "Conflict");
+    found->second.merge_patch(body);
+  }
   return kube::Response{200, found->second.dump()};
 }
 
@@ -157,6 +161,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   feed = std::make_unique<JobFeed>();
   feed->list_ended("100");
   streams = std::make_unique<StreamPlaces>(options.max_streams, metrics, stream_period);
+  key_counts = std::make_unique<KeyCounts>(limits.max_idempotency_keys);
   client = std::make_unique<kube::ApiClient>(kube);
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", kVolumeWorkers, 64);
@@ -183,6 +188,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
                                                  run_times,
                                                  *feed,
                                                  *streams,
+                                                 *key_counts,
                                                  *client,
                                                  jobs,
                                                  applications,

@@ -13,6 +13,7 @@
 #include "api-server/api.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
+#include "api-server/keys/key_counts.hpp"
 #include "api-server/transfer/json_budget.hpp"
 #include "api-server/transfer/made_archives.hpp"
 #include "api-server/transfer/sealed_texts.hpp"
@@ -39,8 +40,8 @@ using http::testing::body_of;
 using http::testing::RawClient;
 using http::testing::status_of;
 
-// A Kubernetes API with Jobs and nothing else: creates, reads, and deletes with their UID precondition; what has a
-// finalizer stays with a deletionTimestamp.
+// A Kubernetes API with Jobs and nothing else: creates, reads, merge patches, and deletes with their UID precondition;
+// what has a finalizer stays with a deletionTimestamp.
 class FakeKube final : public kube::Transport {
  public:
   // What happens at the next calls; without it they are served.
@@ -157,6 +158,7 @@ class World {
   RunTimes run_times;
   std::unique_ptr<JobFeed> feed;
   std::unique_ptr<StreamPlaces> streams;
+  std::unique_ptr<KeyCounts> key_counts;
   std::unique_ptr<kube::ApiClient> client;
   std::unique_ptr<base::WorkerPool> workers;
   std::unique_ptr<base::WorkerPool> volume_workers;

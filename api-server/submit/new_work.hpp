@@ -7,6 +7,7 @@ namespace vbrain::api {
 
 // Reads the body of a request that makes a repository or a job, as long as the tenant's storageQuota has room for it:
 // by its Content-Length before it is read, by what has come while it is read, and by the unpacked files at the end.
-http::Task<Result<Submission, Refusal>> read_new_work(Call& call);
+// `terms.check` is set here.
+http::Task<Result<Submission, Refusal>> read_new_work(Call& call, BodyTerms terms = {});
 
 }  // namespace vbrain::api

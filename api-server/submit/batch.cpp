@@ -1,0 +1,189 @@
+#include "api-server/submit/batch.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+#include "api-server/jobs/job_resource.hpp"
+#include "api-server/jobs/space.hpp"
+#include "api-server/jobs/volume_view.hpp"
+#include "api-server/submit/priority.hpp"
+#include "api-server/transfer/fan_out.hpp"
+#include "artifacts/records/raw_json.hpp"
+#include "artifacts/store/store.hpp"
+#include "artifacts/store/store_index.hpp"
+#include "artifacts/submit/job_batch.hpp"
+#include "base/failpoint.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "job/names.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using artifacts::BatchOutcome;
+using artifacts::JobFile;
+
+// Calls to the Kubernetes API at a time; half of the threads stay free for other requests.
+constexpr std::size_t kCreatesAtOnce = 8;
+
+std::vector<std::string> new_ids(base::TimePoint now, std::size_t count) {
+  std::vector<std::string> ids(count);
+  std::ranges::generate(ids, [&] { return job::new_job_id(now); });
+  // Lists have the jobs in the order of their ids: that of the request.
+  std::ranges::sort(ids);
+  return ids;
+}
+
+std::string render_created(const std::vector<std::string>& ids) {
+  std::string list;
+  for (const std::string& id : ids) list.append(list.empty() ? "" : ",").append(base::quote_json(id));
+  return R"({"message":"Jobs created","job_ids":[)" + list + "]}";
+}
+
+// Makes the key's record, or takes the ids of the one that it has. True if all is done already.
+Result<bool, Refusal> settle(const Services& services, const artifacts::Tenant& tenant,
+                             const std::optional<KeyedRequest>& key, NewBatch& batch) {
+  if (!key) return false;
+  auto claimed =
+      claim(services, tenant, *key, {.request = {}, .id = batch.id, .jobs = batch.jobs, .answer = batch.answer});
+  if (!claimed) return Unexpected<Refusal>(std::move(claimed.error()));
+  base::failpoint("api-server.key-claimed");
+  batch.id = std::move(claimed->record.id);
+  batch.jobs = std::move(claimed->record.jobs);
+  batch.answer = std::move(claimed->record.answer);
+  batch.replayed = !claimed->mine;
+  return claimed->done;
+}
+
+// Publishes the jobs; `file` has what they have in common. False: an earlier request with the same key has done it.
+// Blocks on the volume.
+Result<bool, Refusal> publish(const Services& services, JobFile& file, const BatchFields& fields,
+                              const std::optional<KeyedRequest>& key, NewBatch& batch) {
+  if (!artifacts::is_repository_id(file.repository_id)) return refuse(Problem::kNoRepository);
+  const auto stored = services.view.repository(file.tenant, file.repository_id, VolumeView::Counting::kUncounted);
+  if (stored == nullptr) return refuse(Problem::kNoRepository);
+  file.metadata = fields.metadata.empty() ? stored->file.metadata : fields.metadata;
+  file.input = stored->file.input;
+  const auto done = settle(services, file.tenant, key, batch);
+  if (!done) return Unexpected<Refusal>(done.error());
+  if (*done) return false;
+  std::size_t at = 0;
+  const auto next = [&]() -> const JobFile* {
+    if (at == fields.params.size()) return nullptr;
+    file.job_id = batch.jobs.at(at);
+    file.params = artifacts::overlay_object(stored->file.params, fields.params[at]);
+    ++at;
+    return &file;
+  };
+  bool committed = false;
+  try {
+    switch (publish_batch(services.volume, file.tenant, file.repository_id, batch.id, next, committed)) {
+      case BatchOutcome::kPublished:
+        note_published(services, file.tenant, 0);
+        return true;
+      case BatchOutcome::kDone:
+        batch.replayed = true;
+        return false;
+      case BatchOutcome::kNoRepository:
+        break;
+    }
+    return refuse(Problem::kNoRepository);
+  } catch (const artifacts::VolumeError& problem) {
+    if (!committed) throw;
+    // The controller completes the publication.
+    base::log_error("volume failed", {{"batch", batch.id}, {"error", problem.what()}});
+    return refuse(
+        Problem::kUnavailable, {},
+        "the storage failed; the jobs are stored and will run. Remedy: look for them with GET /api/v1/job before "
+        "you send them again, or repeat the request with the same Idempotency-Key");
+  }
+}
+
+http::Task<void> create_resources(const Services& services, const RequestContext& context, const JobFile& file,
+                                  const std::vector<std::string>& ids) {
+  std::atomic<std::size_t> missing{0};
+  std::atomic<bool> failed{false};
+  const auto create = [&](std::size_t i) {
+    // After one failure the others would only wait for theirs.
+    if (failed) {
+      ++missing;
+      return;
+    }
+    JobFile one;
+    one.job_id = ids[i];
+    one.tenant = file.tenant;
+    one.repository_id = file.repository_id;
+    one.created_by = file.created_by;
+    one.priority = file.priority;
+    if (create_resource(services, one)) return;
+    failed = true;
+    ++missing;
+  };
+  try {
+    co_await for_each_on(services.workers, ids.size(), kCreatesAtOnce, create);
+  } catch (const http::Overloaded&) {
+    missing = ids.size();
+  }
+  if (missing > 0) {
+    base::log_warning("Jobs of a batch were not created now; the controller creates them later",
+                      {{"jobs", missing.load()}, {"request_id", context.request_id}});
+  }
+}
+
+// Jobs that were deleted while their resources were being created; all of them, marked as deleted, if the repository
+// was. Blocks on the volume.
+struct Deleted {
+  bool repository = false;
+  std::vector<std::string> jobs;
+};
+Deleted find_deleted(const Services& services, const JobFile& file, const std::vector<std::string>& ids) {
+  if (!services.volume.has_repository(file.tenant, file.repository_id)) {
+    services.volume.mark_all_deleted(file.tenant, ids);
+    return {.repository = true, .jobs = ids};
+  }
+  Deleted deleted;
+  const artifacts::JobFolders folders(services.volume, file.tenant);
+  for (const std::string& id : ids) {
+    if (folders.state(id) != artifacts::JobFolders::State::kPresent) deleted.jobs.push_back(id);
+  }
+  return deleted;
+}
+
+}  // namespace
+
+http::Task<Result<NewBatch, Refusal>> execute_batch(const Services& services, const Caller& caller,
+                                                    const RequestContext& context, const std::string& repository_id,
+                                                    const BatchFields& fields, const std::optional<KeyedRequest>& key) {
+  JobFile file;
+  file.created_on = services.clock.now();
+  file.tenant = caller.tenant;
+  file.created_by = caller.username;
+  file.repository_id = repository_id;
+  file.traceparent = context.traceparent;
+  file.priority = fields.priority.value_or(0);
+  auto refused = refuse_priority(caller.role, file.priority);
+  if (refused) co_return Unexpected<Refusal>(std::move(*refused));
+  NewBatch batch{.id = job::new_job_id(file.created_on), .jobs = new_ids(file.created_on, fields.params.size())};
+  batch.answer = render_created(batch.jobs);
+
+  const auto work = [&] { return publish(services, file, fields, key, batch); };
+  const auto published = co_await http::run_on(services.bulk_workers, work);
+  if (!published) co_return Unexpected<Refusal>(published.error());
+  if (!*published) co_return batch;
+  base::failpoint("api-server.published");
+  co_await create_resources(services, context, file, batch.jobs);
+  base::failpoint("api-server.created");
+  Deleted deleted;
+  try {
+    const auto look = [&] { deleted = find_deleted(services, file, batch.jobs); };
+    co_await http::run_on(services.volume_workers, look);
+  } catch (const std::exception& problem) {
+    // They were published, and nothing says that they were deleted.
+    base::log_warning("it is not known whether jobs of a batch were deleted meanwhile", {{"error", problem.what()}});
+  }
+  co_await remove_leftovers(services, file.tenant, deleted.jobs);
+  if (deleted.repository) co_return refuse(Problem::kNoRepository);
+  co_return batch;
+}
+
+}  // namespace vbrain::api

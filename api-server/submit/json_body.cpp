@@ -1,0 +1,86 @@
+#include "api-server/submit/json_body.hpp"
+
+#include "api-server/submit/priority.hpp"
+#include "artifacts/records/raw_json.hpp"
+
+namespace vbrain::api {
+
+std::string_view without_byte_order_mark(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  return text;
+}
+
+Unexpected<Refusal> bad_field(std::string_view name, std::string detail) {
+  return refuse(Problem::kInvalid, plain_subject(name, "field"), std::move(detail));
+}
+
+std::string known_fields(std::string_view first, bool priority_known) {
+  return "only " + std::string(first) + (priority_known ? "params, metadata and priority" : "params and metadata") +
+         " are known; remove it, or correct its name";
+}
+
+namespace {
+
+// The params of the jobs of a batch.
+Result<std::vector<std::string_view>, Refusal> read_batch_params(std::string_view value) {
+  const std::string remedy = "; send a list of 1 to " + std::to_string(kMostJobsOfBatch) + " JSON objects";
+  auto list = artifacts::split_array(value);
+  if (!list) return refuse(Problem::kInvalid, "params", "not a JSON array" + remedy);
+  if (list->empty() || list->size() > kMostJobsOfBatch) {
+    return refuse(Problem::kInvalid, "params", "it has " + std::to_string(list->size()) + " elements" + remedy);
+  }
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    if ((*list)[i].starts_with('{')) continue;
+    return refuse(Problem::kInvalid, "params", "element " + std::to_string(i) + " is not a JSON object" + remedy);
+  }
+  return std::move(*list);
+}
+
+}  // namespace
+
+Result<BatchFields, Refusal> read_batch_fields(std::string_view body) {
+  const auto members = artifacts::split_object(without_byte_order_mark(body));
+  if (!members) return refuse(Problem::kInvalid, "body", members.error() + "; send {\"params\": [{…}, …]}");
+  BatchFields fields;
+  for (const auto& [name, value] : *members) {
+    if (name == "priority") {
+      const auto priority = read_priority(value);
+      if (!priority) return Unexpected<Refusal>(priority.error());
+      fields.priority = *priority;
+    } else if (name == "metadata") {
+      if (!value.starts_with('{'))
+        return refuse(Problem::kInvalid, name, "not a JSON object" + std::string(kSendAnObject));
+      fields.metadata = value;
+    } else if (name == "params") {
+      auto params = read_batch_params(value);
+      if (!params) return Unexpected<Refusal>(std::move(params.error()));
+      fields.params = std::move(*params);
+    } else {
+      return bad_field(name, known_fields("", true));
+    }
+  }
+  if (fields.params.empty()) return refuse(Problem::kInvalid, "params", "absent; send {\"params\": [{…}, …]}");
+  return fields;
+}
+
+Result<JsonFields, Refusal> read_json_fields(std::string_view body, bool priority_known) {
+  const auto members = artifacts::split_object(without_byte_order_mark(body));
+  if (!members) return refuse(Problem::kInvalid, "body", members.error() + std::string(kSendAnObject));
+  JsonFields fields;
+  for (const auto& [name, value] : *members) {
+    if (name == "priority" && priority_known) {
+      const auto priority = read_priority(value);
+      if (!priority) return Unexpected<Refusal>(priority.error());
+      fields.priority = *priority;
+      continue;
+    }
+    std::string* field = name == "params" ? &fields.params : name == "metadata" ? &fields.metadata : nullptr;
+    if (field == nullptr) return bad_field(name, known_fields("", priority_known));
+    if (!value.starts_with('{'))
+      return refuse(Problem::kInvalid, name, "not a JSON object" + std::string(kSendAnObject));
+    *field = value;
+  }
+  return fields;
+}
+
+}  // namespace vbrain::api

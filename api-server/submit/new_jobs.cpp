@@ -1,0 +1,67 @@
+#include "api-server/jobs/job_service.hpp"
+#include "api-server/keys/keyed.hpp"
+#include "api-server/routes/call.hpp"
+#include "api-server/submit/new_job.hpp"
+#include "api-server/submit/new_work.hpp"
+#include "artifacts/store/store.hpp"
+
+namespace vbrain::api {
+namespace {
+
+Answer answer_created(const Call& call, NewJob created) {
+  log_by_user(call, "job created", {"job", created.job_id}, {"repository", created.repository_id});
+  return reply_of_key(std::move(created.answer), created.replayed);
+}
+
+}  // namespace
+
+http::Task<Answer> post_job_execute(Call& call) {
+  const Services& services = call.services;
+  if (call.repository_id.empty() && !may(call.caller.role, Permission::kCreateRepository)) {
+    co_return refuse(Problem::kNotPermitted, {}, "without repository_id a repository would be created");
+  }
+  auto looked = co_await look_at_key(call, KeyedBody::kRead);
+  if (!looked) co_return Unexpected<Refusal>(std::move(looked.error()));
+  if (looked->replayed) co_return std::move(*looked->replayed);
+  auto closed = refuse_closed_application(services, call.caller.tenant);
+  if (closed) co_return Unexpected<Refusal>(std::move(*closed));
+  if (!call.repository_id.empty()) {
+    // Before the body, which may be large.
+    const auto look = [&] {
+      return artifacts::is_repository_id(call.repository_id) &&
+             services.volume.hold_repository(call.caller.tenant, call.repository_id);
+    };
+    const bool exists = co_await http::run_on(services.volume_workers, look);
+    if (!exists) co_return refuse(Problem::kNoRepository);
+  }
+  const BodyTerms terms{.priority = true, .digest = looked->key ? BodyTerms::Digest::kToo : BodyTerms::Digest::kNone};
+  auto submission = co_await read_new_work(call, terms);
+  if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
+  if (looked->key) set_digest(call, *looked->key, submission->digest);
+  auto created = co_await execute_job(services, call.caller, call.context, call.repository_id, std::move(*submission),
+                                      looked->key);
+  if (!created) co_return Unexpected<Refusal>(std::move(created.error()));
+  co_return answer_created(call, std::move(*created));
+}
+
+http::Task<Answer> post_job_retry(Call& call) {
+  const Services& services = call.services;
+  auto looked = co_await look_at_key(call, KeyedBody::kIgnored);
+  if (!looked) co_return Unexpected<Refusal>(std::move(looked.error()));
+  if (looked->replayed) co_return std::move(*looked->replayed);
+  auto closed = refuse_closed_application(services, call.caller.tenant);
+  if (closed) co_return Unexpected<Refusal>(std::move(*closed));
+  const auto find = [&] { return find_job(services, call.caller, call.id, call.repository_id); };
+  const auto record = co_await http::run_on(services.volume_workers, find);
+  if (!record) co_return Unexpected<Refusal>(record.error());
+  if (record->unconfirmed) {
+    const auto confirm = [&] { return confirm_job(services, call.caller, call.id); };
+    const auto confirmed = co_await http::run_on(services.workers, confirm);
+    if (!confirmed) co_return Unexpected<Refusal>(confirmed.error());
+  }
+  auto created = co_await retry_job(services, call.caller, call.context, *record, looked->key);
+  if (!created) co_return Unexpected<Refusal>(std::move(created.error()));
+  co_return answer_created(call, std::move(*created));
+}
+
+}  // namespace vbrain::api
