@@ -8,6 +8,7 @@ namespace {
 
 constexpr auto kOptional = RepositoryHeader::kOptional;
 
+constexpr auto kRequired = RepositoryHeader::kRequired;
 constexpr auto kRequiredForAll = RepositoryHeader::kRequiredForAll;
 constexpr auto kReadRepository = Permission::kReadRepository;
 constexpr auto kChangeJob = Permission::kChangeJob;
