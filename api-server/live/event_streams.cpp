@@ -71,7 +71,7 @@ http::Task<StreamPiece> JobEvents::next() {
     text = co_await news();
   }
   if (text.empty() && over_) co_return StreamPiece::end();
-  if (text.empty() && now >= beat_) text = render_beat("");
+  if (text.empty() && now >= beat_) text = kBeat;
   if (text.empty()) co_return StreamPiece::nothing(std::min(beat_, again_));
   if (!std::exchange(begun_, true)) text.insert(0, render_retry());
   beat_ = now + services_.streams.period();
@@ -131,11 +131,8 @@ http::Task<StreamPiece> TenantEvents::next() {
     const JobFeed::Place end = services_.feed.end();
     const auto part = services_.feed.after(subscription_, position_, 1);
     const bool at_end = !state_after_ && !part.gap && part.items.empty();
-    text = render_beat(at_end && end.event_id != last_id_ ? end.event_id : "");
-    if (at_end) {
-      position_ = end.position;
-      last_id_ = end.event_id;
-    }
+    text = ":\n" + (at_end && !end.event_id.empty() ? id_line(end.event_id) : "") + "\n";
+    if (at_end) position_ = end.position;
   }
   if (text.empty()) co_return StreamPiece::nothing(std::min(beat_, again_));
   if (!std::exchange(begun_, true)) text.insert(0, render_retry());
@@ -208,12 +205,15 @@ http::Task<TenantEvents::Told> TenantEvents::state_part() {
     co_return told;
   }
   pause_ = kFirstPause;
+  std::string id;
   if (part->last) {
     state_after_.reset();
-    last_id_ = id_after_state_;
+    // What has changed since is in the state, perhaps, and not in the id. It is told now.
+    const auto since = services_.feed.after(subscription_, position_, 1);
+    if (!since.gap && since.items.empty()) id = id_after_state_;
   }
   const std::string data = R"({"jobs":[)" + part->jobs + R"(],"last":)" + (part->last ? "true}" : "false}");
-  told.text = render_event(part->last ? last_id_ : "", kStateEvent, data);
+  told.text = id_line(id) + render_event("", kStateEvent, data);
   co_return told;
 }
 
@@ -232,7 +232,7 @@ http::Task<TenantEvents::Told> TenantEvents::news() {
       std::optional<std::string> made;
       if (!needs_look(change)) {
         const bool deleted = change.job->meta.deletion_timestamp.has_value();
-        made = render_event(change.event_id, deleted ? kDeletedEvent : kJobEvent,
+        made = render_event("", deleted ? kDeletedEvent : kJobEvent,
                             deleted ? render_deleted(change.job_id) : render_job(services_, *change.job));
       } else if (!told.text.empty()) {
         break;  // what was told so far must not be lost if the look fails
@@ -247,14 +247,25 @@ http::Task<TenantEvents::Told> TenantEvents::news() {
       services_.feed.keep(subscription_, change, text);
     }
     pause_ = kFirstPause;
-    told.text += *text;
     position_ = change.position;
-    if (!change.event_id.empty()) last_id_ = change.event_id;
+    if (!text->empty()) {
+      // An earlier change of a job that is told later is left out. Until then no id says what the client knows.
+      const bool at_end = &item == &part.items.back() && !part.more;
+      told.text += id_line(at_end ? change.event_id : "") + *text;
+    }
     if (told.text.size() >= kPartBytes) break;
   }
   // All of them may be nothing to tell.
   if (told.text.empty() && !part.items.empty() && told.again == SteadyTime::max()) told.again = SteadyTime::min();
   co_return told;
+}
+
+// The line that gives the client this id; one without an id takes the last one from it, so that it gets the full state
+// if it comes back now. Empty if the client has this id.
+std::string TenantEvents::id_line(const std::string& id) {
+  if (id == last_id_) return {};
+  last_id_ = id;
+  return id.empty() ? "id:\n" : "id: " + id + "\n";
 }
 
 // Whether only the volume knows what is to be told.
@@ -268,11 +279,11 @@ http::Task<std::optional<std::string>> TenantEvents::told_by_look(const JobNews&
   const auto look = co_await look_at_job(services_, tenant_, news.job_id);
   std::optional<std::string> event;
   if (!look->exists) {
-    event = render_event(news.event_id, kDeletedEvent, render_deleted(news.job_id));
+    event = render_event("", kDeletedEvent, render_deleted(news.job_id));
   } else if (news.job == nullptr && news.had_ended) {
     event.emplace();  // the resource was removed because its time was over, and the job is still there
   } else if (!look->json.empty() && (news.job == nullptr || look->ended)) {
-    event = render_event(news.event_id, kJobEvent, look->json);
+    event = render_event("", kJobEvent, look->json);
   }
   co_return event;
 }

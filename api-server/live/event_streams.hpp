@@ -69,6 +69,7 @@ class TenantEvents final : public http::Stream {
   StatePart read_part() const;
   http::Task<Told> state_part();
   http::Task<Told> news();
+  std::string id_line(const std::string& id);
   bool needs_look(const JobNews& news) const;
   http::Task<std::optional<std::string>> told_by_look(const JobNews& news);
   http::SteadyTime later();
@@ -82,7 +83,7 @@ class TenantEvents final : public http::Stream {
   http::SteadyTime again_ = http::SteadyTime::max();  // Told::again of the last time
   std::chrono::milliseconds pause_;
   std::uint64_t position_ = 0;              // of the last change that was told
-  std::string last_id_;                     // the last that was sent
+  std::string last_id_;                     // the one that the client has now
   std::string id_after_state_;              // of position_, while the full state is told
   std::optional<std::string> state_after_;  // the name after which the full state goes on; nothing: it was told
 };

@@ -15,11 +15,6 @@ std::string render_event(std::string_view id, std::string_view event, std::strin
   return text.append("event: ").append(event).append("\ndata: ").append(data).append("\n\n");
 }
 
-std::string render_beat(std::string_view id) {
-  if (id.empty()) return ":\n\n";
-  return std::string(":\nid: ").append(id).append("\n\n");
-}
-
 bool awaits_record(const job::JobStatus& status, base::TimePoint now) {
   return is_terminal(status.phase) && !is_terminal(agreed_status(status, std::nullopt, now).phase);
 }

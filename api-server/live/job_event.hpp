@@ -15,9 +15,8 @@ namespace vbrain::api {
 // client keeps the last one. Pure.
 std::string render_event(std::string_view id, std::string_view event, std::string_view data);
 
-// An event without data: the client takes over the id, and nobody is told. Also the sign that the connection lives.
-// Pure.
-std::string render_beat(std::string_view id);
+// The sign that the connection lives.
+inline constexpr std::string_view kBeat = ":\n\n";
 
 // Whether an answer may not say yet that this job has ended, although its resource does (agreed_status). Pure.
 bool awaits_record(const job::JobStatus& status, base::TimePoint now);

@@ -148,15 +148,16 @@ void JobFeed::note(const kube::Change<job::Job>& change) {
       tenant->names.insert(job.meta.name);
     }
   }
-  // A removal has no resourceVersion here. It is told again to a client that names the change before it.
-  const bool has_id = change.now != nullptr && !listing_;
-  add_slot(tenant, has_id ? make_event_id(change.now->meta.resource_version, shown) : "");
   auto news = std::make_shared<JobNews>();
+  if (change.now != nullptr && !listing_) news->event_id = make_event_id(change.now->meta.resource_version, shown);
+  add_slot(tenant, news->event_id);
   news->position = last_;
   news->job_id = job.meta.name;
-  news->event_id = listing_ ? "" : last_id_;
   news->job = change.now;
   news->had_ended = change.old != nullptr && is_terminal(change.old->status.phase);
+  // The resource of an ended job goes when its time is over, of which no client is told: the id before it stays right.
+  const bool is_told = change.now != nullptr || !news->had_ended;
+  if (news->event_id.empty() && is_told) last_id_.clear();
   const auto known = tenant->by_job.find(job.meta.name);
   if (known == tenant->by_job.end()) {
     tenant->by_job.emplace(job.meta.name, last_);
@@ -213,9 +214,9 @@ JobFeed::Part JobFeed::after(const Subscription& subscription, std::uint64_t pos
   Part part;
   part.gap = tenant.forgotten > position;
   if (part.gap) return part;
-  for (auto at = tenant.items.upper_bound(position); at != tenant.items.end() && part.items.size() < most; ++at) {
-    part.items.push_back(at->second);
-  }
+  auto at = tenant.items.upper_bound(position);
+  for (; at != tenant.items.end() && part.items.size() < most; ++at) part.items.push_back(at->second);
+  part.more = at != tenant.items.end();
   return part;
 }
 

@@ -25,8 +25,8 @@ namespace vbrain::api {
 struct JobNews {
   std::uint64_t position = 0;
   std::string job_id;
-  // Of the event: a client that names it knows all changes up to this one, on any server. Empty while objects are
-  // listed: their order is not that of the changes, so no id says what a client knows.
+  // A client that names it knows all changes of its tenant up to this one and none after it. Empty while objects are
+  // listed, because their order is not that of the changes, and for a removal, whose resourceVersion is not known.
   std::string event_id;
   std::shared_ptr<const job::Job> job;  // after the change; null: the resource is not there any more
   bool had_ended = false;               // before the change
@@ -74,7 +74,7 @@ class JobFeed {
 
   struct Place {
     std::uint64_t position = 0;
-    std::string event_id;  // of it; empty before the first list
+    std::string event_id;  // of it; empty: there is none
   };
   // After the last change.
   Place end() const;
@@ -88,7 +88,8 @@ class JobFeed {
     EventText text;  // null: nobody has made it yet
   };
   struct Part {
-    bool gap = false;  // changes after the position are forgotten
+    bool gap = false;   // changes after the position are forgotten
+    bool more = false;  // there are more than these
     std::vector<Item> items;
   };
   // The first changes of the tenant after `position`, `most` at most.

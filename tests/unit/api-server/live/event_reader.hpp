@@ -82,6 +82,7 @@ class EventReader {
     std::string data;
     while (std::getline(lines, line)) {
       if (line.starts_with("id: ")) last_id_ = line.substr(4);
+      if (line == "id:") last_id_.clear();
       if (line.starts_with("event: ")) type = line.substr(7);
       if (line.starts_with("data: ")) data = line.substr(6);
       if (line.starts_with("retry: ")) retry_ = std::stoi(line.substr(7));
