@@ -1,6 +1,7 @@
 """The Python package against a fake server: what it sends, repeats, continues and raises."""
 
 import asyncio
+import copy
 import inspect
 import io
 import json
@@ -8,6 +9,7 @@ import logging
 import pickle
 import subprocess
 import sys
+import traceback
 import zipfile
 from pathlib import Path
 
@@ -19,6 +21,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "clients" / "python"
 sys.path[:0] = [str(PACKAGE / "src"), str(Path(__file__).parent)]
 
 import vbrain  # noqa: E402
+from vbrain.models import JobInfo  # noqa: E402
 from fake_server import IDENTITY, JOB, KEY, Cut, FakeServer, document, info  # noqa: E402
 
 CREATED = (201, {"message": "Job created", "job_id": JOB})
@@ -72,7 +75,57 @@ def test_the_key_is_never_shown(caplog):
         vb.usage()
     for text in (repr(vb), str(vb), repr(vb.job("x")), repr(refused.value), repr(failed.value), caplog.text):
         assert "s3cret" not in text
-    assert KEY.encode() not in pickle.dumps(refused.value.args)
+    assert KEY.encode() not in pickle.dumps([refused.value, failed.value])
+
+
+def test_a_key_from_a_file_is_taken_without_its_end_of_line(monkeypatch):
+    vb, server = client((200, {}), api_key=KEY + "\n")
+    vb.usage()
+    assert server.requests[0].headers["x-api-key"] == KEY
+    monkeypatch.setenv("VBRAIN_API_KEY", KEY + "\r\n")
+    assert client(api_key=None)[0].identity.api_key == KEY
+
+
+@pytest.mark.parametrize("bad", ["\n", "\0", "\x7f", "\x85", "\udcff"])
+def test_what_no_header_can_have_is_refused_without_the_value(bad):
+    with pytest.raises(ValueError, match=r"^api_key \(\$VBRAIN_API_KEY\) has a control character") as refused:
+        client(api_key=KEY + bad + KEY)
+    assert "s3cret" not in repr(refused.value)
+    vb, _ = client()
+    with pytest.raises(ValueError, match="application_id"):
+        vb.run("a" + bad + "b")
+
+
+def test_the_error_of_the_http_library_is_neither_shown_nor_repeated():
+    vb, server = client(*5 * [httpx.LocalProtocolError(f"Illegal header value b'{KEY}'")])
+    with pytest.raises(vbrain.ConnectionFailed) as failed:
+        vb.usage()
+    shown = "".join(traceback.format_exception(type(failed.value), failed.value, failed.value.__traceback__))
+    assert "s3cret" not in shown and failed.value.__context__ is None
+    assert len(server.requests) == 1 and vb.slept == []
+
+    async def run():
+        async with vbrain.AsyncClient(**IDENTITY, transport=FakeServer(httpx.LocalProtocolError(KEY))) as asynchronous:
+            await asynchronous.usage()
+
+    with pytest.raises(vbrain.ConnectionFailed) as failed:
+        asyncio.run(run())
+    assert "s3cret" not in str(failed.value) and failed.value.__context__ is None
+
+
+def test_a_redirect_is_no_success():
+    vb, server = client((302, b"", {"Location": "https://login/"}))
+    with pytest.raises(vbrain.ApiError, match="302 .*redirected to https://login/"):
+        vb.job(JOB).delete()
+    assert len(server.requests) == 1
+
+
+def test_exceptions_can_be_pickled():
+    refused = vbrain.NotFound(404, "Invalid job_id", None, "r-1", 3.0)
+    failed = vbrain.JobFailed(JobInfo.of(info("failed", reason="NonZeroExit", message="exit code 7")))
+    for problem in (refused, failed, vbrain.ConnectionFailed("lost")):
+        for again in (pickle.loads(pickle.dumps(problem)), copy.copy(problem)):
+            assert (type(again), str(again), vars(again)) == (type(problem), str(problem), vars(problem))
 
 
 @pytest.mark.parametrize(("status", "kind"), [

@@ -105,12 +105,14 @@ class AsyncClient:
         try:
             step = next(flow)
             while True:
+                trouble: Optional[httpx.TransportError] = None
+                outcome: Optional[Answer] = None
                 try:
                     outcome = await self._perform(step)
                 except httpx.TransportError as problem:
-                    step = flow.throw(problem)
-                else:
-                    step = flow.send(outcome)
+                    trouble = problem
+                # Not in the handler: the problem would be the context of what the flow raises.
+                step = flow.send(outcome) if trouble is None else flow.throw(trouble)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple
 
 if TYPE_CHECKING:
     from .models import JobInfo
@@ -24,6 +24,9 @@ class JobFailed(Error):
         super().__init__(f"job {info.id} failed: {info.reason}: {info.message}")
         self.info = info
 
+    def __reduce__(self) -> Tuple[Any, ...]:  # pickle would call the class with the text only
+        return type(self), (self.info,)
+
 
 class ApiError(Error):
     """The server refused the request. `request_id` finds it in the server's log."""
@@ -41,6 +44,9 @@ class ApiError(Error):
         self.detail = detail
         self.request_id = request_id
         self.retry_after = retry_after
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return type(self), (self.status, self.error, self.detail, self.request_id, self.retry_after)
 
 
 class InvalidRequest(ApiError):
@@ -92,6 +98,8 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
         error, detail = str(told["error"]), told.get("detail")
     except (ValueError, TypeError, KeyError):
         pass
+    if 300 <= status < 400 and detail is None:
+        detail = f"redirected to {headers.get('location', 'nowhere')}; the package follows no redirects, give it the right address"
     kind = _CLASSES.get(status, ServerError if status >= 500 else ApiError)
     return kind(status, error, detail, headers.get("x-request-id"), seconds_of(headers.get("retry-after")))
 

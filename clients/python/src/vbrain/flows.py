@@ -114,21 +114,27 @@ def _replays(policy: Policy, identity: Identity) -> Flow[bool]:
 
 
 def send(policy: Policy, request: Request) -> Flow[Answer]:
-    """The answer with a status below 400, or an ApiError. Repeats what may be repeated: reads and deletions always, others if
+    """The answer with a status below 300, or an ApiError. Repeats what may be repeated: reads and deletions always, others if
     nothing was sent or the server replays its answer."""
     turn = 0
     while True:
         turn += 1
         safe = request.method != "POST"
+        answer: Optional[Answer] = None
         try:
-            answer: Answer = yield request
+            answer = yield request
+        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol):
+            pass  # it would fail again
         except httpx.TransportError as problem:
             safe = safe or isinstance(problem, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
             if turn >= policy.tries or not (safe or (yield from _replays(policy, request.identity))):
                 raise ConnectionFailed(f"{request.method} {request.path}: {type(problem).__name__}: {problem}") from problem
             yield pause(turn, None)
             continue
-        if answer.status < 400:
+        if answer is None:  # raised here, because the exception of the HTTP library has the text of a header
+            raise ConnectionFailed(f"{request.method} {request.path}: this can't be sent by HTTP: the address needs http:// or https://, "
+                                   "and repository_id and idempotency_key take no control characters")
+        if answer.status < 300:
             return answer
         refusal = error_of(answer.status, answer.headers, answer.body)
         if request.method == "DELETE" and answer.status == 404 and turn > 1:

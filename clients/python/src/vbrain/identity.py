@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field, replace
 from typing import Dict, List, Optional, Tuple
 
 VARIABLES = {"url": "VBRAIN_URL", "username": "VBRAIN_USERNAME", "organization_id": "VBRAIN_ORGANIZATION_ID",
              "application_id": "VBRAIN_APPLICATION_ID", "client_id": "VBRAIN_CLIENT_ID", "api_key": "VBRAIN_API_KEY"}
+REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # undecodable bytes of the environment are surrogates
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,19 @@ class Identity:
     client_id: str
     api_key: str = field(repr=False)  # never in a log or a notebook
 
+    def __post_init__(self) -> None:
+        """A key from a file ends with a newline. The HTTP library would show the header's value in its error, so what it refuses is
+        refused here, without the value."""
+        for name, variable in VARIABLES.items():
+            value = getattr(self, name).strip()
+            if REFUSED.search(value):
+                raise ValueError(f"{name} (${variable}) has a control character or a byte that is not UTF-8")
+            object.__setattr__(self, name, value)  # the way of frozen dataclasses
+
     @classmethod
     def read(cls, application_needed: bool = True, **given: Optional[str]) -> Identity:
         """Takes what is not given from the environment. Raises ValueError with all that is missing."""
-        values: Dict[str, str] = {name: given.get(name) or os.environ.get(variable, "") for name, variable in VARIABLES.items()}
+        values: Dict[str, str] = {name: (given.get(name) or os.environ.get(variable, "")).strip() for name, variable in VARIABLES.items()}
         missing = [f"{name} (${VARIABLES[name]})" for name, value in values.items() if not value]
         if not application_needed:
             missing = [text for text in missing if not text.startswith("application_id ")]
