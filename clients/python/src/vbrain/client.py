@@ -27,8 +27,10 @@ def file_path(job_id: str, part: str, name: str) -> str:
 
 
 def target_of(target: Target, name: str) -> Path:
-    """`target`, or the file `name` in it if it is a folder."""
+    """`target`, or the file `name` in it if it is a folder. A folder that ends with `/` is made."""
     path = Path(target)
+    if os.fspath(target).endswith(("/", os.sep)):
+        path.mkdir(parents=True, exist_ok=True)
     return path / Path(name).name if path.is_dir() else path
 
 

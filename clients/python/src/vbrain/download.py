@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import IO, Dict, Mapping, Optional
+from types import ModuleType
+from typing import IO, Callable, Dict, Mapping, Optional, Tuple
 
-from .errors import ApiError, ConnectionFailed, TooManyRequests, Unavailable
+from .errors import ApiError, ConnectionFailed, Error, TooManyRequests, Unavailable, error_of
 from .flows import Answer, Flow, Policy, Request, Sink, pause, send
 from .identity import Identity
 from .progress import Bar
+
+fcntl: Optional[ModuleType] = None
+if os.name == "posix":
+    import fcntl
 
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class PartFile(Sink):
-    """What has come so far: TARGET.part, and the version that it is of in TARGET.part.etag."""
+    """What has come so far: TARGET.part, and the version that it is of in TARGET.part.etag. Open, and locked against other
+    downloads of the same target, until finish() or close(). Raises Error if another download has it."""
 
     def __init__(self, target: Path, bar: Bar) -> None:
         self.target = target
@@ -24,26 +30,35 @@ class PartFile(Sink):
         self.note = target.with_name(target.name + ".part.etag")
         self.total: Optional[int] = None
         self._bar = bar
-        self._file: Optional[IO[bytes]] = None
+        self._asked_from: Optional[int] = None
+        self._file = _open_alone(self.part)
 
     def known(self) -> Dict[str, str]:
         """The headers that ask for the rest of the version that is there in part."""
+        self._asked_from = None
         try:
-            size, tag = self.part.stat().st_size, self.note.read_text(encoding="ascii")
+            size, tag = self.size(), self.note.read_text(encoding="ascii")
         except (OSError, ValueError):
             return {}
-        return {"Range": f"bytes={size}-", "If-Range": tag} if size and tag else {}
+        if not (size and tag):
+            return {}
+        self._asked_from = size
+        return {"Range": f"bytes={size}-", "If-Range": tag}
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        self.close()
-        found = CONTENT_RANGE.fullmatch(headers.get("content-range", "")) if status == 206 else None
-        start = int(found[1]) if found else 0
-        have = self.part.stat().st_size if self.part.exists() else 0
-        if start > have:
-            raise ConnectionFailed(f"the server sent bytes from {start} on, but {have} are there")
         length = headers.get("content-length")
-        self.total = start + int(length) if length is not None else None
-        self._file = open(self.part, "r+b" if start else "wb")
+        start, self.total = 0, int(length) if length is not None else None
+        if status == 206:
+            told = headers.get("content-range", "")
+            found = CONTENT_RANGE.fullmatch(told)
+            if found is None or int(found[1]) != self._asked_from:
+                raise ApiError(status, "Invalid Content-Range", f"bytes from {self._asked_from} on were asked for, the answer has {told!r}",
+                               headers.get("x-request-id"))
+            start = int(found[1])
+            if found[2] != "*":
+                self.total = int(found[2])
+            elif self.total is not None:
+                self.total += start
         self._file.truncate(start)
         self._file.seek(start)
         self.note.write_text(headers.get("etag", ""), encoding="ascii")
@@ -51,27 +66,56 @@ class PartFile(Sink):
         self._bar.add(start)
 
     def write(self, data: bytes) -> None:
-        assert self._file is not None
         self._file.write(data)
         self._bar.add(len(data))
 
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
     def size(self) -> int:
-        return self.part.stat().st_size if self.part.exists() else 0
+        self._file.flush()
+        return os.fstat(self._file.fileno()).st_size
 
     def forget(self) -> None:
-        self.close()
-        self.part.unlink(missing_ok=True)
+        self._file.truncate(0)
+        self._file.seek(0)
         self.note.unlink(missing_ok=True)
 
     def finish(self) -> None:
-        self.close()
-        os.replace(self.part, self.target)
-        self.note.unlink(missing_ok=True)
+        self._file.flush()
+        self._while_locked(lambda: os.replace(self.part, self.target))
+
+    def close(self) -> None:
+        """Keeps what has come; removes what is empty."""
+        if not self._file.closed:
+            self._while_locked(self.part.unlink if self.size() == 0 else None)
+
+    def _while_locked(self, last: Optional[Callable[[], None]]) -> None:
+        if fcntl is None:
+            self._file.close()  # Windows renames and removes no open file
+        try:
+            if last is not None:
+                last()
+                self.note.unlink(missing_ok=True)
+        finally:
+            self._file.close()
+
+
+def _open_alone(path: Path) -> IO[bytes]:
+    """The file, made if it is not there, with a lock that ends when it is closed. No lock on Windows, and where the file system has
+    none."""
+    while True:
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if fcntl is None or os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                return file
+        except BlockingIOError:
+            file.close()
+            raise Error(f"{path}: another download of the same target is going on") from None
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return file
+        file.close()  # its download ended between open() and the lock, so the file has another name now, or none
 
 
 class Memory(Sink):
@@ -99,6 +143,7 @@ def _ask(policy: Policy, identity: Identity, path: str, part: PartFile) -> Flow[
             raise
     # All is there already, or the part is of nothing that can be continued.
     part.forget()
+    part.known()
     return (yield from send(policy, Request(identity, "GET", path, headers={"Accept-Encoding": "identity"}, sink=part)))
 
 
@@ -112,15 +157,12 @@ def to_file(policy: Policy, identity: Identity, path: str, target: Path, bar: Ba
             try:
                 answer: Answer = yield from _ask(policy_of_one_try(policy), identity, path, part)
             except (ConnectionFailed, TooManyRequests, Unavailable) as problem:
-                part.close()
                 turn = 1 if part.size() > before else turn + 1
                 if turn >= policy.tries:
                     raise
                 yield pause(turn, getattr(problem, "retry_after", None))
                 continue
-            if answer.status == 202:
-                raise TimeoutError("the job has not ended")
-            part.close()
+            check(answer, (200, 206))
             if part.total is None or part.size() == part.total:
                 part.finish()
                 return target
@@ -131,6 +173,14 @@ def to_file(policy: Policy, identity: Identity, path: str, target: Path, bar: Ba
         part.close()
 
 
+def check(answer: Answer, wanted: Tuple[int, ...]) -> None:
+    """Raises unless the answer is one with the content."""
+    if answer.status == 202:
+        raise TimeoutError("the job has not ended")
+    if answer.status not in wanted:
+        raise error_of(answer.status, answer.headers, answer.body)
+
+
 def policy_of_one_try(policy: Policy) -> Policy:
     """A try that is cut off goes on with other headers, so send() must not repeat it as it is."""
     return Policy(tries=1, replays=policy.replays)
@@ -139,7 +189,6 @@ def policy_of_one_try(policy: Policy) -> Policy:
 def to_memory(policy: Policy, identity: Identity, path: str, bar: Bar) -> Flow[bytes]:
     sink = Memory(bar)
     answer = yield from send(policy, Request(identity, "GET", path, headers={"Accept-Encoding": "identity"}, sink=sink))
-    if answer.status == 202:
-        raise TimeoutError("the job has not ended")
+    check(answer, (200,))
     return bytes(sink.data)
 
