@@ -35,7 +35,8 @@ class AsyncClient:
         self._progress = progress
         self._policy = Policy(tries=tries)
         self._sleep = sleep
-        self._http = httpx.AsyncClient(timeout=http_timeout(timeout), transport=transport)
+        self._timeout = timeout
+        self._http = httpx.AsyncClient(transport=transport)
 
     def __repr__(self) -> str:
         return f"AsyncClient({self.identity!r})"
@@ -125,7 +126,8 @@ class AsyncClient:
         return await self._ask(step)
 
     async def _ask(self, request: Request) -> Answer:
-        answer = await self._http.send(self._http.build_request(**request.arguments()), stream=True)
+        made = self._http.build_request(**request.arguments(), timeout=http_timeout(self._timeout, request))
+        answer = await self._http.send(made, stream=True)
         try:
             if request.sink is None or answer.status_code not in (200, 206):
                 return Answer(answer.status_code, answer.headers, await answer.aread())

@@ -18,6 +18,7 @@ from .identity import Identity
 from .models import Created, File, JobInfo
 from .progress import Bar, make_bar
 
+LONGEST_STORING = 600.0  # seconds from the last byte of an upload to the answer
 T = TypeVar("T")
 Target = Union[str, "os.PathLike[str]"]
 
@@ -34,9 +35,14 @@ def target_of(target: Target, name: str) -> Path:
     return path / Path(name).name if path.is_dir() else path
 
 
-def http_timeout(seconds: float) -> httpx.Timeout:
-    """A request that waits for a job gets its answer after LONGEST_WAIT at the latest."""
-    return httpx.Timeout(seconds, read=max(seconds, flows.LONGEST_WAIT + 10.0))
+def http_timeout(seconds: float, request: Request) -> httpx.Timeout:
+    """A request that waits for a job gets its answer after LONGEST_WAIT at the latest. A large input is stored before the server
+    answers. For a free connection there is no time limit but that of the request: hundreds of waits share the connections."""
+    def most(usual: float) -> float:
+        return usual if request.limit is None else min(usual, request.limit)
+
+    read = max(seconds, flows.LONGEST_WAIT + 10.0 if request.upload is None else LONGEST_STORING)
+    return httpx.Timeout(most(seconds), read=most(read), pool=request.limit)
 
 
 class Client:
@@ -53,7 +59,8 @@ class Client:
         self._progress = progress
         self._policy = Policy(tries=tries)
         self._sleep = sleep
-        self._http = httpx.Client(timeout=http_timeout(timeout), transport=transport)
+        self._timeout = timeout
+        self._http = httpx.Client(transport=transport)
 
     def __repr__(self) -> str:
         return f"Client({self.identity!r})"
@@ -155,7 +162,7 @@ class Client:
         return self._ask(step)
 
     def _ask(self, request: Request) -> Answer:
-        answer = self._http.send(self._http.build_request(**request.arguments()), stream=True)
+        answer = self._http.send(self._http.build_request(**request.arguments(), timeout=http_timeout(self._timeout, request)), stream=True)
         try:
             if request.sink is None or answer.status_code not in (200, 206):
                 return Answer(answer.status_code, answer.headers, answer.read())

@@ -21,6 +21,35 @@ from .progress import Bar
 
 LONGEST_WAIT = 50  # seconds of one request; many proxies give up after 60
 LONGEST_PAUSE = 30.0
+TIME_TO_ANSWER = 5.0  # what a request gets beyond a time limit, so that an answer at its very end still comes
+
+
+class Deadline:
+    """The end of a wait. None: no end."""
+
+    def __init__(self, seconds: Optional[float], clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._end = None if seconds is None else clock() + seconds
+
+    def left(self) -> Optional[float]:
+        return None if self._end is None else max(0.0, self._end - self.clock())
+
+    def wait(self) -> int:
+        """What the server is asked to wait, in whole seconds."""
+        left = self.left()
+        return int(LONGEST_WAIT if left is None else min(LONGEST_WAIT, left))
+
+    def cut(self, step: Pause) -> Pause:
+        left = self.left()
+        return step if left is None else Pause(min(step.seconds, left))
+
+
+NO_END = Deadline(None)
+
+
+@dataclass
+class Pause:
+    seconds: float
 
 
 @dataclass
@@ -37,6 +66,7 @@ class Request:
     upload: Optional[Upload] = None
     bar: Bar = field(default_factory=Bar)
     sink: Optional[Sink] = None
+    limit: Optional[float] = None  # seconds, for each of connecting, sending and reading
 
     def arguments(self) -> Dict[str, Any]:
         """Those of httpx.Client.build_request()."""
@@ -62,11 +92,6 @@ class Sink:
 
     def write(self, data: bytes) -> None:
         raise NotImplementedError
-
-
-@dataclass
-class Pause:
-    seconds: float
 
 
 @dataclass
@@ -113,23 +138,27 @@ def _replays(policy: Policy, identity: Identity) -> Flow[bool]:
     return policy.replays
 
 
-def send(policy: Policy, request: Request) -> Flow[Answer]:
+def send(policy: Policy, request: Request, deadline: Deadline = NO_END) -> Flow[Answer]:
     """The answer with a status below 300, or an ApiError. Repeats what may be repeated: reads and deletions always, others if
-    nothing was sent or the server replays its answer."""
+    nothing was sent or the server replays its answer. Raises TimeoutError when the deadline is over before there is an answer."""
     turn = 0
     while True:
         turn += 1
         safe = request.method != "POST"
+        left = deadline.left()
+        request.limit = None if left is None else left + TIME_TO_ANSWER
         answer: Optional[Answer] = None
         try:
             answer = yield request
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol):
             pass  # it would fail again
         except httpx.TransportError as problem:
+            if deadline.left() == 0:
+                raise TimeoutError(f"{request.method} {request.path}: no answer in time: {type(problem).__name__}: {problem}") from problem
             safe = safe or isinstance(problem, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
             if turn >= policy.tries or not (safe or (yield from _replays(policy, request.identity))):
                 raise ConnectionFailed(f"{request.method} {request.path}: {type(problem).__name__}: {problem}") from problem
-            yield pause(turn, None)
+            yield deadline.cut(pause(turn, None))
             continue
         if answer is None:  # raised here, because the exception of the HTTP library has the text of a header
             raise ConnectionFailed(f"{request.method} {request.path}: this can't be sent by HTTP: the address needs http:// or https://, "
@@ -144,7 +173,9 @@ def send(policy: Policy, request: Request) -> Flow[Answer]:
         safe = safe or isinstance(refusal, TooManyRequests)
         if not (safe or (yield from _replays(policy, request.identity))):
             raise refusal
-        yield pause(turn, refusal.retry_after)
+        if deadline.left() == 0:
+            raise TimeoutError(f"{request.method} {request.path}: no answer in time: {refusal}") from refusal
+        yield deadline.cut(pause(turn, refusal.retry_after))
 
 
 def get_json(policy: Policy, identity: Identity, path: str, query: Optional[Dict[str, Any]] = None,
@@ -185,45 +216,50 @@ def create_repository(policy: Policy, identity: Identity, params: Optional[Mappi
     return str(answer.json()["repository_id"])
 
 
-class Deadline:
-    """The end of a wait. None: no end."""
-
-    def __init__(self, seconds: Optional[float], clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._end = None if seconds is None else clock() + seconds
-
-    def left(self) -> float:
-        return float(LONGEST_WAIT) if self._end is None else max(0.0, self._end - self._clock())
-
-    def wait(self) -> int:
-        return int(min(LONGEST_WAIT, self.left()))
+def info(policy: Policy, identity: Identity, job_id: str) -> Flow[JobInfo]:
+    return JobInfo.of((yield from get_json(policy, identity, f"/job/{quote(job_id, safe='')}", {"jobs": "false"})))
 
 
-def info(policy: Policy, identity: Identity, job_id: str, wait: int = 0) -> Flow[JobInfo]:
-    query: Dict[str, Any] = {"jobs": "false"}
-    if wait:
-        query["wait"] = wait
-    return JobInfo.of((yield from get_json(policy, identity, f"/job/{quote(job_id, safe='')}", query)))
+def pause_after(answer: Answer, waited: float, wait: int, deadline: Deadline) -> Optional[Pause]:
+    """The pause after a 202 without news. A server where too many wait answers at once; without a pause it would be asked without end."""
+    if waited >= wait / 2:
+        return None
+    told = seconds_of(answer.headers.get("retry-after"))
+    return deadline.cut(pause(1, 1.0 if told is None else told))
 
 
 def wait_for(policy: Policy, identity: Identity, job_id: str, deadline: Deadline, bar: Bar) -> Flow[JobInfo]:
     """Asks again whenever the state has changed or a request's time is over, until the job has ended."""
+    before = ""
     while True:
-        seen = yield from info(policy, identity, job_id, deadline.wait())
+        wait, begun = deadline.wait(), deadline.clock()
+        request = Request(identity, "GET", f"/job/{quote(job_id, safe='')}", {"jobs": "false", **({"wait": wait} if wait else {})})
+        answer = yield from send(policy, request, deadline)
+        seen = JobInfo.of(answer.json())
         bar.say(f"{seen.status} {seen.reason}".strip())
         if seen.ended:
             return seen
-        if deadline.left() < 1:
+        left = deadline.left()
+        if left is not None and left < 1:
             raise TimeoutError(f"job {job_id} is still {seen.status}")
+        step = pause_after(answer, deadline.clock() - begun, wait, deadline)
+        if seen.status == before and step is not None:
+            yield step
+        before = seen.status
 
 
 def result(policy: Policy, identity: Identity, job_id: str, deadline: Deadline, bar: Bar) -> Flow[Any]:
     seen = yield from wait_for(policy, identity, job_id, deadline, bar)
     if seen.status == "failed":
         raise JobFailed(seen)
-    request = Request(identity, "GET", f"/job/{quote(job_id, safe='')}/result", {"wait": LONGEST_WAIT})
-    while (answer := (yield from send(policy, request))).status == 202:
-        yield pause(1, seconds_of(answer.headers.get("retry-after")))
+    while True:  # another server may not know yet that the job has ended
+        request = Request(identity, "GET", f"/job/{quote(job_id, safe='')}/result", {"wait": deadline.wait()})
+        answer = yield from send(policy, request, deadline)
+        if answer.status != 202:
+            break
+        if deadline.left() == 0:
+            raise TimeoutError(f"job {job_id} is {seen.status}, but its result is not there yet")
+        yield deadline.cut(pause(1, seconds_of(answer.headers.get("retry-after"))))
     return answer.json()["output"]
 
 
