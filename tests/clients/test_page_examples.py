@@ -1,0 +1,77 @@
+"""The examples of docs/clients.md against a server where too many wait. The conformance tests run all of them on a real platform."""
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import page_examples
+import pytest
+
+IDENTITY = {name: "x" for name in ("USERNAME", "ORGANIZATION_ID", "APPLICATION_ID", "CLIENT_ID", "API_KEY")}
+QUICK = ("bash", "python", "node")  # the others compile, or have a test of their own
+
+
+class FullServer(BaseHTTPRequestHandler):
+    """The first question for the result is answered at once with 202."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.keys.append(self.headers["Idempotency-Key"])
+        self.tell(201, b'{"message":"Job created","job_id":"j"}')
+
+    def do_GET(self):
+        if "/result" in self.path:
+            self.server.asked.append(time.monotonic())
+            if len(self.server.asked) == 1:
+                return self.tell(202, b'{"message":"Job not yet finished"}', ("Retry-After", "2"))
+        return self.tell(200, b'{"output":200}')
+
+    def tell(self, status, body, *headers):
+        self.send_response(status)
+        for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), FullServer) as made:
+        made.keys, made.asked = [], []
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield made
+        made.shutdown()
+
+
+@pytest.mark.parametrize("kind", QUICK)
+def test_an_example_pauses_as_the_server_says(kind, server, tmp_path):
+    reason = page_examples.why_not(kind)
+    if reason:
+        pytest.skip(reason)
+    if kind == "python":
+        pytest.importorskip("requests")
+    done = page_examples.run(kind, tmp_path, f"127.0.0.1:{server.server_address[1]}", IDENTITY)
+    assert done.stdout.strip() in ("200", '{"output":200}'), done.stdout + done.stderr
+    assert len(server.asked) == 2 and server.asked[1] - server.asked[0] >= 2
+    assert len(server.keys) == 1 and len(server.keys[0]) >= 32
+
+
+@pytest.mark.parametrize(("kind", "version", "modules", "reason"), [
+    ("node", "v18.20.4", "", None), ("node", "v16.13.0", "", "node 16.13 is too old; the example needs 18.0"),
+    ("java", "openjdk 17.0.15 2025-04-15", "java.base@17\njdk.compiler@17\n", None),
+    ("java", "openjdk 17.0.15 2025-04-15", "java.base@17\n", "java is a JRE; the example needs a JDK, with the module jdk.compiler"),
+    ("java", "openjdk 11.0.2 2019-01-15", "jdk.compiler@11\n", "java 11.0 is too old; the example needs 17.0"),
+    ("java", "", "", "java does not tell its version; the example needs 17.0"),
+    ("pwsh", "PowerShell 7.4.2", "", None), ("pwsh", "PowerShell 7.3.11", "", "pwsh 7.3 is too old; the example needs 7.4")])
+def test_why_an_example_is_skipped(kind, version, modules, reason):
+    def output(_, argument):
+        return version if argument == "--version" else modules
+
+    assert page_examples.why_not(kind, lambda program: program, output) == reason
+
+
+def test_a_missing_program_is_named():
+    assert page_examples.why_not("bash", lambda program: None if program == "curl" else program) == "curl is not installed"
