@@ -111,7 +111,7 @@ KnownList read_list(const Services& services, const artifacts::Tenant& tenant, c
 bool add_jobs(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
               std::string_view repository_id, const DateRange& range, const KnownList* known) {
   // A Job made with kubectl may have no repository.
-  if (repository_id.empty()) return false;
+  if (!artifacts::is_repository_id(repository_id)) return false;
   IdLists& lists = services.view.lists();
   const auto each = [&](const IdLists::Take& take) { return lists.each_job(tenant, repository_id, take); };
   const auto wanted = [&](std::string_view id) {

@@ -8,6 +8,7 @@
 #include "api-server/transfer/shared_reads.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/digest.hpp"
+#include "base/log.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -172,7 +173,14 @@ TenantEvents::StatePart TenantEvents::read_part() const {
     std::string json;
     if (job != nullptr && belongs_to(*job, tenant_) && !job->meta.deletion_timestamp) {
       if (awaits_record(job->status, services_.clock.now())) {
-        const auto record = load_job(services_, tenant_, name);
+        std::optional<JobRecord> record;
+        try {
+          record = load_job(services_, tenant_, name);
+        } catch (const artifacts::CorruptFile& problem) {
+          base::log_error("unreadable file on the volume", {{"job", name}, {"error", problem.what()}});
+        } catch (const artifacts::UnsafeFile& problem) {
+          base::log_error("unreadable file on the volume", {{"job", name}, {"error", problem.what()}});
+        }
         if (record && !record->unconfirmed && !is_terminal(record->status->phase)) {
           part.last = false;
           part.awaits_record = true;
@@ -191,8 +199,14 @@ TenantEvents::StatePart TenantEvents::read_part() const {
 
 http::Task<TenantEvents::Told> TenantEvents::state_part() {
   if (!services_.feed.knows_names(subscription_)) {
-    const auto learn = [&] { services_.feed.learn_names(subscription_, services_.jobs); };
-    co_await http::run_on(services_.list_workers, learn);
+    // After a restart all streams of a tenant come at once: one of them does it for all.
+    const auto learn = [&] {
+      services_.feed.learn_names(subscription_, services_.jobs);
+      return true;
+    };
+    const std::string key_of_names =
+        "names\n" + tenant_.organization + "\n" + tenant_.application + "\n" + tenant_.client;
+    co_await services_.reads.get(services_.list_workers, key_of_names, learn);
   }
   const auto read = [&] { return read_part(); };
   const std::string key =
@@ -280,6 +294,8 @@ http::Task<std::optional<std::string>> TenantEvents::told_by_look(const JobNews&
   std::optional<std::string> event;
   if (!look->exists) {
     event = render_event("", kDeletedEvent, render_deleted(news.job_id));
+  } else if (look->unreadable) {
+    event.emplace();
   } else if (news.job == nullptr && news.had_ended) {
     event.emplace();  // the resource was removed because its time was over, and the job is still there
   } else if (!look->json.empty() && (news.job == nullptr || look->ended)) {

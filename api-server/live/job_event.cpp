@@ -4,7 +4,9 @@
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/transfer/shared_reads.hpp"
+#include "artifacts/store/store.hpp"
 #include "base/json.hpp"
+#include "base/log.hpp"
 
 namespace vbrain::api {
 
@@ -42,7 +44,7 @@ http::Task<std::shared_ptr<const JobLook>> look_at_job(const Services& services,
     JobLook look;
     bool unconfirmed = false;
   };
-  const auto look = [&]() -> Seen {
+  const auto read = [&]() -> Seen {
     const auto record = load_job(services, tenant, job_id);
     if (!record) return {};
     const job::JobStatus& status = *record->status;
@@ -50,6 +52,17 @@ http::Task<std::shared_ptr<const JobLook>> look_at_job(const Services& services,
                      .ended = is_terminal(status.phase),
                      .json = render_job(services, tenant, job_id, record->stored->file.repository_id, status)},
             .unconfirmed = record->unconfirmed};
+  };
+  // One unreadable file must not end the streams of all jobs.
+  const auto look = [&]() -> Seen {
+    try {
+      return read();
+    } catch (const artifacts::CorruptFile& problem) {
+      base::log_error("unreadable file on the volume", {{"job", job_id}, {"error", problem.what()}});
+    } catch (const artifacts::UnsafeFile& problem) {
+      base::log_error("unreadable file on the volume", {{"job", job_id}, {"error", problem.what()}});
+    }
+    return {.look = {.exists = true, .unreadable = true}};
   };
   const std::string key =
       "event\n" + tenant.organization + "\n" + tenant.application + "\n" + tenant.client + "\n" + job_id;

@@ -33,7 +33,8 @@ std::string render_deleted(std::string_view job_id);
 struct JobLook {
   bool exists = false;
   bool ended = false;
-  std::string json = {};  // render_job(); empty of a job that exists: nothing can be said now, look again later
+  std::string json = {};    // render_job(); empty of a job that exists: nothing can be said now, look again later
+  bool unreadable = false;  // nothing can be said of it until its files are mended
 };
 // Streams that look at the same job at the same time share the look. Throws VolumeError, CorruptFile, http::Overloaded.
 http::Task<std::shared_ptr<const JobLook>> look_at_job(const Services& services, const base::Tenant& tenant,

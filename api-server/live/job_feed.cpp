@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api-server/jobs/job_record.hpp"
 #include "artifacts/store/layout.hpp"
 #include "base/digest.hpp"
 #include "job/causes.hpp"
@@ -107,7 +108,9 @@ std::shared_ptr<JobFeed::TenantNews> JobFeed::news_of(const base::Tenant& tenant
 }
 
 void JobFeed::drop_if_unused(const std::shared_ptr<TenantNews>& tenant) {
-  if (tenant->items.empty() && !tenant->has_streams()) tenants_.erase(tenant->tenant);
+  if (!tenant->items.empty() || tenant->has_streams()) return;
+  const auto found = tenants_.find(tenant->tenant);
+  if (found != tenants_.end() && found->second == tenant) tenants_.erase(found);
 }
 
 void JobFeed::list_began() {
@@ -120,6 +123,7 @@ void JobFeed::list_ended(const std::string& version) {
   listing_ = false;
   // Only this server knows this id: what another one saw before it may differ.
   add_slot(nullptr, make_event_id(version, base::random_bytes(16)));
+  forget_oldest();
 }
 
 void JobFeed::note(const kube::Change<job::Job>& change) {
@@ -137,17 +141,12 @@ void JobFeed::note(const kube::Change<job::Job>& change) {
   const bool is_news = change.now == nullptr   ? was_shown
                        : change.old == nullptr ? !change.now->meta.deletion_timestamp
                                                : shown_of(*change.old) != shown;
-  if (!is_news) return;
 
   const std::lock_guard lock(mutex_);
+  // Also without news: the removal of a job that was being deleted is none.
+  note_name(job, change.now != nullptr && !change.now->meta.deletion_timestamp);
+  if (!is_news) return;
   const auto tenant = news_of(tenant_of(job));
-  if (tenant->wants_names) {
-    if (change.now == nullptr) {
-      tenant->names.erase(job.meta.name);
-    } else {
-      tenant->names.insert(job.meta.name);
-    }
-  }
   auto news = std::make_shared<JobNews>();
   if (change.now != nullptr && !listing_) news->event_id = make_event_id(change.now->meta.resource_version, shown);
   add_slot(tenant, news->event_id);
@@ -168,6 +167,18 @@ void JobFeed::note(const kube::Change<job::Job>& change) {
   }
   tenant->items.emplace(last_, Item{std::move(news), nullptr});
   tenant->wake(job.meta.name);
+  // Only now: what is forgotten may be all that this tenant had.
+  forget_oldest();
+}
+
+void JobFeed::note_name(const job::Job& job, bool exists) {
+  const auto found = tenants_.find(tenant_of(job));
+  if (found == tenants_.end() || !found->second->wants_names) return;
+  if (exists) {
+    found->second->names.insert(job.meta.name);
+  } else {
+    found->second->names.erase(job.meta.name);
+  }
 }
 
 void JobFeed::add_slot(std::shared_ptr<TenantNews> tenant, std::string event_id) {
@@ -177,13 +188,17 @@ void JobFeed::add_slot(std::shared_ptr<TenantNews> tenant, std::string event_id)
     by_id_.insert_or_assign(event_id, last_);
   }
   slots_.push_back({last_, std::move(tenant), std::move(event_id)});
-  // The id that is given out next must be known.
-  while (slots_.size() > most_) forget_oldest();
 }
 
 void JobFeed::forget_oldest() {
-  const Slot slot = std::move(slots_.front());
-  slots_.pop_front();
+  while (slots_.size() > most_) {
+    const Slot slot = std::move(slots_.front());
+    slots_.pop_front();
+    forget(slot);
+  }
+}
+
+void JobFeed::forget(const Slot& slot) {
   const auto id = by_id_.find(slot.event_id);
   if (id != by_id_.end() && id->second == slot.position) by_id_.erase(id);
   if (slot.tenant == nullptr) return;
@@ -235,18 +250,21 @@ void JobFeed::learn_names(const Subscription& subscription, const kube::Cache<jo
   TenantNews& tenant = *subscription.tenant_;
   {
     const std::lock_guard lock(mutex_);
+    if (tenant.has_names) return;
     tenant.wants_names = true;  // from now on note() adds what comes
   }
-  std::vector<std::string> names;
+  decltype(tenant.names) names;
   for (const auto& job : jobs.list()) {
-    if (tenant_of(*job) == tenant.tenant && artifacts::is_job_folder_name(job->meta.name)) {
-      names.push_back(job->meta.name);
+    if (belongs_to(*job, tenant.tenant) && artifacts::is_job_folder_name(job->meta.name)) {
+      names.insert(job->meta.name);
     }
   }
   const std::lock_guard lock(mutex_);
-  if (!tenant.wants_names) return;
-  // One that was removed meanwhile may stay in the set. Who reads it looks into the cache.
-  tenant.names.insert(names.begin(), names.end());
+  if (!tenant.wants_names || tenant.has_names) return;
+  // Few have come meanwhile: the lock, which the watch and all streams need, is held for them only. One that was
+  // removed meanwhile may stay in the set. Who reads it looks into the cache.
+  names.merge(tenant.names);
+  tenant.names.swap(names);
   tenant.has_names = true;
 }
 

@@ -115,7 +115,10 @@ class JobFeed {
   void leave(Subscription& subscription);
   std::shared_ptr<TenantNews> news_of(const base::Tenant& tenant);
   void add_slot(std::shared_ptr<TenantNews> tenant, std::string event_id);
+  // Down to the number of changes that are kept.
   void forget_oldest();
+  void forget(const Slot& slot);
+  void note_name(const job::Job& job, bool exists);
   void drop_if_unused(const std::shared_ptr<TenantNews>& tenant);
 
   const std::size_t most_;

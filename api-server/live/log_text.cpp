@@ -69,6 +69,7 @@ LogText::Piece LogText::next(const LogsSeen& seen, LogFiles& files) {
   const int last = until_ ? last_attempt_ : seen.attempts.back();
   while (piece.text.size() < kPiece) {
     const bool closed = attempt_ < last || complete;
+    if (wish_.out && wish_.err && !closed && piece.text.size() > kPiece / 2) break;
     bool got = false;
     for (const LogStream which : wanted()) {
       got = take(which, closed, files, piece.text) || got;
@@ -91,7 +92,10 @@ LogText::Piece LogText::next(const LogsSeen& seen, LogFiles& files) {
 // Appends what comes next of one stream of the attempt. `closed`: the attempt is over. False if there is nothing.
 bool LogText::take(LogStream which, bool closed, LogFiles& files, std::string& text) {
   Place& place = places_[index_of(which)];
-  std::size_t most = kPiece - text.size();
+  // While both grow, each has half of a piece, so that a flood of one does not keep the other back.
+  const bool shared = wish_.out && wish_.err && !closed;
+  const std::size_t room = shared ? std::min(kPiece - text.size(), kPiece / 2) : kPiece - text.size();
+  std::size_t most = room;
   if (until_ && attempt_ == last_attempt_) {
     const std::uint64_t until = (*until_)[index_of(which)];
     most = static_cast<std::size_t>(std::min<std::uint64_t>(most, until - std::min(until, place.offset)));
@@ -104,10 +108,11 @@ bool LogText::take(LogStream which, bool closed, LogFiles& files, std::string& t
     return false;
   }
   std::string_view bytes = std::string_view(read).substr(known);
-  if (wish_.out && wish_.err && !closed) {
-    // Of both only whole lines, unless a line is longer than a piece.
+  if (shared) {
+    // Of both only whole lines, unless a line is longer than half a piece.
     const std::size_t line_end = bytes.rfind('\n');
-    if (line_end != std::string_view::npos || bytes.size() < most) bytes = bytes.substr(0, line_end + 1);
+    const bool is_long = bytes.size() == most && (most < room || most == kPiece / 2);
+    if (line_end != std::string_view::npos || !is_long) bytes = bytes.substr(0, line_end + 1);
   }
   if (bytes.empty()) return false;
   if (which != last_stream_ && last_byte_ != '\n') append(text, "\n");

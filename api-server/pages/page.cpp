@@ -87,6 +87,7 @@ PageEnd fill(AnswerText& answer, const Services& services, const PageRequest& pa
   std::string last;
   std::size_t bytes = 0;
   std::size_t entries = 0;
+  std::size_t looked = 0;
   std::string text = "[";
   const auto flush = [&] { answer.add(std::exchange(text, {})); };
   while (entries < page.size && bytes < kPageBytes) {
@@ -104,7 +105,7 @@ PageEnd fill(AnswerText& answer, const Services& services, const PageRequest& pa
       }
       text += entry->tail;
     }
-    if (services.clock.steady() >= end) break;
+    if (++looked >= kLeastLooks && services.clock.steady() >= end) break;
   }
   text += ']';
   flush();
@@ -196,6 +197,7 @@ auto readable(Make make) {
 
 PageEnd add_page_of_jobs(AnswerText& answer, const Services& services, const Tenant& tenant,
                          std::string_view repository_id, const PageRequest& page, const KnownList* known) {
+  if (!repository_id.empty() && !artifacts::is_repository_id(repository_id)) return {.found = false};
   const std::string list(repository_id.empty() ? kAllJobs : repository_id);
   const auto listed = look_up_list(answer, services, tenant, list, known);
   if (!listed) return {};

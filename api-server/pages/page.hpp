@@ -16,6 +16,8 @@ namespace vbrain::api {
 // perhaps none, and there is a next one. So a filter that few of 100,000 jobs pass needs several requests, and none of
 // them holds up others.
 inline constexpr std::chrono::milliseconds kPageTime{8};
+// A page looks at so many ids at least: on a slow volume 8 ms would be the time for one.
+inline constexpr std::size_t kLeastLooks = 20;
 // The same for large objects.
 inline constexpr std::size_t kPageBytes = std::size_t{4} << 20;
 

@@ -94,7 +94,7 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
     base::log_error("volume failed", {{"batch", batch.id}, {"error", problem.what()}});
     return refuse(
         Problem::kUnavailable, {},
-        "the storage failed; the jobs are stored and will run. Remedy: look for them with GET /api/v1/job before "
+        "the storage failed; the jobs may be stored, and run then. Remedy: look for them with GET /api/v1/job before "
         "you send them again, or repeat the request with the same Idempotency-Key");
   }
 }

@@ -121,6 +121,8 @@ void Connection::cut() {
   cut_ = true;
   deadline_ = SteadyTime::max();
   error_code ignored;
+  // The end of an HTTP/1.0 body is the end of the connection: a reset says that this is not it.
+  if (answer_begun_ && !request_.http_1_1) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   socket_.close(ignored);
   if (target_ != nullptr) target_->interrupt();
 }

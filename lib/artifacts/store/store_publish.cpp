@@ -281,10 +281,10 @@ Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, 
     if (indexed && !in_index([&] { markers->sync(); })) return absent;
   }
   // 4. The rename into place: from here on the job exists.
-  if (!staging.parent_->move(staging.name_, jobs, file.job_id)) {
-    return Unexpected<PublishError>(PublishError::kTaken);
-  }
+  const bool placed = staging.parent_->move(staging.name_, jobs, file.job_id);
+  // Whose rename came first needs the entry, whoever made it.
   marker.keep();
+  if (!placed) return Unexpected<PublishError>(PublishError::kTaken);
   staging.parent_.reset();
   // 5. Its name. If this fsync fails, the caller gets an error, so the job is removed again: nobody may run it. The old
   // name in .staging needs none: a rename changes both folders at once.
@@ -378,7 +378,8 @@ bool Store::copy_job_input(Staging& staging, std::string_view job_id) const {
   const auto source = root().sub(layout::job_input(staging.tenant_, job_id));
   if (!source) return false;
   copy_folder(*source, staging.input());
-  return true;
+  // A deletion marks or moves the job before it removes files: then the copy may lack some.
+  return has_job(staging.tenant_, job_id) && !is_deleted(staging.tenant_, job_id);
 }
 
 }  // namespace vbrain::artifacts

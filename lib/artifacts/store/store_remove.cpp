@@ -2,8 +2,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 
 #include "artifacts/store/store.hpp"
+#include "artifacts/submit/key_records.hpp"
+#include "base/clock.hpp"
 #include "base/log.hpp"
 
 namespace vbrain::artifacts {
@@ -20,6 +23,20 @@ std::optional<std::string> move_to_trash(const Dir& folder, std::string_view fro
     throw;
   }
   return name;
+}
+
+// A request with an Idempotency-Key made it, perhaps, and is repeated after the deletion: it must not make it again,
+// whoever completed it. Records of keys live for a day.
+void mark_for_keys(const Store& store, const Tenant& tenant, const Dir& folder, std::string_view name) {
+  constexpr std::chrono::hours kLong{48};
+  const auto found = folder.status(name);
+  if (!found || changed_at(*found) + kLong < base::SystemClock().now()) return;
+  try {
+    mark_key_done(store, tenant, name);
+  } catch (const VolumeError& error) {
+    // A full volume must not keep anybody from deleting.
+    base::log_warning("a deletion is not marked for requests with an Idempotency-Key", {{"error", error.what()}});
+  }
 }
 
 std::vector<std::string> job_names_in(const Dir& markers) {
@@ -75,6 +92,7 @@ std::vector<std::string> Store::trash_jobs(const Tenant& tenant, const std::vect
   if (const auto jobs = root().sub(layout::jobs(tenant))) {
     const Dir trash = root().make(layout::trash(tenant));
     for (const std::string& id : job_ids) {
+      mark_for_keys(*this, tenant, *jobs, id);
       if (auto name = move_to_trash(*jobs, id, trash)) moved.push_back(std::move(*name));
     }
     trash.sync();
@@ -118,6 +136,7 @@ std::optional<Store::TrashedRepository> Store::trash_repository(const Tenant& te
   const auto repositories = root().sub(layout::repositories(tenant));
   if (!repositories || !is_repository_id(repository_id)) return std::nullopt;
   const Dir trash = root().make(layout::trash(tenant));
+  mark_for_keys(*this, tenant, *repositories, repository_id);
   auto name = move_to_trash(*repositories, repository_id, trash);
   if (!name) return std::nullopt;
   trash.sync();
@@ -150,6 +169,7 @@ std::optional<std::string> Store::trash_unused_repository(const Tenant& tenant, 
     if (is_used || error == ENOTEMPTY || error == EEXIST) return std::nullopt;
     throw VolumeError(error, "remove the index of a repository");
   }
+  mark_for_keys(*this, tenant, *repositories, repository_id);
   auto name = move_to_trash(*repositories, repository_id, trash);
   if (!name) return std::nullopt;
   trash.sync();

@@ -52,6 +52,11 @@ BatchOutcome distribute(const Store& store, const Tenant& tenant, const Dir& bat
   // Another program has completed it.
   if (!batch) return BatchOutcome::kPublished;
   const BatchName parsed = parse_name(name).value();
+  // It was complete when a repetition staged it once more; its jobs may be deleted since.
+  if (has_key_mark(store, tenant, parsed.id)) {
+    batches.remove_tree(name);
+    return BatchOutcome::kDone;
+  }
   std::vector<std::string> jobs;
   for (const Dir::Entry& entry : batch->list()) {
     if (entry.type == DT_DIR && is_job_folder_name(entry.name)) jobs.push_back(entry.name);
@@ -121,11 +126,14 @@ BatchOutcome publish_batch(const Store& store, const Tenant& tenant, std::string
     if (::close(written->release()) != 0) throw VolumeError(errno, "close job.json");
   }
   // One sync for all, instead of one for each file and folder.
-  if (syncfs(store.root().fd()) != 0) throw VolumeError(errno, "syncfs");
+  // By a descriptor of our own: an error of writing back is told once for each.
+  if (syncfs(staging.folder().fd()) != 0) throw VolumeError(errno, "syncfs");
   base::failpoint("batch.staged");
   const Dir batches = store.root().make(layout::tenant(tenant) + "/" + kFolder);
   const std::string name = name_of(repository_id, id);
   // If the name is taken, an earlier call with this id goes on or was interrupted: its jobs are the same ones.
+  // From here on an error does not mean that there is none of the jobs.
+  committed = true;
   store.place(std::move(staging), batches, name);
   batches.sync();
   // An earlier call with this id may have been complete, so that the name was free again. Its jobs may be deleted.
@@ -133,7 +141,6 @@ BatchOutcome publish_batch(const Store& store, const Tenant& tenant, std::string
     batches.remove_tree(name);
     return BatchOutcome::kDone;
   }
-  committed = true;
   base::failpoint("batch.committed");
   return distribute(store, tenant, batches, name);
 }

@@ -171,8 +171,12 @@ TEST_F(Pages, FilterByStateUserAndName) {
   const std::string repository = make_repository();
   const std::string mine = make_job(repository, "Sweep 1"), hers = make_job(repository, "sweep 2", "dora"),
                     unnamed = make_job(repository);
-  const std::string done = world_.make_job(job::Phase::kFinished), failed = world_.make_job(job::Phase::kFailed);
-  const std::string gone = world_.make_job(job::Phase::kFinished);
+  std::vector<std::string> ended;  // in order: ids of one millisecond have no order of their own
+  for (const job::Phase phase : {job::Phase::kFinished, job::Phase::kFailed, job::Phase::kFinished}) {
+    ended.push_back(world_.make_job(phase));
+    world_.clock.advance(std::chrono::seconds(1));
+  }
+  const std::string done = ended[0], failed = ended[1], gone = ended[2];
   world_.catch_up();
   world_.archive(gone);
   const struct {
