@@ -1,9 +1,11 @@
 """The OpenAPI document is valid, and its examples fit their schemas. Needs no server."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urljoin
 
 import jsonschema
 import pytest
@@ -72,6 +74,25 @@ def test_every_component_is_used(document):
     unused = [f"#/components/{kind}/{name}" for kind, items in document["components"].items() if kind != "securitySchemes"
               for name in items if f'"#/components/{kind}/{name}"' not in text]
     assert unused == [], WHERE
+
+
+@pytest.mark.parametrize(("key", "taken"), [
+    ("8e03978e-40d5-43dd-bc93-6894a57f9324", True), ('"8e03978e-40d5-43dd-bc93-6894a57f9324"', True), ('"a b"', True), (r'"a\"b\\"', True),
+    ("x" * 255, True), ("x" * 256, False), ('"' + "x" * 255 + '"', True), ('"' + "x" * 256 + '"', False), ("", False), ('""', False),
+    ('"a', False), ('"a"b"', False), (r'"a\b"', False), ("a b", False), ("ã", False)])
+def test_an_idempotency_key_is_as_the_server_takes_it(document, key, taken):
+    pattern = document["components"]["parameters"]["IdempotencyKey"]["schema"]["pattern"]
+    assert bool(re.search(pattern, key)) == taken
+
+
+def test_the_server_is_beside_the_document(document):
+    for place in ("http://server/", "https://proxy/vbrain/"):
+        assert urljoin(f"{place}api/v1/openapi.json", document["servers"][0]["url"]) == f"{place}api/v1/"
+
+
+def test_the_tests_that_the_readme_names_are_there():
+    text = (OPENAPI / "document" / "README.md").read_text(encoding="utf-8")
+    assert [name for name in re.findall(r"`(tests/[\w/.]+)`", text) if not (ROOT / name).is_file()] == []
 
 
 def test_mistakes_in_the_sources_are_found(tmp_path):

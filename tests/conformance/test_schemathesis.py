@@ -52,7 +52,7 @@ def test_schemathesis_finds_nothing(fuzzed, tmp_path):
     headers = [part for name, value in fuzzed.identity.headers().items() for part in ("--header", f"{name}: {value}")]
     done = subprocess.run(
         [sys.executable, "-c", "import schemathesis.cli; schemathesis.cli.schemathesis()", "--config-file", "schemathesis.toml", "run",
-         f"{fuzzed.base}/openapi.json", *headers, "--seed", "1", "--max-examples", EXAMPLES, "--warnings", "off", "--request-timeout", "90",
+         f"{fuzzed.base}/openapi.json", "--url", fuzzed.base, *headers, "--seed", "1", "--max-examples", EXAMPLES, "--warnings", "off", "--request-timeout", "90",
          # Streams have no end, or that of the job.
          "--exclude-operation-id-regex", "^stream"],
         cwd=tmp_path, env={**environment, "NO_PROXY": "*", "no_proxy": "*"}, capture_output=True, text=True, timeout=1500, check=False)
