@@ -11,29 +11,13 @@ import subprocess
 import sys
 import traceback
 import zipfile
-from pathlib import Path
 
 import httpx
 import pytest
 import python_tools
-
-PACKAGE = Path(__file__).resolve().parents[2] / "clients" / "python"
-sys.path[:0] = [str(PACKAGE / "src"), str(Path(__file__).parent)]
-
-import vbrain  # noqa: E402
-from vbrain.models import JobInfo  # noqa: E402
-from fake_server import IDENTITY, JOB, KEY, Body, Cut, FakeServer, document, info  # noqa: E402
-
-CREATED = (201, {"message": "Job created", "job_id": JOB})
-LOST = httpx.ReadError("connection reset")
-
-
-def client(*answers, **more):
-    server = FakeServer(*answers)
-    slept = []
-    made = vbrain.Client(**{**IDENTITY, **more}, transport=server, sleep=slept.append)
-    made.slept = slept
-    return made, server
+from fake_client import CREATED, LOST, PACKAGE, client, vbrain
+from fake_server import IDENTITY, JOB, KEY, Cut, FakeServer, document, info
+from vbrain.models import JobInfo
 
 
 def test_the_line_of_the_quickstart():
@@ -161,91 +145,6 @@ def test_waiting_has_an_end():
     assert len(server.requests) == 1
 
 
-class Clock:
-    """Time that passes in pauses only, and as the test says."""
-
-    def __init__(self, made, server, monkeypatch):
-        self.now = 0.0
-        self.server = server
-        self.limits = []
-        self.serve, server.handler = server.handler, self.answer
-        made._sleep = self.pass_by
-        monkeypatch.setattr(vbrain.client, "Deadline", lambda seconds: vbrain.flows.Deadline(seconds, lambda: self.now))
-
-    def pass_by(self, seconds):
-        assert seconds >= 0
-        self.now += seconds
-
-    def answer(self, request):
-        self.limits.append(request.extensions["timeout"])
-        return self.serve(request)
-
-
-def test_a_server_where_too_many_wait_is_not_asked_without_end(monkeypatch):
-    early = (202, info("started"), {"Retry-After": "7"})
-    vb, server = client(early, early, early, (202, info("started")), (202, info("queued")), (200, info("finished")), (200, {"output": 1}))
-    clock = Clock(vb, server, monkeypatch)
-    assert vb.job(JOB).result() == 1
-    assert clock.now == 7 + 7 + 1  # not after the first answer, nor after a change
-
-
-def test_a_pause_ends_with_the_time_limit(monkeypatch):
-    vb, server = client(*3 * [(202, info("started"), {"Retry-After": "30"})])
-    clock = Clock(vb, server, monkeypatch)
-    with pytest.raises(TimeoutError, match="still started"):
-        vb.job(JOB).wait(timeout=12)
-    assert (clock.now, len(server.requests)) == (12.0, 3)
-
-
-def test_a_wait_that_took_its_time_is_followed_at_once(monkeypatch):
-    vb, server = client()
-
-    def late(request):
-        clock.now += 50
-        return httpx.Response(202, json=info("started"), headers={"Retry-After": "9"})
-
-    server.answers = [late, late, (200, info("finished"))]
-    clock = Clock(vb, server, monkeypatch)
-    vb.job(JOB).wait()
-    assert clock.now == 100
-
-
-def test_a_time_limit_holds_for_a_dead_server_too(monkeypatch):
-    vb, server = client()
-    dead = httpx.ReadTimeout("no answer")
-
-    def lost(request):
-        clock.now += request.extensions["timeout"]["read"]
-        raise dead
-
-    server.answers = 9 * [lost]
-    clock = Clock(vb, server, monkeypatch)
-    with pytest.raises(TimeoutError, match="no answer in time: ReadTimeout"):
-        vb.job(JOB).result(timeout=5)
-    assert (clock.now, len(server.requests)) == (10.0, 1)
-    vb, server = client((200, info("finished")), *9 * [(202, {"message": "Job not yet finished"}, {"Retry-After": "3"})])
-    clock = Clock(vb, server, monkeypatch)
-    with pytest.raises(TimeoutError, match="its result is not there yet"):
-        vb.job(JOB).result(timeout=5)
-    assert (clock.now, server.requests[1].url.query) == (5.0, b"wait=5")
-    busy = (503, {"error": "Service unavailable"}, {"Retry-After": "4"})
-    vb, server = client(*9 * [busy])
-    clock = Clock(vb, server, monkeypatch)
-    with pytest.raises(TimeoutError, match="503 Service unavailable"):
-        vb.job(JOB).wait(timeout=5)
-    assert clock.now == 5.0
-
-
-def test_the_time_limits_of_requests(monkeypatch):
-    vb, server = client((200, {}), CREATED, (200, info("finished")))
-    clock = Clock(vb, server, monkeypatch)
-    vb.usage()
-    vb.run(files={"in.csv": b"1"}).wait(timeout=20)
-    usual = {"connect": 30.0, "write": 30.0}
-    assert clock.limits == [{**usual, "read": 60.0, "pool": None}, {**usual, "read": 600.0, "pool": None},
-                            {"connect": 25.0, "write": 25.0, "read": 25.0, "pool": 25.0}]
-
-
 def test_a_read_is_repeated_as_the_server_says():
     busy = (503, {"error": "Service unavailable"}, {"Retry-After": "3"})
     vb, server = client(busy, LOST, (429, {"error": "Too many requests"}, {"Retry-After": "900"}), (200, []))
@@ -340,95 +239,6 @@ def test_an_upload_is_repeated_from_its_beginning():
     vb, server = client(httpx.ConnectError("refused"), CREATED)
     vb.run(files={"in.csv": io.BytesIO(b"1,2\n")})
     assert sent_file(server) == ("in.csv", b"1,2\n")
-
-
-def test_a_download_goes_on_where_it_was_cut(tmp_path):
-    tag = {"ETag": '"v1"', "Content-Length": "10"}
-    rest = {"ETag": '"v1"', "Content-Range": "bytes 4-9/10", "Content-Length": "6"}
-    vb, server = client((200, Cut(b"0123"), tag), (206, b"456789", rest))
-    target = vb.job(JOB).download("sub/deep file.txt", tmp_path)
-    assert (target, target.read_bytes()) == (tmp_path / "deep file.txt", b"0123456789")
-    assert server.calls() == 2 * [f"GET /api/v1/job/{JOB}/output/files/sub%2Fdeep%20file.txt"]
-    assert (server.requests[1].headers["Range"], server.requests[1].headers["If-Range"]) == ("bytes=4-", '"v1"')
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_download_goes_on_in_a_later_process(tmp_path):
-    target = tmp_path / "out.zip"
-    vb, _ = client((200, Cut(b"0123"), {"ETag": '"v1"', "Content-Length": "10"}), LOST, tries=2)
-    with pytest.raises(vbrain.ConnectionFailed):
-        vb.job(JOB).download_output(target)
-    assert not target.exists()
-    rest = {"ETag": '"v1"', "Content-Range": "bytes 4-9/10", "Content-Length": "6"}
-    vb, server = client((206, b"456789", rest))
-    assert vb.job(JOB).download_output(target).read_bytes() == b"0123456789"
-    assert server.requests[0].headers["Range"] == "bytes=4-"
-
-
-def test_a_new_version_is_downloaded_anew(tmp_path):
-    vb, _ = client((200, Cut(b"0123"), {"ETag": '"v1"', "Content-Length": "10"}), (200, b"abc", {"ETag": '"v2"'}))
-    assert vb.job(JOB).download_logs(tmp_path).read_bytes() == b"abc"
-
-
-def test_a_download_that_fails_leaves_no_file(tmp_path):
-    for answer, kind in (((404, {"error": "Invalid path"}), vbrain.NotFound), ((202, {"message": "Job not yet finished"}), TimeoutError)):
-        vb, _ = client(answer)
-        with pytest.raises(kind):
-            vb.job(JOB).download("x.csv", tmp_path)
-        assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("answer", [(302, b"", {"Location": "/login"}), (204, b""), (206, b"56"), (206, b"ab", {"Content-Range": "bytes 0-1/6"}),
-                                    (206, b"ab", {"Content-Range": "bytes 5-6/7"})])
-def test_a_part_is_completed_by_its_rest_only(tmp_path, answer):
-    target, part, note = (tmp_path / name for name in ("o.zip", "o.zip.part", "o.zip.part.etag"))
-    part.write_bytes(b"0123")
-    note.write_text('"v1"')
-    vb, server = client(answer)
-    with pytest.raises(vbrain.ApiError):
-        vb.job(JOB).download_output(target)
-    assert (target.exists(), part.read_bytes(), len(server.requests)) == (False, b"0123", 1)
-    vb, _ = client(answer)
-    with pytest.raises(vbrain.ApiError):
-        vb.job(JOB).read("x")
-
-
-def test_a_rest_of_several_answers(tmp_path):
-    def part(first, last, data):
-        return 206, data, {"ETag": '"v1"', "Content-Range": f"bytes {first}-{last}/6"}
-
-    vb, _ = client((200, Cut(b"01"), {"ETag": '"v1"', "Content-Length": "6"}), part(2, 3, b"23"), part(4, 5, b"45"))
-    assert vb.job(JOB).download_output(tmp_path).read_bytes() == b"012345"
-
-
-def test_a_part_that_cannot_be_continued_is_downloaded_anew(tmp_path):
-    target = tmp_path / "o.zip"
-    (tmp_path / "o.zip.part").write_bytes(b"0123")
-    (tmp_path / "o.zip.part.etag").write_text('"v1"')
-    vb, server = client((416, {"error": "Invalid range"}), (200, b"abc"))
-    assert vb.job(JOB).download_output(target).read_bytes() == b"abc"
-    assert "Range" not in server.requests[1].headers and list(tmp_path.iterdir()) == [target]
-
-
-def test_a_target_that_ends_with_a_slash_is_a_folder(tmp_path):
-    vb, _ = client((200, b"1,2"))
-    assert vb.job(JOB).download("table.csv", f"{tmp_path}/deep/results/") == tmp_path / "deep" / "results" / "table.csv"
-
-
-def test_two_downloads_of_one_target_do_not_mix(tmp_path):
-    target = tmp_path / "o.zip"
-
-    def meanwhile(request):
-        other, server = client((200, b"other"))
-        with pytest.raises(vbrain.Error, match="o.zip.part: another download"):
-            other.job(JOB).download_output(target)
-        assert server.requests == []
-        return httpx.Response(200, stream=Body(b"mine"))
-
-    vb, _ = client(meanwhile, (200, b"later"))
-    assert vb.job(JOB).download_output(target).read_bytes() == b"mine"
-    assert vb.job(JOB).download_output(target).read_bytes() == b"later"
-    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_files_and_their_content():
