@@ -1,5 +1,6 @@
 // A small server with invented jobs, to look at the page without a cluster:  node web/mock/server.mjs [PORT]
-// It answers as docs/api.md says, as far as the page asks. The key is vb_mock. ?jobs=0 and so on: see below.
+// It answers as docs/api.md says, as far as the page asks. The key is vb_mock. Variables of the environment change it:
+// JOBS=0 and so on, ROLE, PLAIN, EMPTY_PAGES=2 (pages without a job come first, as a filter that few jobs pass gives them).
 import {createReadStream, existsSync} from 'node:fs';
 import {createServer} from 'node:http';
 import {extname} from 'node:path';
@@ -12,6 +13,7 @@ const TYPES = {'.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 const count = Number(process.env.JOBS ?? 240);
 const role = process.env.ROLE ?? 'leader';
+const emptyPages = Number(process.env.EMPTY_PAGES ?? 0);
 
 const stamp = (at) => new Date(at).toISOString().slice(0, 19).replace('T', '_');
 const NAMES = ['Demand forecast 2027', 'Demand forecast, southern stores', 'Route plan', 'Price elasticity', 'Stock levels, week 48', '', '<img src=x onerror=alert(1)>',
@@ -77,6 +79,11 @@ const streams = new Set();
 const smoothing = (job) => ((jobs.indexOf(job) * 7) % 20) / 20;
 
 function listJobs(query) {
+  const skipped = Number(query.get('skipped') ?? 0);
+  if (skipped < emptyPages) {
+    query.set('skipped', skipped + 1);
+    return {page: [], link: `<?${query}>; rel="next"`};
+  }
   const states = query.get('status')?.split(',');
   const found = jobs.filter((job) => (!states || states.includes(job.job_status)) && (!query.get('created_by') || job.created_by === query.get('created_by')) &&
     (!query.get('name') || job.name.toLowerCase().includes(query.get('name').toLowerCase())) && (!query.get('page_token') || job.job_id < query.get('page_token')));

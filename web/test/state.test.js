@@ -39,6 +39,16 @@ test('the newest page adds jobs and takes away those that are gone from its rang
   assert.equal(withNewest(list, [], 'p2'), list);
 });
 
+test('an empty page with a further one is followed, and does not lose the place', () => {
+  const begun = withNewest(empty, [], 'p2');
+  assert.deepEqual(begun, {jobs: [], next: 'p2', complete: false});
+  const further = withPage(begun, [], 'p3');
+  assert.equal(withNewest(further, [], 'p2').next, 'p3');
+  assert.equal(ids(withNewest(further, [job('a')], 'p2')), 'a');
+  // All was read, and there was nothing; now the first page is not the last one.
+  assert.deepEqual(withNewest(withPage(begun, [], null), [], 'p2'), {jobs: [], next: 'p2', complete: false});
+});
+
 test('a newest page that lies behind all rows begins anew', () => {
   const next = withNewest(withPage(empty, [job('f')], 'old'), [job('f'), job('e')], 'new');
   assert.equal(ids(next), 'fe');

@@ -13,7 +13,8 @@ export function withPage(list, page, next) {
 // filter any more.
 export function withNewest(list, page, next) {
   if (next === null) return {jobs: [...page].sort(newerFirst), next: null, complete: true};
-  if (page.length === 0) return list;
+  // The server may give an empty page with a further one behind it. What is loaded so far stays, and so does how far it was read.
+  if (page.length === 0) return list.jobs.length > 0 || list.next !== null ? list : {jobs: [], next, complete: false};
   const oldest = page.reduce((least, job) => (job.job_id < least ? job.job_id : least), page[0].job_id);
   const older = list.jobs.filter((job) => job.job_id < oldest);
   if (older.length === 0) return {jobs: [...page].sort(newerFirst), next, complete: false};

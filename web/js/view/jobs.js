@@ -60,12 +60,17 @@ function Filters({filter, change}) {
 // Loads the rows. more(): the next page. The list is drawn from `list`.
 function useJobs(filter, username) {
   const {api, live} = useApp();
-  const [state, setState] = useState({list: empty, loading: true, error: null});
+  const [state, setState] = useState({list: empty, loading: true, error: null, turn: 0});
   const ask = {status: filter.status, name: filter.name, created_by: filter.mine ? username : ''};
   const stop = useRef(null);
   const busy = useRef(false);
   const again = useRef(false);
   const list = useRef(empty);
+  // The effect that asks for more rows looks again after each request: what it wanted meanwhile was not done.
+  const idle = () => {
+    busy.current = false;
+    setState((before) => ({...before, turn: before.turn + 1}));
+  };
   const put = (next, rest = {}) => {
     list.current = next;
     setState((before) => ({...before, ...rest, list: next}));
@@ -86,7 +91,7 @@ function useJobs(filter, username) {
     } catch (error) {
       if (!isAbort(error)) setState((before) => ({...before, loading: false, error}));
     }
-    busy.current = false;
+    idle();
   }, []);
 
   const more = useCallback(async () => {
@@ -101,7 +106,7 @@ function useJobs(filter, username) {
     } catch (error) {
       if (!isAbort(error)) setState((before) => ({...before, loading: false, error}));
     }
-    busy.current = false;
+    idle();
     if (again.current) newest();
   }, []);
 
@@ -147,7 +152,7 @@ function useJobs(filter, username) {
 
 function JobTable({filter, username, clear}) {
   const {t, format} = useApp();
-  const {list, loading, error, more, newest} = useJobs(filter, username);
+  const {list, loading, error, turn, more, newest} = useJobs(filter, username);
   const {jobs} = list;
   const running = jobs.some((job) => job.job_status === 'queued' || job.job_status === 'started');
   const now = useNow(running);
@@ -174,12 +179,15 @@ function JobTable({filter, username, clear}) {
   const near = end >= jobs.length - 50;
   useEffect(() => {
     if (near && !list.complete && !loading && !error) more();
-  }, [near, list, loading, error]);
+  }, [near, list, loading, error, turn]);
 
+  // Once it was known that there is none, that stays on the page while the list is read again.
+  const wasRead = useRef(false);
+  if (list.complete) wasRead.current = true;
   const filtered = filter.status || filter.name || filter.mine;
   if (jobs.length === 0) {
     if (error) return html`<${Failure} error=${error} retry=${newest} />`;
-    if (loading || !list.complete) return html`<${Waiting} />`;
+    if (!wasRead.current) return html`<${Waiting} />`;
     return filtered
       ? html`<${Notice} title=${t('jobs.none_match')} hint=${t('jobs.none_match_hint')}><button type="button" class="button" onClick=${clear}>${t('jobs.clear')}</button><//>`
       : html`<${Notice} title=${t('jobs.empty')} hint=${t('jobs.empty_hint')}><a class="button primary" href="#/submit">${t('nav.submit')}</a><//>`;
@@ -194,7 +202,7 @@ function JobTable({filter, username, clear}) {
         ${jobs.slice(first, end).map((job, index) => html`<${JobRow} key=${job.job_id} job=${job} now=${now} index=${first + index} top=${(first + index) * view.row} />`)}
       </div>
     </div>
-    <p class="hint table-foot" role="status">${error ? html`<button type="button" class="button small" onClick=${() => more()}>${t('common.retry')}</button>`
+    <p class="hint table-foot" role="status">${error ? html`<button type="button" class="button small" onClick=${list.complete ? newest : more}>${t('common.retry')}</button>`
       : list.complete ? t('jobs.count', {count}) : t('jobs.count_more', {count})}</p>`;
 }
 
