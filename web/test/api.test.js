@@ -72,6 +72,31 @@ test('identity goes in headers; nothing is cached, and no cookie is sent', async
   assert.equal(asked[0].credentials, 'omit');
 });
 
+test('rows are read on over short and empty pages, with the headers of the first request', async () => {
+  const link = (token) => ({link: `<?page_token=${token}>; rel="next"`});
+  const {asked, fetch} = script(answer(200, '[]', link('b')), answer(200, '[1]', link('c')), answer(200, '[]', link('d')), answer(200, '[2,3]', link('e')));
+  const api = createClient({base, identity: () => identity, fetch});
+  const options = {headers: {repository_id: 'r'}};
+  const page = await api.filled(await api.jobs({}, options), 3, options);
+  assert.deepEqual(page, {items: [1, 2, 3], next: `${base}job?page_token=e`});
+  assert.ok(asked.every(({headers}) => headers.repository_id === 'r'));
+  assert.deepEqual(await api.filled({items: [], next: null}, 3), {items: [], next: null});
+});
+
+test('a list of the small server that begins with empty pages is read to its rows', async (context) => {
+  process.env.EMPTY_PAGES = '2';
+  const {server} = await import('../mock/server.mjs');
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  context.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const api = createClient({base: `http://127.0.0.1:${server.address().port}/api/v1/`, identity: () => ({...identity, 'x-api-key': 'vb_mock'}), fetch});
+  const first = await api.jobs({page_size: 3});
+  assert.deepEqual(first.items, []);
+  assert.equal((await api.filled(first, 1)).items.length, 3);
+});
+
 test('a page is asked for at this server only', async () => {
   const {fetch} = script(answer(200, '[]', {link: '<//evil.example/x>; rel="next"'}));
   const api = createClient({base, identity: () => identity, fetch});

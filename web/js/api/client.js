@@ -67,8 +67,20 @@ export function createClient({base, identity, fetch, onAway = () => {}, onKeyRef
     return {items: await answer.json(), next: text};
   }
 
+  // A page may have fewer rows than were asked for, or none, and a further page behind it. Reads on from `first`, a page, until
+  // there are `least` rows or there is no further page. options: those of the request for `first`.
+  async function filled(first, least, options) {
+    let {items, next} = first;
+    while (next !== null && items.length < least) {
+      const more = await page(next, options);
+      items = [...items, ...more.items];
+      next = more.next;
+    }
+    return {items, next};
+  }
+
   return {
-    send, read,
+    send, read, filled,
     // A check of an identity that is not signed in yet. It is asked once: the user waits for the answer.
     usage: (options) => json('usage', options),
     jobs: (query, options) => page('job', {query: {page_size: 100, order: 'desc', view: 'full', ...query}, ...options}),

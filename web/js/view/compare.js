@@ -13,7 +13,9 @@ const AT_ONCE = 6;
 
 // [{job, params, result}] of the newest finished jobs.
 async function loadRows(api, repository, signal) {
-  const {items} = await api.jobs({status: 'finished', page_size: MOST_JOBS}, {signal, headers: {repository_id: repository}});
+  const options = {signal, headers: {repository_id: repository}};
+  const page = await api.filled(await api.jobs({status: 'finished', page_size: MOST_JOBS}, options), MOST_JOBS, options);
+  const items = page.items.slice(0, MOST_JOBS);
   const rows = new Array(items.length);
   let next = 0;
   const work = async () => {

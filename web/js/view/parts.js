@@ -52,6 +52,26 @@ export function Failure({error, retry}) {
   <//>`;
 }
 
+// The button for the rows behind a page {items, next}. set: that of useLoad.
+export function More({page, set, options}) {
+  const {t, api} = useApp();
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState(null);
+  const more = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      const found = await api.filled({items: [], next: page.next}, 1, options);
+      set((before) => ({items: [...before.items, ...found.items], next: found.next}));
+    } catch (problem) {
+      setError(problem);
+    }
+    setBusy(false);
+  };
+  return html`${error && html`<${Failure} error=${error} retry=${more} />`}
+    ${page.next && html`<button type="button" class="button" disabled=${busy} onClick=${more}>${busy ? t('common.loading') : t('repositories.more')}</button>`}`;
+}
+
 // The three states of something that loads; children(data) draws it.
 export function Loaded({state, children}) {
   if (state.data !== undefined) return children(state.data);

@@ -1,32 +1,19 @@
 // The list of repositories, newest first.
-import {html, useState} from '../dom.js';
+import {html} from '../dom.js';
 import {formatRoute} from '../state/route.js';
 import {parseTime} from '../text/format.js';
 import {useApp, useLoad} from './context.js';
-import {Failure, Loaded, Notice, Time} from './parts.js';
+import {Loaded, More, Notice, Time} from './parts.js';
 
 export function RepositoriesView() {
   const {t, api} = useApp();
-  const state = useLoad((signal) => api.repositories({}, {signal}), []);
+  const state = useLoad(async (signal) => api.filled(await api.repositories({}, {signal}), 1, {signal}), []);
   return html`<div class="page"><div class="page-head"><h1 tabindex="-1">${t('repositories.title')}</h1></div>
     <${Loaded} state=${state}>${(page) => html`<${List} page=${page} set=${state.set} />`}<//></div>`;
 }
 
 function List({page, set}) {
-  const {t, api, format} = useApp();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState(null);
-  const more = async () => {
-    setBusy(true);
-    setError(null);
-    try {
-      const next = await api.nextPage(page.next);
-      set((before) => ({items: [...before.items, ...next.items], next: next.next}));
-    } catch (problem) {
-      setError(problem);
-    }
-    setBusy(false);
-  };
+  const {t, format} = useApp();
   if (page.items.length === 0 && !page.next) {
     return html`<${Notice} title=${t('repositories.empty')} hint=${t('repositories.empty_hint')}><a class="button primary" href="#/submit">${t('nav.submit')}</a><//>`;
   }
@@ -36,6 +23,5 @@ function List({page, set}) {
       <span class="hint code">${repository.repository_id}</span>
       <span class="card-facts"><span>${t('repositories.files', {count: format.number(repository.input?.length ?? 0)})}</span><span dir="auto">${repository.created_by}</span><${Time} at=${parseTime(repository.created_on)} now=${now} /></span>
     </a></li>`)}</ul>
-    ${error && html`<${Failure} error=${error} retry=${more} />`}
-    ${page.next && html`<button type="button" class="button" disabled=${busy} onClick=${more}>${busy ? t('common.loading') : t('repositories.more')}</button>`}`;
+    <${More} page=${page} set=${set} />`;
 }

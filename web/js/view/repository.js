@@ -5,7 +5,7 @@ import {formatRoute} from '../state/route.js';
 import {parseTime} from '../text/format.js';
 import {useApp, useLoad, useStore} from './context.js';
 import {Files} from './files.js';
-import {Badge, Confirm, Copy, Loaded, Notice, Tabs, Time} from './parts.js';
+import {Badge, Confirm, Copy, Loaded, More, Notice, Tabs, Time} from './parts.js';
 import {JsonView} from './tree.js';
 
 const TABS = ['input', 'params', 'metadata', 'jobs'];
@@ -51,10 +51,11 @@ function Actions({repository}) {
 function Part({name, repository}) {
   const {t, api} = useApp();
   const id = repository.repository_id;
+  const headers = {repository_id: id};
   const state = useLoad(async (signal) => {
     if (name === 'input') return api.inputs(id, {signal});
     if (name === 'params') return api.repositoryParams(id, {signal});
-    if (name === 'jobs') return api.jobs({}, {signal, headers: {repository_id: id}});
+    if (name === 'jobs') return api.filled(await api.jobs({}, {signal, headers}), 1, {signal, headers});
     return JSON.stringify(repository.metadata ?? {});
   }, [name, id]);
   return html`<${Loaded} state=${state}>${(data) => {
@@ -64,7 +65,7 @@ function Part({name, repository}) {
     }
     if (name === 'jobs') {
       if (data.items.length === 0) return html`<${Notice} title=${t('repository.no_jobs')} />`;
-      return html`<div class="bar-row"><a class="button small" href=${formatRoute(['repositories', id, 'compare'])}>${t('compare.title')}</a></div><ul class="cards">${data.items.map((job) => html`<li key=${job.job_id}><a class="card-link row" href=${formatRoute(['jobs', job.job_id])}><${Badge} state=${job.job_status} /><span class="name" dir="auto">${job.name || t('jobs.unnamed')}</span><${Time} at=${parseTime(job.created_on)} now=${Date.now()} /></a></li>`)}</ul>`;
+      return html`<div class="bar-row"><a class="button small" href=${formatRoute(['repositories', id, 'compare'])}>${t('compare.title')}</a></div><ul class="cards">${data.items.map((job) => html`<li key=${job.job_id}><a class="card-link row" href=${formatRoute(['jobs', job.job_id])}><${Badge} state=${job.job_status} /><span class="name" dir="auto">${job.name || t('jobs.unnamed')}</span><${Time} at=${parseTime(job.created_on)} now=${Date.now()} /></a></li>`)}</ul><${More} page=${data} set=${state.set} options=${{headers}} />`;
     }
     if (data.trim() === '{}') return html`<${Notice} title=${t(name === 'params' ? 'job.no_params' : 'repository.no_metadata')} />`;
     return html`<${JsonView} text=${data} label=${name} />`;

@@ -9,7 +9,7 @@ import {faultOf} from '../preview/json.js';
 import {formatRoute} from '../state/route.js';
 import {droppedFiles} from './dropped.js';
 import {useApp, useLoad, useStore} from './context.js';
-import {Copy, describeError} from './parts.js';
+import {Copy, describeError, More} from './parts.js';
 
 export function SubmitView({repository}) {
   const {t, session, features} = useApp();
@@ -88,7 +88,7 @@ function Form({fields, set, makes}) {
 
 function ChooseRepository({value, onChange}) {
   const {t, api} = useApp();
-  const state = useLoad((signal) => api.repositories({}, {signal}), []);
+  const state = useLoad(async (signal) => api.filled(await api.repositories({page_size: 1000}, {signal}), 1000, {signal}), []);
   const items = state.data?.items ?? [];
   const known = items.some(({repository_id: id}) => id === value);
   return html`<div class="field"><label for="repository">${t('submit.repository')}</label>
@@ -97,6 +97,7 @@ function ChooseRepository({value, onChange}) {
       ${value && !known && html`<option value=${value}>${value}</option>`}
       ${items.map((repository) => html`<option key=${repository.repository_id} value=${repository.repository_id}>${repository.name || t('repositories.unnamed')} · ${repository.repository_id}</option>`)}
     </select>
+    ${state.data && html`<${More} page=${state.data} set=${state.set} />`}
     ${state.data && items.length === 0 && html`<p class="hint">${t('submit.no_repository')}</p>`}
     ${state.error && html`<p class="field-error" role="alert">${describeError(t, state.error).title}</p>`}</div>`;
 }
