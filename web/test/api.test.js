@@ -7,6 +7,7 @@ import {errorOf, kindOf} from '../js/api/errors.js';
 import {createEventParser, followEvents} from '../js/api/events.js';
 import {asCurl, asPython} from '../js/api/examples.js';
 import {featuresOf, may, readFeatures, unknownFeatures} from '../js/api/features.js';
+import {createOnce, newKey} from '../js/api/once.js';
 import {followLog} from '../js/api/log_stream.js';
 import {nextLink} from '../js/api/link.js';
 import {goesAlone} from '../js/api/upload.js';
@@ -112,6 +113,28 @@ test('a key that is refused is told, and not tried again', async () => {
   assert.equal(refused, 1);
 });
 
+test('new work that gets 401 ends the session only if the key is not taken for reading either', async () => {
+  for (const [status, kind, times] of [[200, 'closed', 0], [401, 'key', 1], [500, 'server', 0]]) {
+    let refused = 0;
+    const {asked, fetch} = script(answer(401), answer(status, '{}'));
+    const api = createClient({base, identity: () => identity, fetch, onKeyRefused: () => ++refused});
+    await assert.rejects(api.retryJob('x', 'k'), {kind});
+    assert.equal(refused, times, kind);
+    assert.equal(asked[0].headers['idempotency-key'], 'k');
+    assert.equal(asked[1].url, `${base}usage`);
+  }
+});
+
+test('a key is kept until the job was made or its content is another', () => {
+  let count = 0;
+  const once = createOnce(() => `k${++count}`);
+  assert.deepEqual([once.keyOf(['a']), once.keyOf(['a']), once.keyOf(['b'])], ['k1', 'k1', 'k2']);
+  once.done();
+  assert.equal(once.keyOf(['b']), 'k3');
+  assert.equal(newKey((bytes) => bytes.fill(255)), 'ffffffff-ffff-4fff-bfff-ffffffffffff');
+  assert.notEqual(newKey(), newKey());
+});
+
 test('statuses have a kind', () => {
   for (const [status, want] of [[400, 'refused'], [401, 'key'], [403, 'role'], [404, 'missing'], [409, 'refused'], [429, 'away'], [500, 'server'], [503, 'away'], [507, 'refused']]) {
     assert.equal(kindOf(status), want, String(status));
@@ -169,7 +192,12 @@ test('buttons are for what the document describes and the role may do', () => {
 
 test('a server that hides its document has the old features', async () => {
   assert.equal(await readFeatures(base, async () => new Response('', {status: 404})), unknownFeatures);
-  assert.equal(await readFeatures(base, async () => { throw new TypeError(); }), unknownFeatures);
+});
+
+test('the document is asked for again until the server has told whether it has one', async () => {
+  const {asked, fetch} = script(new TypeError('failed'), answer(503), answer(200, '<html>'), answer(200, '{"paths":{"/events":{"get":{}}}}'));
+  assert.ok((await readFeatures(base, fetch, async () => {})).events);
+  assert.equal(asked.length, 4);
 });
 
 test('roles are those of docs/api.md', () => {

@@ -124,6 +124,7 @@ test('a key that is not taken any more is forgotten at once', () => {
   session.expire();
   assert.equal(place.values.size, 0);
   assert.ok(session.get().expired);
+  assert.deepEqual(session.get().identity, {...identity, 'x-api-key': ''});
 });
 
 test('a browser without storage works, and so does rubbish in it', () => {

@@ -33,8 +33,24 @@ export function createClient({base, identity, fetch, onAway = () => {}, onKeyRef
     }
     if (answer.ok || answer.status === 304) return answer;
     const error = errorOf(answer.status, (name) => answer.headers.get(name), await answer.text().catch(() => ''));
+    throw method === 'POST' ? await refusal(error, signal) : told(error);
+  }
+
+  function told(error) {
     if (error.kind === 'key') onKeyRefused();
-    throw error;
+    return error;
+  }
+
+  // The error of a POST as it is to be shown. A 401 may also mean that the Application does not allow the organization new work
+  // (docs/api.md); then the key is still taken for reading.
+  async function refusal(error, signal) {
+    if (error.kind !== 'key') return error;
+    try {
+      await send('GET', 'usage', {signal});
+    } catch (problem) {
+      return problem;
+    }
+    return Object.assign(error, {kind: 'closed'});
   }
 
   // A request that may be repeated. It is, until there is an answer: the page goes on by itself when the server is back.
@@ -80,7 +96,7 @@ export function createClient({base, identity, fetch, onAway = () => {}, onKeyRef
   }
 
   return {
-    send, read, filled,
+    send, read, filled, refusal,
     // A check of an identity that is not signed in yet. It is asked once: the user waits for the answer.
     usage: (options) => json('usage', options),
     jobs: (query, options) => page('job', {query: {page_size: 100, order: 'desc', view: 'full', ...query}, ...options}),
@@ -105,6 +121,6 @@ export function createClient({base, identity, fetch, onAway = () => {}, onKeyRef
     deleteJob: (job, options) => send('DELETE', `job/${id(job)}`, options),
     deleteRepository: (repository, options) => send('DELETE', `repository/${id(repository)}`, options),
     cancelJob: (job, options) => send('POST', `job/${id(job)}/cancel`, options),
-    retryJob: async (job, options) => (await send('POST', `job/${id(job)}/retry`, options)).json(),
+    retryJob: async (job, key, options) => (await send('POST', `job/${id(job)}/retry`, {headers: {'idempotency-key': key}, ...options})).json(),
   };
 }

@@ -1,6 +1,7 @@
 // What went wrong with a request. `kind` says what the page does about it:
 // away     no answer, or the server is overloaded or starting: reading goes on by itself
 // key      the key is not taken (401)
+// closed   new work got 401 though the key is taken: the application is not open for the organization
 // role     the user's role does not allow it (403)
 // missing  the object does not exist, or is another tenant's (404)
 // refused  the request is wrong, or too large, or there is no room (other 4xx, 507); `detail` has the remedy

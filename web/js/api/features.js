@@ -1,4 +1,6 @@
 // What the server can do and who may do it, read from its OpenAPI document. Buttons are shown for that only.
+import {pause, sleep} from '../state/backoff.js';
+
 const NONE = {documented: false, events: false, logs: false, cancel: false, retry: false};
 // What each role may do besides, by docs/api.md. It is used where the server hides its document.
 const ROLES = {
@@ -32,12 +34,17 @@ export function may(features, role, action) {
   return (features.roles[action] ?? []).includes(role);
 }
 
-// fetch without identity: the document is the same for everybody.
-export async function readFeatures(base, fetch) {
-  try {
-    const answer = await fetch(new URL('openapi.json', base), {credentials: 'omit', referrerPolicy: 'no-referrer'});
-    return answer.ok ? featuresOf(await answer.json()) : unknownFeatures;
-  } catch {
-    return unknownFeatures;
+// fetch without identity: the document is the same for everybody. Only a 404 means that the server hides it. After anything else
+// it is asked for again: the server may be starting, or the connection broke.
+export async function readFeatures(base, fetch, wait = sleep) {
+  for (let count = 0; ; ++count) {
+    try {
+      const answer = await fetch(new URL('openapi.json', base), {credentials: 'omit', referrerPolicy: 'no-referrer'});
+      if (answer.status === 404) return unknownFeatures;
+      if (answer.ok) return featuresOf(await answer.json());
+    } catch {
+      // No answer, or no JSON.
+    }
+    await wait(pause(count));
   }
 }

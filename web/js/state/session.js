@@ -29,7 +29,7 @@ export function createSession(storage) {
     // The key is forgotten; the other fields stay, so that only a new key must be given.
     expire() {
       remove(storage);
-      store.set((session) => (session.identity ? {...session, expired: true} : session));
+      store.set((session) => (session.identity && !session.expired ? {...session, identity: {...session.identity, 'x-api-key': ''}, expired: true} : session));
     },
     signOut() {
       remove(storage);

@@ -215,6 +215,8 @@ export const text = {
   'error.away': 'The server does not answer. The page goes on by itself when it is back.',
   'error.away_once': 'The server does not answer. Check your connection and try again.',
   'error.busy': 'The server can’t do this at the moment. Try again shortly.',
+  'error.closed': 'This application is not open for new jobs of your organization.',
+  'error.closed_hint': 'Your key is still valid. Ask the operator of the platform to open the application for your organization.',
   'error.role': 'Your role does not allow this. Ask the operator of the platform for another role.',
   'error.missing': 'There is nothing here',
   'error.missing_hint': 'It was deleted, or it belongs to somebody else. Compare the address.',

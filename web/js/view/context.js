@@ -1,4 +1,5 @@
-// What all views share, given once by main.js: {api, base, session, settings, features, away, events, language, t, format, go}.
+// What all views share, given once by main.js: {api, base, session, settings, features, away, live, route,
+// language, t, format}.
 import {createContext, useCallback, useContext, useEffect, useRef, useState} from '../dom.js';
 import {isAbort} from '../api/errors.js';
 

@@ -1,5 +1,6 @@
 // One job: what happened, why, and what came out of it.
 import {html, useEffect, useRef, useState} from '../dom.js';
+import {createOnce} from '../api/once.js';
 import {may} from '../api/features.js';
 import {laidOver} from '../state/job_list.js';
 import {resultOf} from '../state/result.js';
@@ -144,6 +145,8 @@ function Actions({job}) {
   const {role} = useStore(session);
   const [question, setQuestion] = useState(null);
   const trigger = useRef(null);
+  const once = useRef(null);
+  once.current ??= createOnce();
   const ask = (name) => (event) => {
     trigger.current = event.currentTarget;
     setQuestion(name);
@@ -167,7 +170,10 @@ function Actions({job}) {
       }},
     retry: {title: t('job.retry_title'), lines: [`${name} · ${job.job_id}`, t('job.retry_text')], action: t('job.retry'),
       act: async () => {
-        location.hash = formatRoute(['jobs', (await api.retryJob(job.job_id)).job_id]);
+        const made = await api.retryJob(job.job_id, once.current.keyOf(job.job_id));
+        once.current.done();
+        close();
+        location.hash = formatRoute(['jobs', made.job_id]);
       }},
   };
   return html`<div class="actions">

@@ -3,6 +3,7 @@ import {html, useEffect, useRef, useState} from '../dom.js';
 import {asCurl, asPython} from '../api/examples.js';
 import {may} from '../api/features.js';
 import {isAbort} from '../api/errors.js';
+import {createOnce} from '../api/once.js';
 import {execute, formOf, goesAlone} from '../api/upload.js';
 import {packFiles} from '../api/zip.js';
 import {faultOf} from '../preview/json.js';
@@ -25,10 +26,12 @@ const metadataOf = ({name}) => (name.trim() ? JSON.stringify({name: name.trim()}
 const repositoryOf = ({existing, repository}) => (existing ? repository : '');
 
 function Form({fields, set, makes}) {
-  const {t, session, base, format} = useApp();
+  const {t, api, session, base, format} = useApp();
   const [work, setWork] = useState(null);  // {step, done, all}
   const [problem, setProblem] = useState(null);
   const stop = useRef(null);
+  const once = useRef(null);
+  once.current ??= createOnce();
   useEffect(() => () => stop.current?.abort(), []);
   const fault = faultOf(fields.params);
   const ready = !fault && (!fields.existing || fields.repository);
@@ -56,12 +59,13 @@ function Form({fields, set, makes}) {
       const made = await execute({
         base, identity: session.get().identity, repository: repositoryOf(fields), signal, XMLHttpRequest,
         form: formOf({file, fileName, params: fields.params.trim(), metadata: metadataOf(fields)}),
-        key: globalThis.crypto?.randomUUID?.() ?? '',
+        key: once.current.keyOf([session.get().identity.username, repositoryOf(fields), fields.params.trim(), metadataOf(fields), files.map(({name, file: one}) => [name, one.size, one.lastModified])]),
         onProgress: (done, all) => setWork(all && done >= all ? {step: 'waiting', done, all} : {step: 'sending', done, all}),
       });
+      once.current.done();
       location.hash = formatRoute(session.get().role === 'stakeholder' ? ['repositories'] : ['jobs', made.job_id]);
-    } catch (error) {
-      if (error.kind === 'key') session.expire();
+    } catch (caught) {
+      const error = await api.refusal(caught, signal);
       if (!isAbort(error)) setProblem(error instanceof RangeError ? {title: t('submit.too_large')} : error.kind === 'away' && !error.status ? {title: t('submit.lost')} : describeError(t, error));
     }
     setWork(null);
