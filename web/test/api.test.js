@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
-import {readFileSync} from 'node:fs';
+import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
 import test from 'node:test';
 import {createClient, headerValue} from '../js/api/client.js';
 import {errorOf, kindOf} from '../js/api/errors.js';
@@ -211,17 +212,22 @@ test('roles are those of docs/api.md', () => {
 
 const call = {base, identity: {...identity, username: "o'neil"}, repository: '2020', params: '{"a":"it\'s @x"}', metadata: '', fileName: 'a "b".csv'};
 
-test('the curl call has every part quoted, and not the key', () => {
-  const text = asCurl(call);
-  assert.ok(!text.includes('vb_1_2') && text.includes('$VBRAIN_API_KEY'));
-  const words = execFileSync('bash', ['-c', `curl() { printf '%s\\n' "$@"; }; ${text}`], {encoding: 'utf8', env: {...process.env, VBRAIN_API_KEY: 'k'}}).split('\n');
-  assert.ok(words.includes("username: o'neil") && words.includes('params={"a":"it\'s @x"}') && words.includes('file=@"a \\"b\\".csv"') && words.includes('x-api-key: k'));
+test('the curl call has every part quoted, and the key neither in it nor on the command line', (context) => {
+  const folder = mkdtempSync(`${tmpdir()}/curl-`);
+  context.after(() => rmSync(folder, {recursive: true}));
+  const text = asCurl({...call, identity: {...call.identity, client_id: 'a$HOME`id`\\b'}});
+  assert.ok(!text.includes('vb_1_2'));
+  const words = execFileSync('bash', ['-c', `curl() { printf '%s\\n' "$@"; }; ${text}`], {cwd: folder, encoding: 'utf8', env: {...process.env, VBRAIN_API_KEY: 'secret'}}).split('\n');
+  assert.ok(words.includes('params={"a":"it\'s @x"}') && words.includes('file=@"a \\"b\\".csv"') && words.includes('@identity'));
+  assert.ok(words.some((word) => /^Idempotency-Key: [0-9a-fA-F-]{36}$/.test(word)));
+  assert.ok(!words.join().includes('secret'));
+  assert.equal(readFileSync(`${folder}/identity`, 'utf8'), "username: o'neil\norganization_id: acme\napplication_id: Tutorial\nclient_id: a$HOME`id`\\b\nx-api-key: secret\n");
 });
 
 test('the Python call is Python, and has not the key', () => {
   for (const one of [call, {...call, params: '', fileName: '', repository: ''}]) {
     const text = asPython(one);
-    assert.ok(!text.includes('vb_1_2'));
+    assert.ok(!text.includes('vb_1_2') && text.includes('"Idempotency-Key": str(uuid.uuid4())'));
     execFileSync('python3', ['-c', 'import ast,sys; ast.parse(sys.stdin.read())'], {input: text});
   }
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {ansiParts, firstError, logLines, withoutAnsi} from '../js/preview/ansi.js';
-import {delimiterOf, numberColumns, parseCsv} from '../js/preview/csv.js';
+import {delimiterOf, MOST_COLUMNS, numberColumns, parseCsv} from '../js/preview/csv.js';
 import {faultOf, parseJson, WrittenNumber} from '../js/preview/json.js';
 import {imageType, kindOfFile} from '../js/preview/kind.js';
 import {comparedColumns, flatten, numberOf, pointsOf, scale, ticks, toCsv} from '../js/preview/plot.js';
@@ -112,4 +112,12 @@ test('results become columns, those that differ first', () => {
 
 test('a comparison is saved as text that no spreadsheet runs', () => {
   assert.equal(toCsv([['a,"b"', '=cmd()', -1, null, true]]), '"a,""b""",\'=cmd(),-1,,true\r\n');
+});
+
+test('of a very wide table the first columns are kept', () => {
+  const {rows, columns} = parseCsv(`${','.repeat(2 << 20)}\n1,2`);
+  assert.equal(columns, (2 << 20) + 1);
+  assert.deepEqual(rows.map((row) => row.length), [MOST_COLUMNS, 2]);
+  assert.equal(numberColumns(rows).length, MOST_COLUMNS);
+  assert.equal(parseCsv(','.repeat(300)).columns, 301);
 });

@@ -10,13 +10,17 @@ export function delimiterOf(text) {
   return Object.entries(counts).reduce((best, entry) => (entry[1] > best[1] ? entry : best), [',', 0])[0];
 }
 
-// At most `most` rows. more: there are further ones.
+export const MOST_COLUMNS = 200;
+
+// At most `most` rows of MOST_COLUMNS cells. more: there are further rows. columns: how many the widest row has in the text.
 export function parseCsv(text, most = 1000, delimiter = delimiterOf(text)) {
+  let columns = 0;
+  let width = 0;
   const rows = [];
   let row = [];
   let at = text.charCodeAt(0) === 0xfeff ? 1 : 0;
   while (at < text.length) {
-    if (rows.length === most) return {rows, more: true};
+    if (rows.length === most) return {rows, more: true, columns};
     let cell = '';
     if (text[at] === '"') {
       let from = at + 1;
@@ -36,19 +40,24 @@ export function parseCsv(text, most = 1000, delimiter = delimiterOf(text)) {
     }
     const from = at;
     while (at < text.length && text[at] !== delimiter && text[at] !== '\n' && text[at] !== '\r') ++at;
-    row.push(cell + text.slice(from, at));
+    columns = Math.max(columns, ++width);
+    if (width <= MOST_COLUMNS) row.push(cell + text.slice(from, at));
     if (text[at] === delimiter) {
       ++at;
-      if (at === text.length) row.push('');
+      if (at === text.length) {
+        columns = Math.max(columns, ++width);
+        if (width <= MOST_COLUMNS) row.push('');
+      }
       continue;
     }
     if (text[at] === '\r' && text[at + 1] === '\n') ++at;
     ++at;
     rows.push(row);
     row = [];
+    width = 0;
   }
   if (row.length) rows.push(row);
-  return {rows, more: false};
+  return {rows, more: false, columns};
 }
 
 // Whether a column has numbers only (and empty cells): it is shown flush right.

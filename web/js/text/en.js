@@ -129,6 +129,7 @@ export const text = {
   'file.rows': '{count} rows, {columns} columns',
   'file.rows.one': '{count} row, {columns} columns',
   'file.first_rows': 'The first {count} rows, {columns} columns',
+  'file.first_columns': 'only the first {columns} columns are shown',
   'file.damaged': 'It can’t be shown: it is not what its name says.',
   'file.choose': 'Choose a file to look into it.',
   'file.progress': '{done} of {all}',

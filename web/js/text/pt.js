@@ -129,6 +129,7 @@ export const text = {
   'file.rows': '{count} linhas, {columns} colunas',
   'file.rows.one': '{count} linha, {columns} colunas',
   'file.first_rows': 'As primeiras {count} linhas, {columns} colunas',
+  'file.first_columns': 'só as primeiras {columns} colunas são mostradas',
   'file.damaged': 'Não pode ser mostrado: não é o que o nome diz.',
   'file.choose': 'Escolha um arquivo para ver o conteúdo.',
   'file.progress': '{done} de {all}',

@@ -115,7 +115,7 @@ function Picture({blob, name}) {
 function Table({text, cut, tabs}) {
   const {t, format} = useApp();
   const [plotted, setPlotted] = useState(false);
-  const {rows, more, right, comma} = useMemo(() => {
+  const {rows, more, right, comma, columns} = useMemo(() => {
     const delimiter = tabs ? '\t' : delimiterOf(text);
     const table = {...parseCsv(text, MOST_ROWS + 1, delimiter), comma: delimiter === ';'};
     // The last line of a part of a file may be a part, too.
@@ -126,9 +126,9 @@ function Table({text, cut, tabs}) {
   if (rows.length === 0) return html`<p class="hint">${t('file.empty')}</p>`;
   const body = rows.slice(1);
   const {first, end} = visibleRows(body.length, ROW, top, 560);
-  const counts = {count: format.number(body.length), columns: format.number(right.length)};
+  const counts = {count: format.number(body.length), columns: format.number(columns)};
   const hasNumbers = right.some(Boolean);
-  return html`<div class="bar-row"><span class="hint">${t(more || cut ? 'file.first_rows' : 'file.rows', counts)}</span><span class="grow"></span>
+  return html`<div class="bar-row"><span class="hint">${t(more || cut ? 'file.first_rows' : 'file.rows', counts)}${columns > right.length && ` · ${t('file.first_columns', {columns: format.number(right.length)})}`}</span><span class="grow"></span>
       ${hasNumbers && html`<button type="button" class="button small" aria-pressed=${String(plotted)} onClick=${() => setPlotted(!plotted)}>${t('plot.title')}</button>`}</div>
     ${plotted && html`<${Plot} names=${right.map((_, column) => rows[0][column] || `#${column + 1}`)} numbers=${right} points=${(x, y) => pointsOf(body, x, y, comma)} />`}
     <div class="sheet" tabindex="0" role="region" aria-label=${t('file.preview')} onScroll=${(event) => setTop(event.target.scrollTop)}>
