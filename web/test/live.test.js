@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {createLive} from '../js/state/live.js';
+import {ApiError} from '../js/api/errors.js';
 import {createStore} from '../js/state/store.js';
 
 const until = async (done) => {
@@ -78,4 +79,20 @@ test('before the server has told what it can do, nothing is asked', () => {
   const end = live.listen(() => {});
   assert.equal(streams.length, 0);
   end();
+});
+
+test('while the server refuses the stream, listeners look for themselves, and the page knows why', async () => {
+  const page = new EventTarget();
+  const api = {async send() { throw new ApiError('away', {status: 429, retryAfter: 60_000}); }};
+  const times = [];
+  // The first pause ends at once; the others only with the signal.
+  const wait = (time, signal) => (times.push(time), times.length === 1 ? Promise.resolve() : new Promise((resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))));
+  const live = createLive({api, session: createStore({identity: {}, expired: false}), features: createStore({events: true}), page, wait});
+  const news = [];
+  const end = live.listen((one) => news.push(one));
+  for (let count = 0; count < 20; ++count) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(news, [{type: 'look'}]);
+  assert.ok(live.busy.get() && times[0] >= 5000 && times[0] <= 15_000);
+  end();
+  assert.ok(!live.busy.get());
 });

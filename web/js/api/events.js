@@ -45,12 +45,14 @@ export function createEventParser(onEvent, onRetry = () => {}) {
 }
 
 // Follows a stream until it is complete (204), the signal ends it, or the server refuses it. It goes on after breaks with
-// the last id. open(headers, signal) sends the request. onState(live): whether the stream is open.
+// the last id. open(headers, signal) sends the request. onState(live, problem): whether the stream is open, and
+// the error if it broke or was refused.
 export async function followEvents({open, onEvent, onState = () => {}, signal, wait = sleep, random = Math.random}) {
   let lastId;
   let least = 1000;
   for (let count = 0; !signal.aborted; ++count) {
     let asked = 0;
+    let broke = null;
     try {
       const answer = await open({accept: 'text/event-stream', ...(lastId ? {'last-event-id': lastId} : {})}, signal);
       if (answer.status === 204) return;
@@ -68,8 +70,9 @@ export async function followEvents({open, onEvent, onState = () => {}, signal, w
         throw problem;
       }
       asked = problem.retryAfter ?? 0;
+      broke = problem;
     }
-    onState(false);
+    onState(false, broke);
     try {
       await wait(pause(count, {first: least, atLeast: Math.max(asked, least), random}), signal);
     } catch {

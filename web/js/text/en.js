@@ -39,6 +39,8 @@ export const text = {
   'state.failed': 'Failed',
   'jobs.title': 'Jobs',
   'jobs.live': 'Live',
+  'jobs.live_busy': 'Every few seconds',
+  'jobs.live_busy_hint': 'The server has too many open streams at the moment. The page looks for changes every 5 to 15 seconds.',
   'jobs.live_hint': 'Changes appear by themselves',
   'jobs.connecting': 'Connecting…',
   'jobs.all': 'All',

@@ -39,6 +39,8 @@ export const text = {
   'state.failed': 'Falhou',
   'jobs.title': 'Jobs',
   'jobs.live': 'Ao vivo',
+  'jobs.live_busy': 'A cada poucos segundos',
+  'jobs.live_busy_hint': 'O servidor tem streams abertos demais no momento. A página procura mudanças a cada 5 a 15 segundos.',
   'jobs.live_hint': 'As mudanças aparecem sozinhas',
   'jobs.connecting': 'Conectando…',
   'jobs.all': 'Todos',

@@ -51,3 +51,14 @@ export function useNow(running) {
   }, [running]);
   return now;
 }
+
+// Whether the page is in sight. What holds a connection open ends while it is not: over HTTP/1.1 all tabs share six of them.
+export function useVisible() {
+  const [visible, setVisible] = useState(() => !document.hidden);
+  useEffect(() => {
+    const turn = () => setVisible(!document.hidden);
+    document.addEventListener('visibilitychange', turn);
+    return () => document.removeEventListener('visibilitychange', turn);
+  }, []);
+  return visible;
+}

@@ -8,7 +8,7 @@ import {formatRoute} from '../state/route.js';
 import {parseTime} from '../text/format.js';
 import {explainReason} from '../text/translate.js';
 import {whoMends} from '../text/who.js';
-import {useApp, useLoad, useNow, useStore} from './context.js';
+import {useApp, useLoad, useNow, useStore, useVisible} from './context.js';
 import {Files} from './files.js';
 import {Logs} from './logs.js';
 import {Badge, Confirm, Copy, Loaded, Notice, Tabs, Time} from './parts.js';
@@ -19,18 +19,23 @@ const HELD = 50;  // seconds for which the server holds an answer back; proxies 
 
 export const isOpen = (job) => job.job_status === 'queued' || job.job_status === 'started';
 
-// The job, kept up to date: by its own requests that wait for a change, which every server has.
+// The job, kept up to date: by the stream of events, and while that is not open by requests that wait for a change. A hidden
+// page asks for nothing.
 function useJob(id) {
   const {api, live, session} = useApp();
   const {signIns} = useStore(session);
   const state = useLoad((signal) => api.job(id, {signal}), [id]);
   const [gone, setGone] = useState(false);
   const {data} = state;
+  const visible = useVisible();
+  const streams = useStore(live.open);
   useEffect(() => live.listen((news) => {
+    // The stream is open again: anything may have changed meanwhile.
+    if (news.type === 'look' && live.open.get()) api.job(id).then((job) => state.set(() => job), (error) => error.kind === 'missing' && setGone(true));
     if (news.type === 'deleted' && news.id === id) setGone(true);
     if (news.type === 'job' && news.job.job_id === id) state.set((job) => job && laidOver(job, news.job));
   }), [id]);
-  const waits = data && isOpen(data) && !gone;
+  const waits = data && isOpen(data) && !gone && visible && !streams;
   useEffect(() => {
     if (!waits) return undefined;
     const stop = new AbortController();

@@ -36,7 +36,8 @@ function Stakeholder() {
 function LiveMark() {
   const {t, live} = useApp();
   const open = useStore(live.open);
-  return html`<span class=${`live ${open ? 'on' : ''}`} title=${t('jobs.live_hint')} role="status">${open ? t('jobs.live') : t('jobs.connecting')}</span>`;
+  const busy = useStore(live.busy);
+  return html`<span class=${`live ${open ? 'on' : ''}`} title=${t(busy ? 'jobs.live_busy_hint' : 'jobs.live_hint')} role="status">${open ? t('jobs.live') : busy ? t('jobs.live_busy') : t('jobs.connecting')}</span>`;
 }
 
 function Filters({filter, change}) {

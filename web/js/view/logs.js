@@ -5,7 +5,7 @@ import {followLog} from '../api/log_stream.js';
 import {readDirectory, readEntry} from '../api/zip.js';
 import {ansiParts, firstError, logLines, withoutAnsi} from '../preview/ansi.js';
 import {visibleRows} from '../state/job_list.js';
-import {useApp, useStore} from './context.js';
+import {useApp, useStore, useVisible} from './context.js';
 import {Download} from './files.js';
 import {Failure, Notice, Waiting} from './parts.js';
 
@@ -14,6 +14,7 @@ const MOST_SHOWN = 4 << 20;  // of one file, from its end
 const WRAPPED = 3000;  // lines that are drawn when lines are wrapped
 const LINE = 20;
 const AGAIN = 2000;
+const LARGE = 1 << 18;  // characters; a larger text is drawn once a second
 
 // {entries, bytes}, or {size} if the archive is too large, or null for the one that is known already.
 async function loadLogs(api, id, etag, signal) {
@@ -43,11 +44,13 @@ function StreamedLogs({job}) {
   const [text, setText] = useState('');
   const [error, setError] = useState(null);
   const [round, setRound] = useState(0);
+  const visible = useVisible();
+  useEffect(() => setText(''), [job.job_id, stream]);
   useEffect(() => {
+    if (!visible) return undefined;
     const stop = new AbortController();
     let drawing = 0;
     let last = '';
-    setText('');
     setError(null);
     // Many pieces are drawn at once.
     const onText = (whole) => {
@@ -55,7 +58,7 @@ function StreamedLogs({job}) {
       drawing ||= setTimeout(() => {
         drawing = 0;
         setText(last);
-      }, 100);
+      }, whole.length > LARGE ? 1000 : 100);
     };
     followLog({open: (signal) => api.logStream(job.job_id, stream, {signal}), onText, signal: stop.signal})
       .catch((problem) => setError(problem));
@@ -63,7 +66,7 @@ function StreamedLogs({job}) {
       stop.abort();
       clearTimeout(drawing);
     };
-  }, [job.job_id, stream, round, signIns]);
+  }, [job.job_id, stream, round, signIns, visible]);
   if (error) return html`<${Failure} error=${error} retry=${() => setRound(round + 1)} />`;
   const choice = html`<div class="segments" role="group" aria-label=${t('logs.file')}>${STREAMS.map((name) => html`<button type="button" key=${name} aria-pressed=${String(name === stream)} onClick=${() => setStream(name)}>${name}</button>`)}</div>`;
   return html`<${LogText} text=${text} open=${true} label=${stream} choice=${choice}
@@ -77,7 +80,9 @@ function ArchivedLogs({job, open}) {
   const [error, setError] = useState(null);
   const [round, setRound] = useState(0);
   const [chosen, setChosen] = useState(null);
+  const visible = useVisible();
   useEffect(() => {
+    if (!visible && open) return undefined;
     const stop = new AbortController();
     let known;
     const run = async () => {
@@ -96,7 +101,7 @@ function ArchivedLogs({job, open}) {
     setError(null);
     run();
     return () => stop.abort();
-  }, [job.job_id, open, round, signIns]);
+  }, [job.job_id, open, round, signIns, visible || !open]);
 
   if (error) return html`<${Failure} error=${error} retry=${() => setRound(round + 1)} />`;
   if (!logs) return html`<${Waiting} />`;
