@@ -9,14 +9,22 @@ export function Badge({state}) {
 
 export function Copy({value, label}) {
   const {t} = useApp();
-  const [done, setDone] = useState(false);
+  const [done, setDone] = useState('');  // the text that says how it went
   useEffect(() => {
     if (!done) return undefined;
-    const timer = setTimeout(() => setDone(false), 2000);
+    const timer = setTimeout(() => setDone(''), 4000);
     return () => clearTimeout(timer);
   }, [done]);
-  const copy = () => navigator.clipboard?.writeText(typeof value === 'function' ? value() : value).then(() => setDone(true), () => {});
-  return html`<button type="button" class="button small quiet" onClick=${copy}><span aria-live="polite">${done ? t('common.copied') : label ?? t('common.copy')}</span></button>`;
+  // Over plain HTTP a browser has no clipboard for pages.
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(typeof value === 'function' ? value() : value);
+      setDone('common.copied');
+    } catch {
+      setDone('common.not_copied');
+    }
+  };
+  return html`<button type="button" class="button small quiet" onClick=${copy}><span aria-live="polite">${done ? t(done) : label ?? t('common.copy')}</span></button>`;
 }
 
 // What is shown instead of content. kind: 'empty', 'error' or 'wait'.

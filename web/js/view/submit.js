@@ -29,6 +29,7 @@ function Form({fields, set, makes}) {
   const {t, api, session, base, format} = useApp();
   const [work, setWork] = useState(null);  // {step, done, all}
   const [problem, setProblem] = useState(null);
+  const [told, setTold] = useState(null);  // {notes, place} of the job that was made, if the server had something to say
   const stop = useRef(null);
   const once = useRef(null);
   once.current ??= createOnce();
@@ -63,7 +64,9 @@ function Form({fields, set, makes}) {
         onProgress: (done, all) => setWork(all && done >= all ? {step: 'waiting', done, all} : {step: 'sending', done, all}),
       });
       once.current.done();
-      location.hash = formatRoute(session.get().role === 'stakeholder' ? ['repositories'] : ['jobs', made.job_id]);
+      const place = formatRoute(session.get().role === 'stakeholder' ? ['repositories'] : ['jobs', made.job_id]);
+      if (made.notes?.length) setTold({notes: made.notes, place});
+      else location.hash = place;
     } catch (caught) {
       const error = await api.refusal(caught, signal);
       if (!isAbort(error)) setProblem(error instanceof RangeError ? {title: t('submit.too_large')} : error.kind === 'away' && !error.status ? {title: t('submit.lost')} : describeError(t, error));
@@ -71,6 +74,9 @@ function Form({fields, set, makes}) {
     setWork(null);
   };
 
+  if (told) {
+    return html`<div class="card" role="status"><h2>${t('submit.made')}</h2><p>${t('submit.notes')}</p><ul>${told.notes.map((note) => html`<li dir="auto">${note}</li>`)}</ul><a class="button primary" href=${told.place}>${t('submit.open')}</a></div>`;
+  }
   return html`<form class="card form" onSubmit=${send} novalidate>
     <div class="field"><label for="name">${t('submit.name')}</label><input id="name" value=${fields.name} maxlength="200" aria-describedby="name-hint" onInput=${(event) => set({name: event.target.value})} /><p class="hint" id="name-hint">${t('submit.name_hint')}</p></div>
     <fieldset class="choice"><legend>${t('submit.where')}</legend><div class="segments">
