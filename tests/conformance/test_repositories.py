@@ -71,7 +71,7 @@ def test_of_a_path_the_last_part_counts(world, name):
 def test_an_unknown_query_parameter_is_refused(world, name):
     answer = world.lead.get(f"/repository?{name}=1")
     assert (answer.status_code, answer.json()["error"]) == (400, f"Invalid {name}")
-    assert "_date" in answer.json()["detail"]
+    assert answer.json()["detail"].startswith("no such query parameter; the nearest is ")
 
 
 def test_describe(world):
@@ -79,7 +79,8 @@ def test_describe(world):
     assert answer.status_code == 200
     body = answer.json()
     created = body.pop("created_on")
-    assert sorted(body.pop("jobs")) == sorted([world.finished, world.failed])
+    # Other tests make jobs in it, for a moment.
+    assert {world.finished, world.failed} <= set(body.pop("jobs"))
     assert body == {"repository_id": world.repository, "name": "Test Repository", "input": ["data_input.csv"],
                     "created_by": "lead", "params": True, "metadata": {"name": "Test Repository", "more_data": 42}}
     assert re.sub(r"\D", "", created) == world.repository[:14]
