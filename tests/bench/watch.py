@@ -1,6 +1,7 @@
 """A watch of Jobs, drained by the Informer of our controller, and read by curl."""
 
 import os
+import signal
 import statistics
 import subprocess
 import time
@@ -41,9 +42,11 @@ class WatchBenchmark:
         assert head.returncode == 0
         elapsed = (time.monotonic() - begin) * 1000
         assert curl.poll() is None, f"curl ended with {curl.returncode} before {self.events} events"
+        # Not curl.kill(), which looks first whether it has ended, and then nobody can ask what it used.
+        os.kill(curl.pid, signal.SIGKILL)
+        used = used_by(curl, begin)
         curl.stdout.close()
-        curl.kill()
-        return {**used_by(curl, begin), "elapsed_ms": elapsed}
+        return {**used, "elapsed_ms": elapsed}
 
     def run(self, rounds):
         """Rows and results."""
