@@ -37,7 +37,7 @@ class Archiver {
 
   // How long after kBusy a caller asks again if nobody woke it. Never, but for a job whose turn was lost: those that
   // were woken before it may all have been deleted.
-  static constexpr std::chrono::minutes kTurnComesWithin{1};
+  static constexpr std::chrono::minutes kTurnComesWithin{30};
 
   // `volume` must outlive this. Without threads each record is written within archive(), and `wake` is not called.
   Archiver(Volume& volume, std::size_t threads, Wake wake = {});
