@@ -35,8 +35,8 @@ class Archiver {
   // The number of records that may wait for a thread.
   static constexpr std::size_t kMaxWaiting = 1'000;
 
-  // How long after kBusy a caller asks again if nobody woke it. Never, but for a job whose turn was lost: those that
-  // were woken before it may all have been deleted.
+  // After kBusy a caller asks again by itself after this time. It is needed only if a turn was lost, because the jobs
+  // that were woken were deleted meanwhile. It is long, because 100,000 jobs may wait.
   static constexpr std::chrono::minutes kTurnComesWithin{30};
 
   // `volume` must outlive this. Without threads each record is written within archive(), and `wake` is not called.

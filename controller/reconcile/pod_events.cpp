@@ -23,6 +23,8 @@ constexpr milliseconds kFresh{4'000};
 constexpr std::chrono::seconds kRecent{60};
 // While another thread reads, its answer is worth waiting for.
 constexpr milliseconds kAskAgain{500};
+// So many may wait that the turn of the last one is far away.
+constexpr std::chrono::minutes kLongestTurn{1};
 
 std::unordered_map<std::string, PodTrouble> by_pod(std::vector<nlohmann::json> warnings, base::TimePoint since) {
   std::unordered_map<std::string, nlohmann::json> events;
@@ -50,6 +52,7 @@ PodEvents::Answer PodEvents::read(const std::string& namespace_name, const std::
       const std::lock_guard lock(events.mutex_);
       events.is_reading_ = false;
       events.next_ = end + (end - start) * kPause;
+      events.between_ = events.next_ - start;
     }
   } reservation{*this};
   return read_reserved(namespace_name, pod_uid, std::move(stop));
@@ -62,10 +65,17 @@ std::optional<PodEvents::Answer> PodEvents::answer_or_reserve(const std::string&
     const auto found = warnings_.by_uid.find(pod_uid);
     if (found != warnings_.by_uid.end()) return Answer{.trouble = found->second, .wait = {}};
   }
-  if (is_reading_) return Answer{.trouble = {}, .wait = kAskAgain};
-  if (next_ > now) return Answer{.trouble = {}, .wait = std::chrono::ceil<milliseconds>(next_ - now)};
-  is_reading_ = true;
-  return std::nullopt;
+  if (!is_reading_ && next_ <= now) {
+    is_reading_ = true;
+    return std::nullopt;
+  }
+  // Each has a turn of its own. If all came when the next read is allowed, one would read, and thousands would come in
+  // vain, again and again.
+  const base::SteadyPoint first = is_reading_ ? now + kAskAgain : next_;
+  turn_ = std::clamp(turn_, first, std::max(first, now + kLongestTurn));
+  const auto wait = std::chrono::ceil<milliseconds>(turn_ - now);
+  turn_ += between_;
+  return Answer{.trouble = {}, .wait = wait};
 }
 
 PodEvents::Answer PodEvents::read_reserved(const std::string& namespace_name, const std::string& pod_uid,

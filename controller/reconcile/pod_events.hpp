@@ -25,7 +25,7 @@ class PodEvents {
 
   struct Answer {
     std::optional<PodTrouble> trouble = {};
-    // Set if nothing was read: the time until the next read is allowed.
+    // Set if nothing was read: the time until it is this caller's turn.
     std::optional<std::chrono::milliseconds> wait = {};
     bool failed = false;  // the API server refused or did not answer, so nothing new is known of the pod
   };
@@ -52,7 +52,9 @@ class PodEvents {
   std::mutex mutex_;
   Warnings warnings_;
   bool is_reading_ = false;
-  base::SteadyPoint next_{};
+  base::SteadyPoint next_{};               // no read before this
+  base::SteadyPoint turn_{};               // of who asks next and must wait
+  base::SteadyPoint::duration between_{};  // from the beginning of the last read to that of the next one
   bool has_no_right_ = false;
 };
 
