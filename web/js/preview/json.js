@@ -5,6 +5,9 @@ export class WrittenNumber {
   }
 }
 
+// A list or an object, not a number that is kept as it was written.
+export const isNode = (value) => value !== null && typeof value === 'object' && !(value instanceof WrittenNumber);
+
 // Browsers that do not tell the source of a number show it as JavaScript reads it.
 export function parseJson(text) {
   return JSON.parse(text, (_, value, context) =>

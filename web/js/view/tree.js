@@ -1,13 +1,11 @@
 // JSON as a tree. What is closed is not in the document, and of long lists only a part.
 import {html, useMemo, useState} from '../dom.js';
-import {parseJson, WrittenNumber} from '../preview/json.js';
+import {isNode, parseJson, WrittenNumber} from '../preview/json.js';
 import {useApp} from './context.js';
 import {Copy} from './parts.js';
 
 const PART = 200;
 const LONGEST_TEXT = 2000;
-
-const isNode = (value) => value !== null && typeof value === 'object' && !(value instanceof WrittenNumber);
 
 function Leaf({value}) {
   if (value instanceof WrittenNumber) return html`<span class="json-number">${value.text}</span>`;
