@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
-import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
+import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import test from 'node:test';
 import {createClient, headerValue} from '../js/api/client.js';
@@ -141,6 +141,8 @@ test('statuses have a kind', () => {
     assert.equal(kindOf(status), want, String(status));
   }
   assert.equal(errorOf(502, () => null, '<html>').error, '');
+  const {violations} = errorOf(400, () => null, '{"error":"Invalid params","violations":[{"pointer":"/a","message":"too large"},{"index":3,"pointer":"","message":"x"},{"pointer":1},null]}');
+  assert.deepEqual(violations, [{pointer: '/a', message: 'too large'}, {pointer: '', message: 'x', index: 3}]);
 });
 
 test('events are read however they are cut', () => {
@@ -224,8 +226,36 @@ test('the curl call has every part quoted, and the key neither in it nor on the 
   assert.equal(readFileSync(`${folder}/identity`, 'utf8'), "username: o'neil\norganization_id: acme\napplication_id: Tutorial\nclient_id: a$HOME`id`\\b\nx-api-key: secret\n");
 });
 
+// What a shell does with the text: the words of each curl. A curl that makes something prints `said`.
+function callsOf(context, text, said = '') {
+  const folder = mkdtempSync(`${tmpdir()}/curl-`);
+  context.after(() => rmSync(folder, {recursive: true}));
+  writeFileSync(`${folder}/input.zip`, 'content');
+  const shell = `curl() { printf '%s\\n' CURL "$@" >>words; printf '%s' '${said}'; }; ${text}`;
+  execFileSync('bash', ['-c', shell], {cwd: folder, env: {...process.env, VBRAIN_API_KEY: 'secret'}});
+  return {calls: readFileSync(`${folder}/words`, 'utf8').split('CURL\n').slice(1).map((words) => words.split('\n')), folder};
+}
+
+test('a sweep as a call for a shell makes the repository first, and reads the params from a file', (context) => {
+  const rows = '[{"a":"it\'s $HOME"},{"a":2}]';
+  const {calls: [batch], folder} = callsOf(context, asCurl({...call, fileName: '', rows, metadata: '{"name":"x"}'}));
+  assert.ok(batch[2].endsWith('/job/batch') && batch.includes('@sweep.json') && batch.includes('repository_id: 2020'), batch.join());
+  assert.equal(readFileSync(`${folder}/sweep.json`, 'utf8'), `{"params":${rows},"metadata":{"name":"x"}}\n`);
+  const {calls: [made, then]} = callsOf(context, asCurl({...call, repository: '', rows, metadata: '', fileName: 'input.zip'}), '{"message":"x","repository_id":"42"}');
+  assert.ok(made[2].endsWith('/repository') && made.includes('file=@"input.zip"'));
+  assert.ok(then.includes('repository_id: 42'));
+  assert.ok(!asCurl({...call, rows: 'x'.repeat(10_000)}).includes('xxx'));
+});
+
+test('a large file is uploaded in the call for a shell, and its id is passed on', (context) => {
+  const {calls: [made, sent, then]} = callsOf(context, asCurl({...call, params: '', metadata: '', fileName: 'input.zip', resumable: true}), 'Location: http://h/api/v1/uploads/u-7');
+  assert.ok(made.includes('Upload-Length: 7') && made.some((word) => word.endsWith('/uploads')));
+  assert.ok(sent.includes('PATCH') && sent.some((word) => word.endsWith('/uploads/u-7')));
+  assert.ok(then.includes('upload_id: u-7') && then.includes('POST'));
+});
+
 test('the Python call is Python, and has not the key', () => {
-  for (const one of [call, {...call, params: '', fileName: '', repository: ''}]) {
+  for (const one of [call, {...call, params: '', fileName: '', repository: ''}, {...call, rows: '[{"a":1}]'}, {...call, repository: '', metadata: '', rows: 'x'.repeat(10_000), resumable: true}]) {
     const text = asPython(one);
     assert.ok(!text.includes('vb_1_2') && text.includes('"Idempotency-Key": str(uuid.uuid4())'));
     execFileSync('python3', ['-c', 'import ast,sys; ast.parse(sys.stdin.read())'], {input: text});
@@ -274,8 +304,8 @@ test('a log grows, begins anew after a break, and ends with the job', async () =
   const {asked, fetch} = script(broken, answer(200, 'one\ntwo\n'));
   const api = createClient({base, identity: () => identity, fetch});
   const seen = [];
-  await followLog({open: (signal) => api.logStream('x', 'stdout', {signal}), onText: (text) => seen.push(text), signal: new AbortController().signal, wait: async () => {}});
-  assert.deepEqual(seen, ['one\n', 'one\ntwo\n']);
+  await followLog({open: (signal) => api.logStream('x', 'stdout', {signal}), onBegin: () => seen.push('begin'), onText: (text) => seen.push(text), signal: new AbortController().signal, wait: async () => {}});
+  assert.deepEqual(seen, ['begin', 'one\n', 'begin', 'one\ntwo\n']);
   assert.equal(asked[0].url, `${base}job/x/logs/stream?stream=stdout&tail=20000`);
 });
 

@@ -99,6 +99,8 @@ export function createClient({base, identity, fetch, onAway = () => {}, onKeyRef
     send, read, filled, refusal,
     // A check of an identity that is not signed in yet. It is asked once: the user waits for the answer.
     usage: (options) => json('usage', options),
+    // {application, params_schema, result_schema}; the schemas are absent where there is none.
+    application: (options) => json('application', options),
     jobs: (query, options) => page('job', {query: {page_size: 100, order: 'desc', view: 'full', ...query}, ...options}),
     repositories: (query, options) =>
       page('repository', {query: {page_size: 100, order: 'desc', view: 'full', ...query}, ...options}),
@@ -113,11 +115,18 @@ export function createClient({base, identity, fetch, onAway = () => {}, onKeyRef
     logs: (job) => `job/${id(job)}/logs`,
     // The answer goes on until the job has ended.
     logStream: (job, stream, options) => send('GET', `job/${id(job)}/logs/stream`, {query: {stream, tail: 20_000}, ...options}),
+    // What is there now, and no more: of a log whose archive is too large.
+    logEnd: (job, stream, options) => send('GET', `job/${id(job)}/logs/stream`, {query: {stream, tail: 200_000, follow: false}, ...options}),
     repository: (repository, options) => json(`repository/${id(repository)}`, {query: {jobs: false}, ...options}),
     repositoryParams: async (repository, options) => (await read(`repository/${id(repository)}/params`, options)).text(),
     inputs: (repository, options) => json(`repository/${id(repository)}/input/files`, options),
     inputFile: (repository, name) => `repository/${id(repository)}/input/files/${filePath(name)}`,
     input: (repository) => `repository/${id(repository)}/input`,
+    // Makes {repository_id}. body: JSON text.
+    makeRepository: async (body, key, options) => (await send('POST', 'repository', {body, headers: {'content-type': 'application/json', 'idempotency-key': key}, ...options})).json(),
+    // Makes many jobs, all or none: {job_ids}. body: JSON text.
+    batch: async (repository, body, key, options) =>
+      (await send('POST', 'job/batch', {body, headers: {'content-type': 'application/json', 'idempotency-key': key, repository_id: repository}, ...options})).json(),
     deleteJob: (job, options) => send('DELETE', `job/${id(job)}`, options),
     deleteRepository: (repository, options) => send('DELETE', `repository/${id(repository)}`, options),
     cancelJob: (job, options) => send('POST', `job/${id(job)}/cancel`, options),

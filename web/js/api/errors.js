@@ -7,9 +7,9 @@
 // refused  the request is wrong, or too large, or there is no room (other 4xx, 507); `detail` has the remedy
 // server   a fault of the server (other 5xx)
 export class ApiError extends Error {
-  constructor(kind, {status = 0, error = '', detail = '', requestId = '', retryAfter = 0} = {}) {
+  constructor(kind, {status = 0, error = '', detail = '', requestId = '', retryAfter = 0, violations = []} = {}) {
     super(error || kind);
-    Object.assign(this, {kind, status, error, detail, requestId, retryAfter});
+    Object.assign(this, {kind, status, error, detail, requestId, retryAfter, violations});
   }
 }
 
@@ -36,8 +36,16 @@ export function errorOf(status, header, text) {
     error: typeof body.error === 'string' ? body.error : '',
     detail: typeof body.detail === 'string' ? body.detail : '',
     requestId: header('x-request-id') ?? '',
+    violations: violationsOf(body.violations),
     retryAfter: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0,
   });
+}
+
+// What is wrong with the params, each at its place: [{pointer, message}]; of a batch also the `index` of the job.
+function violationsOf(list) {
+  if (!Array.isArray(list)) return [];
+  return list.filter((one) => typeof one?.pointer === 'string' && typeof one.message === 'string').slice(0, 100)
+    .map(({pointer, message, index}) => ({pointer, message, ...(Number.isInteger(index) ? {index} : {})}));
 }
 
 export const isAbort = (error) => error?.name === 'AbortError';

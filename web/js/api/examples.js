@@ -9,40 +9,88 @@ const hereQuoted = (text) => text.replaceAll(/[\\$`]/g, '\\$&');
 const pythonQuoted = (text) => JSON.stringify(text);
 
 const names = ['username', 'organization_id', 'application_id', 'client_id'];
+const NEW_KEY = '-H "Idempotency-Key: $(uuidgen 2>/dev/null || cat /proc/sys/kernel/random/uuid)"';
+export const LONGEST_INLINE = 6000;  // characters of a list of params; a longer one is read from SWEEP_FILE
+export const SWEEP_FILE = 'sweep.json';
 
-// files: names of what is sent; one is sent as it is, several as input.zip.
-export function asCurl({base, identity, repository, params, metadata, fileName}) {
-  const lines = [`curl -sS --fail-with-body ${shellQuoted(new URL('job/execute', base).href)}`];
-  lines.push('-H @identity', '-H "Idempotency-Key: $(uuidgen 2>/dev/null || cat /proc/sys/kernel/random/uuid)"');
-  if (repository) lines.push(`-H ${shellQuoted(`repository_id: ${repository}`)}`);
-  // --form-string: a value that begins with @ or < is text.
-  if (params) lines.push(`--form-string ${shellQuoted(`params=${params}`)}`);
-  if (metadata) lines.push(`--form-string ${shellQuoted(`metadata=${metadata}`)}`);
-  if (fileName) lines.push(`-F ${shellQuoted(`file=@"${fileName.replaceAll(/[\\"]/g, '\\$&')}"`)}`);
-  if (!params && !metadata && !fileName) lines.push('-X POST');
-  const file = ['(umask 077 && cat >identity <<END', ...names.map((name) => `${name}: ${hereQuoted(identity[name])}`), 'x-api-key: $VBRAIN_API_KEY', 'END', ')', ''];
-  return file.join('\n') + lines.join(' \\\n  ');
+const identityFile = (identity) => ['(umask 077 && cat >identity <<END', ...names.map((name) => `${name}: ${hereQuoted(identity[name])}`), 'x-api-key: $VBRAIN_API_KEY', 'END', ')', ''].join('\n');
+
+const curl = (base, path, options) => [`curl -sS --fail-with-body ${shellQuoted(new URL(path, base).href)}`, '-H @identity', ...options].join(' \\\n  ');
+
+const fileOption = (fileName) => `-F ${shellQuoted(`file=@"${fileName.replaceAll(/[\\"]/g, '\\$&')}"`)}`;
+
+// The file as a resumable upload, whose id is in $upload then.
+function curlUpload(base, fileName) {
+  const size = `$(wc -c <${shellQuoted(fileName)} | tr -d ' ')`;
+  return [
+    `upload=$(curl -sS --fail-with-body -o /dev/null -D - -X POST ${shellQuoted(new URL('uploads', base).href)} \\`,
+    `  -H @identity -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: ${size}" | tr -d '\\r' | sed -n 's|^[Ll]ocation: .*/uploads/||p')`,
+    `curl -sS --fail-with-body -X PATCH -T ${shellQuoted(fileName)} "${hereQuoted(new URL('uploads/', base).href)}$upload" \\`,
+    "  -H @identity -H 'Tus-Resumable: 1.0.0' -H 'Upload-Offset: 0' -H 'Content-Type: application/offset+octet-stream'",
+    '',
+  ].join('\n');
 }
 
-export function asPython({base, identity, repository, params, metadata, fileName}) {
-  const headers = names.map((name) => [name, pythonQuoted(identity[name])]);
-  headers.push(['x-api-key', 'os.environ["VBRAIN_API_KEY"]'], ['Idempotency-Key', 'str(uuid.uuid4())']);
-  if (repository) headers.push(['repository_id', pythonQuoted(repository)]);
-  const fields = [['params', params], ['metadata', metadata]].filter(([, value]) => value);
-  const files = fields.map(([name, value]) => `    "${name}": (None, ${pythonQuoted(value)}),`);
-  if (fileName) files.push(`    "file": open(${pythonQuoted(fileName)}, "rb"),`);
-  return [
-    'import os',
-    'import uuid',
-    '',
-    'import requests',
-    '',
-    'headers = {',
-    ...headers.map(([name, value]) => `    "${name}": ${value}${names.includes(name) ? '.encode()' : ''},`),
-    '}',
-    ...(files.length ? ['files = {', ...files, '}'] : ['files = None']),
-    `answer = requests.post(${pythonQuoted(new URL('job/execute', base).href)}, headers=headers, files=files)`,
-    'answer.raise_for_status()',
-    'print(answer.json()["job_id"])',
-  ].join('\n');
+// fileName: of what is sent; one file is sent as it is, several as input.zip. resumable: it is uploaded first. rows: a JSON list of
+// params for many jobs, or null.
+export function asCurl(call) {
+  const {base, identity, repository, params, metadata, fileName, resumable, rows} = call;
+  const upload = fileName && resumable ? curlUpload(base, fileName) : '';
+  const file = [...(upload ? ['-H "upload_id: $upload"'] : []), ...(fileName && !upload ? [fileOption(fileName)] : [])];
+  if (rows) return identityFile(identity) + upload + curlSweep({...call, file});
+  const options = [NEW_KEY];
+  if (repository) options.push(`-H ${shellQuoted(`repository_id: ${repository}`)}`);
+  // --form-string: a value that begins with @ or < is text.
+  if (params) options.push(`--form-string ${shellQuoted(`params=${params}`)}`);
+  if (metadata) options.push(`--form-string ${shellQuoted(`metadata=${metadata}`)}`);
+  options.push(...file);
+  if (!params && !metadata && (!fileName || upload)) options.push('-X POST');
+  return identityFile(identity) + upload + curl(base, 'job/execute', options);
+}
+
+function curlSweep({base, repository, metadata, rows, file}) {
+  const long = rows.length > LONGEST_INLINE;
+  const body = `{"params":${rows}${metadata ? `,"metadata":${metadata}` : ''}}`;
+  const text = long ? '' : `cat >${SWEEP_FILE} <<'END'\n${body}\nEND\n`;
+  const json = ["-H 'Content-Type: application/json'", `--data-binary @${SWEEP_FILE}`];
+  if (repository) return text + curl(base, 'job/batch', [NEW_KEY, `-H ${shellQuoted(`repository_id: ${repository}`)}`, ...json]);
+  const made = curl(base, 'repository', [NEW_KEY, ...(metadata ? [`--form-string ${shellQuoted(`metadata=${metadata}`)}`] : []), ...file, ...(metadata || file.some((option) => option.startsWith('-F')) ? [] : ['-X POST'])]);
+  return `${text}repository=$(${made} |\n  sed 's/.*"repository_id":"\\([^"]*\\)".*/\\1/')\n${curl(base, 'job/batch', [NEW_KEY, '-H "repository_id: $repository"', ...json])}`;
+}
+
+const PYTHON_UPLOAD = (base, fileName) => [
+  `with open(${pythonQuoted(fileName)}, "rb") as file:`,
+  '    size = os.fstat(file.fileno()).st_size',
+  `    made = requests.post(${pythonQuoted(new URL('uploads', base).href)}, headers={**identity, "Tus-Resumable": "1.0.0", "Upload-Length": str(size)})`,
+  '    made.raise_for_status()',
+  '    upload = made.headers["Location"].rsplit("/", 1)[1]',
+  `    sent = requests.patch(${pythonQuoted(new URL('uploads/', base).href)} + upload, data=file, headers={`,
+  '        **identity, "Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"})',
+  '    sent.raise_for_status()',
+];
+
+export function asPython({base, identity, repository, params, metadata, fileName, resumable, rows}) {
+  const upload = Boolean(fileName && resumable);
+  const headers = [...names.map((name) => `    "${name}": ${pythonQuoted(identity[name])}.encode(),`), '    "x-api-key": os.environ["VBRAIN_API_KEY"],'];
+  const once = '"Idempotency-Key": str(uuid.uuid4())';
+  const place = repository ? `, "repository_id": ${pythonQuoted(repository)}` : '';
+  const withUpload = upload ? ', "upload_id": upload' : '';
+  const fields = [['params', rows ? '' : params], ['metadata', metadata]].filter(([, value]) => value).map(([name, value]) => `    "${name}": (None, ${pythonQuoted(value)}),`);
+  if (fileName && !upload) fields.push(`    "file": open(${pythonQuoted(fileName)}, "rb"),`);
+  const files = fields.length ? ['files = {', ...fields, '}'] : ['files = None'];
+  const lines = [...(rows ? ['import json'] : []), 'import os', 'import uuid', '', 'import requests', '', 'identity = {', ...headers, '}', ...(upload ? PYTHON_UPLOAD(base, fileName) : [])];
+  if (!rows) {
+    return [...lines, ...files,
+      `answer = requests.post(${pythonQuoted(new URL('job/execute', base).href)}, files=files, headers={**identity, ${once}${place}${withUpload}})`,
+      'answer.raise_for_status()', 'print(answer.json()["job_id"])'].join('\n');
+  }
+  const long = rows.length > LONGEST_INLINE;
+  if (!repository) {
+    lines.push(...files, `made = requests.post(${pythonQuoted(new URL('repository', base).href)}, files=files, headers={**identity, ${once}${withUpload}})`, 'made.raise_for_status()');
+  }
+  return [...lines,
+    long ? `params = json.load(open("${SWEEP_FILE}"))["params"]` : `params = json.loads(${pythonQuoted(rows)})`,
+    `answer = requests.post(${pythonQuoted(new URL('job/batch', base).href)}, json={"params": params${metadata ? `, "metadata": json.loads(${pythonQuoted(metadata)})` : ''}},`,
+    `    headers={**identity, ${once}, "repository_id": ${repository ? pythonQuoted(repository) : 'made.json()["repository_id"]'}})`,
+    'answer.raise_for_status()', 'print(answer.json()["job_ids"])'].join('\n');
 }

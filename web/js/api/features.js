@@ -1,7 +1,7 @@
 // What the server can do and who may do it, read from its OpenAPI document. Buttons are shown for that only.
 import {pause, sleep} from '../state/backoff.js';
 
-const NONE = {documented: false, events: false, logs: false, cancel: false, retry: false};
+const NONE = {documented: false, events: false, logs: false, cancel: false, retry: false, application: false, batch: false, uploads: false};
 // What each role may do besides, by docs/api.md. It is used where the server hides its document.
 const ROLES = {
   getJob: ['leader', 'developer'],
@@ -19,6 +19,9 @@ export function featuresOf(document) {
     logs: Boolean(of('/job/{job_id}/logs/stream', 'get')),
     cancel: Boolean(of('/job/{job_id}/cancel', 'post')),
     retry: Boolean(of('/job/{job_id}/retry', 'post')),
+    application: Boolean(of('/application', 'get')),
+    batch: Boolean(of('/job/batch', 'post')),
+    uploads: Boolean(of('/uploads', 'post') && of('/uploads/{upload_id}', 'patch')),
   };
   const roles = {...ROLES};
   for (const [name, path] of [['cancel', '/job/{job_id}/cancel'], ['retry', '/job/{job_id}/retry']]) {

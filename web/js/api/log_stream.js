@@ -1,24 +1,21 @@
-// The stream of a log, as text that grows. It begins anew after a break.
+// The stream of a log, piece by piece. After a break it begins anew.
 import {ApiError, isAbort} from './errors.js';
 import {pause, sleep} from '../state/backoff.js';
 
-export const MOST_KEPT = 4 << 20;  // characters; of a longer log the end
-
-// open(signal) sends the request. onText(whole): all text that is kept. Ends when the log is complete or the signal says so.
-export async function followLog({open, onText, signal, wait = sleep}) {
+// open(signal) sends the request. onBegin(): the log begins, also anew after a break. onText(piece): what has come. Ends when the log
+// is complete or the signal says so.
+export async function followLog({open, onBegin = () => {}, onText, signal, wait = sleep}) {
   for (let count = 0; !signal.aborted; ++count) {
     let asked = 0;
     try {
       const answer = await open(signal);
-      let text = '';
+      onBegin();
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
         const {value, done} = await reader.read();
         if (done) return;
-        text += value;
-        if (text.length > 2 * MOST_KEPT) text = text.slice(text.indexOf('\n', text.length - MOST_KEPT) + 1);
         count = 0;
-        onText(text);
+        onText(value);
       }
     } catch (problem) {
       if (isAbort(problem) || signal.aborted) return;

@@ -16,13 +16,15 @@ export function formOf({file, fileName, params, metadata}) {
   return form;
 }
 
-// Sends the form. `key`: the same key makes the same job, also if it is sent twice.
-export function execute({base, identity, repository, form, key, onProgress = () => {}, signal, XMLHttpRequest}) {
+// Sends the form. path: 'job/execute' or 'repository'. `key`: the same key makes the same thing once, also if it is sent twice.
+// upload: the id of an upload that has the file.
+export function sendForm({base, identity, path = 'job/execute', repository, upload, form, key, onProgress = () => {}, signal, XMLHttpRequest}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open('POST', new URL('job/execute', base));
+    request.open('POST', new URL(path, base));
     for (const [name, value] of Object.entries(identityHeaders(identity))) request.setRequestHeader(name, value);
     if (repository) request.setRequestHeader('repository_id', repository);
+    if (upload) request.setRequestHeader('upload_id', upload);
     if (key) request.setRequestHeader('Idempotency-Key', key);
     request.upload.onprogress = (event) => onProgress(event.loaded, event.lengthComputable ? event.total : 0);
     request.onload = () => {

@@ -29,15 +29,25 @@ export function readDirectory(bytes) {
   return entries;
 }
 
-// The content of an entry. `most`: bytes to give at most, from its end.
-export async function readEntry(bytes, entry, most = Infinity) {
+function packedBytes(bytes, entry) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(entry.offset, true) !== LOCAL) throw new Error('a ZIP that is damaged');
   const start = entry.offset + 30 + view.getUint16(entry.offset + 26, true) + view.getUint16(entry.offset + 28, true);
-  const packed = bytes.subarray(start, start + entry.packed);
+  if (entry.method !== 0 && entry.method !== 8) throw new Error('a ZIP with an unknown method');
+  return bytes.subarray(start, start + entry.packed);
+}
+
+// The content of an entry as it is unpacked: an archive may unpack to far more than its own size.
+export function entryStream(bytes, entry) {
+  const stream = new Blob([packedBytes(bytes, entry)]).stream();
+  return entry.method === 0 ? stream : stream.pipeThrough(new DecompressionStream('deflate-raw'));
+}
+
+// The content of an entry. `most`: bytes to give at most, from its end.
+export async function readEntry(bytes, entry, most = Infinity) {
+  const packed = packedBytes(bytes, entry);
   if (entry.method === 0) return packed.length > most ? packed.subarray(packed.length - most) : packed;
-  if (entry.method !== 8) throw new Error('a ZIP with an unknown method');
-  return lastBytes(new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate-raw')), most);
+  return lastBytes(entryStream(bytes, entry), most);
 }
 
 async function lastBytes(stream, most) {

@@ -1,0 +1,37 @@
+// The rows of a sweep against the schema, and its table. Pure.
+import {faultsOf} from '../form/validate.js';
+import {sameValue} from '../form/value.js';
+import {flatten} from '../preview/plot.js';
+import {WrittenNumber} from '../preview/json.js';
+
+const MOST_SHOWN = 5;
+
+// {count, first}: how many rows have a fault, and the first of them, [{row, fault}]. inherited: the params of the repository.
+export function rowFaults(schema, rows, inherited = {}) {
+  const first = [];
+  let count = 0;
+  rows.forEach((row, index) => {
+    const [fault] = faultsOf(schema, {...inherited, ...row});
+    if (!fault) return;
+    ++count;
+    if (first.length < MOST_SHOWN) first.push({row: index, fault});
+  });
+  return {count, first};
+}
+
+// The columns of a preview: what differs between the rows first, then what all have. [{name, cells}] of `shown` rows.
+export function previewColumns(rows, shown = 8, most = 12) {
+  const flat = rows.map((row) => flatten(plain(row)));
+  const names = [...new Set(flat.flatMap((row) => Object.keys(row)))];
+  const differs = (name) => flat.some((row) => !sameValue(row[name], flat[0][name]));
+  return [...names.filter(differs), ...names.filter((name) => !differs(name))].slice(0, most)
+    .map((name) => ({name, cells: flat.slice(0, shown).map((row) => (row[name] === undefined ? '' : String(row[name])))}));
+}
+
+// Numbers that are kept as they were written as their text.
+function plain(value) {
+  if (value instanceof WrittenNumber) return value.text;
+  if (Array.isArray(value)) return value.map(plain);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, plain(child)]));
+}
