@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {ansiParts, firstError, logLines, withoutAnsi} from '../js/preview/ansi.js';
+import {ansiParts, isErrorLine, withoutAnsi} from '../js/preview/ansi.js';
 import {delimiterOf, MOST_COLUMNS, numberColumns, parseCsv} from '../js/preview/csv.js';
 import {faultOf, parseJson, WrittenNumber} from '../js/preview/json.js';
-import {imageType, kindOfFile} from '../js/preview/kind.js';
+import {imageType, kindOfFile, looksLikePdf} from '../js/preview/kind.js';
 import {comparedColumns, flatten, numberOf, pointsOf, scale, ticks, toCsv} from '../js/preview/plot.js';
 import {resultOf} from '../js/state/result.js';
 
@@ -35,7 +35,7 @@ test('columns of numbers are found, in both ways to write them', () => {
 
 test('colours of a log become classes, all other escapes go', () => {
   const {parts, style} = ansiParts('\u001b[1;31mERROR\u001b[0m x\u001b[2K\u001b]0;title\u0007y\u001b[38;5;31mz\u001b[4m');
-  assert.deepEqual(parts, [{text: 'ERROR', class: 'ansi-1 ansi-bold'}, {text: ' x', class: ''}, {text: 'y', class: ''}, {text: 'z', class: ''}]);
+  assert.deepEqual(parts, [{text: 'ERROR', class: 'ansi-1 ansi-bold'}, {text: ' xyz', class: ''}]);
   assert.ok(style.underline);
   assert.equal(withoutAnsi('\u001b[1ma\u202eb\u0000'), 'ab');
 });
@@ -47,15 +47,14 @@ test('a flood of escapes is read', {timeout: 120_000}, () => {
   ansiParts(`\u001b[${'1;'.repeat(200_000)}`);
 });
 
-test('lines are those that a terminal shows, and long ones are cut', () => {
-  assert.deepEqual(logLines('a\r\n10%\r100%\nend'), ['a', '100%', 'end']);
-  assert.deepEqual(logLines('\n'), ['']);
-  assert.equal(logLines('x'.repeat(8_000_000))[0], `${'x'.repeat(5000)} … (+7995000)`);
+test('a flood of colours in one line makes few elements', () => {
+  const {parts} = ansiParts(Array.from({length: 3000}, (_, index) => `\u001b[3${index % 8}mx`).join(''));
+  assert.equal(parts.length, 200);
+  assert.equal(parts.map(({text}) => text).join('').length, 3000);
 });
 
-test('the first error is found', () => {
-  assert.equal(firstError(['terror', 'all well', '\u001b[31mERROR\u001b[0m x']), 2);
-  assert.equal(firstError(['fine']), -1);
+test('errors are found, with colours around them, too', () => {
+  for (const [line, want] of [['terror', false], ['all well', false], ['\u001b[31mERROR\u001b[0m x', true], ['Traceback (most recent call last):', true]]) assert.equal(isErrorLine(line), want, line);
 });
 
 test('numbers of JSON stay as they were written, where the browser tells', () => {
@@ -84,6 +83,8 @@ test('only pictures are pictures', () => {
   assert.equal(kindOfFile('a/b.PNG'), 'image');
   assert.equal(kindOfFile('x.html'), 'text');
   assert.equal(kindOfFile('x.svg.exe'), 'none');
+  assert.equal(kindOfFile('x.XLSX'), 'workbook');
+  assert.ok(looksLikePdf(new TextEncoder().encode('\n%PDF-1.7')) && !looksLikePdf(new TextEncoder().encode('<script>%PDF')));
   assert.equal(imageType('x.svg'), 'image/svg+xml');
 });
 

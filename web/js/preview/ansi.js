@@ -26,13 +26,20 @@ function changed(style, parameters) {
 export const classOf = ({colour, bold, dim, underline}) =>
   [colour !== null && `ansi-${colour}`, bold && 'ansi-bold', dim && 'ansi-dim', underline && 'ansi-underline'].filter(Boolean).join(' ');
 
-// The parts [{text, class}] of one line, and the style with which the next one begins.
+const MOST_PARTS = 200;
+
+// The parts [{text, class}] of one line, and the style with which the next one begins. What follows after MOST_PARTS parts has one
+// colour: each part is an element of the page.
 export function ansiParts(line, style = plain) {
   const parts = [];
   let from = 0;
   const push = (text) => {
     const shown = text.replace(CONTROL, '');
-    if (shown) parts.push({text: shown, class: classOf(style)});
+    if (!shown) return;
+    const name = classOf(style);
+    const last = parts.at(-1);
+    if (last && (last.class === name || parts.length === MOST_PARTS)) last.text += shown;
+    else parts.push({text: shown, class: name});
   };
   for (const found of line.matchAll(ESCAPE)) {
     push(line.slice(from, found.index));
@@ -46,18 +53,8 @@ export function ansiParts(line, style = plain) {
 // The text without escapes.
 export const withoutAnsi = (line) => line.replace(ESCAPE, '').replace(CONTROL, '');
 
-// Lines as a terminal shows them: of a line that was overwritten by carriage returns the last state.
-export function logLines(text, mostLength = 5000) {
-  const lines = text.split('\n');
-  if (lines.at(-1) === '') lines.pop();
-  return lines.map((line) => {
-    const whole = line.endsWith('\r') ? line.slice(0, -1) : line;
-    const last = whole.slice(whole.lastIndexOf('\r') + 1);
-    return last.length > mostLength ? `${last.slice(0, mostLength)} … (+${last.length - mostLength})` : last;
-  });
-}
-
 const ERROR = /\b(error|exception|traceback|fatal|panic|erro|falha)\b/i;
 
-// The number of the first line that looks like an error, or -1.
-export const firstError = (lines) => lines.findIndex((line) => ERROR.test(withoutAnsi(line)));
+const MAY_BE_ERROR = /error|exception|traceback|fatal|panic|erro|falha/i;  // most lines are not looked at twice
+
+export const isErrorLine = (line) => MAY_BE_ERROR.test(line) && ERROR.test(withoutAnsi(line));

@@ -3,18 +3,20 @@ import {html, useEffect, useMemo, useRef, useState} from '../dom.js';
 import {isAbort} from '../api/errors.js';
 import {followLog} from '../api/log_stream.js';
 import {readDirectory, readEntry} from '../api/zip.js';
-import {ansiParts, firstError, logLines, withoutAnsi} from '../preview/ansi.js';
+import {ansiParts} from '../preview/ansi.js';
+import {createLogBuffer, createSearch, LIMITS} from '../preview/log_buffer.js';
 import {visibleRows} from '../state/job_list.js';
 import {useApp, useStore, useVisible} from './context.js';
 import {Download} from './files.js';
 import {Failure, Notice, Waiting} from './parts.js';
 
 const MOST_ARCHIVE = 64 << 20;
-const MOST_SHOWN = 4 << 20;  // of one file, from its end
-const WRAPPED = 3000;  // lines that are drawn when lines are wrapped
+const MOST_SHOWN = LIMITS.text;  // of one file, from its end
+const PIECE = 1 << 18;  // bytes that are split into lines at once
+const WRAPPED = 1000;  // lines that are drawn when lines are wrapped
 const LINE = 20;
 const AGAIN = 2000;
-const LARGE = 1 << 18;  // characters; a larger text is drawn once a second
+const DRAW = 100;  // milliseconds; many pieces are drawn at once
 
 // {entries, bytes}, or {size} if the archive is too large, or null for the one that is known already.
 async function loadLogs(api, id, etag, signal) {
@@ -37,44 +39,45 @@ export function Logs({job, open}) {
 
 const STREAMS = ['stdout', 'stderr'];
 
-function StreamedLogs({job}) {
+// follow: to the end of the job; else what is there now.
+function StreamedLogs({job, follow = true}) {
   const {api, t, session} = useApp();
   const {signIns} = useStore(session);
   const [stream, setStream] = useState('stdout');
-  const [text, setText] = useState('');
+  const [log, setLog] = useState({buffer: createLogBuffer(), version: 0});
   const [error, setError] = useState(null);
   const [round, setRound] = useState(0);
   const visible = useVisible();
-  useEffect(() => setText(''), [job.job_id, stream]);
+  useEffect(() => setLog({buffer: createLogBuffer(), version: 0}), [job.job_id, stream]);
   useEffect(() => {
     if (!visible) return undefined;
     const stop = new AbortController();
     let drawing = 0;
-    let last = '';
+    let buffer = null;
     setError(null);
-    // Many pieces are drawn at once.
-    const onText = (whole) => {
-      last = whole;
-      drawing ||= setTimeout(() => {
-        drawing = 0;
-        setText(last);
-      }, whole.length > LARGE ? 1000 : 100);
+    const draw = () => {
+      drawing = 0;
+      setLog(({version}) => ({buffer, version: version + 1}));
     };
-    followLog({open: (signal) => api.logStream(job.job_id, stream, {signal}), onText, signal: stop.signal})
-      .catch((problem) => setError(problem));
+    const onText = (piece) => {
+      buffer.append(piece);
+      drawing ||= setTimeout(draw, DRAW);
+    };
+    const open = (signal) => (follow ? api.logStream : api.logEnd)(job.job_id, stream, {signal});
+    followLog({open, onBegin: () => (buffer = createLogBuffer()), onText, signal: stop.signal}).catch((problem) => setError(problem));
     return () => {
       stop.abort();
       clearTimeout(drawing);
     };
-  }, [job.job_id, stream, round, signIns, visible]);
+  }, [job.job_id, stream, round, signIns, visible, follow]);
   if (error) return html`<${Failure} error=${error} retry=${() => setRound(round + 1)} />`;
   const choice = html`<div class="segments" role="group" aria-label=${t('logs.file')}>${STREAMS.map((name) => html`<button type="button" key=${name} aria-pressed=${String(name === stream)} onClick=${() => setStream(name)}>${name}</button>`)}</div>`;
-  return html`<${LogText} text=${text} open=${true} label=${stream} choice=${choice}
+  return html`<${LogText} log=${log} open=${follow} label=${stream} choice=${choice}
     download=${html`<${Download} path=${api.logs(job.job_id)} name=${`${job.job_id}-logs.zip`} label=${t('file.download')} small=${true} />`} />`;
 }
 
 function ArchivedLogs({job, open}) {
-  const {api, t, format, session} = useApp();
+  const {api, t, format, session, features} = useApp();
   const {signIns} = useStore(session);
   const [logs, setLogs] = useState(null);
   const [error, setError] = useState(null);
@@ -106,6 +109,7 @@ function ArchivedLogs({job, open}) {
   if (error) return html`<${Failure} error=${error} retry=${() => setRound(round + 1)} />`;
   if (!logs) return html`<${Waiting} />`;
   const download = html`<${Download} path=${api.logs(job.job_id)} name=${`${job.job_id}-logs.zip`} label=${t('file.download')} small=${true} />`;
+  if (logs.size && features.logs) return html`<${StreamedLogs} job=${job} follow=${open} />`;
   if (logs.size) return html`<${Notice} title=${t('logs.too_large', {size: format.bytes(logs.size)})}>${download}<//>`;
   const entries = logs.entries.filter((entry) => !entry.name.endsWith('/'));
   if (entries.every((entry) => entry.size === 0)) return html`<${Notice} title=${t('logs.empty')} />`;
@@ -113,70 +117,111 @@ function ArchivedLogs({job, open}) {
   return html`<${LogFile} key=${entry.name} bytes=${logs.bytes} entry=${entry} entries=${entries} choose=${setChosen} open=${open} download=${download} />`;
 }
 
+// Splits a file into lines piece by piece, so that the page answers meanwhile.
+async function readLog(bytes, entry, buffer, signal) {
+  const part = await readEntry(bytes, entry, MOST_SHOWN);
+  const decoder = new TextDecoder();
+  for (let at = 0; at < part.length && !signal.aborted; at += PIECE) {
+    buffer.append(decoder.decode(part.subarray(at, at + PIECE), {stream: true}));
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
 function LogFile({bytes, entry, entries, choose, open, download}) {
   const {t, format} = useApp();
-  const [text, setText] = useState(null);
+  const [log, setLog] = useState(null);
   useEffect(() => {
-    let current = true;
-    readEntry(bytes, entry, MOST_SHOWN).then((part) => current && setText(new TextDecoder().decode(part)), () => current && setText(''));
-    return () => (current = false);
+    const stop = new AbortController();
+    const buffer = createLogBuffer();
+    readLog(bytes, entry, buffer, stop.signal).catch(() => {}).finally(() => !stop.signal.aborted && setLog((before) => ({buffer, version: (before?.version ?? 0) + 1})));
+    return () => stop.abort();
   }, [bytes, entry.name]);
   const choice = entries.length > 1 && html`<select aria-label=${t('logs.file')} value=${entry.name} onChange=${(event) => choose(event.target.value)}>${entries.map(({name, size}) => html`<option key=${name} value=${name}>${name} (${format.bytes(size)})</option>`)}</select>`;
   const note = entry.size > MOST_SHOWN && html`<p class="hint">${t('logs.cut', {size: format.bytes(MOST_SHOWN)})}</p>`;
-  return html`<${LogText} text=${text} open=${open} label=${entry.name} choice=${choice} note=${note} download=${download} />`;
+  return html`<${LogText} log=${log} open=${open} label=${entry.name} choice=${choice} note=${note} download=${download} />`;
 }
 
-// text: null while it loads.
-function LogText({text, open, label, choice, note, download}) {
+// The matches of a search, which goes on in small steps while the log grows.
+function useMatches(log, wanted) {
+  const search = useMemo(() => (log && wanted ? createSearch(log.buffer, wanted) : null), [log?.buffer, wanted]);
+  const [, draw] = useState(0);
+  const done = useRef(true);
+  useEffect(() => {
+    if (!search) return undefined;
+    let timer = 0;
+    const go = () => {
+      done.current = search.step();
+      draw((count) => count + 1);
+      if (!done.current) timer = setTimeout(go, 16);
+    };
+    go();
+    return () => clearTimeout(timer);
+  }, [search, log?.version]);
+  return search ? {matches: search.matches(), done: done.current} : {matches: [], done: true};
+}
+
+// log: {buffer, version}, null while it loads.
+function LogText({log, open, label, choice, note, download}) {
   const {t, format} = useApp();
   const [wrap, setWrap] = useState(false);
   const [follow, setFollow] = useState(open);
   const [search, setSearch] = useState('');
-  const [at, setAt] = useState(-1);  // the line to which was jumped
+  const [at, setAt] = useState(-1);  // the line to which was jumped, counted from the beginning of the log
   const [view, setView] = useState({top: 0, height: 480});
   const box = useRef(null);
-  const lines = useMemo(() => logLines(text ?? ''), [text]);
-  const wanted = search.toLowerCase();
-  const matches = useMemo(() => (wanted ? lines.flatMap((line, number) => (withoutAnsi(line).toLowerCase().includes(wanted) ? [number] : [])) : []), [lines, wanted]);
-  const error = useMemo(() => firstError(lines), [lines]);
+  const buffer = log?.buffer;
+  const count = buffer?.count() ?? 0;
+  const dropped = buffer?.dropped() ?? 0;
+  const {matches, done} = useMatches(log, search);
+  const error = buffer?.error() ?? -1;
 
   useEffect(() => {
     if (follow && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [lines, follow, wrap]);
+  }, [log?.version, follow, wrap]);
   const jump = (line) => {
     setFollow(false);
-    setAt(line);
+    setAt(line + dropped);
     requestAnimationFrame(() => {
-      const target = wrap ? box.current.querySelector(`[data-line="${line}"]`)?.offsetTop ?? 0 : line * LINE;
+      const target = wrap ? box.current.querySelector(`[data-line="${line + dropped}"]`)?.offsetTop ?? 0 : line * LINE;
       box.current.scrollTop = Math.max(0, target - 120);
     });
   };
+  const next = () => jump(matches.find((line) => line + dropped > at) ?? matches[0]);
   const onScroll = ({target}) => {
     setView({top: target.scrollTop, height: target.clientHeight});
     if (follow && target.scrollHeight - target.scrollTop - target.clientHeight > 80) setFollow(false);
   };
 
-  const range = wrap ? {first: Math.max(0, lines.length - WRAPPED), end: lines.length} : visibleRows(lines.length, LINE, view.top, view.height, 20);
-  const rows = lines.slice(range.first, range.end).map((line, index) => ({line, number: range.first + index}));
+  // Wrapped lines have no common height: some are drawn around the line to which was jumped, or else the last ones.
+  const middle = at >= dropped && !follow ? at - dropped : count;
+  const range = wrap ? {first: Math.max(0, Math.min(middle - WRAPPED / 2, count - WRAPPED)), end: Math.min(count, Math.max(middle + WRAPPED / 2, WRAPPED))} : visibleRows(count, LINE, view.top, view.height, 20);
+  const rows = Array.from({length: Math.max(0, range.end - range.first)}, (_, index) => range.first + index);
   return html`<div class="logs">
     <div class="bar-row log-tools">
       ${choice}
       <input class="search" type="search" value=${search} placeholder=${t('logs.search')} aria-label=${t('logs.search')} onInput=${(event) => setSearch(event.target.value)}
-        onKeyDown=${(event) => event.key === 'Enter' && matches.length && jump(matches.find((line) => line > at) ?? matches[0])} />
-      ${search && html`<span class="hint" role="status">${t('logs.matches', {count: format.number(matches.length)})}</span>
-        <button type="button" class="button small" disabled=${!matches.length} onClick=${() => jump(matches.find((line) => line > at) ?? matches[0])}>${t('logs.next')}</button>`}
+        onKeyDown=${(event) => event.key === 'Enter' && matches.length && next()} />
+      ${search && html`<span class="hint" role="status">${t('logs.matches', {count: format.number(matches.length)})}${!done && '…'}</span>
+        <button type="button" class="button small" disabled=${!matches.length} onClick=${next}>${t('logs.next')}</button>`}
       <span class="grow"></span>
       ${error >= 0 && html`<button type="button" class="button small" onClick=${() => jump(error)}>${t('logs.error')}</button>`}
       ${open && html`<label class="check"><input type="checkbox" checked=${follow} onChange=${(event) => setFollow(event.target.checked)} /><span>${t('logs.follow')}</span></label>`}
       <label class="check"><input type="checkbox" checked=${wrap} onChange=${(event) => setWrap(event.target.checked)} /><span>${t('logs.wrap')}</span></label>
       ${download}
     </div>
-    ${note}
+    ${note || (dropped > 0 && html`<p class="hint">${t('logs.dropped', {count: format.number(dropped)})}</p>`)}
     <div class=${`log ${wrap ? 'wrap' : ''}`} ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${onScroll}>
-      <div class="log-lines" style=${wrap ? undefined : {height: `${lines.length * LINE}px`, paddingTop: `${range.first * LINE}px`}}>
-        ${rows.map(({line, number}) => html`<div key=${number} data-line=${number} class=${`log-line ${number === at ? 'at' : ''}`}><span class="log-number" aria-hidden="true">${number + 1}</span><span class="log-text">${ansiParts(line).parts.map((part) => (part.class ? html`<span class=${part.class}>${part.text}</span>` : part.text))}</span></div>`)}
+      <div class="log-lines" style=${wrap ? undefined : {height: `${count * LINE}px`, paddingTop: `${range.first * LINE}px`}}>
+        ${wrap && range.first > 0 && html`<p class="hint log-rest">${t('logs.above', {count: format.number(range.first)})}</p>`}
+        ${rows.map((row) => html`<${LogLine} key=${row + dropped} text=${buffer.line(row)} number=${row + dropped} marked=${row + dropped === at} />`)}
+        ${wrap && range.end < count && html`<p class="hint log-rest">${t('logs.below', {count: format.number(count - range.end)})}</p>`}
       </div>
     </div>
-    <p class="hint">${text === null ? t('common.loading') : lines.length === 0 ? t('logs.empty') : t('logs.lines', {count: format.number(lines.length)})}</p>
+    <p class="hint">${!log ? t('common.loading') : count === 0 ? t('logs.empty') : t('logs.lines', {count: format.number(count)})}</p>
   </div>`;
+}
+
+function LogLine({text, number, marked}) {
+  const parts = useMemo(() => ansiParts(text).parts, [text]);
+  return html`<div data-line=${number} class=${`log-line ${marked ? 'at' : ''}`}><span class="log-number" aria-hidden="true">${number + 1}</span><span class="log-text">${parts.map((part) => (part.class ? html`<span class=${part.class}>${part.text}</span>` : part.text))}</span></div>`;
 }
