@@ -9,10 +9,9 @@ mkdir -p "$LOCAL"
 exec 8>"$LOCAL/up.lock"
 flock -n 8 || fail "another make up or make down of this clone is under way"
 
-prepare_local_demo() {
+create_local_demo_client() {
   KUBECTL="$(deployment kubectl)" HELM="$(deployment helm)"
   export KUBECONFIG="$CLUSTER_STATE/host.kubeconfig"
-  install_forecast "$(deployment forecastImage)"
   create_demo_client
 }
 
@@ -29,7 +28,7 @@ up_local() {
   step "Loading the images and installing the chart" "make status; the end of the log has pods, events and logs" \
     "$ROOT/scripts/deploy.sh" --state "$CLUSTER_STATE" --name "$CLUSTER_NAME" --out "$DEPLOYMENT"
   step "Opening the REST port" "another program may use the port: set VBRAIN_PORT and run make up again" open_rest_port
-  step "Installing the Application Forecast and the demo client" "kubectl -n $NAMESPACE get vapp,vclient -o wide" prepare_local_demo
+  step "Creating the demo client" "kubectl -n $NAMESPACE get vclient demo -o yaml" create_local_demo_client
 }
 
 case "${CLUSTER:-local}" in
@@ -38,7 +37,6 @@ case "${CLUSTER:-local}" in
   *) fail "CLUSTER=$CLUSTER: must be local (default) or existing" ;;
 esac
 "$ROOT/scripts/demo.sh"
-. "$DEMO_ENV"
 
 cat <<TEXT
 
@@ -52,10 +50,8 @@ vBrain runs. Commands to try next (copy and paste):
   kubectl -n \$VBRAIN_NAMESPACE get events
   kubectl explain vjob.status
 
-  The page for people with a browser:  $VBRAIN_URL/
-    organization $VBRAIN_ORGANIZATION_ID, application $VBRAIN_APPLICATION_ID, client $VBRAIN_CLIENT_ID, user $VBRAIN_USERNAME; the key is VBRAIN_API_KEY in .local/demo.env
+  The page for people: open \$VBRAIN_URL/ in a browser; what it asks for is in .local/demo.env
 
   make demo      the same job again, step by step        make status    what runs
-  make demo-load users, jobs and failures to look at     make down      stop it; the data stays
-  make purge     stop it and remove all data
+  make down      stop it; the data stays                 make purge     stop it and remove all data
 TEXT

@@ -2,7 +2,7 @@
 // Needs npm and tar. The integrity is that of npm's archive; a change of a version begins in vendor.json.
 import {execFileSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
-import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 
@@ -31,8 +31,10 @@ made['licenses.txt'] = made['licenses.txt'].join('\n');
 let wrong = false;
 for (const [name, text] of Object.entries(made)) {
   const file = new URL(`js/vendor/${name}`, HERE);
-  if (!process.argv.includes('--check')) writeFileSync(file, text);
-  else if (readFileSync(file, 'utf8') !== text) {
+  if (!process.argv.includes('--check')) {
+    mkdirSync(new URL('./', file), {recursive: true});
+    writeFileSync(file, text);
+  } else if (readFileSync(file, 'utf8') !== text) {
     console.error(`js/vendor/${name} is not that of vendor.json`);
     wrong = true;
   }

@@ -58,9 +58,11 @@ def entry(path, media_type, data):
 
 
 def web_files():
-    """The page for people. Its modules are named in the page, so that a browser asks for all of them at once (as web/assemble.mjs does)."""
+    """The page for people. Its modules are named in the page, so that a browser asks for all of them at once (as web/assemble.mjs does).
+    Those in a folder `later` are loaded when they are needed."""
     found = sorted(path for folder in ("js", "css") for path in (WEB / folder).rglob("*") if path.suffix in WEB_TYPES)
-    modules = "\n".join(f'<link rel="modulepreload" href="web/{path.relative_to(WEB).as_posix()}">' for path in found if path.suffix == ".js")
+    modules = "\n".join(f'<link rel="modulepreload" href="web/{path.relative_to(WEB).as_posix()}">'
+                        for path in found if path.suffix == ".js" and "later" not in path.relative_to(WEB).parts)
     page = (WEB / "index.html").read_text(encoding="utf-8").replace("<!-- modules -->", modules)
     yield "/", "text/html; charset=utf-8", page.encode()
     for path in [*found, WEB / "mark.svg"]:

@@ -1,12 +1,17 @@
 // A small server with invented jobs, to look at the page without a cluster:  node web/mock/server.mjs [PORT]
 // It answers as docs/api.md says, as far as the page asks. The key is vb_mock. Variables of the environment change it:
-// JOBS=0 and so on, ROLE, PLAIN, EMPTY_PAGES=2 (pages without a job come first, as a filter that few jobs pass gives them).
+// JOBS=0 and so on, ROLE, PLAIN, EMPTY_PAGES=2 (pages without a job come first, as a filter that few jobs pass gives them),
+// SCHEMA=0 (the application has no schema), OLD=1 (a server without batches, uploads and the application's schema).
 import {createReadStream, existsSync} from 'node:fs';
 import {createServer} from 'node:http';
 import {extname} from 'node:path';
 import {deflateRawSync} from 'node:zlib';
 import {crc32} from '../js/api/zip.js';
+import {faultsOf} from '../js/form/validate.js';
 import {renderPage} from '../assemble.mjs';
+import {PARAMS_SCHEMA} from './schema.mjs';
+import {uploads} from './uploads.mjs';
+import {pdf, workbook} from './files.mjs';
 
 const WEB = new URL('..', import.meta.url);
 const TYPES = {'.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.html': 'text/html; charset=utf-8'};
@@ -39,8 +44,8 @@ const repositories = NAMES.slice(0, Math.min(8, count)).map((name, index) => ({r
 const CSV = 'store,week,demand,price\n' + Array.from({length: 3000}, (_, row) => `${['North', 'South', '"East, new"', '=HYPERLINK("http://x")'][row % 4]},${row % 52 + 1},${(Math.sin(row) * 400 + 900).toFixed(1)},${(9 + row % 7 / 10).toFixed(2)}`).join('\n');
 const SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 260"><script>document.title="canary"</script><rect width="640" height="260" fill="#fff"/><path d="M20 220' +
   Array.from({length: 61}, (_, x) => `L${20 + x * 10} ${150 - 70 * Math.sin(x / 6) - x}`).join('') + '" fill="none" stroke="#4150c8" stroke-width="3"/></svg>';
-const OUTPUTS = {'forecast.csv': CSV, 'chart.svg': SVG, 'summary.json': JSON.stringify({total: 182_044.5, big: 1, stores: ['North', 'South'], model: {name: 'ets', damped: true, aic: -2.5}}).replace('"big":1', '"big":9007199254740993'),
-  'notes/readme.txt': 'The forecast covers 52 weeks.\n', 'model.bin': 'x'.repeat(5000), 'page.html': '<script>document.title="canary"</script>'};
+const OUTPUTS = {'forecast.csv': CSV, 'plan.xlsx': null, 'chart.svg': SVG, 'summary.json': JSON.stringify({total: 182_044.5, big: 1, stores: ['North', 'South'], model: {name: 'ets', damped: true, aic: -2.5}}).replace('"big":1', '"big":9007199254740993'),
+  'notes/readme.txt': 'The forecast covers 52 weeks.\n', 'report.pdf': pdf(), 'model.bin': 'x'.repeat(5000), 'page.html': '<script>document.title="canary"</script>'};
 const LOG = Array.from({length: 400}, (_, line) => line === 250 ? '\u001b[31mERROR\u001b[0m could not read column "price" of row 17: <b>not a number</b>' : `2026-11-29 10:0${line % 6}:1${line % 10} \u001b[32mINFO\u001b[0m step ${line} of 400 ${line % 50 === 0 ? 'progress 10%\rprogress 100%' : ''}`).join('\n') + '\n';
 
 function zip(files) {
@@ -74,9 +79,67 @@ function zip(files) {
   return Buffer.concat([...locals, whole, end]);
 }
 
-const DOCUMENT = {paths: {'/job/{job_id}/logs/stream': {get: {}}, '/events': {get: {}}, '/job/{job_id}/cancel': {post: {'x-roles': ['leader']}}, '/job/{job_id}/retry': {post: {'x-roles': ['leader', 'developer']}}}};
+const DOCUMENT = {paths: {'/job/{job_id}/logs/stream': {get: {}}, '/events': {get: {}}, '/job/{job_id}/cancel': {post: {'x-roles': ['leader']}}, '/job/{job_id}/retry': {post: {'x-roles': ['leader', 'developer']}},
+  ...(process.env.OLD ? {} : {'/application': {get: {}}, '/job/batch': {post: {}}, '/uploads': {post: {}}, '/uploads/{upload_id}': {head: {}, patch: {}}})}};
+const given = new Map();  // the params of jobs that were made by hand
+const schema = process.env.SCHEMA === '0' ? undefined : PARAMS_SCHEMA;
+const inherited = {horizon: 52, season: 'winter'};
+
+// New jobs run for some seconds, one after the other; one of eight fails.
+function makeJob(params, metadata, at, index) {
+  const created = Date.now();
+  const job = {job_id: `${created.toString(16).padStart(12, '0').replace(/(.{8})/, '$1-')}-7${index.toString(16).padStart(3, '0')}-9f7e-3f7c1a2b4c5d`, job_status: 'queued', repository_id: at, name: metadata?.name ?? '', input: [], created_on: stamp(created),
+    created_by: 'ana', params: true, metadata: metadata ?? {}, reason: 'ConcurrencyLimit', message: 'acme/Tutorial has 20 jobs under way', attempts: 0};
+  given.set(job.job_id, params);
+  jobs.unshift(job);
+  const change = (part) => {
+    Object.assign(job, part);
+    for (const stream of streams) stream.write(`event: job\nid: ${Date.now()}\ndata: ${JSON.stringify(job)}\n\n`);
+  };
+  setTimeout(() => change({job_status: 'started', started_on: stamp(Date.now()), reason: 'Running', attempts: 1}), 1500 + index * 120).unref();
+  setTimeout(() => change({job_status: index % 8 === 7 ? 'failed' : 'finished', finished_on: stamp(Date.now()), reason: index % 8 === 7 ? 'NonZeroExit' : 'Completed', message: 'exit code'}), 3000 + index * 150).unref();
+  return job.job_id;
+}
+
+function bodyOf(request) {
+  return new Promise((resolve) => {
+    const parts = [];
+    request.on('data', (part) => parts.push(part));
+    request.on('end', () => resolve(Buffer.concat(parts)));
+  });
+}
+
+// The fields of a form with plain text; files are left out.
+function fieldsOf(body, type) {
+  if (/json/.test(type ?? '')) return JSON.parse(body.toString() || '{}');
+  const fields = {};
+  for (const [, name, text] of body.toString('latin1').matchAll(/name="(params|metadata)"\r\n\r\n([\s\S]*?)\r\n--/g)) fields[name] = JSON.parse(Buffer.from(text, 'latin1').toString());
+  return fields;
+}
+
+function violationsOf(params) {
+  if (!schema) return [];
+  return faultsOf(schema, {...inherited, ...params}).map(({pointer, code, values}) => ({pointer, message: `${code} ${Object.values(values).join(' ')} (said by the server)`}));
+}
+
+async function submit(request, send, path) {
+  const body = fieldsOf(await bodyOf(request), request.headers['content-type']);
+  const repository = request.headers.repository_id ?? repositories[0]?.repository_id ?? '202009231629398695';
+  if (path === 'repository') return send(201, {message: 'Repository created successfully', repository_id: repository});
+  if (path === 'job/batch') {
+    for (const [index, params] of body.params.entries()) {
+      const violations = violationsOf(params);
+      if (violations.length) return send(400, {error: 'Invalid params', detail: `element ${index} does not match the schema of the application`, violations: violations.map((one) => ({index, ...one}))});
+    }
+    return send(201, {message: 'Jobs created', job_ids: body.params.map((params, index) => makeJob({...inherited, ...params}, body.metadata, repository, index))});
+  }
+  const violations = violationsOf(body.params ?? {});
+  if (violations.length) return send(400, {error: 'Invalid params', detail: 'the params do not fit the schema of the application', violations});
+  return send(201, {message: 'Job created', job_id: makeJob({...inherited, ...body.params}, body.metadata, repository, 0)});
+}
+OUTPUTS['plan.xlsx'] = workbook(zip);
 const streams = new Set();
-const smoothing = (job) => ((jobs.indexOf(job) * 7) % 20) / 20;
+const smoothing = (job) => given.get(job?.job_id)?.smoothing ?? ((jobs.indexOf(job) * 7) % 20) / 20;
 
 function listJobs(query) {
   const skipped = Number(query.get('skipped') ?? 0);
@@ -86,6 +149,7 @@ function listJobs(query) {
   }
   const states = query.get('status')?.split(',');
   const found = jobs.filter((job) => (!states || states.includes(job.job_status)) && (!query.get('created_by') || job.created_by === query.get('created_by')) &&
+    (!query.get('from_date') || job.created_on.replace(/\D/g, '').slice(0, 12) >= query.get('from_date')) && (!query.get('to_date') || job.created_on.replace(/\D/g, '').slice(0, 12) <= query.get('to_date')) &&
     (!query.get('name') || job.name.toLowerCase().includes(query.get('name').toLowerCase())) && (!query.get('page_token') || job.job_id < query.get('page_token')));
   const page = found.slice(0, Number(query.get('page_size') ?? 100));
   if (page.length === found.length) return {page};
@@ -106,14 +170,13 @@ function api(request, response, path, query) {
     streams.add(response);
     return response.on('close', () => streams.delete(response));
   }
-  if (path === 'job' || path === 'job/execute' && request.method === 'POST') {
-    if (path === 'job') {
-      if (role === 'stakeholder') return send(403, {error: 'Permission denied'});
-      const {page, link} = listJobs(query);
-      return send(200, page, link ? {link} : {});
-    }
-    request.resume();
-    return request.on('end', () => send(201, {message: 'Job created', job_id: jobs[3].job_id}));
+  if (path === 'application') return send(200, {application: 'Tutorial', ...(schema ? {params_schema: schema} : {}), deadline_seconds: 3600, attempts: 1});
+  if (path.startsWith('uploads')) return uploads(request, response, path, send);
+  if (request.method === 'POST' && ['repository', 'job/execute', 'job/batch'].includes(path)) return submit(request, send, path);
+  if (path === 'job') {
+    if (role === 'stakeholder') return send(403, {error: 'Permission denied'});
+    const {page, link} = listJobs(query);
+    return send(200, page, link ? {link} : {});
   }
   const [kind, id, part, , ...rest] = path.split('/').map(decodeURIComponent);
   if (kind === 'repository' && !id) return send(200, repositories);
@@ -125,6 +188,8 @@ function api(request, response, path, query) {
     const open = job && !job.finished_on;
     return setTimeout(() => send(open ? 202 : 200, job ?? repository), open && query.get('wait') > 0 ? 15_000 : 0);
   }
+  if (part === 'params' && repository) return send(200, inherited);
+  if (part === 'params' && given.has(id)) return send(200, given.get(id));
   if (part === 'params') return send(200, {horizon: 52, season: 'winter', stores: ['North', 'South'], smoothing: smoothing(job)});
   if (part === 'result') return send(200, `{"output":{"total":${(180 + 40 * (smoothing(job) - 0.4) ** 2 - 12 * smoothing(job)).toFixed(2)},"forecast":[812.5,799.25,1.10],"model":{"name":"ets","aic":-2.5},"ok":true,"note":null}}`);
   if (part === 'logs' && path.endsWith('/stream')) {
@@ -134,7 +199,7 @@ function api(request, response, path, query) {
     return response.on('close', () => clearInterval(timer));
   }
   if (part === 'logs') return send(200, zip({'stdout.log': LOG, 'stderr.log': job.job_status === 'failed' ? 'Traceback (most recent call last):\n  File "main.py", line 8\nValueError: a is missing\n' : ''}), {'content-type': 'application/zip', etag: '"1"'});
-  const files = part === 'input' ? {'data_input.xlsx': 'PK', 'auxiliary.csv': 'a;b\n1;2\n'} : OUTPUTS;
+  const files = part === 'input' ? {'data_input.xlsx': workbook(zip), 'auxiliary.csv': 'a;b\n1;2\n'} : OUTPUTS;
   const name = rest.join('/');
   if (!name) return send(200, Object.entries(files).map(([file, text]) => ({name: file, bytes: Buffer.byteLength(text), type: 'application/octet-stream'})));
   return send(200, files[name], {'content-type': 'application/octet-stream'});

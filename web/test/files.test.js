@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import test from 'node:test';
-import {modules, renderPage} from '../assemble.mjs';
+import {gzipSync} from 'node:zlib';
+import {isLater, modules, renderPage} from '../assemble.mjs';
 
 const WEB = new URL('../', import.meta.url);
 const read = (name) => readFileSync(new URL(name, WEB), 'utf8');
@@ -21,11 +22,28 @@ test('the page has nothing that its policy forbids', () => {
 test('every import leads to a file', () => {
   const all = new Set(modules());
   for (const name of all) {
-    for (const [, target] of read(`js/${name}`).matchAll(/\bfrom\s*['"]([^'"]+)['"]/g)) {
+    for (const [, target] of read(`js/${name}`).matchAll(/(?:^|;)\s*(?:import|export)\b[^'";]*\bfrom\s*['"]([^'"]+)['"]/gm)) {
       const path = new URL(target, new URL(`js/${name}`, WEB)).pathname.slice(new URL('js/', WEB).pathname.length);
       assert.ok(all.has(path), `${name}: ${target}`);
     }
   }
+});
+
+test('what is loaded when it is needed is not named in the page, and is asked for there only', () => {
+  const page = renderPage();
+  const later = modules().filter(isLater);
+  assert.ok(later.includes('vendor/later/uplot.js') && later.includes('preview/later/xlsx.js'));
+  for (const name of later) assert.ok(!page.includes(name), name);
+  for (const name of modules().filter((one) => !isLater(one))) {
+    assert.ok(page.includes(`web/js/${name}"`), name);
+    assert.ok(!/^import .*later\//m.test(read(`js/${name}`)), name);
+    for (const [, target] of read(`js/${name}`).matchAll(/\bimport\('([^']+)'\)/g)) assert.ok(later.includes(new URL(target, new URL(`js/${name}`, WEB)).pathname.slice(new URL('js/', WEB).pathname.length)), target);
+  }
+});
+
+test('the first view is at most 250 kB, packed', () => {
+  const texts = [renderPage(), ...modules().filter((name) => !isLater(name)).map((name) => read(`js/${name}`)), ...[...renderPage().matchAll(/href="web\/(css\/[^"]+)"/g)].map(([, name]) => read(name))];
+  assert.ok(texts.reduce((sum, text) => sum + gzipSync(text, {level: 9}).length, 0) <= 250_000);
 });
 
 test('drawing is in view/ only; no file there asks the server by itself', () => {
@@ -51,15 +69,14 @@ function contrast(one, other) {
   return (light + 0.05) / (dark + 0.05);
 }
 
-function colours(block) {
-  return Object.fromEntries([...block.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map(([, name, value]) => [name, value]));
+// The two values of each light-dark().
+function themes(css) {
+  const pairs = [...css.matchAll(/--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);/g)];
+  return [2, 3].map((at) => Object.fromEntries(pairs.map((found) => [found[1], found[at]])));
 }
 
-test('text has the contrast of WCAG AA in both themes, and both dark themes are the same', () => {
-  const css = read('css/base.css');
-  const light = colours(/:root \{([^}]*)\}/.exec(css)[1]);
-  const [dark, auto] = [...css.matchAll(/\[data-theme="(?:dark|auto)"\] \{([^}]*)\}/g)].map((found) => colours(found[1]));
-  assert.deepEqual(dark, auto);
+test('text has the contrast of WCAG AA in both themes', () => {
+  const [light, dark] = themes(read('css/base.css'));
   for (const theme of [light, dark]) {
     assert.ok(Object.keys(theme).length > 15);
     for (const ground of ['ground', 'surface', 'sunken']) {

@@ -15,6 +15,10 @@ export function createFormats(locale, timeZone) {
   const full = new Intl.DateTimeFormat(locale, {dateStyle: 'long', timeStyle: 'long', timeZone});
   const dayOf = new Intl.DateTimeFormat('en-CA', {dateStyle: 'short', timeZone});
   const whole = new Intl.NumberFormat(locale);
+  const hour = new Intl.DateTimeFormat(locale, {hour: '2-digit', timeZone});
+  const day = new Intl.DateTimeFormat(locale, {weekday: 'short', day: 'numeric', timeZone});
+  const share = new Intl.NumberFormat(locale, {style: 'percent', maximumFractionDigits: 1});
+  const exact = new Intl.NumberFormat(locale, {maximumSignificantDigits: 17, useGrouping: false});
   const compact = new Intl.NumberFormat(locale, {notation: 'compact', maximumSignificantDigits: 4});
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
   const size = units.map((unit, index) =>
@@ -22,10 +26,17 @@ export function createFormats(locale, timeZone) {
   const tenth = new Intl.NumberFormat(locale, {maximumFractionDigits: 1});
   return {
     number: (value) => whole.format(value),
+    // With all its digits.
+    exactNumber: (value) => exact.format(value),
+    // Whether decimals are written with a comma.
+    comma: whole.formatToParts(1.5).some(({type, value}) => type === 'decimal' && value === ','),
     // For the axes of a plot: 1.2K, 3.5M, and in Portuguese 1,2 mil.
     short: (value) => compact.format(value),
     // The time alone for today, with the day for other days.
     moment: (at, now) => (at === null ? '–' : dayOf.format(at) === dayOf.format(now) ? time.format(at) : dayTime.format(at)),
+    hour: (at) => hour.format(at),
+    day: (at) => day.format(at),
+    percent: (value) => share.format(value),
     exact: (at) => (at === null ? '' : full.format(at)),
     bytes(value) {
       let index = 0;

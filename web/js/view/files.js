@@ -2,16 +2,15 @@
 import {html, useEffect, useMemo, useRef, useState} from '../dom.js';
 import {isAbort} from '../api/errors.js';
 import {delimiterOf, numberColumns, parseCsv} from '../preview/csv.js';
-import {imageType, kindOfFile, PREVIEW_BYTES} from '../preview/kind.js';
+import {imageType, kindOfFile, looksLikePdf, PREVIEW_BYTES, WHOLE} from '../preview/kind.js';
 import {pointsOf} from '../preview/plot.js';
-import {visibleRows} from '../state/job_list.js';
 import {useApp, useLoad} from './context.js';
-import {Failure, Loaded} from './parts.js';
+import {Failure, Loaded, Waiting} from './parts.js';
 import {Plot} from './plot.js';
+import {Sheet} from './sheet.js';
 import {JsonView} from './tree.js';
 
 const MOST_ROWS = 1000;
-const ROW = 28;
 const LISTED = 500;
 
 export function Files({files, pathOf, archive, archiveName}) {
@@ -79,7 +78,7 @@ function Preview({file, path}) {
   const kind = kindOfFile(file.name);
   return html`<div class="bar-row"><h2 class="file-title" dir="auto">${file.name}</h2><span class="grow"></span><span class="hint">${format.bytes(file.bytes)}</span><${Download} path=${path} name=${file.name} label=${t('file.download')} small=${true} /></div>
     ${kind === 'none' ? html`<p class="hint">${t('file.none')}</p>` : file.bytes === 0 ? html`<p class="hint">${t('file.empty')}</p>`
-      : (kind === 'json' || kind === 'image') && file.bytes > PREVIEW_BYTES[kind] ? html`<p class="hint">${t('file.too_large')}</p>`
+      : WHOLE.includes(kind) && file.bytes > PREVIEW_BYTES[kind] ? html`<p class="hint">${t('file.too_large')}</p>`
       : html`<${Content} file=${file} path=${path} kind=${kind} />`}`;
 }
 
@@ -88,11 +87,14 @@ function Content({file, path, kind}) {
   const cut = file.bytes > PREVIEW_BYTES[kind];
   const state = useLoad(async (signal) => {
     const answer = await api.read(path, {signal, headers: cut ? {range: `bytes=0-${PREVIEW_BYTES[kind] - 1}`} : {}});
+    if (kind === 'workbook' || kind === 'pdf') return new Uint8Array(await answer.arrayBuffer());
     return kind === 'image' ? new Blob([await answer.arrayBuffer()], {type: imageType(file.name)}) : answer.text();
   }, [path]);
   return html`<${Loaded} state=${state}>${(data) => {
     if (kind === 'image') return html`<${Picture} blob=${data} name=${file.name} />`;
     if (kind === 'json') return html`<${JsonView} text=${data} label=${file.name} />`;
+    if (kind === 'workbook') return html`<${Workbook} bytes=${data} />`;
+    if (kind === 'pdf') return html`<${Pdf} bytes=${data} name=${file.name} />`;
     if (kind === 'table') return html`<${Table} text=${data} cut=${cut} tabs=${/\.tsv$/i.test(file.name)} />`;
     return html`${cut && html`<p class="hint">${t('file.cut')}</p>`}<pre class="text" tabindex="0">${data}</pre>`;
   }}<//>`;
@@ -112,29 +114,61 @@ function Picture({blob, name}) {
   return url && html`<div class="picture"><img src=${url} alt=${name} onError=${() => setDamaged(true)} /></div>`;
 }
 
+// The browser shows it in a tab of its own, in its viewer. It is never a page of this server: the type is fixed, and the policy of this
+// page is that of the tab, too.
+function Pdf({bytes, name}) {
+  const {t} = useApp();
+  const [url, setUrl] = useState(null);
+  useEffect(() => {
+    if (!looksLikePdf(bytes)) return undefined;
+    const made = URL.createObjectURL(new Blob([bytes], {type: 'application/pdf'}));
+    setUrl(made);
+    return () => URL.revokeObjectURL(made);
+  }, [bytes]);
+  if (!looksLikePdf(bytes)) return html`<p class="hint">${t('file.damaged')}</p>`;
+  return url && html`<div class="notice"><p class="notice-title">${t('file.pdf')}</p><p class="notice-hint">${t('file.pdf_hint')}</p><div class="notice-actions"><a class="button primary" href=${url} target="_blank" rel="noopener" aria-label=${`${t('file.open_pdf')}: ${name}`}>${t('file.open_pdf')}</a></div></div>`;
+}
+
+// The reader of workbooks is loaded when the first one is shown.
+function Workbook({bytes}) {
+  const {t, format} = useApp();
+  const [chosen, setChosen] = useState(0);
+  const book = useLoad(async (signal) => {
+    const {openWorkbook} = await import('../preview/later/xlsx.js');
+    return openWorkbook(bytes, {signal}).catch(() => null);
+  }, [bytes.length]);
+  const sheet = useLoad(async () => (book.data ? book.data.read(chosen, MOST_ROWS + 1).catch(() => null) : undefined), [chosen, Boolean(book.data)]);
+  if (book.error) return html`<${Failure} error=${{kind: 'away'}} retry=${book.reload} />`;
+  if (book.data === null) return html`<p class="hint">${t('file.damaged')}</p>`;
+  if (!book.data || sheet.data === undefined) return html`<${Waiting} slow=${sheet.slow} />`;
+  const {sheets} = book.data;
+  return html`${sheets.length > 1 && html`<div class="bar-row"><label class="check">${t('file.sheet')} <select class="short" value=${chosen} onChange=${(event) => setChosen(Number(event.target.value))}>${sheets.map(({name, hidden}, index) => html`<option key=${index} value=${index}>${name}${hidden ? ` (${t('file.hidden')})` : ''}</option>`)}</select></label><span class="hint">${t('file.sheets', {count: format.number(sheets.length)})}</span></div>`}
+    ${sheet.data === null ? html`<p class="hint">${t('file.damaged')}</p>` : html`<${Rows} key=${chosen} table=${sheet.data} />`}`;
+}
+
 function Table({text, cut, tabs}) {
+  const table = useMemo(() => {
+    const delimiter = tabs ? '\t' : delimiterOf(text);
+    const read = {...parseCsv(text, MOST_ROWS + 1, delimiter), comma: delimiter === ';'};
+    // The last line of a part of a file may be a part, too.
+    if (cut && !read.more && read.rows.length > 1) read.rows.pop();
+    return {...read, more: read.more || cut};
+  }, [text]);
+  return html`<${Rows} table=${table} />`;
+}
+
+// table: {rows, more, columns, comma}. The first row has the names of the columns.
+function Rows({table}) {
   const {t, format} = useApp();
   const [plotted, setPlotted] = useState(false);
-  const {rows, more, right, comma, columns} = useMemo(() => {
-    const delimiter = tabs ? '\t' : delimiterOf(text);
-    const table = {...parseCsv(text, MOST_ROWS + 1, delimiter), comma: delimiter === ';'};
-    // The last line of a part of a file may be a part, too.
-    if (cut && !table.more && table.rows.length > 1) table.rows.pop();
-    return {...table, right: numberColumns(table.rows)};
-  }, [text]);
-  const [top, setTop] = useState(0);
-  if (rows.length === 0) return html`<p class="hint">${t('file.empty')}</p>`;
+  const {rows, more, comma = false, columns} = table;
+  const right = useMemo(() => numberColumns(rows), [rows]);
+  if (rows.length === 0) return html`<p class="hint">${t('file.no_rows')}</p>`;
   const body = rows.slice(1);
-  const {first, end} = visibleRows(body.length, ROW, top, 560);
   const counts = {count: format.number(body.length), columns: format.number(columns)};
-  const hasNumbers = right.some(Boolean);
-  return html`<div class="bar-row"><span class="hint">${t(more || cut ? 'file.first_rows' : 'file.rows', counts)}${columns > right.length && ` · ${t('file.first_columns', {columns: format.number(right.length)})}`}</span><span class="grow"></span>
-      ${hasNumbers && html`<button type="button" class="button small" aria-pressed=${String(plotted)} onClick=${() => setPlotted(!plotted)}>${t('plot.title')}</button>`}</div>
-    ${plotted && html`<${Plot} names=${right.map((_, column) => rows[0][column] || `#${column + 1}`)} numbers=${right} points=${(x, y) => pointsOf(body, x, y, comma)} />`}
-    <div class="sheet" tabindex="0" role="region" aria-label=${t('file.preview')} onScroll=${(event) => setTop(event.target.scrollTop)}>
-      <table aria-rowcount=${body.length + 1}><thead><tr><th class="row-number" scope="col"><span class="unseen">#</span></th>${right.map((isNumber, column) => html`<th key=${column} scope="col" class=${isNumber ? 'number' : ''} dir="auto">${rows[0][column] ?? ''}</th>`)}</tr></thead>
-        <tbody>${first > 0 && html`<tr key="before" aria-hidden="true" style=${{height: `${first * ROW}px`}}></tr>`}
-          ${body.slice(first, end).map((row, index) => html`<tr key=${first + index} aria-rowindex=${first + index + 2}><td class="row-number">${first + index + 1}</td>${right.map((isNumber, column) => html`<td key=${column} class=${isNumber ? 'number' : ''} dir="auto" title=${row[column]}>${row[column] ?? ''}</td>`)}</tr>`)}
-          ${end < body.length && html`<tr key="after" aria-hidden="true" style=${{height: `${(body.length - end) * ROW}px`}}></tr>`}</tbody></table>
-    </div>`;
+  const names = right.map((_, column) => rows[0][column] || `#${column + 1}`);
+  return html`<div class="bar-row"><span class="hint">${t(more ? 'file.first_rows' : 'file.rows', counts)}${columns > right.length && ` · ${t('file.first_columns', {columns: format.number(right.length)})}`}</span><span class="grow"></span>
+      ${right.some(Boolean) && html`<button type="button" class="button small" aria-pressed=${String(plotted)} onClick=${() => setPlotted(!plotted)}>${t('plot.title')}</button>`}</div>
+    ${plotted && html`<${Plot} names=${names} numbers=${right} points=${(x, y) => pointsOf(body, x, y, comma)} />`}
+    <${Sheet} heads=${right.map((_, column) => rows[0][column] ?? '')} numbers=${right} count=${body.length} cell=${(row, column) => body[row][column] ?? ''} titleOf=${(row, column) => body[row][column]} label=${t('file.preview')} numbered=${true} />`;
 }

@@ -142,3 +142,10 @@ export function Time({at, now}) {
   const {format} = useApp();
   return html`<time title=${format.exact(at)} datetime=${at === null ? undefined : new Date(at).toISOString()}>${format.moment(at, now)}</time>`;
 }
+
+// One of few values. plain: the label is for screen readers only.
+export function Choice({label, values, current, text, onChange, plain}) {
+  return html`<fieldset class="choice"><legend class=${plain ? 'unseen' : undefined}>${label}</legend><div class="segments">
+    ${values.map((value) => html`<button type="button" key=${value} aria-pressed=${String(value === current)} onClick=${() => onChange(value)}>${text(value)}</button>`)}
+  </div></fieldset>`;
+}

@@ -7,16 +7,19 @@ import {CompareView} from './compare.js';
 import {useApp, useLoad, useStore} from './context.js';
 import {JobView} from './job.js';
 import {JobsView} from './jobs.js';
+import {OverviewView} from './overview.js';
+import {Choice} from './parts.js';
 import {RepositoriesView} from './repositories.js';
 import {RepositoryView} from './repository.js';
-import {SubmitView} from './submit.js';
+import {SubmitView} from './submit/submit.js';
 
-const PLACES = ['jobs', 'submit', 'repositories'];
+const PLACES = ['overview', 'jobs', 'submit', 'repositories'];
 
 function viewOf([place, id, part], query) {
   if (place === 'jobs' && id) return html`<${JobView} key=${`job ${id}`} id=${id} tab=${part} />`;
+  if (place === 'overview') return html`<${OverviewView} key="overview" />`;
   if (place === 'submit') return html`<${SubmitView} key=${`submit ${query.repository ?? ''}`} repository=${query.repository ?? ''} />`;
-  if (place === 'repositories' && id && part === 'compare') return html`<${CompareView} key=${`compare ${id}`} id=${id} />`;
+  if (place === 'repositories' && id && part === 'compare') return html`<${CompareView} key=${`compare ${id} ${query.first ?? ''} ${query.last ?? ''}`} id=${id} first=${query.first ?? ''} last=${query.last ?? ''} />`;
   if (place === 'repositories' && id) return html`<${RepositoryView} key=${`repository ${id}`} id=${id} />`;
   if (place === 'repositories') return html`<${RepositoriesView} key="repositories" />`;
   return html`<${JobsView} key="jobs" query=${query} />`;
@@ -102,10 +105,4 @@ function Account({usage}) {
       <button type="button" class="button wide" onClick=${() => session.signOut()}>${t('sign_in.out')}</button>
     </div>`}
   </div>`;
-}
-
-export function Choice({label, values, current, text, onChange}) {
-  return html`<fieldset class="choice"><legend>${label}</legend><div class="segments">
-    ${values.map((value) => html`<button type="button" key=${value} aria-pressed=${String(value === current)} onClick=${() => onChange(value)}>${text(value)}</button>`)}
-  </div></fieldset>`;
 }
