@@ -9,7 +9,7 @@ import {textOf} from '../js/form/value.js';
 
 const schema = {type: 'object', properties: {a: {type: 'number', maximum: 5}, s: {type: 'string'}, on: {type: 'boolean'}, c: {enum: ['x', 'y']}, m: {type: 'object', properties: {b: {type: 'integer'}}}}};
 const aboutOf = (path) => aboutIn(schema, path);
-const axis = (path, more) => ({path, mode: 'values', text: '', from: '', to: '', step: '', ...more});
+const axis = (path, more) => ({path, mode: 'values', text: '', first: '', last: '', step: '', ...more});
 const plain = (value) => JSON.parse(textOf(value, ''));
 
 test('listed values are read as the param has them', () => {
@@ -22,15 +22,15 @@ test('listed values are read as the param has them', () => {
 });
 
 test('ranges have both ends and no errors of binary fractions', () => {
-  for (const [from, to, step, want] of [['0.1', '0.5', '0.1', [0.1, 0.2, 0.3, 0.4, 0.5]], ['1', '2', '0.3', [1, 1.3, 1.6, 1.9]], ['3', '1', '1', [3, 2, 1]], ['5', '5', '1', [5]], ['1e-7', '3e-7', '1e-7', [1e-7, 2e-7, 3e-7]], ['0', '1', '-0.5', [0, 0.5, 1]]]) {
-    assert.deepEqual(rangeValues({from, to, step}).values, want, `${from} ${to} ${step}`);
+  for (const [first, last, step, want] of [['0.1', '0.5', '0.1', [0.1, 0.2, 0.3, 0.4, 0.5]], ['1', '2', '0.3', [1, 1.3, 1.6, 1.9]], ['3', '1', '1', [3, 2, 1]], ['5', '5', '1', [5]], ['1e-7', '3e-7', '1e-7', [1e-7, 2e-7, 3e-7]], ['0', '1', '-0.5', [0, 0.5, 1]]]) {
+    assert.deepEqual(rangeValues({first, last, step}).values, want, `${first} ${last} ${step}`);
   }
-  assert.deepEqual(rangeValues({from: '0,1', to: '0,3', step: '0,1'}, true).values, [0.1, 0.2, 0.3]);
-  for (const [from, to, step, fault] of [['', '1', '1', 'numbers'], ['0', 'x', '1', 'numbers'], ['0', '1', '0', 'step'], ['0', '1e9', '1', 'many'], ['0', 'Infinity', '1', 'numbers']]) assert.equal(rangeValues({from, to, step}).fault, fault);
+  assert.deepEqual(rangeValues({first: '0,1', last: '0,3', step: '0,1'}, true).values, [0.1, 0.2, 0.3]);
+  for (const [first, last, step, fault] of [['', '1', '1', 'numbers'], ['0', 'x', '1', 'numbers'], ['0', '1', '0', 'step'], ['0', '1e9', '1', 'many'], ['0', 'Infinity', '1', 'numbers']]) assert.equal(rangeValues({first, last, step}).fault, fault);
 });
 
 test('a grid has every combination, the last param fastest', () => {
-  const {count, rows} = gridRows([axis(['a'], {text: '1,2'}), axis(['m', 'b'], {mode: 'range', from: '1', to: '3', step: '1'})], {s: 'all'}, aboutOf);
+  const {count, rows} = gridRows([axis(['a'], {text: '1,2'}), axis(['m', 'b'], {mode: 'range', first: '1', last: '3', step: '1'})], {s: 'all'}, aboutOf);
   assert.equal(count, 6);
   assert.deepEqual(rows[0], {s: 'all', a: 1, m: {b: 1}});
   assert.deepEqual(rows.map(({a, m}) => `${a}${m.b}`).join(' '), '11 12 13 21 22 23');

@@ -37,9 +37,9 @@ const decimals = (text) => {
   return Math.max(0, fraction.length - Number(power));
 };
 
-// The values from…to in steps, both ends included, without the errors of binary fractions: 0.1, 0.2, 0.3. {values} or {fault}.
-export function rangeValues({from, to, step}, comma = false) {
-  const texts = [from, to, step].map((text) => (comma ? text.trim().replace(',', '.') : text.trim()));
+// The values first…last in steps, both ends included, without the errors of binary fractions: 0.1, 0.2, 0.3. {values} or {fault}.
+export function rangeValues({first: begin, last: end, step}, comma = false) {
+  const texts = [begin, end, step].map((text) => (comma ? text.trim().replace(',', '.') : text.trim()));
   const [first, last, by] = texts.map((text) => (text === '' ? NaN : Number(text)));
   if (![first, last, by].every(Number.isFinite)) return {fault: 'numbers'};
   if (by === 0) return {fault: 'step'};
@@ -51,7 +51,7 @@ export function rangeValues({from, to, step}, comma = false) {
   return {values: Array.from({length: count}, (_, index) => Number((first + sign * size * index).toFixed(digits)))};
 }
 
-// {values} or {fault} of an axis {path, mode, text, from, to, step}.
+// {values} or {fault} of an axis {path, mode, text, first, last, step}.
 export function axisValues(axis, about, comma = false) {
   if (axis.path.length === 0 || axis.path.some((part) => part === '')) return {fault: 'name'};
   return axis.mode === 'range' ? rangeValues(axis, comma) : listedValues(axis.text, about, comma);

@@ -9,7 +9,7 @@ import {useApp} from '../context.js';
 import {Choice} from '../parts.js';
 
 const MOST_TEXT = 4 << 20;  // bytes of a list that is read from a file
-const newAxis = () => ({path: [''], mode: 'values', text: '', from: '', to: '', step: ''});
+const newAxis = () => ({path: [''], mode: 'values', text: '', first: '', last: '', step: ''});
 export const emptySweep = {mode: 'grid', axes: [newAxis()], text: ''};
 
 // {rows, count, faults, fault, rowFaults, ready, shownCount} of what is filled in.
@@ -70,7 +70,7 @@ function Grid({axes, faults, schema, onChange}) {
 function Axis({at, axis, known, schema, fault, put, remove}) {
   const {t, format} = useApp();
   const id = `axis-${at}`;
-  const begun = axis.mode === 'range' ? axis.from || axis.to || axis.step : axis.text;
+  const begun = axis.mode === 'range' ? axis.first || axis.last || axis.step : axis.text;
   const shown = fault && (begun || fault.fault === 'twice') ? textOfFault(t, format, fault) : '';
   const about = schema ? aboutIn(schema, axis.path) : undefined;
   const ranged = !about || about.kind === 'number';
@@ -82,7 +82,7 @@ function Axis({at, axis, known, schema, fault, put, remove}) {
         ${known.map(({path}) => html`<option key=${pointerOf(path)} value=${pointerOf(path)}>${path.join('.')}</option>`)}</select>`
       : html`<input id=${`${id}-name`} value=${axis.path.join('.')} spellcheck=${false} autocomplete="off" onInput=${(event) => put({path: event.target.value.split('.')})} />`}</div>
     ${ranged && html`<${Choice} plain=${true} label=${t('sweep.by')} values=${['values', 'range']} current=${axis.mode} text=${(mode) => t(`sweep.${mode}`)} onChange=${(mode) => put({mode})} />`}
-    ${axis.mode === 'range' && ranged ? html`<div class="axis-range">${input('from', t('sweep.begin'))}${input('to', t('sweep.end'))}${input('step', t('sweep.step'))}</div>`
+    ${axis.mode === 'range' && ranged ? html`<div class="axis-range">${input('first', t('sweep.begin'))}${input('last', t('sweep.end'))}${input('step', t('sweep.step'))}</div>`
       : html`<div class="axis-values">${input('text', t('sweep.values_label'), {placeholder: format.comma ? '0,1; 0,2; 0,5' : '0.1, 0.2, 0.5', spellcheck: false})}</div>`}
     ${remove && html`<button type="button" class="button small quiet axis-remove" aria-label=${t('sweep.remove', {place: at + 1})} onClick=${remove}>×</button>`}
     ${shown && html`<p class="field-error" id=${`${id}-error`}>${shown}</p>`}</fieldset>`;
