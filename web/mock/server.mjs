@@ -1,7 +1,7 @@
 // A small server with invented jobs, to look at the page without a cluster:  node web/mock/server.mjs [PORT]
 // It answers as docs/api.md says, as far as the page asks. The key is vb_mock. Variables of the environment change it:
 // JOBS=0 and so on, ROLE, PLAIN, EMPTY_PAGES=2 (pages without a job come first, as a filter that few jobs pass gives them),
-// SCHEMA=0 (the application has no schema), OLD=1 (a server without batches, uploads and the application's schema).
+// LOG_MB=100 (the log of a running job has a line of 8 MB, a flood of colours, and so many MB of lines), SCHEMA=0 (the application has no schema), OLD=1 (a server without batches, uploads and the application's schema).
 import {createReadStream, existsSync} from 'node:fs';
 import {createServer} from 'node:http';
 import {extname} from 'node:path';
@@ -157,6 +157,17 @@ function listJobs(query) {
   return {page, link: `<?${query}>; rel="next"`};
 }
 
+const logMegabytes = Number(process.env.LOG_MB ?? 0);
+
+async function streamLargeLog(response) {
+  response.writeHead(200, {'content-type': 'text/plain; charset=utf-8'});
+  const write = (text) => new Promise((resolve) => (response.write(text) ? resolve() : response.once('drain', resolve)));
+  await write(`${'x'.repeat(8_000_000)}\n${Array.from({length: 200_000}, (_, index) => `\u001b[3${index % 8}mx`).join('')}\n`);
+  const piece = Array.from({length: 600}, (_, line) => `2026-11-29 10:00:00 \u001b[32mINFO\u001b[0m step ${line} of a log that is very long, with a line like all others ${'.'.repeat(line % 60)}`).join('\n') + '\n';
+  for (let sent = 0; sent < logMegabytes * 1e6 && !response.destroyed; sent += piece.length) await write(piece);
+  await write('the end\n');
+}
+
 function api(request, response, path, query) {
   const send = (status, body, headers = {}) => {
     const data = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
@@ -192,6 +203,7 @@ function api(request, response, path, query) {
   if (part === 'params' && given.has(id)) return send(200, given.get(id));
   if (part === 'params') return send(200, {horizon: 52, season: 'winter', stores: ['North', 'South'], smoothing: smoothing(job)});
   if (part === 'result') return send(200, `{"output":{"total":${(180 + 40 * (smoothing(job) - 0.4) ** 2 - 12 * smoothing(job)).toFixed(2)},"forecast":[812.5,799.25,1.10],"model":{"name":"ets","aic":-2.5},"ok":true,"note":null}}`);
+  if (part === 'logs' && path.endsWith('/stream') && logMegabytes) return streamLargeLog(response);
   if (part === 'logs' && path.endsWith('/stream')) {
     response.writeHead(200, {'content-type': 'text/plain; charset=utf-8'}).write(query.get('stream') === 'stderr' ? 'a warning\n' : LOG);
     let line = 400;

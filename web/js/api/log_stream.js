@@ -2,7 +2,8 @@
 import {ApiError, isAbort} from './errors.js';
 import {pause, sleep} from '../state/backoff.js';
 
-// open(signal) sends the request. onBegin(): the log begins, also anew after a break. onText(piece): what has come. Ends when the log
+// open(signal) sends the request. onBegin(): the log begins, also anew after a break. onText(piece): what has come; a promise that it
+// returns is waited for, so that a fast log does not hold up the page. Ends when the log
 // is complete or the signal says so.
 export async function followLog({open, onBegin = () => {}, onText, signal, wait = sleep}) {
   for (let count = 0; !signal.aborted; ++count) {
@@ -15,7 +16,7 @@ export async function followLog({open, onBegin = () => {}, onText, signal, wait 
         const {value, done} = await reader.read();
         if (done) return;
         count = 0;
-        onText(value);
+        await onText(value);
       }
     } catch (problem) {
       if (isAbort(problem) || signal.aborted) return;

@@ -16,6 +16,7 @@ const PIECE = 1 << 18;  // bytes that are split into lines at once
 const WRAPPED = 1000;  // lines that are drawn when lines are wrapped
 const LINE = 20;
 const AGAIN = 2000;
+const SLICE = 12;  // milliseconds of reading; then the page has its turn
 const DRAW = 100;  // milliseconds; many pieces are drawn at once
 
 // {entries, bytes}, or {size} if the archive is too large, or null for the one that is known already.
@@ -53,6 +54,7 @@ function StreamedLogs({job, follow = true}) {
     if (!visible) return undefined;
     const stop = new AbortController();
     let drawing = 0;
+    let turn = performance.now();
     let buffer = null;
     setError(null);
     const draw = () => {
@@ -62,6 +64,11 @@ function StreamedLogs({job, follow = true}) {
     const onText = (piece) => {
       buffer.append(piece);
       drawing ||= setTimeout(draw, DRAW);
+      if (performance.now() - turn < SLICE) return undefined;
+      return new Promise((resolve) => setTimeout(() => {
+        turn = performance.now();
+        resolve();
+      }));
     };
     const open = (signal) => (follow ? api.logStream : api.logEnd)(job.job_id, stream, {signal});
     followLog({open, onBegin: () => (buffer = createLogBuffer()), onText, signal: stop.signal}).catch((problem) => setError(problem));
@@ -169,6 +176,7 @@ function LogText({log, open, label, choice, note, download}) {
   const [at, setAt] = useState(-1);  // the line to which was jumped, counted from the beginning of the log
   const [view, setView] = useState({top: 0, height: 480});
   const box = useRef(null);
+  const reached = useRef(0);  // how far the box was scrolled to follow
   const buffer = log?.buffer;
   const count = buffer?.count() ?? 0;
   const dropped = buffer?.dropped() ?? 0;
@@ -176,7 +184,9 @@ function LogText({log, open, label, choice, note, download}) {
   const error = buffer?.error() ?? -1;
 
   useEffect(() => {
-    if (follow && box.current) box.current.scrollTop = box.current.scrollHeight;
+    if (!follow || !box.current) return;
+    box.current.scrollTop = box.current.scrollHeight;
+    reached.current = box.current.scrollTop;
   }, [log?.version, follow, wrap]);
   const jump = (line) => {
     setFollow(false);
@@ -189,7 +199,8 @@ function LogText({log, open, label, choice, note, download}) {
   const next = () => jump(matches.find((line) => line + dropped > at) ?? matches[0]);
   const onScroll = ({target}) => {
     setView({top: target.scrollTop, height: target.clientHeight});
-    if (follow && target.scrollHeight - target.scrollTop - target.clientHeight > 80) setFollow(false);
+    // Only who scrolls up wants to stay there: the log may have grown since the box was scrolled to its end.
+    if (follow && target.scrollTop < reached.current - 40) setFollow(false);
   };
 
   // Wrapped lines have no common height: some are drawn around the line to which was jumped, or else the last ones.

@@ -66,7 +66,7 @@ export function ErrorSummary({errors, anyway}) {
     }
     document.getElementById('params')?.focus();
   };
-  return html`<div class="error-summary" role="alert"><p>${t('form.errors', {count: errors.list.length})}</p>
+  return html`<div class="error-summary" id="errors" tabindex="-1" role="alert"><p>${t('form.errors', {count: errors.list.length})}</p>
     <ul>${errors.list.slice(0, 10).map(({pointer, text, index}) => html`<li>${index !== undefined ? html`<strong>${t('sweep.row', {row: index + 1})} ${pathOf(pointer).join(' › ')}</strong>` : html`<button type="button" class="link" onClick=${() => go(pointer)}>${pathOf(pointer).join(' › ') || t('job.params')}</button>`} <span>${text}</span></li>`)}</ul>
     ${anyway && html`<button type="button" class="button small" onClick=${anyway}>${t('form.anyway')}</button>`}</div>`;
 }

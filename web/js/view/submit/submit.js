@@ -125,7 +125,10 @@ function Form({fields, set, makes, params, sweep, setViolations}) {
   const send = async (event, anyway = false) => {
     event.preventDefault();
     if (work || !ready) return;
-    if (!fields.many && !params.fits() && !anyway) return;
+    if (!fields.many && !params.fits() && !anyway) {
+      requestAnimationFrame(() => document.getElementById('errors')?.focus());
+      return;
+    }
     stop.current = new AbortController();
     const {signal} = stop.current;
     const job = {files: fields.existing && fields.many ? [] : fields.files, repository: repositoryOf(fields), metadata: metadataOf(fields)};
