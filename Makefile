@@ -14,12 +14,15 @@ test: ## All tests, on a cluster of their own (E2E=off skips tests that need one
 	@scripts/test.sh
 
 ##@ What `make up` started
-.PHONY: status down purge demo
+.PHONY: status down purge demo demo-load
 status: ## Show what runs
 	@scripts/status.sh
 
 demo: ## Run the Tutorial application once more and show each step
 	@scripts/demo.sh
+
+demo-load: ## Fill it with users, forecasts, a sweep, and jobs that wait and fail for each reason
+	@scripts/demo/load.sh
 
 down: ## Stop what `make up` started; jobs and artifacts stay on disk for the next `make up`
 	@scripts/down.sh

@@ -5,6 +5,11 @@ DEMO_ENV="$LOCAL/demo.env"
 
 demo_value() { sed -n "s/^export $1=//p" "$DEMO_ENV" 2>/dev/null || true; }
 
+# install_forecast IMAGE: the Application of examples/forecast.
+install_forecast() {
+  sed "s|image: vbrain/forecast:.*|image: $1|" "$ROOT/examples/forecast/application.yaml" | "$KUBECTL" -n "$NAMESPACE" apply -f -
+}
+
 # Creates a Client `demo` with one member, and the file with connection details. Keeps a key that the cluster still has.
 create_demo_client() {
   local key members known="" id

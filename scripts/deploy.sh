@@ -49,6 +49,6 @@ inside curl --silent --show-error --output /dev/null --max-time 5 --retry 60 --r
 cat >"$out.new" <<JSON
 {"namespace": "$NAMESPACE", "kubeconfig": "$KUBECONFIG", "kubectl": "$KUBECTL", "helm": "$HELM", "volume": "$volume",
  "apiServer": "$address:8080", "metrics": "$address:9090", "apiServerProgram": "$BIN/api-server", "tag": "$tag",
- "tutorialImage": "vbrain/tutorial:$tag", "images": "$state/images", "state": "$state", "name": "$name"}
+ "tutorialImage": "vbrain/tutorial:$tag", "forecastImage": "vbrain/forecast:$tag", "images": "$state/images", "state": "$state", "name": "$name"}
 JSON
 mv "$out.new" "$out"

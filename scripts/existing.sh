@@ -196,6 +196,7 @@ up() {
   step "Pushing the images to $(answer registry)" "skopeo login, or IMAGE_REGISTRY_TLS=no if the registry speaks plain HTTP" push_images
   step "Installing the chart" "the end of the log has pods, events and logs" install_release
   step "Opening the REST port" "another program may use the port: set VBRAIN_PORT and run make up again" open_port_forward
+  step "Installing the Application Forecast" "kubectl -n $NAMESPACE get vapp forecast -o yaml" install_forecast "$(answer registry)/vbrain/forecast:$(image_tag)"
   step "Creating the demo client" "kubectl -n $NAMESPACE get vclient demo -o yaml" create_demo_client
 }
 
@@ -224,7 +225,8 @@ take_all_away() {
   take_down
   "$KUBECTL" -n "$NAMESPACE" delete jobs.vbrain.visagio.com --all --ignore-not-found --wait=false || true
   release_jobs
-  "$KUBECTL" -n "$NAMESPACE" delete applications.vbrain.visagio.com/tutorial clients.vbrain.visagio.com/demo --ignore-not-found || true
+  "$KUBECTL" -n "$NAMESPACE" delete applications.vbrain.visagio.com/{tutorial,forecast} clients.vbrain.visagio.com/demo --ignore-not-found || true
+  "$KUBECTL" -n "$NAMESPACE" delete applications.vbrain.visagio.com,clients.vbrain.visagio.com -l app.kubernetes.io/part-of=demo-load --ignore-not-found || true
   if made claim; then "$KUBECTL" -n "$NAMESPACE" delete pvc vbrain-volume --ignore-not-found --timeout=60s || true; fi
   if made definitions; then
     if [[ -z "$("$KUBECTL" get "$(IFS=,; printf '%s' "${DEFINITIONS[*]}")" -A -o name 2>/dev/null)" ]]; then

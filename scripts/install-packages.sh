@@ -15,7 +15,9 @@ BUILD=(make g++ cmake ninja-build ccache clang-format binutils libcpprest-dev li
   nlohmann-json3-dev rapidjson-dev libzip-dev libssl-dev zlib1g-dev libgtest-dev libgmock-dev pkg-config libexpected-dev
   libutf8proc-dev libcli11-dev prometheus-cpp-dev python3 python3-yaml python3-venv)
 # python3-venv is for Swagger UI and the Go toolchain from PyPI, python3-yaml for the OpenAPI document. curl, jq and openssl start the API server of the integration tests.
-TOOLS=(git ca-certificates openssl curl jq python3 python3-venv python3-yaml procps util-linux)
+# python3-cairo, python3-openpyxl and the font are parts of the image of examples/forecast.
+TOOLS=(git ca-certificates openssl curl jq python3 python3-venv python3-yaml procps util-linux python3-cairo python3-openpyxl
+  fonts-dejavu-core)
 REGISTRY=(skopeo)
 # libfuse3-dev and fuse3: the tests mount a file system of their own (tests/support/netfs). The Python packages are also
 # needed without a cluster, to count the tests as skipped. The archivers make the archives of the tests of real writers.

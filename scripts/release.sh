@@ -4,13 +4,13 @@
 
 BIN="$ROOT/build/release/bin"
 BUNDLE="$ROOT/build/release/bundle"
-IMAGES=(api-server controller tutorial)
+IMAGES=(api-server controller tutorial forecast)
 
 # The tag is a hash of the content, so pods of an unchanged image are not restarted.
 image_tag() {
   local content
-  content="$(cat "$BIN/api-server" "$BIN/controller" "$BUNDLE/runner" "$ROOT"/examples/tutorial/{main.py,Dockerfile} |
-    sha256sum | cut -c1-12)"
+  content="$(cat "$BIN/api-server" "$BIN/controller" "$BUNDLE/runner" "$ROOT"/examples/tutorial/{main.py,Dockerfile} \
+    "$ROOT"/examples/forecast/{main.py,model.py,chart.py,Dockerfile} | sha256sum | cut -c1-12)"
   printf '%s-%s\n' "$VERSION" "$content"
 }
 

@@ -9,9 +9,10 @@ mkdir -p "$LOCAL"
 exec 8>"$LOCAL/up.lock"
 flock -n 8 || fail "another make up or make down of this clone is under way"
 
-create_local_demo_client() {
+prepare_local_demo() {
   KUBECTL="$(deployment kubectl)" HELM="$(deployment helm)"
   export KUBECONFIG="$CLUSTER_STATE/host.kubeconfig"
+  install_forecast "$(deployment forecastImage)"
   create_demo_client
 }
 
@@ -28,7 +29,7 @@ up_local() {
   step "Loading the images and installing the chart" "make status; the end of the log has pods, events and logs" \
     "$ROOT/scripts/deploy.sh" --state "$CLUSTER_STATE" --name "$CLUSTER_NAME" --out "$DEPLOYMENT"
   step "Opening the REST port" "another program may use the port: set VBRAIN_PORT and run make up again" open_rest_port
-  step "Creating the demo client" "kubectl -n $NAMESPACE get vclient demo -o yaml" create_local_demo_client
+  step "Installing the Application Forecast and the demo client" "kubectl -n $NAMESPACE get vapp,vclient -o wide" prepare_local_demo
 }
 
 case "${CLUSTER:-local}" in
@@ -37,6 +38,7 @@ case "${CLUSTER:-local}" in
   *) fail "CLUSTER=$CLUSTER: must be local (default) or existing" ;;
 esac
 "$ROOT/scripts/demo.sh"
+. "$DEMO_ENV"
 
 cat <<TEXT
 
@@ -50,8 +52,10 @@ vBrain runs. Commands to try next (copy and paste):
   kubectl -n \$VBRAIN_NAMESPACE get events
   kubectl explain vjob.status
 
-  The page for people: open \$VBRAIN_URL/ in a browser; what it asks for is in .local/demo.env
+  The page for people with a browser:  $VBRAIN_URL/
+    organization $VBRAIN_ORGANIZATION_ID, application $VBRAIN_APPLICATION_ID, client $VBRAIN_CLIENT_ID, user $VBRAIN_USERNAME; the key is VBRAIN_API_KEY in .local/demo.env
 
   make demo      the same job again, step by step        make status    what runs
-  make down      stop it; the data stays                 make purge     stop it and remove all data
+  make demo-load users, jobs and failures to look at     make down      stop it; the data stays
+  make purge     stop it and remove all data
 TEXT

@@ -107,7 +107,7 @@ def suite_unit():
         else:
             tasks.append(functools.partial(run_googletest, program))
     tasks.append(run_web_tests)
-    tasks.append(functools.partial(run_pytest, "tests/clients", "clients", None, "tests/clients", inside=False))
+    tasks.append(functools.partial(run_pytest, "tests/clients and tests/examples", "clients", None, "tests/clients", "tests/examples", inside=False))
     with runs_on_network_volume(programs) as more:
         return run_all(tasks + more)
 

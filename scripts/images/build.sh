@@ -17,14 +17,14 @@ usage() {
   cat <<USAGE
 usage: build.sh --bin DIR [--bundle DIR] --out DIR (--version V | --trees) [--only NAME[,NAME]...]
   api-server, controller   from DIR of --bin; the controller carries the runner (--bundle, default: --bin)
-  tutorial                 examples/tutorial on a Python of this machine's Debian packages
+  tutorial, forecast       examples/… on a Python of this machine's Debian packages
   pause                    the sandbox of pods (needs neither --bin nor --version)
 Writes OUT/NAME.tar; what has not changed is not written again. With --trees: OUT/NAME, the content of the images of our
 programs as a folder, for the Dockerfiles. Default: all but pause.
 USAGE
 }
 
-BIN="" BUNDLE="" OUT="" VERSION="" TREES="" ONLY="api-server,controller,tutorial"
+BIN="" BUNDLE="" OUT="" VERSION="" TREES="" ONLY="api-server,controller,tutorial,forecast"
 while (($#)); do
   case "$1" in
     --bin) BIN="$2"; shift 2 ;;
@@ -84,25 +84,39 @@ build_program() { # build_program NAME LIMIT-MB
   fi
 }
 
-# examples/tutorial/Dockerfile starts from Docker Hub's Python. Here the base is built from Debian's packages and
-# cached.
-build_tutorial() {
-  local packages base
+# The Dockerfiles of examples start from images of Docker Hub. Here the base with Python is built from Debian's packages and
+# cached. Sets PYTHON_BASE.
+make_python_base() {
+  local packages
   packages="$(basename "$(realpath /usr/bin/python3)")"
-  base="$VBRAIN_CACHE/images/python-$({
+  PYTHON_BASE="$VBRAIN_CACHE/images/python-$({
     dpkg-query -W "lib$packages-minimal" "lib$packages-stdlib" "$packages-minimal" libc6 zlib1g libexpat1
     cat "$IMAGES/root_tree.sh"
   } | sha256sum | cut -c1-16)"
-  if [[ ! -d "$base" ]]; then
+  if [[ ! -d "$PYTHON_BASE" ]]; then
     say "making the base of Python images (once)"
-    mkdir -p "$(dirname "$base")"
+    mkdir -p "$(dirname "$PYTHON_BASE")"
     make_python_root "$WORK/python"
-    rm -rf "$base.$$"
-    cp -r --preserve=mode,links "$WORK/python" "$base.$$"
-    mv -T "$base.$$" "$base" 2>/dev/null || rm -rf "$base.$$" # another run was quicker
+    rm -rf "$PYTHON_BASE.$$"
+    cp -r --preserve=mode,links "$WORK/python" "$PYTHON_BASE.$$"
+    mv -T "$PYTHON_BASE.$$" "$PYTHON_BASE" 2>/dev/null || rm -rf "$PYTHON_BASE.$$" # another run was quicker
   fi
+}
+
+build_tutorial() {
+  make_python_base
   install -D -m 644 "$EXAMPLES/tutorial/main.py" "$WORK/tutorial/app/main.py"
-  oci_image tutorial 40 '["python3", "/app/main.py"]' "$base" "$WORK/tutorial"
+  oci_image tutorial 40 '["python3", "/app/main.py"]' "$PYTHON_BASE" "$WORK/tutorial"
+}
+
+build_forecast() {
+  local libraries="$WORK/forecast-libraries"
+  make_python_base
+  add_python_packages "$libraries" python3-cairo python3-openpyxl python3-et-xmlfile
+  add_font "$libraries" /usr/share/fonts/truetype/dejavu/DejaVuSans{,-Bold}.ttf
+  remove_known "$libraries" "$PYTHON_BASE"
+  install -D -m 644 -t "$WORK/forecast/app" "$EXAMPLES"/forecast/{main,model,chart}.py
+  oci_image forecast 55 '["python3", "/app/main.py"]' "$PYTHON_BASE" "$libraries" "$WORK/forecast"
 }
 
 IFS=, read -ra NAMES <<<"$ONLY"
@@ -110,7 +124,7 @@ for name in "${NAMES[@]}"; do
   if [[ "$name" != pause ]]; then [[ -n "$VERSION$TREES" ]] || { usage >&2; exit 2; }; fi
   case "$name" in
     pause) build_pause ;;
-    tutorial) build_tutorial ;;
+    tutorial | forecast) "build_$name" ;;
     api-server | controller)
       [[ -n "$BIN" ]] || { usage >&2; exit 2; }
       BUNDLE="${BUNDLE:-$BIN}"

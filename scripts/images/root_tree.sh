@@ -97,3 +97,41 @@ make_python_root() {
   /usr/bin/python3 -I -m compileall -q --invalidation-mode unchecked-hash -s "$root" -p / "$root/usr/lib/$version" ||
     fail "compiling the standard library failed"
 }
+
+# add_python_packages ROOT PACKAGE...: the modules of Debian's packages with the libraries of their extensions. Compiled in
+# advance, as in make_python_root.
+add_python_packages() {
+  local root="$1" version tag file extensions=()
+  shift
+  version="$(basename "$(realpath /usr/bin/python3)")"
+  tag="cpython-${version#python}"
+  while read -r file; do
+    case "$file" in
+      /usr/lib/python3/dist-packages/*.py) ;;
+      /usr/lib/python3/dist-packages/*."${tag/./}"-*.so) extensions+=("$file") ;;
+      *) continue ;;
+    esac
+    install -D -m 644 "$file" "$root$file"
+  done < <(dpkg-query -L "$@")
+  if ((${#extensions[@]})); then add_libraries "$root" "${extensions[@]}"; fi
+  /usr/bin/python3 -I -m compileall -q --invalidation-mode unchecked-hash -s "$root" -p / "$root/usr/lib/python3/dist-packages" ||
+    fail "compiling $* failed"
+}
+
+# add_font ROOT FILE...: fonts, and a configuration by which fontconfig finds them without a cache.
+add_font() {
+  local root="$1"
+  shift
+  install -D -m 644 -t "$root/usr/share/fonts" "$@"
+  mkdir -p "$root/etc/fonts"
+  printf '%s\n' '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">' \
+    '<fontconfig><dir>/usr/share/fonts</dir><cachedir>/tmp/fontconfig</cachedir></fontconfig>' >"$root/etc/fonts/fonts.conf"
+}
+
+# remove_known ROOT BASE: the files that the layer BASE below ROOT has too.
+remove_known() {
+  local file
+  while read -r file; do
+    [[ ! -e "$2/$file" ]] || rm "$1/$file"
+  done < <(cd "$1" && find . -type f)
+}
