@@ -186,6 +186,7 @@ function api(request, response, path, query) {
   if (request.method === 'POST' && ['repository', 'job/execute', 'job/batch'].includes(path)) return submit(request, send, path);
   if (path === 'job') {
     if (role === 'stakeholder') return send(403, {error: 'Permission denied'});
+    if (request.headers.repository_id && !repositories.some(({repository_id: known}) => known === request.headers.repository_id)) return send(404, {error: 'Invalid repository_id'});
     const {page, link} = listJobs(query);
     return send(200, page, link ? {link} : {});
   }

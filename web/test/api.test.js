@@ -251,7 +251,7 @@ test('a large file is uploaded in the call for a shell, and its id is passed on'
   const {calls: [made, sent, then]} = callsOf(context, asCurl({...call, params: '', metadata: '', fileName: 'input.zip', resumable: true}), 'Location: http://h/api/v1/uploads/u-7');
   assert.ok(made.includes('Upload-Length: 7') && made.some((word) => word.endsWith('/uploads')));
   assert.ok(sent.includes('PATCH') && sent.some((word) => word.endsWith('/uploads/u-7')));
-  assert.ok(then.includes('upload_id: u-7') && then.includes('POST'));
+  assert.ok(then.includes('upload_id=u-7') && made.includes('Upload-Metadata: filename aW5wdXQuemlw'));
 });
 
 test('the Python call is Python, and has not the key', () => {

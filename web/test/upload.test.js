@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {ApiError} from '../js/api/errors.js';
-import {sendUpload, uploadId} from '../js/api/tus.js';
+import {sendUpload, uploadId, uploadMetadata} from '../js/api/tus.js';
 
 // A server that keeps what it gets. trouble(count, method): an error instead of the answer of request `count`; 'after' as its second
 // value: the server has taken the part all the same.
@@ -92,6 +92,16 @@ test('it ends with its signal', async () => {
   await assert.rejects(upload.done, {name: 'AbortError'});
 });
 
+test('an upload that is given up is removed; a busy server is told from a lost connection', async () => {
+  const stop = new AbortController();
+  const {api, asked} = serverOf({trouble: (count) => (count === 2 ? new ApiError('away', {status: 503}) : count === 3 ? (stop.abort(), new ApiError('away')) : null)});
+  const states = [];
+  await assert.rejects(sendUpload({api: {send: (method, path, options) => api.send(method, path, {signal: new AbortController().signal, ...options})}, blob, signal: stop.signal, onState: (state) => states.push(state), ...quick}).done, {name: 'AbortError'});
+  assert.equal(asked.at(-1), 'DELETE uploads/a-1');
+  assert.ok(states.includes('busy'));
+});
+
 test('the id is the last part of the address, whoever made it', () => {
-  for (const [location, want] of [['/api/v1/uploads/x', 'x'], ['https://h/p/uploads/x%20y?z', 'x y'], ['uploads', null], [null, null], ['/other/x', null]]) assert.equal(uploadId(location), want);
+  for (const [location, want] of [['/api/v1/uploads/x', 'x'], ['https://h/p/uploads/x%20y?z', 'x y'], ['uploads', null], [null, null], ['/other/x', null], ['./uploads/y', 'y']]) assert.equal(uploadId(location), want);
+  assert.equal(uploadMetadata('ö.csv'), 'filename w7YuY3N2');
 });

@@ -1,5 +1,7 @@
 // The same call for a terminal and for Python. The key is read from the environment: it is in no text that is copied. For curl it
 // goes through a file, because all users of a computer can read the command lines.
+import {uploadMetadata} from './tus.js';
+
 export const shellQuoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 // A text within a here-document, where the shell replaces only what begins with these characters.
@@ -24,7 +26,7 @@ function curlUpload(base, fileName) {
   const size = `$(wc -c <${shellQuoted(fileName)} | tr -d ' ')`;
   return [
     `upload=$(curl -sS --fail-with-body -o /dev/null -D - -X POST ${shellQuoted(new URL('uploads', base).href)} \\`,
-    `  -H @identity -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: ${size}" | tr -d '\\r' | sed -n 's|^[Ll]ocation: .*/uploads/||p')`,
+    `  -H @identity -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: ${size}" -H ${shellQuoted(`Upload-Metadata: ${uploadMetadata(fileName)}`)} | tr -d '\\r' | sed -n 's|^[Ll]ocation: .*/uploads/||p')`,
     `curl -sS --fail-with-body -X PATCH -T ${shellQuoted(fileName)} "${hereQuoted(new URL('uploads/', base).href)}$upload" \\`,
     "  -H @identity -H 'Tus-Resumable: 1.0.0' -H 'Upload-Offset: 0' -H 'Content-Type: application/offset+octet-stream'",
     '',
@@ -36,7 +38,7 @@ function curlUpload(base, fileName) {
 export function asCurl(call) {
   const {base, identity, repository, params, metadata, fileName, resumable, rows} = call;
   const upload = fileName && resumable ? curlUpload(base, fileName) : '';
-  const file = [...(upload ? ['-H "upload_id: $upload"'] : []), ...(fileName && !upload ? [fileOption(fileName)] : [])];
+  const file = [...(upload ? ['-F "upload_id=$upload"'] : []), ...(fileName && !upload ? [fileOption(fileName)] : [])];
   if (rows) return identityFile(identity) + upload + curlSweep({...call, file});
   const options = [NEW_KEY];
   if (repository) options.push(`-H ${shellQuoted(`repository_id: ${repository}`)}`);
@@ -44,7 +46,7 @@ export function asCurl(call) {
   if (params) options.push(`--form-string ${shellQuoted(`params=${params}`)}`);
   if (metadata) options.push(`--form-string ${shellQuoted(`metadata=${metadata}`)}`);
   options.push(...file);
-  if (!params && !metadata && (!fileName || upload)) options.push('-X POST');
+  if (!params && !metadata && !fileName) options.push('-X POST');
   return identityFile(identity) + upload + curl(base, 'job/execute', options);
 }
 
@@ -54,14 +56,15 @@ function curlSweep({base, repository, metadata, rows, file}) {
   const text = long ? '' : `cat >${SWEEP_FILE} <<'END'\n${body}\nEND\n`;
   const json = ["-H 'Content-Type: application/json'", `--data-binary @${SWEEP_FILE}`];
   if (repository) return text + curl(base, 'job/batch', [NEW_KEY, `-H ${shellQuoted(`repository_id: ${repository}`)}`, ...json]);
-  const made = curl(base, 'repository', [NEW_KEY, ...(metadata ? [`--form-string ${shellQuoted(`metadata=${metadata}`)}`] : []), ...file, ...(metadata || file.some((option) => option.startsWith('-F')) ? [] : ['-X POST'])]);
+  const made = curl(base, 'repository', [NEW_KEY, ...(metadata ? [`--form-string ${shellQuoted(`metadata=${metadata}`)}`] : []), ...file, ...(metadata || file.length ? [] : ['-X POST'])]);
   return `${text}repository=$(${made} |\n  sed 's/.*"repository_id":"\\([^"]*\\)".*/\\1/')\n${curl(base, 'job/batch', [NEW_KEY, '-H "repository_id: $repository"', ...json])}`;
 }
 
 const PYTHON_UPLOAD = (base, fileName) => [
   `with open(${pythonQuoted(fileName)}, "rb") as file:`,
   '    size = os.fstat(file.fileno()).st_size',
-  `    made = requests.post(${pythonQuoted(new URL('uploads', base).href)}, headers={**identity, "Tus-Resumable": "1.0.0", "Upload-Length": str(size)})`,
+  `    made = requests.post(${pythonQuoted(new URL('uploads', base).href)}, headers={**identity, "Tus-Resumable": "1.0.0", "Upload-Length": str(size),`,
+  `        "Upload-Metadata": ${pythonQuoted(uploadMetadata(fileName))}})`,
   '    made.raise_for_status()',
   '    upload = made.headers["Location"].rsplit("/", 1)[1]',
   `    sent = requests.patch(${pythonQuoted(new URL('uploads/', base).href)} + upload, data=file, headers={`,
@@ -74,19 +77,19 @@ export function asPython({base, identity, repository, params, metadata, fileName
   const headers = [...names.map((name) => `    "${name}": ${pythonQuoted(identity[name])}.encode(),`), '    "x-api-key": os.environ["VBRAIN_API_KEY"],'];
   const once = '"Idempotency-Key": str(uuid.uuid4())';
   const place = repository ? `, "repository_id": ${pythonQuoted(repository)}` : '';
-  const withUpload = upload ? ', "upload_id": upload' : '';
   const fields = [['params', rows ? '' : params], ['metadata', metadata]].filter(([, value]) => value).map(([name, value]) => `    "${name}": (None, ${pythonQuoted(value)}),`);
-  if (fileName && !upload) fields.push(`    "file": open(${pythonQuoted(fileName)}, "rb"),`);
+  if (upload) fields.push('    "upload_id": (None, upload),');
+  else if (fileName) fields.push(`    "file": open(${pythonQuoted(fileName)}, "rb"),`);
   const files = fields.length ? ['files = {', ...fields, '}'] : ['files = None'];
   const lines = [...(rows ? ['import json'] : []), 'import os', 'import uuid', '', 'import requests', '', 'identity = {', ...headers, '}', ...(upload ? PYTHON_UPLOAD(base, fileName) : [])];
   if (!rows) {
     return [...lines, ...files,
-      `answer = requests.post(${pythonQuoted(new URL('job/execute', base).href)}, files=files, headers={**identity, ${once}${place}${withUpload}})`,
+      `answer = requests.post(${pythonQuoted(new URL('job/execute', base).href)}, files=files, headers={**identity, ${once}${place}})`,
       'answer.raise_for_status()', 'print(answer.json()["job_id"])'].join('\n');
   }
   const long = rows.length > LONGEST_INLINE;
   if (!repository) {
-    lines.push(...files, `made = requests.post(${pythonQuoted(new URL('repository', base).href)}, files=files, headers={**identity, ${once}${withUpload}})`, 'made.raise_for_status()');
+    lines.push(...files, `made = requests.post(${pythonQuoted(new URL('repository', base).href)}, files=files, headers={**identity, ${once}})`, 'made.raise_for_status()');
   }
   return [...lines,
     long ? `params = json.load(open("${SWEEP_FILE}"))["params"]` : `params = json.loads(${pythonQuoted(rows)})`,

@@ -24,13 +24,13 @@ export function createSubmission({api, base, identity, uploads, XMLHttpRequest})
   }
 
   // Sends a large file before the request, so that a lost connection does not lose it. The id of the upload, or null.
-  async function uploaded(files, file, onWork, signal) {
+  async function uploaded(files, {file, fileName}, onWork, signal) {
     if (!file || file.size < WORTH || !uploads()) return null;
     const text = JSON.stringify([identity().username, listOf(files)]);
     if (sent?.text === text) return sent.id;
     let place = {step: 'sending', done: 0, all: file.size};
     const upload = sendUpload({
-      api, blob: file, signal,
+      api, blob: file, fileName, signal,
       onProgress: (done, all) => onWork((place = {...place, done, all, upload})),
       onState: (state) => onWork((place = {...place, state, upload})),
     });
@@ -43,19 +43,19 @@ export function createSubmission({api, base, identity, uploads, XMLHttpRequest})
   // Sends a request with files: {path, repository, params, metadata}.
   async function post(request, files, once, onWork, signal) {
     const {file, fileName} = await packed(files, onWork, signal);
-    const upload = await uploaded(files, file, onWork, signal);
+    const upload = await uploaded(files, {file, fileName}, onWork, signal);
     onWork({step: upload ? 'waiting' : 'sending', done: 0, all: upload ? 0 : file?.size ?? 0});
     const {path, repository, params, metadata} = request;
     try {
       return await sendForm({
-        base, identity: identity(), path, repository, upload, signal, XMLHttpRequest,
-        form: formOf({file: upload ? null : file, fileName, params, metadata}),
+        base, identity: identity(), path, repository, signal, XMLHttpRequest,
+        form: formOf({file: upload ? null : file, fileName, upload, params, metadata}),
         key: once.keyOf([identity().username, path, repository, params, metadata, listOf(files), upload]),
         onProgress: (done, all) => onWork(all && done >= all ? {step: 'waiting', done, all} : {step: 'sending', done, all}),
       });
     } catch (error) {
-      // The server does not keep uploads for ever: the next try sends it anew.
-      if (upload && error.kind === 'missing') sent = null;
+      // It was removed because of its age, or used: the next try sends it anew.
+      if (upload && (error.kind === 'missing' || error.status === 409)) sent = null;
       throw error;
     }
   }

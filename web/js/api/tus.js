@@ -22,15 +22,19 @@ async function checksumOf(blob, subtle) {
   return {'upload-checksum': `sha1 ${base64(await subtle.digest('SHA-1', await blob.arrayBuffer()))}`};
 }
 
+// Upload-Metadata with the name of the file; its ending tells the server what it is.
+export const uploadMetadata = (fileName) => `filename ${base64(new TextEncoder().encode(fileName))}`;
+
 // The id in the Location of an answer. The address itself is not used: a proxy may have made it.
 export function uploadId(location) {
   const found = /\/uploads\/([^/?#]+)\/?(?:[?#]|$)/.exec(location ?? '');
   return found ? decodeURIComponent(found[1]) : null;
 }
 
-// Begins to send. {done, pause, resume}: done is a promise of the upload's id. onState('sending' | 'paused' | 'away' | 'key'). With 'key'
-// the server does not take the key any more: resume() after a new sign-in. api: send() of the client.
-export function sendUpload({api, blob, onProgress = () => {}, onState = () => {}, signal, wait = sleep, now = () => performance.now(), subtle = globalThis.crypto?.subtle}) {
+// Begins to send. {done, pause, resume}: done is a promise of the upload's id. onState('sending' | 'paused' | 'away' | 'busy' | 'key').
+// With 'busy' the server can't take it at the moment; with 'key' it does not take the key any more: resume() after a new sign-in. What
+// was sent is removed when the signal ends it. api: send() of the client.
+export function sendUpload({api, blob, fileName = 'input.zip', onProgress = () => {}, onState = () => {}, signal, wait = sleep, now = () => performance.now(), subtle = globalThis.crypto?.subtle}) {
   let paused = null;  // {promise, resolve} while it is
   let part = null;  // the request under way
   let size = PARTS.first;
@@ -68,7 +72,7 @@ export function sendUpload({api, blob, onProgress = () => {}, onState = () => {}
           state('key');
           hold();
         } else if (error.kind === 'away' || error.kind === 'server') {
-          state('away');
+          state(error.status ? 'busy' : 'away');
           await wait(pauseFor(count++, {atLeast: error.retryAfter}), signal);
         } else if (!isAbort(error)) throw error;
       } finally {
@@ -84,10 +88,20 @@ export function sendUpload({api, blob, onProgress = () => {}, onState = () => {}
   };
 
   async function run() {
-    const made = await lasting(() => ask('POST', 'uploads', {headers: {'upload-length': String(blob.size)}}));
+    const made = await lasting(() => ask('POST', 'uploads', {headers: {'upload-length': String(blob.size), 'upload-metadata': uploadMetadata(fileName)}}));
     const id = uploadId(made.headers.get('location'));
     if (!id) throw new ApiError('server', {error: 'Location'});
     const path = `uploads/${encodeURIComponent(id)}`;
+    try {
+      await parts(path);
+    } catch (error) {
+      if (signal?.aborted) api.send('DELETE', path, {headers: VERSION}).catch(() => {});
+      throw error;
+    }
+    return id;
+  }
+
+  async function parts(path) {
     let offset = 0;
     let damaged = 0;
     let checked = true;
@@ -121,7 +135,6 @@ export function sendUpload({api, blob, onProgress = () => {}, onState = () => {}
       offset = answer;
       onProgress(offset, blob.size);
     }
-    return id;
   }
 
   return {

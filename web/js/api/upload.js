@@ -7,24 +7,24 @@ const ALONE = /\.(zip|csv|xlsx|json)$/i;
 // Whether the server takes this one file as it is; all else goes into a ZIP.
 export const goesAlone = (files) => files.length === 1 && !files[0].name.includes('/') && ALONE.test(files[0].name);
 
-export function formOf({file, fileName, params, metadata}) {
+// upload: the id of an upload that has the file.
+export function formOf({file, fileName, upload, params, metadata}) {
   const form = new FormData();
   // The file comes last: what is wrong with the other fields is found before it is sent.
   if (params) form.append('params', params);
   if (metadata) form.append('metadata', metadata);
+  if (upload) form.append('upload_id', upload);
   if (file) form.append('file', file, fileName);
   return form;
 }
 
 // Sends the form. path: 'job/execute' or 'repository'. `key`: the same key makes the same thing once, also if it is sent twice.
-// upload: the id of an upload that has the file.
-export function sendForm({base, identity, path = 'job/execute', repository, upload, form, key, onProgress = () => {}, signal, XMLHttpRequest}) {
+export function sendForm({base, identity, path = 'job/execute', repository, form, key, onProgress = () => {}, signal, XMLHttpRequest}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open('POST', new URL(path, base));
     for (const [name, value] of Object.entries(identityHeaders(identity))) request.setRequestHeader(name, value);
     if (repository) request.setRequestHeader('repository_id', repository);
-    if (upload) request.setRequestHeader('upload_id', upload);
     if (key) request.setRequestHeader('Idempotency-Key', key);
     request.upload.onprogress = (event) => onProgress(event.loaded, event.lengthComputable ? event.total : 0);
     request.onload = () => {

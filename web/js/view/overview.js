@@ -17,7 +17,7 @@ export function OverviewView() {
   const {t, session} = useApp();
   const {role} = useStore(session);
   return html`<div class="page"><div class="page-head"><h1 tabindex="-1">${t('overview.title')}</h1><span class="grow"></span><a class="button primary" href="#/submit">${t('nav.submit')}</a></div>
-    ${role === 'stakeholder' ? html`<${Storage} /><${Notice} title=${t('jobs.stakeholder')} hint=${t('jobs.stakeholder_hint')} />` : html`<${Now} /><${Past} />`}</div>`;
+    ${role === 'stakeholder' ? html`<div class="figures"><${Storage} /></div><${Notice} title=${t('jobs.stakeholder')} hint=${t('jobs.stakeholder_hint')} />` : html`<${Now} /><${Past} />`}</div>`;
 }
 
 // Loads again when jobs change, but not more often than AGAIN.

@@ -35,21 +35,21 @@ export function SubmitView({repository}) {
 const metadataOf = ({name}) => (name.trim() ? JSON.stringify({name: name.trim()}) : '');
 const repositoryOf = ({existing, repository}) => (existing ? repository : '');
 
-// The params that the chosen repository has: {} where there is none.
+// {params, gone}: the params that the chosen repository has, {} where there is none; whether it is not there.
 function useInherited(repository) {
   const {api} = useApp();
   const state = useLoad(async (signal) => {
-    if (!repository) return {};
+    if (!repository) return NONE;
     try {
-      return readParams(await api.repositoryParams(repository, {signal})).value ?? {};
+      return {params: readParams(await api.repositoryParams(repository, {signal})).value ?? {}, gone: false};
     } catch (error) {
-      if (error.kind === 'missing') return {};
+      if (error.kind === 'missing') return {...NONE, gone: true};
       throw error;
     }
   }, [repository]);
   return state.data ?? NONE;
 }
-const NONE = {};
+const NONE = {params: {}, gone: false};
 
 // What the schema fixes. Defaults are the server's work: a param that is sent replaces that of the repository.
 function fixedParams({default: left, ...schema}) {
@@ -71,7 +71,7 @@ function NewJob({schema, repository}) {
     setFields((before) => ({...before, ...part}));
     if ('params' in part || 'sweep' in part || 'repository' in part) setViolations((before) => (before.length ? [] : before));
   };
-  const inherited = useInherited(repositoryOf(fields));
+  const {params: inherited, gone} = useInherited(repositoryOf(fields));
   const text = fields.params;
   const {fault} = useMemo(() => readParams(text), [text]);
   const errors = useParamErrors({schema, text, inherited, all: all && !fields.many, violations});
@@ -82,7 +82,7 @@ function NewJob({schema, repository}) {
     setAll(true);
     return !schema || faultsOf(schema, {...inherited, ...readParams(text).value}).length === 0;
   };
-  const params = {schema, text, tried: all || violations.length > 0, fits, fault, inherited, errors, hold, held: Object.values(held).some(Boolean), onText: (next) => set({params: next})};
+  const params = {schema, gone, text, tried: all || violations.length > 0, fits, fault, inherited, errors, hold, held: Object.values(held).some(Boolean), onText: (next) => set({params: next})};
   return html`<div class="submit">
     <${Form} fields=${fields} set=${set} makes=${makes} params=${params} sweep=${sweep} setViolations=${setViolations} />
     <div class="submit-beside">${hasForm(schema ?? {}) && html`<section class="card raw-params" aria-labelledby="raw-params"><h2 id="raw-params">${t('form.beside')}</h2><${RawParams} params=${params} hint="form.beside_hint" /></section>`}
@@ -120,7 +120,7 @@ function Form({fields, set, makes, params, sweep, setViolations}) {
   submission.current ??= createSubmission({api, base, identity: () => session.get().identity, uploads: () => what.current.uploads, XMLHttpRequest});
   useEffect(() => () => stop.current?.abort(), []);
   const {errors, fault, held} = params;
-  const ready = !fault && !held && (!fields.existing || fields.repository) && (!fields.many || sweep.ready);
+  const ready = !fault && !held && !params.gone && (!fields.existing || fields.repository) && (!fields.many || sweep.ready);
 
   const send = async (event, anyway = false) => {
     event.preventDefault();
@@ -158,7 +158,7 @@ function Form({fields, set, makes, params, sweep, setViolations}) {
     <fieldset class="choice"><legend>${t('submit.where')}</legend><div class="segments">
       <button type="button" disabled=${!makes} aria-pressed=${String(!fields.existing)} onClick=${() => set({existing: false})}>${t('submit.new')}</button>
       <button type="button" aria-pressed=${String(fields.existing)} onClick=${() => set({existing: true})}>${t('submit.existing')}</button></div></fieldset>
-    ${fields.existing && html`<${ChooseRepository} value=${fields.repository} onChange=${(repository) => set({repository})} />`}
+    ${fields.existing && html`<${ChooseRepository} value=${fields.repository} gone=${params.gone} onChange=${(repository) => set({repository})} />`}
     ${!(fields.existing && fields.many) && html`<${DropZone} files=${fields.files} set=${set} hint=${t(fields.existing ? 'submit.overlay_hint' : 'submit.files_hint')} />`}
     ${features.batch && html`<fieldset class="choice"><legend>${t('sweep.how_many')}</legend><div class="segments">
       <button type="button" aria-pressed=${String(!fields.many)} onClick=${() => set({many: false})}>${t('sweep.one')}</button>
