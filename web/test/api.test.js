@@ -141,8 +141,9 @@ test('statuses have a kind', () => {
     assert.equal(kindOf(status), want, String(status));
   }
   assert.equal(errorOf(502, () => null, '<html>').error, '');
-  const {violations} = errorOf(400, () => null, '{"error":"Invalid params","violations":[{"pointer":"/a","message":"too large"},{"index":3,"pointer":"","message":"x"},{"pointer":1},null]}');
+  const {violations} = errorOf(400, () => null, '{"error":"Invalid params","violations":[{"pointer":"/a","message":"too large"},{"index":3,"pointer":"","message":"x"},{"pointer":1,"message":"x"},{"pointer":""},null]}');
   assert.deepEqual(violations, [{pointer: '/a', message: 'too large'}, {pointer: '', message: 'x', index: 3}]);
+  assert.equal(errorOf(400, () => null, JSON.stringify({violations: Array(5000).fill({pointer: '', message: ''})})).violations.length, 100);
 });
 
 test('events are read however they are cut', () => {

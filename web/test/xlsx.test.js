@@ -66,7 +66,7 @@ test('only what is shown is read', async () => {
 test('hostile workbooks cost little and run nothing', async () => {
   // A row far below, a column far to the right, names of every object's members.
   const {rows, columns, more} = await rowsOf('<worksheet><sheetData><row r="1"><c r="A1" t="s"><v>__proto__</v></c><c r="XFD1"><v>1</v></c></row><row r="1048576"><c r="A1048576"><v>2</v></c></row></sheetData></worksheet>');
-  assert.ok(more && rows.length === 1 && columns > 16_000);
+  assert.ok(more && rows.length === 1 && rows[0].length <= 200 && columns > 16_000);
   assert.equal({}.polluted, undefined);
   await assert.rejects(rowsOf('<!DOCTYPE x [<!ENTITY a "b">]><worksheet/>'), /document type/);
   await assert.rejects(openWorkbook(new Uint8Array(100)), /not a ZIP/);
