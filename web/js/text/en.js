@@ -356,6 +356,7 @@ export const text = {
   'sweep.wrong': '{count} jobs do not fit what the application takes; the server will refuse all of them:',
   'sweep.wrong.one': '{count} job does not fit what the application takes; the server will refuse all of them:',
   'sweep.row': 'Job {row}:',
+  'sweep.start_none': 'Start jobs',
   'sweep.start': 'Start {count} jobs',
   'sweep.start.one': 'Start {count} job',
   'sweep.save': 'Save {file}',

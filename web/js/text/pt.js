@@ -356,6 +356,7 @@ export const text = {
   'sweep.wrong': '{count} jobs não correspondem ao que a aplicação aceita; o servidor vai recusar todos:',
   'sweep.wrong.one': '{count} job não corresponde ao que a aplicação aceita; o servidor vai recusar todos:',
   'sweep.row': 'Job {row}:',
+  'sweep.start_none': 'Iniciar jobs',
   'sweep.start': 'Iniciar {count} jobs',
   'sweep.start.one': 'Iniciar {count} job',
   'sweep.save': 'Salvar {file}',

@@ -76,7 +76,7 @@ export function useAbsent(form, path, {schema, options}, required) {
   const {t} = useApp();
   const inherited = valueAt(form.inherited, path);
   if (inherited !== undefined) return t('form.from_repository', {value: shortOf(inherited, options, t)});
-  if (isOwn(schema, 'default')) return t('form.default', {value: shortOf(schema.default, options, t)});
+  if (isOwn(schema, 'default') && schema.default !== '') return t('form.default', {value: shortOf(schema.default, options, t)});
   return required ? t('form.choose') : t('form.not_set');
 }
 

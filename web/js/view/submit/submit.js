@@ -169,7 +169,7 @@ function Form({fields, set, makes, params, sweep, setViolations}) {
     ${params.tried && html`<${ErrorSummary} errors=${errors} anyway=${fields.many || work ? null : (event) => send(event, true)} />`}
     ${problem && html`<p class="field-error" role="alert">${problem.title} ${problem.hint}</p>`}
     ${work && html`<${Progress} work=${work} />`}
-    <div class="form-actions"><button class="button primary" disabled=${Boolean(work) || !ready}>${fields.many ? t('sweep.start', {count: sweep.shownCount}) : t('submit.start')}</button>
+    <div class="form-actions"><button class="button primary" disabled=${Boolean(work) || !ready}>${!fields.many ? t('submit.start') : sweep.ready ? t('sweep.start', {count: sweep.shownCount}) : t('sweep.start_none')}</button>
       ${work && html`<button type="button" class="button" onClick=${() => stop.current.abort()}>${t('submit.stop')}</button>`}</div>
   </form>`;
 }
