@@ -109,7 +109,7 @@ test('values are compared with the schema', () => {
     [{required: ['a/b']}, {}, ['/a~1b required']], [{properties: {a: {}}, additionalProperties: false}, {a: 1, b: 2}, ['/b unknown']], [{additionalProperties: {type: 'number'}}, {b: 'x'}, ['/b type_number']],
     [{patternProperties: {'^x': {type: 'number'}}, additionalProperties: false}, {x1: 'a', y: 1}, ['/x1 type_number', '/y unknown']], [{propertyNames: {maxLength: 1}}, {ab: 1}, ['/ab name']], [{dependencies: {a: ['b'], c: {required: ['d']}}}, {a: 1, c: 1}, ['/b required', '/d required']],
     [{minProperties: 1}, {}, [' few_members']], [{maxProperties: 0}, {a: 1}, [' many_members']],
-    [{allOf: [{minimum: 1}, {maximum: 0}]}, 0.5, [' minimum', ' maximum']], [{anyOf: [{type: 'null'}, {type: 'number', minimum: 3}]}, 1, [' minimum']], [{oneOf: [{minimum: 0}, {minimum: 1}]}, 2, [' several']], [{anyOf: [{type: 'string'}, {type: 'boolean'}]}, 1, [' none_fits']],
+    [{allOf: [{minimum: 1}, {maximum: 0}]}, 0.5, [' minimum', ' maximum']], [{anyOf: [{type: 'null'}, {type: 'number', minimum: 3}]}, 1, [' minimum']], [{oneOf: [{minimum: 0}, {minimum: 1}]}, 2, [' several']], [{anyOf: [{type: 'string'}, {type: 'boolean'}]}, 1, [' none_fits']], [{oneOf: [{const: 'a'}, {const: 'b'}]}, 'c', [' enum']],
     [{not: {type: 'number'}}, 1, [' not_allowed']], [{if: {const: 1}, then: false, else: {maximum: 0}}, 2, [' maximum']], [false, 1, [' not_allowed']], [true, 1, []],
     [{definitions: {a: {type: 'string'}}, properties: {x: {$ref: '#/definitions/a', type: 'number'}}}, {x: 1}, ['/x type_string']],
     [{properties: {self: {$ref: '#'}}, additionalProperties: false}, {self: {self: {other: 1}}}, ['/self/self/other unknown']],

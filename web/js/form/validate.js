@@ -172,6 +172,11 @@ function checkParts(at, schema, value, path, tell) {
 
 // The faults of the one branch that is meant: the only one that is not null, or the one whose constants fit.
 function noneFits(at, parts, value, path, tell) {
+  const options = parts.map((part) => plain(at.root, part));
+  if (options.every((part) => isObject(part) && Object.hasOwn(part, 'const'))) {
+    tell('enum', {values: listed(options.map((part) => part.const))});
+    return;
+  }
   const meant = parts[meantBranch(at.root, parts, value)];
   if (meant === undefined) tell('none_fits');
   else check(at, meant, value, path);

@@ -145,7 +145,7 @@ function Marks({form, path, name, about, value, required, tools, id, label}) {
 }
 
 // What the form can't show, as JSON. A text that is no JSON stays here until it is one; the form is held meanwhile.
-export function Json({form, path, value, id, described}) {
+export function Json({form, path, value, id, labelledby, described}) {
   const {t} = useApp();
   const [draft, setDraft] = useState(null);
   const written = value === undefined ? '' : textOf(value);
@@ -168,7 +168,7 @@ export function Json({form, path, value, id, described}) {
   const shown = fits ? draft : written;
   const fault = fits && drafted.fault;
   return html`<textarea id=${id} class="code" rows=${Math.min(10, Math.max(2, shown.split('\n').length))} spellcheck=${false} value=${shown} aria-invalid=${fault ? 'true' : described?.invalid}
-      aria-describedby=${described?.ids} onInput=${(event) => type(event.target.value)}></textarea>
+      aria-labelledby=${labelledby} aria-describedby=${described?.ids} onInput=${(event) => type(event.target.value)}></textarea>
     <p class=${fault ? 'field-error' : 'hint'} role=${fault ? 'status' : undefined}>${t(fault ? 'form.no_json' : 'form.as_json')}</p>`;
 }
 

@@ -41,7 +41,7 @@ export function Group(part) {
   const {form, path, about, value, required, id} = part;
   if (value === undefined && !required) return html`<${Absent} part=${part} />`;
   // Something else than the schema wants stands there: it is shown as it is.
-  if (value !== undefined && !isGroup(value)) return html`<fieldset class="group" id=${id} tabindex="-1"><${Head} part=${part}><${Remove} part=${part} /><//><${Json} form=${form} path=${path} value=${value} id=${`${id}-json`} /><${Errors} form=${form} path=${path} id=${id} /></fieldset>`;
+  if (value !== undefined && !isGroup(value)) return html`<fieldset class="group" id=${id} tabindex="-1"><${Head} part=${part}><${Remove} part=${part} /><//><${Json} form=${form} path=${path} value=${value} id=${`${id}-json`} labelledby=${`${id}-label`} /><${Errors} form=${form} path=${path} id=${id} /></fieldset>`;
   return html`<fieldset class="group" id=${id} tabindex="-1"><${Head} part=${part}><${Remove} part=${part} /><//>
     <${Members} form=${form} path=${path} about=${about} value=${value ?? {}} />
     <${Errors} form=${form} path=${path} id=${id} /></fieldset>`;
@@ -82,7 +82,7 @@ export function List(part) {
   const box = useRef(null);
   const [said, setSaid] = useState('');
   if (value === undefined && !required) return html`<${Absent} part=${part} />`;
-  if (value !== undefined && !Array.isArray(value)) return html`<fieldset class="group" id=${id} tabindex="-1"><${Head} part=${part}><${Remove} part=${part} /><//><${Json} form=${form} path=${path} value=${value} id=${`${id}-json`} /><${Errors} form=${form} path=${path} id=${id} /></fieldset>`;
+  if (value !== undefined && !Array.isArray(value)) return html`<fieldset class="group" id=${id} tabindex="-1"><${Head} part=${part}><${Remove} part=${part} /><//><${Json} form=${form} path=${path} value=${value} id=${`${id}-json`} labelledby=${`${id}-label`} /><${Errors} form=${form} path=${path} id=${id} /></fieldset>`;
   const items = value ?? [];
   // The focus follows what was moved, and stays in the list when an item goes.
   const focus = (index, way) => requestAnimationFrame(() => {
@@ -131,7 +131,7 @@ export function Variant(part) {
     <select aria-labelledby=${`${id}-label`} value=${String(at)} onChange=${(event) => event.target.value !== '-1' && choose(Number(event.target.value))}>
       ${at < 0 && html`<option value="-1">${t('form.choose')}</option>`}
       ${about.branches.map((branch, index) => html`<option key=${index} value=${String(index)}>${branch.title ?? t('form.variant', {place: index + 1})}</option>`)}</select>
-    ${at >= 0 ? html`<${Branch} part=${part} schema=${about.branches[at]} />` : value !== undefined && html`<${Json} form=${form} path=${path} value=${value} id=${`${id}-json`} />`}
+    ${at >= 0 ? html`<${Branch} part=${part} schema=${about.branches[at]} />` : value !== undefined && html`<${Json} form=${form} path=${path} value=${value} id=${`${id}-json`} labelledby=${`${id}-label`} />`}
     <${Errors} form=${form} path=${path} id=${id} /></fieldset>`;
 }
 
