@@ -1,7 +1,7 @@
 // A small server with invented jobs, to look at the page without a cluster:  node web/mock/server.mjs [PORT]
 // It answers as docs/api.md says, as far as the page asks. The key is vb_mock. Variables of the environment change it:
 // JOBS=0 and so on, ROLE, PLAIN, EMPTY_PAGES=2 (pages without a job come first, as a filter that few jobs pass gives them),
-// LOG_MB=100 (the log of a running job has a line of 8 MB, a flood of colours, and so many MB of lines), SCHEMA=0 (the application has no schema), OLD=1 (a server without batches, uploads and the application's schema).
+// LOG_MB=100 (the log of a running job has a line of 8 MB, a flood of colours, and so many MB of lines), KEY (another key than vb_mock), SCHEMA=0 (the application has no schema), OLD=1 (a server without batches, uploads and the application's schema).
 import {createReadStream, existsSync} from 'node:fs';
 import {createServer} from 'node:http';
 import {extname} from 'node:path';
@@ -174,7 +174,7 @@ function api(request, response, path, query) {
     response.writeHead(status, {'content-type': 'application/json', 'x-request-id': '01939c3e-1111-7c0e-9f7e-3f7c1a2b4c5d', 'content-length': Buffer.byteLength(data), ...headers}).end(data);
   };
   if (path === 'openapi.json') return send(200, DOCUMENT);
-  if (request.headers['x-api-key'] !== 'vb_mock') return send(401, {error: 'Invalid x-api-key'});
+  if (request.headers['x-api-key'] !== (process.env.KEY ?? 'vb_mock')) return send(401, {error: 'Invalid x-api-key'});
   if (path === 'usage') return send(200, {bytes_used: 52_428_800_000, bytes_quota: 107_374_182_400, role});
   if (path === 'events') {
     response.writeHead(200, {'content-type': 'text/event-stream'}).write('retry: 2000\n\nevent: state\nid: 1\ndata: {"jobs":[],"last":true}\n\n');

@@ -249,7 +249,7 @@ export const text = {
   'compare.gone_hint': 'They were deleted, or their time was over.',
   'submit.upload_away': 'The connection is lost. It goes on by itself from here when the server answers.',
   'submit.upload_busy': 'The server can’t take more at the moment. It goes on by itself.',
-  'submit.upload_key': 'The key is not accepted any more. Sign in again, then go on.',
+  'submit.upload_key': 'The key is not accepted any more. Sign in again, then it goes on.',
   'submit.upload_paused': 'Paused',
   'submit.pause': 'Pause',
   'submit.resume': 'Go on',

@@ -249,7 +249,7 @@ export const text = {
   'compare.gone_hint': 'Foram apagados, ou o prazo deles acabou.',
   'submit.upload_away': 'A conexão caiu. O envio continua daqui sozinho quando o servidor responder.',
   'submit.upload_busy': 'O servidor não pode receber mais neste momento. O envio continua sozinho.',
-  'submit.upload_key': 'A chave não é mais aceita. Entre de novo e continue.',
+  'submit.upload_key': 'A chave não é mais aceita. Entre de novo, e o envio continua.',
   'submit.upload_paused': 'Em pausa',
   'submit.pause': 'Pausar',
   'submit.resume': 'Continuar',

@@ -119,6 +119,12 @@ function Form({fields, set, makes, params, sweep, setViolations}) {
   what.current = features;
   submission.current ??= createSubmission({api, base, identity: () => session.get().identity, uploads: () => what.current.uploads, XMLHttpRequest});
   useEffect(() => () => stop.current?.abort(), []);
+  const {signIns} = useStore(session);
+  // After a new sign-in what was refused for the old key goes on.
+  useEffect(() => {
+    setProblem(null);
+    if (work?.state === 'key') work.upload.resume();
+  }, [signIns]);
   const {errors, fault, held} = params;
   const ready = !fault && !held && !params.gone && (!fields.existing || fields.repository) && (!fields.many || sweep.ready);
 
