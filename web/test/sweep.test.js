@@ -96,3 +96,35 @@ test('a sweep is sent as one batch; its repository is made first, once', async (
   assert.deepEqual(asked[3], asked[1]);
   assert.equal(batchBody({rows: [], metadata: ''}), '{"params":[]}');
 });
+
+test('a large file is uploaded once, and named in the form; one that the server has lost is sent anew', async () => {
+  let uploads = 0;
+  let answer = {status: 201, text: '{"job_id":"1"}'};
+  const forms = [];
+  const api = {send: async (method) => (uploads += method === 'POST' ? 1 : 0, {headers: {get: (name) => ({location: `./uploads/u${uploads}`, 'upload-offset': String(method === 'PATCH' ? file.size : 0)})[name] ?? null}})};
+  class XMLHttpRequest {
+    upload = {};
+    open() {}
+    setRequestHeader() {}
+    getResponseHeader() { return null; }
+    send(form) {
+      forms.push(Object.fromEntries(form));
+      this.status = answer.status;
+      this.responseText = answer.text;
+      queueMicrotask(this.onload);
+    }
+  }
+  const file = {size: 9 << 20, lastModified: 1, slice: () => new Blob(['x'])};
+  const submission = createSubmission({api, base: 'http://h/', identity: () => ({username: 'ana'}), uploads: () => true, XMLHttpRequest});
+  const job = {files: [{name: 'a.zip', file}], repository: '', params: '{}', metadata: ''};
+  const run = () => submission.one(job, {onWork() {}, signal: new AbortController().signal});
+  answer = {status: 503, text: '{}'};
+  await assert.rejects(run(), {kind: 'away'});
+  answer = {status: 404, text: '{"error":"Invalid upload_id"}'};
+  await assert.rejects(run(), {kind: 'upload'});
+  assert.equal(uploads, 1);
+  answer = {status: 201, text: '{"job_id":"1"}'};
+  assert.equal((await run()).job_id, '1');
+  assert.equal(uploads, 2);
+  assert.deepEqual(forms.map(({upload_id: id, file: sent}) => [id, sent]), [['u1', undefined], ['u1', undefined], ['u2', undefined]]);
+});

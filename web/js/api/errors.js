@@ -2,6 +2,7 @@
 // away     no answer, or the server is overloaded or starting: reading goes on by itself
 // key      the key is not taken (401)
 // closed   new work got 401 though the key is taken: the application is not open for the organization
+// upload   an upload is not there any more, or can't be used (404, 409): it is sent anew with the next try
 // role     the user's role does not allow it (403)
 // missing  the object does not exist, or is another tenant's (404)
 // refused  the request is wrong, or too large, or there is no room (other 4xx, 507); `detail` has the remedy

@@ -35,7 +35,10 @@ export function createSubmission({api, base, identity, uploads, XMLHttpRequest})
       onState: (state) => onWork((place = {...place, state, upload})),
     });
     onWork((place = {...place, upload}));
-    const id = await upload.done;
+    const id = await upload.done.catch((error) => {
+      if (error.kind === 'missing') error.kind = 'upload';
+      throw error;
+    });
     sent = {text, id};
     return id;
   }
@@ -55,7 +58,10 @@ export function createSubmission({api, base, identity, uploads, XMLHttpRequest})
       });
     } catch (error) {
       // It was removed because of its age, or used: the next try sends it anew.
-      if (upload && (error.kind === 'missing' || error.status === 409)) sent = null;
+      if (upload && (error.kind === 'missing' || error.status === 409)) {
+        sent = null;
+        if (/upload/i.test(error.error)) error.kind = 'upload';
+      }
       throw error;
     }
   }

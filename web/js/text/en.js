@@ -220,6 +220,7 @@ export const text = {
   'error.away': 'The server does not answer. The page goes on by itself when it is back.',
   'error.away_once': 'The server does not answer. Check your connection and try again.',
   'error.busy': 'The server can’t do this at the moment. Try again shortly.',
+  'error.upload': 'The server does not have the uploaded file any more. Start the job again: the file is sent anew.',
   'error.closed': 'This application is not open for new jobs of your organization.',
   'error.closed_hint': 'Your key is still valid. Ask the operator of the platform to open the application for your organization.',
   'error.role': 'Your role does not allow this. Ask the operator of the platform for another role.',

@@ -220,6 +220,7 @@ export const text = {
   'error.away': 'O servidor não responde. A página continua sozinha quando ele voltar.',
   'error.away_once': 'O servidor não responde. Verifique a conexão e tente de novo.',
   'error.busy': 'O servidor não pode fazer isto neste momento. Tente de novo em instantes.',
+  'error.upload': 'O servidor não tem mais o arquivo enviado. Inicie o job de novo: o arquivo será enviado outra vez.',
   'error.closed': 'Esta aplicação não está aberta para novos jobs da sua organização.',
   'error.closed_hint': 'A sua chave continua válida. Peça ao operador da plataforma que abra a aplicação para a sua organização.',
   'error.role': 'O seu papel não permite isto. Peça outro papel ao operador da plataforma.',

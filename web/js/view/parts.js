@@ -47,6 +47,7 @@ export function describeError(t, error) {
   if (error.kind === 'away') return error.status ? {title: t('error.busy'), hint: error.detail} : {title: t('error.away_once')};
   if (error.kind === 'role') return {title: t('error.role')};
   if (error.kind === 'missing') return {title: t('error.missing'), hint: t('error.missing_hint')};
+  if (error.kind === 'upload') return {title: t('error.upload'), hint: error.detail};
   if (error.kind === 'closed') return {title: t('error.closed'), hint: t('error.closed_hint')};
   if (error.kind === 'key') return {title: t('sign_in.again')};
   if (error.kind === 'refused') return {title: t('error.refused'), hint: [error.error, error.detail].filter(Boolean).join(': ')};
