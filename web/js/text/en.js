@@ -105,7 +105,7 @@ export const text = {
   'job.retry': 'Run again',
   'job.retry_title': 'Run this job again?',
   'job.retry_text': 'A new job is made with the same input and parameters. This one stays as it is.',
-  'job.again': 'New job with this input',
+  'job.again': 'New job like this one',
   'job.deleted': 'This job was deleted',
   'job.deleted_hint': 'Somebody deleted it, or its time was over. Its repository may still be there.',
   'job.new_state': '{name}: {state}',

@@ -105,7 +105,7 @@ export const text = {
   'job.retry': 'Executar de novo',
   'job.retry_title': 'Executar este job de novo?',
   'job.retry_text': 'Um novo job é criado com a mesma entrada e os mesmos parâmetros. Este fica como está.',
-  'job.again': 'Novo job com esta entrada',
+  'job.again': 'Novo job como este',
   'job.deleted': 'Este job foi apagado',
   'job.deleted_hint': 'Alguém o apagou, ou o prazo dele acabou. O repositório pode ainda existir.',
   'job.new_state': '{name}: {state}',

@@ -183,7 +183,7 @@ function Actions({job}) {
   };
   return html`<div class="actions">
     ${features.retry && !open && may(features, role, 'retry') && html`<button type="button" class="button" onClick=${ask('retry')}>${t('job.retry')}</button>`}
-    ${job.repository_id && html`<a class="button" href=${formatRoute(['submit'], {repository: job.repository_id})}>${t('job.again')}</a>`}
+    ${job.repository_id && html`<a class="button" href=${formatRoute(['submit'], {repository: job.repository_id, job: job.job_id})}>${t('job.again')}</a>`}
     ${features.cancel && open && may(features, role, 'cancel') && html`<button type="button" class="button" onClick=${ask('cancel')}>${t('job.cancel')}</button>`}
     ${may(features, role, 'deleteJob') && html`<button type="button" class="button danger-quiet" onClick=${ask('delete')}>${t('job.delete')}</button>`}
     ${question && html`<${Confirm} ...${questions[question]} onClose=${close} />`}

@@ -18,7 +18,7 @@ const PLACES = ['overview', 'jobs', 'submit', 'repositories'];
 function viewOf([place, id, part], query) {
   if (place === 'jobs' && id) return html`<${JobView} key=${`job ${id}`} id=${id} tab=${part} />`;
   if (place === 'overview') return html`<${OverviewView} key="overview" />`;
-  if (place === 'submit') return html`<${SubmitView} key=${`submit ${query.repository ?? ''}`} repository=${query.repository ?? ''} />`;
+  if (place === 'submit') return html`<${SubmitView} key=${`submit ${query.repository ?? ''} ${query.job ?? ''}`} repository=${query.repository ?? ''} job=${query.job ?? ''} />`;
   if (place === 'repositories' && id && part === 'compare') return html`<${CompareView} key=${`compare ${id} ${query.first ?? ''} ${query.last ?? ''}`} id=${id} first=${query.first ?? ''} last=${query.last ?? ''} />`;
   if (place === 'repositories' && id) return html`<${RepositoryView} key=${`repository ${id}`} id=${id} />`;
   if (place === 'repositories') return html`<${RepositoriesView} key="repositories" />`;

@@ -16,20 +16,30 @@ import {Progress} from './progress.js';
 import {SameCall} from './same_call.js';
 import {emptySweep, Sweep, useSweep} from './sweep.js';
 
-export function SubmitView({repository}) {
+// What load() gives, or `without` if it is not there, or not for this role.
+async function ifThere(load, without) {
+  try {
+    return await load();
+  } catch (error) {
+    if (error.kind === 'missing' || error.kind === 'role') return without;
+    throw error;
+  }
+}
+
+// job: the id of a job whose params are the first ones here.
+export function SubmitView({repository, job}) {
   const {t, api, features} = useApp();
-  const schema = useLoad(async (signal) => {
-    if (!features.application) return null;
-    try {
-      const found = (await api.application({signal})).params_schema;
-      return isObject(found) ? found : null;
-    } catch (error) {
-      if (error.kind === 'missing') return null;  // no such application: the answer to a new job says it
-      throw error;
-    }
-  }, [features.application]);
+  // No such application: the answer to a new job says it.
+  const state = useLoad(async (signal) => {
+    const [application, params] = await Promise.all([
+      features.application ? ifThere(() => api.application({signal}), {}) : {},
+      job ? ifThere(() => api.jobParams(job, {signal}), '') : '',
+    ]);
+    const {value} = readParams(params);
+    return {schema: isObject(application.params_schema) ? application.params_schema : null, params: value ? writeParams(value) : params};
+  }, [features.application, job]);
   return html`<div class="page"><div class="page-head"><h1 tabindex="-1">${t('submit.title')}</h1></div>
-    <${Loaded} state=${schema}>${(loaded) => html`<${NewJob} schema=${loaded} repository=${repository} />`}<//></div>`;
+    <${Loaded} state=${state}>${({schema, params}) => html`<${NewJob} schema=${schema} first=${params} repository=${repository} />`}<//></div>`;
 }
 
 const metadataOf = ({name}) => (name.trim() ? JSON.stringify({name: name.trim()}) : '');
@@ -40,12 +50,8 @@ function useInherited(repository) {
   const {api} = useApp();
   const state = useLoad(async (signal) => {
     if (!repository) return NONE;
-    try {
-      return {params: readParams(await api.repositoryParams(repository, {signal})).value ?? {}, gone: false};
-    } catch (error) {
-      if (error.kind === 'missing') return {...NONE, gone: true};
-      throw error;
-    }
+    const text = await ifThere(() => api.repositoryParams(repository, {signal}), null);
+    return text === null ? {...NONE, gone: true} : {params: readParams(text).value ?? {}, gone: false};
   }, [repository]);
   return state.data ?? NONE;
 }
@@ -56,13 +62,13 @@ function fixedParams({default: left, ...schema}) {
   return beginning(schema, schema);
 }
 
-function NewJob({schema, repository}) {
+function NewJob({schema, first, repository}) {
   const {t, session, features} = useApp();
   const {role} = useStore(session);
   const makes = role === null || may(features, role, 'createRepository');
   const [fields, setFields] = useState(() => ({
     existing: Boolean(repository) || !makes, repository, name: '', files: [], many: false, sweep: emptySweep,
-    params: schema && hasForm(schema) ? writeParams(fixedParams(schema)) : '',
+    params: first || (schema && hasForm(schema) ? writeParams(fixedParams(schema)) : ''),
   }));
   const [violations, setViolations] = useState([]);
   const [all, setAll] = useState(false);
