@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {loadOpen, loadStats, MOST_PAGES} from '../js/overview/load.js';
-import {addJobs, createStats, DAY, HOUR, minuteOf, quantile, summaryOf} from '../js/overview/stats.js';
+import {addJobs, createStats, DAY, endsOf, HOUR, minuteOf, quantile, summaryOf} from '../js/overview/stats.js';
 
 const now = Date.UTC(2026, 10, 29, 12, 0, 0);
 const stamp = (at) => new Date(at).toISOString().slice(0, 19).replace('T', '_');
@@ -10,7 +10,7 @@ const job = (endedAgo, {wait = 10_000, run = 60_000, ...rest} = {}) => ({
 });
 
 test('jobs are counted in the bar of their end', () => {
-  const stats = addJobs(createStats(now), [job(1000), job(HOUR + 1000, {job_status: 'failed', reason: 'OOMKilled'}), job(2 * DAY, {job_status: 'failed', reason: 'Cancelled'}), job(8 * DAY), {job_status: 'queued', created_on: stamp(now - 5)}]);
+  const stats = addJobs(createStats(now, {day: now, week: now}), [job(1000), job(HOUR + 1000, {job_status: 'failed', reason: 'OOMKilled'}), job(2 * DAY, {job_status: 'failed', reason: 'Cancelled'}), job(8 * DAY), {job_status: 'queued', created_on: stamp(now - 5)}]);
   const day = summaryOf(stats.day);
   const week = summaryOf(stats.week);
   assert.equal(stats.jobs, 5);
@@ -23,16 +23,25 @@ test('jobs are counted in the bar of their end', () => {
 });
 
 test('times are medians; a job that never started has none', () => {
-  const stats = addJobs(createStats(now), [job(1000, {wait: 1000, run: 5000}), job(1000, {wait: 3000, run: 7000}), job(1000, {wait: 9000, run: 9000}), job(1000, {started_on: undefined})]);
+  const stats = addJobs(createStats(now, {day: now, week: now}), [job(1000, {wait: 1000, run: 5000}), job(1000, {wait: 3000, run: 7000}), job(1000, {wait: 9000, run: 9000}), job(1000, {started_on: undefined})]);
   const {wait, run} = summaryOf(stats.day);
   assert.deepEqual(wait, {median: 3000, high: 9000, most: 9000});
   assert.equal(run.median, 7000);
-  assert.deepEqual(summaryOf(createStats(now).day).wait, {median: null, high: null, most: null});
+  assert.deepEqual(summaryOf(createStats(now, {day: now, week: now}).day).wait, {median: null, high: null, most: null});
   assert.equal(quantile([3, 1, 2, 4], 0.5), 3);
 });
 
+test('bars are hours and days of the clock', () => {
+  const at = new Date(2026, 10, 29, 9, 35, 12).getTime();
+  const {day, week} = createStats(at);
+  assert.equal(new Date(day.begin + 23 * HOUR).getMinutes(), 0);
+  assert.ok(day.begin + 24 * HOUR > at && day.begin + 23 * HOUR <= at);
+  assert.equal(new Date(week.begin + 7 * DAY).getHours(), 0);
+  assert.deepEqual(endsOf(at), {day: new Date(2026, 10, 29, 10).getTime(), week: new Date(2026, 10, 30).getTime()});
+});
+
 test('rare reasons are one', () => {
-  const {reasons} = summaryOf(addJobs(createStats(now), Array.from({length: 12}, (_, index) => job(1000, {reason: `R${index}`}))).day);
+  const {reasons} = summaryOf(addJobs(createStats(now, {day: now, week: now}), Array.from({length: 12}, (_, index) => job(1000, {reason: `R${index}`}))).day);
   assert.equal(reasons.length, 9);
   assert.deepEqual(reasons.at(-1), {reason: null, kind: 'failed', count: 4});
 });

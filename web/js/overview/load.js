@@ -1,5 +1,5 @@
 // Reads the jobs of the last week for the overview. What it costs is bounded: MOST_PAGES requests, and no job is kept.
-import {addJobs, createStats, DAY, minuteOf} from './stats.js';
+import {addJobs, createStats, minuteOf} from './stats.js';
 
 export const PAGE = 1000;
 export const MOST_PAGES = 20;  // so the newest 20,000 jobs at most; the page says how far they reach
@@ -7,7 +7,7 @@ export const MOST_PAGES = 20;  // so the newest 20,000 jobs at most; the page sa
 // {stats, complete}. onPart({stats, complete}): after each page.
 export async function loadStats(api, {now = Date.now(), signal, onPart = () => {}} = {}) {
   const stats = createStats(now);
-  let page = await api.jobs({from_date: minuteOf(now - 7 * DAY), page_size: PAGE}, {signal});
+  let page = await api.jobs({from_date: minuteOf(stats.week.begin), page_size: PAGE}, {signal});
   for (let count = 1; ; ++count) {
     addJobs(stats, page.items);
     const complete = page.next === null;

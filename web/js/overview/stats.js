@@ -4,12 +4,15 @@ import {parseTime} from '../text/format.js';
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 
-// spans: the length of a bar and their number. The last one ends now.
-export const SPANS = {day: {step: HOUR, count: 24}, week: {step: DAY, count: 7}};
+// The length of a bar and their number. Bars are hours and days of the reader's clock, so the last one is not over yet.
+const SPANS = {day: {step: HOUR, count: 24}, week: {step: DAY, count: 7}};
 
-export function createStats(now) {
-  const make = ({step, count}) => ({begin: now - step * count, step, bars: Array.from({length: count}, () => ({finished: 0, failed: 0, cancelled: 0, waits: [], runs: []})), reasons: new Map()});
-  return {now, jobs: 0, oldest: null, day: make(SPANS.day), week: make(SPANS.week)};
+// When the present hour and the present day end.
+export const endsOf = (now) => ({day: new Date(now).setMinutes(60, 0, 0), week: new Date(now).setHours(24, 0, 0, 0)});
+
+export function createStats(now, ends = endsOf(now)) {
+  const make = ({step, count}, end) => ({begin: end - step * count, step, bars: Array.from({length: count}, () => ({finished: 0, failed: 0, cancelled: 0, waits: [], runs: []})), reasons: new Map()});
+  return {now, jobs: 0, oldest: null, day: make(SPANS.day, ends.day), week: make(SPANS.week, ends.week)};
 }
 
 function addTo(span, job, ended, wait, run) {
