@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {ansiParts, isErrorLine, withoutAnsi} from '../js/preview/ansi.js';
+import {ansiParts, firstLog, isErrorLine, withoutAnsi} from '../js/preview/ansi.js';
 import {delimiterOf, MOST_COLUMNS, numberColumns, parseCsv} from '../js/preview/csv.js';
 import {faultOf, parseJson, WrittenNumber} from '../js/preview/json.js';
 import {imageType, kindOfFile, looksLikePdf} from '../js/preview/kind.js';
@@ -55,6 +55,14 @@ test('a flood of colours in one line makes few elements', () => {
 
 test('errors are found, with colours around them, too', () => {
   for (const [line, want] of [['terror', false], ['all well', false], ['\u001b[31mERROR\u001b[0m x', true], ['Traceback (most recent call last):', true]]) assert.equal(isErrorLine(line), want, line);
+});
+
+test('of the logs stdout is shown first, of a failed job stderr, and never an empty one', () => {
+  const entries = [{name: 'attempt-1/stderr.log', size: 3}, {name: 'attempt-1/stdout.log', size: 9}, {name: 'own.log', size: 1}];
+  assert.equal(firstLog(entries, false).size, 9);
+  assert.equal(firstLog(entries, true).size, 3);
+  assert.equal(firstLog([{name: 'stdout.log', size: 0}, {name: 'own.log', size: 1}], false).name, 'own.log');
+  assert.equal(firstLog([{name: 'stderr.log', size: 0}, {name: 'stdout.log', size: 1}], true).name, 'stdout.log');
 });
 
 test('numbers of JSON stay as they were written, where the browser tells', () => {

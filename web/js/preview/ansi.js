@@ -58,3 +58,9 @@ const ERROR = /\b(error|exception|traceback|fatal|panic|erro|falha)\b/i;
 const MAY_BE_ERROR = /error|exception|traceback|fatal|panic|erro|falha/i;  // most lines are not looked at twice
 
 export const isErrorLine = (line) => MAY_BE_ERROR.test(line) && ERROR.test(withoutAnsi(line));
+
+// The entry {name, size} of a job's logs that is shown first: stdout, of a failed job stderr; without it the first that has text.
+export function firstLog(entries, failed) {
+  const full = entries.filter(({size}) => size > 0);
+  return full.find(({name}) => (failed ? /stderr/ : /stdout/).test(name)) ?? full[0];
+}

@@ -48,7 +48,7 @@ function Filters({filter, change}) {
     if (name === filter.name) return undefined;
     const timer = setTimeout(() => change({name}), 300);
     return () => clearTimeout(timer);
-  }, [name]);
+  }, [name, filter.status, filter.mine]);  // a filter that is chosen meanwhile stays
   return html`<div class="filters">
     <div class="segments" role="group" aria-label=${t('jobs.filter')}>
       ${['', ...STATES].map((state) => html`<button type="button" key=${state} aria-pressed=${String(filter.status === state)} onClick=${() => change({status: state})}>${state ? t(`state.${state}`) : t('jobs.all')}</button>`)}

@@ -3,7 +3,7 @@ import {html, useEffect, useMemo, useRef, useState} from '../dom.js';
 import {isAbort} from '../api/errors.js';
 import {followLog} from '../api/log_stream.js';
 import {readDirectory, readEntry} from '../api/zip.js';
-import {ansiParts} from '../preview/ansi.js';
+import {ansiParts, firstLog} from '../preview/ansi.js';
 import {createLogBuffer, createSearch, LIMITS} from '../preview/log_buffer.js';
 import {visibleRows} from '../state/job_list.js';
 import {useApp, useStore, useVisible} from './context.js';
@@ -120,7 +120,7 @@ function ArchivedLogs({job, open}) {
   if (logs.size) return html`<${Notice} title=${t('logs.too_large', {size: format.bytes(logs.size)})}>${download}<//>`;
   const entries = logs.entries.filter((entry) => !entry.name.endsWith('/'));
   if (entries.every((entry) => entry.size === 0)) return html`<${Notice} title=${t('logs.empty')} />`;
-  const entry = entries.find(({name}) => name === chosen) ?? entries.find(({name, size}) => size > 0 && /stderr/.test(name) && job.job_status === 'failed') ?? entries.find(({size}) => size > 0);
+  const entry = entries.find(({name}) => name === chosen) ?? firstLog(entries, job.job_status === 'failed');
   return html`<${LogFile} key=${entry.name} bytes=${logs.bytes} entry=${entry} entries=${entries} choose=${setChosen} open=${open} download=${download} />`;
 }
 
