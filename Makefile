@@ -31,7 +31,7 @@ purge: ## Remove the resource definitions, the claim and all data of the local i
 	@scripts/down.sh --purge
 
 ##@ Development
-.PHONY: packages build test-unit test-corpus test-chart test-integration test-conformance test-fault test-e2e test-operations test-cluster test-existing test-images bench bench-quick test-bench fuzz verify format clean
+.PHONY: packages build test-unit test-corpus test-chart test-integration test-web test-conformance test-fault test-e2e test-operations test-cluster test-existing test-images bench bench-quick test-bench fuzz verify format clean
 packages: ## Install the Debian packages for build and tests
 	@scripts/install-packages.sh
 
@@ -49,6 +49,9 @@ test-chart: ## Test chart and resource definitions
 
 test-integration: ## Test the Kubernetes library on a real etcd and kube-apiserver
 	@scripts/test.sh integration
+
+test-web: ## Test the page for people with a browser, in Debian's Chromium
+	@scripts/test.sh web
 
 test-conformance: ## Test the REST contract and the custom resources with real clients on a real kubelet
 	@scripts/test.sh conformance

@@ -23,11 +23,13 @@ REGISTRY=(skopeo)
 # needed without a cluster, to count the tests as skipped. The archivers make the archives of the tests of real writers.
 TESTS=(libfuse3-dev fuse3 zip libarchive-tools p7zip-full python3-pytest python3-pytest-xdist python3-requests python3-kubernetes
   python3-jsonschema python3-httpx python3-tqdm python3-setuptools python3-wheel)
+# tests/web looks at the page with a browser.
+BROWSER=(chromium)
 CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2)
 BENCH=(nginx wrk)
 
 case "${1:-}" in
-  "") wanted=("${BUILD[@]}" "${TOOLS[@]}" "${TESTS[@]}" "${CLUSTER[@]}") ;;
+  "") wanted=("${BUILD[@]}" "${TOOLS[@]}" "${TESTS[@]}" "${CLUSTER[@]}" "${BROWSER[@]}") ;;
   --e2e=off) wanted=("${BUILD[@]}" "${TOOLS[@]}" "${TESTS[@]}") ;;
   --existing) wanted=("${BUILD[@]}" "${TOOLS[@]}" "${REGISTRY[@]}") ;;
   --build) wanted=("${BUILD[@]}") ;;

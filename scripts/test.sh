@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test.sh [unit|chart|integration|conformance|fault|e2e]...: installs missing packages, then runs the suites (default:
+# test.sh [unit|chart|integration|web|conformance|fault|e2e]...: installs missing packages, then runs the suites (default:
 # all). E2E=off counts the suites that need a cluster as skipped. The last line is `N passed, N failed, N skipped`.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -1,4 +1,4 @@
-"""Runs the test suites and counts them: python3 tests/run.py [unit|chart|integration|conformance|fault|e2e]...
+"""Runs the test suites and counts them: python3 tests/run.py [unit|chart|integration|web|conformance|fault|e2e]...
 
 Every suite gets its own state folder, network namespace and ports, so that a run works beside `make up` and
 beside the run of another clone. A run stops everything that it started, also when it fails or is interrupted. The next
@@ -28,7 +28,7 @@ STATE = ROOT / ".local" / "test"
 NAME = "vbt" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
 CLUSTER_STATE = STATE / "cluster"
 CLUSTER = ["--state", CLUSTER_STATE, "--name", NAME]
-SUITES = ["unit", "chart", "integration", "conformance", "fault", "e2e"]
+SUITES = ["unit", "chart", "integration", "web", "conformance", "fault", "e2e"]
 # Their tests mostly wait, and share nothing but the cluster.
 SIDE_BY_SIDE = [("chart", "integration"), ("conformance", "fault"), ("fault", "e2e")]
 UNFINISHED = set()  # suites of the group that runs
@@ -217,6 +217,11 @@ def suite_conformance(description):
     return run_pytest("tests/conformance", "conformance", description, "tests/conformance", *PROCESSES)
 
 
+def suite_web(description):
+    """Alone and in one process: there is one browser, and one of the tests kills the servers."""
+    return run_pytest("tests/web", "web-pages", description, "tests/web", "--durations=10")
+
+
 def wait_for_the_others(name):
     """Waits until this suite is the only one of its group that still runs."""
     while UNFINISHED - {name}:
@@ -290,7 +295,7 @@ def run_suite(name, installation):
         return suite_bench(installation.get(settings=[]))
     if os.environ.get("E2E", "on") == "off":
         return count_as_skipped(name)
-    return {"conformance": suite_conformance, "e2e": suite_e2e, "fault": suite_fault}[name](installation.get(SETTINGS))
+    return {"web": suite_web, "conformance": suite_conformance, "e2e": suite_e2e, "fault": suite_fault}[name](installation.get(SETTINGS))
 
 
 def count_suite(name, installation, lines):

@@ -95,10 +95,10 @@ class Tenants:
         self.wait_for(rest)
         return rest
 
-    def team(self, application_id, organization="acme", **roles):
-        """Several users, username=role, of one new Client: their Rest clients by username."""
+    def team(self, application_id, organization="acme", client=None, **roles):
+        """Several users, username=role, of one Client, a new one unless it is named: their Rest clients by username."""
         self.made += 1
-        client = f"team-{self.prefix}-{self.made}"
+        client = client or f"team-{self.prefix}-{self.made}"
         keys, members = {}, []
         for username, role in roles.items():
             keys[username], entry = self.keygen(username, role)

@@ -1,0 +1,82 @@
+"""New jobs: by the form, by a dragged folder, over a repository that is there."""
+
+import re
+
+import pytest
+from platform_client import wait_until
+
+
+def job_of(page):
+    """The id of the job that the page shows."""
+    wait_until("the page of the new job", lambda: page.fragment().startswith("#/jobs/"))
+    return page.fragment().split("/")[2]
+
+
+def test_by_the_form(page, world, tmp_path):
+    (tmp_path / "say-1").write_text("out of the file\n")
+    page.sign_in(world.lead.identity, "#/submit")
+    page.heading("New job")
+    page.fill("Name", "By the form")
+    page.fill("Parameters", '{"result": {"answer": 42}, "say": ["hello"]')
+    page.see("Not valid JSON: line 1")
+    assert page.property(page.find("button", "Start job"), "disabled")
+    page.fill("Parameters", '{"result": {"answer": 42}, "say": ["hello"]}')
+    page.choose_files("Choose files", tmp_path / "say-1")
+    page.see("say-1", "1 file")
+    page.click("button", "Start job")
+    page.heading("By the form")
+    job = job_of(page)
+    page.see("Finished", "answer", "42")
+    assert world.lead.get(f"/job/{job}").json()["input"] == ["say-1"]
+
+
+@pytest.mark.parametrize("how", ["dragged", "chosen"])
+def test_a_folder(how, page, world, tmp_path):
+    folder = tmp_path / "stores"
+    (folder / "north" / "deep").mkdir(parents=True)
+    (folder / "prices.csv").write_text("a,b\n1,2\n")
+    (folder / "north" / "deep" / "größe.txt").write_text("x" * 100_000)
+    page.sign_in(world.lead.identity, "#/submit")
+    page.heading("New job")
+    page.fill("Name", f"A folder, {how}")
+    if how == "dragged":
+        page.drop(".drop", folder)
+    else:
+        page.choose_files("Choose a folder", folder)
+    page.see("2 files", "north/deep/größe.txt", "prices.csv")
+    page.click("button", "Start job")
+    page.heading(f"A folder, {how}")
+    info = world.lead.get(f"/job/{job_of(page)}").json()
+    assert sorted(info["input"]) == ["north/deep/größe.txt", "prices.csv"]
+    # What was sent is there with the same previews.
+    page.open(f"#/repositories/{info['repository_id']}")
+    page.click("button", re.compile("^prices.csv "))
+    page.find("columnheader", "a")
+
+
+def test_over_a_repository_that_is_there(page, world):
+    repository = world.lead.repository(params={"result": "old", "exit": 0}, metadata={"name": "With params"})
+    page.sign_in(world.lead.identity, f"#/repositories/{repository}")
+    page.heading("With params")
+    page.click("link", "New job with it")
+    page.heading("New job")
+    page.fill("Name", "Laid over")
+    page.fill("Parameters", '{"result": "new"}')
+    page.click("button", "Start job")
+    page.heading("Laid over")
+    job = job_of(page)
+    page.see("Finished", '"new"')
+    assert world.lead.get(f"/job/{job}/params").json() == {"result": "new", "exit": 0}
+    page.open(f"#/repositories/{repository}")
+    page.click("tab", "Jobs")
+    page.see("Laid over")
+
+
+def test_the_same_call_for_a_terminal(page, world):
+    page.sign_in(world.lead.identity, "#/submit")
+    page.heading("New job")
+    page.fill("Parameters", '{"a": "it\'s"}')
+    page.see("curl", "$VBRAIN_API_KEY", "it'\\''s")
+    page.click("button", "Python")
+    page.see("import")
+    assert world.lead.identity.key not in page.text()

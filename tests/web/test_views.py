@@ -1,0 +1,115 @@
+"""Every view in both languages and themes: axe-core finds nothing, nothing is wider than the window, and a picture is kept in
+build/web-pictures for people to look at."""
+
+import pytest
+from axe import source, violations
+from conftest import ROOT
+from platform_client import wait_until
+
+PICTURES = ROOT / "build" / "web-pictures"
+WORK = {  # name: params
+    "Stock levels, week 48": {"horizon": 4}, "Demand forecast, southern stores": {"column": "south", "horizon": 6}, "Previsão de demanda – São Paulo": {"column": "north"},
+    "Without a season": {"method": "trend"}, "Prices, a column that is not there": {"column": "price"}, "Demand forecast, northern stores": {"column": "north", "confidence": 0.95},
+    "Five years ahead": {"horizon": 60}, "Demand forecast 2027": {"column": "north"},
+}
+TAGS = {"en": "en-GB,en", "pt": "pt-BR,pt"}
+
+
+@pytest.fixture(scope="module")
+def axe():
+    try:
+        return source()
+    except RuntimeError as problem:
+        pytest.skip(str(problem))
+
+
+@pytest.fixture(scope="module")
+def showcase(world):
+    """A client whose jobs have the names of real work: (leader, {name: job}, repository of the sweep)."""
+    lead = world.analysts["ana"]
+    repository, sweep = world.sweep
+    world.has_ended(*sweep, rest=lead)
+    named = {}
+    for number, (name, params) in enumerate(WORK.items()):
+        user = world.analysts[("ana", "bruno", "carla")[number % 3]]
+        named[name] = user.start(params=params, file=("sales.xlsx", world.sample_book), metadata={"name": name, "season": "winter"})
+    for job in named.values():
+        lead.wait(job)
+    return lead, named, repository
+
+
+def views(named, repository):
+    """(name, fragment, what is there when it is drawn, clicks) of each view, without words of a language."""
+    good, bad = named["Demand forecast 2027"], named["Prices, a column that is not there"]
+    return [
+        ("jobs", "#/jobs", ".table-row a", []),
+        ("overview", "#/overview", ".page h2, .page canvas, .page svg", []),
+        ("jobs-none-match", "#/jobs?name=nothing+has+this+name", ".notice", []),
+        ("job-result", f"#/jobs/{good}/result", ".json-tree", []),
+        ("job-files", f"#/jobs/{good}/outputs", ".picture img", []),
+        ("job-params", f"#/jobs/{good}/params", ".json-tree", []),
+        ("job-logs", f"#/jobs/{good}/logs", ".log-line", []),
+        ("job-failed", f"#/jobs/{bad}", ".why-failed", []),
+        ("job-delete", f"#/jobs/{bad}/logs", "dialog[open]", [".danger-quiet"]),
+        ("job-missing", "#/jobs/00000000-0000-7000-8000-000000000000", ".notice", []),
+        ("submit", "#/submit", "form #name", []),
+        ("submit-repository", f"#/submit?repository={repository}", "#repository option:nth-child(2)", []),
+        ("repositories", "#/repositories", ".card-link", []),
+        ("repository-input", f"#/repositories/{repository}", ".files-list li", []),
+        ("repository-jobs", f"#/repositories/{repository}", ".card-link.row", ["#tab-jobs"]),
+        ("compare", f"#/repositories/{repository}/compare", ".drawing canvas", []),
+        ("account", "#/jobs", "#account", [".account-button"]),
+    ]
+
+
+def settled(page, ready):
+    wait_until(f"{ready} is there", lambda: page.tab.evaluate(
+        f"!!document.querySelector({ready!r}) && !document.querySelector('.waiting') && document.getAnimations().every((one) => one.playState !== 'running')"))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_every_view(language, theme, page, showcase, axe):
+    lead, named, repository = showcase
+    page.language(TAGS[language])
+    page.theme(theme)
+    wrong = []
+
+    def look(name):
+        page.picture(PICTURES / f"{name}-{language}-{theme}.png")
+        wrong.extend(f"{name}: {one}" for one in violations(page, axe))
+        wide = page.tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if wide > 0:
+            wrong.append(f"{name} is {wide} pixels wider than the window")
+
+    page.open()
+    settled(page, ".sign-in form")
+    look("sign-in")
+    assert page.tab.evaluate("document.documentElement.lang") == language
+    sign_in(page, lead.identity)
+    for name, fragment, ready, clicks in views(named, repository):
+        page.open("#/nowhere")  # the same address twice would be no new view
+        page.open(fragment)
+        for click in clicks:
+            settled(page, click)
+            page.tab.evaluate(f"document.querySelector({click!r}).click()")
+        settled(page, ready)
+        look(name)
+        if "dialog" in ready:
+            page.press("Escape")
+    page.size(360, 740)
+    for name, fragment, ready, _ in [view for view in views(named, repository) if view[0] in ("jobs", "overview", "job-failed", "job-files", "submit", "compare", "repository-input")]:
+        page.open(fragment)
+        settled(page, ready)
+        look(f"{name}-phone")
+    assert wrong == []
+
+
+def sign_in(page, identity):
+    """By the ids of the fields, in any language."""
+    for field, value in (("organization_id", identity.organization_id), ("application_id", identity.application_id), ("client_id", identity.client_id),
+                         ("username", identity.username), ("x-api-key", identity.key)):
+        page.tab.evaluate(f"(document.getElementById({field!r}).focus(), document.getElementById({field!r}).select())")
+        page.type(value)
+    page.press("Enter")
+    settled(page, ".table-row a")
