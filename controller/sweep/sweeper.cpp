@@ -6,6 +6,7 @@
 #include "artifacts/store/store_sweep.hpp"
 #include "artifacts/submit/job_batch.hpp"
 #include "artifacts/submit/key_records.hpp"
+#include "artifacts/uploads/upload_store.hpp"
 #include "base/log.hpp"
 #include "base/stop.hpp"
 #include "controller/volume/volume.hpp"
@@ -20,9 +21,10 @@ using kube::ErrorCode;
 // The code that moves a folder to .trash also removes it. After this time the folder was left over by a crash, or it
 // could not be removed.
 constexpr std::chrono::minutes kTrashAge{10};
-// Wait between two scans for what is small: markers, which only a crash leaves behind, and expired Idempotency-Keys.
+// Wait between two scans for what need not go at once: markers, which only a crash leaves behind, expired
+// Idempotency-Keys and uploads.
 constexpr std::chrono::hours kHourly{1};
-// How long an Idempotency-Key is kept at least (docs/api.md).
+// How long an Idempotency-Key, and the mark of a used upload, is kept at least (docs/api.md).
 constexpr std::chrono::hours kKeyAge{24};
 // A batch that an api-server is publishing changes all the time.
 constexpr std::chrono::minutes kBatchAge{1};
@@ -150,6 +152,8 @@ void Sweeper::sweep_hourly(base::TimePoint now, base::TimePoint before, std::sto
   if (removed > 0) base::log_info("removed index entries of jobs that have no folder", {{"entries", removed}});
   const std::size_t keys = artifacts::sweep_keys(parts_.store, now - kKeyAge, note_unreadable(stop), stop);
   if (keys > 0) base::log_info("removed records of expired Idempotency-Keys", {{"entries", keys}});
+  const std::size_t uploads = artifacts::sweep_uploads(parts_.store, now, now - kKeyAge, note_unreadable(stop), stop);
+  if (uploads > 0) base::log_info("removed expired uploads, and marks of used ones", {{"entries", uploads}});
 }
 
 void Sweeper::note_not_removed(const std::string& path, const artifacts::VolumeError& error) {

@@ -58,8 +58,9 @@ class Sweeper {
   // unreadable folder of a job or a tenant is logged and skipped. Throws artifacts::VolumeError.
   bool scan(std::stop_token stop);
   // Completes interrupted batches. Removes old entries of .staging and .trash, index entries without a job, and expired
-  // Idempotency-Keys. Removes nothing if the file server's time is unknown, because the local clock may be wrong by
-  // days. Entries that can't be removed are counted, logged once with the cause, and tried again by the next scan.
+  // Idempotency-Keys and uploads. Removes nothing if the file server's time is unknown, because the local clock may be
+  // wrong by days. Entries that can't be removed are counted, logged once with the cause, and tried again by the next
+  // scan.
   void sweep(std::stop_token stop);
   // scan(), then sweep() whatever the result was. Returns the result of scan().
   bool round(std::stop_token stop);
@@ -69,7 +70,7 @@ class Sweeper {
   std::optional<base::TimePoint> volume_time() const;
   artifacts::OnUnreadable note_unreadable(std::stop_token stop);
   void note_not_removed(const std::string& path, const artifacts::VolumeError& error);
-  // What may wait for an hour: index entries from before `before`, and expired Idempotency-Keys.
+  // What may wait for an hour: index entries from before `before`, expired Idempotency-Keys and uploads.
   void sweep_hourly(base::TimePoint now, base::TimePoint before, std::stop_token stop);
   bool tend(const artifacts::ScannedJob& folder, std::stop_token stop);
   FolderFacts look(const artifacts::ScannedJob& folder, const job::Job* resource) const;

@@ -5,14 +5,13 @@
 #include <chrono>
 
 #include "artifacts/store/store.hpp"
+#include "artifacts/store/trash.hpp"
 #include "artifacts/submit/key_records.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
 
 namespace vbrain::artifacts {
-namespace {
 
-// Moves the folder to the trash with one rename. Returns its new name; nothing if there is no such folder.
 std::optional<std::string> move_to_trash(const Dir& folder, std::string_view from, const Dir& trash) {
   std::string name = std::string(from) + "-" + random_name();
   try {
@@ -24,6 +23,8 @@ std::optional<std::string> move_to_trash(const Dir& folder, std::string_view fro
   }
   return name;
 }
+
+namespace {
 
 // A request with an Idempotency-Key made it, perhaps, and is repeated after the deletion: it must not make it again,
 // whoever completed it. Records of keys live for a day.
@@ -206,10 +207,10 @@ std::vector<std::string> Store::trash_tenant(const Tenant& tenant, const TenantF
     if (!may_go_on()) break;
     if (auto trashed = move_to_trash(*folder, name, trash)) moved.push_back(std::move(*trashed));
   }
-  // Records of Idempotency-Keys and batches of jobs that are being published, if no new tenant of the same name is
-  // here.
+  // Records of Idempotency-Keys, batches of jobs that are being published, and uploads, if no new tenant of the same
+  // name is here.
   const TenantFolders left = tenant_folders(tenant);
-  for (const std::string_view name : {".keys", ".batches"}) {
+  for (const std::string_view name : {".keys", ".batches", ".uploads"}) {
     if (left.repositories || left.jobs || !may_go_on()) break;
     if (auto trashed = move_to_trash(*folder, name, trash)) moved.push_back(std::move(*trashed));
   }

@@ -124,7 +124,9 @@ TreeSize ScannedTenant::trash() const {
 }
 
 TreeSize ScannedTenant::staging() const {
-  return Measurement({}).of(folder_, ".staging");
+  TreeSize size = Measurement({}).of(folder_, ".staging");
+  size += Measurement({}).of(folder_, ".uploads");
+  return size;
 }
 
 std::optional<std::string> find_published_after(const Store& store, const Tenant& tenant, base::TimePoint time,

@@ -51,7 +51,7 @@ class ScannedTenant {
                        const GoOn& go_on = {}) const;
   // When a job or a repository was published or removed last, by the clock of the file server. Begin of time: never.
   base::TimePoint changed() const;
-  // The entries of `.trash` and `.staging`.
+  // The entries of `.trash`; those of `.staging` and `.uploads`.
   TreeSize trash() const;
   TreeSize staging() const;
 

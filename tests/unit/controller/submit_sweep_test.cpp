@@ -1,9 +1,10 @@
-// What the sweeper does for batches of jobs and Idempotency-Keys.
+// What the sweeper does for batches of jobs, Idempotency-Keys and uploads.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "artifacts/submit/job_batch.hpp"
 #include "artifacts/submit/key_records.hpp"
+#include "artifacts/uploads/upload_store.hpp"
 #include "controller/sweep/sweeper.hpp"
 #include "support/fake_api_server.hpp"
 #include "support/manual_clock.hpp"
@@ -86,6 +87,17 @@ TEST_F(SubmitSweep, RemovesKeysAfterADay) {
   clock_.advance(std::chrono::hours(2));
   sweeper_.sweep({});
   EXPECT_FALSE(find_key(store_, kTenant, name));
+}
+
+TEST_F(SubmitSweep, RemovesUploadsThatHaveNotChangedForTheirTime) {
+  const std::string id = "01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d";
+  create_upload(store_, kTenant, id, {.bytes = 1, .name = "a.csv", .expiry = std::chrono::hours(30)});
+  clock_.advance(std::chrono::hours(29));
+  sweeper_.sweep({});
+  EXPECT_TRUE(open_upload(store_, kTenant, id));
+  clock_.advance(std::chrono::hours(2));
+  sweeper_.sweep({});
+  EXPECT_FALSE(open_upload(store_, kTenant, id));
 }
 
 }  // namespace
