@@ -6,6 +6,7 @@
 #include "api-server/pages/page_request.hpp"
 #include "api-server/routes/preconditions.hpp"
 #include "api-server/transfer/submission.hpp"
+#include "api-server/uploads/tus.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "job/names.hpp"
@@ -86,6 +87,7 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   const std::chrono::duration<double> took = steady_clock::now() - begun - exchange.waiting.waited();
   metrics_.at(progress.route)->count(result->status, took.count());
   complete(*result, progress.context.request_id);
+  if (is_upload_path(exchange.head.path)) add_tus_headers(*result);
   co_return std::move(*result);
 }
 
@@ -129,7 +131,7 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
 // All checks that come before the body is read.
 Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress& progress) {
   const http::RequestHead& head = exchange.head;
-  const auto match = match_route(patterns_, head.method, head.path);
+  const auto match = match_route(patterns_, method_of(head), head.path);
   if (!match) return match;
   progress.route = match->index;
   const Route& route = routes()[match->index];

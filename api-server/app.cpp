@@ -20,6 +20,7 @@
 #include "api-server/transfer/sealed_texts.hpp"
 #include "api-server/transfer/shared_reads.hpp"
 #include "api-server/transfer/spool.hpp"
+#include "api-server/uploads/upload_metrics.hpp"
 #include "api-server/waits/job_waits.hpp"
 #include "api-server/waits/run_times.hpp"
 #include "artifacts/store/store.hpp"
@@ -186,6 +187,7 @@ int run(const Config& given, std::stop_token stop) {
   base::WorkerPool list_workers("list", kListWorkers, config.max_queued, config.volume_timeout);
   SpaceLedger space_ledger;
   KeyCounts key_counts(config.limits.max_idempotency_keys);
+  UploadMetrics upload_metrics(metrics);
   LocalSpace local_space(config.limits.max_local_spool_bytes);
   SealedTexts sealed_texts(volume, caches.jobs.store(), clock);
   std::stop_source calls;
@@ -209,6 +211,7 @@ int run(const Config& given, std::stop_token stop) {
       feed,
       streams,
       key_counts,
+      upload_metrics,
       client,
       caches.jobs.store(),
       caches.applications.store(),

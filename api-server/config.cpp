@@ -58,6 +58,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
              "further one is answered at once");
   add_number(app, "--max-idempotency-keys", config.limits.max_idempotency_keys, 1, 10'000'000,
              "Idempotency-Keys of one tenant within a day; a request with a further one gets 429");
+  add_number(app, "--max-uploads", config.limits.max_uploads, 0, 1'000'000,
+             "Resumable uploads of one tenant that no job or repository was made of yet; a further one gets 429");
   add_number(app, "--max-header-bytes", config.max_header_bytes, 1024, 1 << 20, "Largest head of a request, in bytes");
   add_number(app, "--max-json-bytes", config.limits.max_json_bytes, 1024, 1 << 26,
              "Largest JSON body, and largest params or metadata field, in bytes");
@@ -66,7 +68,7 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
       "Bytes of JSON of all requests together; one tenant gets half of it at most. Decoding takes up to five times "
       "this memory. Lists of ids that are kept in memory take as much again");
   add_number(app, "--max-upload-bytes", config.limits.max_upload_bytes, 1024, 1ULL << 50,
-             "Largest multipart body, in bytes");
+             "Largest multipart body, and largest resumable upload, in bytes");
   add_number(app, "--max-archive-entries", config.limits.max_archive_entries, 1, 1ULL << 24,
              "Largest number of entries of an archive");
   add_number(app, "--max-inflated-bytes", config.limits.max_inflated_bytes, 1024, 1ULL << 50,
@@ -84,6 +86,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
       app, "--max-auth-failures-per-minute", config.limits.max_auth_failures_per_minute, 0, 1'000'000'000,
       "Wrong API keys of one source (an IPv4 address or an IPv6 /64), beyond which it gets 429 for them; right keys "
       "pass. 0: no limit. Behind a proxy all clients are one source");
+  base::add_duration(app, "--upload-expiry", config.limits.upload_expiry,
+                     "How long a resumable upload that does not change is kept, complete or not");
   base::add_duration(app, "--header-timeout", config.header_timeout,
                      "Longest time from a request's first byte to the end of its head");
   base::add_duration(app, "--body-timeout", config.body_timeout,
@@ -118,6 +122,7 @@ void log_config(const Config& config) {
                                    {"max_streams", config.max_streams},
                                    {"max_waits", config.limits.max_waits},
                                    {"max_idempotency_keys", config.limits.max_idempotency_keys},
+                                   {"max_uploads", config.limits.max_uploads},
                                    {"max_header_bytes", config.max_header_bytes},
                                    {"max_json_bytes", config.limits.max_json_bytes},
                                    {"max_json_memory", config.limits.max_json_memory},
@@ -128,6 +133,7 @@ void log_config(const Config& config) {
                                    {"archive_code_page", config.limits.archive_code_page},
                                    {"max_local_spool_bytes", config.limits.max_local_spool_bytes},
                                    {"max_auth_failures_per_minute", config.limits.max_auth_failures_per_minute},
+                                   {"upload_expiry_ms", config.limits.upload_expiry.count()},
                                    {"header_timeout_ms", config.header_timeout.count()},
                                    {"body_timeout_ms", config.body_timeout.count()},
                                    {"idle_timeout_ms", config.idle_timeout.count()},

@@ -22,6 +22,8 @@ struct Limits {
   std::uint64_t max_auth_failures_per_minute = 60;    // of one source (FailureLimit); 0: no limit
   std::uint64_t max_waits = 5'000;                    // requests that wait at a time (JobWaits)
   std::uint64_t max_idempotency_keys = 100'000;       // of one tenant within a day (KeyCounts)
+  std::uint64_t max_uploads = 100;                    // of one tenant, not used yet
+  std::chrono::milliseconds upload_expiry{86'400'000};  // without a change
 };
 
 // Threads that read long lists.

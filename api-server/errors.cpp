@@ -20,7 +20,7 @@ struct Row {
   std::string_view words;  // ends in a space: the subject follows
 };
 
-constexpr std::array<Row, 28> kTable{{
+constexpr std::array<Row, 33> kTable{{
     {Problem::kBadRequest, 400, "Invalid request"},
     {Problem::kMissing, 400, "Missing "},
     {Problem::kInvalid, 400, "Invalid "},
@@ -31,9 +31,13 @@ constexpr std::array<Row, 28> kTable{{
     {Problem::kNoRepository, 404, "Invalid repository_id"},
     {Problem::kNoJob, 404, "Invalid job_id"},
     {Problem::kNoFile, 404, "Invalid path"},
+    {Problem::kNoUpload, 404, "Invalid upload_id"},
     {Problem::kTimeout, 408, "Request timeout"},
     {Problem::kJobFixed, 409, "Job cannot be changed"},
     {Problem::kJobNotEnded, 409, "Job not yet finished"},
+    {Problem::kUploadUnfinished, 409, "Upload not yet complete"},
+    {Problem::kUploadUsed, 409, "Upload already used"},
+    {Problem::kUploadOffset, 409, "Upload-Offset does not match"},
     {Problem::kPrecondition, 412, "Precondition failed"},
     {Problem::kTooLarge, 413, "Payload too large"},
     {Problem::kMediaType, 415, "Unsupported media type"},
@@ -41,6 +45,7 @@ constexpr std::array<Row, 28> kTable{{
     {Problem::kOtherSubmission, 422, "Idempotency-Key already used"},
     {Problem::kTooMany, 429, "Too many requests"},
     {Problem::kHeadersTooLarge, 431, "Headers too large"},
+    {Problem::kChecksum, 460, "Checksum mismatch"},
     {Problem::kJobFailed, 500, "Job failed"},
     {Problem::kRepositoryNotDeleted, 500, "Error deleting repository folder"},
     {Problem::kJobNotDeleted, 500, "Error deleting job folder"},

@@ -50,6 +50,11 @@ enum class Problem {
   kJobFixed,         // the job has ended, or is being cancelled
   kJobNotEnded,      // only an ended job can be retried
   kOtherSubmission,  // the Idempotency-Key belongs to another request
+  kNoUpload,
+  kUploadUnfinished,
+  kUploadUsed,    // or is being used
+  kUploadOffset,  // not the one that the upload has
+  kChecksum,
 };
 
 // A request that is refused, in words for its sender.

@@ -34,6 +34,7 @@ class SealedTexts;
 class SharedReads;
 class SpaceLedger;
 class StreamPlaces;
+struct UploadMetrics;
 class VolumeView;
 
 // Name of the index of Applications by spec.applicationId.
@@ -64,6 +65,7 @@ struct Services {
   JobFeed& feed;
   StreamPlaces& streams;
   KeyCounts& key_counts;
+  UploadMetrics& upload_metrics;
   kube::ApiClient& kube;
   const kube::Cache<job::Job>& jobs;
   const kube::Cache<job::Application>& applications;

@@ -52,6 +52,17 @@ void SpaceLedger::add(const artifacts::Tenant& tenant, base::TimePoint now, std:
   entries.erase(oldest);
 }
 
+void SpaceLedger::take_off(const artifacts::Tenant& tenant, std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(tenant);
+  if (found == entries_.end()) return;
+  for (auto entry = found->second.rbegin(); entry != found->second.rend() && bytes > 0; ++entry) {
+    const std::uint64_t taken = std::min(entry->second, bytes);
+    entry->second -= taken;
+    bytes -= taken;
+  }
+}
+
 std::uint64_t TenantSpace::used() const {
   return (measured ? static_cast<std::uint64_t>(std::max<std::int64_t>(measured->bytes, 0)) : 0) + added;
 }

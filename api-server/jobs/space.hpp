@@ -29,6 +29,8 @@ class SpaceLedger {
   // Older entries are forgotten.
   std::uint64_t since(const artifacts::Tenant& tenant, base::TimePoint measured_at);
   void add(const artifacts::Tenant& tenant, base::TimePoint now, std::uint64_t bytes);
+  // Bytes that are gone again, whether they were measured or not.
+  void take_off(const artifacts::Tenant& tenant, std::uint64_t bytes);
 
  private:
   using Entries = std::map<base::TimePoint, std::uint64_t>;  // bytes by the time of their publication, in seconds

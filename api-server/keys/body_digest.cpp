@@ -13,6 +13,7 @@ std::string digest_of_form(const FormDigests& form) {
   add("params", form.params);
   add("metadata", form.metadata);
   add("priority", form.priority);
+  add("upload_id", form.upload_id);
   add("file name", form.file_name);
   if (form.file_name) text.append("file ").append(form.file_sha256).append("\n");
   return base::sha256_hex(text);
@@ -26,9 +27,11 @@ std::string digest_of_no_body() {
   return base::sha256_hex("none\n");
 }
 
-std::string digest_of_request(std::string_view path, std::string_view repository_id, std::string_view body) {
+std::string digest_of_request(std::string_view path, std::string_view repository_id, std::string_view body,
+                              std::string_view upload_id) {
   std::string text(path);
   text.append("\n").append(repository_id).append("\n").append(body).append("\n");
+  if (!upload_id.empty()) text.append("upload ").append(upload_id).append("\n");
   return base::sha256_hex(text);
 }
 

@@ -15,6 +15,7 @@ struct FormDigests {
   std::optional<std::string> params = {};
   std::optional<std::string> metadata = {};
   std::optional<std::string> priority = {};
+  std::optional<std::string> upload_id = {};
   std::optional<std::string> file_name = {};
   std::string file_sha256 = {};
 };
@@ -24,8 +25,9 @@ std::string digest_of_form(const FormDigests& form);
 std::string digest_of_json(std::string_view sha256);
 std::string digest_of_no_body();
 
-// The digest of a whole request: the endpoint's path with its id filled in, the header repository_id, and its body's
-// digest. None of the first two has a line break. Pure.
-std::string digest_of_request(std::string_view path, std::string_view repository_id, std::string_view body);
+// The digest of a whole request: the endpoint's path with its id filled in, the header repository_id, its body's
+// digest, and the header upload_id if it was sent. None of them has a line break. Pure.
+std::string digest_of_request(std::string_view path, std::string_view repository_id, std::string_view body,
+                              std::string_view upload_id = {});
 
 }  // namespace vbrain::api

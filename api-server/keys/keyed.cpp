@@ -2,11 +2,15 @@
 
 #include "api-server/keys/body_digest.hpp"
 #include "api-server/transfer/submission.hpp"
+#include "api-server/uploads/tus.hpp"
 
 namespace vbrain::api {
 
 void set_digest(const Call& call, KeyedRequest& key, std::string_view body_digest) {
-  key.request = digest_of_request(call.exchange.head.path, call.repository_id, body_digest);
+  const auto upload = read_upload_header(call.exchange.head.fields);
+  // One that is sent twice is refused later.
+  const std::string_view id = upload && *upload ? **upload : std::string_view();
+  key.request = digest_of_request(call.exchange.head.path, call.repository_id, body_digest, id);
 }
 
 http::Task<Result<KeyLook, Refusal>> look_at_key(Call& call, KeyedBody body) {

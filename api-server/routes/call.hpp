@@ -52,6 +52,12 @@ http::Task<Answer> get_jobs(Call& call);
 http::Task<Answer> get_job(Call& call);
 http::Task<Answer> get_job_params(Call& call);
 http::Task<Answer> delete_job(Call& call);
+// uploads/routes.cpp
+http::Task<Answer> get_upload_options(Call& call);
+http::Task<Answer> post_upload(Call& call);
+http::Task<Answer> head_upload(Call& call);
+http::Task<Answer> patch_upload(Call& call);
+http::Task<Answer> delete_upload(Call& call);
 // live/routes.cpp
 http::Task<Answer> get_job_events(Call& call);
 http::Task<Answer> get_job_log_stream(Call& call);

@@ -9,6 +9,7 @@
 #include "api-server/routes/shared_read.hpp"
 #include "api-server/submit/new_work.hpp"
 #include "api-server/transfer/json_budget.hpp"
+#include "api-server/uploads/upload_use.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/failpoint.hpp"
 #include "base/json.hpp"
@@ -66,6 +67,8 @@ Result<NewRepository, Refusal> publish(const Call& call, Submission& submission,
   const Services& services = call.services;
   const artifacts::Tenant& tenant = call.caller.tenant;
   const std::string notes = render_notes(submission);
+  const auto taken = claim_upload(services, tenant, submission, key);
+  if (!taken) return Unexpected<Refusal>(taken.error());
   if (!key) {
     std::string id = publish_repository(services, tenant, call.caller.username, submission).repository_id;
     std::string answer = render_created(id, notes);
@@ -75,6 +78,7 @@ Result<NewRepository, Refusal> publish(const Call& call, Submission& submission,
   auto claimed = claim(services, tenant, *key, {.request = {}, .id = id, .answer = render_created(id, notes)});
   if (!claimed) return Unexpected<Refusal>(std::move(claimed.error()));
   base::failpoint("api-server.key-claimed");
+  if (submission.upload != nullptr) submission.upload->keep();
   artifacts::KeyRecord& record = claimed->record;
   if (!claimed->done) {
     publish_repository(services, tenant, call.caller.username, submission, KnownRepository{record.id, key->name});
@@ -96,10 +100,14 @@ http::Task<Answer> post_repository(Call& call) {
   auto submission = co_await read_new_work(call, terms);
   if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
   if (looked->key) set_digest(call, *looked->key, submission->digest);
+  auto staged = co_await stage_upload(call, *submission, looked->key);
+  if (!staged) co_return Unexpected<Refusal>(std::move(staged.error()));
+  if (*staged) co_return std::move(**staged);
   const auto work = [&] { return publish(call, *submission, looked->key); };
   base::WorkerPool& pool = submission->input ? call.services.bulk_workers : call.services.volume_workers;
   auto made = co_await http::run_on(pool, work);
   if (!made) co_return Unexpected<Refusal>(std::move(made.error()));
+  co_await spend_upload(call.services, *submission);
   log_by_user(call, "repository created", {"repository", made->id});
   co_return reply_of_key(std::move(made->answer), made->replayed);
 }

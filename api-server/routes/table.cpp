@@ -103,6 +103,12 @@ constexpr std::array kRoutes{
           kLogStream},
     Route{{http::Method::kGet, "/api/v1/job/:job_id/events"}, Permission::kReadJob, kOptional, false, get_job_events},
     Route{{http::Method::kGet, "/api/v1/events"}, Permission::kReadJob, kOptional, false, get_events},
+    Route{{http::Method::kOptions, "/api/v1/uploads"}, Permission::kCreateJob, kOptional, false, get_upload_options},
+    Route{{http::Method::kPost, "/api/v1/uploads"}, Permission::kCreateJob, kOptional, true, post_upload},
+    Route{{http::Method::kHead, "/api/v1/uploads/:upload_id"}, Permission::kCreateJob, kOptional, false, head_upload},
+    Route{{http::Method::kPatch, "/api/v1/uploads/:upload_id"}, Permission::kCreateJob, kOptional, true, patch_upload},
+    Route{
+        {http::Method::kDelete, "/api/v1/uploads/:upload_id"}, Permission::kCreateJob, kOptional, false, delete_upload},
     Route{{http::Method::kGet, "/api/v1/usage"}, Permission::kReadUsage, kOptional, false, get_usage},
 };
 

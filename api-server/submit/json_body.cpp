@@ -36,6 +36,16 @@ Result<std::vector<std::string_view>, Refusal> read_batch_params(std::string_vie
   return std::move(*list);
 }
 
+// The text of a JSON string without escapes: ids have none.
+Result<std::string, Refusal> read_upload_id(std::string_view value) {
+  const bool is_text = value.size() > 2 && value.front() == '"' && value.back() == '"';
+  const std::string_view id = is_text ? value.substr(1, value.size() - 2) : std::string_view();
+  if (id.empty() || id.find_first_of("\\\"") != std::string_view::npos) {
+    return refuse(Problem::kInvalid, "upload_id", "not an id; send the upload_id of POST /api/v1/uploads as a string");
+  }
+  return std::string(id);
+}
+
 }  // namespace
 
 Result<BatchFields, Refusal> read_batch_fields(std::string_view body) {
@@ -74,8 +84,14 @@ Result<JsonFields, Refusal> read_json_fields(std::string_view body, bool priorit
       fields.priority = *priority;
       continue;
     }
+    if (name == "upload_id") {
+      auto id = read_upload_id(value);
+      if (!id) return Unexpected<Refusal>(std::move(id.error()));
+      fields.upload_id = std::move(*id);
+      continue;
+    }
     std::string* field = name == "params" ? &fields.params : name == "metadata" ? &fields.metadata : nullptr;
-    if (field == nullptr) return bad_field(name, known_fields("", priority_known));
+    if (field == nullptr) return bad_field(name, known_fields("upload_id, ", priority_known));
     if (!value.starts_with('{'))
       return refuse(Problem::kInvalid, name, "not a JSON object" + std::string(kSendAnObject));
     *field = value;

@@ -11,12 +11,13 @@
 
 namespace vbrain::api {
 
-// The members `params` and `metadata` of a JSON body, which must be objects, and `priority` where it is known. Other
-// members are refused. Pure.
+// The members `params` and `metadata` of a JSON body, which must be objects, `upload_id`, and `priority` where it is
+// known. Other members are refused. Pure.
 struct JsonFields {
   std::string params;
   std::string metadata;
   std::optional<std::int32_t> priority;
+  std::string upload_id;  // empty: not sent
 };
 Result<JsonFields, Refusal> read_json_fields(std::string_view body, bool priority_known);
 

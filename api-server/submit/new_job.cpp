@@ -9,6 +9,7 @@
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/submit/priority.hpp"
+#include "api-server/uploads/upload_use.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/failpoint.hpp"
@@ -98,7 +99,9 @@ Result<void, Refusal> publish_in_repository(const Services& services, Draft& dra
     file.input = std::move(*overlaid);
     // The files of the repository are copied.
     for (const artifacts::InputFile& one : file.input) bytes += one.bytes;
-    if (auto full = check_space(space_of(services, file.tenant), bytes)) return Unexpected<Refusal>(std::move(*full));
+    const std::uint64_t more = bytes - std::min(bytes, bytes_given_back(submission));
+    auto full = more > 0 ? check_space(space_of(services, file.tenant), more) : std::nullopt;
+    if (full) return Unexpected<Refusal>(std::move(*full));
   } else {
     file.input = repository.input;
   }
@@ -317,14 +320,21 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
   if (refused) co_return Unexpected<Refusal>(std::move(*refused));
   draft.new_repository = repository_id.empty();
   draft.notes = render_notes(submission);
-  const Publish publish = [&] {
-    if (draft.new_repository) return publish_with_repository(services, draft, submission);
-    return publish_in_repository(services, draft, submission, submission.input ? &*submission.input : nullptr);
+  const Publish publish = [&]() -> Result<void, Refusal> {
+    auto claimed = claim_upload(services, caller.tenant, submission, key);
+    if (!claimed) return claimed;
+    auto published = draft.new_repository ? publish_with_repository(services, draft, submission)
+                                          : publish_in_repository(services, draft, submission,
+                                                                  submission.input ? &*submission.input : nullptr);
+    // A repetition with the key goes on with the upload.
+    if (published && key && submission.upload != nullptr) submission.upload->keep();
+    return published;
   };
   // With files this takes long: they are synced, and those of the repository are copied.
   base::WorkerPool& pool = submission.input ? services.bulk_workers : services.volume_workers;
   const auto launched = co_await launch(services, context, draft, pool, publish);
   if (!launched) co_return Unexpected<Refusal>(launched.error());
+  co_await spend_upload(services, submission);
   co_return std::move(draft.made);
 }
 

@@ -3,6 +3,7 @@
 #include "api-server/routes/call.hpp"
 #include "api-server/submit/new_job.hpp"
 #include "api-server/submit/new_work.hpp"
+#include "api-server/uploads/upload_use.hpp"
 #include "artifacts/store/store.hpp"
 
 namespace vbrain::api {
@@ -38,6 +39,9 @@ http::Task<Answer> post_job_execute(Call& call) {
   auto submission = co_await read_new_work(call, terms);
   if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
   if (looked->key) set_digest(call, *looked->key, submission->digest);
+  auto staged = co_await stage_upload(call, *submission, looked->key);
+  if (!staged) co_return Unexpected<Refusal>(std::move(staged.error()));
+  if (*staged) co_return std::move(**staged);
   auto created = co_await execute_job(services, call.caller, call.context, call.repository_id, std::move(*submission),
                                       looked->key);
   if (!created) co_return Unexpected<Refusal>(std::move(created.error()));

@@ -9,8 +9,8 @@
 #include "api-server/submit/priority.hpp"
 #include "api-server/transfer/multipart.hpp"
 #include "api-server/transfer/write_behind.hpp"
-#include "artifacts/archive/archive_reader.hpp"
-#include "artifacts/archive/archive_spool.hpp"
+#include "api-server/uploads/file_receiver.hpp"
+#include "api-server/uploads/tus.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "base/digest.hpp"
 #include "base/json.hpp"
@@ -18,21 +18,21 @@
 namespace vbrain::api {
 namespace {
 
-using artifacts::ArchiveError;
 using artifacts::Staging;
 
 // JSON up to here is checked on the I/O thread, larger JSON on the volume's pool. Not on `workers`: requests that wait
 // for the Kubernetes API would keep it waiting.
 constexpr std::size_t kSmallJson = JsonBudget::kFree;
-constexpr std::uint64_t kNameBytesPerEntry = 256;  // of an archive, on average
+constexpr const char* kUploadSetting = " bytes; the operator's setting is max-upload-bytes";
 
-enum class MediaType { kNone, kJson, kMultipart, kOther };
+enum class MediaType { kNone, kJson, kMultipart, kOffsetStream, kOther };
 
 MediaType media_type(const http::RequestHead& head, std::optional<ParameterizedValue>& parsed) {
   if (!head.has_body()) return MediaType::kNone;
   parsed = parse_parameterized(head.find("content-type").value_or(""));
   if (!parsed) return MediaType::kOther;
   if (parsed->value == "application/json") return MediaType::kJson;
+  if (parsed->value == kOffsetStream) return MediaType::kOffsetStream;
   return parsed->value == "multipart/form-data" ? MediaType::kMultipart : MediaType::kOther;
 }
 
@@ -48,111 +48,39 @@ Result<std::string, Refusal> read_object(std::string_view name, std::string_view
   return std::string(text);
 }
 
-// One uploaded file on its way to the volume. Members run on the volume's pool, one after the other.
-class FileReceiver {
- public:
-  FileReceiver(std::string name, FileKind kind) : name_(std::move(name)), kind_(kind) {}
-
-  // `parent` is the folder that holds the staged one.
-  void open(const artifacts::Dir& parent, Staging& staging) {
-    if (kind_ == FileKind::kZip) {
-      // The archive is not in the staged folder, which may be removed while the file is open: a network file system may
-      // keep a name for it until it is closed.
-      archive_.emplace(parent, staging.folder());
-    } else {
-      auto file = staging.input().create_file(name_);
-      if (!file) throw artifacts::VolumeError(EEXIST, "create an input file");
-      file_ = std::move(*file);
-    }
-  }
-
-  void write(std::string_view bytes) {
-    if (archive_) {
-      archive_->write(bytes);
-    } else {
-      artifacts::write_all(file_.get(), bytes);
-      digest_.update(bytes);
-    }
-    size_ += bytes.size();
-  }
-
-  // Checks what has come and puts it into the staged input.
-  Result<void, ArchiveError> finish(StagedInput& input, const Limits& limits) {
-    if (archive_) return unpack(input, limits);
-    file_ = {};
-    const auto written = input.staging().input().open_file(name_);
-    if (!written) throw artifacts::VolumeError(ENOENT, "read an input file back");
-    const int fd = written->fd.get();
-    const auto checked = kind_ == FileKind::kCsv    ? artifacts::check_csv(fd)
-                         : kind_ == FileKind::kXlsx ? artifacts::check_xlsx(fd)
-                                                    : artifacts::check_json(fd);
-    if (!checked) return Unexpected<ArchiveError>(checked.error());
-    input.files.push_back({name_, size_, digest_.hex()});
-    return {};
-  }
-
- private:
-  Result<void, ArchiveError> unpack(StagedInput& input, const Limits& limits) {
-    artifacts::ArchiveLimits archive_limits;
-    archive_limits.entries = limits.max_archive_entries;
-    archive_limits.inflated_bytes = limits.max_inflated_bytes;
-    archive_limits.file_bytes = limits.max_inflated_bytes;
-    archive_limits.names_bytes = std::max(archive_limits.names_bytes, limits.max_archive_entries * kNameBytesPerEntry);
-    archive_limits.ratio = limits.max_inflate_ratio;
-    archive_limits.code_page = limits.archive_code_page == 850 ? artifacts::CodePage::k850 : artifacts::CodePage::k437;
-    auto unpacked = archive_->unpack(archive_limits, input.staging().input());
-    archive_.reset();
-    if (!unpacked) return Unexpected<ArchiveError>(std::move(unpacked.error()));
-    input.files = std::move(unpacked->files);
-    input.empty_folders = unpacked->listing.empty_folders();
-    input.notes = std::move(unpacked->listing.notes);
-    return {};
-  }
-
-  const std::string name_;
-  const FileKind kind_;
-  std::optional<artifacts::ArchiveSpool> archive_;
-  artifacts::Fd file_;
-  base::Sha256 digest_;
-  std::uint64_t size_ = 0;
-};
-
 // A multipart body as it is read.
 struct Form {
   std::optional<std::string> params;
   std::optional<std::string> metadata;
   std::optional<std::string> priority;
+  std::optional<std::string> upload_id;
   std::optional<std::string> file_name;
   std::string* field = nullptr;  // the one being read; null within the file
   bool no_file = false;          // within a file field that was left empty
 };
 
-// The format of the part if it is the file. Nothing for a field; its bytes then go to `form.field`.
-Result<std::optional<FileKind>, Refusal> begin_part(const PartHead& head, Form& form, bool priority_known) {
+// Whether the part is the file. The bytes of a field go to `form.field`.
+Result<bool, Refusal> begin_part(const PartHead& head, Form& form, bool priority_known) {
   form.field = nullptr;
   form.no_file = false;
   if (head.name == "file") {
     // A browser sends a file field that its user left empty without a name and without content.
     form.no_file = head.filename.value_or("").empty();
-    if (form.no_file) return std::optional<FileKind>();
+    if (form.no_file) return false;
     if (form.file_name) return refuse(Problem::kInvalid, "file", "sent twice; put several files into one ZIP");
-    const std::string_view why = artifacts::check_entry_name(*head.filename, 255, 1);
-    if (!why.empty()) return refuse(Problem::kInvalid, "file", "filename: " + std::string(why) + "; rename the file");
-    const auto kind = file_kind(*head.filename);
-    if (!kind)
-      return refuse(Problem::kInvalid, "file",
-                    "its filename ends neither in .zip, .csv, .xlsx nor .json; put other files into a ZIP");
+    if (auto refused = check_file_name(*head.filename)) return Unexpected<Refusal>(std::move(*refused));
     form.file_name = head.filename;
-    return kind;
+    return true;
   }
   auto* field = head.name == "params"                       ? &form.params
                 : head.name == "metadata"                   ? &form.metadata
+                : head.name == "upload_id"                  ? &form.upload_id
                 : head.name == "priority" && priority_known ? &form.priority
                                                             : nullptr;
-  if (field == nullptr) return bad_field(head.name, known_fields("file, ", priority_known));
+  if (field == nullptr) return bad_field(head.name, known_fields("file, upload_id, ", priority_known));
   if (*field) return bad_field(head.name, "sent twice; send it once");
   form.field = &field->emplace();
-  return std::optional<FileKind>();
+  return false;
 }
 
 http::Task<Result<Submission, Refusal>> read_json(const Services& services, const artifacts::Tenant& tenant,
@@ -185,6 +113,7 @@ http::Task<Result<Submission, Refusal>> read_json(const Services& services, cons
   submission.params = std::move(fields->params);
   submission.metadata = std::move(fields->metadata);
   submission.priority = fields->priority;
+  submission.upload_id = std::move(fields->upload_id);
   co_return submission;
 }
 
@@ -222,15 +151,15 @@ http::Task<std::optional<Refusal>> read_parts(const Services& services, const ar
     for (auto event = reader.next(); event.kind != Kind::kNeedMore; event = reader.next()) {
       if (event.kind == Kind::kError) co_return refusal(Problem::kInvalid, "body", std::string(event.error));
       if (event.kind == Kind::kPart) {
-        const auto kind = begin_part(event.head, form, terms.priority);
-        if (!kind) co_return kind.error();
-        if (!*kind) continue;
+        const auto is_file = begin_part(event.head, form, terms.priority);
+        if (!is_file) co_return is_file.error();
+        if (!*is_file) continue;
         if (terms.digest != Digest::kNone) upload.file_digest = std::make_shared<base::Sha256>();
         if (terms.digest == Digest::kOnly) {
           writing.begin([digest = upload.file_digest](std::string_view bytes) { digest->update(bytes); });
           continue;
         }
-        upload.file = std::make_shared<FileReceiver>(*event.head.filename, **kind);
+        upload.file = std::make_shared<FileReceiver>(*event.head.filename);
         const auto open = [&] {
           submission.input.emplace(services.bulk_workers, services.volume.stage(tenant));
           submission.input->hold(upload.file);
@@ -294,6 +223,7 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
       submission.digest = digest_of_form({.params = form.params,
                                           .metadata = form.metadata,
                                           .priority = form.priority,
+                                          .upload_id = form.upload_id,
                                           .file_name = form.file_name,
                                           .file_sha256 = upload.file_digest ? upload.file_digest->hex() : ""});
     }
@@ -305,10 +235,14 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
       if (!object) return std::move(object.error());
       *to = std::move(*object);
     }
-    if (is_left_empty(form.priority)) return std::nullopt;
-    const auto priority = read_priority(*form.priority);
-    if (!priority) return priority.error();
-    submission.priority = *priority;
+    if (!is_left_empty(form.priority)) {
+      const auto priority = read_priority(*form.priority);
+      if (!priority) return priority.error();
+      submission.priority = *priority;
+    }
+    if (is_left_empty(form.upload_id)) return std::nullopt;
+    if (form.file_name) return refusal(Problem::kInvalid, "upload_id", "sent with a file; send one of them");
+    submission.upload_id = std::move(*form.upload_id);
     return std::nullopt;
   };
   refused = co_await http::run_on(services.volume_workers, parse);
@@ -342,6 +276,7 @@ http::Task<Result<Submission, Refusal>> read_body(const Services& services, cons
       const std::string_view text = *boundary;
       co_return co_await read_multipart(services, tenant, text, exchange.body, terms);
     }
+    case MediaType::kOffsetStream:
     case MediaType::kOther:
       break;
   }
@@ -393,17 +328,25 @@ std::string render_notes(const Submission& submission) {
 
 std::uint64_t submission_limit(const Limits& limits, const http::RequestHead& head) {
   std::optional<ParameterizedValue> parsed;
-  return media_type(head, parsed) == MediaType::kMultipart ? limits.max_upload_bytes : limits.max_json_bytes;
+  const MediaType type = media_type(head, parsed);
+  const bool is_upload = type == MediaType::kMultipart || type == MediaType::kOffsetStream;
+  return is_upload ? limits.max_upload_bytes : limits.max_json_bytes;
 }
 
 Refusal too_large_body(const Limits& limits, const http::RequestHead& head) {
   std::optional<ParameterizedValue> parsed;
-  const bool multipart = media_type(head, parsed) == MediaType::kMultipart;
+  const MediaType type = media_type(head, parsed);
+  if (type == MediaType::kOffsetStream) return too_large_upload(limits);
   return {.problem = Problem::kTooLarge,
-          .detail = multipart ? "a multipart body has at most " + std::to_string(limits.max_upload_bytes) +
-                                    " bytes; the operator's setting is max-upload-bytes"
-                              : "a JSON body has at most " + std::to_string(limits.max_json_bytes) +
-                                    " bytes; the operator's setting is max-json-bytes"};
+          .detail = type == MediaType::kMultipart
+                        ? "a multipart body has at most " + std::to_string(limits.max_upload_bytes) + kUploadSetting
+                        : "a JSON body has at most " + std::to_string(limits.max_json_bytes) +
+                              " bytes; the operator's setting is max-json-bytes"};
+}
+
+Refusal too_large_upload(const Limits& limits) {
+  return {.problem = Problem::kTooLarge,
+          .detail = "an upload has at most " + std::to_string(limits.max_upload_bytes) + kUploadSetting};
 }
 
 http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,

@@ -16,6 +16,8 @@
 
 namespace vbrain::api {
 
+class UploadUse;
+
 // A staged folder with the files that a client sent. If it ends unpublished the folder is removed on `pool`: I/O
 // threads must not wait for the volume.
 class StagedInput {
@@ -50,6 +52,8 @@ struct Submission {
   JsonBudget::Share memory;                   // of params and metadata
   std::optional<std::int32_t> priority = {};  // not sent: nothing
   std::string digest = {};                    // of the body (body_digest.hpp), if it was asked for
+  std::string upload_id = {};                 // as sent, unchecked; empty: not sent
+  std::shared_ptr<UploadUse> upload = {};     // from stage_upload(): `input` was made of it
 };
 
 // Refuses a body of which so many bytes have come; nothing: go on.
@@ -66,9 +70,9 @@ struct BodyTerms {
   } digest = Digest::kNone;
 };
 
-// Reads the body: JSON {params?, metadata?, priority?}, multipart with `file` and the same, or none. Files go to the
-// volume as they arrive, memory stays constant. An archive is checked before it is unpacked.
-// Throws BodyError, Overloaded and artifacts::VolumeError.
+// Reads the body: JSON {params?, metadata?, priority?, upload_id?}, multipart with `file` and the same, or none. Files
+// go to the volume as they arrive, memory stays constant. An archive is checked before it is unpacked. Throws
+// BodyError, Overloaded and artifacts::VolumeError.
 http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
                                                         http::Exchange& exchange, const BodyTerms& terms);
 
@@ -84,6 +88,9 @@ std::uint64_t submission_limit(const Limits& limits, const http::RequestHead& he
 
 // The answer to a body of this request that is larger than that.
 Refusal too_large_body(const Limits& limits, const http::RequestHead& head);
+
+// The answer to an upload (tus) that is larger than it may be.
+Refusal too_large_upload(const Limits& limits);
 
 // The format that a file of this name must have, by its extension in any case. Nothing: the extension is not taken.
 enum class FileKind { kZip, kCsv, kXlsx, kJson };

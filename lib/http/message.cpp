@@ -6,10 +6,11 @@
 namespace vbrain::http {
 namespace {
 
-constexpr std::array<std::pair<Method, std::string_view>, 6> kMethods{{{Method::kGet, "GET"},
+constexpr std::array<std::pair<Method, std::string_view>, 7> kMethods{{{Method::kGet, "GET"},
                                                                        {Method::kHead, "HEAD"},
                                                                        {Method::kPost, "POST"},
                                                                        {Method::kPut, "PUT"},
+                                                                       {Method::kPatch, "PATCH"},
                                                                        {Method::kDelete, "DELETE"},
                                                                        {Method::kOptions, "OPTIONS"}}};
 
@@ -140,6 +141,8 @@ std::string_view reason_phrase(int status) {
       return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
+    case 460:  // of tus
+      return "Checksum Mismatch";
     case 500:
       return "Internal Server Error";
     case 503:

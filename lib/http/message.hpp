@@ -14,7 +14,7 @@
 
 namespace vbrain::http {
 
-enum class Method { kGet, kHead, kPost, kPut, kDelete, kOptions, kOther };
+enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions, kOther };
 
 // "GET" and so on; "other" for kOther.
 std::string_view to_string(Method method);

@@ -90,7 +90,7 @@ TEST(Forms, OfRealClientsAreTaken) {
     if (files.size() > 1) {
       EXPECT_EQ(made.status, 400);
       // PHP has no two fields of one name.
-      EXPECT_THAT(made.body, HasSubstr(sent.client == "php" ? "only file, params and metadata are known"
+      EXPECT_THAT(made.body, HasSubstr(sent.client == "php" ? "only file, upload_id, params and metadata are known"
                                                             : "sent twice; put several files into one ZIP"));
       continue;
     }
@@ -159,8 +159,10 @@ TEST(Forms, ARefusalSaysWhatToDo) {
       {kMultipartType, multipart({{"name=metadata", "[1]"}}), "not a JSON object; send a JSON object, such as {"},
       {"application/json", "{\"params\":1}", "not a JSON object; send a JSON object"},
       {"application/json", "{\"params\":{},\n\"x\" 1}", "(line 2); send a JSON object"},
-      {"application/json", "{\"parms\":{}}", "only params and metadata are known; remove it, or correct its name"},
-      {kMultipartType, multipart({{"name=image", "x"}}), "only file, params and metadata are known; remove it"},
+      {"application/json", "{\"parms\":{}}",
+       "only upload_id, params and metadata are known; remove it, or correct its name"},
+      {kMultipartType, multipart({{"name=image", "x"}}),
+       "only file, upload_id, params and metadata are known; remove it"},
       {kMultipartType, multipart({{"name=file; filename*=UTF-8''a%0D.csv", "x"}}),
        "control character; rename the file"},
       {"multipart/form-data", "x", "it needs a boundary; let the HTTP library set Content-Type"},

@@ -192,6 +192,7 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
                           with.feed,
                           with.streams,
                           with.key_counts,
+                          with.upload_metrics,
                           with.kube,
                           with.jobs,
                           with.applications,

@@ -162,6 +162,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   feed->list_ended("100");
   streams = std::make_unique<StreamPlaces>(options.max_streams, metrics, stream_period);
   key_counts = std::make_unique<KeyCounts>(limits.max_idempotency_keys);
+  upload_metrics = std::make_unique<UploadMetrics>(metrics);
   client = std::make_unique<kube::ApiClient>(kube);
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", kVolumeWorkers, 64);
@@ -189,6 +190,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
                                                  *feed,
                                                  *streams,
                                                  *key_counts,
+                                                 *upload_metrics,
                                                  *client,
                                                  jobs,
                                                  applications,

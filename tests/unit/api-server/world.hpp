@@ -19,6 +19,7 @@
 #include "api-server/transfer/sealed_texts.hpp"
 #include "api-server/transfer/shared_reads.hpp"
 #include "api-server/transfer/spool.hpp"
+#include "api-server/uploads/upload_metrics.hpp"
 #include "api-server/waits/job_waits.hpp"
 #include "api-server/waits/run_times.hpp"
 #include "artifacts/store/store.hpp"
@@ -159,6 +160,7 @@ class World {
   std::unique_ptr<JobFeed> feed;
   std::unique_ptr<StreamPlaces> streams;
   std::unique_ptr<KeyCounts> key_counts;
+  std::unique_ptr<UploadMetrics> upload_metrics;
   std::unique_ptr<kube::ApiClient> client;
   std::unique_ptr<base::WorkerPool> workers;
   std::unique_ptr<base::WorkerPool> volume_workers;

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "api-server/keys/idempotency.hpp"
+#include "api-server/routes/call.hpp"
+#include "api-server/transfer/submission.hpp"
+#include "artifacts/uploads/upload_store.hpp"
+
+namespace vbrain::api {
+
+// The complete upload of which a request makes a job or a repository. Exactly one request takes it; if that one fails,
+// the upload is free again. Not thread-safe.
+class UploadUse {
+ public:
+  UploadUse(const Services& services, const artifacts::Tenant& tenant, artifacts::Upload upload)
+      : services_(services), tenant_(tenant), upload_(std::move(upload)) {}
+  UploadUse(const UploadUse&) = delete;
+  // Frees the upload on a pool, unless keep() or spend() was called.
+  ~UploadUse();
+
+  const artifacts::Upload& upload() const { return upload_; }
+
+  // Takes the upload. `key` is the name of an Idempotency-Key's record, or empty: requests with the same key take it
+  // together. Refuses with kUploadUsed, kUploadUnfinished and kNoUpload. Blocks on the volume.
+  Result<void, Refusal> claim(const std::string& key);
+  // From here on the job or repository may exist, and only a request with the same key may try again.
+  void keep() { claimed_.reset(); }
+  // The job or repository exists: the upload goes. Blocks on the volume; a failure is logged.
+  void spend() noexcept;
+
+ private:
+  const Services& services_;
+  const artifacts::Tenant tenant_;
+  artifacts::Upload upload_;
+  std::optional<artifacts::UploadState> claimed_ = {};
+};
+
+// The upload, or kNoUpload, or kUploadUsed. Blocks on the volume.
+Result<artifacts::Upload, Refusal> open_known_upload(const Services& services, const artifacts::Tenant& tenant,
+                                                     std::string_view id);
+
+// Removes what end_upload() has moved to the trash, on a pool.
+void purge_upload(const Services& services, const artifacts::Tenant& tenant, std::string trashed);
+
+// If the body or the header upload_id names an upload: checks and unpacks it as an uploaded file, sets `input` and
+// `upload`, and checks the space for it. Refuses with kNoUpload, kUploadUnfinished, kUploadUsed, and as an uploaded
+// file is refused. With a key whose work is done meanwhile it returns the answer.
+http::Task<Result<std::optional<http::Reply>, Refusal>> stage_upload(Call& call, Submission& submission,
+                                                                     const std::optional<KeyedRequest>& key);
+
+// The bytes that are free when the submission has used its upload; 0: it has none.
+std::uint64_t bytes_given_back(const Submission& submission);
+
+// UploadUse::claim() of the submission's upload, if it has one. A request with a key that finds the upload used by a
+// request with the same key goes on: it will find the key done. Blocks on the volume.
+Result<void, Refusal> claim_upload(const Services& services, const artifacts::Tenant& tenant,
+                                   const Submission& submission, const std::optional<KeyedRequest>& key);
+
+// UploadUse::spend() of the submission's upload, if it has one.
+http::Task<void> spend_upload(const Services& services, const Submission& submission);
+
+}  // namespace vbrain::api
