@@ -84,11 +84,18 @@ def test_answers_are_as_described(world, described):
     call(lead, 412, "DELETE", f"/repository/{made}", {"If-Match": '"other"'})
     call(lead, 200, "DELETE", f"/repository/{made}")
 
+    call(lead, 204, "OPTIONS", "/uploads")
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "8", "Content-Type": "application/offset+octet-stream"}
+    upload = "/uploads/" + call(lead, 201, "POST", "/uploads", tus, data=b"1,2\n").json()["upload_id"]
+    call(lead, 200, "HEAD", upload, tus)
+    call(lead, 204, "PATCH", upload, {**tus, "Upload-Offset": "4"}, data=b"3,4\n")
+    call(lead, 204, "DELETE", upload, tus)
+
 
 def test_refusals_are_as_described(world, described):
     call = Caller(described)
     lead = world.lead
-    objects = {"{job_id}": ABSENT_JOB, "{repository_id}": ABSENT_REPOSITORY, "{path}": "x.csv"}
+    objects = {"{upload_id}": ABSENT_JOB, "{job_id}": ABSENT_JOB, "{repository_id}": ABSENT_REPOSITORY, "{path}": "x.csv"}
     for template, item in described.document["paths"].items():
         path = template
         for variable, id in objects.items():
@@ -98,7 +105,8 @@ def test_refusals_are_as_described(world, described):
                 continue
             method = method.upper()
             parameters = map(described.resolve, operation["parameters"])
-            more = {item["name"]: ABSENT_REPOSITORY for item in parameters if item["in"] == "header" and item.get("required")}
+            more = {item["name"]: item["schema"].get("const", ABSENT_REPOSITORY) for item in parameters
+                    if item["in"] == "header" and item.get("required")}
             if template == "/job":  # required unless a page is asked for
                 more["repository_id"] = ABSENT_REPOSITORY
             call(lead, 400, method, path, {**more, "username": None})
@@ -112,6 +120,16 @@ def test_refusals_are_as_described(world, described):
             if template in ("/job/execute", "/repository") and method == "POST":
                 call(lead, 415, method, path, {**more, "Content-Type": "text/plain"}, data=b"x")
                 call(lead, 400, method, path, {**more, "Content-Type": "application/json"}, data=b"{")
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "8", "Content-Type": "application/offset+octet-stream"}
+    upload = call(lead, 201, "POST", "/uploads", tus).json()["upload_id"]
+    for method, path in (("POST", "/uploads"), *((method, f"/uploads/{upload}") for method in ("HEAD", "PATCH", "DELETE"))):
+        call(lead, 412, method, path, {**tus, "Tus-Resumable": "0.2.2"})
+    call(lead, 409, "PATCH", f"/uploads/{upload}", {**tus, "Upload-Offset": "1"}, data=b"x")
+    call(lead, 413, "PATCH", f"/uploads/{upload}", {**tus, "Upload-Offset": "0"}, data=b"123456789")
+    wrong = {**tus, "Upload-Offset": "0", "Upload-Checksum": "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0="}
+    call(lead, 460, "PATCH", f"/uploads/{upload}", wrong, data=b"x")
+    call(lead, 409, "POST", "/job/execute", json={"upload_id": upload})
+    call(lead, 404, "POST", "/repository", json={"upload_id": ABSENT_JOB})
     call(world.stake, 403, "POST", "/job/execute")
     call(lead, 404, "POST", "/job/execute", {"repository_id": ABSENT_REPOSITORY})
     call(lead, 404, "GET", f"/job/{world.finished}", {"repository_id": ABSENT_REPOSITORY})

@@ -17,6 +17,7 @@ ROWS = {
     "delete repository": ("DELETE", "/repository/{victim}", {}, "leader"),
     "create job": ("POST", "/job/execute", {"repository_id": "{parking}"}, "leader developer stakeholder"),
     "create job and repository": ("POST", "/job/execute", {}, "leader developer"),
+    "create upload": ("POST", "/uploads", {"Tus-Resumable": "1.0.0", "Upload-Length": "0"}, "leader developer stakeholder"),
     "list jobs": ("GET", "/job", {"repository_id": "{repository}"}, "leader developer"),
     "read job": ("GET", "/job/{job}", {}, "leader developer"),
     "read job result": ("GET", "/job/{job}/result", {}, "leader developer"),

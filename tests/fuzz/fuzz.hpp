@@ -24,5 +24,6 @@ std::vector<Target> archive_targets();
 std::vector<Target> http_targets();
 std::vector<Target> json_targets();
 std::vector<Target> kube_targets();
+std::vector<Target> upload_targets();
 
 }  // namespace vbrain::fuzz
