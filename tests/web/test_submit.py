@@ -72,6 +72,29 @@ def test_over_a_repository_that_is_there(page, world):
     page.see("Laid over")
 
 
+def test_a_sweep_of_twenty(page, world):
+    repository = world.lead.repository(params={"say": ["one of twenty"]}, metadata={"name": "For a sweep"})
+    page.sign_in(world.lead.identity, f"#/submit?repository={repository}")
+    page.heading("New job")
+    page.fill("Name", "One of twenty")
+    page.click("button", "A sweep of many")
+    page.fill("Parameter", "result")
+    page.click("button", "Range")
+    for name, value in (("From", "5"), ("To", "100"), ("Step", "5")):
+        page.fill(name, value)
+    page.see("20 jobs. The first of them:")
+    page.click("button", "Start 20 jobs")
+    page.heading("Results of the sweep")
+    page.see("20 of 20 have ended")
+    # In each row its param and its result, which are the same.
+    wait_until("all results are there", lambda: sorted(
+        int(found[1]) for row in page.tab.evaluate(ROWS) if (found := re.search(r"\t(\d+)\t\1\t", row))) == list(range(5, 101, 5)))
+    assert len(world.lead.get("/job", repository_id=repository).json()) == 20
+
+
+ROWS = "[...document.querySelectorAll('.sheet tbody tr')].map((row) => row.innerText)"
+
+
 def test_the_same_call_for_a_terminal(page, world):
     page.sign_in(world.lead.identity, "#/submit")
     page.heading("New job")
