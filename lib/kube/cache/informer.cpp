@@ -155,7 +155,6 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
   bool replace_all = other_history_ || beginning_ != listed_;
   sink_.list_started(replace_all);
   std::string first_version;
-  std::string scratch;
   std::optional<Ahead> ahead(std::in_place, transport_, page_request({}), stop);
   std::string continue_token;
   while (!stop.stop_requested()) {
@@ -187,7 +186,7 @@ KubeResult<void> Reflector::list_pages(std::stop_token stop) {
     continue_token = page->meta.continue_token;
     // The API server makes the next page while this one is decoded.
     if (!continue_token.empty()) ahead.emplace(transport_, page_request(continue_token), stop);
-    for (const ObjectText& item : page->items) take_object(item.join(scratch), true);
+    for (const std::string_view item : page->items) take_object(item, true);
     if (continue_token.empty()) {
       resource_version_ = first_version;
       other_history_ = false;
@@ -298,11 +297,11 @@ std::optional<Error> Reflector::take_event(const WatchEvent& event) {
     event_seen_ = true;
     return std::nullopt;
   }
-  const json object = json::parse(event.object, nullptr, false);
-  std::string version = meta_text(object, "resourceVersion");
+  const auto object = parse_object(event.object, type_.spec_member);
+  std::string version = object ? meta_text(*object, "resourceVersion") : "";
   if (version.empty()) return malformed_error("a watch event without resourceVersion");
   if (!bookmark) {
-    sink_.erase(meta_text(object, "name"), version);
+    sink_.erase(meta_text(*object, "name"), version);
     event_seen_ = true;
   }
   resource_version_ = std::move(version);

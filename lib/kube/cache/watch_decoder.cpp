@@ -61,7 +61,7 @@ KubeResult<bool> WatchDecoder::feed(std::string_view chunk, const EventSink& sin
 
 KubeResult<bool> WatchDecoder::take_line(std::string_view line, const EventSink& sink) {
   if (line.find_first_not_of(" \r\t") == std::string_view::npos) return true;
-  const auto text = cut_event(line, scratch_);
+  const auto text = cut_event(line);
   if (!text) return tl::unexpected(malformed_error(text.error()));
   const auto type = type_of(text->type);
   if (!type) return tl::unexpected(malformed_error("unknown type of watch event"));

@@ -38,7 +38,6 @@ class WatchDecoder {
 
   const std::size_t max_line_;
   std::string partial_;
-  std::string scratch_;
 };
 
 }  // namespace vbrain::kube

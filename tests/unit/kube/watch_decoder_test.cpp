@@ -38,7 +38,7 @@ const std::string kStream =
     "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"9\"}}}\n";
 
 const std::vector<Seen> kWant{
-    object(EventType::kAdded, R"({"metadata":{"name":"a"}})"),
+    object(EventType::kAdded, R"({"metadata":{"name":"a","managedFields":[{}]}})"),
     object(EventType::kModified, "{\"x\":\"\xC3\xA9\\n}\"}"),
     object(EventType::kDeleted, R"({"y":2})"),
     object(EventType::kBookmark, R"({"metadata":{"resourceVersion":"9"}})"),
