@@ -29,11 +29,16 @@ http::Task<StreamPiece> LogFollower::next() {
   if (!seen->exists) co_return StreamPiece::broken();
   const auto again = [&] { return StreamPiece::nothing(std::min(look_->next_look(), guard_.next_check())); };
   if (text_.waits(*seen)) co_return again();
-  const auto read = [&] {
+  const auto read_with = [&](LogText::Reach reach) {
     VolumeLogs files(services_.volume, tenant_, job_id_, file_);
-    return text_.next(*seen, files);
+    return text_.next(*seen, files, reach);
   };
+  const auto read = [&] { return read_with(LogText::Reach::kNear); };
   LogText::Piece piece = co_await http::run_on(services_.volume_workers, read);
+  if (piece.then == LogText::Then::kFar) {
+    const auto read_far = [&] { return read_with(LogText::Reach::kAll); };
+    piece = co_await http::run_on(services_.bulk_workers, read_far);
+  }
   if (piece.then == LogText::Then::kBroken) co_return StreamPiece::broken();
   over_ = piece.then == LogText::Then::kEnd;
   if (!piece.text.empty()) co_return StreamPiece::of(std::move(piece.text));

@@ -14,12 +14,14 @@ std::size_t index_of(LogStream which) {
 
 }  // namespace
 
-std::uint64_t offset_of_last_lines(LogFiles& files, int attempt, LogStream which, std::uint64_t lines) {
+std::optional<std::uint64_t> offset_of_last_lines(LogFiles& files, int attempt, LogStream which, std::uint64_t lines,
+                                                  std::uint64_t most) {
   const std::uint64_t size = files.size(attempt, which);
   if (lines == 0) return size;
   std::uint64_t end = size;
   std::uint64_t found = 0;
   while (end > 0 && size - end < LogText::kMostTail) {
+    if (size - end >= most) return std::nullopt;
     const std::uint64_t begin = end > kBlock ? end - kBlock : 0;
     const std::string block = files.read(attempt, which, begin, static_cast<std::size_t>(end - begin));
     for (std::size_t i = block.size(); i-- > 0;) {
@@ -38,16 +40,23 @@ std::vector<LogStream> LogText::wanted() const {
   return streams;
 }
 
-void LogText::begin(const LogsSeen& seen, LogFiles& files) {
+// False, with nothing begun: the last lines are farther away than `reach`.
+bool LogText::begin(const LogsSeen& seen, LogFiles& files, Reach reach) {
+  const int attempt = wish_.tail ? seen.attempts.back() : seen.attempts.front();
+  if (wish_.tail) {
+    for (const LogStream which : wanted()) {
+      const std::uint64_t most = reach == Reach::kNear ? kNearTail : kMostTail;
+      const auto offset = offset_of_last_lines(files, attempt, which, *wish_.tail, most);
+      if (!offset) return false;
+      places_[index_of(which)].offset = *offset;
+    }
+  }
   if (!wish_.follow) {
     last_attempt_ = seen.attempts.back();
     until_ = seen.sizes;
   }
-  attempt_ = wish_.tail ? seen.attempts.back() : seen.attempts.front();
-  if (!wish_.tail) return;
-  for (const LogStream which : wanted()) {
-    places_[index_of(which)].offset = offset_of_last_lines(files, attempt_, which, *wish_.tail);
-  }
+  attempt_ = attempt;
+  return true;
 }
 
 bool LogText::waits(const LogsSeen& seen) const {
@@ -58,14 +67,17 @@ bool LogText::waits(const LogsSeen& seen) const {
       wanted(), [&](LogStream which) { return places_[index_of(which)].offset == seen.sizes[index_of(which)]; });
 }
 
-LogText::Piece LogText::next(const LogsSeen& seen, LogFiles& files) {
+LogText::Piece LogText::next(const LogsSeen& seen, LogFiles& files, Reach reach) {
   const bool complete = seen.ended || !wish_.follow;
   Piece piece;
   if (seen.attempts.empty()) {
     piece.then = complete ? Then::kEnd : Then::kWait;
     return piece;
   }
-  if (attempt_ == 0) begin(seen, files);
+  if (attempt_ == 0 && !begin(seen, files, reach)) {
+    piece.then = Then::kFar;
+    return piece;
+  }
   const int last = until_ ? last_attempt_ : seen.attempts.back();
   while (piece.text.size() < kPiece) {
     const bool closed = attempt_ < last || complete;

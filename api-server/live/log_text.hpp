@@ -51,6 +51,7 @@ class LogText {
   static constexpr std::size_t kPiece = 16 * 1024;
   // Where the search for the last lines ends.
   static constexpr std::uint64_t kMostTail = 16U << 20;
+  static constexpr std::uint64_t kNearTail = 256U << 10;
 
   explicit LogText(const LogWish& wish) : wish_(wish) {}
 
@@ -58,14 +59,17 @@ class LogText {
     kMore,    // there may be more at once
     kWait,    // when the logs have grown
     kEnd,     // that was all
+    kFar,     // kNear only: the last lines were not found near the end; ask again with kAll
     kBroken,  // the file was written anew: what was read is not what stands there now
   };
   struct Piece {
     std::string text = {};  // a little more than kPiece at most
     Then then = Then::kMore;
   };
+  // How far the search for the last lines may go: kNearTail of each stream, or kMostTail, which may take long.
+  enum class Reach { kNear, kAll };
   // What comes next. `seen` is newer than the last one.
-  Piece next(const LogsSeen& seen, LogFiles& files);
+  Piece next(const LogsSeen& seen, LogFiles& files, Reach reach = Reach::kAll);
   // Whether next() would wait, as far as the sizes tell.
   bool waits(const LogsSeen& seen) const;
 
@@ -77,7 +81,7 @@ class LogText {
   };
 
   std::vector<LogStream> wanted() const;
-  void begin(const LogsSeen& seen, LogFiles& files);
+  bool begin(const LogsSeen& seen, LogFiles& files, Reach reach);
   bool take(LogStream which, bool closed, LogFiles& files, std::string& text);
   void begin_attempt(int attempt, std::string& text);
   void append(std::string& text, std::string_view bytes);
@@ -93,7 +97,8 @@ class LogText {
 };
 
 // The offset after which a file of `size` bytes has `lines` lines more; a line break at the end begins no line. At most
-// LogText::kMostTail bytes before the end.
-std::uint64_t offset_of_last_lines(LogFiles& files, int attempt, LogStream which, std::uint64_t lines);
+// LogText::kMostTail bytes before the end. Nothing if that takes reading more than `most` bytes and a block.
+std::optional<std::uint64_t> offset_of_last_lines(LogFiles& files, int attempt, LogStream which, std::uint64_t lines,
+                                                  std::uint64_t most);
 
 }  // namespace vbrain::api

@@ -126,6 +126,20 @@ TEST(LogText, BeginsWithTheLastLinesAndReadsNoMoreThanThem) {
   EXPECT_EQ(all(followed, files.seen(), files), "more");
 }
 
+TEST(LogText, SaysWhenTheLastLinesAreFarAway) {
+  FakeFiles files;
+  files.text[{1, kOut}] = std::string(2 * LogText::kNearTail, 'x') + "\n" + std::string(1'000, 'y') + "\nend\n";
+  LogText near({.tail = 2});
+  EXPECT_EQ(near.next(files.seen(), files, LogText::Reach::kNear).text, std::string(1'000, 'y') + "\nend\n");
+  files.read_bytes = 0;
+  LogText far({.tail = 3});
+  const auto piece = far.next(files.seen(), files, LogText::Reach::kNear);
+  EXPECT_EQ(piece.then, Then::kFar);
+  EXPECT_EQ(piece.text, "");
+  EXPECT_LE(files.read_bytes, LogText::kNearTail + 64 * 1024);
+  EXPECT_EQ(far.next(files.seen(), files, LogText::Reach::kAll).text, std::string(LogText::kPiece, 'x'));
+}
+
 // Beyond the limit of a log the runner replaces its end.
 TEST(LogText, NoticesThatTheFileWasWrittenAnew) {
   for (const std::string& now :
