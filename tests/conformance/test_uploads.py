@@ -6,6 +6,8 @@ import io
 import json
 import random
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import zipfile
@@ -38,12 +40,21 @@ class CuttingProxy(Proxy):
                 passed += len(data)
                 if passed > self.after and self.left > 0:
                     self.left -= 1
-                    for end in (source, sink):
-                        end.shutdown(2)
+                    sink.shutdown(socket.SHUT_RDWR)
+                    self._reset(source)
                     return
-            sink.shutdown(1)
-        except OSError:  # cut
-            pass
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:  # the other end has gone
+            self._reset(source)
+
+    @staticmethod
+    def _reset(end):
+        """Who sends to a connection that is only shut down waits for ever."""
+        try:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except OSError:  # it is closed already
+            return
+        end.close()
 
 
 def create(user, length, name=None, **headers):
