@@ -6,8 +6,6 @@ import io
 import json
 import random
 import shutil
-import socket
-import struct
 import subprocess
 import sys
 import zipfile
@@ -15,46 +13,13 @@ import zipfile
 import pytest
 import python_tools
 from platform_client import zip_of
-from proxy import Proxy
+from proxy import CuttingProxy
 from tenants import ABSENT_JOB
 
 pytestmark = pytest.mark.xdist_group("contract")
 
 STREAM = "application/offset+octet-stream"
 VERSION = {"Tus-Resumable": "1.0.0"}
-
-
-class CuttingProxy(Proxy):
-    """Breaks a connection when `after` bytes have passed to the server, `cuts` times."""
-
-    def __init__(self, target, cuts, after):
-        self.left = cuts
-        self.after = after
-        super().__init__(target)
-
-    def _carry(self, source, sink):
-        passed = 0
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-                passed += len(data)
-                if passed > self.after and self.left > 0:
-                    self.left -= 1
-                    sink.shutdown(socket.SHUT_RDWR)
-                    self._reset(source)
-                    return
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:  # the other end has gone
-            self._reset(source)
-
-    @staticmethod
-    def _reset(end):
-        """Who sends to a connection that is only shut down waits for ever."""
-        try:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        except OSError:  # it is closed already
-            return
-        end.close()
 
 
 def create(user, length, name=None, **headers):
@@ -111,7 +76,7 @@ def test_a_repeated_request_with_a_key_has_one_answer(world):
 def test_refusals(world):
     lead = world.lead
     assert lead.call("POST", "/uploads", {"Upload-Length": "1"}).status_code == 412
-    assert create(lead, 1 << 60).json()["error"] == "Payload too large"
+    assert create(lead, 1 << 50).json()["error"] == "Payload too large"
     assert create(lead, 1, "notes.txt").json()["error"] == "Invalid Upload-Metadata"
     assert create(lead, 1, **{"Upload-Defer-Length": "1"}).json()["error"] == "Invalid Upload-Defer-Length"
     upload = made(create(lead, 11, "a.csv"))["upload_id"]

@@ -1,6 +1,7 @@
-"""A TCP proxy between a server and the Kubernetes API, which a test can cut."""
+"""TCP proxies in front of a server, which a test can cut."""
 
 import socket
+import struct
 import threading
 
 from ports import choose_port
@@ -72,3 +73,36 @@ class Proxy:
             sink.shutdown(socket.SHUT_WR)
         except OSError:  # cut
             pass
+
+
+class CuttingProxy(Proxy):
+    """Breaks a connection when `after` bytes have passed to the server, `cuts` times."""
+
+    def __init__(self, target, cuts, after):
+        self.left = cuts
+        self.after = after
+        super().__init__(target)
+
+    def _carry(self, source, sink):
+        passed = 0
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+                passed += len(data)
+                if passed > self.after and self.left > 0:
+                    self.left -= 1
+                    sink.shutdown(socket.SHUT_RDWR)
+                    self._reset(source)
+                    return
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:  # the other end has gone
+            self._reset(source)
+
+    @staticmethod
+    def _reset(end):
+        """Who sends to a connection that is only shut down waits for ever."""
+        try:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except OSError:  # it is closed already
+            return
+        end.close()
