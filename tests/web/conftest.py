@@ -20,7 +20,7 @@ def chromium(platform):
         pytest.skip("Chromium is not installed (Debian: chromium)")
     network = Lonely(platform.address)
     made = network.run(browser.Chromium, program)
-    made.site = network.site
+    made.site, made.network = network.site, network
     yield made
     made.close()
     network.close()

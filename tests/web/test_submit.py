@@ -1,5 +1,6 @@
 """New jobs: by the form, by a dragged folder, over a repository that is there."""
 
+import hashlib
 import re
 
 import pytest
@@ -70,6 +71,28 @@ def test_over_a_repository_that_is_there(page, world):
     page.open(f"#/repositories/{repository}")
     page.click("tab", "Jobs")
     page.see("Laid over")
+
+
+def test_an_upload_goes_on_after_a_lost_connection(pages, page, world, tmp_path):
+    table = tmp_path / "large.csv"
+    table.write_bytes(b"".join(b"%07d,%07d\n" % (number, number * 7 % 1_000_003) for number in range(1_250_000)))  # 20 MB
+    network = pages.chromium.network
+    page.sign_in(world.lead.identity, "#/submit")
+    page.heading("New job")
+    page.fill("Name", "Over a bad line")
+    page.choose_files("Choose files", table)
+    before = network.sent
+    network.cut_after(14_000_000)
+    try:
+        page.click("button", "Start job")
+        page.see("The connection is lost. It goes on by itself")
+    finally:
+        network.mend()
+    page.heading("Over a bad line")
+    repository = world.lead.get(f"/job/{job_of(page)}").json()["repository_id"]
+    [file] = world.lead.get(f"/repository/{repository}/input/files").json()
+    assert (file["name"], file["bytes"], file["sha256"]) == ("large.csv", 20_000_000, hashlib.sha256(table.read_bytes()).hexdigest())
+    assert network.sent - before < 30_000_000  # it did not begin anew
 
 
 def test_a_sweep_of_twenty(page, world):
