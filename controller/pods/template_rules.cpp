@@ -56,10 +56,48 @@ Fault check_host_access(const json& spec) {
   return {};
 }
 
+// The capabilities that Pod Security `baseline` lets a container add.
+constexpr std::array<std::string_view, 13> kHarmlessCapabilities = {
+    "AUDIT_WRITE",      "CHOWN",   "DAC_OVERRIDE", "FOWNER",  "FSETID", "KILL",      "MKNOD",
+    "NET_BIND_SERVICE", "SETFCAP", "SETGID",       "SETPCAP", "SETUID", "SYS_CHROOT"};
+
+// What Pod Security `baseline` refuses in the securityContext of a pod or container. With SYS_ADMIN or DAC_READ_SEARCH,
+// for example, a process gets from the folders that it has mounted to the rest of the volume. The namespace may not
+// enforce Pod Security, so it is refused here.
+Fault check_security_context(const json& context, const std::string& where) {
+  if (is_true(member_or_null(context, "privileged"))) return sentence({where, " is privileged"});
+  if (is_true(member_or_null(member_or_null(context, "windowsOptions"), "hostProcess"))) {
+    return sentence({where, ": hostProcess is not allowed"});
+  }
+  for (const char* key : {"seccompProfile", "appArmorProfile"}) {
+    if (text_or_empty(member_or_null(context, key), "type") == "Unconfined") {
+      return sentence({where, ": ", key, " Unconfined is not allowed; leave it out for the runtime's default"});
+    }
+  }
+  const std::string proc = text_or_empty(context, "procMount");
+  if (!proc.empty() && proc != "Default") return sentence({where, ": procMount ", proc, " is not allowed"});
+  const json& added = member_or_null(member_or_null(context, "capabilities"), "add");
+  if (!added.is_array()) return {};
+  for (const json& name : added) {
+    const bool harmless = name.is_string() && std::ranges::find(kHarmlessCapabilities, name.get<std::string>()) !=
+                                                  kHarmlessCapabilities.end();
+    if (!harmless) return sentence({where, ": capability ", name.dump(), " is not allowed"});
+  }
+  return {};
+}
+
+// The sources that give no right. Others give tokens or certificates of the pod's ServiceAccount.
+constexpr std::array<std::string_view, 4> kProjectedKinds = {"clusterTrustBundle", "configMap", "downwardAPI",
+                                                             "secret"};
+
 Fault check_projected(const json& volume, const std::string& where, const TemplateLimits& limits) {
   return each(member_or_null(volume, "projected"), "sources", [&](const json& source) -> Fault {
     if (!member_or_null(source, "serviceAccountToken").is_null())
       return sentence({where, " asks for a service-account token"});
+    for (const auto& [kind, value] : source.items()) {
+      if (value.is_null() || std::ranges::find(kProjectedKinds, kind) != kProjectedKinds.end()) continue;
+      return sentence({where, ": projected ", kind, " is not allowed"});
+    }
     if (const json& secret = member_or_null(source, "secret"); !secret.is_null()) {
       return check_secret(text_or_empty(secret, "name"), where, limits);
     }
@@ -146,10 +184,15 @@ bool lies_below_mount_root(std::string path) {
 
 Fault check_container(const json& container, const TemplateLimits& limits) {
   const std::string where = sentence({"container '", text_or_empty(container, "name"), "'"});
-  if (is_true(member_or_null(member_or_null(container, "securityContext"), "privileged")))
-    return sentence({where, " is privileged"});
-  if (const json& context = member_or_null(container, "securityContext"); !context.is_null() && !context.is_object()) {
-    return sentence({where, ": securityContext is not an object"});
+  const json& context = member_or_null(container, "securityContext");
+  if (!context.is_null() && !context.is_object()) return sentence({where, ": securityContext is not an object"});
+  if (Fault fault = check_security_context(context, where)) return fault;
+  if (Fault fault = each(container, "ports", [&](const json& port) -> Fault {
+        const json& on_node = member_or_null(port, "hostPort");
+        if (on_node.is_null() || on_node == 0) return {};
+        return sentence({where, ": hostPort is not allowed"});
+      })) {
+    return fault;
   }
   if (Fault fault = check_resources(container, where)) return fault;
   if (Fault fault = each(container, "volumeMounts", [&](const json& mount) -> Fault {
@@ -207,6 +250,7 @@ std::optional<std::string> find_template_fault(const json& pod_template, const T
   if (const json& context = member_or_null(spec, "securityContext"); !context.is_null() && !context.is_object()) {
     return "securityContext is not an object";
   }
+  if (Fault fault = check_security_context(member_or_null(spec, "securityContext"), "the pod")) return fault;
   if (Fault fault = check_resources(spec, "spec")) return fault;
   if (Fault fault = each(spec, "volumes", [&](const json& volume) { return check_volume(volume, limits); })) {
     return fault;

@@ -203,6 +203,8 @@ TEST(PodBuilder, RefusesTemplatesThatReachTooFar) {
       {R"({"volumes": [{"name": "v", "secret": {"secretName": "tls"}}]})", "Secret 'tls'"},
       {R"({"volumes": [{"name": "v", "projected": {"sources": [{"secret": {"name": "tls"}}]}}]})", "Secret 'tls'"},
       {R"({"volumes": [{"name": "v", "projected": {"sources": [{"serviceAccountToken": {}}]}}]})", "token"},
+      {R"({"volumes": [{"name": "v", "projected": {"sources": [{"podCertificate": {"signerName": "s", "keyType": "ED25519"}}]}}]})",
+       "volume 'v': projected podCertificate is not allowed"},
       {R"({"volumes": [{"name": "v", "csi": {"driver": "d", "nodePublishSecretRef": {"name": "tls"}}}]})", "Secret"},
       {R"({"containers": [{"name": "main", "command": ["x"], "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "tls"}}}]}]})",
        "Secret 'tls'"},
@@ -233,6 +235,19 @@ TEST(PodBuilder, RefusesTemplatesThatReachTooFar) {
       {R"({"hostIPC": true})", "hostIPC"},
       {R"({"shareProcessNamespace": true})", "shareProcessNamespace"},
       {R"({"securityContext": {"fsGroup": 2000}})", "fsGroup"},
+      {R"({"securityContext": {"seccompProfile": {"type": "Unconfined"}}})", "the pod: seccompProfile Unconfined"},
+      {R"({"securityContext": {"windowsOptions": {"hostProcess": true}}})", "hostProcess"},
+      {R"({"containers": [{"name": "main", "command": ["x"], "securityContext": {"capabilities": {"add": ["CHOWN", "DAC_READ_SEARCH"]}}}]})",
+       "container 'main': capability \"DAC_READ_SEARCH\" is not allowed"},
+      {R"({"initContainers": [{"name": "i", "securityContext": {"capabilities": {"add": ["ALL"]}}}]})", "\"ALL\""},
+      {R"({"containers": [{"name": "main", "command": ["x"], "securityContext": {"seccompProfile": {"type": "Unconfined"}}}]})",
+       "container 'main': seccompProfile Unconfined"},
+      {R"({"containers": [{"name": "main", "command": ["x"], "securityContext": {"appArmorProfile": {"type": "Unconfined"}}}]})",
+       "appArmorProfile"},
+      {R"({"containers": [{"name": "main", "command": ["x"], "securityContext": {"procMount": "Unmasked"}}]})",
+       "procMount"},
+      {R"({"containers": [{"name": "main", "command": ["x"], "ports": [{"containerPort": 80, "hostPort": 80}]}]})",
+       "hostPort"},
   };
   for (const Case& refused : cases) {
     json pod_template = a_template();
@@ -289,6 +304,10 @@ TEST(PodBuilder, LetsThroughWhatOperatorsNeed) {
       R"({"volumes": [{"name": "v", "emptyDir": {}, "hostPath": null}]})",
       R"({"volumes": null, "tolerations": [{"key": "gpu", "operator": "Exists"}]})",
       R"({"containers": [{"name": "main", "command": ["x"], "volumeMounts": [{"name": "v", "mountPath": "/vbrainless"}]}]})",
+      R"({"containers": [{"name": "main", "command": ["x"], "ports": [{"containerPort": 80}], "securityContext":
+          {"capabilities": {"add": ["NET_BIND_SERVICE", "CHOWN"], "drop": ["ALL"]}, "procMount": "Default"}}]})",
+      R"({"securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "p.json"}}})",
+      R"({"volumes": [{"name": "v", "projected": {"sources": [{"configMap": {"name": "c"}}, {"downwardAPI": {}}]}}]})",
   };
   for (const char* patch : patches) {
     json pod_template = a_template();
