@@ -87,6 +87,15 @@ std::optional<Dir> open_own_folder(const Dir& parent, std::string_view name) {
   return folder;
 }
 
+bool ignores_case(const Dir& folder, std::string_view name) {
+  std::string upper(name);
+  std::ranges::transform(upper, upper.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  const auto found = folder.status(name);
+  const auto other = folder.status(upper);
+  return found && other && found->st_ino == other->st_ino && found->st_dev == other->st_dev;
+}
+
 std::string explain_denial(const std::string& path) {
   struct stat found {};
   if (stat(path.c_str(), &found) != 0 || faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) == 0) {

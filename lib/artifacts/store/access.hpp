@@ -46,6 +46,11 @@ std::optional<Dir> open_own_folder(const Dir& parent, std::string_view name);
 // process is. Empty if the process has all rights on it. `path` may be that of link_of().
 std::string explain_denial(const std::string& path);
 
+// Whether the file system takes the name of an entry in upper case for the same entry (SMB, ext4 with casefold). The
+// name has a lower-case letter. Then tenants whose names differ in case only would share their folder. Throws
+// VolumeError.
+bool ignores_case(const Dir& folder, std::string_view name);
+
 // The path of an open file or folder, in /proc.
 inline std::string link_of(int fd) {
   return "/proc/self/fd/" + std::to_string(fd);

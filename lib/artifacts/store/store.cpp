@@ -137,6 +137,13 @@ std::optional<base::TimePoint> Store::probe() const {
   // The time of its creation, since a full volume takes no bytes.
   struct stat found {};
   if (fstat(file->get(), &found) != 0) throw VolumeError(errno, "probe the volume");
+  if (ignores_case(root(), name)) {
+    root().remove_file(name);
+    throw VolumeError(
+        ENOTSUP,
+        "the volume does not tell upper from lower case in names, so that tenants could share a folder; use "
+        "a file system that does");
+  }
   try {
     write_all(file->get(), "vbrain\n");
     sync_and_close(std::move(*file));

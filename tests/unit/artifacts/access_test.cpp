@@ -65,5 +65,18 @@ TEST(Access, OtherFailuresAreToldAsTheyAre) {
   EXPECT_EQ(explain_denial(temp.path()), "") << "nothing is denied";
 }
 
+// A hard link stands for a file system that takes both names for the same file.
+TEST(Access, AFileSystemThatIgnoresCaseIsSeen) {
+  const vbrain::testing::TempDir temp;
+  const Dir folder = Dir::open(temp.path());
+  folder.create_file(".probe-a1");
+  EXPECT_FALSE(ignores_case(folder, ".probe-a1"));
+  folder.create_file(".PROBE-A1");
+  EXPECT_FALSE(ignores_case(folder, ".probe-a1")) << "another file";
+  fs::remove(temp / ".PROBE-A1");
+  fs::create_hard_link(temp / ".probe-a1", temp / ".PROBE-A1");
+  EXPECT_TRUE(ignores_case(folder, ".probe-a1"));
+}
+
 }  // namespace
 }  // namespace vbrain::artifacts
