@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "api-server/auth/hide_secrets.hpp"
 #include "api-server/pages/page_request.hpp"
 #include "api-server/routes/preconditions.hpp"
 #include "api-server/transfer/submission.hpp"
@@ -172,6 +173,12 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
 void Api::audit(const http::Exchange& exchange, const Progress& progress, const Refusal& refusal) const {
   const Identity& identity = progress.identity;
   const std::string error = message_of(refusal);
+  const std::string path = hide_secrets(exchange.head.path.substr(0, kMaxLoggedPath));
+  // Not authenticated: the key may be in any of them.
+  const std::string username = hide_secrets(identity.username);
+  const std::string organization = hide_secrets(identity.organization_id);
+  const std::string application = hide_secrets(identity.application_id);
+  const std::string client = hide_secrets(identity.client_id);
   const std::string_view key_id = readable_key_id(identity.api_key);
   base::log_info("request refused", {{"request_id", progress.context.request_id},
                                      {"trace_id", progress.context.trace_id()},
@@ -179,12 +186,12 @@ void Api::audit(const http::Exchange& exchange, const Progress& progress, const 
                                      {"error", error},
                                      {"detail", refusal.for_operator.empty() ? refusal.detail : refusal.for_operator},
                                      {"method", to_string(exchange.head.method)},
-                                     {"path", exchange.head.path.substr(0, kMaxLoggedPath)},
+                                     {"path", path},
                                      {"peer", exchange.peer},
-                                     {"username", identity.username},
-                                     {"organization", identity.organization_id},
-                                     {"application", identity.application_id},
-                                     {"client", identity.client_id},
+                                     {"username", username},
+                                     {"organization", organization},
+                                     {"application", application},
+                                     {"client", client},
                                      {"key_id", key_id}});
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <random>
 
+#include "api-server/auth/hide_secrets.hpp"
 #include "artifacts/records/job_file.hpp"
 #include "http/grammar.hpp"
 #include "job/names.hpp"
@@ -54,7 +55,8 @@ std::string_view RequestContext::trace_id() const {
 RequestContext read_context(const http::RequestHead& head, base::TimePoint now) {
   const std::string_view id = only(head, "x-request-id");
   const std::string_view trace = only(head, "traceparent");
-  return {.request_id = is_request_id(id) ? std::string(id) : new_request_id(now),
+  const bool taken = is_request_id(id) && hide_secrets(id) == id;  // it stands in the log
+  return {.request_id = taken ? std::string(id) : new_request_id(now),
           .traceparent = artifacts::is_traceparent(trace) ? std::string(trace) : std::string()};
 }
 

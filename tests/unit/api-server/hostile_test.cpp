@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "api-server/auth/hide_secrets.hpp"
 #include "base/digest.hpp"
 #include "unit/api-server/world.hpp"
 #include "unit/artifacts/zip_builder.hpp"
@@ -137,6 +138,54 @@ TEST(Hostile, NumbersAreBounded) {
     EXPECT_EQ(upload(world, "d.json", "[" + number + "]").status, 400) << number.substr(0, 10);
   }
   expect_nothing_kept(world);
+}
+
+TEST(Hostile, SecretsOfKeysAreHidden) {
+  const std::string secret(43, 'S');
+  const struct {
+    std::string text, want;
+  } table[] = {{"", ""},
+               {"ana", "ana"},
+               {"vb_", "vb_"},
+               {"vb_abcd_" + secret, "vb_abcd_(hidden)"},
+               {"/api/v1/job/vb_abcd_" + secret + "/x", "/api/v1/job/vb_abcd_(hidden)/x"},
+               {"vb_vb_abcd_" + secret + " vb_efgh_" + secret, "vb_vb_abcd_(hidden) vb_efgh_(hidden)"},
+               {"vb_abcd_" + secret.substr(20), "vb_abcd_(hidden)"},
+               {"vb_team_2024", "vb_team_2024"}};
+  for (const auto& [text, want] : table) EXPECT_EQ(hide_secrets(text), want);
+}
+
+// Users put the key into a wrong header or into the URL.
+TEST(Hostile, NoLogLineHasAKeyAndNoneIsForged) {
+  World world;
+  const std::string key = World::key("ana");
+  const std::string secret = key.substr(key.rfind('_') + 1);
+  ::testing::internal::CaptureStderr();
+  const std::string job = world.post_json(kExecute, "{}").json()["job_id"];
+  world.get("/api/v1/job/" + key);
+  world.get("/api/v1/job?" + key);
+  world.get("/api/v1/job/absent", {{"X-Request-Id", key}});
+  for (std::size_t i = 0; i < 5; ++i) {
+    Headers headers = World::identity("ana");
+    std::swap(headers[i].second, headers[4].second);
+    world.call("GET", "/api/v1/job/" + job, headers);
+    headers = World::identity("ana");
+    headers[i].second = key +
+                        "\xc2\x9b"
+                        "2J\xe2\x80\xa8{\"level\":\"info\"}";
+    world.call("GET", "/api/v1/job/" + job, headers);
+  }
+  world.remove("/api/v1/job/" + job, "stan");
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, ::testing::HasSubstr("job created"));
+  EXPECT_THAT(log, ::testing::HasSubstr("request refused"));
+  EXPECT_THAT(log, ::testing::HasSubstr("(hidden)"));
+  EXPECT_THAT(log, ::testing::Not(::testing::HasSubstr(secret.substr(0, 16))));
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    const auto object = nlohmann::json::parse(line, nullptr, false);
+    EXPECT_TRUE(object.is_object() && object.contains("time") && object.contains("message")) << line;
+  }
 }
 
 // To the parser a NUL is the end; what follows it would be kept, and spoil the files that the text becomes a part of.

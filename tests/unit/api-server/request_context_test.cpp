@@ -25,8 +25,8 @@ TEST(RequestContext, TakesAReadableRequestId) {
   for (const std::string& id : {std::string("a"), std::string("Root=1-67891233-abcdef012345678912345678"), longest}) {
     EXPECT_EQ(read_context(head({{"X-REQUEST-ID", id}}), {}).request_id, id);
   }
-  for (const std::string& id :
-       {std::string(), std::string("a b"), std::string("\"a\""), longest + "x", std::string("\xc3\xa9")}) {
+  for (const std::string& id : {std::string(), std::string("a b"), std::string("\"a\""), longest + "x",
+                                std::string("\xc3\xa9"), World::key("ana")}) {
     EXPECT_TRUE(job::is_job_id(read_context(head({{"x-request-id", id}}), {}).request_id)) << id;
   }
   EXPECT_TRUE(job::is_job_id(read_context(head({{"x-request-id", "a"}, {"x-request-id", "b"}}), {}).request_id));
