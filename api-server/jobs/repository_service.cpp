@@ -56,6 +56,15 @@ artifacts::RepositoryFile publish_repository(const Services& services, const art
   return file;
 }
 
+void take_back_repository(const artifacts::Store& volume, const artifacts::Tenant& tenant,
+                          const std::string& repository_id) {
+  // Another request may have used the repository.
+  const auto others = volume.index_of(tenant, repository_id);
+  if (!others || !others->empty()) return;
+  const auto trashed = volume.trash_repository(tenant, repository_id);
+  if (trashed) volume.purge(tenant, trashed->name);
+}
+
 std::string input_etag(const artifacts::RepositoryFile& repository) {
   base::Sha256 digest;
   digest.update(VBRAIN_VERSION "\n" + base::format_rfc3339(repository.created_on) + "\n");

@@ -22,6 +22,11 @@ artifacts::RepositoryFile publish_repository(const Services& services, const art
                                              const std::string& username, Submission& submission,
                                              const std::optional<KnownRepository>& known = {});
 
+// Removes a repository that was made for a request which gets an error, unless a job uses it. Blocks on the volume;
+// throws VolumeError.
+void take_back_repository(const artifacts::Store& volume, const artifacts::Tenant& tenant,
+                          const std::string& repository_id);
+
 // The ETag of the ZIP of a repository's input, without making the ZIP: its bytes depend only on this version of the
 // code, the names and contents of the files, and the repository's time. Pure.
 std::string input_etag(const artifacts::RepositoryFile& repository);

@@ -20,6 +20,8 @@ Result<std::optional<std::string>, Refusal> read_idempotency_key(const std::vect
 struct KeyedRequest {
   std::string name;     // artifacts::key_record_name()
   std::string request;  // digest_of_request(), once the body has come
+  // An earlier request with the key has published what it makes. This one may complete it, and needs no more space.
+  bool published = false;
 };
 
 // What a key stands for.

@@ -18,9 +18,15 @@ http::Task<Result<KeyLook, Refusal>> look_at_key(Call& call, KeyedBody body) {
   if (!sent) co_return Unexpected<Refusal>(std::move(sent.error()));
   KeyLook look;
   if (!*sent) co_return look;
-  look.key = KeyedRequest{.name = artifacts::key_record_name(**sent), .request = {}};
+  look.key = KeyedRequest{.name = artifacts::key_record_name(**sent), .request = {}, .published = false};
   if (body == KeyedBody::kIgnored) set_digest(call, *look.key, digest_of_no_body());
-  const auto find = [&] { return find_key(call.services.volume, call.caller.tenant, look.key->name); };
+  const auto find = [&] {
+    auto known = find_key(call.services.volume, call.caller.tenant, look.key->name);
+    if (known && !known->done) {
+      look.key->published = has_published(call.services.volume, call.caller.tenant, known->record);
+    }
+    return known;
+  };
   auto found = co_await http::run_on(call.services.volume_workers, find);
   // A request that is under way, or was interrupted, is completed with the body.
   if (!found || !found->done) co_return look;

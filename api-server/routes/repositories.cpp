@@ -84,6 +84,8 @@ Result<NewRepository, Refusal> publish(const Call& call, Submission& submission,
     publish_repository(services, tenant, call.caller.username, submission, KnownRepository{record.id, key->name});
     base::failpoint("api-server.repository-published");
     note_key_done(services, tenant, record.id);
+    // Another request with the key had made it before, and it was deleted while this one was under way.
+    if (has_deletion_mark(services.volume, tenant, record.id)) take_back_repository(services.volume, tenant, record.id);
   }
   return NewRepository{std::move(record.id), std::move(record.answer), !claimed->mine};
 }
@@ -97,7 +99,7 @@ http::Task<Answer> post_repository(Call& call) {
   auto closed = refuse_closed_application(call.services, call.caller.tenant);
   if (closed) co_return Unexpected<Refusal>(std::move(*closed));
   const BodyTerms terms{.digest = looked->key ? BodyTerms::Digest::kToo : BodyTerms::Digest::kNone};
-  auto submission = co_await read_new_work(call, terms);
+  auto submission = co_await read_new_work(call, looked->key, terms);
   if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
   if (looked->key) set_digest(call, *looked->key, submission->digest);
   auto staged = co_await stage_upload(call, *submission, looked->key);

@@ -64,9 +64,6 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
   if (stored == nullptr) return refuse(Problem::kNoRepository);
   file.metadata = fields.metadata.empty() ? stored->file.metadata : fields.metadata;
   file.input = stored->file.input;
-  const auto done = settle(services, file.tenant, key, batch);
-  if (!done) return Unexpected<Refusal>(done.error());
-  if (*done) return false;
   std::size_t at = 0;
   const auto next = [&]() -> const JobFile* {
     if (at == fields.params.size()) return nullptr;
@@ -75,6 +72,14 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
     ++at;
     return &file;
   };
+  if (key) {
+    // What is too large is refused before the key is used: with it, fewer jobs may be sent.
+    artifacts::check_batch(next);
+    at = 0;
+  }
+  const auto done = settle(services, file.tenant, key, batch);
+  if (!done) return Unexpected<Refusal>(done.error());
+  if (*done) return false;
   bool committed = false;
   try {
     switch (publish_batch(services.volume, file.tenant, file.repository_id, batch.id, next, committed)) {
@@ -103,6 +108,7 @@ http::Task<void> create_resources(const Services& services, const RequestContext
                                   const std::vector<std::string>& ids) {
   std::atomic<std::size_t> missing{0};
   std::atomic<bool> failed{false};
+  std::optional<kube::Error> first;  // written by the one that sets `failed`
   const auto create = [&](std::size_t i) {
     // After one failure the others would only wait for theirs.
     if (failed) {
@@ -115,18 +121,21 @@ http::Task<void> create_resources(const Services& services, const RequestContext
     one.repository_id = file.repository_id;
     one.created_by = file.created_by;
     one.priority = file.priority;
-    if (create_resource(services, one)) return;
-    failed = true;
+    auto created = create_resource(services, one);
+    if (created) return;
     ++missing;
+    if (!failed.exchange(true)) first = std::move(created.error().error);
   };
+  std::string why = "no worker was free";
   try {
     co_await for_each_on(services.workers, ids.size(), kCreatesAtOnce, create);
+    if (first) why = std::string(to_string(first->code)) + ": " + first->message;
   } catch (const http::Overloaded&) {
     missing = ids.size();
   }
   if (missing > 0) {
     base::log_warning("Jobs of a batch were not created now; the controller creates them later",
-                      {{"jobs", missing.load()}, {"request_id", context.request_id}});
+                      {{"jobs", missing.load()}, {"request_id", context.request_id}, {"error", why}});
   }
 }
 

@@ -50,8 +50,11 @@ http::Task<Answer> post_job_batch(Call& call) {
   };
   const bool exists = co_await http::run_on(services.volume_workers, hold);
   if (!exists) co_return refuse(Problem::kNoRepository);
-  auto full = check_space(space_of(services, tenant), call.exchange.head.content_length.value_or(0));
-  if (full) co_return Unexpected<Refusal>(std::move(*full));
+  const bool published = looked->key && looked->key->published;
+  if (!published) {
+    auto full = check_space(space_of(services, tenant), call.exchange.head.content_length.value_or(0));
+    if (full) co_return Unexpected<Refusal>(std::move(*full));
+  }
 
   JsonBudget::Share memory(services.json_budget, tenant);
   call.exchange.body.set_limit(services.limits.max_json_bytes);

@@ -39,6 +39,12 @@ std::string render_created(const Draft& draft) {
   return json + draft.notes + "}";
 }
 
+// check_space() for the files of the job. What an earlier request with the same key has published is counted already.
+std::optional<Refusal> check_space_of(const Services& services, const Draft& draft, std::uint64_t bytes) {
+  if (draft.key != nullptr && draft.key->published) return std::nullopt;
+  return check_space(space_of(services, draft.file.tenant), bytes);
+}
+
 // --- The functions from here to fate_of() block on the volume.
 
 // The last step before the job is published: makes the answer. With a key it makes the key's record, too; if there is
@@ -63,97 +69,6 @@ Result<void, Refusal> settle(const Services& services, Draft& draft) {
   draft.made.job_id = file.job_id;
   draft.made.repository_id = file.repository_id;
   return {};
-}
-
-// The result of Store::publish_job() of a settled draft, which added so many bytes.
-Result<void, Refusal> check_published(const Services& services, const Draft& draft,
-                                      const Result<void, artifacts::PublishError>& published, std::uint64_t bytes) {
-  if (published) {
-    note_published(services, draft.file.tenant, bytes);
-    return {};
-  }
-  if (published.error() == artifacts::PublishError::kNoRepository) return refuse(Problem::kNoRepository);
-  if (draft.key == nullptr) throw std::runtime_error("a new random job id exists already");
-  // Another request with the same key has published it. Its fsync may be under way.
-  services.volume.root().at(artifacts::layout::jobs(draft.file.tenant)).sync();
-  return {};
-}
-
-// Completes the job with its repository's params, metadata and input, and publishes it, with `input` if given.
-Result<void, Refusal> publish_in_repository(const Services& services, Draft& draft, const Submission& submission,
-                                            StagedInput* input) {
-  const Store& volume = services.volume;
-  JobFile& file = draft.file;
-  if (!artifacts::is_repository_id(file.repository_id)) return refuse(Problem::kNoRepository);
-  const auto stored = services.view.repository(file.tenant, file.repository_id, VolumeView::Counting::kUncounted);
-  if (stored == nullptr) return refuse(Problem::kNoRepository);
-  const artifacts::RepositoryFile& repository = stored->file;
-  file.params =
-      submission.params.empty() ? repository.params : artifacts::overlay_object(repository.params, submission.params);
-  file.metadata = submission.metadata.empty() ? repository.metadata : submission.metadata;
-  std::uint64_t bytes = 0;
-  if (input != nullptr) {
-    auto overlaid = volume.overlay_repository_input(input->staging(), file.repository_id, std::move(input->files));
-    if (!overlaid) return refuse(Problem::kNoRepository);
-    file.input_from = JobFile::InputFrom::kJob;
-    file.input = std::move(*overlaid);
-    // The files of the repository are copied.
-    for (const artifacts::InputFile& one : file.input) bytes += one.bytes;
-    const std::uint64_t more = bytes - std::min(bytes, bytes_given_back(submission));
-    auto full = more > 0 ? check_space(space_of(services, file.tenant), more) : std::nullopt;
-    if (full) return Unexpected<Refusal>(std::move(*full));
-  } else {
-    file.input = repository.input;
-  }
-  const auto settled = settle(services, draft);
-  if (!settled || draft.done) return settled;
-  const auto published = input != nullptr ? volume.publish_job(input->take(), file) : volume.publish_job(file);
-  return check_published(services, draft, published, bytes);
-}
-
-// A repository from the same body, then the job in it.
-Result<void, Refusal> publish_with_repository(const Services& services, Draft& draft, Submission& submission) {
-  JobFile& file = draft.file;
-  std::optional<KnownRepository> known;
-  if (draft.key != nullptr) {
-    file.repository_id = services.volume.choose_repository_id(file.tenant, file.created_on);
-    const auto settled = settle(services, draft);
-    if (!settled || draft.done) return settled;
-    known = KnownRepository{file.repository_id, draft.key->name};
-  }
-  auto repository = publish_repository(services, file.tenant, file.created_by, submission, known);
-  file.repository_id = std::move(repository.repository_id);
-  file.params = std::move(repository.params);
-  file.metadata = std::move(repository.metadata);
-  file.input = std::move(repository.input);
-  if (!known) {
-    const auto settled = settle(services, draft);
-    if (!settled) return settled;
-  }
-  base::failpoint("api-server.repository-published");
-  // Another request may have deleted the repository already.
-  return check_published(services, draft, services.volume.publish_job(file), 0);
-}
-
-// Like `old`, with its own copy of the input if `old` has one of its own.
-Result<void, Refusal> publish_again(const Services& services, Draft& draft, const JobFile& old) {
-  const Store& volume = services.volume;
-  const JobFile& file = draft.file;
-  if (!artifacts::is_repository_id(file.repository_id)) {
-    return refuse(Problem::kNoRepository, {}, "the job was made without a repository; create a job in a repository");
-  }
-  std::uint64_t bytes = 0;
-  std::optional<artifacts::Staging> staging;
-  if (old.input_from == JobFile::InputFrom::kJob) {
-    for (const artifacts::InputFile& one : old.input) bytes += one.bytes;
-    if (auto full = check_space(space_of(services, file.tenant), bytes)) return Unexpected<Refusal>(std::move(*full));
-    staging.emplace(volume.stage(file.tenant));
-    if (!volume.copy_job_input(*staging, old.job_id)) return refuse(Problem::kNoJob);
-  }
-  const auto settled = settle(services, draft);
-  if (!settled || draft.done) return settled;
-  const auto published = staging ? volume.publish_job(std::move(*staging), file) : volume.publish_job(file);
-  return check_published(services, draft, published, bytes);
 }
 
 // What may exist of a job whose client gets no 201.
@@ -184,16 +99,117 @@ void take_back(const Store& volume, const JobFile& file, Leftovers left, base::T
     } else if (has_folder && close_first_attempt(volume, file, now)) {
       volume.remove_input(file.tenant, file.job_id);
     }
-    if (!left.repository || file.repository_id.empty()) return;
-    // Another request may have used the repository.
-    const auto others = volume.index_of(file.tenant, file.repository_id);
-    if (!others || !others->empty()) return;
-    const auto trashed = volume.trash_repository(file.tenant, file.repository_id);
-    if (trashed) volume.purge(file.tenant, trashed->name);
+    if (left.repository && !file.repository_id.empty()) take_back_repository(volume, file.tenant, file.repository_id);
   } catch (const std::exception& problem) {
     base::log_error("a job whose request gets an error could not be removed; delete it if it appears",
                     {{"job", file.job_id}, {"error", problem.what()}});
   }
+}
+
+// Takes a job back that this request has just made again: another one with the same key had made it before, and it was
+// deleted while this one was under way. True if so; then the answer is that of the key, and nothing is left to do.
+bool undo_if_deleted(const Services& services, const Draft& draft) {
+  const JobFile& file = draft.file;
+  if (draft.key == nullptr || !has_deletion_mark(services.volume, file.tenant, file.job_id)) return false;
+  take_back(services.volume, file, {.resource = false, .repository = false}, services.clock.now());
+  return true;
+}
+
+// The result of Store::publish_job() of a settled draft, which added so many bytes.
+Result<void, Refusal> check_published(const Services& services, Draft& draft,
+                                      const Result<void, artifacts::PublishError>& published, std::uint64_t bytes) {
+  if (published) {
+    draft.done = undo_if_deleted(services, draft);
+    if (!draft.done) note_published(services, draft.file.tenant, bytes);
+    return {};
+  }
+  if (published.error() == artifacts::PublishError::kNoRepository) return refuse(Problem::kNoRepository);
+  if (draft.key == nullptr) throw std::runtime_error("a new random job id exists already");
+  // Another request with the same key has published it. Its fsync may be under way.
+  services.volume.root().at(artifacts::layout::jobs(draft.file.tenant)).sync();
+  return {};
+}
+
+// Completes the job with its repository's params, metadata and input, and publishes it, with `input` if given.
+Result<void, Refusal> publish_in_repository(const Services& services, Draft& draft, const Submission& submission,
+                                            StagedInput* input) {
+  const Store& volume = services.volume;
+  JobFile& file = draft.file;
+  if (!artifacts::is_repository_id(file.repository_id)) return refuse(Problem::kNoRepository);
+  const auto stored = services.view.repository(file.tenant, file.repository_id, VolumeView::Counting::kUncounted);
+  if (stored == nullptr) return refuse(Problem::kNoRepository);
+  const artifacts::RepositoryFile& repository = stored->file;
+  file.params =
+      submission.params.empty() ? repository.params : artifacts::overlay_object(repository.params, submission.params);
+  file.metadata = submission.metadata.empty() ? repository.metadata : submission.metadata;
+  std::uint64_t bytes = 0;
+  if (input != nullptr) {
+    auto overlaid = volume.overlay_repository_input(input->staging(), file.repository_id, std::move(input->files));
+    if (!overlaid) return refuse(Problem::kNoRepository);
+    file.input_from = JobFile::InputFrom::kJob;
+    file.input = std::move(*overlaid);
+    // The files of the repository are copied.
+    for (const artifacts::InputFile& one : file.input) bytes += one.bytes;
+    const std::uint64_t more = bytes - std::min(bytes, bytes_given_back(submission));
+    auto full = more > 0 ? check_space_of(services, draft, more) : std::nullopt;
+    if (full) return Unexpected<Refusal>(std::move(*full));
+  } else {
+    file.input = repository.input;
+  }
+  const auto settled = settle(services, draft);
+  if (!settled || draft.done) return settled;
+  const auto published = input != nullptr ? volume.publish_job(input->take(), file) : volume.publish_job(file);
+  return check_published(services, draft, published, bytes);
+}
+
+// A repository from the same body, then the job in it.
+Result<void, Refusal> publish_with_repository(const Services& services, Draft& draft, Submission& submission) {
+  JobFile& file = draft.file;
+  std::optional<KnownRepository> known;
+  if (draft.key != nullptr) {
+    file.repository_id = services.volume.choose_repository_id(file.tenant, file.created_on);
+    const auto settled = settle(services, draft);
+    if (!settled || draft.done) return settled;
+    known = KnownRepository{file.repository_id, draft.key->name};
+  }
+  auto repository = publish_repository(services, file.tenant, file.created_by, submission, known);
+  file.repository_id = std::move(repository.repository_id);
+  file.params = std::move(repository.params);
+  file.metadata = std::move(repository.metadata);
+  file.input = std::move(repository.input);
+  if (!known) {
+    const auto settled = settle(services, draft);
+    if (!settled) return settled;
+  } else if (has_deletion_mark(services.volume, file.tenant, file.repository_id)) {
+    // Another request with the same key had made it before, and it was deleted while this one was under way.
+    take_back_repository(services.volume, file.tenant, file.repository_id);
+    draft.done = has_key_mark(services.volume, file.tenant, file.job_id);
+    return draft.done ? Result<void, Refusal>() : refuse(Problem::kNoRepository);
+  }
+  base::failpoint("api-server.repository-published");
+  // Another request may have deleted the repository already.
+  return check_published(services, draft, services.volume.publish_job(file), 0);
+}
+
+// Like `old`, with its own copy of the input if `old` has one of its own.
+Result<void, Refusal> publish_again(const Services& services, Draft& draft, const JobFile& old) {
+  const Store& volume = services.volume;
+  const JobFile& file = draft.file;
+  if (!artifacts::is_repository_id(file.repository_id)) {
+    return refuse(Problem::kNoRepository, {}, "the job was made without a repository; create a job in a repository");
+  }
+  std::uint64_t bytes = 0;
+  std::optional<artifacts::Staging> staging;
+  if (old.input_from == JobFile::InputFrom::kJob) {
+    for (const artifacts::InputFile& one : old.input) bytes += one.bytes;
+    if (auto full = check_space_of(services, draft, bytes)) return Unexpected<Refusal>(std::move(*full));
+    staging.emplace(volume.stage(file.tenant));
+    if (!volume.copy_job_input(*staging, old.job_id)) return refuse(Problem::kNoJob);
+  }
+  const auto settled = settle(services, draft);
+  if (!settled || draft.done) return settled;
+  const auto published = staging ? volume.publish_job(std::move(*staging), file) : volume.publish_job(file);
+  return check_published(services, draft, published, bytes);
 }
 
 // Whether a job was deleted while its resource was being created.

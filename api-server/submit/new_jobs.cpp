@@ -36,7 +36,7 @@ http::Task<Answer> post_job_execute(Call& call) {
     if (!exists) co_return refuse(Problem::kNoRepository);
   }
   const BodyTerms terms{.priority = true, .digest = looked->key ? BodyTerms::Digest::kToo : BodyTerms::Digest::kNone};
-  auto submission = co_await read_new_work(call, terms);
+  auto submission = co_await read_new_work(call, looked->key, terms);
   if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
   if (looked->key) set_digest(call, *looked->key, submission->digest);
   auto staged = co_await stage_upload(call, *submission, looked->key);

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <unordered_set>
 
+#include "artifacts/records/encode_readable.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/digest.hpp"
 #include "base/io.hpp"
@@ -46,18 +47,6 @@ void copy_file(const OpenFile& from, int to) {
     write_all(to, {block.data(), static_cast<std::size_t>(got)});
     left -= static_cast<std::uint64_t>(got);
   }
-}
-
-// Encodes the file and checks that the result can be decoded again.
-template <class File>
-std::string encode_readable(const File& file, Result<File, std::string> (*decode)(std::string_view)) {
-  std::string text = encode(file);
-  const auto read = text.size() <= kJobFileLimit ? decode(text) : Unexpected<std::string>("more than 64 MiB");
-  if (read) return text;
-  if (read.error().starts_with("more than")) {
-    throw TooLarge("params, metadata and the names of the input files: " + read.error());
-  }
-  throw std::logic_error("a new file cannot be decoded: " + read.error());
 }
 
 // Undoes the first steps after a later one failed. If that fails too, it is logged; the caller throws the first error.

@@ -33,7 +33,7 @@ void mark_for_keys(const Store& store, const Tenant& tenant, const Dir& folder, 
   const auto found = folder.status(name);
   if (!found || changed_at(*found) + kLong < base::SystemClock().now()) return;
   try {
-    mark_key_done(store, tenant, name);
+    mark_key_deleted(store, tenant, name);
   } catch (const VolumeError& error) {
     // A full volume must not keep anybody from deleting.
     base::log_warning("a deletion is not marked for requests with an Idempotency-Key", {{"error", error.what()}});

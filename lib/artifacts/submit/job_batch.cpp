@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "artifacts/records/encode_readable.hpp"
 #include "artifacts/store/job_folder.hpp"
 #include "artifacts/store/volume_walk.hpp"
 #include "artifacts/submit/key_records.hpp"
@@ -102,22 +103,36 @@ std::optional<Tenant> tenant_of_batch(const std::string& tenant_path, const Dir&
   return std::nullopt;
 }
 
+// Counts what the job.json of a batch have together.
+class BatchBytes {
+ public:
+  void add(std::size_t bytes) {
+    bytes_ += bytes;
+    if (bytes_ <= kBatchLimit) return;
+    throw TooLarge("the jobs of a batch, each with its params, metadata and the names of the input files: more than " +
+                   std::to_string(kBatchLimit) + " bytes; send fewer at once");
+  }
+
+ private:
+  std::size_t bytes_ = 0;
+};
+
 }  // namespace
+
+void check_batch(const std::function<const JobFile*()>& next) {
+  BatchBytes bytes;
+  while (const JobFile* file = next()) bytes.add(encode(*file).size());
+}
 
 BatchOutcome publish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id,
                            std::string_view id, const std::function<const JobFile*()>& next, bool& committed) {
   committed = false;
   if (!store.root().status(layout::markers(tenant, repository_id))) return BatchOutcome::kNoRepository;
   Staging staging = store.stage(tenant);
-  std::size_t bytes = 0;
+  BatchBytes bytes;
   while (const JobFile* file = next()) {
-    const std::string text = encode(*file);
-    bytes += text.size();
-    if (bytes > kBatchLimit) {
-      throw TooLarge(
-          "the jobs of a batch, each with its params, metadata and the names of the input files: more than " +
-          std::to_string(kBatchLimit) + " bytes; send fewer at once");
-    }
+    const std::string text = encode_readable(*file, decode_job_file);
+    bytes.add(text.size());
     const auto folder = staging.folder().make_new(file->job_id);
     auto written = folder ? folder->create_file(layout::kJobFile) : std::nullopt;
     if (!written) throw VolumeError(EEXIST, "stage a job of a batch");

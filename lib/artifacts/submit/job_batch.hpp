@@ -34,6 +34,9 @@ enum class BatchOutcome {
 BatchOutcome publish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id,
                            std::string_view id, const std::function<const JobFile*()>& next, bool& committed);
 
+// Throws TooLarge if the jobs have too many bytes together for publish_batch(). Reads and writes nothing.
+void check_batch(const std::function<const JobFile*()>& next);
+
 // The limit of all job.json of a batch together.
 inline constexpr std::size_t kBatchLimit = 64U << 20;
 

@@ -19,6 +19,7 @@ namespace {
 
 constexpr const char* kFolder = ".keys";
 constexpr std::string_view kDone = "done-";
+constexpr std::string_view kGone = "gone-";
 // A batch has at most 1,000 ids of 36 bytes, in the list and in the answer.
 constexpr std::uint64_t kRecordLimit = 1U << 20;
 
@@ -131,6 +132,23 @@ void mark_key_done(const Store& store, const Tenant& tenant, std::string_view id
 
 bool has_key_mark(const Store& store, const Tenant& tenant, std::string_view id) {
   return store.root().status(folder_of(tenant) + "/" + std::string(kDone).append(id)).has_value();
+}
+
+void mark_key_deleted(const Store& store, const Tenant& tenant, std::string_view id) {
+  const auto folder = store.root().sub(folder_of(tenant));
+  if (!folder) return;
+  folder->create_file(std::string(kGone).append(id));
+  folder->create_file(std::string(kDone).append(id));
+}
+
+bool has_deletion_mark(const Store& store, const Tenant& tenant, std::string_view id) {
+  return store.root().status(folder_of(tenant) + "/" + std::string(kGone).append(id)).has_value();
+}
+
+bool has_published(const Store& store, const Tenant& tenant, const KeyRecord& record) {
+  if (!record.jobs.empty()) return store.has_job(tenant, record.jobs.front());
+  if (!record.repository_id.empty()) return store.has_repository(tenant, record.repository_id);
+  return is_repository_id(record.id) ? store.has_repository(tenant, record.id) : store.has_job(tenant, record.id);
 }
 
 std::uint64_t count_keys(const Store& store, const Tenant& tenant) {

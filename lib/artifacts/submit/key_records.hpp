@@ -13,8 +13,9 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 
-// What requests with an Idempotency-Key have made: tenants/<…>/.keys/<SHA-256 of the key>, and .keys/done-<id> when the
-// work is complete. docs/decisions/0036-idempotency-keys.md says why a repeated request can use them at any moment.
+// What requests with an Idempotency-Key have made: tenants/<…>/.keys/<SHA-256 of the key>, .keys/done-<id> when the
+// work is complete, and .keys/gone-<id> when it was deleted. docs/decisions/0036-idempotency-keys.md says why a
+// repeated request can use them at any moment.
 namespace vbrain::artifacts {
 
 struct KeyRecord {
@@ -54,6 +55,14 @@ bool claim_key(const Store& store, const Tenant& tenant, const std::string& name
 // Does nothing in a tenant without keys.
 void mark_key_done(const Store& store, const Tenant& tenant, std::string_view id);
 bool has_key_mark(const Store& store, const Tenant& tenant, std::string_view id);
+
+// mark_key_done(), and that the job or repository `id` is deleted. Call it before its folder goes. A request that read
+// the record before, and publishes it after the deletion, sees by the second mark that it must take it back.
+void mark_key_deleted(const Store& store, const Tenant& tenant, std::string_view id);
+bool has_deletion_mark(const Store& store, const Tenant& tenant, std::string_view id);
+
+// Whether the volume has something that the record names: a request with the key has published it.
+bool has_published(const Store& store, const Tenant& tenant, const KeyRecord& record);
 
 // How many records the tenant has. Reads the whole folder.
 std::uint64_t count_keys(const Store& store, const Tenant& tenant);

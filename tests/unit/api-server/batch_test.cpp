@@ -120,14 +120,28 @@ TEST_F(Batch, HasOneAnswerForOneKey) {
   EXPECT_THAT(jobs(), SizeIs(2));
 }
 
+// Each job repeats the metadata and the names of the input files. With the same key fewer jobs may be sent.
+TEST_F(Batch, ThatIsTooLargeLeavesItsKeyFree) {
+  const std::string metadata = R"({"a":")" + std::string(34U << 20, 'm') + "\"}";
+  repository_ = world_.volume->publish_repository(world_.volume->stage(World::tenant()), {.metadata = metadata},
+                                                  world_.clock.now());
+  const Headers key{{"Idempotency-Key", "k"}};
+  const HttpReply refused = send(R"({"params":[{},{}]})", key);
+  EXPECT_EQ(refused.status, 413) << refused.body;
+  EXPECT_THAT(refused.body, HasSubstr("send fewer at once"));
+  EXPECT_EQ(send(R"({"params":[{}]})", key).status, 201);
+}
+
 // They are accepted when they are on the volume; the controller creates what is missing.
 TEST_F(Batch, ResourcesThatCannotBeCreatedComeLater) {
   std::atomic<int> calls{0};
   world_.kube.answer = [&](const kube::Request& request) -> kube::KubeResult<kube::Response> {
     if (++calls == 1) return world_.kube.serve(request);
-    return Unexpected<kube::Error>(kube::Error{.code = kube::ErrorCode::kForbidden});
+    return Unexpected<kube::Error>(kube::Error{.code = kube::ErrorCode::kForbidden, .message = "it is not allowed"});
   };
+  ::testing::internal::CaptureStderr();
   const HttpReply reply = send(R"({"params":[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]})");
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("it is not allowed")) << "why, once";
   EXPECT_EQ(reply.status, 201) << reply.body;
   EXPECT_THAT(jobs(), SizeIs(20));
   EXPECT_LT(calls, 20) << "after a failure the rest is left to the controller";

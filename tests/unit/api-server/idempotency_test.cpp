@@ -214,6 +214,44 @@ TEST(Idempotency, ADeletedJobIsNotMadeAgain) {
   EXPECT_THAT(folders(world, "repositories"), IsEmpty());
 }
 
+// A slow request has seen that the work is not done yet. Another one does it, and its job is deleted, before the slow
+// one publishes it. Here the slow one is a request for which the mark of the work is not there.
+TEST(Idempotency, ASlowRequestBringsNothingDeletedBack) {
+  const struct {
+    std::string path;
+    bool repository_too;
+  } table[] = {{kExecute, false}, {kExecute, true}, {kRepository, true}};
+  for (const auto& [path, repository_too] : table) {
+    World world;
+    const HttpReply first = world.post_json(path, kBody, kKey);
+    ASSERT_EQ(first.status, 201) << first.body;
+    world.catch_up();
+    const std::string repository = first.json()["repository_id"];
+    const std::string made = path == kExecute ? first.json()["job_id"].get<std::string>() : repository;
+    if (path == kExecute) {
+      ASSERT_EQ(world.remove("/api/v1/job/" + made).status, 200);
+      world.volume->remove_job(World::tenant(), made, repository);
+      world.kube.forget(made);
+      world.catch_up();
+    }
+    if (repository_too) {
+      ASSERT_EQ(world.remove(kRepository + "/" + repository).status, 200);
+    }
+    world.finish_volume_work();
+    World slow(world);
+    ASSERT_TRUE(fs::remove(world.root + "/tenants/acme/Tutorial/north/.keys/done-" + made));
+    const HttpReply reply = slow.post_json(path, kBody, kKey);
+    EXPECT_THAT(folders(world, "jobs"), IsEmpty());
+    EXPECT_THAT(folders(world, "repositories"), SizeIs(repository_too ? 0 : 1));
+    EXPECT_EQ(world.kube.objects().size(), 0u);
+    if (path == kExecute && repository_too) {
+      EXPECT_EQ(reply.json()["error"], "Invalid repository_id") << "it goes first";
+    } else {
+      expect_replay(reply, first);
+    }
+  }
+}
+
 // While the Kubernetes API is away the job stays on the volume, and the same request completes it.
 TEST(Idempotency, AFailureAfterThePublicationIsCompletedByTheSameRequest) {
   World world;

@@ -155,6 +155,28 @@ TEST_F(SpaceTest, WhatWasPublishedSinceTheMeasurementCounts) {
   EXPECT_EQ(world_.post("/api/v1/repository", kMultipartType, body).status, 201);
 }
 
+// The first try has published the input, and could not create the job's resource. Its own space must not keep the same
+// request from completing it.
+TEST_F(SpaceTest, ARepeatedRequestNeedsNoRoomForWhatItsFirstTryStored) {
+  const std::string repository = world_.post_json("/api/v1/repository", "{}").json().at("repository_id");
+  const std::string body = multipart({{kCsv, std::string(700, 'x') + "\n"}});
+  for (const bool in_repository : {false, true}) {
+    testing::Headers key{{"Idempotency-Key", in_repository ? "k1" : "k2"}};
+    if (in_repository) key.emplace_back("repository_id", repository);
+    set("1500", 500);
+    world_.kube.answer = [](const kube::Request&) -> kube::KubeResult<kube::Response> {
+      return Unexpected<kube::Error>(kube::Error{.code = kube::ErrorCode::kTimeout});
+    };
+    EXPECT_EQ(world_.post("/api/v1/job/execute", kMultipartType, body, key).status, 503);
+    world_.kube.answer = {};
+    set("1500", 1400);
+    expect_full(world_.post("/api/v1/job/execute", kMultipartType, body, {{"Idempotency-Key", "new"}}));
+    const HttpReply done = world_.post("/api/v1/job/execute", kMultipartType, body, key);
+    EXPECT_EQ(done.status, 201) << done.body;
+    world_.clock.advance(std::chrono::seconds(60));
+  }
+}
+
 TEST_F(SpaceTest, AnotherTenantsQuotaDoesNotCount) {
   set("1Ki", 1024);
   EXPECT_EQ(world_.call("POST", "/api/v1/repository", World::identity("eve"), "").status, 201);

@@ -107,6 +107,20 @@ TEST_F(JobBatch, ThatIsTooLargeLeavesNothing) {
   EXPECT_THAT(names(".staging"), IsEmpty());
 }
 
+// Nobody could read such a job, and it would never end.
+TEST_F(JobBatch, AJobThatCannotBeReadAgainIsNotPublished) {
+  JobFile file;
+  file.repository_id = repository_;
+  file.job_id = "a";
+  int given = 0;
+  const auto next = [&]() -> const JobFile* { return given++ == 0 ? &file : nullptr; };
+  bool committed = false;
+  EXPECT_THROW(publish_batch(store_, kNorth, repository_, kBatch, next, committed), std::logic_error);
+  EXPECT_FALSE(committed);
+  EXPECT_THAT(names("jobs"), IsEmpty());
+  EXPECT_THAT(names(".batches"), IsEmpty());
+}
+
 // What a crash leaves at each step: none of the jobs before the commit, all of them after it.
 TEST_F(JobBatch, ACrashLeavesAllOrNone) {
   const std::vector<std::string> ids{"a", "b", "c"};

@@ -8,7 +8,9 @@
 #include <fstream>
 #include <thread>
 
+#include "artifacts/records/job_file.hpp"
 #include "artifacts/submit/key_records.hpp"
+#include "base/clock.hpp"
 #include "support/temp_dir.hpp"
 
 namespace vbrain::artifacts {
@@ -103,6 +105,45 @@ TEST_P(KeyRecords, TheMarkIsThatOfTheId) {
   EXPECT_TRUE(has_key_mark(store_, kNorth, kId));
   EXPECT_EQ(count_keys(store_, kNorth), 1u) << "marks do not count";
   EXPECT_EQ(count_keys(store_, kSouth), 0u);
+}
+
+// A deletion says more than that the work was done.
+TEST_P(KeyRecords, ADeletionHasAMarkOfItsOwn) {
+  mark_key_deleted(store_, kNorth, kId);  // no key yet: nothing happens
+  EXPECT_TRUE(claim_key(store_, kNorth, kName, a_record()));
+  EXPECT_FALSE(has_deletion_mark(store_, kNorth, kId));
+  mark_key_done(store_, kNorth, kId);
+  EXPECT_FALSE(has_deletion_mark(store_, kNorth, kId));
+  mark_key_deleted(store_, kNorth, kId);
+  EXPECT_TRUE(has_deletion_mark(store_, kNorth, kId));
+  mark_key_deleted(store_, kNorth, "another");
+  EXPECT_TRUE(has_deletion_mark(store_, kNorth, "another"));
+  EXPECT_TRUE(has_key_mark(store_, kNorth, "another"));
+  EXPECT_EQ(count_keys(store_, kNorth), 1u) << "marks do not count";
+}
+
+TEST_P(KeyRecords, WhatARecordNamesMayBePublished) {
+  const std::string repository = store_.publish_repository(store_.stage(kNorth), {}, base::SystemClock().now());
+  JobFile job;
+  job.job_id = kId;
+  job.tenant = kNorth;
+  job.repository_id = repository;
+  KeyRecord record = a_record();
+  EXPECT_FALSE(has_published(store_, kNorth, record));
+  ASSERT_TRUE(store_.publish_job(job));
+  EXPECT_TRUE(has_published(store_, kNorth, record));
+  record.repository_id = "202009131226401234";
+  EXPECT_FALSE(has_published(store_, kNorth, record)) << "it comes first, and takes the space";
+  record.repository_id = repository;
+  EXPECT_TRUE(has_published(store_, kNorth, record));
+  record.repository_id.clear();
+  record.id = repository;
+  EXPECT_TRUE(has_published(store_, kNorth, record));
+  record.jobs = {"absent"};
+  EXPECT_FALSE(has_published(store_, kNorth, record));
+  record.jobs = {kId};
+  EXPECT_TRUE(has_published(store_, kNorth, record));
+  EXPECT_FALSE(has_published(store_, kSouth, record));
 }
 
 TEST_P(KeyRecords, ALongRecordIsAFile) {
