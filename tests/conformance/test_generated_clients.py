@@ -28,6 +28,16 @@ def generated(tutorial, tmp_path_factory):
     return folder
 
 
+def test_the_page_tells_what_the_tests_do():
+    page = (clients.ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+    version = (clients.HERE / "generator.txt").read_text(encoding="utf-8").split("==")[1].split()[0]
+    assert f"jq '{clients.FORMS}'" in page
+    assert f"openapi-generator-cli=={version}\n" in page
+    assert clients.OPEN == {"disallowAdditionalPropertiesIfNotPresent": False}
+    assert "--additional-properties disallowAdditionalPropertiesIfNotPresent=false\n" in page
+    assert {options["generatorName"] for options in clients.GENERATORS.values()} == {"python", "typescript-fetch", "go", "java"}
+
+
 def expected(language, user):
     return {
         "repository": ["" if language == "go" else "generated", ["numbers.csv"], user], "uploaded": "a,b\n10,20\n", "replayed": True,

@@ -68,9 +68,11 @@ public class Main {
     File uploaded = REPOSITORIES.downloadRepositoryInputFile(repository, "numbers.csv", null, null, null, null, null, null);
     seen.put("uploaded", new String(content(uploaded), StandardCharsets.UTF_8));
 
+    // okhttp sends no form without a field, so the job has metadata.
     String key = System.getenv("VBRAIN_KEY");
-    String job = JOBS.executeJob(repository, key, null, null, null, null, null, null).getJobId();
-    seen.put("replayed", JOBS.executeJob(repository, key, null, null, null, null, null, null).getJobId().equals(job));
+    Map<String, Object> metadata = Map.of("name", "a run");
+    String job = JOBS.executeJob(repository, key, null, null, null, null, metadata, null).getJobId();
+    seen.put("replayed", JOBS.executeJob(repository, key, null, null, null, null, metadata, null).getJobId().equals(job));
 
     // The call gives the open connection; the model reads each event.
     JobEvent event = null;

@@ -60,7 +60,9 @@ async function main() {
   const whole = await bytes(await results.downloadJobOutput({jobId}));
   const begun = (await results.downloadJobOutputRaw({jobId})).raw;
   const reader = begun.body!.getReader();
-  const first = Buffer.from((await reader.read()).value!).subarray(0, 40);
+  let first = Buffer.alloc(0);
+  while (first.length < 40) first = Buffer.concat([first, (await reader.read()).value!]);
+  first = first.subarray(0, 40);
   await reader.cancel();
   const rest = await results.downloadJobOutputRaw({jobId, range: 'bytes=40-', ifRange: begun.headers.get('etag')!});
   seen.resumed = [rest.raw.status, Buffer.concat([first, await bytes(await rest.value())]).equals(whole)];
