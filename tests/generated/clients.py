@@ -30,9 +30,11 @@ GENERATORS = {
 }
 
 
-# Where a body may be a form or JSON, the form is left: the clients for Python and Java would send an empty JSON body
-# instead of the form. docs/clients.md shows the same command.
-FORMS = '(.paths[][] | objects | .requestBody?.content? | select(. and has("multipart/form-data"))) |= del(.["application/json"])'
+# What is changed in the document for the generators; docs/clients.md shows the same command. Where a body may be a form or
+# JSON, the form is left: the clients for Python and Java would send an empty JSON body instead of the form. In Java optional
+# parameters are set by name, not by their place, so that a new one does not break programs.
+FILTER = ('(.paths[][] | objects | .requestBody?.content? | select(. and has("multipart/form-data"))) |= del(.["application/json"])'
+          ' | (.paths[][] | objects)["x-group-parameters"] = true')
 
 
 class Lacking(Exception):
@@ -82,8 +84,8 @@ def generate(document, folder, languages=tuple(GENERATORS)):
     _need("java", 11)
     jar = _packages("openapi-generator", HERE / "generator.txt") / "openapi_generator_cli" / "openapi-generator.jar"
     _need("jq")
-    forms = subprocess.run(["jq", FORMS], input=json.dumps(document), capture_output=True, text=True, check=True).stdout
-    (folder / "openapi.json").write_text(forms, encoding="utf-8")
+    changed = subprocess.run(["jq", FILTER], input=json.dumps(document), capture_output=True, text=True, check=True).stdout
+    (folder / "openapi.json").write_text(changed, encoding="utf-8")
     configurations = []
     for language in languages:
         configurations.append(folder / f"{language}.json")
