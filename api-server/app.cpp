@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "api-server/api.hpp"
@@ -31,6 +32,7 @@
 #include "base/worker_pool.hpp"
 #include "http/health.hpp"
 #include "http/server.hpp"
+#include "http/tls/certificate_keeper.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/api/config.hpp"
 #include "kube/cache/informer.hpp"
@@ -44,6 +46,8 @@ using std::chrono::seconds;
 
 constexpr seconds kProbePeriod{5};
 constexpr seconds kProbePatience{20};
+// How often the files of the TLS certificate are compared with what is in use.
+constexpr seconds kCertificatePeriod{5};
 // An I/O thread that has not reacted for this time hangs: they never block.
 constexpr seconds kIoPatience{30};
 constexpr seconds kLastLogLines{2};
@@ -228,8 +232,11 @@ int run(const Config& given, std::stop_token stop) {
   };
   Api api(services, metrics, ServedFiles{.docs = config.docs, .web = config.web});
 
+  std::optional<http::CertificateKeeper> certificates;
+  if (!config.tls_cert.empty()) certificates.emplace(http::TlsFiles{config.tls_cert, config.tls_key}, clock, metrics);
   http::IoThreads io(config.io_threads);
   http::HttpOptions options = http_options(config);
+  options.certificates = certificates ? &*certificates : nullptr;
   options.is_stuck = [&volume_health] { return !volume_health.good(); };
   const auto why_not_alive = [&]() -> std::string {
     if (io.unresponsive_for() < kIoPatience) return "";
@@ -249,7 +256,13 @@ int run(const Config& given, std::stop_token stop) {
   std::jthread prober([&](std::stop_token ended) {
     probe_volume(volume, probe_worker, volume_health, volume_space, made_archives, ended);
   });
-  base::log_info("listening", {{"open_files", descriptors}, {"rest", rest.address()}, {"metrics", health.address()}});
+  std::jthread certificate_reader([&](std::stop_token ended) {
+    while (certificates && base::sleep_for(ended, kCertificatePeriod)) certificates->look();
+  });
+  base::log_info("listening", {{"open_files", descriptors},
+                               {"rest", rest.address()},
+                               {"tls", certificates.has_value()},
+                               {"metrics", health.address()}});
   if (!config.address_file.empty()) write_addresses(config.address_file, rest.address(), health.address());
 
   while (base::sleep_for(stop, std::chrono::hours(1))) {
@@ -263,6 +276,8 @@ int run(const Config& given, std::stop_token stop) {
   calls.request_stop();
   prober.request_stop();
   prober.join();
+  certificate_reader.request_stop();
+  certificate_reader.join();
   caches.stop();
   if (!whole) base::log_warning("requests were cut off; they took longer than drain-timeout");
   if (!rest.idle()) {

@@ -26,6 +26,13 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   app.add_option("--metrics-listen", config.metrics_listen,
                  "Address of /livez, /readyz and /metrics. Port 0: any free port")
       ->capture_default_str();
+  CLI::Option* const certificate =
+      app.add_option("--tls-cert", config.tls_cert,
+                     "PEM file with the certificate of the REST API, then those of its issuers: the API is HTTPS then. "
+                     "It is read again when it changes");
+  CLI::Option* const key = app.add_option("--tls-key", config.tls_key, "PEM file with the key of --tls-cert");
+  certificate->needs(key);
+  key->needs(certificate);
   app.add_option("--address-file", config.address_file,
                  "File to which both addresses are written, one per line, when the server listens");
   app.add_option("--volume", config.volume, "Folder of the shared volume")->capture_default_str();
@@ -108,6 +115,8 @@ void log_config(const Config& config) {
   base::log_info("configuration", {{"version", VBRAIN_VERSION},
                                    {"listen", config.listen},
                                    {"metrics_listen", config.metrics_listen},
+                                   {"tls_cert", config.tls_cert},
+                                   {"tls_key", config.tls_key},
                                    {"volume", config.volume},
                                    {"namespace", config.namespace_name},
                                    {"kubeconfig", config.kubeconfig},

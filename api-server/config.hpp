@@ -32,6 +32,8 @@ inline constexpr std::size_t kListWorkers = 4;
 struct Config {
   std::string listen = "0.0.0.0:8080";
   std::string metrics_listen = "0.0.0.0:9090";
+  std::string tls_cert;  // PEM files; both empty: HTTP without TLS
+  std::string tls_key;
   std::string address_file;  // empty: none
   std::string volume = "/var/lib/vbrain";
   std::string namespace_name;  // empty: the one of the kubeconfig or of our pod

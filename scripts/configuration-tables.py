@@ -37,6 +37,7 @@ def chart_values(program, part):
     own_name = re.search(r'\$name := printf "%s(-[\w-]+)" \(include "vbrain.fullname" \.\)', template)
     computed = {'{{ include "vbrain.claimName" . | quote }}': "`volume.existingClaim`, else `<name>-volume`",
                 "{{ $name | quote }}": f"`<name>{own_name[1]}`",
+                "/etc/vbrain/tls/tls.crt": "`tls.crt` of `apiServer.tls`", "/etc/vbrain/tls/tls.key": "`tls.key` of `apiServer.tls`",
                 "$(POD_NAME)": "the pod's name", "$(POD_NAMESPACE)": "the release's namespace"}
     found = {}
     # _helpers.tpl has the variables that both programs get.

@@ -10,6 +10,7 @@
 
 #include "base/log.hpp"
 #include "http/date.hpp"
+#include "http/tls/certificate_keeper.hpp"
 
 namespace vbrain::http {
 namespace {
@@ -66,13 +67,19 @@ struct StreamPlace {
   }
 };
 
+std::unique_ptr<TlsSession> new_tls_session(const HttpOptions& options) {
+  return options.certificates == nullptr ? nullptr : options.certificates->current()->new_session();
+}
+
 }  // namespace
 
-Connection::Connection(Socket socket, ConnectionContext& context) : socket_(std::move(socket)), context_(context) {
+Connection::Connection(Socket socket, ConnectionContext& context)
+    : socket_(std::move(socket), new_tls_session(context.options)), context_(context) {
   error_code ignored;
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket_.non_blocking(true, ignored);
-  const auto remote = socket_.remote_endpoint(ignored);
+  Socket& tcp = socket_.tcp();
+  tcp.set_option(asio::ip::tcp::no_delay(true), ignored);
+  tcp.non_blocking(true, ignored);
+  const auto remote = tcp.remote_endpoint(ignored);
   if (!ignored) peer_ = remote.address().to_string();
   const milliseconds lifetime = context.options.connection_lifetime;
   if (lifetime > milliseconds(0)) end_of_life_ = steady_clock::now() + lifetime;
@@ -83,14 +90,18 @@ Connection::~Connection() {
 }
 
 Task<void> Connection::run() {
-  for (;;) {
-    const HeadResult result = co_await read_head();
-    if (result != HeadResult::kRequest) break;
-    const bool go_on = co_await answer_request();
-    if (!go_on) break;
-  }
   error_code ignored;
-  socket_.close(ignored);
+  bool go_on = true;
+  if (socket_.has_tls()) go_on = co_await handshake();
+  while (go_on) {
+    const HeadResult result = co_await read_head();
+    if (result != HeadResult::kRequest) {
+      if (result == HeadResult::kClosed && !cut_) socket_.end(ignored);
+      break;
+    }
+    go_on = co_await answer_request();
+  }
+  socket_.tcp().close(ignored);
 }
 
 void Connection::check_deadline(SteadyTime now) {
@@ -109,7 +120,7 @@ void Connection::end_body() {
   body_timed_out_ = true;
   deadline_ = SteadyTime::max();
   error_code ignored;
-  socket_.cancel(ignored);
+  socket_.tcp().cancel(ignored);
 }
 
 void Connection::drain() {
@@ -121,9 +132,11 @@ void Connection::cut() {
   cut_ = true;
   deadline_ = SteadyTime::max();
   error_code ignored;
+  // Between two requests nothing is missing.
+  if (idle_) socket_.end(ignored);
   // The end of an HTTP/1.0 body is the end of the connection: a reset says that this is not it.
-  if (answer_begun_ && !request_.http_1_1) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
-  socket_.close(ignored);
+  if (answer_begun_ && !request_.http_1_1) socket_.tcp().set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.tcp().close(ignored);
   if (target_ != nullptr) target_->interrupt();
 }
 
@@ -134,7 +147,8 @@ void Connection::give_up_on_handler() {
   const std::string text = render_head(reply, http_date_now(), false) + std::get<std::string>(reply.body);
   error_code ignored;
   socket_.write_some(asio::buffer(text), ignored);
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  socket_.end(ignored);
+  socket_.tcp().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   cut();
 }
 
@@ -143,7 +157,12 @@ Task<std::size_t> Connection::read_some(char* to, std::size_t size, milliseconds
   error_code error;
   if (cut_) co_return 0;
   deadline_ = steady_clock::now() + patience;
-  const std::size_t got = co_await socket_.async_read_some(asio::buffer(to, size), asio::redirect_error(kAwait, error));
+  std::size_t got = 0;
+  if (socket_.has_tls()) {
+    got = co_await read_tls(to, size);
+  } else {
+    got = co_await socket_.tcp().async_read_some(asio::buffer(to, size), asio::redirect_error(kAwait, error));
+  }
   deadline_ = SteadyTime::max();
   co_return error ? 0 : got;
 }
@@ -331,19 +350,21 @@ Task<bool> Connection::send(Reply& reply, bool keep_alive, bool head_only) {
 Task<bool> Connection::write(std::string_view bytes) {
   error_code error;
   if (cut_) co_return false;
-  // Most answers fit into the socket's buffer and need no wait.
-  std::size_t done = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), error);
-  if (error && error != asio::error::would_block && error != asio::error::try_again) co_return false;
-  std::size_t renew = done;
-  while (done < bytes.size()) {
+  std::size_t done = 0;
+  std::size_t renew = 0;
+  for (;;) {
+    // Most answers fit into the socket's buffer and need no wait.
+    done += socket_.write_some(asio::buffer(bytes.data() + done, bytes.size() - done), error);
+    if (error && !would_block(error)) co_return false;
+    if (done == bytes.size()) break;
+    if (!error) continue;
     if (done >= renew) {
       renew = done + kBodyPiece;
       deadline_ = steady_clock::now() + context_.options.body_timeout;
     }
-    const std::size_t most = std::min(bytes.size(), renew) - done;
-    done +=
-        co_await socket_.async_write_some(asio::buffer(bytes.data() + done, most), asio::redirect_error(kAwait, error));
-    if (error || (answer_begun_ && gone_)) co_return false;
+    const auto wanted = socket_.wanted(Socket::wait_write);
+    co_await socket_.tcp().async_wait(wanted, asio::redirect_error(kAwait, error));
+    if (error || cut_ || (answer_begun_ && gone_)) co_return false;
   }
   deadline_ = SteadyTime::max();
   co_return true;
@@ -353,7 +374,11 @@ Task<bool> Connection::write(std::string_view bytes) {
 // client may lose the answer.
 Task<void> Connection::linger() {
   error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  if (socket_.has_tls()) {
+    co_await end_tls();
+    socket_.drop_tls();
+  }
+  socket_.tcp().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   const SteadyTime end = steady_clock::now() + kLinger;
   forget_head();
   replace(input_, {});

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "http/parser.hpp"
 #include "http/server.hpp"
 #include "http/stream.hpp"
+#include "http/tls/client_socket.hpp"
 
 namespace prometheus {
 class Counter;
@@ -20,7 +20,7 @@ class Gauge;
 
 namespace vbrain::http {
 
-using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
+class Handshakes;
 
 // Shared by all connections of a server. Constant, except for the atomic members.
 struct ConnectionContext {
@@ -32,6 +32,7 @@ struct ConnectionContext {
   prometheus::Counter* cut = nullptr;      // connections ended by a timer
   prometheus::Gauge* streams_gauge = nullptr;
   prometheus::Counter* streamed_bytes = nullptr;
+  Handshakes* handshakes = nullptr;     // null without TLS
   std::atomic<std::size_t> streams{0};  // open now
   std::atomic<bool> draining{false};
 };
@@ -46,6 +47,8 @@ class Connection final : private BodyReader, private Waiting {
 
   // Serves requests until the connection ends. Throws only std::bad_alloc.
   Task<void> run();
+  // The same for a connection with TLS that is one too many: it is answered 503, which needs a handshake.
+  Task<void> turn_away();
 
   // Closes the connection if a timer has expired. Called several times a second.
   void check_deadline(SteadyTime now);
@@ -63,6 +66,9 @@ class Connection final : private BodyReader, private Waiting {
   Task<Woken> until(SteadyTime deadline) override;
   std::chrono::steady_clock::duration waited() const override { return waited_; }
 
+  Task<bool> handshake();
+  Task<void> end_tls();
+  Task<std::size_t> read_tls(char* to, std::size_t size);
   Task<HeadResult> read_head();
   std::optional<HeadProblem> parse_head(std::size_t length);
   Task<bool> answer_request();
@@ -83,6 +89,7 @@ class Connection final : private BodyReader, private Waiting {
   static constexpr std::size_t kCopied = 16 * 1024;
   Task<bool> send_file(FileBody& body, std::string& head);
   std::optional<std::size_t> send_pages(int file, std::uint64_t offset, std::size_t size);
+  std::optional<std::size_t> send_copied_pages(int file, std::uint64_t offset, std::size_t size);
   Task<bool> send_pieces(const TextPieces& text, std::string& head);
   Task<bool> send_stream(StreamBody& body, std::string& head);
   Task<bool> send_all(StreamBody& body);
@@ -93,13 +100,14 @@ class Connection final : private BodyReader, private Waiting {
   void watch_client();
   void stop_watching();
   void take_what_came();
+  void keep_what_came();
   void lose_client();
   void end_waits();
   Task<bool> write(std::string_view bytes);
   Task<void> linger();
   Task<std::size_t> read_some(char* to, std::size_t size, std::chrono::milliseconds patience);
 
-  Socket socket_;
+  ClientSocket socket_;
   ConnectionContext& context_;
   std::string peer_;
   SteadyTime deadline_ = SteadyTime::max();

@@ -2,6 +2,7 @@
 #include <sys/sendfile.h>
 
 #include <algorithm>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <cerrno>
@@ -40,7 +41,7 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
   const TextPieces& before = body.before == nullptr ? kNone : *body.before;
   bool taken = co_await send_pieces(before, head);
   if (!taken) co_return false;
-  const auto executor = socket_.get_executor();
+  const auto executor = socket_.tcp().get_executor();
   std::string buffer;  // only for what is not in memory
   std::uint64_t sent = 0;
   std::uint64_t renew = 0;  // where the client has earned new time
@@ -64,7 +65,8 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
         renew = sent + kBodyPiece;
         deadline_ = steady_clock::now() + context_.options.body_timeout;
       }
-      co_await socket_.async_wait(Socket::wait_write, asio::redirect_error(kAwait, error));
+      const auto wanted = socket_.wanted(Socket::wait_write);
+      co_await socket_.tcp().async_wait(wanted, asio::redirect_error(kAwait, error));
       if (error) co_return false;
       continue;
     }
@@ -106,8 +108,9 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
 // Gives pages of a file to the socket without copying them: up to `size` bytes, fewer if the socket is full. Nothing if
 // the connection or the file failed.
 std::optional<std::size_t> Connection::send_pages(int file, std::uint64_t offset, std::size_t size) {
+  if (socket_.has_tls()) return send_copied_pages(file, offset, size);
   auto at = static_cast<off_t>(offset);
-  const ssize_t passed = base::without_eintr([&] { return sendfile(socket_.native_handle(), file, &at, size); });
+  const ssize_t passed = base::without_eintr([&] { return sendfile(socket_.tcp().native_handle(), file, &at, size); });
   if (passed > 0) return static_cast<std::size_t>(passed);
   if (passed == 0) {
     base::log_error("a download was cut off", {{"error", "a file became shorter while it was sent"}});
@@ -116,6 +119,25 @@ std::optional<std::size_t> Connection::send_pages(int file, std::uint64_t offset
   if (errno == EAGAIN) return 0;
   if (errno == EIO) base::log_error("a download was cut off", {{"error", std::strerror(errno)}});
   return std::nullopt;
+}
+
+// The same for bytes that are encrypted on their way. A connection that waits keeps none of them: they are read again.
+std::optional<std::size_t> Connection::send_copied_pages(int file, std::uint64_t offset, std::size_t size) {
+  static thread_local std::string buffer(kBodyPiece, '\0');
+  std::size_t passed = 0;
+  while (passed < size) {
+    error_code error;
+    try {
+      const std::size_t got = read_at(file, buffer.data(), std::min(buffer.size(), size - passed), offset + passed);
+      passed += socket_.write_some(asio::const_buffer(buffer.data(), got), error);
+    } catch (const std::exception& problem) {
+      base::log_error("a download was cut off", {{"error", problem.what()}});
+      return std::nullopt;
+    }
+    if (would_block(error)) break;
+    if (error) return std::nullopt;
+  }
+  return passed;
 }
 
 }  // namespace vbrain::http

@@ -68,7 +68,7 @@ std::string as_chunk(const std::string& bytes) {
 }  // namespace
 
 Waker Connection::waker() {
-  if (target_ == nullptr) target_ = std::make_shared<Waker::Target>(socket_.get_executor());
+  if (target_ == nullptr) target_ = std::make_shared<Waker::Target>(socket_.tcp().get_executor());
   return Waker(target_);
 }
 
@@ -83,7 +83,7 @@ Task<Woken> Connection::until(SteadyTime deadline) {
     stuck_deadline_ = SteadyTime::max();
     // A request that waits holds little memory.
     if (input_.empty()) std::string().swap(input_);  // an assignment would keep the memory
-    Timer timer(socket_.get_executor(), deadline);
+    Timer timer(socket_.tcp().get_executor(), deadline);
     target->timer = &timer;
     error_code ignored;
     co_await timer.async_wait(asio::redirect_error(kAwait, ignored));
@@ -100,9 +100,11 @@ Task<Woken> Connection::until(SteadyTime deadline) {
 
 // Looks until stop_watching() whether the client sends something or closes its side. It needs no buffer meanwhile.
 void Connection::watch_client() {
-  if (watch_ != nullptr || gone_ || cut_ || input_.size() >= kAhead) return;
+  if (watch_ != nullptr || gone_ || cut_) return;
+  if (socket_.has_unread()) keep_what_came();
+  if (gone_ || input_.size() >= kAhead) return;
   watch_ = std::make_shared<Watch>(Watch{this});
-  socket_.async_wait(Socket::wait_read, [watch = watch_](error_code error) {
+  socket_.tcp().async_wait(Socket::wait_read, [watch = watch_](error_code error) {
     if (watch->connection != nullptr && !error) watch->connection->take_what_came();
   });
 }
@@ -113,26 +115,34 @@ void Connection::stop_watching() {
   watch_->connection = nullptr;
   watch_.reset();
   error_code ignored;
-  socket_.cancel(ignored);
+  socket_.tcp().cancel(ignored);
+}
+
+void Connection::take_what_came() {
+  watch_.reset();
+  keep_what_came();
+  watch_client();
 }
 
 // The bytes are the next request, or the rest of the body of this one.
-void Connection::take_what_came() {
-  watch_.reset();
-  const std::size_t have = input_.size();
-  input_.resize(kAhead);
-  error_code error;
-  const std::size_t got = socket_.read_some(asio::buffer(input_.data() + have, kAhead - have), error);
-  input_.resize(have + (error ? 0 : got));
-  if (error && error != asio::error::would_block && error != asio::error::try_again) return lose_client();
-  watch_client();
+void Connection::keep_what_came() {
+  while (input_.size() < kAhead) {
+    const std::size_t have = input_.size();
+    input_.resize(kAhead);
+    error_code error;
+    const std::size_t got = socket_.read_some(input_.data() + have, kAhead - have, error);
+    input_.resize(have + (error ? 0 : got));
+    if (would_block(error)) return;
+    if (error) return lose_client();
+    if (!socket_.has_unread()) return;
+  }
 }
 
 void Connection::lose_client() {
   gone_ = true;
   if (target_ != nullptr) target_->interrupt();
   error_code ignored;
-  socket_.cancel(ignored);  // a write under way
+  socket_.tcp().cancel(ignored);  // a write under way
 }
 
 void Connection::end_waits() {
@@ -144,15 +154,15 @@ void Connection::end_waits() {
 Task<bool> Connection::send_stream(StreamBody& body, std::string& head) {
   forget_head();
   answer_begun_ = true;
-  limit_unsent(socket_, kUnsent);
-  notice_vanished_peer(socket_);
+  limit_unsent(socket_.tcp(), kUnsent);
+  notice_vanished_peer(socket_.tcp());
   watch_client();
   bool whole = co_await write(head);
   head = std::string();
   last_sent_ = steady_clock::now();
   if (whole) whole = co_await send_all(body);
   stop_watching();
-  if (whole) limit_unsent(socket_, 0);  // what the system sets
+  if (whole) limit_unsent(socket_.tcp(), 0);  // what the system sets
   answer_begun_ = false;
   co_return whole;
 }
@@ -179,7 +189,7 @@ Task<bool> Connection::send_all(StreamBody& body) {
     } else if (piece.kind == Kind::kBroken || stopping) {
       // Only a reset tells a client of HTTP/1.0 that this is not the end.
       error_code ignored;
-      if (!request_.http_1_1) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+      if (!request_.http_1_1) socket_.tcp().set_option(asio::socket_base::linger(true, 0), ignored);
       co_return false;
     } else {
       sent = co_await rest(body, piece.again);
@@ -229,7 +239,7 @@ Task<bool> Connection::send_chunk(const std::string& bytes) {
     if (since_turn_ < kTurn) co_return true;
   }
   since_turn_ = 0;
-  const auto executor = socket_.get_executor();
+  const auto executor = socket_.tcp().get_executor();
   co_await asio::post(executor, kAwait);
   co_return true;
 }

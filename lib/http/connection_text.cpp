@@ -56,23 +56,28 @@ Task<bool> Connection::send_pieces(const TextPieces& text, std::string& head) {
   std::size_t piece = 0;
   std::size_t offset = 0;
   std::size_t since_renewal = kRenewal;
-  const auto executor = socket_.get_executor();
+  std::size_t since_turn = 0;
+  const auto executor = socket_.tcp().get_executor();
   error_code error;
   while (piece < pieces.size()) {
     const Buffers buffers(pieces, piece, offset);
     const std::size_t sent = socket_.write_some(buffers, error);
-    if (error == asio::error::would_block || error == asio::error::try_again) {
+    if (would_block(error)) {
       if (since_renewal >= kRenewal) {
         since_renewal = 0;
         deadline_ = steady_clock::now() + context_.options.body_timeout;
       }
-      co_await socket_.async_wait(asio::socket_base::wait_write, asio::redirect_error(kAwait, error));
+      const auto wanted = socket_.wanted(Socket::wait_write);
+      co_await socket_.tcp().async_wait(wanted, asio::redirect_error(kAwait, error));
+      since_turn = 0;
       if (error || cut_) co_return false;
       continue;
     }
     if (error) co_return false;
-    if (sent >= kBytesAtOnce) {
+    since_turn += sent;
+    if (since_turn >= kBytesAtOnce) {
       // Other connections of this thread have their turn.
+      since_turn = 0;
       co_await asio::post(executor, kAwait);
       if (cut_) co_return false;
     }

@@ -12,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_set>
 
@@ -19,6 +20,7 @@
 #include "base/metrics.hpp"
 #include "http/connection.hpp"
 #include "http/date.hpp"
+#include "http/tls/handshakes.hpp"
 
 namespace vbrain::http {
 namespace {
@@ -29,6 +31,10 @@ using boost::system::error_code;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
+
+// A connection with TLS that is one too many needs a handshake before it can be told so. Beyond this number they are
+// closed without a word.
+constexpr std::size_t kMostTurnedAway = 32;
 
 tcp::endpoint parse_address(const std::string& address) {
   const auto colon = address.rfind(':');
@@ -133,7 +139,7 @@ struct HttpServer::State {
   }
 
   Task<void> accept_loop();
-  Task<void> serve(Group& group, Socket socket);
+  Task<void> serve(Group& group, Socket socket, bool admitted);
   Task<void> watch_deadlines(Group& group);
   void turn_away(Socket& socket);
 
@@ -173,7 +179,9 @@ struct HttpServer::State {
   tcp::endpoint bound;
   std::vector<std::unique_ptr<Group>> groups;
   prometheus::Gauge* open_gauge = nullptr;
+  std::optional<Handshakes> handshakes;  // with TLS
   std::atomic<std::size_t> open{0};
+  std::atomic<std::size_t> turned_away{0};  // connections with TLS beyond the limit that are being told so
   std::mutex mutex;
   std::condition_variable empty;
   std::size_t running = 0;  // connections, the acceptor, the watchers, posted actions
@@ -207,30 +215,47 @@ Task<void> HttpServer::State::accept_loop() {
       co_await pause.async_wait(asio::redirect_error(kAwait, error));
       continue;
     }
-    if (open.load() >= context.options.max_connections) {
+    const bool admitted = open.load() < context.options.max_connections;
+    if (!admitted && !handshakes) {
       turn_away(socket);
       continue;
     }
-    open_gauge->Set(static_cast<double>(++open));
+    if (!admitted && turned_away.load() >= kMostTurnedAway) {
+      context.refused->Increment();
+      continue;
+    }
+    if (admitted) {
+      open_gauge->Set(static_cast<double>(++open));
+    } else {
+      ++turned_away;
+    }
     enter();
-    asio::co_spawn(group.io.get_executor(), serve(group, std::move(socket)), asio::detached);
+    asio::co_spawn(group.io.get_executor(), serve(group, std::move(socket), admitted), asio::detached);
   }
   error_code ignored;
   acceptor.close(ignored);
 }
 
-Task<void> HttpServer::State::serve(Group& group, Socket socket) {
+Task<void> HttpServer::State::serve(Group& group, Socket socket, bool admitted) {
   const Membership<State> membership(*this);
   Connection connection(std::move(socket), context);
   group.members.insert(&connection);
   try {
-    co_await connection.run();
+    if (admitted) {
+      co_await connection.run();
+    } else {
+      co_await connection.turn_away();
+    }
   } catch (const std::exception& problem) {
     base::log_error("connection failed", {{"error", problem.what()}});
   }
   group.members.erase(&connection);
   if (context.draining && group.members.empty()) group.tick.cancel();
-  open_gauge->Set(static_cast<double>(--open));
+  if (admitted) {
+    open_gauge->Set(static_cast<double>(--open));
+  } else {
+    --turned_away;
+  }
 }
 
 // One timer per thread checks all connections, which is cheaper than one timer per step of each connection.
@@ -276,6 +301,7 @@ HttpServer::HttpServer(std::string name, const std::string& address, const HttpO
   context.streams_gauge = &metrics.gauge("vbrain_http_streams", "Streams under way.", {{"listener", name}});
   context.streamed_bytes =
       &metrics.counter("vbrain_http_stream_bytes_total", "Bytes of streams given to clients.", {{"listener", name}});
+  if (options.certificates != nullptr) context.handshakes = &state_->handshakes.emplace(metrics, name);
   state_->open_gauge = &metrics.gauge("vbrain_http_connections", "Open connections.", {{"listener", name}});
   state_->running = 1 + state_->groups.size();
   for (auto& group : state_->groups) {

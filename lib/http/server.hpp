@@ -19,6 +19,8 @@ class WorkerPool;
 
 namespace vbrain::http {
 
+class CertificateKeeper;
+
 struct HttpOptions {
   std::size_t max_header_bytes = 32 * 1024;
   std::size_t max_header_fields = 100;
@@ -41,6 +43,9 @@ struct HttpOptions {
   // Whether a piece of a file can be sent without waiting for a disk. It then leaves by sendfile(2) from the I/O
   // thread; any other is read on the pool. Tests replace it.
   bool (*in_memory)(int fd, std::uint64_t offset, std::size_t size) = &base::in_page_cache;
+  // TLS with this certificate; null: HTTP without TLS. It must outlive the server. The handshake of a connection has
+  // header_timeout, and the head of its first request has it again.
+  const CertificateKeeper* certificates = nullptr;
 };
 
 // The threads that read and write sockets. Each has an event loop; a connection stays on one thread.

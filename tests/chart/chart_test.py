@@ -312,6 +312,47 @@ def test_way_in():
     check("which a Service inside the cluster must not have", set(inside) & {"externalTrafficPolicy", "loadBalancerSourceRanges"})
 
 
+def test_tls():
+    name = "vbrain-api-server"
+
+    def parts(objects):
+        pod = pod_of(objects, name)
+        return {"port": pod["containers"][0]["ports"][0]["name"], "variables": {v["name"]: v.get("value") for v in pod["containers"][0]["env"] if "TLS" in v["name"]},
+                "volumes": [v["secret"] for v in pod["volumes"] if "secret" in v],
+                "mounts": [m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "rest-certificate"],
+                "service": [(p["name"], p["targetPort"], p.get("appProtocol")) for p in named(objects, "Service", name)["spec"]["ports"]],
+                "test": named(objects, "Pod", "vbrain-test")["spec"]["containers"][0]["args"][1].startswith("--rest=https://")}
+
+    expect("without a Secret all is HTTP", {"port": "http", "variables": {}, "volumes": [], "mounts": [],
+                                            "service": [("http", "http", None), ("metrics", "metrics", None)], "test": False}, parts(render()))
+    own = render("apiServer.tls.secretName=own", "apiServer.ingress.enabled=true", "networkPolicy.servers.enabled=true")
+    expect("with one all is HTTPS, but for metrics and probes", {
+        "port": "https", "variables": {"VBRAIN_TLS_CERT": "/etc/vbrain/tls/tls.crt", "VBRAIN_TLS_KEY": "/etc/vbrain/tls/tls.key"},
+        "volumes": [{"secretName": "own", "defaultMode": 0o440}],
+        "mounts": [{"name": "rest-certificate", "mountPath": "/etc/vbrain/tls", "readOnly": True}],
+        "service": [("https", "https", "https"), ("metrics", "metrics", None)], "test": True}, parts(own))
+    expect("the key is not the world's unless there is no group for it", 0o444,
+           parts(render("apiServer.tls.secretName=own", "volume.fsGroup=false"))["volumes"][0]["defaultMode"])
+    check("the server is still restricted", restricted_violations(pod_of(own, name)))
+    expect("probes stay on the port of the metrics", {"metrics"},
+           {pod_of(own, name)["containers"][0][f"{kind}Probe"]["httpGet"]["port"] for kind in ("startup", "liveness", "readiness")})
+    expect("the Ingress leads to that port", {"https"}, {path["backend"]["service"]["port"]["name"] for rule in of_kind(own, "Ingress")[0]["spec"]["rules"]
+                                                        for path in rule["http"]["paths"]})
+    expect("and the policy lets it in", {"https", "metrics"}, {p["port"] for rule in named(own, "NetworkPolicy", name)["spec"]["ingress"] for p in rule["ports"]})
+    expect("no Certificate unless an issuer is named", [], of_kind(own, "Certificate"))
+    made = render("apiServer.tls.certManager.issuerRef.name=ca", 'apiServer.tls.certManager.dnsNames=["vbrain.example.com"]', "apiServer.tls.certManager.duration=48h")
+    certificate = of_kind(made, "Certificate")[0]["spec"]
+    expect("a Certificate for the names of clients and of the Service", (
+        "vbrain-api-server-tls", {"name": "ca", "kind": "Issuer", "group": "cert-manager.io"}, "48h", None,
+        ["vbrain.example.com", name, f"{name}.vbrain", f"{name}.vbrain.svc", f"{name}.vbrain.svc.cluster.local"]),
+           (certificate["secretName"], certificate["issuerRef"], certificate["duration"], certificate.get("renewBefore"), certificate["dnsNames"]))
+    expect("whose Secret is mounted", "vbrain-api-server-tls", parts(made)["volumes"][0]["secretName"])
+    public = render("apiServer.tls.certManager.issuerRef.name=ca", 'apiServer.tls.certManager.dnsNames=["vbrain.example.com"]',
+                    "apiServer.tls.certManager.onlyDnsNames=true", "apiServer.tls.secretName=own")
+    expect("for a public authority only those of clients, in a Secret of another name", (["vbrain.example.com"], "own", "own"), (
+        of_kind(public, "Certificate")[0]["spec"]["dnsNames"], of_kind(public, "Certificate")[0]["spec"]["secretName"], parts(public)["volumes"][0]["secretName"]))
+
+
 def test_tutorial():
     source = yaml.safe_load((ROOT / "examples" / "tutorial" / "application.yaml").read_text())
     expect("no tutorial unless asked for", [], of_kind(render(), "Application"))
@@ -338,6 +379,7 @@ def main():
     test_network(objects)
     test_settings()
     test_way_in()
+    test_tls()
     test_tutorial()
     return finish()
 

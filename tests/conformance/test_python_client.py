@@ -1,9 +1,12 @@
 """The Python package (clients/python) on the installed platform."""
 
 import asyncio
+import http.server
 import os
+import ssl
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -128,3 +131,48 @@ def test_pip_installs_the_package(tmp_path, client, world):
                            "import vbrain; print(vbrain.Client().usage()['bytes_used'] >= 0, vbrain.__file__)"],
                           cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.startswith("True ") and "site-packages" in done.stdout, done.stdout + done.stderr
+
+
+class Usage(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "8")
+        self.end_headers()
+        self.wfile.write(b'{"a": 1}')
+
+    def log_message(self, *arguments):
+        pass
+
+
+def test_the_authority_of_a_server_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=own",
+                           "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "own.pem"], cwd=tmp_path, capture_output=True, check=False)
+    assert made.returncode == 0, made.stderr
+    server = http.server.HTTPServer(("127.0.0.1", 0), Usage)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "own.pem", tmp_path / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        who = {"url": f"https://127.0.0.1:{server.server_port}", "username": "ana", "organization_id": "acme", "application_id": "Probe", "client_id": "north",
+               "api_key": "vb_x", "tries": 1}
+        with vbrain.Client(**who, ca_file=tmp_path / "own.pem") as client:
+            assert client.usage() == {"a": 1}
+        with vbrain.Client(**who) as client, pytest.raises(vbrain.ConnectionFailed, match="certificate verify failed"):
+            client.usage()
+        with pytest.raises(ValueError, match="VBRAIN_CA_FILE.*none.pem"):
+            vbrain.Client(**who, ca_file=tmp_path / "none.pem")
+
+        async def read_usage():
+            monkeypatch.setenv("VBRAIN_CA_FILE", str(tmp_path / "own.pem"))
+            async with vbrain.AsyncClient(**who) as client:
+                return await client.usage()
+
+        assert asyncio.run(read_usage()) == {"a": 1}
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

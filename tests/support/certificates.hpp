@@ -16,6 +16,8 @@ struct CertificateOptions {
   std::string common_name;
   std::string alternative_names = {};  // in OpenSSL's format: "IP:127.0.0.1,DNS:localhost"
   bool authority = false;
+  long begins = -3600;  // seconds from now
+  long ends = 86'400;
 };
 
 struct CertificateAndKey {
@@ -53,7 +55,7 @@ inline void add_extension(X509* certificate, X509* issuer, int nid, const std::s
 
 }  // namespace internal
 
-// A certificate with an elliptic-curve key, valid for a day, signed by `issuer` or self-signed.
+// A certificate with an elliptic-curve key, signed by `issuer` or self-signed.
 inline CertificateAndKey make_certificate(const CertificateOptions& options,
                                           const CertificateAndKey* issuer = nullptr) {
   using namespace internal;
@@ -62,8 +64,8 @@ inline CertificateAndKey make_certificate(const CertificateOptions& options,
   X509_set_version(certificate.get(), 2);
   static long serial = 1;
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), ++serial);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 86'400);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), options.begins);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), options.ends);
   X509_set_pubkey(certificate.get(), key.get());
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_UTF8,
                              reinterpret_cast<const unsigned char*>(options.common_name.c_str()), -1, -1, 0);

@@ -87,6 +87,19 @@ imagePullSecrets:
 {{- toYaml $context -}}
 {{- end -}}
 
+{{/* Secret with the certificate of the REST server; "" if it speaks HTTP. */}}
+{{- define "vbrain.tlsSecret" -}}
+{{- with .Values.apiServer.tls -}}
+{{- $made := ternary (printf "%s-api-server-tls" (include "vbrain.fullname" $)) "" (ne .certManager.issuerRef.name "") -}}
+{{- .secretName | default $made -}}
+{{- end -}}
+{{- end -}}
+
+{{/* http or https: the scheme of the REST server, and the name of its port. */}}
+{{- define "vbrain.restScheme" -}}
+{{- ternary "https" "http" (ne (include "vbrain.tlsSecret" .) "") -}}
+{{- end -}}
+
 {{/* Pod name and namespace, from the downward API. */}}
 {{- define "vbrain.identityEnv" -}}
 - name: POD_NAME

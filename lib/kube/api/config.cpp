@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/base64.hpp"
+#include "base/files/text_file.hpp"
 #include "base/yaml.hpp"
 
 namespace vbrain::kube {
@@ -17,19 +17,6 @@ namespace {
 using nlohmann::json;
 using Failure = tl::unexpected<std::string>;
 using Text = Result<std::string, std::string>;
-
-constexpr std::size_t kMaxFile = 1u << 20;
-
-Text read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Failure("cannot open " + path.string());
-  std::string text(kMaxFile + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return Failure("cannot read " + path.string());
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kMaxFile) return Failure(path.string() + " is larger than 1 MiB");
-  return text;
-}
 
 std::string trimmed(const std::string& text) {
   static constexpr const char* kSpace = " \t\r\n";
@@ -75,7 +62,7 @@ class Section {
     const Text name = text(key.c_str());
     if (!name || name->empty()) return name;
     files.push_back(path(*name));
-    Text content = read_file(files.back());
+    Text content = base::read_text_file(files.back());
     if (!content) return Failure(title_ + ": " + key + ": " + content.error());
     return content;
   }
@@ -162,7 +149,8 @@ std::string read_user(const Section& user, Config& config) {
   if (!token) return token.error();
   config.token = *token;
   if (!config.token_file.empty()) {
-    if (const Text content = read_file(config.token_file); !content) return user.title() + ": " + content.error();
+    if (const Text content = base::read_text_file(config.token_file); !content)
+      return user.title() + ": " + content.error();
   }
   return {};
 }
@@ -184,23 +172,23 @@ ConfigResult load_in_cluster(const std::filesystem::path& folder, const GetEnv& 
   // cpprestsdk can't connect to an IPv6 literal. The certificate contains the name of the service, too.
   config.server = "https://" + (host.find(':') == std::string::npos ? host : "kubernetes.default.svc") + ":" + port;
   config.token_file = folder / "token";
-  const Text token = read_file(config.token_file);
+  const Text token = base::read_text_file(config.token_file);
   if (!token) return Failure("ServiceAccount: " + token.error());
   config.token = trimmed(*token);
   config.service_account = folder;
   config.files = {folder / "ca.crt"};
-  const Text authority = read_file(config.files.front());
+  const Text authority = base::read_text_file(config.files.front());
   if (!authority) return Failure("ServiceAccount: " + authority.error());
   if (trimmed(*authority).empty()) return Failure("ServiceAccount: ca.crt is empty");
   config.ca_pem = *authority;
-  if (const Text ns = read_file(folder / "namespace"); ns && !trimmed(*ns).empty()) {
+  if (const Text ns = base::read_text_file(folder / "namespace"); ns && !trimmed(*ns).empty()) {
     config.namespace_name = trimmed(*ns);
   }
   return config;
 }
 
 ConfigResult load_kubeconfig(const std::filesystem::path& file, std::string_view context) {
-  const Text text = read_file(file);
+  const Text text = base::read_text_file(file);
   if (!text) return Failure(text.error());
   const auto parsed = base::parse_yaml(*text);
   const std::string where = "kubeconfig " + file.string();

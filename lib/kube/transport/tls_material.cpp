@@ -1,7 +1,6 @@
 #include "kube/transport/tls_material.hpp"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
@@ -13,52 +12,23 @@ namespace {
 
 using Failure = tl::unexpected<std::string>;
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-using Bio = std::unique_ptr<BIO, FreeBio>;
-
-Bio open_text(const std::string& text) {
-  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-// An encrypted key can't be used, because nobody can enter its passphrase.
-int no_password(char*, int, int, void*) {
-  return 0;
-}
-
 }  // namespace
-
-Result<std::vector<TlsMaterial::Certificate>, std::string> TlsMaterial::read_certificates(const std::string& pem,
-                                                                                          const char* what) {
-  const Bio bio = open_text(pem);
-  std::vector<Certificate> certificates;
-  while (Certificate certificate{PEM_read_bio_X509(bio.get(), nullptr, &no_password, nullptr)}) {
-    certificates.push_back(std::move(certificate));
-  }
-  const unsigned long error = ERR_peek_last_error();
-  ERR_clear_error();
-  const bool at_end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-  if (certificates.empty() || !at_end) return Failure(std::string(what) + " holds no readable PEM certificate");
-  return certificates;
-}
 
 Result<std::shared_ptr<TlsMaterial>, std::string> TlsMaterial::load(const Config& config) {
   auto material = std::make_shared<TlsMaterial>();
   if (!config.ca_pem.empty()) {
-    const auto authorities = read_certificates(config.ca_pem, "certificate-authority");
+    const auto authorities = base::read_certificates(config.ca_pem, "certificate-authority");
     if (!authorities) return Failure(authorities.error());
     material->authorities_.reset(X509_STORE_new());
     for (const auto& authority : *authorities) X509_STORE_add_cert(material->authorities_.get(), authority.get());
   }
   if (!config.client_cert_pem.empty()) {
-    auto chain = read_certificates(config.client_cert_pem, "client-certificate");
+    auto chain = base::read_certificates(config.client_cert_pem, "client-certificate");
     if (!chain) return Failure(chain.error());
     material->chain_ = std::move(*chain);
-    const Bio bio = open_text(config.client_key_pem);
-    material->key_.reset(PEM_read_bio_PrivateKey(bio.get(), nullptr, &no_password, nullptr));
-    ERR_clear_error();
-    if (!material->key_) return Failure("client-key holds no readable PEM key");
+    auto key = base::read_private_key(config.client_key_pem, "client-key");
+    if (!key) return Failure(key.error());
+    material->key_ = std::move(*key);
     if (X509_check_private_key(material->chain_.front().get(), material->key_.get()) != 1) {
       ERR_clear_error();
       return Failure("client-key does not belong to client-certificate");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/tls/pem.hpp"
 #include "kube/api/config.hpp"
 
 namespace vbrain::kube {
@@ -25,21 +26,11 @@ class TlsMaterial {
   std::string take_refusal();
 
  private:
-  template <auto Free>
-  struct Deleter {
-    template <class T>
-    void operator()(T* object) const {
-      Free(object);
-    }
-  };
-  using Certificate = std::unique_ptr<X509, Deleter<&X509_free>>;
-
   static int verify(X509_STORE_CTX* store, void* self);
-  static Result<std::vector<Certificate>, std::string> read_certificates(const std::string& pem, const char* what);
 
-  std::unique_ptr<X509_STORE, Deleter<&X509_STORE_free>> authorities_;
-  std::vector<Certificate> chain_;
-  std::unique_ptr<EVP_PKEY, Deleter<&EVP_PKEY_free>> key_;
+  std::unique_ptr<X509_STORE, base::FreeWith<&X509_STORE_free>> authorities_;
+  std::vector<base::Certificate> chain_;
+  base::PrivateKey key_;
   std::mutex mutex_;
   std::string refusal_;
 };

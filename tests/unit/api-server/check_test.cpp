@@ -6,6 +6,7 @@
 
 #include "base/metrics.hpp"
 #include "http/health.hpp"
+#include "http/tls/certificate_keeper.hpp"
 #include "unit/api-server/world.hpp"
 
 namespace vbrain::api {
@@ -25,6 +26,20 @@ class CheckTest : public ::testing::Test {
 TEST_F(CheckTest, AReadyServerThatSpeaksTheContractPasses) {
   const World world;
   EXPECT_TRUE(check_server(world.server->address(), health_.address(), out_)) << out_.str();
+}
+
+TEST_F(CheckTest, AServerWithTlsIsAskedByTls) {
+  const auto& files = http::testing::TestCertificates::get();
+  const base::SystemClock clock;
+  const http::CertificateKeeper certificates({files.file("tls.crt"), files.file("tls.key")}, clock, metrics_);
+  http::HttpOptions options;
+  options.certificates = &certificates;
+  const World world({}, options);
+  EXPECT_TRUE(check_server("https://" + world.server->address(), health_.address(), out_)) << out_.str();
+  EXPECT_FALSE(check_server("https://" + health_.address(), health_.address(), out_));
+  EXPECT_NE(out_.str().find("the TLS handshake failed: wrong version number"), std::string::npos) << out_.str();
+  EXPECT_FALSE(check_server("https://127.0.0.1:1", health_.address(), out_));
+  EXPECT_NE(out_.str().find("https://127.0.0.1:1: Connection refused"), std::string::npos) << out_.str();
 }
 
 TEST_F(CheckTest, AServerThatIsNotReadyFailsWithItsReason) {

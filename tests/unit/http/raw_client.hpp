@@ -1,6 +1,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -10,17 +11,23 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
 
+#include "unit/http/tls/tls_client.hpp"
+
 namespace vbrain::http::testing {
 
-// A TCP client that sends exactly the given bytes. Every wait is at most 10 s.
+// A TCP client that sends exactly the given bytes; with TLS if the address begins with https://. Every wait is at most
+// 10 s.
 class RawClient {
  public:
-  explicit RawClient(const std::string& address, int receive_buffer = 0) {
+  explicit RawClient(const std::string& url, int receive_buffer = 0, const TlsWishes& wishes = {}) {
+    const bool with_tls = url.starts_with(kHttps);
+    const std::string address = with_tls ? url.substr(kHttps.size()) : url;
     const auto colon = address.rfind(':');
     fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (receive_buffer > 0) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
@@ -29,22 +36,31 @@ class RawClient {
     to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));
     ::inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr);
     if (::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) throw std::runtime_error("connect");
+    ::fcntl(fd_, F_SETFL, O_NONBLOCK);
+    if (with_tls) tls_ = std::make_unique<TlsClient>(fd_, wishes);
   }
   ~RawClient() { close(); }
   RawClient(const RawClient&) = delete;
 
   void close() {
+    tls_.reset();
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
-  void shutdown_write() { ::shutdown(fd_, SHUT_WR); }
+  void shutdown_write() {
+    if (tls_ != nullptr) tls_->end();
+    ::shutdown(fd_, SHUT_WR);
+  }
+  // Null without TLS.
+  TlsClient* tls() { return tls_.get(); }
 
   // False if the peer does not accept more bytes.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       pollfd waiting{fd_, POLLOUT, 0};
       if (::poll(&waiting, 1, 10'000) <= 0) return false;
-      const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      const ssize_t sent = tls_ != nullptr ? tls_->send(bytes.data(), bytes.size())
+                                           : ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent < 0 && (errno == EAGAIN || errno == EINTR)) continue;
       if (sent <= 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(sent));
@@ -103,9 +119,12 @@ class RawClient {
     std::string all;
     std::string piece(size, '\0');
     for (;;) {
-      const ssize_t got = ::recv(fd_, piece.data(), piece.size(), MSG_WAITALL);
-      if (got <= 0) return all;
-      all.append(piece, 0, static_cast<std::size_t>(got));
+      for (std::size_t left = size; left > 0;) {
+        const ssize_t got = receive_some(piece.data(), left);
+        if (got <= 0) return all;
+        all.append(piece, 0, static_cast<std::size_t>(got));
+        left -= static_cast<std::size_t>(got);
+      }
       std::this_thread::sleep_for(pause);
     }
   }
@@ -127,11 +146,19 @@ class RawClient {
   }
 
  private:
-  bool receive(std::size_t most = 65536) {
+  // As recv(2), but errno is ETIMEDOUT after 10 s.
+  ssize_t receive_some(char* to, std::size_t size) {
+    if (tls_ != nullptr) return tls_->receive(to, size);
     pollfd waiting{fd_, POLLIN, 0};
-    if (::poll(&waiting, 1, 10'000) <= 0) return false;
+    if (::poll(&waiting, 1, 10'000) > 0) return ::recv(fd_, to, size, 0);
+    errno = ETIMEDOUT;
+    return -1;
+  }
+
+  bool receive(std::size_t most = 65536) {
     char buffer[65536];
-    const ssize_t got = ::recv(fd_, buffer, std::min(most, sizeof buffer), 0);
+    const ssize_t got = receive_some(buffer, std::min(most, sizeof buffer));
+    if (got < 0 && errno == ETIMEDOUT) return false;
     if (got <= 0) {
       reset_ = got < 0 && errno == ECONNRESET;
       ended_ = true;
@@ -141,7 +168,10 @@ class RawClient {
     return true;
   }
 
+  static constexpr std::string_view kHttps = "https://";
+
   int fd_ = -1;
+  std::unique_ptr<TlsClient> tls_;
   bool ended_ = false;
   bool reset_ = false;
   std::string received_;

@@ -8,13 +8,16 @@
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "base/metrics.hpp"
 #include "base/worker_pool.hpp"
 #include "http/server.hpp"
+#include "http/tls/certificate_keeper.hpp"
 #include "unit/http/raw_client.hpp"
 
 namespace vbrain::http::testing {
@@ -42,9 +45,43 @@ struct Seen {
   }
 };
 
-class HttpServerTest : public ::testing::Test {
+// How the clients of a test speak with the server.
+enum class Wire { kPlain, kTls };
+
+inline std::string name_of(const ::testing::TestParamInfo<Wire>& info) {
+  return info.param == Wire::kPlain ? "Plain" : "Tls";
+}
+
+// The certificate of a test's server, in the options of this server; nothing for a plain one.
+class ServerCertificate {
+ public:
+  ServerCertificate(Wire wire, HttpOptions& options, base::Metrics& metrics) : wire_(wire) {
+    if (wire == Wire::kPlain) return;
+    const TestCertificates& files = TestCertificates::get();
+    keeper_.emplace(TlsFiles{files.file("tls.crt"), files.file("tls.key")}, clock_, metrics);
+    options.certificates = &*keeper_;
+  }
+  // What a RawClient takes.
+  std::string address_of(const HttpServer& server) const {
+    return (wire_ == Wire::kPlain ? "" : "https://") + server.address();
+  }
+  // What curl takes.
+  std::string curl_options() const {
+    return wire_ == Wire::kPlain ? "--noproxy '*'" : "--noproxy '*' --cacert " + TestCertificates::get().file("ca.crt");
+  }
+  std::string url_of(const HttpServer& server) const {
+    return (wire_ == Wire::kPlain ? "http://" : "https://") + server.address();
+  }
+
+ private:
+  const Wire wire_;
+  const base::SystemClock clock_;
+  std::optional<CertificateKeeper> keeper_;
+};
+
+class HttpServerBase : public ::testing::Test {
  protected:
-  HttpServerTest() {
+  explicit HttpServerBase(Wire wire) : certificate_(wire, options_, metrics_) {
     options_.max_header_bytes = 8192;
     options_.max_connections = 100;
   }
@@ -61,7 +98,7 @@ class HttpServerTest : public ::testing::Test {
             return reply;
           },
           io_, &pool_, metrics_);
-      address_ = server_->address();
+      address_ = certificate_.address_of(*server_);
     }
     return address_;
   }
@@ -139,7 +176,7 @@ class HttpServerTest : public ::testing::Test {
     file_size_ = size;
   }
 
-  ~HttpServerTest() override {
+  ~HttpServerBase() override {
     if (!file_path_.empty()) std::remove(file_path_.c_str());
   }
 
@@ -148,10 +185,17 @@ class HttpServerTest : public ::testing::Test {
   std::string file_path_;
   std::uint64_t file_size_ = 0;
   base::Metrics metrics_;
+  ServerCertificate certificate_;
   base::WorkerPool pool_{"test", 2, 64};
   IoThreads io_{2};
   std::unique_ptr<HttpServer> server_;
   std::string address_;
+};
+
+// For both kinds of clients.
+class HttpServerTest : public HttpServerBase, public ::testing::WithParamInterface<Wire> {
+ protected:
+  HttpServerTest() : HttpServerBase(GetParam()) {}
 };
 
 inline std::string get(std::string_view path, std::string_view fields = "") {

@@ -26,7 +26,10 @@ struct Work {
 static_assert(RunsOnAPool<Work&> && RunsOnAPool<const Work&>);
 static_assert(!RunsOnAPool<Work>);
 
-TEST_F(HttpServerTest, AnswersAndKeepsTheConnection) {
+INSTANTIATE_TEST_SUITE_P(Over, HttpServerTest, ::testing::Values(testing::Wire::kPlain, testing::Wire::kTls),
+                         testing::name_of);
+
+TEST_P(HttpServerTest, AnswersAndKeepsTheConnection) {
   RawClient client(address());
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(client.send(get("/a/b?c=d&e", "X-Name: v\xc3\xa9\r\n")));
@@ -38,7 +41,7 @@ TEST_F(HttpServerTest, AnswersAndKeepsTheConnection) {
   }
 }
 
-TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
+TEST_P(HttpServerTest, AnswersPipelinedRequestsInOrder) {
   RawClient client(address());
   std::string all;
   for (int i = 0; i < 50; ++i) {
@@ -51,7 +54,7 @@ TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
   }
 }
 
-TEST_F(HttpServerTest, TakesRequestsByteByByte) {
+TEST_P(HttpServerTest, TakesRequestsByteByByte) {
   RawClient client(address());
   for (const char c :
        post("/echo", "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n1;x=y\r\nd\r\n0\r\nTrailer: t\r\n\r\n")) {
@@ -60,7 +63,7 @@ TEST_F(HttpServerTest, TakesRequestsByteByByte) {
   EXPECT_EQ(body_of(client.read_reply()), "abcd");
 }
 
-TEST_F(HttpServerTest, WorkersBringResultsAndExceptionsBack) {
+TEST_P(HttpServerTest, WorkersBringResultsAndExceptionsBack) {
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/thread") + get("/throw") + get("/thread")));
   EXPECT_EQ(body_of(client.read_reply()), "from a worker");
@@ -69,7 +72,7 @@ TEST_F(HttpServerTest, WorkersBringResultsAndExceptionsBack) {
   EXPECT_THAT(failed, Not(HasSubstr("secret")));
 }
 
-TEST_F(HttpServerTest, HeadHasNoBodyAndHttp10Closes) {
+TEST_P(HttpServerTest, HeadHasNoBodyAndHttp10Closes) {
   {
     RawClient client(address());
     ASSERT_TRUE(client.send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + get("/next")));
@@ -82,7 +85,7 @@ TEST_F(HttpServerTest, HeadHasNoBodyAndHttp10Closes) {
   EXPECT_THAT(old.read_to_end(), HasSubstr("Connection: close"));
 }
 
-TEST_F(HttpServerTest, SaysContinueOnlyWhenTheBodyIsWanted) {
+TEST_P(HttpServerTest, SaysContinueOnlyWhenTheBodyIsWanted) {
   RawClient wanted(address());
   ASSERT_TRUE(wanted.send(post("/echo", "Content-Length: 5\r\nExpect: 100-continue\r\n", "")));
   EXPECT_EQ(wanted.read_reply(true), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -95,7 +98,7 @@ TEST_F(HttpServerTest, SaysContinueOnlyWhenTheBodyIsWanted) {
   EXPECT_TRUE(unwanted.is_closed_by_peer());
 }
 
-TEST_F(HttpServerTest, SendsFilesWhole) {
+TEST_P(HttpServerTest, SendsFilesWhole) {
   make_file(1'000'003);
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/file") + get("/after")));
@@ -107,7 +110,7 @@ TEST_F(HttpServerTest, SendsFilesWhole) {
   EXPECT_EQ(body_of(client.read_reply()), "/after||Host=x;");
 }
 
-TEST_F(HttpServerTest, LeavesOutHeadersWithControlCharacters) {
+TEST_P(HttpServerTest, LeavesOutHeadersWithControlCharacters) {
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/inject")));
   EXPECT_THAT(client.read_reply(), Not(HasSubstr("Evil")));
@@ -119,7 +122,10 @@ struct Malformed {
   int want_status;
 };
 
-class MalformedTest : public HttpServerTest, public ::testing::WithParamInterface<Malformed> {};
+class MalformedTest : public testing::HttpServerBase, public ::testing::WithParamInterface<Malformed> {
+ protected:
+  MalformedTest() : HttpServerBase(testing::Wire::kPlain) {}
+};
 
 // The head is refused before a handler gets it, the connection is closed, and the server continues.
 TEST_P(MalformedTest, IsRefusedAndClosed) {
@@ -139,7 +145,7 @@ std::string head(std::string_view fields) {
   return post("/echo", fields, "");
 }
 
-TEST_F(HttpServerTest, ABrokenChunkSaysWhereItIs) {
+TEST_P(HttpServerTest, ABrokenChunkSaysWhereItIs) {
   RawClient client(address());
   client.send(head("Transfer-Encoding: chunked\r\n") + "3\r\nabc\r\nzz\r\n");
   EXPECT_THAT(client.read_to_end(),
@@ -240,7 +246,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return test.param.name; });
 
 // Bytes after a refused or unread body must not be read as a request.
-TEST_F(HttpServerTest, NeverReadsAnUnreadBodyAsARequest) {
+TEST_P(HttpServerTest, NeverReadsAnUnreadBodyAsARequest) {
   const std::string smuggled = get("/smuggled");
   {
     RawClient client(address());
@@ -256,7 +262,7 @@ TEST_F(HttpServerTest, NeverReadsAnUnreadBodyAsARequest) {
   EXPECT_THAT(all, HasSubstr("Connection: close"));
 }
 
-TEST_F(HttpServerTest, ClientGoneInTheBodyEndsTheHandler) {
+TEST_P(HttpServerTest, ClientGoneInTheBodyEndsTheHandler) {
   {
     RawClient client(address());
     ASSERT_TRUE(client.send(post("/echo", "Content-Length: 100\r\n", "half")));

@@ -80,8 +80,9 @@ class AskedStream final : public Stream {
 };
 
 // A server with streams, and with requests that wait.
-class StreamTest : public ::testing::Test {
+class StreamTest : public ::testing::TestWithParam<Wire> {
  protected:
+  StreamTest() : certificate_(GetParam(), options_, metrics_) {}
   ~StreamTest() override { server_.reset(); }
 
   const std::string& address() {
@@ -95,7 +96,7 @@ class StreamTest : public ::testing::Test {
             return reply;
           },
           io_, &pool_, metrics_);
-      address_ = server_->address();
+      address_ = certificate_.address_of(*server_);
     }
     return address_;
   }
@@ -152,6 +153,7 @@ class StreamTest : public ::testing::Test {
   std::vector<Waker> wakers_;
   std::vector<Woken> woken_;
   base::Metrics metrics_;
+  ServerCertificate certificate_;
   base::WorkerPool pool_{"test", 2, 64};
   IoThreads io_{1};
   std::unique_ptr<HttpServer> server_;

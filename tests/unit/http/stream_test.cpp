@@ -24,7 +24,10 @@ using testing::StreamTest;
 
 constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
-TEST_F(StreamTest, SendsWhatComesInChunksAndGoesOnWithTheNextRequest) {
+INSTANTIATE_TEST_SUITE_P(Over, StreamTest, ::testing::Values(testing::Wire::kPlain, testing::Wire::kTls),
+                         testing::name_of);
+
+TEST_P(StreamTest, SendsWhatComesInChunksAndGoesOnWithTheNextRequest) {
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/feed")));
   const std::string head = client.read_until("\r\n\r\n");
@@ -64,7 +67,7 @@ int option_at_server(const std::string& address, int level, int option) {
 }
 
 // A machine that lost power says nothing; without these options TCP waits for a quarter of an hour, or for ever.
-TEST_F(StreamTest, APeerThatVanishedHoldsAStreamForTwoMinutes) {
+TEST_P(StreamTest, APeerThatVanishedHoldsAStreamForTwoMinutes) {
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/feed")));
   EXPECT_NE(client.read_until("\r\n\r\n"), "");
@@ -75,7 +78,7 @@ TEST_F(StreamTest, APeerThatVanishedHoldsAStreamForTwoMinutes) {
   EXPECT_EQ(option_at_server(address(), IPPROTO_TCP, TCP_KEEPCNT), 4);
 }
 
-TEST_F(StreamTest, AClientOfHttp10GetsTheBytesAndTheEnd) {
+TEST_P(StreamTest, AClientOfHttp10GetsTheBytesAndTheEnd) {
   RawClient client(address());
   ASSERT_TRUE(client.send("GET /feed HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
   const std::string head = client.read_until("\r\n\r\n");
@@ -87,9 +90,12 @@ TEST_F(StreamTest, AClientOfHttp10GetsTheBytesAndTheEnd) {
   EXPECT_EQ(client.read_to_end(&closed), "hello");
   EXPECT_TRUE(closed);
   EXPECT_FALSE(client.was_reset());
+  if (client.tls() != nullptr) {
+    EXPECT_TRUE(client.tls()->was_ended());
+  }
 }
 
-TEST_F(StreamTest, HeadAsksForNothingOfTheStream) {
+TEST_P(StreamTest, HeadAsksForNothingOfTheStream) {
   options_.max_streams = 0;
   RawClient client(address());
   ASSERT_TRUE(client.send("HEAD /feed HTTP/1.1\r\nHost: x\r\n\r\n" + get("/after")));
@@ -99,7 +105,7 @@ TEST_F(StreamTest, HeadAsksForNothingOfTheStream) {
   EXPECT_EQ(feed_.ended, 1u);
 }
 
-TEST_F(StreamTest, AnIdleStreamSendsHeartbeatsAndNoTimerCutsIt) {
+TEST_P(StreamTest, AnIdleStreamSendsHeartbeatsAndNoTimerCutsIt) {
   options_.idle_timeout = options_.body_timeout = milliseconds(40);
   options_.stuck_timeout = milliseconds(1);
   options_.is_stuck = [] { return true; };
@@ -112,7 +118,7 @@ TEST_F(StreamTest, AnIdleStreamSendsHeartbeatsAndNoTimerCutsIt) {
   EXPECT_THAT(client.read_until("data\r\n"), HasSubstr("4\r\ndata\r\n"));
 }
 
-TEST_F(StreamTest, EndsWhenAnIdleClientGoes) {
+TEST_P(StreamTest, EndsWhenAnIdleClientGoes) {
   RawClient gone(address());
   ASSERT_TRUE(gone.send(get("/feed")));
   ASSERT_NE(gone.read_until("\r\n\r\n"), "");
@@ -127,7 +133,7 @@ TEST_F(StreamTest, EndsWhenAnIdleClientGoes) {
   EXPECT_TRUE(eventually([this] { return server_->connections() == 0; }));
 }
 
-TEST_F(StreamTest, ABrokenStreamDoesNotLookComplete) {
+TEST_P(StreamTest, ABrokenStreamDoesNotLookComplete) {
   for (const char* request : {"GET /feed HTTP/1.1\r\nHost: x\r\n\r\n", "GET /feed HTTP/1.0\r\n\r\n"}) {
     RawClient client(address());
     ASSERT_TRUE(client.send(request));
@@ -140,12 +146,17 @@ TEST_F(StreamTest, ABrokenStreamDoesNotLookComplete) {
     EXPECT_TRUE(closed);
     // Without chunks the end of the connection would be the end of the body.
     EXPECT_EQ(client.was_reset(), old);
+    if (client.tls() != nullptr) {
+      EXPECT_FALSE(client.tls()->was_ended());
+    }
   }
 }
 
-TEST_F(StreamTest, CurlSeesWhatIsCompleteAndWhatIsNot) {
+TEST_P(StreamTest, CurlSeesWhatIsCompleteAndWhatIsNot) {
   if (std::system("curl --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "curl is not installed";
-  const std::string command = "curl -sS --noproxy '*' http://" + address() + "/feed 2>/dev/null";
+  address();
+  const std::string command =
+      "curl -sS " + certificate_.curl_options() + " " + certificate_.url_of(*server_) + "/feed 2>/dev/null";
   for (const bool whole : {true, false}) {
     feed_.put(StreamPiece::of("hello "));
     feed_.put(StreamPiece::of("world"));
@@ -159,7 +170,7 @@ TEST_F(StreamTest, CurlSeesWhatIsCompleteAndWhatIsNot) {
   }
 }
 
-TEST_F(StreamTest, AnExceptionBreaksTheStreamAndOverloadDoesNot) {
+TEST_P(StreamTest, AnExceptionBreaksTheStreamAndOverloadDoesNot) {
   std::atomic<int> turn{0};
   next_ = [&]() -> StreamPiece {
     ++turn;
@@ -176,7 +187,7 @@ TEST_F(StreamTest, AnExceptionBreaksTheStreamAndOverloadDoesNot) {
 }
 
 // The stream is asked only for what the client takes, and the kernel keeps little of it.
-TEST_F(StreamTest, AReaderThatStandsStopsTheStreamAndIsCut) {
+TEST_P(StreamTest, AReaderThatStandsStopsTheStreamAndIsCut) {
   options_.body_timeout = milliseconds(300);
   std::atomic<std::size_t> given{0};
   next_ = [&] {
@@ -189,7 +200,7 @@ TEST_F(StreamTest, AReaderThatStandsStopsTheStreamAndIsCut) {
   EXPECT_LT(given, 512U << 10);
 }
 
-TEST_F(StreamTest, AStreamThatNeverPausesLeavesOthersTheirTurn) {
+TEST_P(StreamTest, AStreamThatNeverPausesLeavesOthersTheirTurn) {
   next_ = [] { return StreamPiece::of(std::string(8192, 'x')); };
   RawClient greedy(address());
   ASSERT_TRUE(greedy.send(get("/asked")));
@@ -205,7 +216,7 @@ TEST_F(StreamTest, AStreamThatNeverPausesLeavesOthersTheirTurn) {
   reader.request_stop();
 }
 
-TEST_F(StreamTest, AStreamThatGivesNothingAgainAndAgainLeavesOthersTheirTurn) {
+TEST_P(StreamTest, AStreamThatGivesNothingAgainAndAgainLeavesOthersTheirTurn) {
   next_ = [] { return StreamPiece::of(""); };
   RawClient busy(address());
   ASSERT_TRUE(busy.send(get("/asked")));
@@ -214,7 +225,7 @@ TEST_F(StreamTest, AStreamThatGivesNothingAgainAndAgainLeavesOthersTheirTurn) {
   EXPECT_EQ(body_of(quick.read_reply()), "/quick");
 }
 
-TEST_F(StreamTest, StreamsEndProperlyWhenTheServerStops) {
+TEST_P(StreamTest, StreamsEndProperlyWhenTheServerStops) {
   feed_.at_stop = StreamPiece::of("come back");
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/feed")));
@@ -225,7 +236,7 @@ TEST_F(StreamTest, StreamsEndProperlyWhenTheServerStops) {
   EXPECT_EQ(feed_.ended, 1u);
 }
 
-TEST_F(StreamTest, AStreamWithoutItsEndSaysSoWhenTheServerStops) {
+TEST_P(StreamTest, AStreamWithoutItsEndSaysSoWhenTheServerStops) {
   feed_.at_stop = StreamPiece::broken();
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/feed")));
@@ -236,7 +247,7 @@ TEST_F(StreamTest, AStreamWithoutItsEndSaysSoWhenTheServerStops) {
   EXPECT_TRUE(closed);
 }
 
-TEST_F(StreamTest, OneTooManyIsRefusedAndAPlaceBecomesFree) {
+TEST_P(StreamTest, OneTooManyIsRefusedAndAPlaceBecomesFree) {
   options_.max_streams = 1;
   RawClient first(address());
   ASSERT_TRUE(first.send(get("/feed")));
@@ -279,10 +290,10 @@ class HangingStream final : public Stream {
   testing::Seen& seen_;
 };
 
-TEST_F(StreamTest, AStreamThatHangsIsCutOffWithoutASecondAnswer) {
+TEST_P(StreamTest, AStreamThatHangsIsCutOffWithoutASecondAnswer) {
   std::atomic<bool> stuck{false};
   options_.stuck_timeout = milliseconds(1);
-  options_.header_timeout = milliseconds(200);  // how often the server looks
+  options_.idle_timeout = milliseconds(200);  // how often the server looks
   options_.is_stuck = [&] { return stuck.load(); };
   own_ = std::make_shared<HangingStream>(pool_, seen_);
   RawClient client(address());

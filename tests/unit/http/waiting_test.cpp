@@ -26,7 +26,7 @@ std::string answer_of(Woken woken) {
   return std::to_string(static_cast<int>(woken));
 }
 
-TEST_F(StreamTest, AWaitEndsWhenItIsWoken) {
+TEST_P(StreamTest, AWaitEndsWhenItIsWoken) {
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/wait") + get("/next")));
   ASSERT_TRUE(seen_.wait([this] { return wakers_.size() == 1; }));
@@ -42,14 +42,14 @@ TEST_F(StreamTest, AWaitEndsWhenItIsWoken) {
   wakers_.front().wake();
 }
 
-TEST_F(StreamTest, ASignalBeforeTheWaitIsNotLost) {
+TEST_P(StreamTest, ASignalBeforeTheWaitIsNotLost) {
   before_wait_ = [this] { wakers_.front().wake(); };
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/wait")));
   EXPECT_EQ(body_of(client.read_reply()), answer_of(Woken::kSignal));
 }
 
-TEST_F(StreamTest, AWaitEndsWhenItsTimeComesAndNoTimerCutsIt) {
+TEST_P(StreamTest, AWaitEndsWhenItsTimeComesAndNoTimerCutsIt) {
   options_.idle_timeout = options_.body_timeout = milliseconds(20);
   options_.stuck_timeout = milliseconds(1);
   options_.is_stuck = [] { return true; };
@@ -59,14 +59,14 @@ TEST_F(StreamTest, AWaitEndsWhenItsTimeComesAndNoTimerCutsIt) {
   EXPECT_EQ(body_of(client.read_reply()), answer_of(Woken::kTimeout));
 }
 
-TEST_F(StreamTest, AWaitWithoutTimeEndsAtOnce) {
+TEST_P(StreamTest, AWaitWithoutTimeEndsAtOnce) {
   wait_ = milliseconds(0);
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/wait")));
   EXPECT_EQ(body_of(client.read_reply()), answer_of(Woken::kTimeout));
 }
 
-TEST_F(StreamTest, AWaitEndsWhenTheClientGoes) {
+TEST_P(StreamTest, AWaitEndsWhenTheClientGoes) {
   {
     RawClient gone(address());
     ASSERT_TRUE(gone.send(get("/wait")));
@@ -77,7 +77,7 @@ TEST_F(StreamTest, AWaitEndsWhenTheClientGoes) {
   EXPECT_TRUE(eventually([this] { return server_->connections() == 0; }));
 }
 
-TEST_F(StreamTest, WaitsEndWhenTheServerStops) {
+TEST_P(StreamTest, WaitsEndWhenTheServerStops) {
   RawClient client(address());
   ASSERT_TRUE(client.send(get("/wait")));
   ASSERT_TRUE(seen_.wait([this] { return wakers_.size() == 1; }));
@@ -90,7 +90,7 @@ TEST_F(StreamTest, WaitsEndWhenTheServerStops) {
 }
 
 // The rest of a body and the next requests may come while a request waits; a part of them stays in the kernel.
-TEST_F(StreamTest, WhatComesDuringAWaitIsReadAfterwards) {
+TEST_P(StreamTest, WhatComesDuringAWaitIsReadAfterwards) {
   RawClient client(address());
   ASSERT_TRUE(client.send(testing::post("/wait", "Content-Length: 9000\r\n", "begin")));
   ASSERT_TRUE(seen_.wait([this] { return wakers_.size() == 1; }));
@@ -144,7 +144,7 @@ const std::string kFields =
     "username: ana\r\norganization_id: acme\r\napplication_id: Tutorial\r\nclient_id: north\r\nx-api-key: vb_ana1_" +
     std::string(43, 'S') + "\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n";
 
-TEST_F(StreamTest, AWaitCostsLittle) {
+TEST_P(StreamTest, AWaitCostsLittle) {
   const std::size_t count = number_of_clients();
   options_.max_connections = count + 10;
   wakers_.reserve(count);
@@ -155,7 +155,7 @@ TEST_F(StreamTest, AWaitCostsLittle) {
   EXPECT_TRUE(eventually([this] { return server_->connections() == 0; }));
 }
 
-TEST_F(StreamTest, AnIdleStreamCostsLittle) {
+TEST_P(StreamTest, AnIdleStreamCostsLittle) {
   const std::size_t count = number_of_clients();
   options_.max_connections = options_.max_streams = count + 10;
   heartbeat_ = ":\n\n";

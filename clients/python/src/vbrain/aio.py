@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional, Type, TypeVar
+from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional, Type, TypeVar, Union
 from urllib.parse import quote
 
 import anyio
@@ -18,6 +19,7 @@ from .flows import Answer, Deadline, Flow, Pause, Policy, Request
 from .identity import Identity
 from .models import Created, File, JobInfo
 from .progress import Bar, make_bar
+from .trust import trust
 
 T = TypeVar("T")
 
@@ -28,7 +30,7 @@ class AsyncClient:
     def __init__(self, url: Optional[str] = None, *, organization_id: Optional[str] = None, application_id: Optional[str] = None,
                  client_id: Optional[str] = None, username: Optional[str] = None, api_key: Optional[str] = None,
                  progress: bool = False, timeout: float = 30.0, tries: int = 5,
-                 transport: Optional[httpx.AsyncBaseTransport] = None,
+                 ca_file: Union[None, str, "os.PathLike[str]"] = None, transport: Optional[httpx.AsyncBaseTransport] = None,
                  sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
         self.identity = Identity.read(url=url, organization_id=organization_id, application_id=application_id,
                                       client_id=client_id, username=username, api_key=api_key, application_needed=False)
@@ -36,7 +38,7 @@ class AsyncClient:
         self._policy = Policy(tries=tries)
         self._sleep = sleep
         self._timeout = timeout
-        self._http = httpx.AsyncClient(transport=transport)
+        self._http = httpx.AsyncClient(transport=transport, verify=trust(ca_file))
 
     def __repr__(self) -> str:
         return f"AsyncClient({self.identity!r})"

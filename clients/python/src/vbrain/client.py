@@ -17,6 +17,7 @@ from .flows import Answer, Deadline, Flow, Pause, Policy, Request
 from .identity import Identity
 from .models import Created, File, JobInfo
 from .progress import Bar, make_bar
+from .trust import trust
 
 LONGEST_STORING = 600.0  # seconds from the last byte of an upload to the answer
 T = TypeVar("T")
@@ -48,11 +49,13 @@ def http_timeout(seconds: float, request: Request) -> httpx.Timeout:
 class Client:
     """One user of one tenant. What is not given comes from VBRAIN_URL, VBRAIN_USERNAME, VBRAIN_ORGANIZATION_ID,
     VBRAIN_APPLICATION_ID, VBRAIN_CLIENT_ID and VBRAIN_API_KEY. `progress` shows bars (needs tqdm). `tries`: how often a request
-    is sent at most. Several threads may use a client."""
+    is sent at most. `ca_file` (VBRAIN_CA_FILE): PEM file with the authorities that sign the server's certificate, if they are your
+    own. Several threads may use a client."""
 
     def __init__(self, url: Optional[str] = None, *, organization_id: Optional[str] = None, application_id: Optional[str] = None,
                  client_id: Optional[str] = None, username: Optional[str] = None, api_key: Optional[str] = None,
-                 progress: bool = False, timeout: float = 30.0, tries: int = 5, transport: Optional[httpx.BaseTransport] = None,
+                 progress: bool = False, timeout: float = 30.0, tries: int = 5, ca_file: Union[None, str, "os.PathLike[str]"] = None,
+                 transport: Optional[httpx.BaseTransport] = None,
                  sleep: Callable[[float], None] = time.sleep) -> None:
         self.identity = Identity.read(url=url, organization_id=organization_id, application_id=application_id,
                                       client_id=client_id, username=username, api_key=api_key, application_needed=False)
@@ -60,7 +63,7 @@ class Client:
         self._policy = Policy(tries=tries)
         self._sleep = sleep
         self._timeout = timeout
-        self._http = httpx.Client(transport=transport)
+        self._http = httpx.Client(transport=transport, verify=trust(ca_file))
 
     def __repr__(self) -> str:
         return f"Client({self.identity!r})"
