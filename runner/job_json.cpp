@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "base/json_reader.hpp"
+#include "schema/schema.hpp"
 
 namespace vbrain::runner {
 namespace {
@@ -20,6 +21,8 @@ using base::JsonToken;
 // The same as in artifacts::decode_job_file.
 constexpr base::JsonLimits kLimits{.depth = 72, .elements = 2'000'000};
 constexpr std::size_t kTextLimit = 255;  // of the names and values that are looked at; an id is not longer
+
+constexpr std::string_view kResultSchema = "result_schema";
 
 // One member of job.json while it is copied to its own file.
 class Unfolded {
@@ -73,7 +76,9 @@ class Unfolder final : public base::JsonHandler {
     // A colon and white space precede the value, which is an object.
     if (!begun_) piece.remove_prefix(std::min(piece.find('{'), piece.size()));
     begun_ = begun_ || !piece.empty();
-    copied_->write(piece);
+    if (copied_ != nullptr) return copied_->write(piece);
+    if (ids_.result_schema.size() + piece.size() > schema::kSchemaLimit) schema_is_long_ = true;
+    if (!schema_is_long_) ids_.result_schema += piece;
   }
 
   JobIds take_ids() { return std::move(ids_); }
@@ -81,6 +86,7 @@ class Unfolder final : public base::JsonHandler {
   // The error in job.json; empty if there is none. Call it at the end.
   std::string finish() {
     if (problem_.empty() && !has_format_) problem_ = "format is missing";
+    if (problem_.empty() && schema_is_long_) problem_ = "result_schema is too long";
     if (!problem_.empty()) return problem_;
     for (Unfolded& member : members_) {
       if (!member.is_there()) {
@@ -105,6 +111,13 @@ class Unfolder final : public base::JsonHandler {
       if (name != member) continue;
       id_ = target;
       id_name_ = member;
+    }
+    if (name == kResultSchema) {
+      if (!ids_.result_schema.empty()) return refuse(std::string(name) + " appears twice");
+      copied_ = nullptr;
+      copying_ = true;
+      begun_ = false;
+      return JsonNext::kBeginCopy;
     }
     for (Unfolded& member : members_) {
       if (name != member.member()) continue;
@@ -135,16 +148,18 @@ class Unfolder final : public base::JsonHandler {
     if (token.kind == JsonToken::Kind::kBeginObject) return JsonNext::kContinue;
     copying_ = false;
     if (token.kind == JsonToken::Kind::kEndObject) return JsonNext::kEndCopy;
-    if (token.kind != JsonToken::Kind::kNull) return refuse(std::string(copied_->member()) + " is not an object");
-    copied_->drop();
+    const std::string name(copied_ == nullptr ? kResultSchema : copied_->member());
+    if (token.kind != JsonToken::Kind::kNull) return refuse(name + " is not an object");
+    if (copied_ != nullptr) copied_->drop();
     return JsonNext::kEndCopy;
   }
 
   const Dir& work_;
   std::array<Unfolded, 2> members_{Unfolded("params", "params.json"), Unfolded("metadata", "metadata.json")};
-  Unfolded* copied_ = nullptr;  // the member that is being copied
+  Unfolded* copied_ = nullptr;  // the member that is being copied; null: the schema
   bool copying_ = false;        // its value is not complete yet
   bool begun_ = false;          // its first byte has arrived
+  bool schema_is_long_ = false;
   bool at_format_ = false;
   bool has_format_ = false;
   JobIds ids_;

@@ -312,8 +312,19 @@ class Attempt {
     }
   }
 
+  // Null: the result is not checked.
+  std::shared_ptr<const schema::Schema> find_result_schema() const {
+    if (ids_.result_schema.empty()) return nullptr;
+    auto schema = schema::Schema::compile(ids_.result_schema);
+    if (schema) return std::move(*schema);
+    // The servers take only schemas that can be used, unless they are of another version than this runner.
+    say("the result is not checked, because resultSchema can't be used: " + schema.error());
+    return nullptr;
+  }
+
   void seal_outputs() {
-    const auto result = seal_result(*work_, attempt_->dir());
+    const auto schema = find_result_schema();
+    const auto result = seal_result(*work_, attempt_->dir(), schema.get());
     if (!result) {
       outcome().kind = Kind::kInvalidResult;
       outcome().exit_code = kInvalidResult;

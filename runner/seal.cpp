@@ -17,6 +17,7 @@
 #include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/archive/archive_writer.hpp"
 #include "artifacts/archive/name_tree.hpp"
+#include "artifacts/archive/utf8.hpp"
 #include "artifacts/store/layout.hpp"
 #include "base/digest.hpp"
 #include "base/io.hpp"
@@ -289,7 +290,8 @@ namespace {
 // bytes, and the container's memory limit is for the application.
 class CheckedCopy final : public base::JsonHandler {
  public:
-  explicit CheckedCopy(int to) : to_(to) {}
+  // With `text` the copied bytes are kept there, too.
+  CheckedCopy(int to, std::string* text) : to_(to), text_(text) {}
 
   // The error in the file `from`, if there is one.
   std::optional<std::string> run(int from) try {
@@ -322,33 +324,55 @@ class CheckedCopy final : public base::JsonHandler {
     size_ += piece.size();
     if (size_ > kResultLimit) throw Refused{"it is larger than 16 MiB"};
     artifacts::write_all(to_, piece);
+    if (text_ == nullptr) return;
+    if (size_ > schema::kCheckedLimit) {
+      throw Refused{"it is larger than 4 MiB, which is the most that is checked against resultSchema"};
+    }
+    *text_ += piece;
   }
   std::uint64_t size() const { return size_; }
 
  private:
   int to_;
+  std::string* text_;
   JsonPath path_;
   std::size_t to_skip_ = 0;
   std::uint64_t size_ = 0;
 };
 
+// Bytes of the violations in the job's message.
+constexpr std::size_t kToldViolations = 500;
+
+void check_schema(const schema::Schema& schema, std::string_view result, bool is_there) {
+  schema::Work work;
+  const schema::Violations violations = schema.check_text(result, work);
+  if (violations.empty()) return;
+  const std::string words = artifacts::printable(schema::in_words(violations, kToldViolations), 2 * kToldViolations);
+  throw Refused{(is_there ? "it does not match resultSchema of the Application: "
+                          : "there is no result file, and resultSchema of the Application takes no null: ") +
+                words};
+}
+
 }  // namespace
 
-Result<std::uint64_t, std::string> seal_result(const Dir& work, const Dir& attempt) {
+Result<std::uint64_t, std::string> seal_result(const Dir& work, const Dir& attempt, const schema::Schema* schema) {
   try {
     make_readable(work, "result.json");
     const auto file = open_output_file(work, "result.json");
     artifacts::DurableFile sealed(attempt);
     std::uint64_t size = 0;
+    std::string text = "null";
     if (!file) {
       artifacts::write_all(sealed.fd(), "null");
       size = 4;
     } else {
       if (file->size > kResultLimit) return Unexpected<std::string>("it is larger than 16 MiB");
-      CheckedCopy copy(sealed.fd());
+      text.clear();
+      CheckedCopy copy(sealed.fd(), schema == nullptr ? nullptr : &text);
       if (auto problem = copy.run(file->fd.get())) return Unexpected<std::string>(std::move(*problem));
       size = copy.size();
     }
+    if (schema != nullptr) check_schema(*schema, text, file.has_value());
     sealed.commit(artifacts::layout::kResult, false);
     return size;
   } catch (const Refused& refused) {

@@ -8,6 +8,7 @@
 #include "artifacts/records/manifest.hpp"
 #include "artifacts/store/safe_open.hpp"
 #include "base/result.hpp"
+#include "schema/schema.hpp"
 
 namespace vbrain::runner {
 
@@ -38,7 +39,9 @@ Result<SealedOutput, std::string> seal_output(const artifacts::Dir& work, const 
 
 // Copies work/result.json to `attempt`/result.json if it is JSON of at most kResultLimit, as durable as the output,
 // without a byte order mark. A missing file becomes `null`. Returns its size. Constant memory, because the container's
-// limit is for the application.
-Result<std::uint64_t, std::string> seal_result(const artifacts::Dir& work, const artifacts::Dir& attempt);
+// limit is for the application. With `schema` (may be null) the result must match it, and be no larger than what can be
+// checked: that takes up to about 30 MB.
+Result<std::uint64_t, std::string> seal_result(const artifacts::Dir& work, const artifacts::Dir& attempt,
+                                               const schema::Schema* schema);
 
 }  // namespace vbrain::runner

@@ -13,7 +13,7 @@ fail() { say "$*"; exit 1; }
 
 BUILD=(make g++ cmake ninja-build ccache clang-format binutils libcpprest-dev libboost1.74-dev libyaml-cpp-dev
   nlohmann-json3-dev rapidjson-dev libsimdjson-dev libzip-dev libssl-dev zlib1g-dev libgtest-dev libgmock-dev pkg-config libexpected-dev
-  libutf8proc-dev libcli11-dev prometheus-cpp-dev python3 python3-yaml python3-venv)
+  libutf8proc-dev libre2-dev libcli11-dev prometheus-cpp-dev python3 python3-yaml python3-venv)
 # python3-venv is for Swagger UI and the Go toolchain from PyPI, python3-yaml for the OpenAPI document. curl, jq and openssl start the API server of the integration tests.
 # python3-cairo, python3-openpyxl and the font are parts of the image of examples/forecast.
 TOOLS=(git ca-certificates openssl curl jq python3 python3-venv python3-yaml procps util-linux python3-cairo python3-openpyxl
@@ -22,8 +22,8 @@ REGISTRY=(skopeo)
 # libfuse3-dev and fuse3: the tests mount a file system of their own (tests/support/netfs). The Python packages are also
 # needed without a cluster, to count the tests as skipped. The archivers make the archives of the tests of real writers. The JDK
 # and Maven are for the clients that are generated from the OpenAPI document.
-TESTS=(libfuse3-dev fuse3 zip libarchive-tools p7zip-full python3-pytest python3-pytest-xdist python3-requests python3-kubernetes
-  python3-jsonschema python3-httpx python3-tqdm python3-setuptools python3-wheel openjdk-17-jdk-headless maven)
+TESTS=(libfuse3-dev fuse3 zip libarchive-tools p7zip-full json-schema-test-suite python3-pytest python3-pytest-xdist
+  python3-requests python3-kubernetes python3-jsonschema python3-httpx python3-tqdm python3-setuptools python3-wheel openjdk-17-jdk-headless maven)
 # tests/web looks at the page with a browser.
 BROWSER=(chromium)
 CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2)

@@ -2,6 +2,7 @@
 
 #include "api-server/pages/page_request.hpp"
 #include "api-server/routes/call.hpp"
+#include "api-server/typed/application.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -109,6 +110,7 @@ constexpr std::array kRoutes{
     Route{{http::Method::kPatch, "/api/v1/uploads/:upload_id"}, Permission::kCreateJob, kOptional, true, patch_upload},
     Route{
         {http::Method::kDelete, "/api/v1/uploads/:upload_id"}, Permission::kCreateJob, kOptional, false, delete_upload},
+    Route{{http::Method::kGet, "/api/v1/application"}, Permission::kReadUsage, kOptional, false, get_application},
     Route{{http::Method::kGet, "/api/v1/usage"}, Permission::kReadUsage, kOptional, false, get_usage},
 };
 

@@ -57,7 +57,7 @@ Result<bool, Refusal> settle(const Services& services, const artifacts::Tenant& 
 
 // Publishes the jobs; `file` has what they have in common. False: an earlier request with the same key has done it.
 // Blocks on the volume.
-Result<bool, Refusal> publish(const Services& services, JobFile& file, const BatchFields& fields,
+Result<bool, Refusal> publish(const Services& services, JobFile& file, const BatchFields& fields, ParamsCheck& check,
                               const std::optional<KeyedRequest>& key, NewBatch& batch) {
   if (!artifacts::is_repository_id(file.repository_id)) return refuse(Problem::kNoRepository);
   const auto stored = services.view.repository(file.tenant, file.repository_id, VolumeView::Counting::kUncounted);
@@ -68,7 +68,9 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
   const auto next = [&]() -> const JobFile* {
     if (at == fields.params.size()) return nullptr;
     file.job_id = batch.jobs.at(at);
-    file.params = artifacts::overlay_object(stored->file.params, fields.params[at]);
+    schema::Work work;
+    // Completed again, because all together may be large.
+    file.params = check.complete(artifacts::overlay_object(stored->file.params, fields.params[at]), work).value();
     ++at;
     return &file;
   };
@@ -162,7 +164,8 @@ Deleted find_deleted(const Services& services, const JobFile& file, const std::v
 
 http::Task<Result<NewBatch, Refusal>> execute_batch(const Services& services, const Caller& caller,
                                                     const RequestContext& context, const std::string& repository_id,
-                                                    const BatchFields& fields, const std::optional<KeyedRequest>& key) {
+                                                    const BatchFields& fields, ParamsCheck& check,
+                                                    const std::optional<KeyedRequest>& key) {
   JobFile file;
   file.created_on = services.clock.now();
   file.tenant = caller.tenant;
@@ -170,12 +173,13 @@ http::Task<Result<NewBatch, Refusal>> execute_batch(const Services& services, co
   file.repository_id = repository_id;
   file.traceparent = context.traceparent;
   file.priority = fields.priority.value_or(0);
+  file.unknown = check.members_of_job();
   auto refused = refuse_priority(caller.role, file.priority);
   if (refused) co_return Unexpected<Refusal>(std::move(*refused));
   NewBatch batch{.id = job::new_job_id(file.created_on), .jobs = new_ids(file.created_on, fields.params.size())};
   batch.answer = render_created(batch.jobs);
 
-  const auto work = [&] { return publish(services, file, fields, key, batch); };
+  const auto work = [&] { return publish(services, file, fields, check, key, batch); };
   const auto published = co_await http::run_on(services.bulk_workers, work);
   if (!published) co_return Unexpected<Refusal>(published.error());
   if (!*published) co_return batch;

@@ -10,6 +10,7 @@
 #include "api-server/request_context.hpp"
 #include "api-server/services.hpp"
 #include "api-server/submit/json_body.hpp"
+#include "api-server/typed/params_check.hpp"
 #include "http/task.hpp"
 
 namespace vbrain::api {
@@ -24,10 +25,11 @@ struct NewBatch {
 // Creates one job for each of `fields.params` in an existing repository, all or none: they are accepted when they are
 // published together on the volume (artifacts/submit/job_batch.hpp). Their resources are created afterwards, a few at a
 // time; one that cannot be created now is created later by the controller's sweeper, as for any job without a resource.
-// Refuses with kNoRepository, kNotPermitted (as execute_job()), kOtherSubmission, kTooMany. Throws VolumeError,
-// TooLarge and Overloaded.
+// `check` has found nothing wrong with the params (check_batch()). Refuses with kNoRepository, kNotPermitted (as
+// execute_job()), kOtherSubmission, kTooMany. Throws VolumeError, TooLarge and Overloaded.
 http::Task<Result<NewBatch, Refusal>> execute_batch(const Services& services, const Caller& caller,
                                                     const RequestContext& context, const std::string& repository_id,
-                                                    const BatchFields& fields, const std::optional<KeyedRequest>& key);
+                                                    const BatchFields& fields, ParamsCheck& check,
+                                                    const std::optional<KeyedRequest>& key);
 
 }  // namespace vbrain::api

@@ -74,7 +74,11 @@ http::Task<Answer> post_job_batch(Call& call) {
   };
   co_await http::run_on(services.volume_workers, parse);
   if (!fields) co_return Unexpected<Refusal>(std::move(fields.error()));
-  auto made = co_await execute_batch(services, call.caller, call.context, call.repository_id, *fields, looked->key);
+  ParamsCheck check(services, tenant);
+  auto wrong = co_await check_batch(call, check, *fields);
+  if (wrong) co_return std::move(*wrong);
+  auto made =
+      co_await execute_batch(services, call.caller, call.context, call.repository_id, *fields, check, looked->key);
   if (!made) co_return Unexpected<Refusal>(std::move(made.error()));
   log_by_user(call, "jobs created", {"jobs", made->jobs.size()}, {"repository", call.repository_id});
   co_return reply_of_key(std::move(made->answer), made->replayed);

@@ -26,11 +26,12 @@ using artifacts::Store;
 // A job on its way.
 struct Draft {
   JobFile file{};
-  bool new_repository = false;        // it gets one from the same body
-  std::string notes{};                // of the answer
-  const KeyedRequest* key = nullptr;  // null: the request has no Idempotency-Key
-  NewJob made{};                      // see settle()
-  bool done = false;                  // an earlier request with the same key has done it all
+  std::optional<std::string> params{};  // TypedJob::params
+  bool new_repository = false;          // it gets one from the same body
+  std::string notes{};                  // of the answer
+  const KeyedRequest* key = nullptr;    // null: the request has no Idempotency-Key
+  NewJob made{};                        // see settle()
+  bool done = false;                    // an earlier request with the same key has done it all
 };
 
 std::string render_created(const Draft& draft) {
@@ -139,8 +140,12 @@ Result<void, Refusal> publish_in_repository(const Services& services, Draft& dra
   const auto stored = services.view.repository(file.tenant, file.repository_id, VolumeView::Counting::kUncounted);
   if (stored == nullptr) return refuse(Problem::kNoRepository);
   const artifacts::RepositoryFile& repository = stored->file;
-  file.params =
-      submission.params.empty() ? repository.params : artifacts::overlay_object(repository.params, submission.params);
+  if (draft.params) {
+    file.params = std::move(*draft.params);
+  } else {
+    file.params =
+        submission.params.empty() ? repository.params : artifacts::overlay_object(repository.params, submission.params);
+  }
   file.metadata = submission.metadata.empty() ? repository.metadata : submission.metadata;
   std::uint64_t bytes = 0;
   if (input != nullptr) {
@@ -174,7 +179,8 @@ Result<void, Refusal> publish_with_repository(const Services& services, Draft& d
   }
   auto repository = publish_repository(services, file.tenant, file.created_by, submission, known);
   file.repository_id = std::move(repository.repository_id);
-  file.params = std::move(repository.params);
+  // The repository keeps the params as they were sent.
+  file.params = std::move(draft.params ? *draft.params : repository.params);
   file.metadata = std::move(repository.metadata);
   file.input = std::move(repository.input);
   if (!known) {
@@ -235,7 +241,7 @@ http::Task<void> withdraw(const Services& services, const JobFile& file, Leftove
   co_await http::run_always_on(services.volume_workers, undo);
 }
 
-Draft begin_job(const Services& services, const Caller& caller, const RequestContext& context,
+Draft begin_job(const Services& services, const Caller& caller, const RequestContext& context, TypedJob typed,
                 const std::optional<KeyedRequest>& key) {
   Draft draft;
   JobFile& file = draft.file;
@@ -244,6 +250,8 @@ Draft begin_job(const Services& services, const Caller& caller, const RequestCon
   file.tenant = caller.tenant;
   file.created_by = caller.username;
   file.traceparent = context.traceparent;
+  file.unknown = std::move(typed.members);
+  draft.params = std::move(typed.params);
   if (key) draft.key = &*key;
   return draft;
 }
@@ -328,8 +336,9 @@ http::Task<Result<void, Refusal>> launch(const Services& services, const Request
 
 http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller& caller,
                                                 const RequestContext& context, std::string_view repository_id,
-                                                Submission submission, const std::optional<KeyedRequest>& key) {
-  Draft draft = begin_job(services, caller, context, key);
+                                                Submission submission, TypedJob typed,
+                                                const std::optional<KeyedRequest>& key) {
+  Draft draft = begin_job(services, caller, context, std::move(typed), key);
   draft.file.repository_id = repository_id;
   draft.file.priority = submission.priority.value_or(0);
   auto refused = refuse_priority(caller.role, draft.file.priority);
@@ -355,17 +364,17 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
 }
 
 http::Task<Result<NewJob, Refusal>> retry_job(const Services& services, const Caller& caller,
-                                              const RequestContext& context, const JobRecord& old,
+                                              const RequestContext& context, const JobRecord& old, TypedJob typed,
                                               const std::optional<KeyedRequest>& key) {
   if (!is_terminal(old.status->phase)) {
     co_return refuse(Problem::kJobNotEnded, {},
                      "only a job that has ended can be retried. Remedy: wait for its end, or cancel it first");
   }
   const JobFile& model = old.stored->file;
-  Draft draft = begin_job(services, caller, context, key);
+  Draft draft = begin_job(services, caller, context, std::move(typed), key);
   JobFile& file = draft.file;
   file.repository_id = model.repository_id;
-  file.params = model.params;
+  file.params = draft.params ? std::move(*draft.params) : model.params;
   file.metadata = model.metadata;
   file.input_from = model.input_from;
   file.input = model.input;

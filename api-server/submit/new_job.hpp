@@ -12,6 +12,7 @@
 #include "api-server/request_context.hpp"
 #include "api-server/services.hpp"
 #include "api-server/transfer/submission.hpp"
+#include "api-server/typed/params_check.hpp"
 #include "http/task.hpp"
 
 namespace vbrain::api {
@@ -29,18 +30,20 @@ struct NewJob {
 // a create request that arrives late can run it. The folder is removed if no resource can exist. A repository created
 // for the job is removed too, unless another job uses it. Refuses with kNoRepository, kNotPermitted (a priority that
 // the role may not give), kNoSpace, kUnavailable. Throws VolumeError, TooLarge and Overloaded.
+// `typed` has the effective params, if the Application has a schema.
 // With `key`, whose `request` is set, the job is that of the key's record. If an earlier request with the key was
 // interrupted or is under way, its work is completed here. A failure after 1. withdraws nothing then: a repetition
 // completes the job. Refuses with kOtherSubmission and kTooMany too.
 http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller& caller,
                                                 const RequestContext& context, std::string_view repository_id,
-                                                Submission submission, const std::optional<KeyedRequest>& key);
+                                                Submission submission, TypedJob typed,
+                                                const std::optional<KeyedRequest>& key);
 
 // Creates a job with the repository, input, params and metadata of `old`, which has ended. Its priority is that of
 // `old`, as far as the caller's role may give it. As execute_job() otherwise; kJobNotEnded if `old` has not ended,
 // kNoRepository if its repository is gone, kNoJob if it was deleted meanwhile.
 http::Task<Result<NewJob, Refusal>> retry_job(const Services& services, const Caller& caller,
-                                              const RequestContext& context, const JobRecord& old,
+                                              const RequestContext& context, const JobRecord& old, TypedJob typed,
                                               const std::optional<KeyedRequest>& key);
 
 }  // namespace vbrain::api

@@ -39,11 +39,14 @@ http::Task<Answer> post_job_execute(Call& call) {
   auto submission = co_await read_new_work(call, looked->key, terms);
   if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
   if (looked->key) set_digest(call, *looked->key, submission->digest);
+  // Before an upload is taken for the job.
+  auto typed = co_await type_new_job(call, submission->params);
+  if (!typed) co_return std::move(typed.error());
   auto staged = co_await stage_upload(call, *submission, looked->key);
   if (!staged) co_return Unexpected<Refusal>(std::move(staged.error()));
   if (*staged) co_return std::move(**staged);
   auto created = co_await execute_job(services, call.caller, call.context, call.repository_id, std::move(*submission),
-                                      looked->key);
+                                      std::move(*typed), looked->key);
   if (!created) co_return Unexpected<Refusal>(std::move(created.error()));
   co_return answer_created(call, std::move(*created));
 }
@@ -63,7 +66,14 @@ http::Task<Answer> post_job_retry(Call& call) {
     const auto confirmed = co_await http::run_on(services.workers, confirm);
     if (!confirmed) co_return Unexpected<Refusal>(confirmed.error());
   }
-  auto created = co_await retry_job(services, call.caller, call.context, *record, looked->key);
+  TypedJob typed;
+  // Whether it has ended is asked first.
+  if (is_terminal(record->status->phase)) {
+    auto checked = co_await type_params(call, record->stored->file.params);
+    if (!checked) co_return std::move(checked.error());
+    typed = std::move(*checked);
+  }
+  auto created = co_await retry_job(services, call.caller, call.context, *record, std::move(typed), looked->key);
   if (!created) co_return Unexpected<Refusal>(std::move(created.error()));
   co_return answer_created(call, std::move(*created));
 }

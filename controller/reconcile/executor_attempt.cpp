@@ -95,7 +95,7 @@ Step Executor::run(const CreatePod& action, const Pass& pass) {
   if (auto full = quota_.look(pass.learned.application->meta.name, parts_.clock.steady())) {
     return Step::failed(*std::move(full));
   }
-  auto prepared = parts_.volume.prepare_attempt(learned.job, action.attempt);
+  auto prepared = parts_.volume.prepare_attempt(learned.job, action.attempt, learned.application.get());
   if (!prepared) return Step::failed(std::move(prepared.error()));
   if (prepared->published && !is_held(learned.job)) {
     if (Step step = undo_if_deleted(learned.job, pass.stop); !step.goes_on()) return step;

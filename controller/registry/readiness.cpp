@@ -5,6 +5,7 @@
 
 #include "controller/planning/pod_refusal.hpp"
 #include "job/causes.hpp"
+#include "job/schemas.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -41,6 +42,8 @@ Readiness readiness_of(const job::Application& application, const job::Applicati
                                         quoted(application.application_id) + ", and jobs use that one");
   }
   if (!trial.fault.empty()) return not_ready("InvalidTemplate", trial.fault);
+  if (const std::string fault = job::schema_fault(application); !fault.empty())
+    return not_ready("InvalidSchema", fault);
   if (!trial.error) return {"True", "Accepted", "the API server takes the pod of its jobs"};
   const PodRefusal refusal = classify_refusal(*trial.error);
   switch (refusal.kind) {

@@ -26,9 +26,10 @@ class MeasuredVolume::Watch {
 MeasuredVolume::MeasuredVolume(Volume& volume, base::Metrics& metrics, const base::Clock& clock)
     : volume_(volume), metrics_(metrics), clock_(clock) {}
 
-Result<PreparedAttempt, Failure> MeasuredVolume::prepare_attempt(const job::Job& job, int attempt) {
+Result<PreparedAttempt, Failure> MeasuredVolume::prepare_attempt(const job::Job& job, int attempt,
+                                                                 const job::Application* application) {
   const Watch watch(*this, "prepare");
-  return volume_.prepare_attempt(job, attempt);
+  return volume_.prepare_attempt(job, attempt, application);
 }
 
 AttemptFiles MeasuredVolume::read_attempt(const job::Job& job, int attempt) {

@@ -12,7 +12,8 @@ class MeasuredVolume final : public Volume {
   // All must outlive it.
   MeasuredVolume(Volume& volume, base::Metrics& metrics, const base::Clock& clock);
 
-  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt) override;
+  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt,
+                                                   const job::Application* application) override;
   AttemptFiles read_attempt(const job::Job& job, int attempt) override;
   artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) override;
   bool archive(const job::Job& job) override;

@@ -6,6 +6,7 @@
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/log.hpp"
+#include "job/schemas.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -14,6 +15,9 @@ namespace layout = artifacts::layout;
 
 // The limits that the Job definition documents for inline params and metadata.
 constexpr std::size_t kInlineLimit = 64U << 10;
+
+// Bytes of violations in a status.
+constexpr std::size_t kToldViolations = 600;
 
 Unexpected<Failure> refused(std::string reason, std::string message) {
   return Unexpected<Failure>({.reason = std::move(reason), .message = std::move(message), .hopeless = true});
@@ -53,6 +57,24 @@ void lay_over(const artifacts::RepositoryFile& repository, artifacts::JobFile& f
   file.input = repository.input;
 }
 
+// Completes and checks the params. The runner checks the result.
+std::optional<Failure> apply_schemas(const job::Application& application, artifacts::JobFile& file) {
+  if (std::string fault = job::schema_fault(application); !fault.empty()) {
+    return Failure{.reason = "InvalidSchema", .message = std::move(fault), .hopeless = true};
+  }
+  schema::Work work;
+  auto params = job::complete_params(application, std::move(file.params), work);
+  if (!params) {
+    return Failure{.reason = "InvalidParams",
+                   .message = "the params do not match paramsSchema of the Application: " +
+                              schema::in_words(params.error(), kToldViolations),
+                   .hopeless = true};
+  }
+  file.params = std::move(*params);
+  file.unknown = job::result_schema_member(application);
+  return std::nullopt;
+}
+
 AttemptFiles files_in(const artifacts::AttemptFolder& folder) {
   AttemptFiles files;
   files.claim = folder.read_claim();
@@ -83,7 +105,7 @@ artifacts::Tenant tenant_of(const job::Job& job) {
 StoreVolume::StoreVolume(const artifacts::Store& store, std::string runner_path, Discard discard)
     : store_(store), runner_path_(std::move(runner_path)), discard_(std::move(discard)) {}
 
-Result<bool, Failure> StoreVolume::publish(const job::Job& job) {
+Result<bool, Failure> StoreVolume::publish(const job::Job& job, const job::Application* application) {
   if (!inline_object(job.spec.params) || !inline_object(job.spec.metadata)) {
     return refused("InvalidSpec", "params and metadata of a Job made with kubectl may have 64 KiB and 64 levels each");
   }
@@ -93,6 +115,9 @@ Result<bool, Failure> StoreVolume::publish(const job::Job& job) {
     if (!repository) return refused("UnknownRepository", "there is no repository " + job.spec.repository_id);
     lay_over(*repository, file);
   }
+  if (application != nullptr) {
+    if (auto failure = apply_schemas(*application, file)) return Unexpected<Failure>(std::move(*failure));
+  }
   const auto published = store_.publish_job(file);
   // Another controller, or this one before a crash, may have created it.
   if (!published && published.error() == artifacts::PublishError::kNoRepository) {
@@ -101,7 +126,8 @@ Result<bool, Failure> StoreVolume::publish(const job::Job& job) {
   return published.has_value();
 }
 
-Result<PreparedAttempt, Failure> StoreVolume::prepare_attempt(const job::Job& job, int attempt) {
+Result<PreparedAttempt, Failure> StoreVolume::prepare_attempt(const job::Job& job, int attempt,
+                                                              const job::Application* application) {
   const artifacts::Tenant tenant = tenant_of(job);
   const std::string& id = job.meta.name;
   if (!has_sound_names(job))
@@ -116,7 +142,7 @@ Result<PreparedAttempt, Failure> StoreVolume::prepare_attempt(const job::Job& jo
       return Unexpected<Failure>(
           {.reason = "FolderMissing", .message = "waiting: the job's folder is not on the volume", .hopeless = false});
     }
-    auto published = publish(job);
+    auto published = publish(job, application);
     if (!published) return Unexpected<Failure>(std::move(published.error()));
     prepared.published = *published;
     folder = store_.open_job(tenant, id);
@@ -163,8 +189,8 @@ artifacts::Claim StoreVolume::close_attempt(const job::Job& job, int attempt, ba
   const auto open = [&] { return store_.open_job(tenant_of(job), job.meta.name); };
   auto folder = has_sound_names(job) ? open() : std::nullopt;
   // A controller that leads no more may be publishing the folder of a Job made with kubectl. So it is published here,
-  // with the claim.
-  if (!folder && has_sound_names(job) && !job.made_by_rest() && publish(job)) folder = open();
+  // with the claim, which no pod gets then: the params need no check.
+  if (!folder && has_sound_names(job) && !job.made_by_rest() && publish(job, nullptr)) folder = open();
   // Without a job.json no pod can start.
   if (!folder) return {.by = artifacts::Claim::By::kController, .pod_uid = {}, .time = now};
   return folder->make_attempt(attempt).close(now).owner;

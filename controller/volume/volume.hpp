@@ -12,6 +12,7 @@
 #include "controller/planning/outcome.hpp"
 #include "controller/planning/snapshot.hpp"
 #include "controller/pods/pod_builder.hpp"
+#include "job/application.hpp"
 #include "job/job.hpp"
 
 namespace vbrain::artifacts {
@@ -38,8 +39,10 @@ class Volume {
   virtual ~Volume() = default;
 
   // Creates the attempt's folder, durable. For a Job made with kubectl it also creates the job's folder, from the
-  // inline params. The error says why no pod can be created for it.
-  virtual Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt) = 0;
+  // inline params; they are completed and checked by paramsSchema of `application`, which may be null. The error says
+  // why no pod can be created for it.
+  virtual Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt,
+                                                           const job::Application* application) = 0;
   virtual AttemptFiles read_attempt(const job::Job& job, int attempt) = 0;
   // The owner of the attempt afterwards: this controller, or the earlier owner.
   virtual artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) = 0;
@@ -60,7 +63,8 @@ class StoreVolume final : public Volume {
   // `store` must outlive this.
   StoreVolume(const artifacts::Store& store, std::string runner_path, Discard discard);
 
-  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt) override;
+  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt,
+                                                   const job::Application* application) override;
   AttemptFiles read_attempt(const job::Job& job, int attempt) override;
   artifacts::Claim close_attempt(const job::Job& job, int attempt, base::TimePoint now) override;
   bool archive(const job::Job& job) override;
@@ -68,7 +72,7 @@ class StoreVolume final : public Volume {
 
  private:
   // True if the folder was created here, false if another controller published it.
-  Result<bool, Failure> publish(const job::Job& job);
+  Result<bool, Failure> publish(const job::Job& job, const job::Application* application);
   bool publish_ended(const job::Job& job, const nlohmann::json& record) const;
 
   const artifacts::Store& store_;

@@ -130,7 +130,8 @@ constexpr std::array kCauses = {
     Cause{"NonZeroExit", kFailed, "yes", "the application ended with another exit code than 0", "read the job's logs"},
     Cause{"Killed", kFailed, "yes", "a signal ended the application", "read the job's logs"},
     Cause{"OOMKilled", kFailed, "yes", "the application reached its memory limit", kMoreMemory},
-    Cause{"InvalidResult", kFailed, "no", "the result file is not JSON, or it is too large",
+    Cause{"InvalidResult", kFailed, "no",
+          "the result file is not JSON, does not match resultSchema of the Application, or is too large",
           "correct what the application writes to $VBRAIN_RESULT_FILE"},
     Cause{"NotSealed", kFailed, "yes", "result and outputs could not be stored", kCheckVolume},
     Cause{"InvalidOutput", kFailed, "no", "the output has more files, folders or names than an archive may have",
@@ -195,6 +196,10 @@ constexpr std::array kCauses = {
     Cause{"InvalidTemplate", kFailed, "no", "the Application's template can't be run", kCorrectTemplate,
           Detail::kForeign},
     Cause{"InvalidSpec", kFailed, "no", "the Job has invalid names or parameters", "create a new Job with valid ones"},
+    Cause{"InvalidParams", kFailed, "no", "the params do not match paramsSchema of the Application",
+          "create a new Job with params that match"},
+    Cause{"InvalidSchema", kFailed, "no", "a JSON Schema of the Application can't be used",
+          "correct spec.paramsSchema or spec.resultSchema of the Application"},
     Cause{"UnknownRepository", kFailed, "no", "the tenant has no repository with the job's repositoryId",
           "create a new Job with the id of an existing repository"},
     Cause{"CorruptFile", kFailed, "no", "a file of the job on the volume is not readable",
@@ -205,8 +210,8 @@ constexpr std::array kCauses = {
           "no Client has the job's organization, application and client: the job runs, and "
           "nobody can read it by REST",
           "create the Client, or correct these names in a new job"},
-    // --- Why an Application or a Client is not ready. InvalidTemplate, PodForbidden, QuotaTooSmall, UnknownApplication
-    // and ApplicationNotAllowed are the same as of a job.
+    // --- Why an Application or a Client is not ready. InvalidTemplate, InvalidSchema, PodForbidden, QuotaTooSmall,
+    // UnknownApplication and ApplicationNotAllowed are the same as of a job.
     Cause{"DuplicateId", kApplication, "", "an older Application has the same applicationId, and jobs use that one",
           "delete one of the two, or create this one again with another applicationId"},
     Cause{"NotChecked", kApplication, "", "the API server could not check the pod of its jobs",

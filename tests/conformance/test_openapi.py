@@ -49,6 +49,7 @@ def test_answers_are_as_described(world, described):
     lead, job, repository = world.lead, f"/job/{world.finished}", f"/repository/{world.repository}"
     call(lead, 200, "GET", "/openapi.json")
     call.read(lead, "/usage")
+    call.read(lead, "/application")
     call.read(lead, "/repository")
     call.read(lead, repository)
     call.read(lead, f"{repository}?jobs=false")

@@ -29,6 +29,7 @@ ROWS = {
     "stream job logs": ("GET", "/job/{job}/logs/stream", {}, "leader developer"),
     "read events of a job": ("GET", "/job/{job}/events", {}, "leader developer"),
     "read usage": ("GET", "/usage", {}, "leader developer stakeholder"),
+    "read application": ("GET", "/application", {}, "leader developer stakeholder"),
     "delete job": ("DELETE", "/job/{victim_job}", {}, "leader"),
     "suspend job": ("POST", "/job/{queued}/suspend", {}, "leader"),
     "retry job": ("POST", "/job/{failed}/retry", {}, "leader developer"),

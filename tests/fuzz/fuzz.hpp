@@ -25,5 +25,6 @@ std::vector<Target> http_targets();
 std::vector<Target> json_targets();
 std::vector<Target> kube_targets();
 std::vector<Target> upload_targets();
+std::vector<Target> schema_targets();
 
 }  // namespace vbrain::fuzz

@@ -10,7 +10,7 @@
 namespace vbrain::http {
 
 // A certificate with its key, and the rules of the handshakes made with it: at least TLS 1.2, forward secrecy, ALPN
-// http/1.1, no renegotiation, no compression, no resumption (docs/decisions/0038). Constant; thread-safe.
+// http/1.1, no renegotiation, no compression, no resumption (docs/decisions/0039). Constant; thread-safe.
 class TlsContext {
  public:
   // `certificate`: PEM, that of the server first, then those of its issuers. Fails with a sentence that names cause and

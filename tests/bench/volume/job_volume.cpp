@@ -80,7 +80,7 @@ void measure(const artifacts::Store& store, const std::string& repository, int j
     });
   }
   const Cost begin = cost_of(jobs, [&](int i) {
-    if (!volume.prepare_attempt(job_at(i), 1)) std::abort();
+    if (!volume.prepare_attempt(job_at(i), 1, nullptr)) std::abort();
   });
   for (int i = 0; i < jobs; ++i) run_attempt(store, job_at(i));
   const Cost end = cost_of(jobs, [&](int i) {

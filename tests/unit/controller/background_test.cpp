@@ -65,7 +65,7 @@ TEST(TrashRemover, ADeletionDoesNotWaitForOtherRemovals) {
     job::Job job = a_job();
     job.meta.name = "job-" + std::to_string(i);
     job.spec.repository_id.clear();
-    ASSERT_TRUE(volume.prepare_attempt(job, 1));
+    ASSERT_TRUE(volume.prepare_attempt(job, 1, nullptr));
     volume.purge(job);
     EXPECT_FALSE(store.has_job(kTenant, job.meta.name)) << "nobody sees it any more";
   }
@@ -125,7 +125,9 @@ TEST(TrashRemover, RemembersAsManyFoldersAsItMay) {
 // A volume that can only archive, when the test allows it.
 class SlowVolume final : public Volume {
  public:
-  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job&, int) override { return PreparedAttempt{}; }
+  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job&, int, const job::Application*) override {
+    return PreparedAttempt{};
+  }
   AttemptFiles read_attempt(const job::Job&, int) override { return {}; }
   artifacts::Claim close_attempt(const job::Job&, int, base::TimePoint) override { return {}; }
   void purge(const job::Job&) override {}

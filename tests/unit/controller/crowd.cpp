@@ -94,7 +94,9 @@ class Crowd::Wire final : public kube::Transport {
 
 class Crowd::EasyVolume final : public Volume {
  public:
-  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job&, int) override { return PreparedAttempt{}; }
+  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job&, int, const job::Application*) override {
+    return PreparedAttempt{};
+  }
   AttemptFiles read_attempt(const job::Job&, int) override { return {}; }
   artifacts::Claim close_attempt(const job::Job&, int, base::TimePoint now) override {
     return {.by = artifacts::Claim::By::kController, .pod_uid = {}, .time = now};

@@ -213,6 +213,21 @@ TEST(JobTroubles, ATemplateWithABooleanForANameIsInvalid) {
   EXPECT_EQ(world.status()["reason"], "InvalidTemplate");
 }
 
+TEST(JobTroubles, ParamsThatDoNotMatchTheSchemaEndAJobOfKubectlBeforeItStarts) {
+  World world;
+  world.add_application([](json& spec) {
+    spec["paramsSchema"] = {{"required", {"needed"}}};
+    spec["backoffLimit"] = 3;
+  });
+  world.add_job(true);
+  ASSERT_TRUE(world.run());
+  EXPECT_EQ(world.status()["phase"], "Failed");
+  EXPECT_EQ(world.status()["reason"], "InvalidParams");
+  EXPECT_EQ(world.status()["message"],
+            job::tell("InvalidParams", "the params do not match paramsSchema of the Application: /needed: is missing"));
+  EXPECT_EQ(world.starts_in_all(), 0);
+}
+
 // The folder came back from a backup as root's, mode 0700.
 TEST(JobTroubles, AJobWhoseFolderCannotBeReadEndsWhenItIsCancelled) {
   World world;

@@ -162,6 +162,20 @@ TEST_F(RegistryTest, ATemplateIsRefusedWithTheField) {
   EXPECT_TRUE(message_has("resources.limits.memory") && message_has("1GB")) << message_;
 }
 
+TEST_F(RegistryTest, ASchemaIsRefusedWithThePlaceOfTheMistake) {
+  json typed = application_json("typed", "A", "2026-01-01T00:00:00Z");
+  typed["spec"]["paramsSchema"] = {{"properties", {{"a", {{"type", "int"}}}}}};
+  put(kApplications, typed);
+  check_all();
+  EXPECT_EQ(ready(kApplications, "typed"), "False InvalidSchema");
+  EXPECT_TRUE(message_has("spec.paramsSchema can't be used: /properties/a/type must be ")) << message_;
+  EXPECT_TRUE(message_has("Remedy: correct spec.paramsSchema")) << message_;
+  typed["spec"]["paramsSchema"] = {{"properties", {{"a", {{"type", "integer"}}}}}};
+  put(kApplications, typed);
+  check_all();
+  EXPECT_EQ(ready(kApplications, "typed"), "True Accepted");
+}
+
 TEST_F(RegistryTest, WhatTheApiServerSaysOfTheTrialPodIsTheReason) {
   const struct {
     int status;

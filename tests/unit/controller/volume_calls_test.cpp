@@ -43,7 +43,7 @@ class VolumeCalls : public ::testing::Test {
   // The controller's steps of a job with one attempt. Between them its runner writes claim and manifest.
   std::map<std::uint64_t, int> calls_of_job(bool want_published) {
     auto calls = count_system_calls([&] {
-      const auto prepared = volume_.prepare_attempt(job_, 1);
+      const auto prepared = volume_.prepare_attempt(job_, 1, nullptr);
       return prepared && prepared->published == want_published && !prepared->paths.input.empty();
     });
     const auto attempt = store_.root().at(artifacts::layout::attempt(tenant_of(job_), job_.meta.name, 1));

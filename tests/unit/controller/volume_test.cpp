@@ -44,7 +44,7 @@ TEST_F(StoreVolumeTest, AJobMadeWithKubectlGetsItsFolderFromItsSpec) {
   job::Job job = a_job();
   job.spec.repository_id.clear();
   job.spec.params = R"({"a":10})";
-  const auto prepared = volume_.prepare_attempt(job, 1);
+  const auto prepared = volume_.prepare_attempt(job, 1, nullptr);
   ASSERT_TRUE(prepared);
   EXPECT_TRUE(prepared->published);
   EXPECT_EQ(prepared->paths.runner, "bin/1");
@@ -53,7 +53,7 @@ TEST_F(StoreVolumeTest, AJobMadeWithKubectlGetsItsFolderFromItsSpec) {
   const json file = json::parse(read_file(folder_ / prepared->paths.job_file));
   EXPECT_EQ(file["params"], json({{"a", 10}}));
   EXPECT_EQ(file["created_by"], "ana");
-  const auto again = volume_.prepare_attempt(job, 1);
+  const auto again = volume_.prepare_attempt(job, 1, nullptr);
   ASSERT_TRUE(again);
   EXPECT_FALSE(again->published);
 }
@@ -61,7 +61,7 @@ TEST_F(StoreVolumeTest, AJobMadeWithKubectlGetsItsFolderFromItsSpec) {
 TEST_F(StoreVolumeTest, AJobOfTheRestServerIsNeverRunFromAFolderOfTheController) {
   job::Job job = a_job();
   job.meta.labels.emplace(job::kOriginLabel, job::kOriginRest);
-  const auto prepared = volume_.prepare_attempt(job, 1);
+  const auto prepared = volume_.prepare_attempt(job, 1, nullptr);
   ASSERT_FALSE(prepared);
   EXPECT_EQ(prepared.error().reason, "FolderMissing");
   EXPECT_FALSE(prepared.error().hopeless) << "a volume that lags shows it later";
@@ -72,7 +72,7 @@ TEST_F(StoreVolumeTest, ItsParamsLieOverThoseOfItsRepository) {
   job::Job job = a_job();
   job.spec.repository_id = publish_repository(true);
   job.spec.params = R"({"b":7})";
-  const auto prepared = volume_.prepare_attempt(job, 1);
+  const auto prepared = volume_.prepare_attempt(job, 1, nullptr);
   ASSERT_TRUE(prepared);
   EXPECT_EQ(prepared->paths.input, artifacts::layout::repository_input(tenant_of(job), job.spec.repository_id));
   EXPECT_EQ(json::parse(read_file(folder_ / prepared->paths.job_file))["params"], json({{"a", 1}, {"b", 7}}));
@@ -89,7 +89,7 @@ TEST_F(StoreVolumeTest, AJobsOwnInputComesFirst) {
   file.repository_id = job.spec.repository_id;
   file.input_from = artifacts::JobFile::InputFrom::kJob;
   ASSERT_TRUE(store_.publish_job(std::move(staging), file));
-  const auto prepared = volume_.prepare_attempt(job, 1);
+  const auto prepared = volume_.prepare_attempt(job, 1, nullptr);
   ASSERT_TRUE(prepared);
   EXPECT_FALSE(prepared->published);
   EXPECT_EQ(prepared->paths.input, artifacts::layout::job_input(tenant_of(job), job.meta.name));
@@ -120,7 +120,7 @@ TEST_F(StoreVolumeTest, RefusesJobsThatCanNeverRun) {
   for (const Case& c : cases) {
     job::Job job = a_job();
     c.spoil(job);
-    const auto prepared = volume_.prepare_attempt(job, 1);
+    const auto prepared = volume_.prepare_attempt(job, 1, nullptr);
     ASSERT_FALSE(prepared) << c.want_reason;
     EXPECT_EQ(prepared.error().reason, c.want_reason);
     EXPECT_TRUE(prepared.error().hopeless);
@@ -132,6 +132,43 @@ TEST_F(StoreVolumeTest, RefusesJobsThatCanNeverRun) {
   }
 }
 
+TEST_F(StoreVolumeTest, TheParamsOfAJobMadeWithKubectlAreCompletedAndChecked) {
+  job::Application application;
+  application.params_schema =
+      R"({"properties":{"a":{"type":"number"},"n":{"default":7}},"additionalProperties":false})";
+  application.result_schema = R"({"type":"number"})";
+  job::Job job = a_job();
+  job.spec.repository_id = publish_repository(false);
+  job.spec.params = R"({"a":1.10})";
+  const auto wrong = volume_.prepare_attempt(job, 1, &application);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().reason, "InvalidParams");
+  EXPECT_EQ(wrong.error().message,
+            R"(the params do not match paramsSchema of the Application: /b: is not known; known: "a", "n")");
+  EXPECT_TRUE(wrong.error().hopeless);
+  EXPECT_FALSE(std::filesystem::exists(folder(job)));
+
+  job.spec.repository_id.clear();
+  ASSERT_TRUE(volume_.prepare_attempt(job, 1, &application));
+  const auto file = store_.read_job(tenant_of(job), job.meta.name);
+  EXPECT_EQ(file->params, R"({"a":1.10,"n":7})");
+  EXPECT_EQ(file->unknown, R"({"result_schema":{"type":"number"}})");
+  // What has begun goes on, whatever becomes of the schema.
+  application.params_schema = R"({"minProperties":9})";
+  EXPECT_TRUE(volume_.prepare_attempt(job, 1, &application));
+}
+
+TEST_F(StoreVolumeTest, WithASchemaThatCannotBeUsedNoJobOfKubectlBegins) {
+  job::Application application;
+  application.result_schema = R"({"type":"int"})";
+  job::Job job = a_job();
+  job.spec.repository_id.clear();
+  const auto prepared = volume_.prepare_attempt(job, 1, &application);
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error().reason, "InvalidSchema");
+  EXPECT_EQ(prepared.error().message.find("spec.resultSchema can't be used: /type must be "), 0U);
+}
+
 // Its client got an error, because the answer to the create was lost, but the job was created.
 TEST_F(StoreVolumeTest, AJobMarkedDeletedIsNeverRun) {
   job::Job job = a_job();
@@ -141,7 +178,7 @@ TEST_F(StoreVolumeTest, AJobMarkedDeletedIsNeverRun) {
   file.tenant = tenant_of(job);
   ASSERT_TRUE(store_.publish_job(file));
   store_.mark_deleted(tenant_of(job), job.meta.name);
-  const auto prepared = volume_.prepare_attempt(job, 1);
+  const auto prepared = volume_.prepare_attempt(job, 1, nullptr);
   ASSERT_FALSE(prepared);
   EXPECT_EQ(prepared.error().reason, "Deleted");
   EXPECT_TRUE(prepared.error().hopeless);
@@ -150,10 +187,10 @@ TEST_F(StoreVolumeTest, AJobMarkedDeletedIsNeverRun) {
 TEST_F(StoreVolumeTest, TellsOfAnAttemptThatWasBegunBefore) {
   job::Job job = a_job();
   job.spec.repository_id.clear();
-  ASSERT_TRUE(volume_.prepare_attempt(job, 1));
+  ASSERT_TRUE(volume_.prepare_attempt(job, 1, nullptr));
   const auto attempt = store_.root().at(artifacts::layout::attempt(tenant_of(job), job.meta.name, 1));
   ASSERT_TRUE(artifacts::take_claim(attempt, {Claim::By::kRunner, "uid-1", at(1)}).won);
-  const auto prepared = volume_.prepare_attempt(job, 1);
+  const auto prepared = volume_.prepare_attempt(job, 1, nullptr);
   ASSERT_TRUE(prepared);
   ASSERT_TRUE(prepared->files.claim);
   EXPECT_EQ(prepared->files.claim->pod_uid, "uid-1");
@@ -164,9 +201,9 @@ TEST_F(StoreVolumeTest, TellsOfAnAttemptThatWasBegunBefore) {
 TEST_F(StoreVolumeTest, AJobOfAnOlderVersionGetsTheFolderOfItsFirstAttempt) {
   job::Job job = a_job();
   job.spec.repository_id.clear();
-  ASSERT_TRUE(volume_.prepare_attempt(job, 1));
+  ASSERT_TRUE(volume_.prepare_attempt(job, 1, nullptr));
   std::filesystem::remove_all(folder(job) + "/attempts");
-  const auto prepared = volume_.prepare_attempt(job, 1);
+  const auto prepared = volume_.prepare_attempt(job, 1, nullptr);
   ASSERT_TRUE(prepared);
   EXPECT_TRUE(std::filesystem::is_directory(folder_ / (prepared->paths.attempt + "/logs")));
 }
@@ -174,20 +211,20 @@ TEST_F(StoreVolumeTest, AJobOfAnOlderVersionGetsTheFolderOfItsFirstAttempt) {
 TEST_F(StoreVolumeTest, TellsOfAttemptsAndAnEndThatTheResourceDoesNotKnow) {
   job::Job job = a_job();
   job.spec.repository_id.clear();
-  ASSERT_TRUE(volume_.prepare_attempt(job, 1));
+  ASSERT_TRUE(volume_.prepare_attempt(job, 1, nullptr));
   store_.create_attempt(tenant_of(job), job.meta.name, 3);
-  const auto further = volume_.prepare_attempt(job, 2);
+  const auto further = volume_.prepare_attempt(job, 2, nullptr);
   ASSERT_TRUE(further);
   EXPECT_EQ(further->newest, 3);
   EXPECT_FALSE(std::filesystem::exists(folder(job) + "/attempts/2")) << "nothing is prepared";
-  EXPECT_EQ(volume_.prepare_attempt(job, 3)->newest, 0);
+  EXPECT_EQ(volume_.prepare_attempt(job, 3, nullptr)->newest, 0);
 
   job::Job ended = job;
   ended.status.phase = job::Phase::kFailed;
   ended.status.reason = "NonZeroExit";
   ended.status.attempts = 3;
   volume_.archive(ended);
-  const auto over = volume_.prepare_attempt(job, 4);
+  const auto over = volume_.prepare_attempt(job, 4, nullptr);
   ASSERT_TRUE(over);
   ASSERT_TRUE(over->record);
   EXPECT_EQ(over->record->reason, "NonZeroExit");
@@ -198,7 +235,7 @@ TEST_F(StoreVolumeTest, TellsOfAttemptsAndAnEndThatTheResourceDoesNotKnow) {
 TEST_F(StoreVolumeTest, ArchivesOnceAndRepairsARecordThatIsNone) {
   job::Job job = a_job();
   job.spec.repository_id.clear();
-  ASSERT_TRUE(volume_.prepare_attempt(job, 1));
+  ASSERT_TRUE(volume_.prepare_attempt(job, 1, nullptr));
   job.status.phase = job::Phase::kFinished;
   volume_.archive(job);
   const json record = json::parse(read_file(folder(job) + "/status.json"));
@@ -276,7 +313,7 @@ TEST_F(StoreVolumeTest, NoFolderIsMadeForAJobThatIsDeleted) {
 TEST_F(StoreVolumeTest, PurgeLeavesNothingAndMayBeRepeated) {
   job::Job job = a_job();
   job.spec.repository_id = publish_repository(false);
-  ASSERT_TRUE(volume_.prepare_attempt(job, 1));
+  ASSERT_TRUE(volume_.prepare_attempt(job, 1, nullptr));
   volume_.purge(job);
   volume_.purge(job);
   EXPECT_FALSE(std::filesystem::exists(folder(job)));

@@ -44,8 +44,9 @@ TEST(Causes, WhatMustFailAlikeIsNotRepeated) {
       "OutputTooLarge",     // the same, and outputLimit is the same
       "DiskLimitExceeded",  // the same, and the limits of the pod are the same
       "CommandNotStarted",  // the image and the template are the same
-      "InvalidImageName",  "ErrImageNeverPull", "InvalidTemplate",  "InvalidSpec", "UnknownRepository",
-      "CorruptFile",       "Cancelled",         "DeadlineExceeded", "Deleted",
+      "InvalidImageName",  "ErrImageNeverPull", "InvalidTemplate", "InvalidSpec",
+      "UnknownRepository", "InvalidParams",     "InvalidSchema",   "CorruptFile",
+      "Cancelled",         "DeadlineExceeded",  "Deleted",
   };
   std::set<std::string_view> got;
   for (const Cause& cause : all_causes()) {

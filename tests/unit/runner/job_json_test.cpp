@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include "schema/schema.hpp"
 #include "support/temp_dir.hpp"
 
 namespace vbrain::runner {
@@ -96,6 +97,35 @@ TEST(JobJson, NamesJobAndRepository) {
     const auto ids = unfold_job_json(file.get(), artifacts::Dir::open(temp.path()));
     EXPECT_EQ(ids ? "" : ids.error(), c.want_error) << c.what;
     EXPECT_EQ(ids.value_or(JobIds{}), c.want) << c.what;
+  }
+}
+
+TEST(JobJson, HasTheSchemaOfTheResult) {
+  const struct {
+    std::string json;
+    std::string want;
+    std::string want_error = {};
+  } cases[] = {
+      {R"({"format":1,"job_id":"j"})", ""},
+      {R"({"format":1,"result_schema": {"type": "number"} ,"job_id":"j"})", R"({"type": "number"})"},
+      {R"({"format":1,"result_schema":null})", ""},
+      {R"({"format":1,"result_schema":[]})", "", "result_schema is not an object"},
+      {R"({"format":1,"result_schema":{},"result_schema":{}})", "", "result_schema appears twice"},
+      {R"({"format":1,"result_schema":{"a":")" + std::string(schema::kSchemaLimit, 'x') + "\"}}", "",
+       "result_schema is too long"},
+  };
+  for (const auto& c : cases) {
+    const TempDir temp;
+    vbrain::testing::write_file(temp / "job.json", c.json);
+    const artifacts::Fd file(open((temp / "job.json").c_str(), O_RDONLY));
+    const auto unfolded = unfold_job_json(file.get(), artifacts::Dir::open(temp.path()));
+    ASSERT_EQ(unfolded.has_value(), c.want_error.empty()) << c.want;
+    if (unfolded) {
+      EXPECT_EQ(unfolded->result_schema, c.want);
+      EXPECT_EQ(read_file(temp / "params.json"), "{}");
+    } else {
+      EXPECT_EQ(unfolded.error(), c.want_error);
+    }
   }
 }
 

@@ -21,7 +21,7 @@ using vbrain::testing::write_file;
 std::string error_of(const std::string& text) {
   const TempDir work, attempt;
   write_file(work / "result.json", text);
-  const auto sealed = seal_result(Dir::open(work.path()), Dir::open(attempt.path()));
+  const auto sealed = seal_result(Dir::open(work.path()), Dir::open(attempt.path()), nullptr);
   return sealed ? "taken" : sealed.error();
 }
 
@@ -126,7 +126,7 @@ TEST(JsonFault, EveryHostileTextHasAPlace) {
 TEST(JsonFault, AByteOrderMarkIsTakenAndNotStored) {
   const TempDir work, attempt;
   write_file(work / "result.json", "\xEF\xBB\xBF{\"a\": 1}\n");
-  const auto sealed = seal_result(Dir::open(work.path()), Dir::open(attempt.path()));
+  const auto sealed = seal_result(Dir::open(work.path()), Dir::open(attempt.path()), nullptr);
   ASSERT_TRUE(sealed) << sealed.error();
   EXPECT_EQ(*sealed, 9U);
   EXPECT_EQ(read_file(attempt / "result.json"), "{\"a\": 1}\n");

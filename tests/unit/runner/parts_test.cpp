@@ -392,7 +392,7 @@ TEST(Seal, CopiesJsonResultsUnchanged) {
     const TempDir work;
     const TempDir attempt;
     write_file(work / "result.json", row.text);
-    const auto sealed = seal_result(Dir::open(work.path()), Dir::open(attempt.path()));
+    const auto sealed = seal_result(Dir::open(work.path()), Dir::open(attempt.path()), nullptr);
     const bool want = row.lenient && !row.name.starts_with("depth 65");
     EXPECT_EQ(sealed.has_value(), want) << row.name;
     if (want) {
@@ -400,6 +400,35 @@ TEST(Seal, CopiesJsonResultsUnchanged) {
     } else {
       EXPECT_FALSE(fs::exists(attempt / "result.json")) << row.name;
     }
+  }
+}
+
+TEST(Seal, ChecksTheResultAgainstASchema) {
+  const auto schema =
+      schema::Schema::compile(R"({"type":"object","properties":{"a":{"items":{"type":"number"}}}})").value();
+  const struct {
+    std::string result;  // empty: no file
+    std::string want;    // empty: it is stored
+  } cases[] = {
+      {R"({"a": [1, 2.50]})", ""},
+      {"\xEF\xBB\xBF{}", ""},
+      {R"({"a":[1,"x"]})", "it does not match resultSchema of the Application: /a/1: must be a number, is a string"},
+      {"", "there is no result file, and resultSchema of the Application takes no null: must be an object, is null"},
+      {"[]", "it does not match resultSchema of the Application: must be an object, is an array"},
+      {"{\"a\":[\"\u202e\",1,{},{}]}",
+       "it does not match resultSchema of the Application: /a/0: must be a number, is a string; /a/2: must be a "
+       "number, "
+       "is an object; /a/3: must be a number, is an object"},
+      {"{\"x\":\"" + std::string(schema::kCheckedLimit, 'x') + "\"}",
+       "it is larger than 4 MiB, which is the most that is checked against resultSchema"},
+  };
+  for (const auto& c : cases) {
+    const TempDir work;
+    const TempDir attempt;
+    if (!c.result.empty()) write_file(work / "result.json", c.result);
+    const auto sealed = seal_result(Dir::open(work.path()), Dir::open(attempt.path()), schema.get());
+    EXPECT_EQ(sealed ? "" : sealed.error(), c.want);
+    EXPECT_EQ(fs::exists(attempt / "result.json"), c.want.empty());
   }
 }
 

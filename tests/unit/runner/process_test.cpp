@@ -363,5 +363,29 @@ TEST(RunnerAsRoot, TheShippedFileNeedsNothingAround) {
   EXPECT_EQ(box.reported().kind, Kind::kOk);
 }
 
+TEST(Runner, ChecksTheResultAgainstTheSchemaInJobJson) {
+  const auto with_schema = [](const Sandbox& box, const std::string& schema) {
+    std::string file = read_file(box.temp / "vbrain/job.json");
+    file.replace(file.rfind('}'), 1, R"(,"result_schema":)" + schema + "}");
+    write_file(box.temp / "vbrain/job.json", file);
+  };
+  const Sandbox wrong;
+  with_schema(wrong, R"({"properties":{"a":{"type":"number"}}})");
+  EXPECT_EQ(wrong.run_shell(R"(echo '{"a":"x"}' > "$VBRAIN_RESULT_FILE")"), 124);
+  EXPECT_EQ(wrong.reported().kind, Kind::kInvalidResult);
+  EXPECT_EQ(wrong.reported().message,
+            "it does not match resultSchema of the Application: /a: must be a number, is a string");
+  EXPECT_FALSE(wrong.sealed("result.json"));
+  const Sandbox right;
+  with_schema(right, R"({"properties":{"a":{"type":"number"}}})");
+  EXPECT_EQ(right.run_shell(R"(echo '{"a":1.50}' > "$VBRAIN_RESULT_FILE")"), 0);
+  EXPECT_EQ(read_file(right.attempt("result.json")), "{\"a\":1.50}\n");
+  // Of a server of another version. A result that cost hours is not lost for that.
+  const Sandbox other;
+  with_schema(other, R"({"type":"int"})");
+  EXPECT_EQ(other.run_shell(R"(echo 1 > "$VBRAIN_RESULT_FILE")"), 0);
+  EXPECT_THAT(read_file(other.temp / "stderr"), HasSubstr("the result is not checked"));
+}
+
 }  // namespace
 }  // namespace vbrain::runner

@@ -99,8 +99,9 @@ class Process::SickVolume final : public Volume {
           around.store.purge(tenant, name);
         }) {}
 
-  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt) override {
-    return write("prepare", [&] { return volume_.prepare_attempt(job, attempt); });
+  Result<PreparedAttempt, Failure> prepare_attempt(const job::Job& job, int attempt,
+                                                   const job::Application* application) override {
+    return write("prepare", [&] { return volume_.prepare_attempt(job, attempt, application); });
   }
   AttemptFiles read_attempt(const job::Job& job, int attempt) override {
     refuse("read");
