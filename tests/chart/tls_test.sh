@@ -27,12 +27,12 @@ if ! sign first 2>/dev/null || ! sign second; then
   finish
   exit
 fi
-cat >kubeconfig <<'END'
+cat >kubeconfig <<END
 apiVersion: v1
 kind: Config
 current-context: none
 contexts: [{name: none, context: {cluster: none, user: none, namespace: none}}]
-clusters: [{name: none, cluster: {server: "https://127.0.0.1:1", insecure-skip-tls-verify: true}}]
+clusters: [{name: none, cluster: {server: "https://127.0.0.1:1", certificate-authority: $folder/ca.crt}}]
 users: [{name: none, user: {token: none}}]
 END
 common=(--kubeconfig kubeconfig --volume volume --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0)
