@@ -148,14 +148,13 @@ class Page:
         wait_until(f"{name!r} has the text", lambda: self.on(self.find(role, name), "function () { return this.value; }") == text)
 
     def choose(self, name, option):
-        """An option of a select, by its text."""
-        done = self.on(self.find("combobox", name), """function (text) {
+        """An option of a select, by its text, as soon as it is there."""
+        wait_until(f"{name!r} has an option {option!r}", lambda: self.on(self.find("combobox", name), """function (text) {
           const option = [...this.options].find((one) => one.text.includes(text));
           if (!option) return false;
           this.value = option.value;
           this.dispatchEvent(new Event('change', {bubbles: true}));
-          return true; }""", option)
-        assert done, f"{name!r} has no option {option!r}"
+          return true; }""", option))
 
     def choose_files(self, button, *paths):
         """Answers the dialog for files that the button opens. A folder is one path."""
