@@ -151,7 +151,8 @@ http::Task<Answer> patch_upload(Call& call) {
   if (auto full = check_space(space_of(call.services, call.caller.tenant), head.content_length.value_or(0))) {
     co_return Unexpected<Refusal>(std::move(*full));
   }
-  co_return co_await append(call, *upload, *offset, empty_reply(204));
+  http::Reply reply = empty_reply(204);
+  co_return co_await append(call, *upload, *offset, std::move(reply));
 }
 
 http::Task<Answer> delete_upload(Call& call) {
