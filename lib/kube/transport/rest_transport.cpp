@@ -1,12 +1,16 @@
 #include "kube/transport/rest_transport.hpp"
 
+#include <cpprest/astreambuf.h>
 #include <cpprest/http_client.h>
 #include <pplx/threadpool.h>
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -38,6 +42,89 @@ constexpr const char* kWhole = "application/json";
 constexpr const char* kOnlyMetadata = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 // The HTTP library's own timer. The transport's timers are shorter and always fire first.
 constexpr std::chrono::minutes kLibraryTimeout{15};
+
+// A stream of the HTTP library without seeking. All reads and writes return "end".
+class OneWayStream : public Concurrency::streams::details::streambuf_state_manager<std::uint8_t> {
+ public:
+  using streambuf_state_manager::streambuf_state_manager;
+
+  bool can_seek() const override { return false; }
+  bool has_size() const override { return false; }
+  std::size_t buffer_size(std::ios_base::openmode) const override { return 0; }
+  void set_buffer_size(std::size_t, std::ios_base::openmode) override {}
+  std::size_t in_avail() const override { return 0; }
+  pos_type getpos(std::ios_base::openmode) const override { return traits::eof(); }
+  pos_type seekpos(pos_type, std::ios_base::openmode) override { return traits::eof(); }
+  pos_type seekoff(off_type, std::ios_base::seekdir, std::ios_base::openmode) override { return traits::eof(); }
+  utility::size64_t size() const override { return 0; }
+  bool acquire(std::uint8_t*&, std::size_t&) override { return false; }
+  void release(std::uint8_t*, std::size_t) override {}
+
+ protected:
+  pplx::task<int_type> _putc(std::uint8_t) override { return pplx::task_from_result<int_type>(traits::eof()); }
+  pplx::task<std::size_t> _putn(const std::uint8_t*, std::size_t) override {
+    return pplx::task_from_result<std::size_t>(0);
+  }
+  pplx::task<int_type> _bumpc() override { return pplx::task_from_result<int_type>(traits::eof()); }
+  int_type _sbumpc() override { return traits::eof(); }
+  pplx::task<int_type> _getc() override { return pplx::task_from_result<int_type>(traits::eof()); }
+  int_type _sgetc() override { return traits::eof(); }
+  pplx::task<int_type> _nextc() override { return pplx::task_from_result<int_type>(traits::eof()); }
+  pplx::task<int_type> _ungetc() override { return pplx::task_from_result<int_type>(traits::eof()); }
+  pplx::task<std::size_t> _getn(std::uint8_t*, std::size_t) override { return pplx::task_from_result<std::size_t>(0); }
+  std::size_t _scopy(std::uint8_t*, std::size_t) override { return 0; }
+  pplx::task<bool> _sync() override { return pplx::task_from_result(true); }
+  std::uint8_t* _alloc(std::size_t) override { return nullptr; }
+  void _commit(std::size_t) override {}
+};
+
+// The stream to which the HTTP library writes an answer's body.
+class AnswerSink final : public OneWayStream {
+ public:
+  explicit AnswerSink(std::shared_ptr<Exchange> exchange)
+      : OneWayStream(std::ios_base::out), exchange_(std::move(exchange)) {}
+
+ protected:
+  pplx::task<int_type> _putc(std::uint8_t byte) override {
+    return _putn(&byte, 1).then([byte](std::size_t) { return static_cast<int_type>(byte); });
+  }
+  pplx::task<std::size_t> _putn(const std::uint8_t* bytes, std::size_t count) override {
+    pplx::task<std::size_t> room;
+    const bool goes_on = exchange_->put(bytes, count, [&] {
+      const pplx::task_completion_event<std::size_t> event;
+      room = pplx::task<std::size_t>(event);
+      return [event, count] { event.set(count); };
+    });
+    return goes_on ? pplx::task_from_result(count) : room;
+  }
+
+ private:
+  const std::shared_ptr<Exchange> exchange_;
+};
+
+// The stream from which the HTTP library reads a request's body. If the server closed a kept connection, the library
+// would silently send a seekable body again. This stream can be read only once.
+class BodySource final : public OneWayStream {
+ public:
+  BodySource(std::string body, std::shared_ptr<Exchange> exchange)
+      : OneWayStream(std::ios_base::in), body_(std::move(body)), exchange_(std::move(exchange)) {}
+
+  std::size_t in_avail() const override { return body_.size() - read_; }
+
+ protected:
+  pplx::task<std::size_t> _getn(std::uint8_t* to, std::size_t count) override {
+    if (!exchange_->begin_sending()) return pplx::task_from_result<std::size_t>(0);
+    const std::size_t given = std::min(count, body_.size() - read_);
+    std::memcpy(to, body_.data() + read_, given);
+    read_ += given;
+    return pplx::task_from_result(given);
+  }
+
+ private:
+  const std::string body_;
+  const std::shared_ptr<Exchange> exchange_;
+  std::size_t read_ = 0;
+};
 
 // One sent request. At its end the connection is closed unless the answer was read completely.
 class Sent {

@@ -2,14 +2,10 @@
 
 // Internal to rest_transport.cpp: data shared between the HTTP library's thread and a caller's thread.
 
-#include <cpprest/astreambuf.h>
-
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <cstring>
-#include <memory>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -37,24 +33,25 @@ class Exchange {
   // `limit` bytes are buffered. Then reading waits for the caller (kHold), or the answer is too large (kStop).
   Exchange(std::size_t limit, Fill fill) : limit_(limit), fill_(fill) {}
 
-  // Called on the HTTP library's thread.
-  pplx::task<std::size_t> put(const std::uint8_t* bytes, std::size_t count) {
+  // Called on the HTTP library's thread. False if reading has to wait for the caller: then `pause` was called, and what
+  // it returned is called once, on the caller's thread, when there is room again.
+  template <class Pause>
+  bool put(const std::uint8_t* bytes, std::size_t count, const Pause& pause) {
     const std::lock_guard lock(mutex_);
-    if (abandoned_ || too_large_) return pplx::task_from_result(count);
+    if (abandoned_ || too_large_) return true;
     ++progress_;
     if (fill_ == Fill::kStop && bytes_.size() + count > limit_) {
       too_large_ = true;
       changed_.notify_all();
-      return pplx::task_from_result(count);
+      return true;
     }
     bytes_.append(reinterpret_cast<const char*>(bytes), count);
     // A call's answer is useful when it is complete, a stream's at once.
-    if (fill_ == Fill::kStop) return pplx::task_from_result(count);
+    if (fill_ == Fill::kStop) return true;
     changed_.notify_all();
-    if (bytes_.size() < limit_) return pplx::task_from_result(count);
-    blocked_.emplace();
-    blocked_count_ = count;
-    return pplx::task<std::size_t>(*blocked_);
+    if (bytes_.size() < limit_) return true;
+    resume_ = pause();
+    return false;
   }
   void note_headers(int status, std::string retry_after) {
     const std::lock_guard lock(mutex_);
@@ -134,11 +131,10 @@ class Exchange {
   bool streams() const { return fill_ == Fill::kHold; }
 
   void release(std::unique_lock<std::mutex>& lock) {
-    if (!blocked_) return;
-    const auto blocked = *std::exchange(blocked_, std::nullopt);
-    const std::size_t count = blocked_count_;
+    if (!resume_) return;
+    const auto resume = std::exchange(resume_, nullptr);
     lock.unlock();
-    blocked.set(count);
+    resume();
   }
 
   mutable std::mutex mutex_;
@@ -156,85 +152,7 @@ class Exchange {
   bool sending_forbidden_ = false;
   std::optional<std::string> failure_;
   std::error_code failure_code_;
-  std::optional<pplx::task_completion_event<std::size_t>> blocked_;
-  std::size_t blocked_count_ = 0;
-};
-
-// A stream of the HTTP library without seeking. All reads and writes return "end".
-class OneWayStream : public Concurrency::streams::details::streambuf_state_manager<std::uint8_t> {
- public:
-  using streambuf_state_manager::streambuf_state_manager;
-
-  bool can_seek() const override { return false; }
-  bool has_size() const override { return false; }
-  std::size_t buffer_size(std::ios_base::openmode) const override { return 0; }
-  void set_buffer_size(std::size_t, std::ios_base::openmode) override {}
-  std::size_t in_avail() const override { return 0; }
-  pos_type getpos(std::ios_base::openmode) const override { return traits::eof(); }
-  pos_type seekpos(pos_type, std::ios_base::openmode) override { return traits::eof(); }
-  pos_type seekoff(off_type, std::ios_base::seekdir, std::ios_base::openmode) override { return traits::eof(); }
-  utility::size64_t size() const override { return 0; }
-  bool acquire(std::uint8_t*&, std::size_t&) override { return false; }
-  void release(std::uint8_t*, std::size_t) override {}
-
- protected:
-  pplx::task<int_type> _putc(std::uint8_t) override { return pplx::task_from_result<int_type>(traits::eof()); }
-  pplx::task<std::size_t> _putn(const std::uint8_t*, std::size_t) override {
-    return pplx::task_from_result<std::size_t>(0);
-  }
-  pplx::task<int_type> _bumpc() override { return pplx::task_from_result<int_type>(traits::eof()); }
-  int_type _sbumpc() override { return traits::eof(); }
-  pplx::task<int_type> _getc() override { return pplx::task_from_result<int_type>(traits::eof()); }
-  int_type _sgetc() override { return traits::eof(); }
-  pplx::task<int_type> _nextc() override { return pplx::task_from_result<int_type>(traits::eof()); }
-  pplx::task<int_type> _ungetc() override { return pplx::task_from_result<int_type>(traits::eof()); }
-  pplx::task<std::size_t> _getn(std::uint8_t*, std::size_t) override { return pplx::task_from_result<std::size_t>(0); }
-  std::size_t _scopy(std::uint8_t*, std::size_t) override { return 0; }
-  pplx::task<bool> _sync() override { return pplx::task_from_result(true); }
-  std::uint8_t* _alloc(std::size_t) override { return nullptr; }
-  void _commit(std::size_t) override {}
-};
-
-// The stream to which the HTTP library writes an answer's body.
-class AnswerSink final : public OneWayStream {
- public:
-  explicit AnswerSink(std::shared_ptr<Exchange> exchange)
-      : OneWayStream(std::ios_base::out), exchange_(std::move(exchange)) {}
-
- protected:
-  pplx::task<int_type> _putc(std::uint8_t byte) override {
-    return exchange_->put(&byte, 1).then([byte](std::size_t) { return static_cast<int_type>(byte); });
-  }
-  pplx::task<std::size_t> _putn(const std::uint8_t* bytes, std::size_t count) override {
-    return exchange_->put(bytes, count);
-  }
-
- private:
-  const std::shared_ptr<Exchange> exchange_;
-};
-
-// The stream from which the HTTP library reads a request's body. If the server closed a kept connection, the library
-// would silently send a seekable body again. This stream can be read only once.
-class BodySource final : public OneWayStream {
- public:
-  BodySource(std::string body, std::shared_ptr<Exchange> exchange)
-      : OneWayStream(std::ios_base::in), body_(std::move(body)), exchange_(std::move(exchange)) {}
-
-  std::size_t in_avail() const override { return body_.size() - read_; }
-
- protected:
-  pplx::task<std::size_t> _getn(std::uint8_t* to, std::size_t count) override {
-    if (!exchange_->begin_sending()) return pplx::task_from_result<std::size_t>(0);
-    const std::size_t given = std::min(count, body_.size() - read_);
-    std::memcpy(to, body_.data() + read_, given);
-    read_ += given;
-    return pplx::task_from_result(given);
-  }
-
- private:
-  const std::string body_;
-  const std::shared_ptr<Exchange> exchange_;
-  std::size_t read_ = 0;
+  std::function<void()> resume_;  // empty: reading goes on
 };
 
 }  // namespace vbrain::kube
