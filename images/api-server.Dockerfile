@@ -4,6 +4,7 @@
 # scripts/images/check-dockerfiles.sh compares the two.
 FROM docker.io/library/debian:bookworm AS build
 WORKDIR /src
+ENV XDG_CACHE_HOME=/cache
 COPY scripts/install-packages.sh scripts/
 RUN scripts/install-packages.sh --build
 COPY CMakeLists.txt CMakePresets.json ./
@@ -14,7 +15,7 @@ COPY api-server api-server
 COPY controller controller
 COPY runner runner
 COPY web web
-RUN --mount=type=cache,target=/root/.cache/ccache \
+RUN --mount=type=cache,target=/cache/ccache \
     scripts/build.sh release api-server && \
     scripts/images/build.sh --trees --only api-server --bin build/release/bin --out /images
 

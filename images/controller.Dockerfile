@@ -4,6 +4,7 @@
 # scripts/images/check-dockerfiles.sh compares the two.
 FROM docker.io/library/debian:bookworm AS build
 WORKDIR /src
+ENV XDG_CACHE_HOME=/cache
 COPY scripts/install-packages.sh scripts/
 RUN scripts/install-packages.sh --build
 COPY CMakeLists.txt CMakePresets.json ./
@@ -13,7 +14,7 @@ COPY lib lib
 COPY api-server api-server
 COPY controller controller
 COPY runner runner
-RUN --mount=type=cache,target=/root/.cache/ccache \
+RUN --mount=type=cache,target=/cache/ccache \
     scripts/build.sh release controller runner-bundle && \
     scripts/images/build.sh --trees --only controller --bin build/release/bin --bundle build/release/bundle --out /images
 

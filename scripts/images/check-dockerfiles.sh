@@ -65,7 +65,7 @@ SWAGGER_UI="$("$ROOT/api-server/openapi/page/fetch.sh")"
 
 build() { # build NAME DOCKERFILE CONTEXT
   say "building $2"
-  storage build --volume "$SWAGGER_UI:/root/.cache/vbrain/$(basename "$SWAGGER_UI"):ro" --layers --pull-never --signature-policy "$STORE/policy.json" --file "$ROOT/$2" --tag "localhost/vbrain/$1:$VERSION" \
+  storage build --volume "$SWAGGER_UI:/cache/vbrain/$(basename "$SWAGGER_UI"):ro" --layers --pull-never --signature-policy "$STORE/policy.json" --file "$ROOT/$2" --tag "localhost/vbrain/$1:$VERSION" \
     "$ROOT/$3" >"$STORE/$1.log" 2>&1 || { tail -n 30 "$STORE/$1.log"; fail "$2 does not build (full log: $STORE/$1.log)"; }
 }
 

@@ -68,11 +68,11 @@ fi
 if has apt-get && has dpkg; then
   mkdir "$WORK/debian"
   (cd "$WORK/debian" && chmod 777 . && quietly apt-get download minizip libminizip1 php8.2-cli php8.2-curl php8.2-common &&
-    for package in *.deb; do dpkg -x "$package" root; done)
-  root="$WORK/debian/root/usr"
-  export LD_LIBRARY_PATH="$root/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo x86_64-linux-gnu)"
-  if quietly "$root/bin/php8.2" -n -v; then
-    record php "$root/bin/php8.2" -n -d "extension_dir=$root/lib/php/20220829" -d extension=curl.so "$FOLDER/php/forms.php" URL
+    for package in *.deb; do dpkg -x "$package" tree; done)
+  tree="$WORK/debian/tree/usr"
+  export LD_LIBRARY_PATH="$tree/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo x86_64-linux-gnu)"
+  if quietly "$tree/bin/php8.2" -n -v; then
+    record php "$tree/bin/php8.2" -n -d "extension_dir=$tree/lib/php/20220829" -d extension=curl.so "$FOLDER/php/forms.php" URL
   fi
   mkdir -p "$WORK/minizip/d"
   cd "$WORK/minizip"
@@ -82,9 +82,9 @@ if has apt-get && has dpkg; then
   : >d/none.csv
   touch -d 2020-07-01T12:34:56Z n.csv relatório.csv d/*
   names=(n.csv relatório.csv d/zeros.bin d/none.csv)
-  quietly "$root/bin/minizip" -o "$MADE/archives/debian/minizip.zip" "${names[@]}"
-  quietly "$root/bin/minizip" -o -0 "$MADE/archives/debian/minizip-stored.zip" "${names[@]}"
-  quietly "$root/bin/minizip" -o -p password "$MADE/archives/refused/minizip-password.zip" "${names[@]}"
+  quietly "$tree/bin/minizip" -o "$MADE/archives/debian/minizip.zip" "${names[@]}"
+  quietly "$tree/bin/minizip" -o -0 "$MADE/archives/debian/minizip-stored.zip" "${names[@]}"
+  quietly "$tree/bin/minizip" -o -p password "$MADE/archives/refused/minizip-password.zip" "${names[@]}"
   unset LD_LIBRARY_PATH
   cd "$FOLDER"
 fi
