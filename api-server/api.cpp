@@ -8,7 +8,7 @@
 #include "api-server/routes/preconditions.hpp"
 #include "api-server/transfer/submission.hpp"
 #include "api-server/uploads/tus.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "base/metrics.hpp"
 #include "job/names.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -5,9 +5,9 @@
 
 #include "api-server/auth/identity.hpp"
 #include "artifacts/archive/archive_reader.hpp"
-#include "artifacts/store/safe_open.hpp"
+#include "artifacts/files/safe_open.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 #include "http/handler.hpp"
 #include "kube/api/error.hpp"
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/result.hpp"
-#include "http/message.hpp"
+#include "http/message/message.hpp"
 
 namespace vbrain::kube {
 struct Error;

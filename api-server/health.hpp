@@ -4,8 +4,8 @@
 #include <chrono>
 #include <string>
 
-#include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::api {
 

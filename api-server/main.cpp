@@ -6,12 +6,12 @@
 #include <thread>
 
 #include "api-server/app.hpp"
-#include "api-server/check.hpp"
+#include "api-server/commands/check.hpp"
+#include "api-server/commands/keygen.hpp"
 #include "api-server/config.hpp"
-#include "api-server/keygen.hpp"
-#include "base/log.hpp"
-#include "base/log_writer.hpp"
-#include "base/stop.hpp"
+#include "base/log/log.hpp"
+#include "base/log/log_writer.hpp"
+#include "base/threads/stop.hpp"
 
 int main(int argc, char** argv) {
   using namespace vbrain;

@@ -7,7 +7,7 @@
 
 #include "api-server/auth/hide_secrets.hpp"
 #include "artifacts/records/job_file.hpp"
-#include "http/grammar.hpp"
+#include "http/message/grammar.hpp"
 #include "job/names.hpp"
 
 namespace vbrain::api {

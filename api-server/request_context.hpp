@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.hpp"
-#include "http/message.hpp"
+#include "base/time/clock.hpp"
+#include "http/message/message.hpp"
 
 namespace vbrain::api {
 

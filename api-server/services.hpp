@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "api-server/config.hpp"
-#include "base/clock.hpp"
-#include "base/worker_pool.hpp"
+#include "base/threads/worker_pool.hpp"
+#include "base/time/clock.hpp"
 #include "job/application.hpp"
 #include "job/client.hpp"
 #include "job/job.hpp"

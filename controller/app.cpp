@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "artifacts/store/store.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "base/metrics.hpp"
 #include "controller/background/trash_remover.hpp"
 #include "controller/leadership/leader_watch.hpp"

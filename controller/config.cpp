@@ -6,8 +6,8 @@
 #include <array>
 #include <iostream>
 
-#include "base/digest.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::controller {
 namespace {

@@ -4,9 +4,9 @@
 #include <string_view>
 #include <thread>
 
-#include "base/log.hpp"
-#include "base/log_writer.hpp"
-#include "base/stop.hpp"
+#include "base/log/log.hpp"
+#include "base/log/log_writer.hpp"
+#include "base/threads/stop.hpp"
 #include "controller/app.hpp"
 #include "controller/config.hpp"
 #include "controller/release.hpp"

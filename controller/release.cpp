@@ -4,9 +4,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "base/clock.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "base/metrics.hpp"
+#include "base/time/clock.hpp"
 #include "controller/uninstall/release_jobs.hpp"
 #include "controller/uninstall/uninstall.hpp"
 #include "kube/api/config.hpp"

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::controller {
 

@@ -8,9 +8,9 @@
 #include <array>
 #include <cerrno>
 
-#include "artifacts/store/access.hpp"
+#include "artifacts/files/access.hpp"
 #include "artifacts/store/layout.hpp"
-#include "base/io.hpp"
+#include "base/files/io.hpp"
 
 namespace vbrain::runner {
 namespace {

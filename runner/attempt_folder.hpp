@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "artifacts/archive/left_out.hpp"
+#include "artifacts/files/safe_open.hpp"
 #include "artifacts/records/claim.hpp"
-#include "artifacts/store/safe_open.hpp"
 
 namespace vbrain::runner {
 

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/json_reader.hpp"
+#include "base/json/json_reader.hpp"
 #include "schema/schema.hpp"
 
 namespace vbrain::runner {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "artifacts/store/safe_open.hpp"
+#include "artifacts/files/safe_open.hpp"
 #include "base/result.hpp"
 
 namespace vbrain::runner {

@@ -9,8 +9,8 @@
 #include <system_error>
 
 #include "artifacts/archive/utf8.hpp"
-#include "base/io.hpp"
-#include "base/json.hpp"
+#include "base/files/io.hpp"
+#include "base/json/json.hpp"
 
 namespace vbrain::runner {
 namespace {

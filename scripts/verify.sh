@@ -31,20 +31,20 @@ while read -r folder forbidden; do
   hits="$(git grep --untracked -nE "#include *\"$forbidden" -- "$folder" || true)"
   [[ -z "$hits" ]] || complain "$folder must not include this: $hits"
 done <<<"$rules"
-graph="$(scripts/include-graph.py --check 2>&1)" || complain "$graph"
+graph="$(scripts/checks/include-graph.py --check 2>&1)" || complain "$graph"
 [[ "$(git grep --untracked -lE '#include *[<"](cpprest|pplx)' -- '*.cpp' '*.hpp' | grep -v '^lib/kube/transport/rest_transport' | wc -l)" == 0 ]] ||
   complain "cpprest is included outside lib/kube/transport/rest_transport.cpp"
 hits="$(git grep --untracked -nE '(system_clock|steady_clock)::now|gettimeofday' -- 'controller/planning/*.cpp' \
   controller/pods/*.cpp lib/kube/runtime/lease.cpp lib/artifacts/store/layout.cpp || true)"
 [[ -z "$hits" ]] || complain "a pure file reads a clock: $hits"
 
-hits="$(files -z '*.cpp' '*.hpp' | xargs -0 python3 scripts/check-coroutines.py || true)"
+hits="$(files -z '*.cpp' '*.hpp' | xargs -0 python3 scripts/checks/check-coroutines.py || true)"
 [[ -z "$hits" ]] || complain "a co_await that g++ 12 may compile wrongly: $hits"
 
 long="$(files '*.cpp' '*.hpp' '*.py' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 450 {print $2 " (" $1 " lines)"}')"
 [[ -z "$long" ]] || complain "longer than 450 lines: $long"
 while read -r script; do bash -n "$script" || complain "$script is not valid bash"; done < <(files '*.sh' .ci/run)
-if [[ -x scripts/verify-chart.sh ]]; then scripts/verify-chart.sh || complain "the chart (see above)"; fi
+if [[ -x scripts/checks/verify-chart.sh ]]; then scripts/checks/verify-chart.sh || complain "the chart (see above)"; fi
 documented="$(tests/chart/docs_test.sh)" || complain "$documented"
 
 ((wrong == 0)) && say "verify: no problem found"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "api-server/errors.hpp"
-#include "http/message.hpp"
+#include "http/message/message.hpp"
 
 namespace vbrain::api {
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <utility>
 
+#include "api-server/answers/json_budget.hpp"
 #include "api-server/files/shown_file.hpp"
-#include "api-server/transfer/json_budget.hpp"
 #include "api-server/transfer/spool.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "artifacts/archive/archive_reader.hpp"
-#include "base/percent.hpp"
+#include "base/text/percent.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "api-server/errors.hpp"
-#include "http/message.hpp"
+#include "http/message/message.hpp"
 
 namespace vbrain::api {
 

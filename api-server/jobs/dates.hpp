@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "api-server/errors.hpp"
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::api {
 

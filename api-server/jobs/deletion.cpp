@@ -9,13 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "api-server/answers/fan_out.hpp"
 #include "api-server/jobs/job_resource.hpp"
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/volume_view.hpp"
-#include "api-server/transfer/fan_out.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/failpoint.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::api {
 namespace {

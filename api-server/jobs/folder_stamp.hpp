@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::artifacts {
 class Store;

@@ -3,8 +3,8 @@
 #include "api-server/jobs/dates.hpp"
 #include "api-server/waits/run_times.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/digest.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
+#include "base/text/digest.hpp"
 #include "job/causes.hpp"
 
 namespace vbrain::api {

@@ -5,10 +5,10 @@
 #include <optional>
 #include <utility>
 
+#include "api-server/answers/fan_out.hpp"
 #include "api-server/jobs/job_record.hpp"
-#include "api-server/transfer/fan_out.hpp"
-#include "base/log.hpp"
-#include "base/stop.hpp"
+#include "base/log/log.hpp"
+#include "base/threads/stop.hpp"
 #include "kube/api/api_client.hpp"
 
 namespace vbrain::api {

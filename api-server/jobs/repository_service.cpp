@@ -6,7 +6,7 @@
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -10,7 +10,7 @@
 #include "api-server/errors.hpp"
 #include "api-server/services.hpp"
 #include "artifacts/store/layout.hpp"
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "job/client.hpp"
 #include "job/retention.hpp"
 

@@ -7,8 +7,8 @@
 #include "api-server/lists/id_lists.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/digest.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::api {
 namespace {

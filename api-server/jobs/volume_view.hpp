@@ -9,11 +9,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "api-server/answers/json_budget.hpp"
 #include "api-server/jobs/folder_stamp.hpp"
-#include "api-server/transfer/json_budget.hpp"
 #include "artifacts/records/job_file.hpp"
 #include "artifacts/store/layout.hpp"
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "job/job.hpp"
 #include "kube/cache/cache.hpp"
 

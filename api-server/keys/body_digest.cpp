@@ -1,6 +1,6 @@
 #include "api-server/keys/body_digest.hpp"
 
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::api {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "api-server/keys/key_counts.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -7,7 +7,7 @@
 #include "api-server/errors.hpp"
 #include "api-server/services.hpp"
 #include "artifacts/submit/key_records.hpp"
-#include "http/message.hpp"
+#include "http/message/message.hpp"
 
 namespace vbrain::api {
 

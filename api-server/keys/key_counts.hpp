@@ -7,7 +7,7 @@
 #include <mutex>
 
 #include "artifacts/store/layout.hpp"
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::api {
 

@@ -14,12 +14,12 @@
 #include <string_view>
 #include <vector>
 
+#include "api-server/answers/json_budget.hpp"
 #include "api-server/jobs/folder_stamp.hpp"
 #include "api-server/lists/id_list.hpp"
 #include "api-server/lists/reading_turn.hpp"
-#include "api-server/transfer/json_budget.hpp"
 #include "artifacts/store/layout.hpp"
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "job/job.hpp"
 #include "kube/cache/cache.hpp"
 

@@ -11,7 +11,7 @@
 #include "api-server/lists/id_lists.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "job/names.hpp"
 
 namespace vbrain::api {

@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
+#include "api-server/answers/shared_answer.hpp"
 #include "api-server/jobs/dates.hpp"
 #include "api-server/lists/id_lists.hpp"
 #include "api-server/services.hpp"
-#include "api-server/transfer/shared_answer.hpp"
 #include "artifacts/store/layout.hpp"
 
 namespace vbrain::api {

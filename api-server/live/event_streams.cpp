@@ -4,11 +4,11 @@
 #include <random>
 #include <utility>
 
+#include "api-server/answers/shared_reads.hpp"
 #include "api-server/jobs/job_record.hpp"
-#include "api-server/transfer/shared_reads.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/digest.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -1,12 +1,12 @@
 #include "api-server/live/job_event.hpp"
 
+#include "api-server/answers/shared_reads.hpp"
 #include "api-server/jobs/job_record.hpp"
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/space.hpp"
-#include "api-server/transfer/shared_reads.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/json.hpp"
-#include "base/log.hpp"
+#include "base/json/json.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::api {
 

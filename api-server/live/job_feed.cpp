@@ -5,7 +5,7 @@
 
 #include "api-server/jobs/job_record.hpp"
 #include "artifacts/store/layout.hpp"
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 #include "job/causes.hpp"
 
 namespace vbrain::api {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "api-server/answers/shared_reads.hpp"
 #include "api-server/jobs/job_record.hpp"
 #include "api-server/live/volume_logs.hpp"
-#include "api-server/transfer/shared_reads.hpp"
 #include "artifacts/store/store.hpp"
 
 namespace vbrain::api {

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "artifacts/store/store.hpp"
-#include "base/io.hpp"
+#include "base/files/io.hpp"
 
 namespace vbrain::api {
 namespace {

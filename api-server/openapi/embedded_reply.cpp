@@ -6,7 +6,7 @@
 
 #include "api-server/openapi/embedded.hpp"
 #include "api-server/transfer/download.hpp"
-#include "http/grammar.hpp"
+#include "http/message/grammar.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -10,8 +10,8 @@
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/json.hpp"
-#include "base/log.hpp"
+#include "base/json/json.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::api {
 namespace {

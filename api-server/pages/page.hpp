@@ -3,10 +3,10 @@
 #include <string>
 #include <string_view>
 
+#include "api-server/answers/shared_answer.hpp"
 #include "api-server/lists/lists.hpp"
 #include "api-server/pages/page_request.hpp"
 #include "api-server/services.hpp"
-#include "api-server/transfer/shared_answer.hpp"
 
 namespace vbrain::api {
 

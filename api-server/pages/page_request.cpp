@@ -5,7 +5,7 @@
 
 #include "api-server/routes/router.hpp"
 #include "artifacts/store/layout.hpp"
-#include "base/percent.hpp"
+#include "base/text/percent.hpp"
 
 namespace vbrain::api {
 namespace {

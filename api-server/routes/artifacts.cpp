@@ -1,3 +1,4 @@
+#include "api-server/answers/sealed_texts.hpp"
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/repository_service.hpp"
 #include "api-server/jobs/volume_view.hpp"
@@ -6,10 +7,9 @@
 #include "api-server/routes/wait.hpp"
 #include "api-server/routes/with_job.hpp"
 #include "api-server/transfer/download.hpp"
-#include "api-server/transfer/sealed_texts.hpp"
 #include "artifacts/archive/archive_writer.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -10,7 +10,7 @@
 #include "api-server/request_context.hpp"
 #include "api-server/routes/router.hpp"
 #include "api-server/services.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "http/handler.hpp"
 
 namespace vbrain::api {

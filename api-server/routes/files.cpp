@@ -13,7 +13,7 @@
 #include "api-server/routes/with_job.hpp"
 #include "artifacts/raw_zip/file_reader.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::api {
 namespace {

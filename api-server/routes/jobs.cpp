@@ -1,3 +1,4 @@
+#include "api-server/answers/json_budget.hpp"
 #include "api-server/jobs/deletion.hpp"
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/space.hpp"
@@ -7,10 +8,9 @@
 #include "api-server/routes/shared_read.hpp"
 #include "api-server/routes/wait.hpp"
 #include "api-server/routes/with_job.hpp"
-#include "api-server/transfer/json_budget.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/json.hpp"
-#include "base/log.hpp"
+#include "base/json/json.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -1,3 +1,4 @@
+#include "api-server/answers/json_budget.hpp"
 #include "api-server/jobs/deletion.hpp"
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/repository_service.hpp"
@@ -8,12 +9,11 @@
 #include "api-server/routes/call.hpp"
 #include "api-server/routes/shared_read.hpp"
 #include "api-server/submit/new_work.hpp"
-#include "api-server/transfer/json_budget.hpp"
 #include "api-server/uploads/upload_use.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/failpoint.hpp"
-#include "base/json.hpp"
-#include "base/log.hpp"
+#include "base/json/json.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::api {
 

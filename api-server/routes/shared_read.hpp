@@ -4,12 +4,12 @@
 #include <string>
 #include <string_view>
 
+#include "api-server/answers/shared_answer.hpp"
+#include "api-server/answers/shared_reads.hpp"
 #include "api-server/errors.hpp"
 #include "api-server/lists/lists.hpp"
 #include "api-server/pages/page.hpp"
 #include "api-server/routes/call.hpp"
-#include "api-server/transfer/shared_answer.hpp"
-#include "api-server/transfer/shared_reads.hpp"
 
 namespace vbrain::api {
 

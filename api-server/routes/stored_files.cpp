@@ -6,9 +6,9 @@
 #include <memory>
 #include <utility>
 
-#include "api-server/transfer/made_archives.hpp"
+#include "api-server/answers/made_archives.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/io.hpp"
+#include "base/files/io.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -8,7 +8,7 @@
 #include "api-server/routes/call.hpp"
 #include "api-server/transfer/download.hpp"
 #include "api-server/transfer/spool.hpp"
-#include "artifacts/store/safe_open.hpp"
+#include "artifacts/files/safe_open.hpp"
 
 namespace vbrain::api {
 

@@ -3,18 +3,18 @@
 #include <algorithm>
 #include <atomic>
 
+#include "api-server/answers/fan_out.hpp"
 #include "api-server/jobs/job_resource.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/submit/priority.hpp"
-#include "api-server/transfer/fan_out.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/store.hpp"
 #include "artifacts/store/store_index.hpp"
 #include "artifacts/submit/job_batch.hpp"
 #include "base/failpoint.hpp"
-#include "base/json.hpp"
-#include "base/log.hpp"
+#include "base/json/json.hpp"
+#include "base/log/log.hpp"
 #include "job/names.hpp"
 
 namespace vbrain::api {

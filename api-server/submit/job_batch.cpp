@@ -1,14 +1,14 @@
+#include "api-server/answers/json_budget.hpp"
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/keys/body_digest.hpp"
 #include "api-server/keys/keyed.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/submit/batch.hpp"
-#include "api-server/transfer/json_budget.hpp"
 #include "api-server/transfer/part_head.hpp"
 #include "api-server/transfer/submission.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "api-server/jobs/job_resource.hpp"
 #include "api-server/jobs/job_service.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -13,8 +13,8 @@
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/store.hpp"
 #include "base/failpoint.hpp"
-#include "base/json.hpp"
-#include "base/log.hpp"
+#include "base/json/json.hpp"
+#include "base/log/log.hpp"
 #include "job/names.hpp"
 
 namespace vbrain::api {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "http/grammar.hpp"
+#include "http/message/grammar.hpp"
 
 namespace vbrain::api {
 namespace {

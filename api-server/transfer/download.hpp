@@ -8,7 +8,7 @@
 #include <variant>
 
 #include "api-server/errors.hpp"
-#include "http/message.hpp"
+#include "http/message/message.hpp"
 
 namespace vbrain::api {
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "artifacts/archive/utf8.hpp"
-#include "base/base64.hpp"
-#include "base/percent.hpp"
-#include "http/grammar.hpp"
-#include "http/message.hpp"
+#include "base/text/base64.hpp"
+#include "base/text/percent.hpp"
+#include "http/message/grammar.hpp"
+#include "http/message/message.hpp"
 
 namespace vbrain::api {
 namespace {

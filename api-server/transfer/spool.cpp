@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "artifacts/store/store.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::api {
 namespace {

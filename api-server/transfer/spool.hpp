@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "artifacts/archive/archive_writer.hpp"
+#include "artifacts/files/safe_open.hpp"
 #include "artifacts/store/layout.hpp"
-#include "artifacts/store/safe_open.hpp"
 
 namespace vbrain::artifacts {
 class Store;

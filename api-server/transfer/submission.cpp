@@ -12,8 +12,8 @@
 #include "api-server/uploads/file_receiver.hpp"
 #include "api-server/uploads/tus.hpp"
 #include "artifacts/records/raw_json.hpp"
-#include "base/digest.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "api-server/answers/json_budget.hpp"
 #include "api-server/errors.hpp"
 #include "api-server/services.hpp"
-#include "api-server/transfer/json_budget.hpp"
 #include "artifacts/records/job_file.hpp"
 #include "artifacts/store/store.hpp"
 #include "http/handler.hpp"

@@ -1,7 +1,7 @@
 #include "api-server/typed/application.hpp"
 
-#include "api-server/transfer/shared_answer.hpp"
-#include "base/json.hpp"
+#include "api-server/answers/shared_answer.hpp"
+#include "base/json/json.hpp"
 #include "job/oldest.hpp"
 #include "kube/api/quantity.hpp"
 

@@ -6,7 +6,7 @@
 #include "api-server/typed/application.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 #include "job/causes.hpp"
 
 namespace vbrain::api {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "api-server/answers/json_budget.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/submit/json_body.hpp"
-#include "api-server/transfer/json_budget.hpp"
 #include "http/task.hpp"
 #include "job/schemas.hpp"
 

@@ -8,7 +8,7 @@
 #include "api-server/transfer/submission.hpp"
 #include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/archive/archive_spool.hpp"
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::api {
 

@@ -11,7 +11,7 @@
 #include "api-server/transfer/write_behind.hpp"
 #include "api-server/uploads/body_checksum.hpp"
 #include "api-server/uploads/upload_metrics.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -6,7 +6,7 @@
 #include "api-server/uploads/upload_use.hpp"
 #include "artifacts/store/store.hpp"
 #include "artifacts/uploads/upload_store.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 #include "job/names.hpp"
 
 namespace vbrain::api {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "api-server/uploads/file_receiver.hpp"
-#include "base/base64.hpp"
-#include "http/grammar.hpp"
+#include "base/text/base64.hpp"
+#include "http/message/grammar.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "api-server/config.hpp"
 #include "api-server/errors.hpp"
-#include "http/message.hpp"
+#include "http/message/message.hpp"
 
 // What requests of tus 1.0.0 say (https://tus.io/protocols/resumable-upload). Pure.
 namespace vbrain::api {

@@ -11,7 +11,7 @@
 #include "artifacts/store/store.hpp"
 #include "artifacts/submit/key_records.hpp"
 #include "base/failpoint.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::api {
 namespace {

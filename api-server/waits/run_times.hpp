@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "job/job.hpp"
 #include "kube/cache/cache.hpp"
 

@@ -13,7 +13,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "base/worker_pool.hpp"
+#include "base/threads/worker_pool.hpp"
 #include "controller/volume/volume.hpp"
 #include "job/job.hpp"
 

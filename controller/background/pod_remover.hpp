@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
-#include "base/clock.hpp"
 #include "base/metrics.hpp"
-#include "base/worker_pool.hpp"
+#include "base/threads/worker_pool.hpp"
+#include "base/time/clock.hpp"
 #include "kube/api/api_client.hpp"
 
 namespace vbrain::controller {

@@ -3,7 +3,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::controller {
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "base/log.hpp"
-#include "base/stop.hpp"
+#include "base/log/log.hpp"
+#include "base/threads/stop.hpp"
 
 namespace vbrain::controller {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "controller/leadership/progress.hpp"
 #include "kube/runtime/reconcile_loop.hpp"
 

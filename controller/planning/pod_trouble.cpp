@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "controller/planning/outcome.hpp"
 #include "controller/planning/wording.hpp"
 #include "job/causes.hpp"

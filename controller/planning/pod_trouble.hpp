@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::controller {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "controller/planning/outcome.hpp"
 #include "controller/planning/pod_trouble.hpp"
 #include "job/application.hpp"

@@ -5,7 +5,7 @@
 
 #include "artifacts/store/store.hpp"
 #include "base/failpoint.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "controller/planning/status_edit.hpp"
 #include "controller/planning/wording.hpp"
 #include "job/names.hpp"

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "base/time/clock.hpp"
 #include "controller/background/archiver.hpp"
 #include "controller/background/pod_remover.hpp"
 #include "controller/planning/action.hpp"

@@ -3,7 +3,7 @@
 
 #include "artifacts/store/store.hpp"
 #include "base/failpoint.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "controller/planning/pod_refusal.hpp"
 #include "controller/planning/wording.hpp"
 #include "controller/reconcile/executor.hpp"

@@ -2,7 +2,7 @@
 #include <chrono>
 
 #include "base/failpoint.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "controller/reconcile/executor.hpp"
 #include "controller/uninstall/uninstall.hpp"
 

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "controller/planning/snapshot.hpp"
 #include "job/job.hpp"
 #include "kube/api/pod.hpp"

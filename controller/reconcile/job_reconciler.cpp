@@ -4,7 +4,7 @@
 #include <functional>
 #include <utility>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "controller/planning/plan.hpp"
 #include "controller/planning/status_edit.hpp"
 #include "job/causes.hpp"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "controller/planning/plan.hpp"
 #include "controller/planning/snapshot.hpp"
 #include "controller/reconcile/admission.hpp"

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "kube/api/events.hpp"
 
 namespace vbrain::controller {

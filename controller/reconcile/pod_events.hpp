@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "controller/planning/pod_trouble.hpp"
 #include "kube/api/api_client.hpp"
 

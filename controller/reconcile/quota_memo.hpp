@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "controller/planning/snapshot.hpp"
 
 namespace vbrain::controller {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "controller/reconcile/admission.hpp"
 #include "job/oldest.hpp"
 

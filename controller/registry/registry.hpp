@@ -8,7 +8,7 @@
 #include <stop_token>
 #include <string>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "controller/pods/pod_builder.hpp"
 #include "controller/registry/readiness.hpp"
 #include "job/application.hpp"

@@ -4,10 +4,10 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "artifacts/scans/store_usage.hpp"
 #include "artifacts/store/store.hpp"
-#include "artifacts/store/store_usage.hpp"
 #include "base/failpoint.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "controller/space/tenant_policies.hpp"
 #include "controller/uninstall/uninstall.hpp"
 #include "kube/cache/paging.hpp"

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "artifacts/store/layout.hpp"
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "job/client.hpp"
 #include "job/job.hpp"
 #include "kube/api/api_client.hpp"

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "artifacts/store/store_usage.hpp"
-#include "base/clock.hpp"
+#include "artifacts/scans/store_usage.hpp"
+#include "base/time/clock.hpp"
 #include "job/retention.hpp"
 
 namespace vbrain::controller {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "artifacts/store/store.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "controller/volume/volume.hpp"
 #include "kube/cache/paging.hpp"
 

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/store/store_usage.hpp"
-#include "base/clock.hpp"
+#include "artifacts/scans/store_usage.hpp"
 #include "base/metrics.hpp"
-#include "base/stop.hpp"
+#include "base/threads/stop.hpp"
+#include "base/time/clock.hpp"
 #include "controller/space/retention_rules.hpp"
 #include "controller/space/tenant_policies.hpp"
 #include "job/job.hpp"

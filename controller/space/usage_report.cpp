@@ -6,7 +6,7 @@
 
 #include "artifacts/store/layout.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::controller {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/store/store_usage.hpp"
+#include "artifacts/scans/store_usage.hpp"
 
 namespace vbrain::controller {
 

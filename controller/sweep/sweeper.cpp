@@ -2,13 +2,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "artifacts/scans/store_sweep.hpp"
 #include "artifacts/store/store.hpp"
-#include "artifacts/store/store_sweep.hpp"
 #include "artifacts/submit/job_batch.hpp"
 #include "artifacts/submit/key_records.hpp"
 #include "artifacts/uploads/upload_store.hpp"
-#include "base/log.hpp"
-#include "base/stop.hpp"
+#include "base/log/log.hpp"
+#include "base/threads/stop.hpp"
 #include "controller/volume/volume.hpp"
 #include "job/names.hpp"
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
-#include "artifacts/store/store_scan.hpp"
-#include "base/clock.hpp"
+#include "artifacts/scans/store_scan.hpp"
 #include "base/metrics.hpp"
+#include "base/time/clock.hpp"
 #include "controller/planning/folder_rules.hpp"
 #include "job/job.hpp"
 #include "kube/api/api_client.hpp"

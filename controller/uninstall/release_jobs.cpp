@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "base/log.hpp"
-#include "base/stop.hpp"
+#include "base/log/log.hpp"
+#include "base/threads/stop.hpp"
 #include "job/client.hpp"
 #include "job/job.hpp"
 #include "kube/cache/paging.hpp"

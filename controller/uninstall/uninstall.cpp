@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "job/client.hpp"
 #include "job/job.hpp"
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "base/log.hpp"
-#include "base/stop.hpp"
+#include "base/log/log.hpp"
+#include "base/threads/stop.hpp"
 #include "controller/uninstall/release_jobs.hpp"
 #include "controller/uninstall/uninstall.hpp"
 

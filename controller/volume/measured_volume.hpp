@@ -1,7 +1,7 @@
 #pragma once
 
-#include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "base/time/clock.hpp"
 #include "controller/volume/volume.hpp"
 
 namespace vbrain::controller {

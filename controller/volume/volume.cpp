@@ -5,7 +5,7 @@
 
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "job/schemas.hpp"
 
 namespace vbrain::controller {

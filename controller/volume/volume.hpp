@@ -7,8 +7,8 @@
 
 #include "artifacts/records/claim.hpp"
 #include "artifacts/store/layout.hpp"
-#include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/time/clock.hpp"
 #include "controller/planning/outcome.hpp"
 #include "controller/planning/snapshot.hpp"
 #include "controller/pods/pod_builder.hpp"

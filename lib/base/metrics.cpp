@@ -9,7 +9,7 @@
 #include <iterator>
 #include <sstream>
 
-#include "base/log_writer.hpp"
+#include "base/log/log_writer.hpp"
 
 namespace vbrain::base {
 

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "base/duration.hpp"
-#include "base/yaml.hpp"
+#include "base/json/yaml.hpp"
+#include "base/time/duration.hpp"
 
 namespace vbrain::base {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "http/message.hpp"
+#include "http/message/message.hpp"
 #include "http/task.hpp"
 #include "http/waiting.hpp"
 

@@ -16,10 +16,10 @@
 #include <thread>
 #include <unordered_set>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "base/metrics.hpp"
-#include "http/connection.hpp"
-#include "http/date.hpp"
+#include "http/connection/connection.hpp"
+#include "http/message/date.hpp"
 #include "http/tls/handshakes.hpp"
 
 namespace vbrain::http {

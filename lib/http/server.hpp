@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "base/page_cache.hpp"
+#include "base/files/page_cache.hpp"
 #include "http/handler.hpp"
 
 namespace vbrain::base {

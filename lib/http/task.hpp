@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "base/worker_pool.hpp"
+#include "base/threads/worker_pool.hpp"
 
 namespace vbrain::http {
 
@@ -25,8 +25,8 @@ using Executor = boost::asio::io_context::executor_type;
 //
 // g++ 12 generates wrong code for a co_await whose full expression makes temporaries (GCC bugs 99576, 100611 and 101367
 // have examples): they are destroyed twice or too early. So a co_await stands in a statement of its own and its operand
-// is a call whose arguments have names: `const auto x = co_await f(named);`. scripts/check-coroutines.py, a part of
-// `make verify`, refuses every other form; run_on() does not compile with an unnamed function.
+// is a call whose arguments have names: `const auto x = co_await f(named);`. scripts/checks/check-coroutines.py, a part
+// of `make verify`, refuses every other form; run_on() does not compile with an unnamed function.
 template <class T>
 using Task = boost::asio::awaitable<T, Executor>;
 

@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "base/tenant.hpp"
+#include "base/time/clock.hpp"
 #include "job/job.hpp"
 
 namespace vbrain::job {

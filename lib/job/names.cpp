@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::job {
 namespace {

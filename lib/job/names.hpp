@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::job {
 

@@ -4,8 +4,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "base/json.hpp"
-#include "base/json_reader.hpp"
+#include "base/json/json.hpp"
+#include "base/json/json_reader.hpp"
 #include "schema/values/words.hpp"
 
 namespace vbrain::schema {

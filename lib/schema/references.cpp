@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/percent.hpp"
+#include "base/text/percent.hpp"
 #include "schema/schema.hpp"
 #include "schema/uri.hpp"
 #include "schema/values/words.hpp"

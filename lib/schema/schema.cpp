@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 #include "base/lru_cache.hpp"
 #include "schema/checker.hpp"
 #include "schema/compiler.hpp"

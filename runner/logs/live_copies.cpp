@@ -11,11 +11,11 @@
 #include <span>
 #include <utility>
 
-#include "base/io.hpp"
-#include "runner/entry_name.hpp"
+#include "base/files/io.hpp"
 #include "runner/logs/kept_end.hpp"
 #include "runner/logs/log_names.hpp"
 #include "runner/logs/shared_file_system.hpp"
+#include "runner/seal/entry_name.hpp"
 
 namespace vbrain::runner {
 namespace {

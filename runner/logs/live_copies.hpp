@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "artifacts/archive/left_out.hpp"
-#include "artifacts/store/safe_open.hpp"
+#include "artifacts/files/safe_open.hpp"
 #include "runner/logs/live_moves.hpp"
 
 namespace vbrain::runner {

@@ -11,7 +11,7 @@
 #include <string>
 #include <system_error>
 
-#include "base/io.hpp"
+#include "base/files/io.hpp"
 #include "runner/logs/kept_end.hpp"
 #include "runner/logs/shared_file_system.hpp"
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <thread>
 
-#include "artifacts/store/safe_open.hpp"
+#include "artifacts/files/safe_open.hpp"
 #include "runner/logs/tail.hpp"
 
 namespace vbrain::runner {

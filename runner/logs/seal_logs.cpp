@@ -11,12 +11,12 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/store/access.hpp"
-#include "base/io.hpp"
-#include "runner/entry_name.hpp"
+#include "artifacts/files/access.hpp"
+#include "base/files/io.hpp"
 #include "runner/logs/kept_end.hpp"
 #include "runner/logs/log_names.hpp"
-#include "runner/readable.hpp"
+#include "runner/seal/entry_name.hpp"
+#include "runner/seal/readable.hpp"
 
 namespace vbrain::runner {
 namespace {

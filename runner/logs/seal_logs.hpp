@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "artifacts/archive/left_out.hpp"
-#include "artifacts/store/safe_open.hpp"
+#include "artifacts/files/safe_open.hpp"
 
 namespace vbrain::runner {
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# scripts/check-coroutines.py takes the forms of co_await that g++ 12 compiles well and refuses the others.
+# scripts/checks/check-coroutines.py takes the forms of co_await that g++ 12 compiles well and refuses the others.
 set -euo pipefail
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 . "$HERE/lib.bash"
-check="$HERE/../../scripts/check-coroutines.py"
+check="$HERE/../../scripts/checks/check-coroutines.py"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 

@@ -10,7 +10,7 @@ for bin in "$ROOT/build/dev/bin" "$ROOT/build/release/bin" ""; do
 done
 if [[ -z "$bin" ]]; then
   skip "docs/configuration.md (build the programs first)"
-elif answer="$("$ROOT/scripts/configuration-tables.py" --check "$bin" 2>&1)"; then
+elif answer="$("$ROOT/scripts/checks/configuration-tables.py" --check "$bin" 2>&1)"; then
   pass "docs/configuration.md has every option and value, as they are"
 else
   fail "docs/configuration.md has every option and value, as they are" "$answer"

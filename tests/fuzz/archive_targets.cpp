@@ -9,8 +9,8 @@
 #include "artifacts/archive/name_tree.hpp"
 #include "artifacts/store/layout.hpp"
 #include "fuzz/fuzz.hpp"
-#include "support/decode_component.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/decode_component.hpp"
+#include "support/cpp/temp_dir.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 
 namespace vbrain::fuzz {

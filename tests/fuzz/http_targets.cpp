@@ -15,8 +15,8 @@
 #include "api-server/transfer/multipart.hpp"
 #include "artifacts/store/layout.hpp"
 #include "fuzz/fuzz.hpp"
-#include "http/head_check.hpp"
-#include "http/parser.hpp"
+#include "http/message/head_check.hpp"
+#include "http/message/parser.hpp"
 
 namespace vbrain::fuzz {
 namespace {

@@ -9,13 +9,13 @@
 #include "artifacts/records/raw_json.hpp"
 #include "artifacts/store/layout.hpp"
 #include "artifacts/submit/key_records.hpp"
-#include "base/fd.hpp"
-#include "base/io.hpp"
-#include "base/json.hpp"
-#include "base/json_reader.hpp"
-#include "base/yaml.hpp"
+#include "base/files/fd.hpp"
+#include "base/files/io.hpp"
+#include "base/json/json.hpp"
+#include "base/json/json_reader.hpp"
+#include "base/json/yaml.hpp"
 #include "fuzz/fuzz.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::fuzz {
 namespace {

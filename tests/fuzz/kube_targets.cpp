@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "artifacts/store/safe_open.hpp"
+#include "artifacts/files/safe_open.hpp"
 #include "fuzz/fuzz.hpp"
 #include "job/application.hpp"
 #include "job/client.hpp"

@@ -21,7 +21,7 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "fuzz/coverage.hpp"
 #include "fuzz/fuzz.hpp"
 #include "fuzz/mutate.hpp"

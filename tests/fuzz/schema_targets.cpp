@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 #include "fuzz/fuzz.hpp"
 #include "schema/schema.hpp"
 #include "schema/values/pattern.hpp"

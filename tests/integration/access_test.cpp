@@ -9,7 +9,7 @@
 #include "integration/config_maps.hpp"
 #include "integration/control_plane.hpp"
 #include "kube/transport/rest_transport.hpp"
-#include "support/certificates.hpp"
+#include "support/cpp/certificates.hpp"
 
 namespace vbrain::testing {
 namespace {

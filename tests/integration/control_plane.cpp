@@ -16,7 +16,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "base/yaml.hpp"
+#include "base/json/yaml.hpp"
 #include "kube/transport/rest_transport.hpp"
 
 extern char** environ;

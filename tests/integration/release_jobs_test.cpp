@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "controller/uninstall/release_jobs.hpp"
 #include "integration/control_plane.hpp"
 #include "job/job.hpp"

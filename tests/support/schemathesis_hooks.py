@@ -1,4 +1,4 @@
-"""What schemathesis loads for tests/conformance/test_schemathesis.py."""
+"""What schemathesis loads for tests/conformance/clients/test_schemathesis.py."""
 
 import schemathesis
 

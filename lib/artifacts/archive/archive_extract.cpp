@@ -13,7 +13,7 @@
 #include "artifacts/archive/utf8.hpp"
 #include "artifacts/raw_zip/advice.hpp"
 #include "artifacts/raw_zip/guarded_source.hpp"
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::artifacts {
 namespace {

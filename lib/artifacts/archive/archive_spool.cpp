@@ -15,8 +15,8 @@
 #include "artifacts/archive/zip_format.hpp"
 #include "artifacts/raw_zip/raw_directory.hpp"
 #include "artifacts/raw_zip/raw_entry.hpp"
-#include "base/digest.hpp"
-#include "base/io.hpp"
+#include "base/files/io.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "artifacts/archive/archive_reader.hpp"
+#include "artifacts/files/safe_open.hpp"
 #include "artifacts/records/job_file.hpp"
-#include "artifacts/store/safe_open.hpp"
 #include "base/result.hpp"
 
 namespace vbrain::artifacts {

@@ -13,8 +13,8 @@
 #include <stdexcept>
 
 #include "artifacts/archive/zip_format.hpp"
-#include "base/digest.hpp"
-#include "base/io.hpp"
+#include "base/files/io.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::artifacts {
 namespace {

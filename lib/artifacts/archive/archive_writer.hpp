@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/store/safe_open.hpp"
-#include "base/clock.hpp"
+#include "artifacts/files/safe_open.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::artifacts {
 

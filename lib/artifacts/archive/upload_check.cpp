@@ -6,8 +6,8 @@
 
 #include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/archive/file_format.hpp"
-#include "artifacts/store/file_blocks.hpp"
-#include "base/json_reader.hpp"
+#include "artifacts/files/file_blocks.hpp"
+#include "base/json/json_reader.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/io.hpp"
+#include "base/files/io.hpp"
 
 namespace vbrain::artifacts {
 

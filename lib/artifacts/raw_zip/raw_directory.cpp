@@ -6,7 +6,7 @@
 #include "artifacts/archive/file_format.hpp"
 #include "artifacts/archive/zip_format.hpp"
 #include "artifacts/raw_zip/advice.hpp"
-#include "base/io.hpp"
+#include "base/files/io.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -3,8 +3,8 @@
 #include <optional>
 #include <string>
 
-#include "artifacts/store/safe_open.hpp"
-#include "base/clock.hpp"
+#include "artifacts/files/safe_open.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::artifacts {
 

@@ -9,7 +9,7 @@
 
 #include "artifacts/records/json_fields.hpp"
 #include "artifacts/records/raw_json.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "artifacts/store/layout.hpp"
-#include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::artifacts {
 

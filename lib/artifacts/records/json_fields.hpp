@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 
 // Reads members of an untrusted object. For .cpp files only.
 namespace vbrain::artifacts::fields {

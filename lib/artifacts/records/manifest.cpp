@@ -5,7 +5,7 @@
 #include "artifacts/archive/utf8.hpp"
 #include "artifacts/records/json_fields.hpp"
 #include "artifacts/records/outcome_json.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 
 namespace vbrain::artifacts {
 namespace {

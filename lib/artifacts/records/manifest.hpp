@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "artifacts/records/outcome.hpp"
-#include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::artifacts {
 

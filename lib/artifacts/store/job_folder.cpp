@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "artifacts/store/access.hpp"
+#include "artifacts/files/access.hpp"
 #include "artifacts/store/layout.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -6,11 +6,11 @@
 #include <string_view>
 #include <vector>
 
+#include "artifacts/files/safe_open.hpp"
 #include "artifacts/records/claim.hpp"
 #include "artifacts/records/manifest.hpp"
-#include "artifacts/store/safe_open.hpp"
-#include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::artifacts {
 

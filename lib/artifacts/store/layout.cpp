@@ -5,8 +5,8 @@
 #include <stdexcept>
 
 #include "artifacts/archive/utf8.hpp"
-#include "base/digest.hpp"
-#include "base/percent.hpp"
+#include "base/text/digest.hpp"
+#include "base/text/percent.hpp"
 
 namespace vbrain::artifacts {
 namespace {

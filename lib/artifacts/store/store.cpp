@@ -6,9 +6,9 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
-#include "artifacts/store/access.hpp"
+#include "artifacts/files/access.hpp"
 #include "artifacts/store/journal.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 
 namespace vbrain::artifacts {
 namespace {

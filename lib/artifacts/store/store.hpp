@@ -13,14 +13,14 @@
 #include <vector>
 
 #include "artifacts/archive/archive_writer.hpp"
+#include "artifacts/files/safe_open.hpp"
 #include "artifacts/records/claim.hpp"
 #include "artifacts/records/job_file.hpp"
 #include "artifacts/records/manifest.hpp"
 #include "artifacts/store/job_folder.hpp"
 #include "artifacts/store/layout.hpp"
-#include "artifacts/store/safe_open.hpp"
-#include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::artifacts {
 

@@ -6,9 +6,9 @@
 #include <cerrno>
 
 #include "artifacts/archive/left_out.hpp"
-#include "artifacts/store/access.hpp"
+#include "artifacts/files/access.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/io.hpp"
+#include "base/files/io.hpp"
 
 namespace vbrain::artifacts {
 namespace {

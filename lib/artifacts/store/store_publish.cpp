@@ -13,9 +13,9 @@
 
 #include "artifacts/records/encode_readable.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/digest.hpp"
-#include "base/io.hpp"
-#include "base/log.hpp"
+#include "base/files/io.hpp"
+#include "base/log/log.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -4,11 +4,11 @@
 #include <cerrno>
 #include <chrono>
 
+#include "artifacts/files/trash.hpp"
 #include "artifacts/store/store.hpp"
-#include "artifacts/store/trash.hpp"
 #include "artifacts/submit/key_records.hpp"
-#include "base/clock.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::artifacts {
 

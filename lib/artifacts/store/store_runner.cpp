@@ -8,11 +8,11 @@
 #include <cstdio>
 #include <vector>
 
-#include "artifacts/store/access.hpp"
-#include "artifacts/store/file_blocks.hpp"
+#include "artifacts/files/access.hpp"
+#include "artifacts/files/file_blocks.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/digest.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -6,11 +6,11 @@
 #include <cerrno>
 
 #include "artifacts/records/encode_readable.hpp"
+#include "artifacts/scans/volume_walk.hpp"
 #include "artifacts/store/job_folder.hpp"
-#include "artifacts/store/volume_walk.hpp"
 #include "artifacts/submit/key_records.hpp"
 #include "base/failpoint.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "artifacts/records/job_file.hpp"
+#include "artifacts/scans/store_scan.hpp"
 #include "artifacts/store/store.hpp"
-#include "artifacts/store/store_scan.hpp"
-#include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/time/clock.hpp"
 
 // Jobs of one repository that are published all or not at all. They are staged together, synced with one syncfs(2) and
 // committed with one rename to tenants/<…>/.batches/<repository_id>-<batch id>. From then on they are accepted. The

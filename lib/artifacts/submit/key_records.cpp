@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "artifacts/records/json_fields.hpp"
+#include "artifacts/scans/volume_walk.hpp"
 #include "artifacts/store/store_index.hpp"
-#include "artifacts/store/volume_walk.hpp"
-#include "base/digest.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::artifacts {
 namespace {

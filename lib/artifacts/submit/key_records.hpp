@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "artifacts/scans/store_scan.hpp"
 #include "artifacts/store/store.hpp"
-#include "artifacts/store/store_scan.hpp"
-#include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/time/clock.hpp"
 
 // What requests with an Idempotency-Key have made: tenants/<…>/.keys/<SHA-256 of the key>, .keys/done-<id> when the
 // work is complete, and .keys/gone-<id> when it was deleted. docs/decisions/0036-idempotency-keys.md says why a

@@ -5,12 +5,12 @@
 #include <cerrno>
 #include <utility>
 
+#include "artifacts/files/trash.hpp"
+#include "artifacts/scans/volume_walk.hpp"
 #include "artifacts/store/store_index.hpp"
-#include "artifacts/store/trash.hpp"
-#include "artifacts/store/volume_walk.hpp"
 #include "artifacts/uploads/upload_places.hpp"
 #include "artifacts/uploads/upload_store.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::artifacts {
 namespace {

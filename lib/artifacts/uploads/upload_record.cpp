@@ -4,7 +4,7 @@
 
 #include "artifacts/records/json_fields.hpp"
 #include "artifacts/uploads/upload_state.hpp"
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 
 namespace vbrain::artifacts {
 namespace {

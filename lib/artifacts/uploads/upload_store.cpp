@@ -11,7 +11,7 @@
 #include "artifacts/archive/archive_spool.hpp"
 #include "artifacts/uploads/upload_places.hpp"
 #include "base/failpoint.hpp"
-#include "base/io.hpp"
+#include "base/files/io.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "artifacts/scans/store_scan.hpp"
 #include "artifacts/store/store.hpp"
-#include "artifacts/store/store_scan.hpp"
 #include "artifacts/uploads/upload_record.hpp"
 #include "artifacts/uploads/upload_state.hpp"
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 
 // Files that clients upload in several requests (tus), before a job or repository is made of them:
 //

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/fd.hpp"
-#include "base/io.hpp"
+#include "base/files/fd.hpp"
+#include "base/files/io.hpp"
 
 namespace vbrain::base {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::http {
 

@@ -6,10 +6,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include "base/digest.hpp"
 #include "base/files/text_file.hpp"
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "base/metrics.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::http {
 namespace {

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <string_view>
 
-#include "base/io.hpp"
+#include "base/files/io.hpp"
 
 namespace vbrain::http {
 namespace {

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <memory>
 
-#include "base/fd.hpp"
+#include "base/files/fd.hpp"
 #include "base/tls/pem.hpp"
 
 namespace vbrain::http {

@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "base/metrics.hpp"
 
 namespace vbrain::http {

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <new>
 
-#include "base/io.hpp"
+#include "base/files/io.hpp"
 #include "base/tls/pem.hpp"
 
 namespace vbrain::http {

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/base64.hpp"
 #include "base/files/text_file.hpp"
-#include "base/yaml.hpp"
+#include "base/json/yaml.hpp"
+#include "base/text/base64.hpp"
 
 namespace vbrain::kube {
 namespace {

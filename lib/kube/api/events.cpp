@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/digest.hpp"
-#include "base/log.hpp"
-#include "base/stop.hpp"
+#include "base/log/log.hpp"
+#include "base/text/digest.hpp"
+#include "base/threads/stop.hpp"
 #include "kube/api/object.hpp"
 
 namespace vbrain::kube {

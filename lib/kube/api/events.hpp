@@ -15,8 +15,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "base/time/clock.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/api/object.hpp"
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/json_tree.hpp"
+#include "base/json/json_tree.hpp"
 
 namespace vbrain::kube {
 namespace {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::kube {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "kube/api/object.hpp"
 
 namespace vbrain::kube {

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/percent.hpp"
+#include "base/text/percent.hpp"
 
 namespace vbrain::kube {
 namespace {

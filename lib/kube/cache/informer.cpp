@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "base/log.hpp"
-#include "base/stop.hpp"
+#include "base/log/log.hpp"
+#include "base/threads/stop.hpp"
 #include "kube/api/json_cut.hpp"
 #include "kube/api/object.hpp"
 

@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "base/time/clock.hpp"
 #include "kube/api/object.hpp"
 #include "kube/cache/cache.hpp"
 #include "kube/cache/watch_decoder.hpp"

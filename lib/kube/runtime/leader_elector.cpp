@@ -7,8 +7,8 @@
 #include <thread>
 #include <utility>
 
-#include "base/log.hpp"
-#include "base/stop.hpp"
+#include "base/log/log.hpp"
+#include "base/threads/stop.hpp"
 
 namespace vbrain::kube {
 namespace {

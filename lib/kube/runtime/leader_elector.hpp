@@ -9,8 +9,8 @@
 #include <stop_token>
 #include <string>
 
-#include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "base/time/clock.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/runtime/lease.hpp"
 #include "kube/transport/transport.hpp"

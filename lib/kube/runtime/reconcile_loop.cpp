@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 #include "kube/transport/backoff.hpp"
 
 namespace vbrain::kube {

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "base/time/clock.hpp"
 #include "kube/api/error.hpp"
 #include "kube/runtime/work_queue.hpp"
 

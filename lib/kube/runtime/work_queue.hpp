@@ -16,7 +16,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::kube {
 

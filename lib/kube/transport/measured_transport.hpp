@@ -1,7 +1,7 @@
 #pragma once
 
-#include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "base/time/clock.hpp"
 #include "kube/transport/transport.hpp"
 
 namespace vbrain::kube {

@@ -17,7 +17,7 @@
 #include <system_error>
 #include <utility>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "kube/transport/rest_transport_exchange.hpp"
 #include "kube/transport/tls_source.hpp"
 #include "kube/transport/token_source.hpp"

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::kube {
 namespace {

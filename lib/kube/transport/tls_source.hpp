@@ -8,8 +8,8 @@
 #include <tuple>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/time/clock.hpp"
 #include "kube/api/config.hpp"
 #include "kube/transport/tls_material.hpp"
 

@@ -3,7 +3,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::kube {
 namespace {

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <string>
 
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "kube/api/config.hpp"
 
 namespace vbrain::kube {

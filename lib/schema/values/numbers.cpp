@@ -5,7 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 
 namespace vbrain::schema {
 namespace {

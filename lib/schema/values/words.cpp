@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/json.hpp"
+#include "base/json/json.hpp"
 
 namespace vbrain::schema {
 namespace {

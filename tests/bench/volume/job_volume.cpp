@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "artifacts/store/store.hpp"
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "controller/volume/volume.hpp"
 
 namespace {

@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/fd.hpp"
+#include "base/files/fd.hpp"
 
 namespace vbrain::netfs {
 namespace {

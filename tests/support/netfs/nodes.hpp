@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/fd.hpp"
+#include "base/files/fd.hpp"
 
 namespace vbrain::netfs {
 

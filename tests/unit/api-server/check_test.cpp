@@ -1,4 +1,4 @@
-#include "api-server/check.hpp"
+#include "api-server/commands/check.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 #include "job/names.hpp"
 #include "unit/api-server/world.hpp"
 

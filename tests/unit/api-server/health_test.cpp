@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::api {
 namespace {

@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "api-server/auth/hide_secrets.hpp"
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 #include "unit/api-server/world.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 

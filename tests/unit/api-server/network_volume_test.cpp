@@ -1,5 +1,5 @@
 // The server on a volume that behaves like NFS, and two servers that have mounted the same volume.
-#include "support/network_volume.hpp"
+#include "support/cpp/network_volume.hpp"
 
 #include <gmock/gmock.h>
 

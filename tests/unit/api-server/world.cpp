@@ -8,9 +8,9 @@
 
 #include "api-server/live/job_feed.hpp"
 #include "api-server/live/stream_places.hpp"
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 #include "job/names.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 
 namespace vbrain::api::testing {

@@ -10,14 +10,14 @@
 #include <utility>
 #include <vector>
 
+#include "api-server/answers/json_budget.hpp"
+#include "api-server/answers/made_archives.hpp"
+#include "api-server/answers/sealed_texts.hpp"
+#include "api-server/answers/shared_reads.hpp"
 #include "api-server/api.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/keys/key_counts.hpp"
-#include "api-server/transfer/json_budget.hpp"
-#include "api-server/transfer/made_archives.hpp"
-#include "api-server/transfer/sealed_texts.hpp"
-#include "api-server/transfer/shared_reads.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "api-server/uploads/upload_metrics.hpp"
 #include "api-server/waits/job_waits.hpp"
@@ -27,7 +27,7 @@
 #include "http/server.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/transport/transport.hpp"
-#include "support/manual_clock.hpp"
+#include "support/cpp/manual_clock.hpp"
 #include "unit/http/raw_client.hpp"
 
 namespace vbrain::api {

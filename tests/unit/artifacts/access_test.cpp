@@ -1,5 +1,5 @@
 // What an operator reads if the volume has the wrong group or mode.
-#include "artifacts/store/access.hpp"
+#include "artifacts/files/access.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,8 +7,8 @@
 #include <filesystem>
 
 #include "artifacts/store/store.hpp"
-#include "support/pod_user.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/pod_user.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/archive/zip_format.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 
 namespace vbrain::artifacts {

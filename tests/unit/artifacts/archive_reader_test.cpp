@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <optional>
 
-#include "base/digest.hpp"
-#include "support/temp_dir.hpp"
+#include "base/text/digest.hpp"
+#include "support/cpp/temp_dir.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 
 namespace vbrain::artifacts {

@@ -10,7 +10,7 @@
 #include <sstream>
 
 #include "artifacts/archive/archive_writer.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 
 namespace vbrain::artifacts {

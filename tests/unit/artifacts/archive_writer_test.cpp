@@ -11,8 +11,8 @@
 #include <random>
 
 #include "artifacts/archive/archive_reader.hpp"
-#include "base/digest.hpp"
-#include "support/temp_dir.hpp"
+#include "base/text/digest.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

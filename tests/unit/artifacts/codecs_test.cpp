@@ -13,9 +13,9 @@
 #include "artifacts/records/manifest.hpp"
 #include "artifacts/records/outcome.hpp"
 #include "artifacts/records/raw_json.hpp"
-#include "base/io.hpp"
-#include "base/json_reader.hpp"
-#include "support/temp_dir.hpp"
+#include "base/files/io.hpp"
+#include "base/json/json_reader.hpp"
+#include "support/cpp/temp_dir.hpp"
 #include "unit/base/hostile_json.hpp"
 
 namespace vbrain::artifacts {

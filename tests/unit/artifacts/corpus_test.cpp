@@ -8,7 +8,7 @@
 #include <set>
 
 #include "artifacts/archive/archive_reader.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
-#include "base/fd.hpp"
+#include "base/files/fd.hpp"
 
 namespace vbrain::artifacts {
 namespace {

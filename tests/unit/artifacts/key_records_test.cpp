@@ -10,8 +10,8 @@
 
 #include "artifacts/records/job_file.hpp"
 #include "artifacts/submit/key_records.hpp"
-#include "base/clock.hpp"
-#include "support/temp_dir.hpp"
+#include "base/time/clock.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "support/decode_component.hpp"
+#include "support/cpp/decode_component.hpp"
 
 namespace vbrain::artifacts {
 namespace {

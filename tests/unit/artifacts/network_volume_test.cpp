@@ -1,13 +1,13 @@
 // The store on a volume that behaves as NFS does, with two machines that have mounted it.
-#include "support/network_volume.hpp"
+#include "support/cpp/network_volume.hpp"
 
 #include <atomic>
 #include <thread>
 
 #include "artifacts/records/claim.hpp"
+#include "artifacts/scans/store_sweep.hpp"
 #include "artifacts/store/store.hpp"
-#include "artifacts/store/store_sweep.hpp"
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 
 namespace vbrain::artifacts {
 namespace {

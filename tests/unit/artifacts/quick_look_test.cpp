@@ -1,4 +1,4 @@
-#include "artifacts/store/quick_look.hpp"
+#include "artifacts/files/quick_look.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

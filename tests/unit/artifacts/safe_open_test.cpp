@@ -1,4 +1,4 @@
-#include "artifacts/store/safe_open.hpp"
+#include "artifacts/files/safe_open.hpp"
 
 #include <dirent.h>
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 #include <stop_token>
 #include <thread>
 
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace {
 std::function<void()> after_unlink;

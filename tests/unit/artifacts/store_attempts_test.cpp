@@ -8,10 +8,10 @@
 
 #include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/archive/left_out.hpp"
-#include "artifacts/store/access.hpp"
+#include "artifacts/files/access.hpp"
 #include "artifacts/store/store.hpp"
-#include "support/pod_user.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/pod_user.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

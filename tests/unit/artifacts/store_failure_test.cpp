@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "artifacts/store/store.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace {
 int fsyncs_until_failure = 0;  // 0: none fails

@@ -1,4 +1,4 @@
-#include "artifacts/store/store_scan.hpp"
+#include "artifacts/scans/store_scan.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <set>
 
-#include "artifacts/store/store_sweep.hpp"
-#include "base/clock.hpp"
-#include "support/pod_user.hpp"
-#include "support/temp_dir.hpp"
+#include "artifacts/scans/store_sweep.hpp"
+#include "base/time/clock.hpp"
+#include "support/cpp/pod_user.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

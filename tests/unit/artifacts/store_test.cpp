@@ -15,7 +15,7 @@
 #include <thread>
 
 #include "artifacts/archive/archive_reader.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

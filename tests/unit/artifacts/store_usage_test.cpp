@@ -1,4 +1,4 @@
-#include "artifacts/store/store_usage.hpp"
+#include "artifacts/scans/store_usage.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <map>
 
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -8,10 +8,10 @@
 #include <filesystem>
 #include <functional>
 
-#include "artifacts/store/access.hpp"
-#include "artifacts/store/safe_open.hpp"
-#include "support/pod_user.hpp"
-#include "support/temp_dir.hpp"
+#include "artifacts/files/access.hpp"
+#include "artifacts/files/safe_open.hpp"
+#include "support/cpp/pod_user.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

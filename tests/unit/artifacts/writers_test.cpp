@@ -9,8 +9,8 @@
 #include <map>
 
 #include "artifacts/archive/archive_reader.hpp"
-#include "support/file_tree.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/file_tree.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

@@ -1,4 +1,4 @@
-#include "base/io.hpp"
+#include "base/files/io.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -8,7 +8,7 @@
 #include <csignal>
 #include <thread>
 
-#include "base/fd.hpp"
+#include "base/files/fd.hpp"
 
 namespace vbrain::base {
 namespace {

@@ -1,5 +1,5 @@
 // The reader that all others stand on: tokens, copies of the input, pieces, limits.
-#include "base/json_reader.hpp"
+#include "base/json/json_reader.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -8,8 +8,8 @@
 #include <system_error>
 #include <vector>
 
-#include "base/fd.hpp"
-#include "base/io.hpp"
+#include "base/files/fd.hpp"
+#include "base/files/io.hpp"
 #include "unit/base/hostile_json.hpp"
 
 namespace vbrain::base {

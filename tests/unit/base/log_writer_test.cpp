@@ -1,4 +1,4 @@
-#include "base/log_writer.hpp"
+#include "base/log/log_writer.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "base/log.hpp"
+#include "base/log/log.hpp"
 
 namespace vbrain::base {
 namespace {

@@ -1,4 +1,4 @@
-#include "base/page_cache.hpp"
+#include "base/files/page_cache.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -7,9 +7,9 @@
 
 #include <string>
 
-#include "base/fd.hpp"
-#include "base/io.hpp"
-#include "support/pod_user.hpp"
+#include "base/files/fd.hpp"
+#include "base/files/io.hpp"
+#include "support/cpp/pod_user.hpp"
 
 namespace vbrain::base {
 namespace {

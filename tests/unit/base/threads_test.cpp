@@ -4,8 +4,8 @@
 #include <future>
 #include <latch>
 
-#include "base/stop.hpp"
-#include "base/worker_pool.hpp"
+#include "base/threads/stop.hpp"
+#include "base/threads/worker_pool.hpp"
 
 namespace vbrain::base {
 namespace {

@@ -1,4 +1,4 @@
-#include "base/yaml.hpp"
+#include "base/json/yaml.hpp"
 
 #include <gtest/gtest.h>
 

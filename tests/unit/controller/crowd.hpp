@@ -13,8 +13,8 @@
 #include "controller/reconcile/executor.hpp"
 #include "controller/reconcile/job_reconciler.hpp"
 #include "kube/runtime/reconcile_loop.hpp"
-#include "support/fake_api_server.hpp"
-#include "support/manual_clock.hpp"
+#include "support/cpp/fake_api_server.hpp"
+#include "support/cpp/manual_clock.hpp"
 #include "unit/controller/builders.hpp"
 
 namespace vbrain::controller::testing {

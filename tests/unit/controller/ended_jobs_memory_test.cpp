@@ -7,7 +7,7 @@
 #include "controller/reconcile/job_reconciler.hpp"
 #include "job/packed_job.hpp"
 #include "kube/runtime/work_queue.hpp"
-#include "support/manual_clock.hpp"
+#include "support/cpp/manual_clock.hpp"
 #include "unit/controller/builders.hpp"
 
 namespace vbrain::controller {

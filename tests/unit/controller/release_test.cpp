@@ -11,7 +11,7 @@
 #include "controller/uninstall/uninstall_watch.hpp"
 #include "job/client.hpp"
 #include "job/job.hpp"
-#include "support/fake_api_server.hpp"
+#include "support/cpp/fake_api_server.hpp"
 
 namespace vbrain::controller {
 namespace {

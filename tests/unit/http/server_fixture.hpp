@@ -13,9 +13,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.hpp"
 #include "base/metrics.hpp"
-#include "base/worker_pool.hpp"
+#include "base/threads/worker_pool.hpp"
+#include "base/time/clock.hpp"
 #include "http/server.hpp"
 #include "http/tls/certificate_keeper.hpp"
 #include "unit/http/raw_client.hpp"

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "base/yaml.hpp"
+#include "base/json/yaml.hpp"
 
 namespace vbrain::job {
 namespace {

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-#include "support/fake_api_server.hpp"
+#include "support/cpp/fake_api_server.hpp"
 #include "unit/kube/things.hpp"
 
 namespace vbrain::kube {

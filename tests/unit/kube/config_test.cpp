@@ -8,7 +8,7 @@
 #include <map>
 
 #include "kube/transport/token_source.hpp"
-#include "support/manual_clock.hpp"
+#include "support/cpp/manual_clock.hpp"
 
 namespace vbrain::kube {
 namespace {

@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "support/manual_clock.hpp"
+#include "support/cpp/manual_clock.hpp"
 
 namespace vbrain::kube {
 namespace {

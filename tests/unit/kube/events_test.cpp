@@ -7,8 +7,8 @@
 #include <latch>
 #include <map>
 
-#include "support/fake_api_server.hpp"
-#include "support/manual_clock.hpp"
+#include "support/cpp/fake_api_server.hpp"
+#include "support/cpp/manual_clock.hpp"
 
 namespace vbrain::kube {
 namespace {

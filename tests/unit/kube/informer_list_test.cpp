@@ -4,9 +4,9 @@
 #include <atomic>
 #include <thread>
 
-#include "base/stop.hpp"
+#include "base/threads/stop.hpp"
 #include "kube/cache/informer.hpp"
-#include "support/fake_api_server.hpp"
+#include "support/cpp/fake_api_server.hpp"
 #include "unit/kube/things.hpp"
 
 namespace vbrain::kube {

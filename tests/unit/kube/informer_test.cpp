@@ -6,9 +6,9 @@
 #include <future>
 #include <mutex>
 
-#include "base/stop.hpp"
-#include "support/fake_api_server.hpp"
-#include "support/scripted_transport.hpp"
+#include "base/threads/stop.hpp"
+#include "support/cpp/fake_api_server.hpp"
+#include "support/cpp/scripted_transport.hpp"
 #include "unit/kube/things.hpp"
 
 namespace vbrain::kube {

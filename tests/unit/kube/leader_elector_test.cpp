@@ -7,9 +7,9 @@
 #include <latch>
 #include <thread>
 
-#include "base/stop.hpp"
-#include "support/fake_api_server.hpp"
-#include "support/manual_clock.hpp"
+#include "base/threads/stop.hpp"
+#include "support/cpp/fake_api_server.hpp"
+#include "support/cpp/manual_clock.hpp"
 
 namespace vbrain::kube {
 namespace {

@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "kube/transport/rest_transport.hpp"
-#include "support/tls_server.hpp"
+#include "support/cpp/tls_server.hpp"
 
 namespace vbrain::kube {
 

@@ -9,7 +9,7 @@
 #include <mutex>
 
 #include "kube/transport/tls_source.hpp"
-#include "support/manual_clock.hpp"
+#include "support/cpp/manual_clock.hpp"
 #include "unit/kube/rest_fixture.hpp"
 
 namespace vbrain::kube {

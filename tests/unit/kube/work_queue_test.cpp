@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "support/manual_clock.hpp"
+#include "support/cpp/manual_clock.hpp"
 
 namespace vbrain::kube {
 namespace {

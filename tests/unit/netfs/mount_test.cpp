@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <future>
 
-#include "support/network_volume.hpp"
+#include "support/cpp/network_volume.hpp"
 
 namespace vbrain::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include "artifacts/records/claim.hpp"
 #include "artifacts/records/manifest.hpp"
 #include "runner/settings.hpp"
-#include "support/pod_user.hpp"
+#include "support/cpp/pod_user.hpp"
 #include "unit/runner/sandbox.hpp"
 
 namespace vbrain::runner {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "schema/schema.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::runner {
 namespace {

@@ -1,5 +1,5 @@
 // What the command finds in its environment, whether the pod or the runner sets the variables of the contract.
-#include "support/job_variables.hpp"
+#include "support/cpp/job_variables.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

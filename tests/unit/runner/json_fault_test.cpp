@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "artifacts/store/safe_open.hpp"
-#include "runner/seal.hpp"
+#include "artifacts/files/safe_open.hpp"
+#include "runner/seal/seal.hpp"
 #include "unit/base/hostile_json.hpp"
 #include "unit/runner/sandbox.hpp"
 

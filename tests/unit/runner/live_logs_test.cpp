@@ -7,13 +7,13 @@
 
 #include <random>
 
-#include "base/io.hpp"
+#include "base/files/io.hpp"
 #include "runner/logs/kept_end.hpp"
 #include "runner/logs/live_copies.hpp"
 #include "runner/logs/log_copy.hpp"
 #include "runner/logs/log_names.hpp"
 #include "runner/logs/seal_logs.hpp"
-#include "support/pod_user.hpp"
+#include "support/cpp/pod_user.hpp"
 #include "unit/runner/sandbox.hpp"
 
 namespace vbrain::runner {

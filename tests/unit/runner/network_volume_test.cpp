@@ -1,5 +1,5 @@
 // The built runner with its attempt on a volume that behaves like NFS.
-#include "support/network_volume.hpp"
+#include "support/cpp/network_volume.hpp"
 
 #include <gmock/gmock.h>
 

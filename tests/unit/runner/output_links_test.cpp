@@ -5,7 +5,7 @@
 #include <sys/un.h>
 
 #include "artifacts/archive/archive_reader.hpp"
-#include "runner/seal.hpp"
+#include "runner/seal/seal.hpp"
 #include "unit/runner/sandbox.hpp"
 
 namespace vbrain::runner {

@@ -8,9 +8,9 @@
 #include <random>
 
 #include "artifacts/archive/archive_reader.hpp"
-#include "runner/seal.hpp"
-#include "support/file_tree.hpp"
-#include "support/temp_dir.hpp"
+#include "runner/seal/seal.hpp"
+#include "support/cpp/file_tree.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::runner {
 namespace {

@@ -5,13 +5,13 @@
 #include <sys/resource.h>
 
 #include "artifacts/archive/archive_reader.hpp"
-#include "runner/child.hpp"
-#include "runner/landlock.hpp"
 #include "runner/logs/log_copy.hpp"
 #include "runner/logs/seal_logs.hpp"
-#include "runner/seal.hpp"
+#include "runner/process/child.hpp"
+#include "runner/process/landlock.hpp"
+#include "runner/seal/seal.hpp"
 #include "runner/settings.hpp"
-#include "support/pod_user.hpp"
+#include "support/cpp/pod_user.hpp"
 #include "unit/base/hostile_json.hpp"
 #include "unit/runner/sandbox.hpp"
 

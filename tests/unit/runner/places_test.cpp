@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "support/pod_user.hpp"
+#include "support/cpp/pod_user.hpp"
 #include "unit/runner/sandbox.hpp"
 
 namespace vbrain::runner {

@@ -8,7 +8,7 @@
 #include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/records/claim.hpp"
 #include "artifacts/records/manifest.hpp"
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 #include "runner/settings.hpp"
 #include "unit/runner/sandbox.hpp"
 

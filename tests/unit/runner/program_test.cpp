@@ -1,4 +1,4 @@
-#include "runner/program.hpp"
+#include "runner/process/program.hpp"
 
 #include <elf.h>
 #include <gmock/gmock.h>

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "artifacts/records/outcome.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::testing {
 

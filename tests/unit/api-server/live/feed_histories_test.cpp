@@ -11,7 +11,7 @@
 #include "api-server/live/job_feed.hpp"
 #include "base/metrics.hpp"
 #include "kube/cache/informer.hpp"
-#include "support/fake_api_server.hpp"
+#include "support/cpp/fake_api_server.hpp"
 
 namespace vbrain::api {
 namespace {

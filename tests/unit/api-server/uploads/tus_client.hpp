@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "base/digest.hpp"
+#include "base/text/digest.hpp"
 #include "unit/api-server/world.hpp"
 
 namespace vbrain::api::testing {

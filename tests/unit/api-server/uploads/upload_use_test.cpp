@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "artifacts/uploads/upload_store.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 #include "unit/api-server/uploads/tus_client.hpp"
 
 namespace vbrain::api {

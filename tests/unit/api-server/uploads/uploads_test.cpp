@@ -7,7 +7,7 @@
 #include <fstream>
 #include <thread>
 
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 #include "unit/api-server/uploads/tus_client.hpp"
 
 namespace vbrain::api {

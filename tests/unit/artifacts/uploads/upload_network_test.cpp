@@ -1,6 +1,6 @@
 // Uploads on a volume that behaves as NFS does, with two machines that have mounted it.
 #include "artifacts/uploads/upload_store.hpp"
-#include "support/network_volume.hpp"
+#include "support/cpp/network_volume.hpp"
 
 namespace vbrain::artifacts {
 namespace {

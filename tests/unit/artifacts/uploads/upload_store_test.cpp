@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "artifacts/uploads/upload_store.hpp"
-#include "base/log.hpp"
-#include "support/temp_dir.hpp"
+#include "base/log/log.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::artifacts {
 namespace {

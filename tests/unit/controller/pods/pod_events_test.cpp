@@ -5,8 +5,8 @@
 
 #include <map>
 
-#include "support/fake_api_server.hpp"
-#include "support/manual_clock.hpp"
+#include "support/cpp/fake_api_server.hpp"
+#include "support/cpp/manual_clock.hpp"
 
 namespace vbrain::controller {
 namespace {

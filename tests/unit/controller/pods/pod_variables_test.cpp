@@ -4,7 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "support/job_variables.hpp"
+#include "support/cpp/job_variables.hpp"
 #include "unit/controller/builders.hpp"
 #include "unit/controller/pods/built_pod.hpp"
 

@@ -13,9 +13,9 @@
 
 #include "artifacts/store/store.hpp"
 #include "controller/space/space_keeper.hpp"
-#include "support/fake_api_server.hpp"
-#include "support/manual_clock.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/fake_api_server.hpp"
+#include "support/cpp/manual_clock.hpp"
+#include "support/cpp/temp_dir.hpp"
 #include "unit/controller/builders.hpp"
 
 namespace vbrain::controller {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "artifacts/store/store.hpp"
-#include "base/clock.hpp"
-#include "support/fake_api_server.hpp"
+#include "base/time/clock.hpp"
+#include "support/cpp/fake_api_server.hpp"
 #include "unit/controller/world/oracle.hpp"
 #include "unit/controller/world/random.hpp"
 

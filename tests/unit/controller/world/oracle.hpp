@@ -10,9 +10,9 @@
 
 #include "artifacts/records/claim.hpp"
 #include "artifacts/store/store.hpp"
-#include "base/clock.hpp"
+#include "base/time/clock.hpp"
 #include "kube/transport/transport.hpp"
-#include "support/fake_api_server.hpp"
+#include "support/cpp/fake_api_server.hpp"
 
 namespace vbrain::controller::testing {
 

@@ -14,8 +14,8 @@
 #include "controller/volume/volume.hpp"
 #include "kube/api/api_client.hpp"
 #include "kube/api/events.hpp"
-#include "support/fake_api_server.hpp"
-#include "support/manual_clock.hpp"
+#include "support/cpp/fake_api_server.hpp"
+#include "support/cpp/manual_clock.hpp"
 #include "unit/controller/world/oracle.hpp"
 #include "unit/controller/world/watch.hpp"
 

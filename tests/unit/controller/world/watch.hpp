@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "kube/cache/cache.hpp"
-#include "support/fake_api_server.hpp"
+#include "support/cpp/fake_api_server.hpp"
 #include "unit/controller/world/random.hpp"
 
 namespace vbrain::controller::testing {

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "support/temp_dir.hpp"
+#include "support/cpp/temp_dir.hpp"
 #include "unit/controller/world/paths.hpp"
 
 namespace vbrain::controller::testing {

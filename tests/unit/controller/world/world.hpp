@@ -11,8 +11,8 @@
 
 #include "artifacts/store/store.hpp"
 #include "base/metrics.hpp"
-#include "support/fake_api_server.hpp"
-#include "support/manual_clock.hpp"
+#include "support/cpp/fake_api_server.hpp"
+#include "support/cpp/manual_clock.hpp"
 #include "unit/controller/builders.hpp"
 #include "unit/controller/world/flavour.hpp"
 #include "unit/controller/world/node.hpp"

@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "artifacts/store/safe_open.hpp"
+#include "artifacts/files/safe_open.hpp"
 
 namespace vbrain::controller::testing {
 

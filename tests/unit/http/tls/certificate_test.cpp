@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "http/tls/certificate_keeper.hpp"
-#include "support/manual_clock.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/manual_clock.hpp"
+#include "support/cpp/temp_dir.hpp"
 #include "unit/http/server_fixture.hpp"
 
 namespace vbrain::http {

@@ -10,8 +10,8 @@
 #include <memory>
 #include <string>
 
-#include "support/certificates.hpp"
-#include "support/temp_dir.hpp"
+#include "support/cpp/certificates.hpp"
+#include "support/cpp/temp_dir.hpp"
 
 namespace vbrain::http::testing {
 

@@ -1,0 +1,178 @@
+"""The Python package (clients/python) on the installed platform."""
+
+import asyncio
+import http.server
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+from tenants import ABSENT_JOB
+
+pytestmark = pytest.mark.xdist_group("contract")
+
+PACKAGE = Path(__file__).resolve().parents[3] / "clients" / "python"
+sys.path.insert(0, str(PACKAGE / "src"))
+import vbrain  # noqa: E402
+
+
+def arguments(rest):
+    identity = rest.identity
+    return {"url": f"http://{rest.address}", "username": identity.username, "organization_id": identity.organization_id,
+            "application_id": identity.application_id, "client_id": identity.client_id, "api_key": identity.key}
+
+
+@pytest.fixture
+def client(world, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    with vbrain.Client(**arguments(world.lead)) as made:
+        yield made
+
+
+def test_a_job_from_files_to_files(client, tmp_path):
+    job = client.run("Probe", {"result": '{"sum": 3}', "output": {"out.csv": "x\n3\n", "sub/a b.txt": "deep"}},
+                     {"in.csv": "x\n1\n2\n", "more/notes.txt": b"hello"}, metadata={"name": "From Python"})
+    assert job.result() == {"sum": 3}
+    info = job.info()
+    assert (info.status, info.name, sorted(info.input)) == ("finished", "From Python", ["in.csv", "more/notes.txt"])
+    assert info.finished_on >= info.created_on
+    assert {file.name: file.bytes for file in job.files()} == {"out.csv": 4, "sub/a b.txt": 4}
+    assert job.read("sub/a b.txt") == b"deep"
+    assert job.download("sub/a b.txt", tmp_path).read_text() == "deep"
+    with zipfile.ZipFile(job.download_output(tmp_path / "all.zip")) as archive:
+        assert sorted(archive.namelist()) == ["out.csv", "sub/a b.txt"]
+    with zipfile.ZipFile(job.download_logs(tmp_path)) as archive:
+        assert b"started attempt 1" in archive.read("stdout.log")
+    assert job.params()["result"] == '{"sum": 3}'
+    job.delete()
+    with pytest.raises(vbrain.NotFound, match="Invalid job_id"):
+        job.info()
+
+
+def test_a_download_is_continued(client, world, tmp_path):
+    job = client.job(world.finished)
+    whole = job.download_output(tmp_path / "whole.zip").read_bytes()
+    target = tmp_path / "cut.zip"
+    target.with_name("cut.zip.part").write_bytes(whole[:10])
+    target.with_name("cut.zip.part.etag").write_text(world.lead.get(f"/job/{world.finished}/output").headers["ETag"])
+    assert job.download_output(target).read_bytes() == whole
+    # Of another version nothing is kept.
+    target.with_name("cut.zip.part").write_bytes(b"x" * 10)
+    target.with_name("cut.zip.part.etag").write_text('"other"')
+    assert job.download_output(target).read_bytes() == whole
+
+
+def test_refusals(client, world):
+    with pytest.raises(vbrain.NotFound) as refused:
+        client.job(ABSENT_JOB).info()
+    assert (refused.value.error, bool(refused.value.request_id)) == ("Invalid job_id", True)
+    with pytest.raises(vbrain.JobFailed, match="NonZeroExit") as failed:
+        client.job(world.failed).result()
+    assert failed.value.info.attempts == 1
+    with pytest.raises(TimeoutError, match="started"):
+        client.job(world.started).result(timeout=0)
+    with pytest.raises(vbrain.InvalidRequest, match="Invalid file"):
+        client.run(files={"broken.xlsx": b"no workbook"})
+    with vbrain.Client(**{**arguments(world.lead), "api_key": "vb_abcdef_" + "x" * 43}) as stranger:
+        with pytest.raises(vbrain.Unauthorized):
+            stranger.usage()
+
+
+def test_a_repository_for_several_jobs(client):
+    repository = client.create_repository({"result": "1"}, {"in.csv": "x\n"}, metadata={"name": "shared"})
+    assert repository in client.repositories()
+    assert client.repository(repository)["name"] == "shared"
+    jobs = [client.run(params={"result": str(number)}, repository_id=repository) for number in (2, 3)]
+    assert [job.result() for job in jobs] == [2, 3]
+    assert client.jobs(repository) == [job.id for job in jobs]
+    assert client.usage()["bytes_used"] > 0
+    client.delete_repository(repository)
+
+
+def test_async_jobs_are_waited_for_together(client, world):
+    async def run():
+        async with vbrain.AsyncClient(**arguments(world.lead)) as asynchronous:
+            jobs = [await asynchronous.run(params={"result": str(number)}) for number in range(3)]
+            results = await asyncio.gather(*[job.result() for job in jobs])
+            for job in jobs:
+                await job.delete()
+            return results
+
+    assert asyncio.run(run()) == [0, 1, 2]
+
+
+def test_a_table_of_pandas_comes_back(client):
+    pandas = pytest.importorskip("pandas")
+    import io
+
+    table = pandas.DataFrame({"x": [1, 2]})
+    job = client.run(params={"output": {"table.csv": "x\n1\n2\n"}}, files={"data_input.csv": table})
+    job.wait()
+    assert pandas.read_csv(io.BytesIO(job.read("table.csv"))).equals(table)
+
+
+def test_pip_installs_the_package(tmp_path, client, world):
+    """Into a fresh environment, with Debian's httpx; nothing comes from the internet."""
+    copy = tmp_path / "python"
+    subprocess.run(["cp", "-r", PACKAGE, copy], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--system-site-packages", tmp_path / "venv"], check=True)
+    done = subprocess.run([tmp_path / "venv/bin/python", "-m", "pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--no-deps",
+                           copy], capture_output=True, text=True, check=False)
+    if "No module named 'wheel'" in done.stderr or "bdist_wheel" in done.stderr:
+        pytest.skip("python3-wheel is not installed")
+    assert done.returncode == 0, done.stderr
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment.update({f"VBRAIN_{name.upper()}": value for name, value in arguments(world.lead).items()})
+    done = subprocess.run([tmp_path / "venv/bin/python", "-c",
+                           "import vbrain; print(vbrain.Client().usage()['bytes_used'] >= 0, vbrain.__file__)"],
+                          cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("True ") and "site-packages" in done.stdout, done.stdout + done.stderr
+
+
+class Usage(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "8")
+        self.end_headers()
+        self.wfile.write(b'{"a": 1}')
+
+    def log_message(self, *arguments):
+        pass
+
+
+def test_the_authority_of_a_server_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=own",
+                           "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "own.pem"], cwd=tmp_path, capture_output=True, check=False)
+    assert made.returncode == 0, made.stderr
+    server = http.server.HTTPServer(("127.0.0.1", 0), Usage)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "own.pem", tmp_path / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        who = {"url": f"https://127.0.0.1:{server.server_port}", "username": "ana", "organization_id": "acme", "application_id": "Probe", "client_id": "north",
+               "api_key": "vb_x", "tries": 1}
+        with vbrain.Client(**who, ca_file=tmp_path / "own.pem") as client:
+            assert client.usage() == {"a": 1}
+        with vbrain.Client(**who) as client, pytest.raises(vbrain.ConnectionFailed, match="certificate verify failed"):
+            client.usage()
+        with pytest.raises(ValueError, match="VBRAIN_CA_FILE.*none.pem"):
+            vbrain.Client(**who, ca_file=tmp_path / "none.pem")
+
+        async def read_usage():
+            monkeypatch.setenv("VBRAIN_CA_FILE", str(tmp_path / "own.pem"))
+            async with vbrain.AsyncClient(**who) as client:
+                return await client.usage()
+
+        assert asyncio.run(read_usage()) == {"a": 1}
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

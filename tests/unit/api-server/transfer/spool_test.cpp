@@ -1,0 +1,132 @@
+// Archives that are made for an answer, while the volume takes nothing.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstdarg>
+#include <string_view>
+
+#include "support/cpp/netfs_mount.hpp"
+#include "unit/api-server/world.hpp"
+
+namespace {
+
+std::atomic<int> no_new_files{0};  // the error, if any
+
+bool is_in_staging(int dir) {
+  char path[PATH_MAX];
+  const ssize_t size = readlink(("/proc/self/fd/" + std::to_string(dir)).c_str(), path, sizeof path);
+  return size > 0 && std::string_view(path, static_cast<std::size_t>(size)).ends_with("/.staging");
+}
+
+}  // namespace
+
+// Stands in for the C library's in this program: as on a volume that is full or mounted read-only.
+extern "C" int openat(int dir, const char* path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const bool makes = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+  const mode_t mode = makes ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  if (no_new_files != 0 && (flags & O_TMPFILE) == O_TMPFILE && is_in_staging(dir)) {
+    errno = no_new_files;
+    return -1;
+  }
+  return static_cast<int>(syscall(SYS_openat, dir, path, flags, mode));
+}
+
+namespace vbrain::api {
+namespace {
+
+using testing::HttpReply;
+using testing::World;
+
+class Spool : public ::testing::Test {
+ protected:
+  ~Spool() override { no_new_files = 0; }
+
+  // The answers for a repository's input and for a job's logs.
+  std::vector<HttpReply> read(World& world) {
+    if (job_.empty()) {
+      job_ = world.make_job(job::Phase::kFinished);
+      repository_ = world
+                        .post("/api/v1/repository", testing::kMultipartType,
+                              testing::multipart({{"name=file; filename=d.csv", std::string(100'000, 'x')}}))
+                        .json()["repository_id"];
+    }
+    no_new_files = error_;
+    std::vector<HttpReply> replies{world.get("/api/v1/repository/" + repository_ + "/input"),
+                                   world.get("/api/v1/job/" + job_ + "/logs")};
+    no_new_files = 0;
+    return replies;
+  }
+
+  int error_ = 0;
+  std::string job_, repository_;
+};
+
+TEST_F(Spool, ReadingGoesOnWhenTheVolumeTakesNothing) {
+  World world;
+  const auto before = read(world);
+  for (const int error : {ENOSPC, EDQUOT, EROFS}) {
+    error_ = error;
+    for (int turn = 0; turn < 3; ++turn) {
+      const auto replies = read(world);
+      for (std::size_t i = 0; i < replies.size(); ++i) {
+        EXPECT_EQ(replies[i].status, 200) << error << replies[i].body;
+        EXPECT_EQ(replies[i].body, before[i].body);
+        EXPECT_EQ(replies[i].header("ETag"), before[i].header("ETag"));
+      }
+    }
+  }
+}
+
+TEST_F(Spool, TheLocalFolderIsNotFilledInstead) {
+  World world(Limits{.max_local_spool_bytes = 100});
+  read(world);
+  for (const auto& [error, want_status] : {std::pair(ENOSPC, 507), std::pair(EROFS, 503)}) {
+    error_ = error;
+    for (const HttpReply& reply : read(world)) EXPECT_EQ(reply.status, want_status) << reply.body;
+  }
+}
+
+TEST_F(Spool, AnotherFailureIsOne) {
+  World world;
+  read(world);
+  error_ = EIO;
+  for (const HttpReply& reply : read(world)) EXPECT_EQ(reply.status, 503);
+}
+
+// On a network file system a file that is removed while it is open keeps a name, and its folder cannot be removed.
+TEST(SpoolOnNetworkStorage, LeavesNothingInStaging) {
+  using vbrain::testing::NetFs;
+  if (const std::string lacks = NetFs::lacks(); !lacks.empty()) GTEST_SKIP() << lacks;
+  const vbrain::testing::TempDir server;
+  const NetFs mount(server.path());
+  World world(mount.path());
+  const std::string job = world.make_job(job::Phase::kFinished);
+  const std::string csv(100'000, 'x');
+  const auto upload = [&](const std::string& head, const std::string& content) {
+    return world.post("/api/v1/repository", testing::kMultipartType, testing::multipart({{head, content}}));
+  };
+  const std::string repository = upload("name=file; filename=d.csv", csv).json()["repository_id"];
+  EXPECT_EQ(world.get("/api/v1/repository/" + repository + "/input").status, 200);
+  EXPECT_EQ(world.get("/api/v1/job/" + job + "/logs").status, 200);
+  // Refused: while the file is open, and after it was unpacked.
+  EXPECT_EQ(upload("name=file; filename=d.zip", "no archive").status, 400);
+  EXPECT_EQ(upload("name=file; filename=d.json", "{").status, 400);
+  const std::string cut = testing::multipart({{"name=file; filename=d.csv", csv}});
+  EXPECT_EQ(world.post("/api/v1/repository", testing::kMultipartType, cut.substr(0, cut.size() - 4)).status, 400);
+  EXPECT_TRUE(world.server->drain(std::chrono::seconds(10)));
+  world.finish_volume_work();
+  EXPECT_THAT(world.files(".staging"), ::testing::IsEmpty());
+}
+
+}  // namespace
+}  // namespace vbrain::api
