@@ -181,17 +181,28 @@ std::optional<Error> LeaderElector::read_lease(std::stop_token stop) {
 
 void LeaderElector::give_up() {
   note_lost();
-  if (!view_.lease() || view_.lease()->holder != config_.identity) return;
-  const auto body = released_body(*view_.lease(), clock_.now());
-  auto written = call(replace_request(Lease::kType, config_.namespace_name, config_.name, body), {});
-  if (written) {
-    view_.observe(*written, clock_.steady());
-    note_holder();
-    base::log_info("gave up the lease", {{"lease", config_.name}});
-  } else {
-    base::log_warning("the lease was not given up; other controllers wait until it expires",
-                      {{"lease", config_.name}, {"error", written.error().message}});
+  std::optional<Error> error;
+  // The end of the work cancels a renewal that is under way. The server may have taken it: then the version that this
+  // process knows is old, the write conflicts, and is made again with the current one.
+  for (int round = 0; round < 3; ++round) {
+    if (!view_.lease() || view_.lease()->holder != config_.identity) return;
+    const auto body = released_body(*view_.lease(), clock_.now());
+    auto written = call(replace_request(Lease::kType, config_.namespace_name, config_.name, body), {});
+    if (written) {
+      view_.observe(*written, clock_.steady());
+      note_holder();
+      base::log_info("gave up the lease", {{"lease", config_.name}});
+      return;
+    }
+    error = std::move(written.error());
+    if (error->code != ErrorCode::kConflict) break;
+    if (auto unread = read_lease({})) {
+      error = std::move(unread);
+      break;
+    }
   }
+  base::log_warning("the lease was not given up; other controllers wait until it expires",
+                    {{"lease", config_.name}, {"error", error->message}});
 }
 
 KubeResult<Lease> LeaderElector::call(Request request, std::stop_token stop) {

@@ -216,6 +216,26 @@ TEST_F(ElectorTest, AStolenLeaseEndsTheWorkAtOnceAndIsNotGivenUp) {
   EXPECT_EQ(elector.holder(), "thief");
 }
 
+// The work ends while a renewal is under way: nobody waits for its answer, but the server has taken it.
+TEST_F(ElectorTest, GivesUpTheLeaseAlsoAfterARenewalWhoseAnswerIsUnknown) {
+  std::stop_source stop;
+  std::atomic<bool> lost{false};
+  LeaderElector elector(server_, {.namespace_name = "ns", .name = "leader", .identity = "me"}, clock_, metrics_,
+                        [&](std::stop_token finished, std::chrono::nanoseconds time) {
+                          if (lost) until_stopped(finished);
+                          clock_.advance(time);
+                          return !finished.stop_requested();
+                        });
+  server_.set_before([&](const Request& request) -> std::optional<Error> {
+    if (request.method != "PUT" || lost.exchange(true)) return std::nullopt;
+    put_lease("me", 1);
+    stop.request_stop();
+    return Error{.code = ErrorCode::kCancelled, .message = "cancelled"};
+  });
+  EXPECT_EQ(elector.run(stop.get_token(), &until_stopped), LeaderElector::End::kStopped);
+  EXPECT_EQ(holder(), "");
+}
+
 // As when a volume hangs: the work does not end, and the others must not wait for that.
 TEST_F(ElectorTest, AResigningLeaderReleasesTheLeaseBeforeItsWorkHasEnded) {
   int waits = 0;
