@@ -39,25 +39,6 @@ bool has_record(const Store& volume, const Tenant& tenant, const std::string& id
   return volume.root().status(artifacts::layout::status_file(tenant, id)).has_value();
 }
 
-// Removes what is in the trash, after the answer. What a shutdown leaves there is removed by the sweeper.
-void purge_later(const Services& services, const Tenant& tenant, Ids names) {
-  if (names.empty()) return;
-  const auto purge = [&volume = services.volume, stop = services.stop, tenant, names = std::move(names)] {
-    for (const std::string& name : names) {
-      if (stop.stop_requested()) return;
-      try {
-        volume.purge(tenant, name);
-      } catch (const std::exception& problem) {
-        base::log_warning("deleted files were not removed yet; the controller's sweeper removes them later",
-                          {{"error", problem.what()}});
-      }
-    }
-  };
-  if (services.bulk_workers.try_post(purge) || services.volume_workers.try_post(purge)) return;
-  base::log_warning("deleted files were not removed yet; the controller's sweeper removes them later",
-                    {{"error", "no worker is free"}});
-}
-
 // Begins the deletion of the resources of all, stopping at the first failure. `absent` gets those that have none.
 http::Task<Result<void, kube::Error>> remove_resources(const Services& services, const Tenant& tenant, const Ids& ids,
                                                        Ids& absent) {
@@ -105,6 +86,24 @@ Ids hide(const Services& services, const Tenant& tenant, const Ids& ids, Ids& ab
 }
 
 }  // namespace
+
+void purge_later(const Services& services, const Tenant& tenant, Ids names) {
+  if (names.empty()) return;
+  const auto purge = [&volume = services.volume, stop = services.stop, tenant, names = std::move(names)] {
+    for (const std::string& name : names) {
+      if (stop.stop_requested()) return;
+      try {
+        volume.purge(tenant, name);
+      } catch (const std::exception& problem) {
+        base::log_warning("deleted files were not removed yet; the controller's sweeper removes them later",
+                          {{"error", problem.what()}});
+      }
+    }
+  };
+  if (services.bulk_workers.try_post(purge) || services.volume_workers.try_post(purge)) return;
+  base::log_warning("deleted files were not removed yet; the controller's sweeper removes them later",
+                    {{"error", "no worker is free"}});
+}
 
 http::Task<Result<void, Refusal>> delete_job(const Services& services, const Caller& caller, std::string_view job_id,
                                              std::string_view repository_id) {

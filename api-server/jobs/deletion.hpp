@@ -1,6 +1,8 @@
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "api-server/auth/auth.hpp"
 #include "api-server/errors.hpp"
@@ -8,6 +10,10 @@
 #include "http/task.hpp"
 
 namespace vbrain::api {
+
+// Removes what is in the tenant's trash under these names, on a pool; what a shutdown leaves there is removed by the
+// controller's sweeper. Does not block.
+void purge_later(const Services& services, const artifacts::Tenant& tenant, std::vector<std::string> names);
 
 // Deletes the caller's job. Order:
 //   1. the Job resource, by its UID. If that fails nothing is changed: kUnavailable.

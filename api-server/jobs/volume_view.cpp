@@ -90,8 +90,8 @@ std::size_t VolumeView::RepositoryEntry::weight() const {
 
 std::size_t VolumeView::JobEntry::weight() const {
   const artifacts::JobFile& file = job->file;
-  return 512 + job->shown.size() + file.params.size() + file.metadata.size() + file.input.size() * 160 +
-         (record == nullptr ? 0 : 1024 + record->status.attempt_history.size() * 512);
+  return 512 + job->shown.size() + file.params.size() + file.metadata.size() + file.unknown.size() +
+         file.input.size() * 160 + (record == nullptr ? 0 : 1024 + record->status.attempt_history.size() * 512);
 }
 
 template <class Entry>

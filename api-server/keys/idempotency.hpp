@@ -22,6 +22,7 @@ struct KeyedRequest {
   std::string request;  // digest_of_request(), once the body has come
   // An earlier request with the key has published what it makes. This one may complete it, and needs no more space.
   bool published = false;
+  bool job_published = false;  // the one job that the request makes is there, not only its repository
 };
 
 // What a key stands for.

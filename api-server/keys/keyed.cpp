@@ -18,12 +18,13 @@ http::Task<Result<KeyLook, Refusal>> look_at_key(Call& call, KeyedBody body) {
   if (!sent) co_return Unexpected<Refusal>(std::move(sent.error()));
   KeyLook look;
   if (!*sent) co_return look;
-  look.key = KeyedRequest{.name = artifacts::key_record_name(**sent), .request = {}, .published = false};
+  look.key = KeyedRequest{.name = artifacts::key_record_name(**sent), .request = {}};
   if (body == KeyedBody::kIgnored) set_digest(call, *look.key, digest_of_no_body());
   const auto find = [&] {
     auto known = find_key(call.services.volume, call.caller.tenant, look.key->name);
     if (known && !known->done) {
       look.key->published = has_published(call.services.volume, call.caller.tenant, known->record);
+      look.key->job_published = call.services.volume.has_job(call.caller.tenant, known->record.id);
     }
     return known;
   };

@@ -78,7 +78,7 @@ Result<NewRepository, Refusal> publish(const Call& call, Submission& submission,
   auto claimed = claim(services, tenant, *key, {.request = {}, .id = id, .answer = render_created(id, notes)});
   if (!claimed) return Unexpected<Refusal>(std::move(claimed.error()));
   base::failpoint("api-server.key-claimed");
-  if (submission.upload != nullptr) submission.upload->keep();
+  keep_upload(submission, key);
   artifacts::KeyRecord& record = claimed->record;
   if (!claimed->done) {
     publish_repository(services, tenant, call.caller.username, submission, KnownRepository{record.id, key->name});

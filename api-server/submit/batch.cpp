@@ -76,7 +76,7 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
   };
   if (key) {
     // What is too large is refused before the key is used: with it, fewer jobs may be sent.
-    artifacts::check_batch(next);
+    artifacts::check_batch_size(next);
     at = 0;
   }
   const auto done = settle(services, file.tenant, key, batch);

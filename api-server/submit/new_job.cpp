@@ -133,7 +133,7 @@ Result<void, Refusal> check_published(const Services& services, Draft& draft,
 
 // Completes the job with its repository's params, metadata and input, and publishes it, with `input` if given.
 Result<void, Refusal> publish_in_repository(const Services& services, Draft& draft, const Submission& submission,
-                                            StagedInput* input) {
+                                            const std::optional<KeyedRequest>& key, StagedInput* input) {
   const Store& volume = services.volume;
   JobFile& file = draft.file;
   if (!artifacts::is_repository_id(file.repository_id)) return refuse(Problem::kNoRepository);
@@ -161,6 +161,7 @@ Result<void, Refusal> publish_in_repository(const Services& services, Draft& dra
   } else {
     file.input = repository.input;
   }
+  if (auto mine = confirm_upload(services, file.tenant, submission, key); !mine) return mine;
   const auto settled = settle(services, draft);
   if (!settled || draft.done) return settled;
   const auto published = input != nullptr ? volume.publish_job(input->take(), file) : volume.publish_job(file);
@@ -341,19 +342,22 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
   Draft draft = begin_job(services, caller, context, std::move(typed), key);
   draft.file.repository_id = repository_id;
   draft.file.priority = submission.priority.value_or(0);
-  auto refused = refuse_priority(caller.role, draft.file.priority);
-  if (refused) co_return Unexpected<Refusal>(std::move(*refused));
   draft.new_repository = repository_id.empty();
   draft.notes = render_notes(submission);
   const Publish publish = [&]() -> Result<void, Refusal> {
     auto claimed = claim_upload(services, caller.tenant, submission, key);
     if (!claimed) return claimed;
-    auto published = draft.new_repository ? publish_with_repository(services, draft, submission)
-                                          : publish_in_repository(services, draft, submission,
-                                                                  submission.input ? &*submission.input : nullptr);
-    // A repetition with the key goes on with the upload.
-    if (published && key && submission.upload != nullptr) submission.upload->keep();
-    return published;
+    try {
+      auto published = draft.new_repository ? publish_with_repository(services, draft, submission)
+                                            : publish_in_repository(services, draft, submission, key,
+                                                                    submission.input ? &*submission.input : nullptr);
+      if (published) keep_upload(submission, key);
+      return published;
+    } catch (const std::exception&) {
+      // The job may be there.
+      keep_upload(submission, key);
+      throw;
+    }
   };
   // With files this takes long: they are synced, and those of the repository are copied.
   base::WorkerPool& pool = submission.input ? services.bulk_workers : services.volume_workers;

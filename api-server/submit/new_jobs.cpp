@@ -3,6 +3,7 @@
 #include "api-server/routes/call.hpp"
 #include "api-server/submit/new_job.hpp"
 #include "api-server/submit/new_work.hpp"
+#include "api-server/submit/priority.hpp"
 #include "api-server/uploads/upload_use.hpp"
 #include "artifacts/store/store.hpp"
 
@@ -12,6 +13,12 @@ namespace {
 Answer answer_created(const Call& call, NewJob created) {
   log_by_user(call, "job created", {"job", created.job_id}, {"repository", created.repository_id});
   return reply_of_key(std::move(created.answer), created.replayed);
+}
+
+// Whether an earlier request with the key has made the job already: then it stays as it is, whatever the schema of the
+// Application says now.
+bool is_published(const std::optional<KeyedRequest>& key) {
+  return key && key->job_published;
 }
 
 }  // namespace
@@ -39,8 +46,12 @@ http::Task<Answer> post_job_execute(Call& call) {
   auto submission = co_await read_new_work(call, looked->key, terms);
   if (!submission) co_return Unexpected<Refusal>(std::move(submission.error()));
   if (looked->key) set_digest(call, *looked->key, submission->digest);
-  // Before an upload is taken for the job.
-  auto typed = co_await type_new_job(call, submission->params);
+  // What needs no files, before an upload is unpacked.
+  if (auto refused = refuse_priority(call.caller.role, submission->priority.value_or(0))) {
+    co_return Unexpected<Refusal>(std::move(*refused));
+  }
+  Result<TypedJob, http::Reply> typed = TypedJob();
+  if (!is_published(looked->key)) typed = co_await type_new_job(call, submission->params);
   if (!typed) co_return std::move(typed.error());
   auto staged = co_await stage_upload(call, *submission, looked->key);
   if (!staged) co_return Unexpected<Refusal>(std::move(staged.error()));
@@ -68,7 +79,7 @@ http::Task<Answer> post_job_retry(Call& call) {
   }
   TypedJob typed;
   // Whether it has ended is asked first.
-  if (is_terminal(record->status->phase)) {
+  if (is_terminal(record->status->phase) && !is_published(looked->key)) {
     auto checked = co_await type_params(call, record->stored->file.params);
     if (!checked) co_return std::move(checked.error());
     typed = std::move(*checked);

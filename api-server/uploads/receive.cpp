@@ -55,8 +55,27 @@ struct Receiving {
   std::shared_ptr<UploadWriter> writer;
   std::shared_ptr<BodyChecksum> checksum{};  // null: none
   std::exception_ptr cut{};                  // why the body ended early
+  std::optional<Refusal> full{};             // there is no room for more
+  std::uint64_t bytes = 0;                   // of the whole upload
+  std::uint64_t noted = 0;                   // offset up to which the bytes are in the ledger of the tenant's space
   bool lost = false;                         // another request has taken over
 };
+
+// Adds what has become durable to the ledger.
+void note_durable(Receiving& receiving) {
+  const std::uint64_t now = receiving.writer->durable();
+  note_published(receiving.call.services, receiving.call.caller.tenant, now - receiving.noted);
+  receiving.noted = now;
+}
+
+// Why the tenant's space takes no more of the body. Others may have used the room meanwhile, and a chunked body does
+// not say its length before.
+std::optional<Refusal> refuse_more(const Receiving& receiving) {
+  const std::uint64_t written = receiving.writer->written();
+  if (written == receiving.bytes) return std::nullopt;
+  const Call& call = receiving.call;
+  return check_space(space_of(call.services, call.caller.tenant), written - receiving.noted + 1);
+}
 
 // Reads the body to its end and writes it. Writing may go on behind it after an exception.
 http::Task<void> read_all(Receiving& receiving, WriteBehind& writing) {
@@ -74,15 +93,20 @@ http::Task<void> read_all(Receiving& receiving, WriteBehind& writing) {
     co_await writing.add(piece);
     since += piece.size();
     const bool due = since >= kCommitBytes || steady_clock::now() - committed >= kCommitTime;
-    // Bytes with a checksum count only when it is known to fit.
-    if (!due || receiving.checksum != nullptr) continue;
+    if (!due) continue;
     co_await writing.flush();
-    const auto commit = [&] { return receiving.writer->commit(Then::kGoOn); };
-    const bool mine = co_await http::run_on(pool, commit);
-    if (!mine) {
-      receiving.lost = true;
-      co_return;
+    // Bytes with a checksum count only when it is known to fit.
+    if (receiving.checksum == nullptr) {
+      const auto commit = [&] { return receiving.writer->commit(Then::kGoOn); };
+      const bool mine = co_await http::run_on(pool, commit);
+      if (!mine) {
+        receiving.lost = true;
+        co_return;
+      }
+      note_durable(receiving);
     }
+    receiving.full = refuse_more(receiving);
+    if (receiving.full) co_return;
     since = 0;
     committed = steady_clock::now();
   }
@@ -98,10 +122,7 @@ http::Task<Result<std::shared_ptr<UploadWriter>, Refusal>> begin(Call& call, con
     if (state->offset != offset) co_return Unexpected<Refusal>(other_offset(state->offset));
     if (!call.exchange.head.has_body()) co_return std::shared_ptr<UploadWriter>();
     const std::uint64_t left = upload.record().bytes - offset;
-    if (call.exchange.head.content_length.value_or(1) > left) {
-      co_return refuse(Problem::kTooLarge, {},
-                       "the upload lacks " + std::to_string(left) + " bytes, by its Upload-Length; send no more");
-    }
+    if (call.exchange.head.content_length.value_or(1) > left) co_return Unexpected<Refusal>(too_many_bytes(left));
     const auto open = [&] { return upload.begin(*state); };
     auto writer = co_await http::run_on(call.services.volume_workers, open);
     if (writer) co_return std::make_shared<UploadWriter>(std::move(*writer));
@@ -116,6 +137,11 @@ bool finish(Receiving& receiving, bool keep) {
 }
 
 }  // namespace
+
+Refusal too_many_bytes(std::uint64_t left) {
+  return {.problem = Problem::kTooLarge,
+          .detail = "the upload lacks " + std::to_string(left) + " bytes, by its Upload-Length; send no more"};
+}
 
 http::Task<std::optional<UploadState>> settled_state(Call& call, const Upload& upload) {
   const auto end = steady_clock::now() + kPatience;
@@ -137,7 +163,7 @@ http::Task<Result<std::uint64_t, Refusal>> receive(Call& call, const Upload& upl
   auto begun = co_await begin(call, upload, offset);
   if (!begun) co_return Unexpected<Refusal>(std::move(begun.error()));
   if (*begun == nullptr) co_return offset;
-  Receiving receiving{.call = call, .writer = std::move(*begun)};
+  Receiving receiving{.call = call, .writer = std::move(*begun), .bytes = upload.record().bytes, .noted = offset};
   if (checksum) receiving.checksum = std::make_shared<BodyChecksum>(*checksum);
   call.exchange.body.set_limit(upload.record().bytes - offset);
   WriteBehind writing(services.volume_workers);
@@ -154,7 +180,7 @@ http::Task<Result<std::uint64_t, Refusal>> receive(Call& call, const Upload& upl
   co_await writing.settle();
   const bool early = receiving.cut != nullptr || failure != nullptr;
   bool fits = true;
-  if (receiving.checksum != nullptr) fits = !early && receiving.checksum->fits();
+  if (receiving.checksum != nullptr) fits = !early && !receiving.full && receiving.checksum->fits();
   if (!receiving.lost) {
     try {
       const auto end = [&] { return finish(receiving, fits); };
@@ -165,7 +191,7 @@ http::Task<Result<std::uint64_t, Refusal>> receive(Call& call, const Upload& upl
     }
   }
   const std::uint64_t now = receiving.writer->durable();
-  note_published(services, call.caller.tenant, now - offset);
+  note_durable(receiving);
   services.upload_metrics.bytes.Increment(static_cast<double>(now - offset));
   if (early) services.upload_metrics.cut.Increment();
   if (early) {
@@ -181,6 +207,7 @@ http::Task<Result<std::uint64_t, Refusal>> receive(Call& call, const Upload& upl
   }
   if (failure != nullptr) std::rethrow_exception(failure);
   if (receiving.cut != nullptr) std::rethrow_exception(receiving.cut);
+  if (receiving.full) co_return Unexpected<Refusal>(std::move(*receiving.full));
   if (!fits) {
     co_return refuse(
         Problem::kChecksum, {},

@@ -1,3 +1,4 @@
+#include "api-server/jobs/deletion.hpp"
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/routes/call.hpp"
@@ -56,6 +57,15 @@ http::Task<Result<Upload, Refusal>> find_upload(Call& call) {
   co_return found;
 }
 
+// Takes the upload away, and its bytes from the tenant's space. Blocks on the volume.
+artifacts::EndedUpload remove_upload(const Services& services, const artifacts::Tenant& tenant, const Upload& upload) {
+  auto ended = end_upload(services.volume, tenant, upload);
+  if (!ended.trashed) return ended;
+  services.space_ledger.take_off(tenant, ended.bytes);
+  purge_later(services, tenant, {*ended.trashed});
+  return ended;
+}
+
 std::string render_created(const std::string& id) {
   return R"({"message":"Upload created","upload_id":)" + base::quote_json(id) + "}";
 }
@@ -94,6 +104,7 @@ http::Task<Answer> post_upload(Call& call) {
   auto wanted = read_new_upload(services.limits, head.fields);
   if (!wanted) co_return Unexpected<Refusal>(std::move(wanted.error()));
   if (const auto checksum = read_checksum(head.fields); !checksum) co_return Unexpected<Refusal>(checksum.error());
+  if (head.content_length.value_or(0) > wanted->bytes) co_return Unexpected<Refusal>(too_many_bytes(wanted->bytes));
   // With room for the job or repository that is made of it.
   if (auto full = check_space(space_of(services, tenant), wanted->bytes + kRecordBytes)) {
     co_return Unexpected<Refusal>(std::move(*full));
@@ -116,10 +127,21 @@ http::Task<Answer> post_upload(Call& call) {
   log_by_user(call, "upload created", {"upload", id}, {"bytes", record.bytes});
   http::Reply reply = json_reply(201, render_created(id));
   // Relative to the URL of the request, so it holds behind a proxy that adds a path. The dot is for clients that look
-  // for
-  // "/uploads/" in it.
+  // for "/uploads/" in it.
   reply.headers.emplace_back("Location", "./uploads/" + id);
-  co_return co_await append(call, *upload, 0, std::move(reply));
+  std::exception_ptr failure;
+  Answer answer = refuse(Problem::kNoUpload);
+  try {
+    answer = co_await append(call, *upload, 0, std::move(reply));
+  } catch (const std::exception&) {
+    failure = std::current_exception();
+  }
+  if (answer && failure == nullptr) co_return answer;
+  // Its client does not learn the id, so nobody would go on with it.
+  const auto undo = [&] { remove_upload(services, tenant, *upload); };
+  co_await http::run_always_on(services.volume_workers, undo);
+  if (failure != nullptr) std::rethrow_exception(failure);
+  co_return answer;
 }
 
 http::Task<Answer> head_upload(Call& call) {
@@ -159,15 +181,13 @@ http::Task<Answer> delete_upload(Call& call) {
   const Services& services = call.services;
   const auto upload = co_await find_upload(call);
   if (!upload) co_return Unexpected<Refusal>(upload.error());
-  const auto end = [&] { return end_upload(services.volume, call.caller.tenant, *upload); };
+  const auto end = [&] { return remove_upload(services, call.caller.tenant, *upload); };
   const auto ended = co_await http::run_on(services.volume_workers, end);
   if (ended.in_use) {
     co_return refuse(Problem::kUploadUsed, {},
                      "a job or repository is being made of it. Remedy: repeat the request if that fails");
   }
   if (!ended.trashed) co_return refuse(Problem::kNoUpload);
-  services.space_ledger.take_off(call.caller.tenant, upload->record().bytes);
-  purge_upload(services, call.caller.tenant, *ended.trashed);
   log_by_user(call, "upload deleted by its user", {"upload", upload->id()});
   co_return empty_reply(204);
 }

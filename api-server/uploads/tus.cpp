@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "api-server/uploads/file_receiver.hpp"
+#include "api-server/transfer/file_receiver.hpp"
 #include "base/text/base64.hpp"
 #include "http/message/grammar.hpp"
 

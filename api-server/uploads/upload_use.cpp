@@ -4,14 +4,16 @@
 #include <chrono>
 #include <utility>
 
+#include "api-server/jobs/deletion.hpp"
 #include "api-server/jobs/space.hpp"
-#include "api-server/uploads/file_receiver.hpp"
+#include "api-server/transfer/file_receiver.hpp"
 #include "api-server/uploads/receive.hpp"
 #include "api-server/uploads/tus.hpp"
 #include "artifacts/store/store.hpp"
 #include "artifacts/submit/key_records.hpp"
 #include "base/failpoint.hpp"
 #include "base/log/log.hpp"
+#include "base/text/digest.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -42,10 +44,15 @@ Refusal unfinished(const Upload& upload, std::uint64_t offset) {
                     " bytes have come. Remedy: send the rest with PATCH, then repeat this request"};
 }
 
-// Whether the request `by` has taken the upload and is still at work. Blocks on the volume.
+// The first part of UploadState::by for a request that takes an upload; random without a key.
+std::string owner_of(const std::optional<KeyedRequest>& key) {
+  return key ? base::sha256_hex(key->name + key->request).substr(0, 32) : artifacts::random_name();
+}
+
+// Whether another request than the owner's has taken the upload and is still at work. Blocks on the volume.
 bool is_held_by_another(const Services& services, const Upload& upload, const UploadState& state,
-                        const std::string& by) {
-  if (state.kind != Kind::kUsing || (!by.empty() && state.by == by)) return false;
+                        const std::string& owner) {
+  if (state.kind != Kind::kUsing || state.by.starts_with(owner + "-")) return false;
   const auto changed = upload.changed();
   const auto now = services.volume.probe();
   return !changed || !now || *now - *changed < kClaimHolds;
@@ -55,6 +62,13 @@ bool is_done(const Services& services, const artifacts::Tenant& tenant, const st
   if (!key) return false;
   const auto found = find_key(services.volume, tenant, key->name);
   return found && found->done && found->record.request == key->request;
+}
+
+// The upload was not taken because a request with the same key has used it meanwhile: then this one goes on.
+Result<void, Refusal> unless_done(const Services& services, const artifacts::Tenant& tenant,
+                                  const std::optional<KeyedRequest>& key, Result<void, Refusal> taken) {
+  if (!taken && is_done(services, tenant, key)) return {};
+  return taken;
 }
 
 // As if the file had been in a form.
@@ -89,8 +103,12 @@ UploadUse::~UploadUse() {
   });
 }
 
-Result<void, Refusal> UploadUse::claim(const std::string& key) {
-  const std::string by = key.empty() ? artifacts::random_name() : key;
+Result<void, Refusal> UploadUse::claim(const std::optional<KeyedRequest>& key) {
+  owner_ = owner_of(key);
+  return confirm();
+}
+
+Result<void, Refusal> UploadUse::confirm() {
   for (;;) {
     const auto state = upload_.state();
     if (!state) {
@@ -98,10 +116,11 @@ Result<void, Refusal> UploadUse::claim(const std::string& key) {
           was_upload_used(services_.volume, tenant_, upload_.id()) ? used() : Refusal{.problem = Problem::kNoUpload});
     }
     if (state->offset < upload_.record().bytes) return Unexpected<Refusal>(unfinished(upload_, state->offset));
-    if (is_held_by_another(services_, upload_, *state, key)) return Unexpected<Refusal>(in_use());
+    if (is_held_by_another(services_, upload_, *state, owner_)) return Unexpected<Refusal>(in_use());
     UploadState mine = *state;
     mine.kind = Kind::kUsing;
-    mine.by = by;
+    // A name of its own each time, so that a request which was overtaken can't free or change it any more.
+    mine.by = owner_ + "-" + artifacts::random_name();
     if (!upload_.step(*state, mine)) continue;
     claimed_ = std::move(mine);
     return {};
@@ -114,7 +133,7 @@ void UploadUse::spend() noexcept {
     const auto trashed = end_used_upload(services_.volume, tenant_, upload_);
     if (!trashed) return;
     services_.space_ledger.take_off(tenant_, upload_.record().bytes);
-    purge_upload(services_, tenant_, *trashed);
+    purge_later(services_, tenant_, {*trashed});
   } catch (const std::exception& problem) {
     base::log_warning("an upload that was used could not be removed; it is removed when it expires",
                       {{"upload", upload_.id()}, {"error", problem.what()}});
@@ -127,17 +146,6 @@ Result<Upload, Refusal> open_known_upload(const Services& services, const artifa
   if (found) return std::move(*found);
   if (was_upload_used(services.volume, tenant, id)) return Unexpected<Refusal>(used());
   return refuse(Problem::kNoUpload);
-}
-
-void purge_upload(const Services& services, const artifacts::Tenant& tenant, std::string trashed) {
-  services.bulk_workers.post_always([&volume = services.volume, tenant, trashed = std::move(trashed)] {
-    try {
-      volume.purge(tenant, trashed);
-    } catch (const std::exception& problem) {
-      base::log_warning("deleted files were not removed yet; the controller's sweeper removes them later",
-                        {{"error", problem.what()}});
-    }
-  });
 }
 
 namespace {
@@ -190,8 +198,8 @@ http::Task<Result<std::optional<http::Reply>, Refusal>> stage_upload(Call& call,
   const auto state = co_await settled_state(call, upload);
   if (!state) co_return co_await http::run_on(services.volume_workers, absent);
   if (state->offset < upload.record().bytes) co_return Unexpected<Refusal>(unfinished(upload, state->offset));
-  const std::string by = key ? key->name : std::string();
-  const auto check = [&] { return is_held_by_another(services, upload, *state, by); };
+  const std::string owner = owner_of(key);
+  const auto check = [&] { return is_held_by_another(services, upload, *state, owner); };
   const bool held = co_await http::run_on(services.volume_workers, check);
   if (held) co_return Unexpected<Refusal>(in_use());
   // Nothing: it was used and removed meanwhile.
@@ -210,7 +218,7 @@ http::Task<Result<std::optional<http::Reply>, Refusal>> stage_upload(Call& call,
   // The upload goes when its files stay.
   const std::uint64_t bytes = bytes_of(submission);
   const std::uint64_t more = bytes - std::min(bytes, bytes_given_back(submission));
-  if (more > 0) {
+  if (more > 0 && !(key && key->published)) {
     if (auto full = check_space(space_of(services, tenant), more)) co_return Unexpected<Refusal>(std::move(*full));
   }
   co_return std::optional<http::Reply>();
@@ -223,9 +231,17 @@ std::uint64_t bytes_given_back(const Submission& submission) {
 Result<void, Refusal> claim_upload(const Services& services, const artifacts::Tenant& tenant,
                                    const Submission& submission, const std::optional<KeyedRequest>& key) {
   if (submission.upload == nullptr) return {};
-  auto claimed = submission.upload->claim(key ? key->name : std::string());
-  if (!claimed && is_done(services, tenant, key)) return {};
-  return claimed;
+  return unless_done(services, tenant, key, submission.upload->claim(key));
+}
+
+Result<void, Refusal> confirm_upload(const Services& services, const artifacts::Tenant& tenant,
+                                     const Submission& submission, const std::optional<KeyedRequest>& key) {
+  if (submission.upload == nullptr) return {};
+  return unless_done(services, tenant, key, submission.upload->confirm());
+}
+
+void keep_upload(const Submission& submission, const std::optional<KeyedRequest>& key) {
+  if (key && submission.upload != nullptr) submission.upload->keep();
 }
 
 http::Task<void> spend_upload(const Services& services, const Submission& submission) {

@@ -23,10 +23,14 @@ class UploadUse {
 
   const artifacts::Upload& upload() const { return upload_; }
 
-  // Takes the upload. `key` is the name of an Idempotency-Key's record, or empty: requests with the same key take it
-  // together. Refuses with kUploadUsed, kUploadUnfinished and kNoUpload. Blocks on the volume.
-  Result<void, Refusal> claim(const std::string& key);
-  // From here on the job or repository may exist, and only a request with the same key may try again.
+  // Takes the upload for the request with this key, or for this request alone. The same request with the same key may
+  // take it from there. Refuses with kUploadUsed, kUploadUnfinished and kNoUpload. Blocks on the volume.
+  Result<void, Refusal> claim(const std::optional<KeyedRequest>& key);
+  // For the last moment before the job or repository is published: takes it once more, or refuses, because a request
+  // that is slow for many minutes counts as dead, and another one may have taken the upload since claim(). Blocks on
+  // the volume.
+  Result<void, Refusal> confirm();
+  // The job or repository may exist: only the same request with the same key may try again.
   void keep() { claimed_.reset(); }
   // The job or repository exists: the upload goes. Blocks on the volume; a failure is logged.
   void spend() noexcept;
@@ -35,15 +39,13 @@ class UploadUse {
   const Services& services_;
   const artifacts::Tenant tenant_;
   artifacts::Upload upload_;
+  std::string owner_ = {};  // of claim()
   std::optional<artifacts::UploadState> claimed_ = {};
 };
 
 // The upload, or kNoUpload, or kUploadUsed. Blocks on the volume.
 Result<artifacts::Upload, Refusal> open_known_upload(const Services& services, const artifacts::Tenant& tenant,
                                                      std::string_view id);
-
-// Removes what end_upload() has moved to the trash, on a pool.
-void purge_upload(const Services& services, const artifacts::Tenant& tenant, std::string trashed);
 
 // If the body or the header upload_id names an upload: checks and unpacks it as an uploaded file, sets `input` and
 // `upload`, and checks the space for it. Refuses with kNoUpload, kUploadUnfinished, kUploadUsed, and as an uploaded
@@ -58,6 +60,13 @@ std::uint64_t bytes_given_back(const Submission& submission);
 // request with the same key goes on: it will find the key done. Blocks on the volume.
 Result<void, Refusal> claim_upload(const Services& services, const artifacts::Tenant& tenant,
                                    const Submission& submission, const std::optional<KeyedRequest>& key);
+
+// The same with UploadUse::confirm(), after claim_upload().
+Result<void, Refusal> confirm_upload(const Services& services, const artifacts::Tenant& tenant,
+                                     const Submission& submission, const std::optional<KeyedRequest>& key);
+
+// UploadUse::keep() of the submission's upload, if it has one and the request has a key.
+void keep_upload(const Submission& submission, const std::optional<KeyedRequest>& key);
 
 // UploadUse::spend() of the submission's upload, if it has one.
 http::Task<void> spend_upload(const Services& services, const Submission& submission);

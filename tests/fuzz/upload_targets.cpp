@@ -1,7 +1,7 @@
 // Headers of tus, and the names and files that say what is known of an upload.
 #include <algorithm>
 
-#include "api-server/uploads/file_receiver.hpp"
+#include "api-server/transfer/file_receiver.hpp"
 #include "api-server/uploads/tus.hpp"
 #include "artifacts/uploads/upload_record.hpp"
 #include "artifacts/uploads/upload_state.hpp"

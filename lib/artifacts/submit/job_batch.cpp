@@ -109,8 +109,10 @@ class BatchBytes {
   void add(std::size_t bytes) {
     bytes_ += bytes;
     if (bytes_ <= kBatchLimit) return;
-    throw TooLarge("the jobs of a batch, each with its params, metadata and the names of the input files: more than " +
-                   std::to_string(kBatchLimit) + " bytes; send fewer at once");
+    throw TooLarge(
+        "the jobs of a batch, each with its params, metadata, result schema and the names of the input files: more "
+        "than " +
+        std::to_string(kBatchLimit) + " bytes; send fewer at once");
   }
 
  private:
@@ -119,7 +121,7 @@ class BatchBytes {
 
 }  // namespace
 
-void check_batch(const std::function<const JobFile*()>& next) {
+void check_batch_size(const std::function<const JobFile*()>& next) {
   BatchBytes bytes;
   while (const JobFile* file = next()) bytes.add(encode(*file).size());
 }

@@ -35,7 +35,7 @@ BatchOutcome publish_batch(const Store& store, const Tenant& tenant, std::string
                            std::string_view id, const std::function<const JobFile*()>& next, bool& committed);
 
 // Throws TooLarge if the jobs have too many bytes together for publish_batch(). Reads and writes nothing.
-void check_batch(const std::function<const JobFile*()>& next);
+void check_batch_size(const std::function<const JobFile*()>& next);
 
 // The limit of all job.json of a batch together.
 inline constexpr std::size_t kBatchLimit = 64U << 20;

@@ -34,13 +34,12 @@ std::optional<std::string> trash(const Store& store, const Tenant& tenant, const
   return name;
 }
 
-// Steps to kEnded from whatever the state is. False: it is being used.
-bool end(const Upload& upload) {
+// Steps to kEnded from whatever the state is, unless it is kUsing. Returns the last state; nothing: there is none.
+std::optional<UploadState> end(const Upload& upload) {
   for (;;) {
-    const auto state = upload.state();
-    if (!state) return true;
-    if (state->kind == Kind::kUsing) return false;
-    if (upload.step(*state, {.offset = state->offset, .data = state->data, .kind = Kind::kEnded})) return true;
+    auto state = upload.state();
+    if (!state || state->kind == Kind::kUsing) return state;
+    if (upload.step(*state, {.offset = state->offset, .data = state->data, .kind = Kind::kEnded})) return state;
   }
 }
 
@@ -108,8 +107,9 @@ std::uint64_t count_uploads(const Store& store, const Tenant& tenant) {
 }
 
 EndedUpload end_upload(const Store& store, const Tenant& tenant, const Upload& upload) {
-  if (!end(upload)) return {.trashed = {}, .in_use = true};
-  return {.trashed = trash(store, tenant, upload.id())};
+  const auto last = end(upload);
+  if (last && last->kind == Kind::kUsing) return {.in_use = true};
+  return {.trashed = trash(store, tenant, upload.id()), .bytes = last ? last->offset : 0};
 }
 
 std::optional<std::string> end_used_upload(const Store& store, const Tenant& tenant, const Upload& upload) {

@@ -108,14 +108,15 @@ bool was_upload_used(const Store& store, const Tenant& tenant, std::string_view 
 // The uploads of a tenant, complete or not. Reads the whole folder.
 std::uint64_t count_uploads(const Store& store, const Tenant& tenant);
 
-// Takes the upload away, whoever writes to it, unless it is being used (`state` is then kUsing). Returns its name for
-// Store::purge(); nothing: there is none, or it is being used. `used`: it leaves the mark of was_upload_used().
 struct EndedUpload {
-  std::optional<std::string> trashed = {};
-  bool in_use = false;
+  std::optional<std::string> trashed = {};  // the name for Store::purge(); nothing: another one has removed it
+  std::uint64_t bytes = 0;                  // that were durable
+  bool in_use = false;                      // it was left, because a job or repository is being made of it
 };
+// Takes the upload away, whoever writes to it, unless it is being used.
 EndedUpload end_upload(const Store& store, const Tenant& tenant, const Upload& upload);
-// For what has used it: the same with the mark of was_upload_used(), which is durable first.
+// For what has used it: the same with the mark of was_upload_used(), which is durable first. Returns its name for
+// Store::purge(); nothing: another one has removed it.
 std::optional<std::string> end_used_upload(const Store& store, const Tenant& tenant, const Upload& upload);
 
 // Removes the uploads of all tenants that have not changed for longer than their expiry at the time `now` of the file

@@ -77,6 +77,19 @@ TEST_F(TypedParams, AllViolationsAreTold) {
   EXPECT_EQ(world_.get("/api/v1/repository").body, "[]");
 }
 
+// The job exists, and its client does not know it. The operator has changed the schema meanwhile.
+TEST_F(TypedParams, AJobThatExistsIsCompletedWhateverTheSchemaSaysNow) {
+  const Headers key{{"Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324"}};
+  world_.kube.answer = [](const kube::Request&) -> kube::KubeResult<kube::Response> {
+    return Unexpected<kube::Error>(kube::Error{.code = kube::ErrorCode::kForbidden});
+  };
+  EXPECT_EQ(execute(R"({"a":50})", key).status, 503);
+  world_.kube.answer = {};
+  set_schema(R"({"properties":{"a":{"maximum":1}}})");
+  EXPECT_EQ(execute(R"({"a":50})").status, 400);
+  EXPECT_EQ(file_of(execute(R"({"a":50})", key)).params, R"({"a":50,"n":7})");
+}
+
 TEST_F(TypedParams, AreTheEffectiveOnes) {
   const std::string of = repository(R"({"a":50})");
   EXPECT_EQ(file_of(execute("{}", {{"repository_id", of}})).params, R"({"a":50,"n":7})");

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "api-server/uploads/upload_use.hpp"
 #include "artifacts/uploads/upload_store.hpp"
 #include "support/cpp/temp_dir.hpp"
 #include "unit/api-server/uploads/tus_client.hpp"
@@ -170,6 +171,56 @@ TEST(UploadUse, AFailureLeavesTheUpload) {
     made = world.post_json(kExecute, json_of(tus.id));
   } while (made.status == 409);
   EXPECT_EQ(made.status, 201) << made.body;
+}
+
+// Unpacking may take minutes.
+TEST(UploadUse, ThePriorityIsLookedAtBeforeTheFiles) {
+  World world;
+  TusClient tus(world);
+  tus.upload("no archive", kZip);
+  Headers dora = World::identity("dora");
+  dora.emplace_back("Content-Type", "application/json");
+  const HttpReply reply = world.call("POST", kExecute, dora, json_of(tus.id, R"(,"priority":1)"));
+  EXPECT_EQ(reply.status, 403) << reply.body;
+}
+
+// A request that is slow for many minutes counts as dead.
+TEST(UploadUse, AnOvertakenRequestPublishesNothing) {
+  World world;
+  TusClient tus(world);
+  tus.upload("1,2\n", "filename Yi5jc3Y=");
+  const auto open = [&] { return artifacts::open_upload(*world.volume, World::tenant(), tus.id).value(); };
+  UploadUse second(*world.services, World::tenant(), open());
+  {
+    UploadUse first(*world.services, World::tenant(), open());
+    ASSERT_TRUE(first.claim(std::nullopt));
+    EXPECT_TRUE(first.confirm());
+    EXPECT_FALSE(second.claim(std::nullopt));
+    const auto folder = world.root + "/tenants/acme/Tutorial/north/.uploads/" + tus.id;
+    fs::last_write_time(folder, fs::last_write_time(folder) - std::chrono::minutes(16));
+    ASSERT_TRUE(second.claim(std::nullopt));
+    EXPECT_FALSE(first.confirm());
+  }
+  world.finish_volume_work();
+  EXPECT_TRUE(second.confirm()) << "the one that was overtaken must not free it";
+  second.keep();
+}
+
+TEST(UploadUse, TheSameRequestWithAKeyMayTakeItOver) {
+  World world;
+  TusClient tus(world);
+  tus.upload("1,2\n", "filename Yi5jc3Y=");
+  const auto open = [&] { return artifacts::open_upload(*world.volume, World::tenant(), tus.id).value(); };
+  const KeyedRequest key{.name = "name", .request = "request"};
+  UploadUse first(*world.services, World::tenant(), open());
+  UploadUse again(*world.services, World::tenant(), open());
+  UploadUse other(*world.services, World::tenant(), open());
+  ASSERT_TRUE(first.claim(key));
+  EXPECT_FALSE(other.claim(KeyedRequest{.name = "name", .request = "other request"}));
+  EXPECT_TRUE(again.claim(key));
+  EXPECT_TRUE(first.confirm());
+  again.keep();
+  first.keep();
 }
 
 TEST(UploadUse, ABadArchiveIsRefusedAsInAForm) {

@@ -264,6 +264,43 @@ TEST(TusUploads, CanBeDeleted) {
   EXPECT_THAT(world.files(".trash"), IsEmpty());
 }
 
+// What a deleted upload gives back is what it had, not what it could have had.
+TEST(TusUploads, GiveBackTheBytesThatCame) {
+  World world;
+  TusClient kept(world);
+  kept.upload(std::string(5'000, 'x'));
+  TusClient tus(world);
+  ASSERT_EQ(tus.create(4'000).status, 201);
+  ASSERT_EQ(tus.patch(0, std::string(10, 'x')).status, 204);
+  EXPECT_EQ(world.get("/api/v1/usage").json()["bytes_used"], 5'010);
+  EXPECT_EQ(tus.remove().status, 204);
+  EXPECT_EQ(world.get("/api/v1/usage").json()["bytes_used"], 5'000);
+}
+
+// Their clients get no id, so nobody would go on with them, and a tenant may have so many.
+TEST(TusUploads, ThatWereRefusedOrCutWhileTheyBeganLeaveNothing) {
+  World world(Limits{.max_uploads = 1});
+  TusClient tus(world);
+  const auto begin = [&](std::uint64_t bytes, const std::string& body, const testing::Headers& more) {
+    testing::Headers headers = tus.headers({{"Upload-Length", std::to_string(bytes)}, {"Content-Type", kStream}});
+    headers.insert(headers.end(), more.begin(), more.end());
+    return world.call("POST", TusClient::kPath, headers, body).status;
+  };
+  EXPECT_EQ(begin(3, "abcd", {}), 413);
+  EXPECT_EQ(begin(3, "abc", {{"Upload-Checksum", "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0="}}), 460);
+  {
+    RawClient connection(world.server->address());
+    std::string head = tus.patch_head(0, 9);
+    head.replace(0, head.find(" HTTP"), std::string("POST ") + TusClient::kPath);
+    head.insert(head.size() - 2, "Upload-Length: 9\r\n");
+    ASSERT_TRUE(connection.send(head + "abc"));
+    connection.shutdown_write();
+    connection.read_to_end();
+  }
+  EXPECT_EQ(world.get("/api/v1/usage").json()["bytes_used"], 0);
+  EXPECT_EQ(begin(3, "abc", {}), 201);
+}
+
 TEST(TusUploads, OfATenantAreLimited) {
   World world(Limits{.max_uploads = 2});
   TusClient tus(world);
@@ -292,6 +329,32 @@ TEST(TusUploads, NeedRoomInTheQuota) {
   EXPECT_EQ(other.create(600'000).status, 507);
   EXPECT_EQ(tus.remove().status, 204);
   EXPECT_EQ(other.create(600'000).status, 201);
+}
+
+// A chunked body does not say how long it is, and others may use the room meanwhile.
+TEST(TusUploads, StopWhereTheQuotaIsUsedUpMeanwhile) {
+  World world;
+  auto client = std::make_shared<job::Client>(*world.clients.get("acme"));
+  client->storage_quota = "40Mi";
+  world.clients.put("acme", client);
+  constexpr std::uint64_t kMiB = 1U << 20;
+  TusClient tus(world);
+  ASSERT_EQ(tus.create(39 * kMiB).status, 201);
+  TusClient other(world);
+  other.upload(std::string(10 * kMiB, 'x'));
+  RawClient connection(world.server->address());
+  std::string head = tus.patch_head(0, 0);
+  const std::string length = "Content-Length: 0";
+  head.replace(head.find(length), length.size(), "Transfer-Encoding: chunked");
+  ASSERT_TRUE(connection.send(head));
+  const std::string chunk = "100000\r\n" + std::string(kMiB, 'x') + "\r\n";
+  for (int i = 0; i < 39 && connection.send(chunk); ++i) continue;
+  EXPECT_EQ(http::testing::status_of(connection.read_reply()), 507);
+  const std::uint64_t offset = std::stoull(tus.head().header("Upload-Offset"));
+  EXPECT_GT(offset, 0U) << "what came is kept";
+  EXPECT_LT(offset, 39 * kMiB);
+  EXPECT_EQ(other.remove().status, 204);
+  EXPECT_EQ(tus.patch(offset, std::string(39 * kMiB - offset, 'x')).status, 204);
 }
 
 // A server that is killed in the middle. Another one goes on with what was acknowledged.

@@ -1,4 +1,4 @@
-#include "api-server/uploads/file_receiver.hpp"
+#include "api-server/transfer/file_receiver.hpp"
 
 #include <algorithm>
 #include <utility>
