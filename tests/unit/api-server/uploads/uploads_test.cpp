@@ -267,6 +267,9 @@ TEST(TusUploads, CanBeDeleted) {
 // What a deleted upload gives back is what it had, not what it could have had.
 TEST(TusUploads, GiveBackTheBytesThatCame) {
   World world;
+  auto client = std::make_shared<job::Client>(*world.clients.get("acme"));
+  client->storage_quota = "1Mi";
+  world.clients.put("acme", client);
   TusClient kept(world);
   kept.upload(std::string(5'000, 'x'));
   TusClient tus(world);
