@@ -135,6 +135,7 @@ class Benchmark:
 
     def reads(self):
         self.rest("reads").run_reads(self.chosen.large)
+        self.rest("reads").run_waits()
 
     def files(self):
         self.rest("files").run_files()

@@ -9,8 +9,11 @@ import zipfile
 from measure import alternate, memory, wait_until_quiet
 from report import Row, beside
 from rest_world import Nginx, RestWorld, wrk, write_random
+from waiters import measure_waiters
+from world import wait_until
 
 GIB = 1 << 30
+WAITERS = 10_000
 
 
 def medians(results, key):
@@ -27,9 +30,10 @@ class RestBenchmark:
         self.say("  " + " | ".join(row.cells()))
 
     @contextlib.contextmanager
-    def installation(self):
-        """A new one for each part: jobs of another part would run as soon as there is a controller."""
+    def installation(self, *flags):
+        """A new one for each part: jobs of another part would run as soon as there is a controller. `flags`: more of the api-server."""
         self.rest = RestWorld(self.world)
+        self.rest.more_flags = flags
         self.rest.start()
         try:
             yield
@@ -55,6 +59,11 @@ class RestBenchmark:
             self.reads()
             if large:
                 self.read_of_large_repository()
+
+    def run_waits(self):
+        # One tenant may have half of the waits.
+        with self.installation(f"--max-waits={2 * WAITERS}", f"--max-connections={WAITERS + 100}"):
+            self.waits()
 
     def run_files(self):
         with self.beside_nginx():
@@ -138,6 +147,24 @@ class RestBenchmark:
         job = self.fill_repository(1000)
         self.read("job-1000", "`GET /job/:id`, repository of 1,000 jobs", f"/job/{job}", 1.0)
         self.short_form(job, 1000)
+
+    def waits(self):
+        rest, job = self.rest, self.rest.user.start(params={"a": 10, "b": 20})
+
+        def run_job():
+            self.world.run("controller", [self.world.programs / "bin" / "controller", *rest.flags()])
+            wait_until("the job begins", lambda: rest.user.state(job) != "queued", 60)
+
+        try:
+            seen = measure_waiters(self.world.pids()["api-server"], rest.user.base, f"/job/{job}?jobs=false&wait=60", rest.identity.headers(), WAITERS,
+                                   lambda: wait_until("all wait", lambda: rest.metric("vbrain_api_waits") == WAITERS, 30), run_job)
+        finally:
+            if "controller" in self.world.running:
+                self.world.stop_program("controller")
+        assert set(seen["statuses"]) <= {"200", "202"}, seen
+        self.keep("waits", [seen], Row(f"{WAITERS:,} requests that wait for a job: growth of the api-server's memory",
+                                       f"{seen['rss_mib']:.0f} MiB, {seen['more_threads']} more threads; all answered {seen['answered_s']:.2f} s after the change",
+                                       value=seen["growth_mib"], goal=200, at_most=True, unit=" MiB"))
 
     def read_of_large_repository(self):
         job = self.fill_repository(100_000)

@@ -29,6 +29,7 @@ class RestWorld(Ours):
     """An installation with its api-server. The controller runs only inside `controller()`."""
 
     name = "rest"
+    more_flags = ()  # of the api-server
 
     def launch(self):
         self.make_tenant()
@@ -58,7 +59,13 @@ class RestWorld(Ours):
     def server_command(self):
         return [self.world.programs / "bin" / "api-server", "--kubeconfig", self.world.kubeconfig, "--namespace", self.namespace,
                 "--volume", self.volume, "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--address-file",
-                self.address_file]
+                self.address_file, *self.more_flags]
+
+    def metric(self, name):
+        """The value of a metric without labels."""
+        address = self.address_file.read_text().split()[1]
+        text = subprocess.run(["curl", "-sSf", f"http://{address}/metrics"], check=True, capture_output=True, text=True).stdout
+        return float(re.search(rf"^{name} (.+)$", text, re.MULTILINE).group(1))
 
     def restart_server(self):
         self.world.stop_program("api-server")
