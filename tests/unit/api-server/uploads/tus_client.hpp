@@ -9,6 +9,13 @@
 
 namespace vbrain::api::testing {
 
+// Sets spec.storageQuota of acme's Client.
+inline void set_quota(World& world, const std::string& quota) {
+  auto client = std::make_shared<job::Client>(*world.clients.get("acme"));
+  client->storage_quota = quota;
+  world.clients.put("acme", client);
+}
+
 // A client of tus for tests: one upload of a World.
 class TusClient {
  public:

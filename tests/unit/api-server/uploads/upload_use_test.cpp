@@ -237,9 +237,7 @@ TEST(UploadUse, ABadArchiveIsRefusedAsInAForm) {
 
 TEST(UploadUse, CountsOnceAgainstTheQuota) {
   World world;
-  auto client = std::make_shared<job::Client>(*world.clients.get("acme"));
-  client->storage_quota = "1Mi";
-  world.clients.put("acme", client);
+  testing::set_quota(world, "1Mi");
   TusClient tus(world);
   tus.upload(std::string(700'000, 'x'), "filename Yi5jc3Y=");
   const HttpReply made = world.post_json(kExecute, json_of(tus.id));

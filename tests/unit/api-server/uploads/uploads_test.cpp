@@ -267,9 +267,7 @@ TEST(TusUploads, CanBeDeleted) {
 // What a deleted upload gives back is what it had, not what it could have had.
 TEST(TusUploads, GiveBackTheBytesThatCame) {
   World world;
-  auto client = std::make_shared<job::Client>(*world.clients.get("acme"));
-  client->storage_quota = "1Mi";
-  world.clients.put("acme", client);
+  testing::set_quota(world, "1Mi");
   TusClient kept(world);
   kept.upload(std::string(5'000, 'x'));
   TusClient tus(world);
@@ -320,9 +318,7 @@ TEST(TusUploads, OfATenantAreLimited) {
 
 TEST(TusUploads, NeedRoomInTheQuota) {
   World world;
-  auto client = std::make_shared<job::Client>(*world.clients.get("acme"));
-  client->storage_quota = "1Mi";
-  world.clients.put("acme", client);
+  testing::set_quota(world, "1Mi");
   TusClient tus(world);
   EXPECT_EQ(tus.create(2'000'000).status, 507);
   ASSERT_EQ(tus.create(600'000).status, 201);
@@ -337,9 +333,7 @@ TEST(TusUploads, NeedRoomInTheQuota) {
 // A chunked body does not say how long it is, and others may use the room meanwhile.
 TEST(TusUploads, StopWhereTheQuotaIsUsedUpMeanwhile) {
   World world;
-  auto client = std::make_shared<job::Client>(*world.clients.get("acme"));
-  client->storage_quota = "40Mi";
-  world.clients.put("acme", client);
+  testing::set_quota(world, "40Mi");
   constexpr std::uint64_t kMiB = 1U << 20;
   TusClient tus(world);
   ASSERT_EQ(tus.create(39 * kMiB).status, 201);
