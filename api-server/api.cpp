@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "api-server/api_keys/last_uses.hpp"
 #include "api-server/auth/hide_secrets.hpp"
 #include "api-server/pages/page_request.hpp"
 #include "api-server/routes/preconditions.hpp"
@@ -154,7 +155,9 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
   if (const std::string_view why = services_.keys_unknown(); !why.empty()) {
     return refuse(Problem::kUnavailable, {}, std::string(why));
   }
-  auto caller = authenticate(services_.clients, progress.identity, services_.clock.now());
+  const KnownKeys known{services_.clients, services_.issued_keys, services_.issued_keys_state()};
+  auto caller = authenticate(known, progress.identity, services_.clock.now());
+  if (!caller && caller.error().problem != Problem::kUnknownKey) return Unexpected<Refusal>(std::move(caller.error()));
   if (!caller) {
     // Only failures are refused: one bad script must not lock out others behind the same address.
     const auto wait = failures_.count(exchange.peer, services_.clock.steady());
@@ -165,6 +168,7 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
     return Unexpected<Refusal>(std::move(caller.error()));
   }
   progress.caller = std::move(*caller);
+  if (progress.caller.issued != nullptr) services_.last_uses.note(*progress.caller.issued, services_.clock.now());
   if (!may(progress.caller.role, route.permission)) return refuse(Problem::kNotPermitted);
   if (auto refused = check_query(head.query, route.parameters)) return Unexpected<Refusal>(std::move(*refused));
   return match;

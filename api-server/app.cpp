@@ -13,6 +13,7 @@
 #include "api-server/answers/sealed_texts.hpp"
 #include "api-server/answers/shared_reads.hpp"
 #include "api-server/api.hpp"
+#include "api-server/api_keys/key_watch.hpp"
 #include "api-server/health.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
@@ -175,6 +176,7 @@ int run(const Config& given, std::stop_token stop) {
   JsonBudget json_budget(json_memory, tenant_json_memory(json_memory, config.limits.max_json_bytes));
   // Lists of ids have as much memory again.
   VolumeView view(volume, caches.jobs.store(), clock, json_budget, kViewBytes, json_memory);
+  KeyWatch key_watch(*transport, client, config.namespace_name, metrics, clock);
   // The threads of the watches end before what is above, also after an exception.
   const struct StopCaches {
     Caches& caches;
@@ -220,13 +222,17 @@ int run(const Config& given, std::stop_token stop) {
       caches.jobs.store(),
       caches.applications.store(),
       caches.clients.store(),
+      key_watch.store(),
+      key_watch.uses(),
       space_ledger,
       calls.get_token(),
-      [&] { return why_keys_are_unknown(caches.synced(), clock.steady() - caches.clients.last_contact()); }};
+      [&] { return why_keys_are_unknown(caches.synced(), clock.steady() - caches.clients.last_contact()); },
+      [&key_watch] { return key_watch.state(); }};
   std::atomic<bool> draining{false};
   const auto readiness = [&]() -> std::string {
     if (draining) return "draining";
-    if (!caches.synced()) return "the caches of the Kubernetes API are not filled yet";
+    const bool synced = caches.synced() && key_watch.state() != KeysState::kStarting;
+    if (!synced) return "the caches of the Kubernetes API are not filled yet";
     if (!volume_health.good()) return "the volume does not answer";
     return "";
   };
@@ -253,6 +259,7 @@ int run(const Config& given, std::stop_token stop) {
       },
       io, &volume_workers, metrics);
   caches.start();
+  key_watch.start();
   std::jthread prober([&](std::stop_token ended) {
     probe_volume(volume, probe_worker, volume_health, volume_space, made_archives, ended);
   });
@@ -273,6 +280,7 @@ int run(const Config& given, std::stop_token stop) {
   // Load balancers need a moment to see that this server is not ready. Until then it serves.
   std::this_thread::sleep_for(config.drain_delay);
   const bool whole = rest.drain(config.drain_timeout);
+  key_watch.stop();
   calls.request_stop();
   prober.request_stop();
   prober.join();

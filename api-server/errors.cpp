@@ -20,7 +20,7 @@ struct Row {
   std::string_view words;  // ends in a space: the subject follows
 };
 
-constexpr std::array<Row, 33> kTable{{
+constexpr std::array<Row, 36> kTable{{
     {Problem::kBadRequest, 400, "Invalid request"},
     {Problem::kMissing, 400, "Missing "},
     {Problem::kInvalid, 400, "Invalid "},
@@ -32,12 +32,15 @@ constexpr std::array<Row, 33> kTable{{
     {Problem::kNoJob, 404, "Invalid job_id"},
     {Problem::kNoFile, 404, "Invalid path"},
     {Problem::kNoUpload, 404, "Invalid upload_id"},
+    {Problem::kNoKey, 404, "Invalid key_id"},
     {Problem::kTimeout, 408, "Request timeout"},
     {Problem::kJobFixed, 409, "Job cannot be changed"},
     {Problem::kJobNotEnded, 409, "Job not yet finished"},
     {Problem::kUploadUnfinished, 409, "Upload not yet complete"},
     {Problem::kUploadUsed, 409, "Upload already used"},
     {Problem::kUploadOffset, 409, "Upload-Offset does not match"},
+    {Problem::kTooManyKeys, 409, "Too many keys"},
+    {Problem::kKeyOfClient, 409, "Key cannot be deleted"},
     {Problem::kPrecondition, 412, "Precondition failed"},
     {Problem::kTooLarge, 413, "Payload too large"},
     {Problem::kMediaType, 415, "Unsupported media type"},

@@ -51,6 +51,9 @@ enum class Problem {
   kJobNotEnded,      // only an ended job can be retried
   kOtherSubmission,  // the Idempotency-Key belongs to another request
   kNoUpload,
+  kNoKey,
+  kTooManyKeys,
+  kKeyOfClient,  // it stands in the Client resource, which this server may not change
   kUploadUnfinished,
   kUploadUsed,    // or is being used
   kUploadOffset,  // not the one that the upload has

@@ -6,12 +6,14 @@
 #include <string>
 #include <string_view>
 
+#include "api-server/auth/auth.hpp"
 #include "api-server/config.hpp"
 #include "base/threads/worker_pool.hpp"
 #include "base/time/clock.hpp"
 #include "job/application.hpp"
 #include "job/client.hpp"
 #include "job/job.hpp"
+#include "job/key.hpp"
 #include "kube/cache/cache.hpp"
 
 namespace vbrain::artifacts {
@@ -27,6 +29,7 @@ class JobFeed;
 class JobWaits;
 class JsonBudget;
 class KeyCounts;
+class LastUses;
 class LocalSpace;
 class MadeArchives;
 class RunTimes;
@@ -70,10 +73,13 @@ struct Services {
   const kube::Cache<job::Job>& jobs;
   const kube::Cache<job::Application>& applications;
   const kube::Cache<job::Client>& clients;
+  const kube::Cache<job::Key>& issued_keys;  // by kIssuedIndex
+  LastUses& last_uses;                       // of issued_keys
   SpaceLedger& space_ledger;
   std::stop_token stop;  // ends calls to the Kubernetes API
   // Why no key can be checked now, as constant text; empty if keys can be checked.
   std::function<std::string_view()> keys_unknown;
+  std::function<KeysState()> issued_keys_state;
 };
 
 }  // namespace vbrain::api

@@ -23,7 +23,7 @@ purge_release() {
   # The controller must still run while Jobs are deleted: it removes their folders and finalizers.
   "$kubectl" -n "$NAMESPACE" delete jobs.vbrain.visagio.com --all --ignore-not-found --timeout=90s || true
   "$helm" -n "$NAMESPACE" uninstall vbrain --ignore-not-found --wait --timeout 2m || true
-  "$kubectl" delete crd {jobs,applications,clients}.vbrain.visagio.com --ignore-not-found --timeout=60s || true
+  "$kubectl" delete crd {jobs,applications,clients,keys}.vbrain.visagio.com --ignore-not-found --timeout=60s || true
   "$kubectl" -n "$NAMESPACE" delete pvc -l app.kubernetes.io/instance=vbrain --ignore-not-found --timeout=60s || true
   "$kubectl" delete pv -l app.kubernetes.io/instance=vbrain --ignore-not-found --timeout=60s || true
 }

@@ -22,7 +22,7 @@ ANSWERS="$RECORD/answers.json" # {"registry": …, "claim": …, "class": …, "
 MADE="$RECORD/made"            # one word per line: namespace, definitions, claim
 KUBECONFIG_COPY="$RECORD/kubeconfig"
 RUN="$RECORD" LOGS="$RECORD"
-DEFINITIONS=({jobs,applications,clients}.vbrain.visagio.com)
+DEFINITIONS=({jobs,applications,clients,keys}.vbrain.visagio.com)
 
 inside() { "$@"; }
 answer() { jq -r --arg name "$1" '.[$name] // ""' "$ANSWERS" 2>/dev/null || true; }
@@ -115,7 +115,8 @@ examine_cluster() {
   fi
   if [[ ! -f "$ANSWERS" ]]; then
     "$KUBECTL" get namespace "$NAMESPACE" >/dev/null 2>&1 || note_made namespace
-    if "$KUBECTL" get crd "${DEFINITIONS[@]}" >/dev/null 2>&1; then
+    # An older version has fewer kinds.
+    if [[ -n "$("$KUBECTL" get crd "${DEFINITIONS[@]}" --ignore-not-found -o name 2>/dev/null)" ]]; then
       say "the definitions are already in the cluster and are not changed (to update them: kubectl apply --server-side -f crds/)"
     else
       note_made definitions
@@ -229,7 +230,8 @@ take_all_away() {
   "$KUBECTL" -n "$NAMESPACE" delete applications.vbrain.visagio.com,clients.vbrain.visagio.com -l app.kubernetes.io/part-of=demo-load --ignore-not-found || true
   if made claim; then "$KUBECTL" -n "$NAMESPACE" delete pvc vbrain-volume --ignore-not-found --timeout=60s || true; fi
   if made definitions; then
-    if [[ -z "$("$KUBECTL" get "$(IFS=,; printf '%s' "${DEFINITIONS[*]}")" -A -o name 2>/dev/null)" ]]; then
+    # Keys do not count: Kubernetes removes those of the demo client some moments after it.
+    if [[ -z "$("$KUBECTL" get {jobs,applications,clients}.vbrain.visagio.com -A -o name 2>/dev/null)" ]]; then
       "$KUBECTL" delete crd "${DEFINITIONS[@]}" --ignore-not-found --timeout=60s
     else
       say "the definitions stay: other objects of these kinds are in the cluster"

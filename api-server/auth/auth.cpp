@@ -37,6 +37,7 @@ bool may(job::Role role, Permission permission) {
     case Permission::kDeleteRepository:
     case Permission::kDeleteJob:
     case Permission::kChangeJob:
+    case Permission::kManageKeys:
       return role == job::Role::kLeader;
   }
   return false;
@@ -51,6 +52,35 @@ std::optional<ApiKeyText> parse_api_key(std::string_view text) {
     return std::nullopt;
   }
   return key;
+}
+
+std::string tenant_key(const artifacts::Tenant& tenant) {
+  return tenant.organization + '\n' + tenant.application + '\n' + tenant.client;
+}
+
+std::vector<std::string> tenant_keys(const job::Client& client) {
+  return {tenant_key({client.organization_id, client.application_id, client.client_id})};
+}
+
+std::vector<std::string> issued_keys(const job::Key& key) {
+  return {tenant_key(key.tenant())};
+}
+
+std::string_view why_no_issued_keys(KeysState state) {
+  switch (state) {
+    case KeysState::kKnown:
+      return {};
+    case KeysState::kStarting:
+      return "the server has not read the Keys yet. Remedy: repeat the request";
+    case KeysState::kSilent:
+      return "the Kubernetes API has not answered for too long: Keys may have been revoked. Remedy: repeat the request";
+    case KeysState::kNotServed:
+      return "the cluster does not know the kind Key. Remedy: the operator installs the definitions of this version: "
+             "kubectl apply --server-side --force-conflicts -f helm/vbrain/files/crds";
+    case KeysState::kForbidden:
+      return "the server may not read Keys. Remedy: the operator upgrades the chart to this version, with its Roles";
+  }
+  return {};
 }
 
 std::string_view why_keys_are_unknown(bool synced, base::SteadyPoint::duration silence) {
@@ -74,6 +104,21 @@ std::string fault_of(const job::Client& client, const job::Member& member, const
            client.client_id + "'";
   }
   if (member.username != identity.username) return "the key belongs to another user: '" + member.username + "'";
+  return {};
+}
+
+// As above, of a Key.
+std::string fault_of(const job::Key& key, const Membership& membership, const Identity& identity, base::TimePoint now,
+                     bool is_right) {
+  if (!is_right) return "the secret of the key is wrong";
+  if (key.meta.deletion_timestamp) return "Key " + key.meta.name + " is being deleted";
+  if (!key.is_live(now)) return "the key expired at " + base::format_rfc3339_seconds(*key.expires_at);
+  if (key.tenant() != artifacts::Tenant{identity.organization_id, identity.application_id, identity.client_id}) {
+    return "the key belongs to another tenant: organization_id '" + key.organization_id + "', application_id '" +
+           key.application_id + "', client_id '" + key.client_id + "'";
+  }
+  if (key.username != identity.username) return "the key belongs to another user: '" + key.username + "'";
+  if (membership.member == nullptr) return "the user of the key is no member of its Client any more";
   return {};
 }
 
@@ -102,38 +147,95 @@ std::string_view readable_key_id(std::string_view text) {
   return is_id ? id : std::string_view();
 }
 
-Result<Caller, Refusal> authenticate(const kube::Cache<job::Client>& clients, const Identity& identity,
-                                     base::TimePoint now) {
-  const auto sent = parse_api_key(identity.api_key);
-  const std::string hash = base::sha256_hex(sent ? sent->secret : std::string_view(identity.api_key));
-  std::optional<Caller> caller;
+Membership member_of(const kube::Cache<job::Client>& clients, const artifacts::Tenant& tenant,
+                     std::string_view username) {
+  for (auto& client : clients.by_index(kTenantIndex, tenant_key(tenant))) {
+    if (client->meta.deletion_timestamp) continue;
+    const auto member = std::ranges::find(client->members, username, &job::Member::username);
+    if (member != client->members.end()) return {client, &*member};
+  }
+  return {};
+}
+
+Membership member_of(const kube::Cache<job::Client>& clients, const job::Key& key) {
+  const std::string_view owner = key.owner_uid();
+  for (auto& client : clients.by_index(kTenantIndex, tenant_key(key.tenant()))) {
+    // A Client of the same name may have been made anew; its members did not get this key.
+    if (client->meta.deletion_timestamp || (!owner.empty() && client->meta.uid != owner)) continue;
+    const auto member = std::ranges::find(client->members, key.username, &job::Member::username);
+    if (member != client->members.end()) return {client, &*member};
+  }
+  return {};
+}
+
+namespace {
+
+// What the entries with the sent id say of the sender.
+struct Search {
+  const KnownKeys& known;
+  const Identity& identity;
+  const base::TimePoint now;
+  const std::string hash;  // of the sent secret
+  std::optional<Caller> caller = {};
   bool compared = false;
-  std::string fault;
-  if (sent) {
-    for (const auto& client : clients.by_index(kKeyIndex, sent->id)) {
-      for (const job::Member& member : client->members) {
-        for (const job::ApiKey& key : member.keys) {
-          if (key.id != sent->id) continue;
-          compared = true;
-          const bool right = base::equal_constant_time(key.sha256, hash);
-          std::string why_not = fault_of(*client, member, key, identity, now, right);
-          if (!why_not.empty()) {
-            // Of several entries with this id the one with the right secret is the sender's.
-            if (fault.empty() || right) fault = std::move(why_not);
-            continue;
-          }
-          caller = Caller{{identity.organization_id, identity.application_id, identity.client_id},
-                          member.username,
-                          member.role,
-                          key.id};
-        }
+  std::string fault = {};  // why an entry does not admit the sender
+
+  // Of several entries with this id the one with the right secret is the sender's.
+  void note(bool is_right, std::string why_not) {
+    if (fault.empty() || is_right) fault = std::move(why_not);
+  }
+  bool compare(std::string_view sha256) {
+    compared = true;
+    return base::equal_constant_time(sha256, hash);
+  }
+  artifacts::Tenant tenant() const { return {identity.organization_id, identity.application_id, identity.client_id}; }
+};
+
+void look_into(const job::Client& client, std::string_view id, Search& search) {
+  for (const job::Member& member : client.members) {
+    for (const job::ApiKey& key : member.keys) {
+      if (key.id != id) continue;
+      const bool right = search.compare(key.sha256);
+      std::string why_not = fault_of(client, member, key, search.identity, search.now, right);
+      if (why_not.empty()) {
+        search.caller = Caller{search.tenant(), member.username, member.role, key.id};
+      } else {
+        search.note(right, std::move(why_not));
       }
     }
   }
-  if (!compared) static_cast<void>(base::equal_constant_time(kNoHash, hash));
-  if (!caller && !sent) return refuse_key(fault_of_form(identity.api_key));
-  if (!caller) return refuse_key(compared ? std::move(fault) : "no Client has a key with this id");
-  return std::move(*caller);
+}
+
+void look_at(const std::shared_ptr<const job::Key>& key, Search& search) {
+  const bool right = search.compare(key->sha256);
+  const Membership membership = member_of(search.known.clients, *key);
+  std::string why_not = fault_of(*key, membership, search.identity, search.now, right);
+  if (!why_not.empty()) return search.note(right, std::move(why_not));
+  if (search.caller) return;
+  search.caller = Caller{search.tenant(), key->username, membership.member->role, key->meta.name, key};
+}
+
+}  // namespace
+
+Result<Caller, Refusal> authenticate(const KnownKeys& known, const Identity& identity, base::TimePoint now) {
+  const auto sent = parse_api_key(identity.api_key);
+  Search search{known, identity, now, base::sha256_hex(sent ? sent->secret : std::string_view(identity.api_key))};
+  if (sent) {
+    for (const auto& client : known.clients.by_index(kKeyIndex, sent->id)) look_into(*client, sent->id, search);
+    if (const auto key = known.issued.get(sent->id)) look_at(key, search);
+  }
+  if (!search.compared) static_cast<void>(base::equal_constant_time(kNoHash, search.hash));
+  const auto unknown = [&] { return refuse(Problem::kUnavailable, {}, std::string(why_no_issued_keys(known.state))); };
+  if (search.caller) {
+    if (search.caller->issued != nullptr && known.state == KeysState::kSilent) return unknown();
+    return std::move(*search.caller);
+  }
+  if (!sent) return refuse_key(fault_of_form(identity.api_key));
+  if (search.compared) return refuse_key(std::move(search.fault));
+  if (known.state == KeysState::kStarting) return unknown();
+  std::string why = "no Client has a key with this id, and no Key has this name";
+  if (known.state != KeysState::kKnown) why.append("; ").append(why_no_issued_keys(known.state));
+  return refuse_key(std::move(why));
 }
 
 }  // namespace vbrain::api

@@ -12,6 +12,7 @@
 #include "artifacts/store/layout.hpp"
 #include "base/time/clock.hpp"
 #include "job/client.hpp"
+#include "job/key.hpp"
 #include "kube/cache/cache.hpp"
 
 namespace vbrain::api {
@@ -26,6 +27,7 @@ enum class Permission {
   kChangeJob,  // cancels, suspends, resumes
   kRetryJob,
   kReadUsage,
+  kManageKeys,
 };
 
 // The table of roles and permissions (docs/api.md).
@@ -37,6 +39,7 @@ struct Caller {
   std::string username;
   job::Role role = job::Role::kStakeholder;
   std::string key_id;
+  std::shared_ptr<const job::Key> issued = {};  // the Key that admitted the sender; null: a key of the Client
 };
 
 // An API key as sent: vb_<id>_<secret>. The views point into the text.
@@ -52,6 +55,13 @@ std::string_view readable_key_id(std::string_view text);
 // Name of the index by job::key_ids that authenticate() needs.
 inline constexpr const char* kKeyIndex = "key";
 
+// Names of the indexes of Clients and of Keys by tenant, whose only value for an object is tenant_key().
+inline constexpr const char* kTenantIndex = "tenant";
+inline constexpr const char* kIssuedIndex = "tenant";
+std::string tenant_key(const artifacts::Tenant& tenant);
+std::vector<std::string> tenant_keys(const job::Client& client);
+std::vector<std::string> issued_keys(const job::Key& key);
+
 // For how long cached keys are accepted while the Kubernetes API is silent. After that a key may have been revoked
 // without our knowledge.
 inline constexpr std::chrono::minutes kKeysHold{5};
@@ -59,11 +69,41 @@ inline constexpr std::chrono::minutes kKeysHold{5};
 // Clients last received something. Pure.
 std::string_view why_keys_are_unknown(bool synced, base::SteadyPoint::duration silence);
 
-// Authenticates the sender: there must be a Client with exactly these three names, with a member of this username, with
-// a key of this id that has not expired and has the hash of the secret. Otherwise kUnknownKey; only `for_operator` says
-// why. The secret is hashed and compared also if the id is unknown, so that the time of an answer tells nothing.
+// What this server knows of the Keys, the keys that leaders make by REST.
+enum class KeysState {
+  kKnown,
+  kStarting,   // they have not been read yet
+  kSilent,     // the watch has been silent for kKeysHold
+  kNotServed,  // the cluster has no definition of Key: it is older than this program
+  kForbidden,  // this server has no right to read them: its Role is older than this program
+};
+
+// Why Keys can't be used or managed now, with the remedy, as constant text; empty if they can. Pure.
+std::string_view why_no_issued_keys(KeysState state);
+
+// The caches of all that admits somebody, with the indexes of above.
+struct KnownKeys {
+  const kube::Cache<job::Client>& clients;
+  const kube::Cache<job::Key>& issued;
+  KeysState state = KeysState::kKnown;  // of `issued`
+};
+
+// Who may use a Key: a member of the Client that owns it, or, if no Client owns it, of any Client of its tenant. A
+// Client that is being deleted has no members.
+struct Membership {
+  std::shared_ptr<const job::Client> client;  // null: nobody
+  const job::Member* member = nullptr;        // of `client`
+};
+Membership member_of(const kube::Cache<job::Client>& clients, const job::Key& key);
+// The member of this name of any Client of the tenant.
+Membership member_of(const kube::Cache<job::Client>& clients, const artifacts::Tenant& tenant,
+                     std::string_view username);
+
+// Authenticates the sender: there must be a Client with exactly these three names, with a member of this username, and
+// for this member a key of this id that has not expired and has the hash of the secret: in the Client, or as a Key.
+// Otherwise kUnknownKey; only `for_operator` says why. kUnavailable: the key may be a Key that this server cannot know
+// now. The secret is hashed and compared also if the id is unknown, so that the time of an answer tells nothing.
 // Thread-safe, no I/O.
-Result<Caller, Refusal> authenticate(const kube::Cache<job::Client>& clients, const Identity& identity,
-                                     base::TimePoint now);
+Result<Caller, Refusal> authenticate(const KnownKeys& known, const Identity& identity, base::TimePoint now);
 
 }  // namespace vbrain::api

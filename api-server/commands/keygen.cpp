@@ -22,14 +22,6 @@ std::string random_text(std::size_t length) {
   return text;
 }
 
-std::string random_id() {
-  std::string id = random_text(kIdLength);
-  for (char& c : id) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return id;
-}
-
 // "2027-01-01" or RFC 3339.
 std::optional<base::TimePoint> parse_expiry(const std::string& text) {
   return base::parse_rfc3339(text.size() == 10 ? text + "T00:00:00Z" : text);
@@ -47,8 +39,16 @@ std::string base62(std::string_view random, std::size_t length) {
   return text;
 }
 
+std::string random_key_id(std::size_t length) {
+  std::string id = random_text(length);
+  for (char& c : id) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return id;
+}
+
 NewKey make_key(const std::optional<std::string>& id) {
-  return {id.value_or(random_id()), random_text(kSecretLength)};
+  return {id.value_or(random_key_id(kIdLength)), random_text(kSecretLength)};
 }
 
 std::string member_yaml(std::string_view username, job::Role role, const NewKey& key,

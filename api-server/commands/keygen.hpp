@@ -20,8 +20,11 @@ struct NewKey {
 // `length` if `random` is too short. Pure.
 std::string base62(std::string_view random, std::size_t length);
 
-// A new key; a random id of 8 characters if none is given.
+// A new key; a random id of 8 characters if none is given. The secret is of the operating system's random bytes.
 NewKey make_key(const std::optional<std::string>& id);
+
+// A random id of `length` characters of [a-z0-9], about 5 bits each.
+std::string random_key_id(std::size_t length);
 
 // The entry to paste below `members` of a Client, as YAML. Holds the hash, never the secret.
 std::string member_yaml(std::string_view username, job::Role role, const NewKey& key,

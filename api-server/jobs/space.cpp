@@ -13,20 +13,11 @@ namespace {
 
 constexpr std::size_t kEntries = 1'000;  // of a tenant in the ledger
 
-std::string tenant_key(const std::string& organization, const std::string& application, const std::string& client) {
-  return organization + '\n' + application + '\n' + client;
-}
-
 std::shared_ptr<const job::Client> client_of(const Services& services, const artifacts::Tenant& tenant) {
-  return job::oldest(
-      services.clients.by_index(kTenantIndex, tenant_key(tenant.organization, tenant.application, tenant.client)));
+  return job::oldest(services.clients.by_index(kTenantIndex, tenant_key(tenant)));
 }
 
 }  // namespace
-
-std::vector<std::string> tenant_keys(const job::Client& client) {
-  return {tenant_key(client.organization_id, client.application_id, client.client_id)};
-}
 
 std::uint64_t SpaceLedger::since(const artifacts::Tenant& tenant, base::TimePoint measured_at) {
   const std::lock_guard lock(mutex_);

@@ -5,8 +5,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <vector>
 
+#include "api-server/auth/auth.hpp"
 #include "api-server/errors.hpp"
 #include "api-server/services.hpp"
 #include "artifacts/store/layout.hpp"
@@ -15,10 +15,6 @@
 #include "job/retention.hpp"
 
 namespace vbrain::api {
-
-// Name of the index of Clients by tenant_keys().
-inline constexpr const char* kTenantIndex = "tenant";
-std::vector<std::string> tenant_keys(const job::Client& client);
 
 // What this server has published for each tenant, and when. So a tenant cannot pass its quota by many uploads between
 // two measurements of the leading controller. What other replicas publish meanwhile is not known. Thread-safe.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "api-server/api_keys/last_uses.hpp"
 #include "base/log/log.hpp"
 
 namespace vbrain::api {
@@ -36,8 +37,10 @@ bool StreamGuard::permits(http::SteadyTime now) {
     return false;
   };
   if (const std::string_view why = services_->keys_unknown(); !why.empty()) return ended(why);
-  const auto caller = authenticate(services_->clients, identity_, services_->clock.now());
-  if (!caller) return ended(caller.error().for_operator);
+  const KnownKeys known{services_->clients, services_->issued_keys, services_->issued_keys_state()};
+  const auto caller = authenticate(known, identity_, services_->clock.now());
+  if (!caller) return ended(caller.error().for_operator.empty() ? caller.error().detail : caller.error().for_operator);
+  if (caller->issued != nullptr) services_->last_uses.note(*caller->issued, services_->clock.now());
   return may(caller->role, permission_) || ended("the role of the user has changed");
 }
 

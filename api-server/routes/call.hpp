@@ -58,6 +58,10 @@ http::Task<Answer> post_upload(Call& call);
 http::Task<Answer> head_upload(Call& call);
 http::Task<Answer> patch_upload(Call& call);
 http::Task<Answer> delete_upload(Call& call);
+// api_keys/routes.cpp
+http::Task<Answer> get_keys(Call& call);
+http::Task<Answer> post_key(Call& call);
+http::Task<Answer> delete_key(Call& call);
 // live/routes.cpp
 http::Task<Answer> get_job_events(Call& call);
 http::Task<Answer> get_job_log_stream(Call& call);

@@ -110,6 +110,9 @@ constexpr std::array kRoutes{
     Route{{http::Method::kPatch, "/api/v1/uploads/:upload_id"}, Permission::kCreateJob, kOptional, true, patch_upload},
     Route{
         {http::Method::kDelete, "/api/v1/uploads/:upload_id"}, Permission::kCreateJob, kOptional, false, delete_upload},
+    Route{{http::Method::kGet, "/api/v1/keys"}, Permission::kManageKeys, kOptional, false, get_keys},
+    Route{{http::Method::kPost, "/api/v1/keys"}, Permission::kManageKeys, kOptional, true, post_key},
+    Route{{http::Method::kDelete, "/api/v1/keys/:key_id"}, Permission::kManageKeys, kOptional, false, delete_key},
     Route{{http::Method::kGet, "/api/v1/application"}, Permission::kReadUsage, kOptional, false, get_application},
     Route{{http::Method::kGet, "/api/v1/usage"}, Permission::kReadUsage, kOptional, false, get_usage},
 };

@@ -71,7 +71,7 @@ def test_copies():
 
 def test_definitions(objects):
     definitions = of_kind(objects, "CustomResourceDefinition")
-    expect("the three definitions are installed", 3, len(definitions))
+    expect("the four definitions are installed", 4, len(definitions))
     for definition in definitions:
         source = ROOT / "crds" / f"{definition['spec']['names']['singular']}.yaml"
         expect(f"{definition['metadata']['name']} is that of crds/", yaml.safe_load(source.read_text()), definition)
@@ -82,7 +82,7 @@ def test_definitions(objects):
 def test_removal():
     """An uninstall can remove the definitions. Every uninstall removes the finalizer from Jobs at its end."""
     objects = render("crds.keep=false")
-    expect("definitions that are not kept go with the release", [None] * 3,
+    expect("definitions that are not kept go with the release", [None] * 4,
            [d["metadata"]["annotations"].get("helm.sh/resource-policy") if "annotations" in d["metadata"] else None
             for d in of_kind(objects, "CustomResourceDefinition")])
     hooks = [o for o in objects if o["metadata"].get("annotations", {}).get("helm.sh/hook", "test") != "test"]
@@ -154,7 +154,8 @@ def test_rights(objects):
     check("the REST server touches no pods", [rule for rule in rules if rule[0] == "vbrain-api-server" and rule[1] != "vbrain.visagio.com"])
     # Each verb was seen in the API server's audit log, or is in the code for rare cases (get, patch of events).
     used = {("vbrain-api-server", "jobs", "create delete get list patch watch"), ("vbrain-api-server", "applications", "list watch"),
-            ("vbrain-api-server", "clients", "list watch"), ("vbrain-controller", "jobs", "create delete get list patch watch"),
+            ("vbrain-api-server", "clients", "list watch"), ("vbrain-api-server", "keys", "create delete list watch"),
+            ("vbrain-api-server", "keys/status", "patch"), ("vbrain-controller", "jobs", "create delete get list patch watch"),
             ("vbrain-controller", "jobs/status", "update"), ("vbrain-controller", "applications", "list watch"),
             ("vbrain-controller", "clients", "get list patch watch"), ("vbrain-controller", "applications/status", "patch"),
             ("vbrain-controller", "clients/status", "patch"), ("vbrain-release-jobs", "clients", "list patch"),

@@ -8,7 +8,7 @@ ROOT="$(cd "$HERE/../.." && pwd)"
 
 use_cluster crd
 
-# variant EXAMPLE [FIELD=VALUE…]: prints a Job, Application or Client: an example with FIELDs replaced or (if VALUE is
+# variant EXAMPLE [FIELD=VALUE…]: prints a Job, Application, Client or Key: an example with FIELDs replaced or (if VALUE is
 # null) removed. FIELD is a path with dots, VALUE is JSON.
 variant() {
   local example="$1"
@@ -221,6 +221,34 @@ applications_and_clients() {
   patch_accepted "a key is revoked by removing it" "$client" '[{"op":"remove","path":"/spec/members/0/keys/0"}]'
 }
 
+keys() {
+  local name='metadata.name="abcd1234"' key=vkey/q7m2x9k4w1ab field
+  accepted "a Key without expiry, maker and description" key "$name" spec.expiresAt=null spec.createdBy=null spec.description=null
+  refused "a Key whose name is no id of a key" "id of its key" key 'metadata.name="my-key"'
+  refused "a name that is too long for an id" "id of its key" key 'metadata.name="abcdefghijklmnopq"'
+  for field in organizationId applicationId clientId username sha256; do
+    refused "a Key without $field" "spec.$field: Required" key "$name" "spec.$field=null"
+    patch_refused "a Key keeps its $field" "cannot be changed|spec.$field" "$key" "[{\"op\":\"replace\",\"path\":\"/spec/$field\",\"value\":\"$(printf 'a%.0s' {1..64})\"}]"
+  done
+  refused "a secret in place of its hash" 'unknown field "spec.secret"' key "$name" 'spec.secret="s"'
+  refused "a hash that is too short" "spec.sha256" key "$name" 'spec.sha256="00ff"'
+  refused "an expiry that is no time" "spec.expiresAt" key "$name" 'spec.expiresAt="next year"'
+  refused "a line break in a description" "spec.description" key "$name" 'spec.description="a\nb"'
+  patch_refused "a Key expires no later than it was made to" "cannot be changed" "$key" '[{"op":"replace","path":"/spec/expiresAt","value":"2099-01-01T00:00:00Z"}]'
+  patch_refused "nor never" "cannot be changed" "$key" '[{"op":"remove","path":"/spec/expiresAt"}]'
+  patch_accepted "the hour of its last use" "$key" '[{"op":"add","path":"/status","value":{"lastUsedTime":"2026-01-01T10:00:00Z"}}]' --subresource=status
+  patch_accepted "a later one" "$key" '[{"op":"replace","path":"/status/lastUsedTime","value":"2026-01-01T11:00:00Z"}]' --subresource=status
+  patch_refused "an earlier one" "never goes back" "$key" '[{"op":"replace","path":"/status/lastUsedTime","value":"2026-01-01T09:00:00Z"}]' --subresource=status
+  patch_refused "or none" "never goes back" "$key" '[{"op":"remove","path":"/status/lastUsedTime"}]' --subresource=status
+  expect "Keys are found by their user" "key.vbrain.visagio.com/q7m2x9k4w1ab" \
+    "$(k get vkey --field-selector spec.organizationId=acme,spec.applicationId=Tutorial,spec.clientId=north,spec.username=ana -o name)"
+  k create -f - >/dev/null < <(variant key "$name" 'spec.username="a,b=c\\d"')
+  # As api-server/api_keys/key_rules.cpp writes it.
+  expect "also with all characters that a selector uses" "key.vbrain.visagio.com/abcd1234" \
+    "$(k get vkey --field-selector 'spec.username=a\,b\=c\\d' -o name)"
+  k delete vkey/abcd1234 >/dev/null
+}
+
 what_kubectl_shows() {
   local columns="STATE +REASON +APPLICATION +ORGANIZATION +CLIENT +ATTEMPTS +DURATION +AGE"
   expect_match "columns of a Job" "^NAME +$columns\$" "$(k get vjob | sed 's/ *$//')"
@@ -229,6 +257,7 @@ what_kubectl_shows() {
     "$(k get vjob -o wide | sed 's/ *$//')"
   expect_match "columns of an Application" "tutorial +Tutorial +vbrain/tutorial" "$(k get vapp)"
   expect_match "columns of a Client" "acme +Tutorial +north +10 +100Gi" "$(k get vclient)"
+  expect_match "columns of a Key" "q7m2x9k4w1ab +acme +Tutorial +north +ana +2027-01-01T00:00:00Z +2026-01-01T11:00:00Z +[0-9a-z]+ +ana +nightly import" "$(k get vkey -o wide)"
   local object
   for object in vapp/tutorial vclient/acme-tutorial-north; do
     local ready='{"type":"Ready","status":"False","reason":"NoKey","message":"why and what to do","lastTransitionTime":"2026-01-01T00:00:00Z","observedGeneration":1}'
@@ -241,14 +270,14 @@ what_kubectl_shows() {
   expect "jobs are found by their fields" "job.vbrain.visagio.com/${JOB#vjob/}" \
     "$(k get vjob --field-selector spec.clientId=north,status.phase=Finished -o name)"
   local kind
-  for kind in vjob vapp vclient; do
+  for kind in vjob vapp vclient vkey; do
     local explained
     explained="$(k explain "$kind" --recursive)"
     expect_match "kubectl explain $kind" "spec" "$explained"
     expect "every field of $kind is described" "" "$("$KUBECTL" get --raw /openapi/v3/apis/vbrain.visagio.com/v1 | python3 -c '
 import json, sys
 schemas = json.load(sys.stdin)["components"]["schemas"]
-kind = {"vjob": "Job", "vapp": "Application", "vclient": "Client"}[sys.argv[1]]
+kind = {"vjob": "Job", "vapp": "Application", "vclient": "Client", "vkey": "Key"}[sys.argv[1]]
 def walk(path, schema):
     for name, child in schema.get("properties", {}).items():
         if path == kind and name == "metadata":
@@ -268,5 +297,6 @@ job_creation
 job_changes
 job_status
 applications_and_clients
+keys
 what_kubectl_shows
 finish

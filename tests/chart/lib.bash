@@ -68,7 +68,7 @@ leave_cluster() {
     "$KUBECTL" delete namespace "$NAMESPACE" --ignore-not-found --wait=false >/dev/null 2>&1 || true
     # Without a controller-manager nothing empties the namespace, and without vBrain's controller nothing removes the
     # finalizers.
-    k delete vjob,vapp,vclient --all --wait=false >/dev/null || true
+    k delete vjob,vapp,vclient,vkey --all --wait=false >/dev/null || true
     for job in $(k get vjob -o name 2>/dev/null); do
       k patch "$job" --type=merge -p '{"metadata":{"finalizers":null}}' >/dev/null || true
     done
@@ -85,7 +85,7 @@ k() { "$KUBECTL" -n "$NAMESPACE" "$@" 2>&1; }
 # The API server serves new kinds shortly after it accepts their definitions.
 kinds_are_served() {
   local deadline=$((SECONDS + 30))
-  until k get vjob,vapp,vclient >/dev/null; do
+  until k get vjob,vapp,vclient,vkey >/dev/null; do
     ((SECONDS < deadline)) || return 1
     sleep 0.2
   done

@@ -228,8 +228,8 @@ def test_people():
     roles = {r["metadata"]["name"]: r for r in of_kind(render(), "ClusterRole")}
     expect("roles that Kubernetes' own roles take up", {f"vbrain-{r}": {f"rbac.authorization.k8s.io/aggregate-to-{r}": "true"} for r in ("view", "edit", "admin")},
            {name: {k: v for k, v in r["metadata"]["labels"].items() if "aggregate" in k} for name, r in roles.items()})
-    check("a viewer changes nothing and sees no keys", [rule for rule in roles["vbrain-view"]["rules"] if set(rule["verbs"]) - {"get", "list", "watch"} or "clients" in rule["resources"]])
-    check("only an admin writes Clients", [rule for rule in roles["vbrain-edit"]["rules"] if "clients" in rule["resources"] and set(rule["verbs"]) - {"get", "list", "watch"}])
+    check("a viewer changes nothing and sees no keys", [rule for rule in roles["vbrain-view"]["rules"] if set(rule["verbs"]) - {"get", "list", "watch"} or {"clients", "keys"} & set(rule["resources"])])
+    check("only an admin writes Clients and Keys", [rule for rule in roles["vbrain-edit"]["rules"] if {"clients", "keys"} & set(rule["resources"]) and set(rule["verbs"]) - {"get", "list", "watch"}])
     expect("they belong to who installs the definitions", [], of_kind(render("crds.install=false"), "ClusterRole"))
     expect("and can be left out", [], of_kind(render("rbac.aggregate=false"), "ClusterRole"))
     expect("no Role for operators unless some are named", ["vbrain-api-server", "vbrain-controller", "vbrain-release-jobs"],

@@ -38,10 +38,14 @@ ENDPOINTS = {
     "cancel job": ("POST", "/job/{job}/cancel", "delete job"),
     "suspend job": ("POST", "/job/{job}/suspend", "delete job"),
     "retry job": ("POST", "/job/{job}/retry", "read job"),
+    "list keys": ("GET", "/keys", "manage keys"),
+    "make key": ("POST", "/keys", "manage keys"),
+    "delete key": ("DELETE", "/keys/{key}", "manage keys"),
 }
 NEEDS_REPOSITORY = {"list jobs", "execute"}  # in the header
 PERMISSIONS = {
-    "leader": {"create repository", "read repository", "delete repository", "create job", "read job", "delete job"},
+    "leader": {"create repository", "read repository", "delete repository", "create job", "read job", "delete job",
+               "manage keys"},
     "developer": {"create repository", "read repository", "create job", "read job"},
     "stakeholder": {"read repository", "create job"},
 }
@@ -67,6 +71,12 @@ def expected(identity, endpoint, state):
         return 404, {"error": "Invalid job_id"}
     if unseen and ("{repository}" in path or endpoint in NEEDS_REPOSITORY):
         return 404, {"error": "Invalid repository_id"}
+    if endpoint == "make key":
+        return 415, None  # it is sent without a body; test_keys.py makes keys
+    if endpoint == "delete key" and identity.startswith("other "):
+        return 404, {"error": "Invalid key_id"}
+    if endpoint == "delete key":
+        return 409, None  # an operator made it
     if endpoint == "describe job":
         return (200 if state == "ended" else 202), None
     if endpoint in ("job result", "job output", "output files", "output file") and state != "ended":
@@ -101,6 +111,7 @@ class Matrix:
         self.users["other org"] = tenants.make("Probe", organization="matrix", username="owner", client="matrix")
         self.users["other client"] = tenants.make("Probe", organization="matrix-2", username="owner", client="matrix-2")
         self.users["none"] = self.users["malformed"] = self.users["owner"]
+        self.key = key["owner"].split("_")[1]
         self.objects = {state: self.make(state) for state in STATES}
         self.wait()
 
@@ -134,7 +145,7 @@ class Matrix:
             headers.update({name: None for name in self.users["none"].identity.headers()})
         if identity == "malformed":
             headers["username"] = "x" * 256
-        return self.users[identity].call(method, path.format(**thing), headers)
+        return self.users[identity].call(method, path.format(key=self.key, **thing), headers)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +171,7 @@ def test_access(matrix, identity, endpoint, state):
         assert answer.json() == body
     if identity not in ("owner", "other user", "stakeholder"):
         said = str(answer.headers).encode() + answer.content
-        for secret in (CANARY, thing["repository"], thing["job"]):
+        for secret in (CANARY, thing["repository"], thing["job"], matrix.key):
             assert secret.encode() not in said
 
 

@@ -30,6 +30,7 @@ ROWS = {
     "read events of a job": ("GET", "/job/{job}/events", {}, "leader developer"),
     "read usage": ("GET", "/usage", {}, "leader developer stakeholder"),
     "read application": ("GET", "/application", {}, "leader developer stakeholder"),
+    "list keys": ("GET", "/keys", {}, "leader"),
     "delete job": ("DELETE", "/job/{victim_job}", {}, "leader"),
     "suspend job": ("POST", "/job/{queued}/suspend", {}, "leader"),
     "retry job": ("POST", "/job/{failed}/retry", {}, "leader developer"),

@@ -114,7 +114,7 @@ def operator(tmp_path_factory):
 def lose(operator):
     """The installation is gone, but for the files of its volume."""
     operator.sh("""helm -n vbrain uninstall vbrain --ignore-not-found --wait --timeout 3m
-        kubectl delete crd {jobs,applications,clients}.vbrain.visagio.com --ignore-not-found
+        kubectl delete crd {jobs,applications,clients,keys}.vbrain.visagio.com --ignore-not-found
         kubectl delete namespace vbrain --ignore-not-found
         kubectl delete pv operations --ignore-not-found""")
 

@@ -2,6 +2,7 @@
 
 import pytest
 from described import Described
+from platform_client import wait_until
 from tenants import ABSENT_JOB, ABSENT_REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("contract")
@@ -85,6 +86,14 @@ def test_answers_are_as_described(world, described):
     call(lead, 412, "DELETE", f"/repository/{made}", {"If-Match": '"other"'})
     call(lead, 200, "DELETE", f"/repository/{made}")
 
+    call.read(lead, "/keys")
+    key = call(lead, 201, "POST", "/keys", json={"username": "lead", "expires_in": 3600, "description": "d"}).json()["key_id"]
+    wait_until("the key is listed", lambda: key in call(lead, 200, "GET", "/keys").text)
+    call(lead, 200, "DELETE", f"/keys/{key}")
+    call(lead, 409, "DELETE", f"/keys/{lead.identity.key.split('_')[1]}")
+    call(lead, 400, "POST", "/keys", json={"username": "nobody"})
+    call(lead, 413, "POST", "/keys", json={"username": "x" * 20_000})
+
     call(lead, 204, "OPTIONS", "/uploads")
     tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "8", "Content-Type": "application/offset+octet-stream"}
     upload = "/uploads/" + call(lead, 201, "POST", "/uploads", tus, data=b"1,2\n").json()["upload_id"]
@@ -96,7 +105,7 @@ def test_answers_are_as_described(world, described):
 def test_refusals_are_as_described(world, described):
     call = Caller(described)
     lead = world.lead
-    objects = {"{upload_id}": ABSENT_JOB, "{job_id}": ABSENT_JOB, "{repository_id}": ABSENT_REPOSITORY, "{path}": "x.csv"}
+    objects = {"{upload_id}": ABSENT_JOB, "{job_id}": ABSENT_JOB, "{repository_id}": ABSENT_REPOSITORY, "{path}": "x.csv", "{key_id}": "absent00"}
     for template, item in described.document["paths"].items():
         path = template
         for variable, id in objects.items():
@@ -118,7 +127,7 @@ def test_refusals_are_as_described(world, described):
                 call(world.stake, 403, method, path, more)
             if ("{" in template or more) and "requestBody" not in operation:
                 call(lead, 404, method, path, more)
-            if template in ("/job/execute", "/repository") and method == "POST":
+            if template in ("/job/execute", "/repository", "/keys") and method == "POST":
                 call(lead, 415, method, path, {**more, "Content-Type": "text/plain"}, data=b"x")
                 call(lead, 400, method, path, {**more, "Content-Type": "application/json"}, data=b"{")
     tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "8", "Content-Type": "application/offset+octet-stream"}

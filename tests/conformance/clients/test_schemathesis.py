@@ -62,6 +62,11 @@ checks.negative_data_rejection.enabled = false
 include-operation-id = "sendUpload"
 checks.positive_data_acceptance.enabled = false
 
+# The user must be a member of the client.
+[[operations]]
+include-operation-id = "createKey"
+checks.positive_data_acceptance.enabled = false
+
 [[operations]]
 include-path = ["/job", "/job/execute", "/repository"]
 checks.positive_data_acceptance.enabled = false

@@ -132,6 +132,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
                          [](const job::Application& it) { return std::vector<std::string>{it.application_id}; });
   clients.add_index(kKeyIndex, job::key_ids);
   clients.add_index(kTenantIndex, tenant_keys);
+  issued_keys.add_index(kIssuedIndex, api::issued_keys);
   jobs.add_index(kKubectlJobsIndex, kubectl_jobs_keys);
   jobs.add_index(kDeletedJobsIndex, deleted_jobs_keys);
   auto application = std::make_shared<job::Application>();
@@ -195,9 +196,12 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
                                                  jobs,
                                                  applications,
                                                  clients,
+                                                 issued_keys,
+                                                 last_uses,
                                                  space_ledger,
                                                  {},
-                                                 [this] { return why_keys_are_unknown(synced, silence.load()); }});
+                                                 [this] { return why_keys_are_unknown(synced, silence.load()); },
+                                                 [this] { return issued_keys_state.load(); }});
   api = std::make_unique<Api>(*services, metrics);
   io = std::make_unique<http::IoThreads>(1);
   server = std::make_unique<http::HttpServer>(

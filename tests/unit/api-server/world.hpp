@@ -15,6 +15,7 @@
 #include "api-server/answers/sealed_texts.hpp"
 #include "api-server/answers/shared_reads.hpp"
 #include "api-server/api.hpp"
+#include "api-server/api_keys/last_uses.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/keys/key_counts.hpp"
@@ -149,6 +150,9 @@ class World {
   kube::Cache<job::Job> jobs;
   kube::Cache<job::Application> applications;
   kube::Cache<job::Client> clients;
+  kube::Cache<job::Key> issued_keys;
+  LastUses last_uses;
+  std::atomic<KeysState> issued_keys_state{KeysState::kKnown};
   std::atomic<bool> synced{true};
   std::atomic<std::chrono::nanoseconds> silence{};  // since the last word of the Kubernetes API
   std::atomic<int> versions{100};                   // the resourceVersion of the last set_status()

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "api-server/commands/keygen.hpp"
 #include "base/json/yaml.hpp"
 #include "base/text/digest.hpp"
@@ -23,6 +25,7 @@ class AuthTest : public ::testing::Test {
  protected:
   AuthTest() {
     clients_.add_index(kKeyIndex, job::key_ids);
+    clients_.add_index(kTenantIndex, tenant_keys);
     put("north", "north",
         {{"ana",
           Role::kLeader,
@@ -36,6 +39,7 @@ class AuthTest : public ::testing::Test {
   void put(const std::string& name, const std::string& client_id, std::vector<job::Member> members) {
     auto client = std::make_shared<job::Client>();
     client->meta.name = name;
+    client->meta.uid = name + "-uid";
     client->organization_id = "acme";
     client->application_id = "Tutorial";
     client->client_id = client_id;
@@ -43,17 +47,39 @@ class AuthTest : public ::testing::Test {
     clients_.put(name, client);
   }
 
+  // A Key of the tenant of "north" with kSecret, owned by the Client "north", as a leader makes it.
+  static job::Key issued(const std::string& id, const std::string& username) {
+    job::Key key;
+    key.meta.name = id;
+    key.meta.uid = id + "-uid";
+    key.meta.owner_references = {{"vbrain.visagio.com/v1", "Client", "north", "north-uid", false}};
+    key.organization_id = "acme";
+    key.application_id = "Tutorial";
+    key.client_id = "north";
+    key.username = username;
+    key.sha256 = base::sha256_hex(kSecret);
+    return key;
+  }
+  void issue(job::Key key) {
+    const std::string name = key.meta.name;
+    keys_.put(name, std::make_shared<const job::Key>(std::move(key)));
+  }
+
+  KnownKeys known() const { return {clients_, keys_, state_}; }
+
   std::string outcome(const Identity& identity) const {
-    const auto caller = authenticate(clients_, identity, kNow);
+    const auto caller = authenticate(known(), identity, kNow);
     return caller ? caller->username + " " + std::string(to_string(caller->role))
                   : message_of(caller.error()) + caller.error().detail;
   }
 
   kube::Cache<job::Client> clients_;
+  kube::Cache<job::Key> keys_;
+  KeysState state_ = KeysState::kKnown;
 };
 
 TEST_F(AuthTest, KnowsTheOwnerOfAKey) {
-  const auto caller = authenticate(clients_, ana(), kNow);
+  const auto caller = authenticate(known(), ana(), kNow);
   ASSERT_TRUE(caller);
   EXPECT_EQ(caller->tenant, (artifacts::Tenant{"acme", "Tutorial", "north"}));
   EXPECT_EQ(caller->username, "ana");
@@ -93,7 +119,7 @@ TEST_F(AuthTest, TellsTheOperatorWhyAKeyIsRefused) {
   const auto why = [&](std::string Identity::*member, std::string value) {
     Identity identity = ana();
     identity.*member = std::move(value);
-    const auto caller = authenticate(clients_, identity, kNow);
+    const auto caller = authenticate(known(), identity, kNow);
     return caller ? "admitted" : caller.error().for_operator;
   };
   EXPECT_EQ(why(&Identity::api_key, "vb_k3v9_" + kOtherSecret), "the secret of the key is wrong");
@@ -102,7 +128,8 @@ TEST_F(AuthTest, TellsTheOperatorWhyAKeyIsRefused) {
   EXPECT_EQ(why(&Identity::client_id, "south"),
             "the key belongs to another tenant: Client north with organization_id 'acme', application_id 'Tutorial', "
             "client_id 'north'");
-  EXPECT_EQ(why(&Identity::api_key, "vb_nope_" + kSecret), "no Client has a key with this id");
+  EXPECT_EQ(why(&Identity::api_key, "vb_nope_" + kSecret),
+            "no Client has a key with this id, and no Key has this name");
   EXPECT_EQ(why(&Identity::api_key, "vb_k3v9_" + kSecret.substr(3)),
             "the secret of the key has 40 characters instead of 43 or more: the key was cut");
   EXPECT_EQ(why(&Identity::api_key, "vb_k3v9_" + kSecret + "\""),
@@ -115,7 +142,7 @@ TEST_F(AuthTest, OfTwoKeysWithOneIdTheSendersOwnIsExplained) {
   put("other", "other", {{"eve", Role::kLeader, {{"old1", base::sha256_hex(kOtherSecret), std::nullopt}}}});
   Identity identity = ana();
   identity.api_key = "vb_old1_" + kSecret;
-  EXPECT_EQ(authenticate(clients_, identity, kNow).error().for_operator, "the key expired at 2026-06-01T00:00:00Z");
+  EXPECT_EQ(authenticate(known(), identity, kNow).error().for_operator, "the key expired at 2026-06-01T00:00:00Z");
 }
 
 TEST(ApiKey, ItsIdIsReadableAlsoIfTheKeyIsCut) {
@@ -132,6 +159,97 @@ TEST_F(AuthTest, KeysEndAndAreRevoked) {
   EXPECT_EQ(outcome(identity), "ana leader");
   put("north", "north", {});
   EXPECT_EQ(outcome(identity), "Invalid x-api-key");
+}
+
+Identity with_key(const std::string& id, const std::string& username = "ana") {
+  return {username, "acme", "Tutorial", "north", "vb_" + id + "_" + kSecret, ""};
+}
+
+TEST_F(AuthTest, AKeyHasTheRoleThatItsClientGivesItsUser) {
+  issue(issued("selfmade", "bob"));
+  const auto caller = authenticate(known(), with_key("selfmade", "bob"), kNow);
+  ASSERT_TRUE(caller);
+  EXPECT_EQ(caller->role, Role::kDeveloper);
+  EXPECT_EQ(caller->key_id, "selfmade");
+  EXPECT_EQ(caller->tenant, (artifacts::Tenant{"acme", "Tutorial", "north"}));
+  ASSERT_NE(caller->issued, nullptr);
+  put("north", "north", {{"bob", Role::kStakeholder, {}}});
+  EXPECT_EQ(outcome(with_key("selfmade", "bob")), "bob stakeholder");
+}
+
+// Every row: what ends a Key. The sender hears the same of each.
+TEST_F(AuthTest, AKeyEndsWithItsMemberAndItsClient) {
+  const struct {
+    const char* name;
+    std::function<void(job::Key&)> change;
+    std::string why;
+  } table[] = {
+      {"expired", [](job::Key& key) { key.expires_at = kNow; }, "the key expired at 2026-06-01T00:00:00Z"},
+      {"being deleted", [](job::Key& key) { key.meta.deletion_timestamp = kNow; }, "Key selfmade is being deleted"},
+      {"wrong secret", [](job::Key& key) { key.sha256 = base::sha256_hex(kOtherSecret); },
+       "the secret of the key is wrong"},
+      {"another user", [](job::Key& key) { key.username = "bob"; }, "the key belongs to another user: 'bob'"},
+      {"another tenant", [](job::Key& key) { key.client_id = "south"; },
+       "the key belongs to another tenant: organization_id 'acme', application_id 'Tutorial', client_id 'south'"},
+      {"a Client of the same name that was made anew",
+       [](job::Key& key) { key.meta.owner_references.front().uid = "of-the-first-one"; },
+       "the user of the key is no member of its Client any more"},
+  };
+  for (const auto& row : table) {
+    job::Key key = issued("selfmade", "ana");
+    row.change(key);
+    issue(key);
+    EXPECT_EQ(outcome(with_key("selfmade")), "Invalid x-api-key") << row.name;
+    EXPECT_EQ(authenticate(known(), with_key("selfmade"), kNow).error().for_operator, row.why) << row.name;
+  }
+  issue(issued("selfmade", "ana"));
+  ASSERT_EQ(outcome(with_key("selfmade")), "ana leader");
+  put("north", "north", {{"bob", Role::kLeader, {}}});
+  EXPECT_EQ(outcome(with_key("selfmade")), "Invalid x-api-key") << "the member is gone";
+  auto client = std::make_shared<job::Client>(*clients_.get("north"));
+  client->members = {{"ana", Role::kLeader, {}}};
+  client->meta.deletion_timestamp = kNow;
+  clients_.put("north", client);
+  EXPECT_EQ(outcome(with_key("selfmade")), "Invalid x-api-key") << "the Client is being deleted";
+  clients_.erase("north");
+  EXPECT_EQ(outcome(with_key("selfmade")), "Invalid x-api-key") << "the Client is gone";
+}
+
+// As after a restore from a copy of the objects: the Clients have new UIDs.
+TEST_F(AuthTest, AKeyWithoutAnOwnerCountsForTheMembersOfItsTenant) {
+  job::Key key = issued("restored", "ana");
+  key.meta.owner_references.clear();
+  issue(key);
+  EXPECT_EQ(outcome(with_key("restored")), "ana leader");
+}
+
+TEST_F(AuthTest, WhatIsNotKnownOfKeysRefusesOnlyThem) {
+  issue(issued("selfmade", "ana"));
+  using enum KeysState;
+  const std::string starting = "Service unavailable" + std::string(why_no_issued_keys(kStarting));
+  const std::string silent = "Service unavailable" + std::string(why_no_issued_keys(kSilent));
+  const struct {
+    KeysState state;
+    std::string of_a_key, of_an_unknown_id;
+  } table[] = {
+      {kKnown, "ana leader", "Invalid x-api-key"},
+      {kStarting, "ana leader", starting},  // the list shows it already
+      {kSilent, silent, "Invalid x-api-key"},
+      {kNotServed, "ana leader", "Invalid x-api-key"},
+      {kForbidden, "ana leader", "Invalid x-api-key"},
+  };
+  for (const auto& row : table) {
+    state_ = row.state;
+    EXPECT_EQ(outcome(with_key("selfmade")), row.of_a_key) << static_cast<int>(row.state);
+    EXPECT_EQ(outcome(with_key("unknown1")), row.of_an_unknown_id) << static_cast<int>(row.state);
+    EXPECT_EQ(outcome(ana()), "ana leader") << "a key of the Client, " << static_cast<int>(row.state);
+    const bool wants_words = row.state != kKnown;
+    EXPECT_EQ(why_no_issued_keys(row.state).find("Remedy: ") != std::string_view::npos, wants_words);
+  }
+  state_ = kNotServed;
+  EXPECT_EQ(
+      authenticate(known(), with_key("unknown1"), kNow).error().for_operator,
+      "no Client has a key with this id, and no Key has this name; " + std::string(why_no_issued_keys(kNotServed)));
 }
 
 TEST(ApiKey, HasOneForm) {
@@ -155,6 +273,7 @@ TEST(Roles, FollowTheContract) {
       {kDeleteRepository, true, false, false}, {kCreateJob, true, true, true},
       {kReadJob, true, true, false},           {kDeleteJob, true, false, false},
       {kRetryJob, true, true, false},          {kChangeJob, true, false, false},
+      {kManageKeys, true, false, false},       {kReadUsage, true, true, true},
   };
   for (const auto& row : table) {
     EXPECT_EQ(may(Role::kLeader, row.permission), row.leader);

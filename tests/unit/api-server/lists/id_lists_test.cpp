@@ -197,9 +197,12 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
                           with.jobs,
                           with.applications,
                           with.clients,
+                          with.issued_keys,
+                          with.last_uses,
                           with.space_ledger,
                           {},
-                          [] { return std::string_view(); }};
+                          [] { return std::string_view(); },
+                          [] { return KeysState::kKnown; }};
   Api api(services, world.metrics);
   http::HttpServer server(
       "small", "127.0.0.1:0", {}, [&](http::Exchange& exchange) { return api.handle(exchange); },
