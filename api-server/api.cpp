@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <variant>
 
 #include "api-server/api_keys/last_uses.hpp"
 #include "api-server/auth/hide_secrets.hpp"
@@ -28,6 +29,13 @@ std::string method_label(http::Method method) {
 bool is_encoded(const http::RequestHead& head) {
   const auto encoding = head.find("content-encoding");
   return head.has_body() && encoding && !http::equal_ignoring_case(*encoding, "identity") && !encoding->empty();
+}
+
+prometheus::Counter& tenant_limit_counter(base::Metrics& metrics, const std::string& reason) {
+  return metrics.counter("vbrain_api_tenant_limit_total",
+                         "Requests refused with 429 because their tenant was at a limit: `rate` "
+                         "(max-requests-per-second) or `queue` (half of max-queued).",
+                         {{"reason", reason}});
 }
 
 }  // namespace
@@ -62,7 +70,13 @@ struct Api::RouteMetrics {
 };
 
 Api::Api(const Services& services, base::Metrics& metrics, ServedFiles served)
-    : services_(services), served_(served), failures_(services.limits.max_auth_failures_per_minute) {
+    : services_(services),
+      served_(served),
+      failures_(services.limits.max_auth_failures_per_minute),
+      tenants_(services),
+      policy_(rate_limit_policy(rate_of(services.limits))),
+      over_rate_(tenant_limit_counter(metrics, "rate")),
+      over_queue_(tenant_limit_counter(metrics, "queue")) {
   for (const Route& route : routes()) {
     patterns_.push_back(route.pattern);
     metrics_.push_back(
@@ -89,6 +103,13 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   const std::chrono::duration<double> took = steady_clock::now() - begun - exchange.waiting.waited();
   metrics_.at(progress.route)->count(result->status, took.count());
   complete(*result, progress.context.request_id);
+  if (progress.taken) {
+    result->headers.emplace_back("RateLimit-Policy", policy_);
+    result->headers.emplace_back("RateLimit", rate_limit(*progress.taken));
+  }
+  if (auto* file = std::get_if<http::FileBody>(&result->body); file != nullptr && progress.seat != nullptr) {
+    file->lane = &progress.seat->services.volume_workers;
+  }
   if (is_upload_path(exchange.head.path)) add_tus_headers(*result);
   co_return std::move(*result);
 }
@@ -104,14 +125,17 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
     }
     const auto match = admit(exchange, progress);
     if (!match) co_return Unexpected<Refusal>(match.error());
-    Call call{services_, exchange,   progress.caller, progress.context, progress.identity.repository_id,
-              match->id, match->rest};
+    Call call{progress.seat->services,         exchange,  progress.caller, progress.context,
+              progress.identity.repository_id, match->id, match->rest};
     const Route& route = routes()[match->index];
     if (route.pattern.method == http::Method::kDelete) {
       auto refused = co_await check_before_deletion(call, route);
       if (refused) co_return Unexpected<Refusal>(std::move(*refused));
     }
     co_return co_await route.handler(call);
+  } catch (const http::LaneFull&) {
+    over_queue_.Increment();
+    failure = std::current_exception();
   } catch (const std::exception&) {
     failure = std::current_exception();
   }
@@ -169,9 +193,25 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
   }
   progress.caller = std::move(*caller);
   if (progress.caller.issued != nullptr) services_.last_uses.note(*progress.caller.issued, services_.clock.now());
+  progress.seat = &tenants_.of(progress.caller.tenant);
+  if (auto token = take_token(progress); !token) return Unexpected<Refusal>(std::move(token.error()));
   if (!may(progress.caller.role, route.permission)) return refuse(Problem::kNotPermitted);
   if (auto refused = check_query(head.query, route.parameters)) return Unexpected<Refusal>(std::move(*refused));
   return match;
+}
+
+// A token of the tenant's, if requests have a limit.
+Result<void, Refusal> Api::take_token(Progress& progress) {
+  if (!progress.seat->bucket.limits()) return {};
+  progress.taken = progress.seat->bucket.take(services_.clock.steady());
+  if (progress.taken->admitted) return {};
+  over_rate_.Increment();
+  return Unexpected<Refusal>(Refusal{
+      .problem = Problem::kTooMany,
+      .detail =
+          "your client sends more requests than it may (--max-requests-per-second); send fewer, and this one again "
+          "after the time in Retry-After",
+      .retry_after = progress.taken->retry_after});
 }
 
 void Api::audit(const http::Exchange& exchange, const Progress& progress, const Refusal& refusal) const {

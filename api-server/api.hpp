@@ -3,9 +3,12 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "api-server/auth/failure_limit.hpp"
+#include "api-server/limits/tenants.hpp"
 #include "api-server/openapi/embedded_reply.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/services.hpp"
@@ -21,8 +24,8 @@ class Metrics;
 
 namespace vbrain::api {
 
-// The REST API as one handler. It checks the route, HTTP limits, identity headers, key and role, in this order, and
-// calls the route. It turns refusals and exceptions into answers, counts requests, and writes one audit line per
+// The REST API as one handler. It checks the route, HTTP limits, identity headers, key, rate and role, in this order,
+// and calls the route. It turns refusals and exceptions into answers, counts requests, and writes one audit line per
 // refusal. Thread-safe.
 class Api {
  public:
@@ -42,10 +45,13 @@ class Api {
     RequestContext context = {};
     Identity identity = {};
     Caller caller = {};
+    Seat* seat = nullptr;                          // of the authenticated tenant
+    std::optional<TokenBucket::Taken> taken = {};  // with a limit of the rate
   };
 
   http::Task<Answer> answer(http::Exchange& exchange, Progress& progress);
   Result<RouteMatch, Refusal> admit(const http::Exchange& exchange, Progress& progress);
+  Result<void, Refusal> take_token(Progress& progress);
   // What every answer has beside the answer itself: the request's id, and how it may be cached.
   static void complete(http::Reply& reply, const std::string& request_id);
   void audit(const http::Exchange& exchange, const Progress& progress, const Refusal& refusal) const;
@@ -53,6 +59,10 @@ class Api {
   const Services& services_;
   const ServedFiles served_;
   FailureLimit failures_;
+  Tenants tenants_;
+  const std::string policy_;  // RateLimit-Policy; empty without a limit
+  prometheus::Counter& over_rate_;
+  prometheus::Counter& over_queue_;
   std::vector<RoutePattern> patterns_;
   std::vector<std::unique_ptr<RouteMetrics>>
       metrics_;  // per route, then of all embedded files, then of what has no route

@@ -52,6 +52,10 @@ constexpr seconds kCertificatePeriod{5};
 // An I/O thread that has not reacted for this time hangs: they never block.
 constexpr seconds kIoPatience{30};
 constexpr seconds kLastLogLines{2};
+// How often tasks that have waited too long for a thread are looked for.
+constexpr seconds kExpiryPeriod{1};
+// Unpacking and packing take all of a processor: answers that need little of it go first.
+constexpr int kBulkNice = 10;
 // Of cached jobs, and of cached repositories.
 constexpr std::size_t kViewBytes = 8U << 20;
 
@@ -131,6 +135,7 @@ http::HttpOptions http_options(const Config& config) {
   http::HttpOptions options;
   options.max_header_bytes = config.max_header_bytes;
   options.max_connections = config.max_connections;
+  options.max_connections_per_address = config.max_connections_per_address;
   options.max_streams = config.max_streams;
   options.header_timeout = config.header_timeout;
   options.body_timeout = config.body_timeout;
@@ -189,7 +194,7 @@ int run(const Config& given, std::stop_token stop) {
   base::WorkerPool workers("worker", config.workers, config.max_queued, config.kube_timeout);
   base::WorkerPool probe_worker("probe", 1, 1);
   base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued, config.volume_timeout);
-  base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued);
+  base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued, config.bulk_timeout, kBulkNice);
   base::WorkerPool list_workers("list", kListWorkers, config.max_queued, config.volume_timeout);
   SpaceLedger space_ledger;
   KeyCounts key_counts(config.limits.max_idempotency_keys);
@@ -272,7 +277,10 @@ int run(const Config& given, std::stop_token stop) {
                                {"metrics", health.address()}});
   if (!config.address_file.empty()) write_addresses(config.address_file, rest.address(), health.address());
 
-  while (base::sleep_for(stop, std::chrono::hours(1))) {
+  while (base::sleep_for(stop, kExpiryPeriod)) {
+    for (base::WorkerPool* pool : {&workers, &volume_workers, &bulk_workers, &list_workers}) {
+      pool->expire(std::chrono::steady_clock::now());
+    }
   }
 
   draining = true;

@@ -54,10 +54,16 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   add_number(app, "--volume-workers", config.volume_workers, 1, 1024, "Threads for short work on the volume");
   add_number(app, "--bulk-workers", config.bulk_workers, 1, 1024,
              "Threads for long work on the volume: unpacking uploads, publishing files, creating archives");
-  add_number(app, "--max-queued", config.max_queued, 1, 1'000'000,
-             "Requests that may wait for a thread of each of these pools; a further one gets 503");
+  add_number(
+      app, "--max-queued", config.max_queued, 1, 1'000'000,
+      "Requests that may wait for a thread of each of these pools; a further one gets 503. Of several tenants one has "
+      "half of it at most; then it gets 429");
   add_number(app, "--max-connections", config.max_connections, 1, 1'000'000,
              "Open connections of clients; the limit of open files must be higher");
+  add_number(
+      app, "--max-connections-per-address", config.max_connections_per_address, 0, 1'000'000,
+      "Open connections of one source (an IPv4 address or an IPv6 /64); a further one gets 429, or is closed before "
+      "TLS. 0: no limit. Behind a proxy all clients are one source");
   add_number(app, "--max-streams", config.max_streams, 0, 1'000'000,
              "Answers that are streamed at the same time; a further one gets 503");
   add_number(app, "--max-waits", config.limits.max_waits, 0, 1'000'000,
@@ -93,6 +99,11 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
       app, "--max-auth-failures-per-minute", config.limits.max_auth_failures_per_minute, 0, 1'000'000'000,
       "Wrong API keys of one source (an IPv4 address or an IPv6 /64), beyond which it gets 429 for them; right keys "
       "pass. 0: no limit. Behind a proxy all clients are one source");
+  add_number(app, "--max-requests-per-second", config.limits.max_requests_per_second, 0, 1'000'000,
+             "Requests of one tenant in a second, of this server; a further one gets 429. 0: no limit");
+  add_number(
+      app, "--max-request-burst", config.limits.max_request_burst, 0, 1'000'000,
+      "Requests of one tenant at once, after a pause, with --max-requests-per-second. 0: as many as in a second");
   base::add_duration(app, "--upload-expiry", config.limits.upload_expiry,
                      "How long a resumable upload that does not change is kept, complete or not");
   base::add_duration(app, "--header-timeout", config.header_timeout,
@@ -102,6 +113,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   base::add_duration(app, "--idle-timeout", config.idle_timeout, "Longest time between two requests of a connection");
   base::add_duration(app, "--volume-timeout", config.volume_timeout,
                      "How long a request waits for a volume that does not answer");
+  base::add_duration(app, "--bulk-timeout", config.bulk_timeout,
+                     "How long a request waits for a thread of --bulk-workers; then it gets 503");
   base::add_duration(app, "--kube-timeout", config.kube_timeout, "Longest time of one call to the Kubernetes API");
   base::add_duration(app, "--drain-delay", config.drain_delay,
                      "Time after SIGTERM in which the server is not ready but still serves");
@@ -128,6 +141,7 @@ void log_config(const Config& config) {
                                    {"bulk_workers", config.bulk_workers},
                                    {"max_queued", config.max_queued},
                                    {"max_connections", config.max_connections},
+                                   {"max_connections_per_address", config.max_connections_per_address},
                                    {"max_streams", config.max_streams},
                                    {"max_waits", config.limits.max_waits},
                                    {"max_idempotency_keys", config.limits.max_idempotency_keys},
@@ -142,11 +156,14 @@ void log_config(const Config& config) {
                                    {"archive_code_page", config.limits.archive_code_page},
                                    {"max_local_spool_bytes", config.limits.max_local_spool_bytes},
                                    {"max_auth_failures_per_minute", config.limits.max_auth_failures_per_minute},
+                                   {"max_requests_per_second", config.limits.max_requests_per_second},
+                                   {"max_request_burst", config.limits.max_request_burst},
                                    {"upload_expiry_ms", config.limits.upload_expiry.count()},
                                    {"header_timeout_ms", config.header_timeout.count()},
                                    {"body_timeout_ms", config.body_timeout.count()},
                                    {"idle_timeout_ms", config.idle_timeout.count()},
                                    {"volume_timeout_ms", config.volume_timeout.count()},
+                                   {"bulk_timeout_ms", config.bulk_timeout.count()},
                                    {"kube_timeout_ms", config.kube_timeout.count()},
                                    {"drain_delay_ms", config.drain_delay.count()},
                                    {"drain_timeout_ms", config.drain_timeout.count()}});

@@ -24,6 +24,8 @@ struct Limits {
   std::uint64_t max_idempotency_keys = 100'000;       // of one tenant within a day (KeyCounts)
   std::uint64_t max_uploads = 100;                    // of one tenant, not used yet
   std::chrono::milliseconds upload_expiry{86'400'000};  // without a change
+  std::uint64_t max_requests_per_second = 0;            // of one tenant (TokenBucket); 0: no limit
+  std::uint64_t max_request_burst = 0;                  // of one tenant at once; 0: as many as in a second
 };
 
 // Threads that read long lists.
@@ -47,6 +49,7 @@ struct Config {
   std::size_t bulk_workers = 4;
   std::size_t max_queued = 1024;  // requests waiting for a thread of a pool, of each
   std::size_t max_connections = 10'000;
+  std::size_t max_connections_per_address = 0;  // 0: no limit
   std::size_t max_streams = 1'000;
   std::size_t max_header_bytes = 32 * 1024;
   Limits limits;
@@ -54,6 +57,7 @@ struct Config {
   std::chrono::milliseconds body_timeout{15'000};
   std::chrono::milliseconds idle_timeout{75'000};
   std::chrono::milliseconds volume_timeout{60'000};  // how long a request waits for a volume that does not answer
+  std::chrono::milliseconds bulk_timeout{300'000};   // how long a request waits for a bulk worker
   std::chrono::milliseconds kube_timeout{10'000};    // one call to the Kubernetes API
   std::chrono::milliseconds drain_delay{2'000};      // not ready but still serving, until load balancers know
   std::chrono::milliseconds drain_timeout{20'000};

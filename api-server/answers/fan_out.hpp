@@ -14,7 +14,7 @@ namespace vbrain::api {
 // not throw. One task does all items that no other thread takes, so a busy pool makes it slower and never stops it.
 // Throws Overloaded, with nothing done, if the pool has no room for that task.
 template <class F>
-http::Task<void> for_each_on(base::WorkerPool& pool, std::size_t count, std::size_t width, F& work) {
+http::Task<void> for_each_on(base::Lane pool, std::size_t count, std::size_t width, F& work) {
   // A helper may begin after the end of the call. Then it uses only this object.
   struct Crew {
     std::mutex mutex;

@@ -5,15 +5,12 @@
 namespace vbrain::api {
 namespace {
 
-using std::chrono::steady_clock;
-
 // How many reads of one key follow each other on a thread before other work of the pool has its turn.
 constexpr int kReadsInARow = 16;
 
 }  // namespace
 
-std::shared_ptr<SharedReads::Run> SharedReads::join(base::WorkerPool& pool, const std::string& key, Read read,
-                                                    Waiter waiter) {
+std::shared_ptr<SharedReads::Run> SharedReads::join(base::Lane pool, const std::string& key, Read read, Waiter waiter) {
   std::shared_ptr<Run> run;
   bool begin = false;
   {
@@ -27,41 +24,46 @@ std::shared_ptr<SharedReads::Run> SharedReads::join(base::WorkerPool& pool, cons
     run->waiters.push_back(std::move(waiter));
     begin = !std::exchange(entry.busy, true);
   }
-  if (begin && !post(pool, key)) refuse(key);
+  if (!begin) return run;
+  const base::Posted posted = post(pool, key);
+  if (posted == base::Posted::kYes) return run;
+  const bool own = posted == base::Posted::kLaneFull;
+  refuse(key, own ? std::make_exception_ptr(http::LaneFull()) : std::make_exception_ptr(http::Overloaded()));
   return run;
 }
 
-void SharedReads::refuse(const std::string& key) {
+// Refuses those that wait for the next read. Nobody works for the key any more.
+void SharedReads::refuse(const std::string& key, const std::exception_ptr& why) {
   std::shared_ptr<Run> run;
   {
     const std::lock_guard lock(mutex_);
     run = std::move(keys_[key].next);
     keys_.erase(key);
   }
-  run->failure = std::make_exception_ptr(http::Overloaded());
+  run->failure = why;
   resume(*run);
 }
 
-// False: the pool's queue is full.
-bool SharedReads::post(base::WorkerPool& pool, const std::string& key) {
-  const auto posted_at = steady_clock::now();
-  return pool.try_post([this, &pool, key, posted_at] {
-    const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - posted_at);
-    work(pool, key, waited <= pool.max_wait());
-  });
+// Only the time in the pool's queue counts against its max_wait(): who waits for a read of this key will be served by
+// the same thread.
+base::Posted SharedReads::post(base::Lane pool, const std::string& key) {
+  return pool.post(
+      [this, pool, key](base::Turn turn) {
+        if (turn == base::Turn::kRun) return work(pool, key);
+        refuse(key, std::make_exception_ptr(http::Overloaded()));
+      },
+      nullptr);
 }
 
-// Only the time in the pool's queue counts against its max_wait(): who waits for a read of this key will be served by
-// the same thread. `in_time`: the task did not wait too long there.
-void SharedReads::work(base::WorkerPool& pool, const std::string& key, bool in_time) {
+void SharedReads::work(base::Lane pool, const std::string& key) {
   for (int reads = 0;;) {
     const auto run = take_next(key);
-    perform(*run, std::exchange(in_time, true));
+    perform(*run);
     const bool more = has_more(key);
     resume(*run);
     if (!more) return;
     // With a full queue the thread goes on: those that wait joined a task that the pool had accepted.
-    if (++reads >= kReadsInARow && post(pool, key)) return;
+    if (++reads >= kReadsInARow && post(pool, key) == base::Posted::kYes) return;
   }
 }
 
@@ -79,9 +81,8 @@ bool SharedReads::has_more(const std::string& key) {
   return false;
 }
 
-void SharedReads::perform(Run& run, bool in_time) {
+void SharedReads::perform(Run& run) {
   try {
-    if (!in_time) throw http::Overloaded();
     run.value = run.read();
   } catch (...) {
     run.failure = std::current_exception();

@@ -3,7 +3,6 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
-#include <chrono>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -22,18 +21,18 @@ namespace vbrain::api {
 // Reads of the volume that requests share. Requests for the same key that wait at the same time get one value. It is
 // read after all of them had come, so each gets what a read of its own could have found: nothing is served that was
 // deleted before the request came. While a read is under way, requests that come wait for the next one. So a job that
-// many clients poll takes one thread of the pool, and the more clients wait, the more share a read. Thread-safe.
+// many clients poll takes one thread of the pool, and the more clients wait, the more share a read. All requests for a
+// key belong to one lane. Thread-safe.
 class SharedReads {
  public:
   SharedReads() = default;
   SharedReads(const SharedReads&) = delete;
 
-  // The value of `read()` on a thread of `pool`. What it throws comes to all that wait. Throws http::Overloaded as
-  // http::run_on() does. `key` tells everything that the value depends on. `read` is a named function that lives until
-  // the co_await is over; of several requests the function of one is called.
+  // The value of `read()` on a thread of `pool`, in that lane. What it throws comes to all that wait. Throws
+  // http::Overloaded as http::run_on() does. `key` tells everything that the value depends on. `read` is a named
+  // function that lives until the co_await is over; of several requests the function of one is called.
   template <class F>
-  http::Task<std::shared_ptr<const std::invoke_result_t<F&>>> get(base::WorkerPool& pool, const std::string& key,
-                                                                  F& read) {
+  http::Task<std::shared_ptr<const std::invoke_result_t<F&>>> get(base::Lane pool, const std::string& key, F& read) {
     using T = std::invoke_result_t<F&>;
     std::shared_ptr<Run> run;
     const auto initiate = [&](auto handler) {
@@ -70,13 +69,13 @@ class SharedReads {
     bool busy = false;          // a task of the pool works for this key, or is in its queue
   };
 
-  std::shared_ptr<Run> join(base::WorkerPool& pool, const std::string& key, Read read, Waiter waiter);
-  bool post(base::WorkerPool& pool, const std::string& key);
-  void work(base::WorkerPool& pool, const std::string& key, bool in_time);
-  void refuse(const std::string& key);
+  std::shared_ptr<Run> join(base::Lane pool, const std::string& key, Read read, Waiter waiter);
+  base::Posted post(base::Lane pool, const std::string& key);
+  void work(base::Lane pool, const std::string& key);
+  void refuse(const std::string& key, const std::exception_ptr& why);
   std::shared_ptr<Run> take_next(const std::string& key);
   bool has_more(const std::string& key);
-  static void perform(Run& run, bool in_time);
+  static void perform(Run& run);
   static void resume(Run& run);
 
   std::mutex mutex_;

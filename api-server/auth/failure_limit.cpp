@@ -1,11 +1,9 @@
 #include "api-server/auth/failure_limit.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <cstring>
 #include <random>
-#include <string>
+
+#include "http/source.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -26,23 +24,6 @@ std::uint64_t mix(std::uint64_t value) {
 
 }  // namespace
 
-std::uint64_t source_of(std::string_view peer) {
-  const std::string text(peer);
-  std::uint32_t v4 = 0;
-  if (inet_pton(AF_INET, text.c_str(), &v4) == 1) return v4;
-  unsigned char v6[16];
-  // A link-local address comes with its zone.
-  if (inet_pton(AF_INET6, text.substr(0, text.find('%')).c_str(), v6) != 1) return 0;
-  static constexpr unsigned char kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  if (std::memcmp(v6, kMapped, sizeof kMapped) == 0) {
-    std::memcpy(&v4, v6 + sizeof kMapped, sizeof v4);
-    return v4;
-  }
-  std::uint64_t network = 0;
-  std::memcpy(&network, v6, sizeof network);
-  return network;
-}
-
 FailureLimit::FailureLimit(std::uint64_t per_minute)
     : per_token_(per_minute == 0 ? std::chrono::nanoseconds(0)
                                  : kWindow / static_cast<std::chrono::nanoseconds::rep>(per_minute)),
@@ -51,7 +32,7 @@ FailureLimit::FailureLimit(std::uint64_t per_minute)
 
 std::optional<std::chrono::seconds> FailureLimit::count(std::string_view peer, base::SteadyPoint now) {
   if (full_at_.empty()) return std::nullopt;
-  const std::uint64_t bucket = mix(source_of(peer) ^ seed_) % kBuckets;
+  const std::uint64_t bucket = mix(http::source_of(peer) ^ seed_) % kBuckets;
   const std::lock_guard lock(mutex_);
   base::SteadyPoint& full_at = full_at_[bucket];
   // Each token that is taken moves the time at which the bucket is full again. If that is a window away, it is empty.

@@ -13,7 +13,7 @@
 namespace vbrain::api {
 
 // How many failures each source may have: a bucket of `per_minute` tokens that fills up again within a minute. A source
-// is an IPv4 address or an IPv6 /64, which is what one customer of a provider gets. The size is constant: two sources
+// is an IPv4 address or an IPv6 /64 (http::source_of). The size is constant: two sources
 // may share a bucket, and an attacker with many addresses can empty them all. That does no harm, because only failures
 // are refused. Thread-safe.
 class FailureLimit {
@@ -33,9 +33,5 @@ class FailureLimit {
   std::mutex mutex_;
   std::vector<base::SteadyPoint> full_at_;  // of each bucket; empty without a limit
 };
-
-// The number of a source: the first 4 bytes of an IPv4 address (also of one written as ::ffff:1.2.3.4), the
-// first 8 of an IPv6 address. Texts that are no address are all one source. Pure.
-std::uint64_t source_of(std::string_view peer);
 
 }  // namespace vbrain::api

@@ -192,7 +192,8 @@ http::Task<Answer> get_job_output(Call& call) {
 
 http::Task<Answer> get_repository_input(Call& call) {
   const auto work = [&] { return input_of(call); };
-  co_return co_await http::run_on(call.services.bulk_workers, work);
+  http::Waiting& waiting = call.exchange.waiting;
+  co_return co_await http::run_for_client(waiting, call.services.bulk_workers, work);
 }
 
 http::Task<Answer> get_job_logs(Call& call) {

@@ -106,7 +106,7 @@ http::Task<Answer> post_repository(Call& call) {
   if (!staged) co_return Unexpected<Refusal>(std::move(staged.error()));
   if (*staged) co_return std::move(**staged);
   const auto work = [&] { return publish(call, *submission, looked->key); };
-  base::WorkerPool& pool = submission->input ? call.services.bulk_workers : call.services.volume_workers;
+  const base::Lane pool = submission->input ? call.services.bulk_workers : call.services.volume_workers;
   auto made = co_await http::run_on(pool, work);
   if (!made) co_return Unexpected<Refusal>(std::move(made.error()));
   co_await spend_upload(call.services, *submission);

@@ -38,7 +38,7 @@ http::Task<std::shared_ptr<const SharedAnswer>> read_with_list(const Call& call,
     const auto read_with = [&] { return read(list.get()); };
     const std::string key_with = key_with_list(key, *list);
     // A list without room in memory is written into a file, as archives are.
-    base::WorkerPool& pool = list->listed.too_large ? services.bulk_workers : services.volume_workers;
+    const base::Lane pool = list->listed.too_large ? services.bulk_workers : services.volume_workers;
     auto next = co_await services.reads.get(pool, key_with, read_with);
     answer = std::move(next);
   }

@@ -262,7 +262,7 @@ using Publish = std::function<Result<void, Refusal>()>;
 // Publishes the job on `pool` by `publish`, which completes and settles the draft, and creates its resource. Where that
 // fails, a job with a key stays as it is: the same request completes it.
 http::Task<Result<void, Refusal>> launch(const Services& services, const RequestContext& context, const Draft& draft,
-                                         base::WorkerPool& pool, const Publish& publish) {
+                                         base::Lane pool, const Publish& publish) {
   const JobFile& file = draft.file;
   const bool keyed = draft.key != nullptr;
   const Leftovers without_resource{.resource = false, .repository = draft.new_repository};
@@ -360,7 +360,7 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
     }
   };
   // With files this takes long: they are synced, and those of the repository are copied.
-  base::WorkerPool& pool = submission.input ? services.bulk_workers : services.volume_workers;
+  const base::Lane pool = submission.input ? services.bulk_workers : services.volume_workers;
   const auto launched = co_await launch(services, context, draft, pool, publish);
   if (!launched) co_return Unexpected<Refusal>(launched.error());
   co_await spend_upload(services, submission);
@@ -385,7 +385,7 @@ http::Task<Result<NewJob, Refusal>> retry_job(const Services& services, const Ca
   file.priority = std::min(model.priority, most_priority(caller.role));
   const Publish publish = [&] { return publish_again(services, draft, model); };
   const bool copies = model.input_from == JobFile::InputFrom::kJob;
-  base::WorkerPool& pool = copies ? services.bulk_workers : services.volume_workers;
+  const base::Lane pool = copies ? services.bulk_workers : services.volume_workers;
   const auto launched = co_await launch(services, context, draft, pool, publish);
   if (!launched) co_return Unexpected<Refusal>(launched.error());
   co_return std::move(draft.made);

@@ -287,12 +287,12 @@ http::Task<Result<Submission, Refusal>> read_body(const Services& services, cons
 
 }  // namespace
 
-StagedInput::StagedInput(base::WorkerPool& pool, Staging staging)
-    : pool_(&pool), staging_(std::make_shared<Staging>(std::move(staging))) {}
+StagedInput::StagedInput(base::Lane pool, Staging staging)
+    : pool_(pool), staging_(std::make_shared<Staging>(std::move(staging))) {}
 
 StagedInput::~StagedInput() {
   if (staging_ == nullptr && file_ == nullptr) return;
-  pool_->post_always([staging = std::move(staging_), file = std::move(file_)]() mutable {
+  pool_.post_always([staging = std::move(staging_), file = std::move(file_)]() mutable {
     file.reset();
     staging.reset();
   });

@@ -22,7 +22,7 @@ class UploadUse;
 // threads must not wait for the volume.
 class StagedInput {
  public:
-  StagedInput(base::WorkerPool& pool, artifacts::Staging staging);
+  StagedInput(base::Lane pool, artifacts::Staging staging);
   StagedInput(StagedInput&&) noexcept = default;
   StagedInput& operator=(StagedInput&&) = delete;
   ~StagedInput();
@@ -39,7 +39,7 @@ class StagedInput {
   std::vector<std::string> notes;  // ArchiveListing::notes
 
  private:
-  base::WorkerPool* pool_;
+  base::Lane pool_;
   std::shared_ptr<artifacts::Staging> staging_;
   std::shared_ptr<void> file_;
 };

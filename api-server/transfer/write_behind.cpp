@@ -32,9 +32,9 @@ http::Task<http::Executor> own_executor() {
 }  // namespace
 
 struct WriteBehind::State {
-  explicit State(base::WorkerPool& workers) : pool(workers) {}
+  explicit State(base::Lane lane) : pool(lane) {}
 
-  base::WorkerPool& pool;
+  const base::Lane pool;
   std::optional<Timer> done;  // from the first block on
   std::function<void(std::string_view)> write;
   std::string filling;
@@ -43,7 +43,7 @@ struct WriteBehind::State {
   std::exception_ptr failure;
 };
 
-WriteBehind::WriteBehind(base::WorkerPool& pool) : state_(std::make_shared<State>(pool)) {}
+WriteBehind::WriteBehind(base::Lane pool) : state_(std::make_shared<State>(pool)) {}
 
 void WriteBehind::begin(std::function<void(std::string_view)> write) {
   state_->write = std::move(write);

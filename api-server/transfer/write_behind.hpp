@@ -17,7 +17,7 @@ class WriteBehind {
   static constexpr std::size_t kBlock = 128 * 1024;
 
   // `write` of begin() runs on `pool`, one call at a time.
-  explicit WriteBehind(base::WorkerPool& pool);
+  explicit WriteBehind(base::Lane pool);
 
   void begin(std::function<void(std::string_view)> write);
   // Waits if the block before is still being written. Throws what writing it has thrown, and Overloaded.

@@ -79,7 +79,7 @@ std::optional<Refusal> refuse_more(const Receiving& receiving) {
 
 // Reads the body to its end and writes it. Writing may go on behind it after an exception.
 http::Task<void> read_all(Receiving& receiving, WriteBehind& writing) {
-  base::WorkerPool& pool = receiving.call.services.volume_workers;
+  const base::Lane pool = receiving.call.services.volume_workers;
   std::uint64_t since = 0;
   auto committed = steady_clock::now();
   for (;;) {

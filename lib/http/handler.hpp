@@ -58,7 +58,7 @@ struct ExceptionAnswer {
   std::string detail = {};
 };
 
-// BodyError kMalformed: 400. BodyError kTooLarge: 413. Overloaded: 503. Nothing for all others.
+// BodyError kMalformed: 400. BodyError kTooLarge: 413. LaneFull: 429. Overloaded: 503. Nothing for all others.
 std::optional<ExceptionAnswer> answer_to_exception(const std::exception_ptr& exception);
 
 // True for a BodyError that says that the client is gone or too slow: nobody is left to answer.

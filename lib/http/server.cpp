@@ -1,5 +1,6 @@
 #include "http/server.hpp"
 
+#include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <pthread.h>
 
@@ -20,6 +21,7 @@
 #include "base/metrics.hpp"
 #include "http/connection/connection.hpp"
 #include "http/message/date.hpp"
+#include "http/source.hpp"
 #include "http/tls/handshakes.hpp"
 
 namespace vbrain::http {
@@ -35,6 +37,18 @@ using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
 // A connection with TLS that is one too many needs a handshake before it can be told so. Beyond this number they are
 // closed without a word.
 constexpr std::size_t kMostTurnedAway = 32;
+
+constexpr std::string_view kTooManyOfAddress =
+    "your address has as many open connections as it may (--max-connections-per-address); close some or use them "
+    "again, "
+    "and come back after the time in Retry-After";
+
+// Without port; empty if the client has gone already.
+std::string address_of(const Socket& socket) {
+  error_code error;
+  const auto remote = socket.remote_endpoint(error);
+  return error ? std::string() : remote.address().to_string();
+}
 
 tcp::endpoint parse_address(const std::string& address) {
   const auto colon = address.rfind(':');
@@ -139,9 +153,9 @@ struct HttpServer::State {
   }
 
   Task<void> accept_loop();
-  Task<void> serve(Group& group, Socket socket, bool admitted);
+  Task<void> serve(Group& group, Socket socket, bool admitted, std::uint64_t source);
   Task<void> watch_deadlines(Group& group);
-  void turn_away(Socket& socket);
+  void turn_away(Socket& socket, int status, std::string_view why, const std::string& peer);
 
   // Posts `action` for every group to the group's own thread.
   template <class F>
@@ -179,6 +193,8 @@ struct HttpServer::State {
   tcp::endpoint bound;
   std::vector<std::unique_ptr<Group>> groups;
   prometheus::Gauge* open_gauge = nullptr;
+  prometheus::Counter* over_address = nullptr;  // connections of sources that had as many as they may
+  std::optional<SourceCounts> sources;
   std::optional<Handshakes> handshakes;  // with TLS
   std::atomic<std::size_t> open{0};
   std::atomic<std::size_t> turned_away{0};  // connections with TLS beyond the limit that are being told so
@@ -215,13 +231,23 @@ Task<void> HttpServer::State::accept_loop() {
       co_await pause.async_wait(asio::redirect_error(kAwait, error));
       continue;
     }
+    const std::string peer = address_of(socket);
+    const std::uint64_t source = source_of(peer);
+    if (!sources->enter(source)) {
+      over_address->Increment();
+      // A handshake costs more than a connection.
+      if (!handshakes) turn_away(socket, 429, kTooManyOfAddress, peer);
+      continue;
+    }
     const bool admitted = open.load() < context.options.max_connections;
     if (!admitted && !handshakes) {
-      turn_away(socket);
+      turn_away(socket, 503, "too many connections", peer);
+      sources->leave(source);
       continue;
     }
     if (!admitted && turned_away.load() >= kMostTurnedAway) {
       context.refused->Increment();
+      sources->leave(source);
       continue;
     }
     if (admitted) {
@@ -230,13 +256,13 @@ Task<void> HttpServer::State::accept_loop() {
       ++turned_away;
     }
     enter();
-    asio::co_spawn(group.io.get_executor(), serve(group, std::move(socket), admitted), asio::detached);
+    asio::co_spawn(group.io.get_executor(), serve(group, std::move(socket), admitted, source), asio::detached);
   }
   error_code ignored;
   acceptor.close(ignored);
 }
 
-Task<void> HttpServer::State::serve(Group& group, Socket socket, bool admitted) {
+Task<void> HttpServer::State::serve(Group& group, Socket socket, bool admitted, std::uint64_t source) {
   const Membership<State> membership(*this);
   Connection connection(std::move(socket), context);
   group.members.insert(&connection);
@@ -250,6 +276,7 @@ Task<void> HttpServer::State::serve(Group& group, Socket socket, bool admitted) 
     base::log_error("connection failed", {{"error", problem.what()}});
   }
   group.members.erase(&connection);
+  sources->leave(source);
   if (context.draining && group.members.empty()) group.tick.cancel();
   if (admitted) {
     open_gauge->Set(static_cast<double>(--open));
@@ -275,9 +302,9 @@ Task<void> HttpServer::State::watch_deadlines(Group& group) {
   }
 }
 
-void HttpServer::State::turn_away(Socket& socket) {
+void HttpServer::State::turn_away(Socket& socket, int status, std::string_view why, const std::string& peer) {
   context.refused->Increment();
-  const Reply reply = context.refuse(503, "too many connections", "");
+  const Reply reply = context.refuse(status, why, peer);
   const std::string text = render_head(reply, http_date_now(), false) + std::get<std::string>(reply.body);
   error_code ignored;
   socket.non_blocking(true, ignored);
@@ -302,6 +329,11 @@ HttpServer::HttpServer(std::string name, const std::string& address, const HttpO
   context.streamed_bytes =
       &metrics.counter("vbrain_http_stream_bytes_total", "Bytes of streams given to clients.", {{"listener", name}});
   if (options.certificates != nullptr) context.handshakes = &state_->handshakes.emplace(metrics, name);
+  state_->sources.emplace(options.max_connections_per_address);
+  state_->over_address =
+      &metrics.counter("vbrain_http_address_limit_total",
+                       "Connections refused because their address had as many as it may (max-connections-per-address).",
+                       {{"listener", name}});
   state_->open_gauge = &metrics.gauge("vbrain_http_connections", "Open connections.", {{"listener", name}});
   state_->running = 1 + state_->groups.size();
   for (auto& group : state_->groups) {

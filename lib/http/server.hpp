@@ -25,6 +25,8 @@ struct HttpOptions {
   std::size_t max_header_bytes = 32 * 1024;
   std::size_t max_header_fields = 100;
   std::size_t max_connections = 10'000;
+  // Of one source (source_of). One more gets 429; with TLS it is closed without a handshake. 0: no limit.
+  std::size_t max_connections_per_address = 0;
   // From the first byte of a request to the end of its head; for the first request from the connect.
   std::chrono::milliseconds header_timeout{15'000};
   // For each 64 KiB of a body (or its rest), in either direction. A slower connection is cut.

@@ -2,6 +2,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -59,6 +60,9 @@ class Waiting {
   // Meanwhile no timer of the connection runs. Bytes that the client sends are kept for the next request: 4 KiB of
   // them; what is beyond stays in the kernel, and the end of the connection behind it is not seen.
   virtual Task<Woken> until(SteadyTime deadline) = 0;
+  // Has `act` called, at most once and on the I/O thread, when the client has gone while the request waits for a pool.
+  // That is looked at several times a second. Null: not any more.
+  virtual void when_gone(std::function<void()> act) = 0;
   // How long this request has spent in until().
   virtual std::chrono::steady_clock::duration waited() const = 0;
 };

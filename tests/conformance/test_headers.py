@@ -32,6 +32,12 @@ def test_no_shared_cache_may_keep_an_answer(world, path):
         assert {*HEADERS, "repository_id", "organization-id", "x_api_key"} <= varied
 
 
+@pytest.mark.parametrize("path", [f"/job/{ABSENT_JOB}", "/usage", "/nowhere"])
+def test_without_a_limit_of_the_rate_nothing_is_said_of_one(world, path):
+    _, fields, _ = raw_http.request(world.lead.address, "GET", f"/api/v1{path}", pairs(world.lead))
+    assert not [name for name in dict(fields) if name.lower().startswith("ratelimit")]
+
+
 @pytest.mark.parametrize("name", HEADERS)
 @pytest.mark.parametrize("value", [None, ""], ids=["absent", "empty"])
 def test_missing(world, name, value):

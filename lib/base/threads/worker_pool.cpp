@@ -1,19 +1,34 @@
 #include "base/threads/worker_pool.hpp"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-#include <limits>
+#include <algorithm>
 #include <utility>
 
 namespace vbrain::base {
 
-WorkerPool::WorkerPool(std::string name, std::size_t threads, std::size_t max_queued,
-                       std::chrono::milliseconds max_wait)
-    : max_queued_(max_queued), max_wait_(max_wait) {
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+WorkerPool::Task regardless_of_turn(std::function<void()> task) {
+  return [task = std::move(task)](Turn) { task(); };
+}
+
+}  // namespace
+
+WorkerPool::WorkerPool(std::string name, std::size_t threads, std::size_t max_queued, milliseconds max_wait, int nice)
+    : max_queued_(max_queued), max_wait_(max_wait), free_(threads) {
+  set_up(common_);
   name.resize(std::min<std::size_t>(name.size(), 15));
   for (std::size_t i = 0; i < threads; ++i) {
-    threads_.emplace_back([this, name]() noexcept {
+    threads_.emplace_back([this, name, nice]() noexcept {
       pthread_setname_np(pthread_self(), name.c_str());
+      // Linux has a priority for each thread.
+      if (nice != 0) static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), nice));
       work();
     });
   }
@@ -23,30 +38,119 @@ WorkerPool::~WorkerPool() {
   close();
 }
 
+Lane WorkerPool::new_lane() {
+  const std::lock_guard lock(mutex_);
+  Queue& queue = lanes_.emplace_back();
+  set_up(queue);
+  return {*this, queue};
+}
+
+void WorkerPool::set_up(Queue& queue) {
+  queue.place.push_back(&queue);
+  queue.self = queue.place.begin();
+}
+
 bool WorkerPool::try_post(std::function<void()> task) {
-  return post(std::move(task), max_queued_);
+  return post(common_, regardless_of_turn(std::move(task)), Bounds::kQueue, nullptr) == Posted::kYes;
 }
 
 bool WorkerPool::post_always(std::function<void()> task) {
-  return post(std::move(task), std::numeric_limits<std::size_t>::max());
+  return post(common_, regardless_of_turn(std::move(task)), Bounds::kNone, nullptr) == Posted::kYes;
 }
 
-bool WorkerPool::post(std::function<void()> task, std::size_t max_queued) {
+bool WorkerPool::has_room(const Queue& queue, Posted& why_not) const {
+  const bool shares = &queue != &common_ && lanes_.size() > 1;
+  if (shares && queue.tasks.size() >= std::max<std::size_t>(1, max_queued_ / 2)) {
+    why_not = Posted::kLaneFull;
+    return false;
+  }
+  why_not = Posted::kFull;
+  return queued_ < max_queued_;
+}
+
+Posted WorkerPool::post(Queue& queue, Task task, Bounds bounds, Ticket* ticket) {
+  const auto now = bounds == Bounds::kQueueAndWait ? steady_clock::now() : steady_clock::time_point();
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    if (closed_ || tasks_.size() >= max_queued) return false;
-    tasks_.push_back(std::move(task));
+    if (closed_) return Posted::kClosed;
+    Posted why_not = Posted::kFull;
+    if (bounds != Bounds::kNone && !has_room(queue, why_not)) return why_not;
+    if (spare_.empty()) spare_.emplace_back();
+    const auto entry = spare_.begin();
+    entry->task = std::move(task);
+    entry->queue = &queue;
+    entry->serial = ++serials_;
+    entry->expires = bounds == Bounds::kQueueAndWait;
+    entry->posted_at = now;
+    if (ticket != nullptr) {
+      ticket->entry_ = entry;
+      ticket->serial_ = entry->serial;
+    }
+    if (queue.tasks.empty()) ring_.splice(ring_.end(), queue.place, queue.self);
+    queue.tasks.splice(queue.tasks.end(), spare_, entry);
+    ++queued_;
     wake = begin_waking();
   }
   if (wake) ready_.notify_one();
+  return Posted::kYes;
+}
+
+// Takes the entry out of its queue.
+WorkerPool::Task WorkerPool::take(std::list<Entry>::iterator entry) {
+  Queue& queue = *entry->queue;
+  Task task = std::exchange(entry->task, nullptr);
+  entry->serial = 0;
+  spare_.splice(spare_.begin(), queue.tasks, entry);
+  if (queue.tasks.empty()) queue.place.splice(queue.place.end(), ring_, queue.self);
+  --queued_;
+  return task;
+}
+
+bool WorkerPool::drop(const Ticket& ticket) {
+  Task task;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ticket.serial_ == 0 || ticket.entry_->serial != ticket.serial_) return false;
+    task = take(ticket.entry_);
+  }
+  task(Turn::kDropped);
   return true;
+}
+
+bool WorkerPool::is_late(const Entry& entry, steady_clock::time_point now) const {
+  return entry.expires && std::chrono::duration_cast<milliseconds>(now - entry.posted_at) > max_wait_;
+}
+
+void WorkerPool::expire(steady_clock::time_point now) {
+  std::vector<Task> late;
+  {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::list<Entry>::iterator> found;
+    for (Queue* queue : ring_) {
+      for (auto entry = queue->tasks.begin(); entry != queue->tasks.end(); ++entry) {
+        if (is_late(*entry, now)) found.push_back(entry);
+      }
+    }
+    for (const auto& entry : found) late.push_back(take(entry));
+  }
+  for (const Task& task : late) task(Turn::kLate);
+}
+
+bool WorkerPool::may_begin(const Queue& queue) const {
+  return &queue == &common_ || lanes_.size() == 1 || closed_ || queue.running < free_;
+}
+
+// The lane whose turn it is. Null: no task may begin now.
+WorkerPool::Queue* WorkerPool::next() const {
+  const auto found = std::ranges::find_if(ring_, [this](const Queue* queue) { return may_begin(*queue); });
+  return found == ring_.end() ? nullptr : *found;
 }
 
 // Only one thread is woken at a time. It wakes the next one if there are more tasks when it runs. So a few threads do a
 // burst of small tasks, and the program does not pay for waking all of them.
 bool WorkerPool::begin_waking() {
-  if (tasks_.empty() || idle_ == 0 || waking_) return false;
+  if (idle_ == 0 || waking_ || next() == nullptr) return false;
   waking_ = true;
   return true;
 }
@@ -65,22 +169,46 @@ void WorkerPool::close() {
 void WorkerPool::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    while (tasks_.empty() && !closed_) {
+    Queue* queue = next();
+    while (queue == nullptr && !closed_) {
       ++idle_;
       ready_.wait(lock);
       --idle_;
       waking_ = false;
+      queue = next();
     }
-    if (tasks_.empty()) return;
-    std::function<void()> task = std::move(tasks_.front());
-    tasks_.pop_front();
+    if (queue == nullptr) return;
+    const auto first = queue->tasks.begin();
+    const bool late = first->expires && is_late(*first, steady_clock::now());
+    Task task = take(first);
+    if (!queue->tasks.empty()) ring_.splice(ring_.end(), ring_, queue->self);
+    ++queue->running;
+    --free_;
     const bool wake = begin_waking();
     lock.unlock();
     if (wake) ready_.notify_one();
-    task();
+    task(late ? Turn::kLate : Turn::kRun);
     task = nullptr;
     lock.lock();
+    --queue->running;
+    ++free_;
   }
+}
+
+bool Lane::try_post(std::function<void()> task) const {
+  return pool_->post(*queue_, regardless_of_turn(std::move(task)), WorkerPool::Bounds::kQueue, nullptr) == Posted::kYes;
+}
+
+bool Lane::post_always(std::function<void()> task) const {
+  return pool_->post(*queue_, regardless_of_turn(std::move(task)), WorkerPool::Bounds::kNone, nullptr) == Posted::kYes;
+}
+
+Posted Lane::post(WorkerPool::Task task, WorkerPool::Ticket* ticket) const {
+  return pool_->post(*queue_, std::move(task), WorkerPool::Bounds::kQueueAndWait, ticket);
+}
+
+Posted Lane::post_always(WorkerPool::Task task) const {
+  return pool_->post(*queue_, std::move(task), WorkerPool::Bounds::kNone, nullptr);
 }
 
 }  // namespace vbrain::base

@@ -1,5 +1,6 @@
 #include "http/connection/connection.hpp"
 
+#include <poll.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 
@@ -43,7 +44,7 @@ struct ReplyHolder {
   ~ReplyHolder() { release(); }
   void release() {
     if (reply && std::holds_alternative<FileBody>(reply->body) && pool != nullptr) {
-      pool->post_always([closing = std::make_shared<Reply>(std::move(*reply))] {});
+      base::Lane(*pool).post_always([closing = std::make_shared<Reply>(std::move(*reply))](base::Turn) {});
     }
     reply.reset();
   }
@@ -106,6 +107,7 @@ Task<void> Connection::run() {
 
 void Connection::check_deadline(SteadyTime now) {
   if (cut_) return;
+  if (when_gone_ && client_has_left()) std::exchange(when_gone_, nullptr)();
   const bool stuck = now >= stuck_deadline_ && context_.options.is_stuck && context_.options.is_stuck();
   // Within a body a second answer cannot be written: the connection is cut below.
   if (stuck && !answer_begun_) return give_up_on_handler();
@@ -138,6 +140,13 @@ void Connection::cut() {
   if (answer_begun_ && !request_.http_1_1) socket_.tcp().set_option(asio::socket_base::linger(true, 0), ignored);
   socket_.tcp().close(ignored);
   if (target_ != nullptr) target_->interrupt();
+  if (when_gone_) std::exchange(when_gone_, nullptr)();
+}
+
+// Whether the client has closed its side, also if bytes that it sent before are not read yet.
+bool Connection::client_has_left() {
+  pollfd socket{socket_.tcp().native_handle(), POLLRDHUP, 0};
+  return poll(&socket, 1, 0) == 1;
 }
 
 // Nothing is being written while the handler works, so the socket's buffer has room for an answer. The answer that the

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -64,6 +65,7 @@ class Connection final : private BodyReader, private Waiting {
   Task<std::string_view> read() override { return read_body(); }
   Waker waker() override;
   Task<Woken> until(SteadyTime deadline) override;
+  void when_gone(std::function<void()> act) override { when_gone_ = std::move(act); }
   std::chrono::steady_clock::duration waited() const override { return waited_; }
 
   Task<bool> handshake();
@@ -75,6 +77,7 @@ class Connection final : private BodyReader, private Waiting {
   Task<std::optional<Reply>> call_handler();
   Reply refuse(int status, std::string_view detail);
   void give_up_on_handler();
+  bool client_has_left();
   void end_body();
   Task<std::string_view> read_body();
   Task<std::string_view> read_body_piece();
@@ -126,6 +129,7 @@ class Connection final : private BodyReader, private Waiting {
   std::shared_ptr<Watch> watch_;           // looks whether the client sends something or goes; null: nobody looks
   std::shared_ptr<Waker::Target> target_;  // of this request's Wakers; null: there is none
   bool gone_ = false;                      // the client has closed its side
+  std::function<void()> when_gone_;        // of a request that waits for a pool
   SteadyTime last_sent_ = {};              // of a stream
   std::uint64_t since_turn_ = 0;           // bytes of a stream since other connections had their turn
   std::chrono::steady_clock::duration waited_{0};

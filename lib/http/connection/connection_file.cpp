@@ -42,6 +42,7 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
   bool taken = co_await send_pieces(before, head);
   if (!taken) co_return false;
   const auto executor = socket_.tcp().get_executor();
+  const base::Lane lane = body.lane == nullptr ? base::Lane(*context_.file_pool) : *body.lane;
   std::string buffer;  // only for what is not in memory
   std::uint64_t sent = 0;
   std::uint64_t renew = 0;  // where the client has earned new time
@@ -77,7 +78,7 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
     bool busy = false;
     try {
       const auto read = [&] { return read_at(body.file.get(), buffer.data(), buffer.size(), at); };
-      got = co_await run_on(*context_.file_pool, read);
+      got = co_await run_on(lane, read);
     } catch (const Overloaded&) {
       busy = true;
     } catch (const std::exception& problem) {

@@ -12,6 +12,10 @@
 
 #include "base/files/fd.hpp"
 
+namespace vbrain::base {
+class Lane;
+}
+
 namespace vbrain::http {
 
 enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions, kOther };
@@ -77,6 +81,8 @@ struct FileBody {
   std::uint64_t length = 0;
   std::shared_ptr<const TextPieces> before = nullptr;  // null: none
   std::shared_ptr<const TextPieces> after = nullptr;
+  // Where what is not in memory is read; it outlives the answer. Null: the common lane of the server's file pool.
+  const base::Lane* lane = nullptr;
 
   std::uint64_t size() const;
 };

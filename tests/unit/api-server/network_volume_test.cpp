@@ -184,6 +184,31 @@ TEST_F(NetworkServer, RequestsThatWaitForALongListLeaveRoomForOtherTenants) {
   for (auto& reply : waiting) EXPECT_EQ(reply.get().json()["jobs"].size(), jobs);
 }
 
+// More archives than threads for them, from a file server that takes its time.
+TEST_F(NetworkServer, ArchivesOfOneTenantLeaveAThreadForAnother) {
+  const std::string job = here_->make_job(Phase::kFinished);
+  const std::string of_eve = here_->make_job(Phase::kFinished, "eve");
+  one_->add("hang open */" + job + "/attempts/1/logs/*");
+  std::vector<std::future<HttpReply>> waiting;
+  for (int i = 0; i < World::kBulkWorkers + 1; ++i) {
+    waiting.push_back(std::async(std::launch::async, [&] { return here_->get(path_of(job, "/logs")); }));
+  }
+  ASSERT_TRUE(one_->wait_for_hanging(1));
+  const std::string upload = testing::multipart({{"name=file; filename=x.csv", "a,b"}});
+  testing::Headers eve = World::identity("eve");
+  eve.emplace_back("Content-Type", testing::kMultipartType);
+  auto archive = std::async(std::launch::async,
+                            [&] { return here_->call("GET", path_of(of_eve, "/logs"), World::identity("eve")); });
+  EXPECT_EQ(archive.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  auto made = std::async(std::launch::async, [&] { return here_->call("POST", "/api/v1/repository", eve, upload); });
+  EXPECT_EQ(made.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  for (const auto& reply : waiting) EXPECT_NE(reply.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  one_->clear();
+  EXPECT_EQ(archive.get().status, 200);
+  EXPECT_EQ(made.get().status, 201);
+  for (auto& reply : waiting) EXPECT_EQ(reply.get().status, 200);
+}
+
 TEST_F(NetworkServer, ADeletionWhileSomebodyReadsIsAnsweredAndFollows) {
   const std::string job = here_->make_job(Phase::kFinished);
   const int reader = open((here_->job_folder(job) + "/attempts/1/output.zip").c_str(), O_RDONLY);

@@ -281,6 +281,32 @@ TEST_P(HttpServerTest, TurnsAwayMoreConnectionsThanAllowed) {
   EXPECT_EQ(status_of(again.read_reply()), 200);
 }
 
+TEST_P(HttpServerTest, AnAddressHasAsManyConnectionsAsItMay) {
+  options_.max_connections_per_address = 2;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 2; ++i) {
+    clients.push_back(std::make_unique<RawClient>(address()));
+    ASSERT_TRUE(clients.back()->send(get("/")));
+    EXPECT_EQ(status_of(clients.back()->read_reply()), 200);
+  }
+  if (GetParam() == Wire::kPlain) {
+    RawClient one_too_many(address());
+    const std::string refused = one_too_many.read_to_end();
+    EXPECT_EQ(status_of(refused), 429);
+    EXPECT_THAT(body_of(refused), ::testing::HasSubstr("--max-connections-per-address"));
+  } else {
+    // There is no handshake.
+    EXPECT_EQ(RawClient(address().substr(std::string_view("https://").size())).read_to_end(), "");
+  }
+  EXPECT_THAT(metrics_.render(), ::testing::HasSubstr("vbrain_http_address_limit_total{listener=\"test\"} 1\n"));
+  clients.pop_back();
+  const auto deadline = steady_clock::now() + std::chrono::seconds(10);
+  while (server_->connections() == 2 && steady_clock::now() < deadline) std::this_thread::yield();
+  RawClient again(address());
+  ASSERT_TRUE(again.send(get("/")));
+  EXPECT_EQ(status_of(again.read_reply()), 200);
+}
+
 TEST_P(HttpServerTest, AFullPoolIs503AndOtherRequestsAreServed) {
   // Two threads wait at the gate, 64 tasks are queued behind them: four find no room, or up to six if the threads
   // took theirs late.

@@ -4,6 +4,11 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <chrono>
+#include <future>
+#include <optional>
+
+#include "http/handler.hpp"
 
 namespace vbrain::http {
 namespace {
@@ -37,6 +42,68 @@ TEST(RunOn, DoesNotBeginWorkThatWaitedTooLong) {
   EXPECT_TRUE(overloaded);
   EXPECT_FALSE(begun);
   EXPECT_EQ(result, 7);
+}
+
+TEST(RunOn, IsToldThatItWaitsTooLongWhileAllThreadsAreBusy) {
+  base::WorkerPool pool("test", 1, 8, std::chrono::minutes(1));
+  std::promise<void> release;
+  std::promise<void> busy;
+  ASSERT_TRUE(pool.try_post([&] {
+    busy.set_value();
+    release.get_future().wait();
+  }));
+  busy.get_future().wait();
+  bool overloaded = false;
+  const auto coroutine = [&]() -> Task<void> {
+    const auto work = [] {};
+    try {
+      co_await run_on(pool, work);
+    } catch (const Overloaded&) {
+      overloaded = true;
+    }
+  };
+  boost::asio::io_context io;
+  boost::asio::co_spawn(io.get_executor(), coroutine, boost::asio::detached);
+  io.poll();
+  pool.expire(std::chrono::steady_clock::now() + std::chrono::minutes(2));
+  io.run();
+  EXPECT_TRUE(overloaded);
+  release.set_value();
+}
+
+TEST(RunOn, SaysWhoseQueueIsFull) {
+  base::WorkerPool pool("test", 1, 2);
+  const base::Lane lane = pool.new_lane();
+  pool.new_lane();
+  std::promise<void> release;
+  std::promise<void> busy;
+  ASSERT_TRUE(lane.try_post([&] {
+    busy.set_value();
+    release.get_future().wait();
+  }));
+  busy.get_future().wait();
+  ASSERT_TRUE(lane.try_post([] {}));
+  std::optional<ExceptionAnswer> own;
+  std::optional<ExceptionAnswer> everybodys;
+  const auto coroutine = [&]() -> Task<void> {
+    const auto work = [] {};
+    try {
+      co_await run_on(lane, work);
+    } catch (const std::exception&) {
+      own = answer_to_exception(std::current_exception());
+    }
+    EXPECT_TRUE(pool.try_post([] {}));
+    try {
+      co_await run_on(pool, work);
+    } catch (const std::exception&) {
+      everybodys = answer_to_exception(std::current_exception());
+    }
+  };
+  run_coroutine(coroutine);
+  release.set_value();
+  ASSERT_TRUE(own && everybodys);
+  EXPECT_EQ(own->status, 429);
+  EXPECT_EQ(everybodys->status, 503);
 }
 
 TEST(RunOn, AlwaysRunsTasksThatMustBeDone) {

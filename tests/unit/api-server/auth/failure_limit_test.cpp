@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "http/source.hpp"
 #include "unit/api-server/world.hpp"
 
 namespace vbrain::api {
@@ -42,6 +43,7 @@ TEST(FailureLimit, ZeroIsNoLimit) {
 }
 
 TEST(FailureLimit, SourcesAreIpv4AddressesAndIpv6Networks) {
+  using http::source_of;
   EXPECT_NE(source_of("10.0.0.1"), source_of("10.0.0.2"));
   EXPECT_EQ(source_of("10.0.0.1"), source_of("::ffff:10.0.0.1"));
   EXPECT_EQ(source_of("2001:db8:1:2::1"), source_of("2001:db8:1:2:ffff::9"));

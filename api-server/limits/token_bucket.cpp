@@ -1,0 +1,54 @@
+#include "api-server/limits/token_bucket.hpp"
+
+#include <algorithm>
+
+namespace vbrain::api {
+namespace {
+
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+std::uint64_t burst_of(const RequestRate& rate) {
+  return rate.burst == 0 ? rate.per_second : rate.burst;
+}
+
+}  // namespace
+
+TokenBucket::TokenBucket(const RequestRate& rate)
+    : per_token_(rate.per_second == 0 ? Span(0) : Span(seconds(1)) / static_cast<Span::rep>(rate.per_second)),
+      whole_(per_token_ * static_cast<Span::rep>(burst_of(rate))) {}
+
+TokenBucket::Taken TokenBucket::take(base::SteadyPoint now) {
+  if (!limits()) return {};
+  const Span at = now.time_since_epoch();
+  Span::rep seen = full_at_.load(std::memory_order_relaxed);
+  for (;;) {
+    const Span missing = std::max(Span(seen), at) - at;  // the tokens that are not there, as a time
+    const Span wanted = missing + per_token_;
+    if (wanted > whole_) {
+      return {.admitted = false,
+              .remaining = 0,
+              .full_in = std::chrono::ceil<seconds>(missing),
+              .retry_after = std::max(seconds(1), std::chrono::ceil<seconds>(wanted - whole_))};
+    }
+    if (full_at_.compare_exchange_weak(seen, (at + wanted).count(), std::memory_order_relaxed)) {
+      return {.admitted = true,
+              .remaining = static_cast<std::uint64_t>((whole_ - wanted) / per_token_),
+              .full_in = std::chrono::ceil<seconds>(wanted),
+              .retry_after = seconds(0)};
+    }
+  }
+}
+
+std::string rate_limit_policy(const RequestRate& rate) {
+  if (rate.per_second == 0) return {};
+  const std::uint64_t burst = burst_of(rate);
+  const std::uint64_t window = std::max<std::uint64_t>(1, (burst + rate.per_second - 1) / rate.per_second);
+  return "\"default\";q=" + std::to_string(burst) + ";w=" + std::to_string(window);
+}
+
+std::string rate_limit(const TokenBucket::Taken& taken) {
+  return "\"default\";r=" + std::to_string(taken.remaining) + ";t=" + std::to_string(taken.full_in.count());
+}
+
+}  // namespace vbrain::api

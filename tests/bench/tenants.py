@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""How much one tenant at its limit changes the answers of another: `GET /job/:id` of a tenant alone, and beside one that downloads archives of logs
+and uploads archives as fast as it can.
+
+  tenants.py --programs build/release --state FOLDER [--rounds 3] [--seconds 5] [--flag=--max-requests-per-second=50 …]
+
+It needs wrk, an etcd and a kube-apiserver (cluster/build.sh), all on the loopback interface, and some 100 MiB in FOLDER. Prints the 50th and 99th
+percentile of each round and how many times the 99th one is that alone (median). It asserts nothing: what it says is of use on an idle machine."""
+
+import argparse
+import http.client
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from world import CLUSTER, World, output_of  # first: it makes tests/support known
+from platform_client import Identity, Rest, wait_until, zip_of
+from rest_world import RestWorld, wrk
+from standalone import MIB, table_of_numbers
+
+LOGS = 64 * MIB
+INPUT = 8 * MIB
+DOWNLOADS, UPLOADS = 8, 4  # at a time
+CONNECTIONS = 8            # of the tenant that is measured
+
+
+class ControlPlane(World):
+    """Without a node: no job runs."""
+
+    def start(self):
+        output_of(CLUSTER / "build.sh", "control-plane")
+        super().start()
+
+    def build(self):
+        pass
+
+    def start_node(self):
+        pass
+
+    def add_node(self):
+        pass
+
+
+class TwoTenants(RestWorld):
+    """The users of two organizations. `greedy` is the one that takes what it gets."""
+
+    def __init__(self, world, flags):
+        super().__init__(world)
+        self.more_flags = flags
+
+    def make_resources(self, members):
+        super().make_resources(members)
+        path = f"/apis/vbrain.visagio.com/v1/namespaces/{self.namespace}/clients"
+        self.world.kube.create(path, {"apiVersion": "vbrain.visagio.com/v1", "kind": "Client", "metadata": {"name": "greedy"}, "spec": {
+            "organizationId": "greedy", "applicationId": "Bench", "clientId": "north", "members": members}})
+
+    def server_command(self):
+        return [*super().server_command(), *self.more_flags]
+
+    def make_tenant(self):
+        super().make_tenant()
+        self.greedy_identity = Identity("ana", "greedy", "Bench", "north", self.identity.key)
+
+    def serve(self):
+        super().serve()
+        self.greedy = Rest(self.user.address, self.greedy_identity)
+        wait_until("it knows the other one", lambda: self.greedy.execute(repository_id="200001010000000000").status_code == 404)
+
+
+class Greed:
+    """The load of one tenant, from its making to `end`: what it sends is answered, refused or waits, as the server likes."""
+
+    def __init__(self, rest, job, archive):
+        self.rest, self.job, self.archive = rest, job, archive
+        self.ended = threading.Event()
+        self.lock = threading.Lock()
+        self.answers = {}
+        self.threads = [threading.Thread(target=self.repeat, args=(work,), daemon=True)
+                        for work, count in ((self.download, DOWNLOADS), (self.upload, UPLOADS)) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def repeat(self, work):
+        while not self.ended.is_set():
+            connection = http.client.HTTPConnection(self.rest.greedy.address, timeout=60)
+            try:
+                status = work(connection)
+            except (OSError, http.client.HTTPException):
+                status = "broken"
+            finally:
+                connection.close()
+            with self.lock:
+                key = f"{work.__name__} {status}"
+                self.answers[key] = self.answers.get(key, 0) + 1
+
+    def download(self, connection):
+        connection.request("GET", f"/api/v1/job/{self.job}/logs", headers=self.rest.greedy_identity.headers())
+        answer = connection.getresponse()
+        while answer.read(MIB) and not self.ended.is_set():
+            pass
+        return answer.status
+
+    def upload(self, connection):
+        body = (b"--b\r\nContent-Disposition: form-data; name=file; filename=a.zip\r\n\r\n" + self.archive + b"\r\n--b--\r\n")
+        connection.request("POST", "/api/v1/repository", body=body,
+                           headers=self.rest.greedy_identity.headers(**{"Content-Type": "multipart/form-data; boundary=b"}))
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    def end(self):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+        return dict(sorted(self.answers.items()))
+
+
+def write_logs(rest, job):
+    """Logs of a job that has not ended, as its runner would have written them so far."""
+    folder = rest.folder("jobs", job) / "attempts" / "1" / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o2770)
+    block = table_of_numbers(4 * MIB)
+    with (folder / "stdout.log").open("wb") as file:
+        for _ in range(LOGS // len(block)):
+            file.write(block)
+    (folder / "stdout.log").chmod(0o660)
+
+
+def measure(rest, rounds, seconds):
+    job, of_greedy = rest.user.start(), rest.greedy.start()
+    write_logs(rest, of_greedy)
+    archive = zip_of({"data.csv": table_of_numbers(INPUT)})
+    url = f"http://{rest.user.address}/api/v1/job/{job}"
+    headers = rest.header_flags("-H")
+    results = {"alone": [], "beside": []}
+    for _ in range(rounds):
+        results["alone"].append(wrk(url, headers, CONNECTIONS, seconds))
+        greed = Greed(rest, of_greedy, archive)
+        try:
+            results["beside"].append(wrk(url, headers, CONNECTIONS, seconds))
+        finally:
+            print(f"the other one: {greed.end()}", flush=True)
+    for name, all_of in results.items():
+        for one in all_of:
+            print(f"{name}: {one['per_s']:.0f} answers/s, p50 {one['p50_ms']:.2f} ms, p99 {one['p99_ms']:.2f} ms, {one['errors']} errors", flush=True)
+    alone, beside = (statistics.median(one["p99_ms"] for one in results[name]) for name in ("alone", "beside"))
+    print(f"p99 {alone:.2f} ms alone, {beside:.2f} ms beside: {beside / alone:.1f} times", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", type=Path, required=True)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--flag", action="append", default=[], help="of the api-server")
+    chosen = parser.parse_args()
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
+    if shutil.which("wrk") is None:
+        raise SystemExit("tenants.py: wrk is not installed; remedy: scripts/install-packages.sh --bench")
+    state = chosen.state.resolve()
+    state.mkdir(parents=True)
+    world = ControlPlane(state, chosen.programs.resolve(), fsync=False)
+    try:
+        world.start()
+        rest = TwoTenants(world, chosen.flag)
+        rest.start()
+        measure(rest, chosen.rounds, chosen.seconds)
+        rest.stop()
+    finally:
+        world.stop()
+        shutil.rmtree(state, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

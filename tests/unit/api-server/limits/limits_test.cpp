@@ -1,0 +1,154 @@
+// What a tenant at its limit is told, and that others do not notice.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "api-server/limits/tenants.hpp"
+#include "unit/api-server/world.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using job::Phase;
+using ::testing::HasSubstr;
+using testing::Headers;
+using testing::HttpReply;
+using ::testing::Not;
+using testing::RawClient;
+using testing::status_of;
+using testing::World;
+
+const std::string kUsage = "/api/v1/usage";
+
+std::string request_of(const std::string& username, const std::string& path) {
+  std::string text = "GET " + path + " HTTP/1.1\r\nHost: x\r\n";
+  for (const auto& [name, value] : World::identity(username)) text += name + ": " + value + "\r\n";
+  return text + "\r\n";
+}
+
+TEST(RequestRate, OneTooManyIs429AndOthersAreServed) {
+  World world(Limits{.max_requests_per_second = 2});
+  for (const char* rest : {R"("default";r=1;t=1)", R"("default";r=0;t=1)"}) {
+    const HttpReply reply = world.get(kUsage);
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_EQ(reply.header("RateLimit-Policy"), R"("default";q=2;w=1)");
+    EXPECT_EQ(reply.header("RateLimit"), rest);
+  }
+  const HttpReply refused = world.call("GET", kUsage, World::identity("dora"));
+  EXPECT_EQ(refused.status, 429) << "all users of a tenant have one rate";
+  EXPECT_EQ(refused.body,
+            R"({"error":"Too many requests","detail":"your client sends more requests than it may )"
+            R"((--max-requests-per-second); send fewer, and this one again after the time in Retry-After"})");
+  EXPECT_EQ(refused.header("Retry-After"), "1");
+  EXPECT_EQ(refused.header("RateLimit-Policy"), R"("default";q=2;w=1)");
+  EXPECT_EQ(refused.header("RateLimit"), R"("default";r=0;t=1)");
+  EXPECT_EQ(world.call("GET", kUsage, World::identity("eve")).status, 200) << "another tenant";
+  EXPECT_THAT(world.metrics.render(), HasSubstr("vbrain_api_tenant_limit_total{reason=\"rate\"} 1\n"));
+  world.clock.advance(std::chrono::milliseconds(500));
+  EXPECT_EQ(world.get(kUsage).status, 200);
+  EXPECT_EQ(world.get(kUsage).status, 429);
+}
+
+TEST(RequestRate, AllAnswersToRightKeysSayWhatIsLeft) {
+  World world(Limits{.max_requests_per_second = 1, .max_request_burst = 10});
+  EXPECT_EQ(world.get("/api/v1/job/0190a0b0-0000-7000-8000-000000000000").header("RateLimit"), R"("default";r=9;t=1)");
+  EXPECT_EQ(world.remove("/api/v1/job/0190a0b0-0000-7000-8000-000000000000", "stan").status, 403);
+  EXPECT_EQ(world.get(kUsage).header("RateLimit"), R"("default";r=7;t=3)");
+  Headers wrong = World::identity("ana");
+  wrong.back().second = World::key("eve");
+  const HttpReply unknown = world.call("GET", kUsage, wrong);
+  EXPECT_EQ(unknown.status, 401);
+  EXPECT_THAT(unknown.head, Not(HasSubstr("RateLimit")));
+  EXPECT_EQ(world.get(kUsage).header("RateLimit"), R"("default";r=6;t=4)")
+      << "a wrong key takes nothing of the tenant's";
+}
+
+TEST(RequestRate, WithoutALimitNothingIsSaid) {
+  World world;
+  for (int i = 0; i < 20; ++i) {
+    const HttpReply reply = world.get(kUsage);
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_THAT(reply.head, Not(HasSubstr("RateLimit")));
+  }
+}
+
+TEST(Tenants, HaveLanesOfTheirOwnUntilThereAreTooMany) {
+  World world(Limits{.max_requests_per_second = 1});
+  Tenants tenants(*world.services, 2);
+  Seat& first = tenants.of({"a", "x", "1"});
+  EXPECT_EQ(&tenants.of({"a", "x", "1"}), &first);
+  EXPECT_NE(&tenants.of({"a", "x", "2"}), &first);
+  Seat& beyond = tenants.of({"a", "x", "3"});
+  EXPECT_NE(&beyond, &first);
+  EXPECT_EQ(&tenants.of({"a", "x", "3"}), &beyond);
+  EXPECT_TRUE(first.bucket.limits());
+  EXPECT_FALSE(beyond.bucket.limits()) << "tenants that share a seat would use up each other's tokens";
+}
+
+// All threads are held, and the tenant's own requests fill its half of the queue.
+TEST(Queue, ATenantThatFillsItsPartGets429AndAnotherIsServed) {
+  World world;
+  const std::string id = world.make_job(Phase::kFinished);
+  const std::string of_eve = world.make_job(Phase::kFinished, "eve");
+  std::mutex busy;
+  std::unique_lock hold(busy);
+  for (int i = 0; i < World::kBulkWorkers; ++i) {
+    ASSERT_TRUE(world.bulk_workers->try_post([&] { const std::lock_guard wait(busy); }));
+  }
+  const std::string logs = request_of("ana", "/api/v1/job/" + id + "/logs");
+  std::vector<std::unique_ptr<RawClient>> waiting;
+  for (int i = 0; i < 32; ++i) {
+    waiting.push_back(std::make_unique<RawClient>(world.server->address()));
+    ASSERT_TRUE(waiting.back()->send(logs));
+    ASSERT_EQ(world.get(kUsage).status, 200);  // the only I/O thread has posted the request before
+  }
+  const HttpReply refused = world.get("/api/v1/job/" + id + "/logs");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_THAT(refused.body, HasSubstr("half of --max-queued"));
+  EXPECT_EQ(refused.header("Retry-After"), "1");
+  EXPECT_THAT(world.metrics.render(), HasSubstr("vbrain_api_tenant_limit_total{reason=\"queue\"} 1\n"));
+  RawClient eve(world.server->address());
+  ASSERT_TRUE(eve.send(request_of("eve", "/api/v1/job/" + of_eve + "/logs")));
+  EXPECT_EQ(world.get(kUsage).status, 200);
+  EXPECT_FALSE(eve.is_readable()) << "it waits, and is not refused";
+  hold.unlock();
+  EXPECT_EQ(status_of(eve.read_reply()), 200);
+  for (const auto& client : waiting) EXPECT_EQ(status_of(client->read_reply()), 200);
+}
+
+bool wait_for_connections(World& world, std::size_t count) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (world.server->connections() != count && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  return world.server->connections() == count;
+}
+
+TEST(Queue, WhatAClientThatLeftHadQueuedIsDropped) {
+  http::HttpOptions options;
+  options.idle_timeout = std::chrono::milliseconds(40);  // how often the server looks
+  World world(Limits{}, options);
+  const std::string id = world.make_job(Phase::kFinished);
+  std::mutex busy;
+  std::unique_lock hold(busy);
+  for (int i = 0; i < World::kBulkWorkers; ++i) {
+    ASSERT_TRUE(world.bulk_workers->try_post([&] { const std::lock_guard wait(busy); }));
+  }
+  const std::string logs = request_of("ana", "/api/v1/job/" + id + "/logs");
+  RawClient stays(world.server->address());
+  ASSERT_TRUE(stays.send(logs));
+  RawClient leaves(world.server->address());
+  ASSERT_TRUE(leaves.send(logs + "more bytes that nobody reads"));
+  ASSERT_EQ(world.get(kUsage).status, 200);
+  leaves.close();
+  EXPECT_TRUE(wait_for_connections(world, 1)) << "the thread that it waits for is still held";
+  EXPECT_FALSE(stays.is_readable());
+  hold.unlock();
+  EXPECT_EQ(status_of(stays.read_reply()), 200);
+}
+
+}  // namespace
+}  // namespace vbrain::api
