@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "api-server/api_keys/last_uses.hpp"
+#include "api-server/audit/forwarded.hpp"
 #include "api-server/auth/hide_secrets.hpp"
 #include "api-server/pages/page_request.hpp"
 #include "api-server/routes/preconditions.hpp"
@@ -69,9 +70,10 @@ struct Api::RouteMetrics {
   std::array<std::atomic<prometheus::Counter*>, 600> by_status{};
 };
 
-Api::Api(const Services& services, base::Metrics& metrics, ServedFiles served)
+Api::Api(const Services& services, base::Metrics& metrics, ServedFiles served, std::string forwarded_header)
     : services_(services),
       served_(served),
+      forwarded_header_(std::move(forwarded_header)),
       failures_(services.limits.max_auth_failures_per_minute),
       tenants_(services),
       policy_(rate_limit_policy(rate_of(services.limits))),
@@ -79,6 +81,7 @@ Api::Api(const Services& services, base::Metrics& metrics, ServedFiles served)
       over_queue_(tenant_limit_counter(metrics, "queue")) {
   for (const Route& route : routes()) {
     patterns_.push_back(route.pattern);
+    actions_.push_back(action_of(route.pattern));
     metrics_.push_back(
         std::make_unique<RouteMetrics>(metrics, std::string(route.pattern.path), method_label(route.pattern.method)));
   }
@@ -95,10 +98,17 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   if (result) {
     if (auto refused = check_if_match(exchange.head, *result)) result = Unexpected<Refusal>(std::move(*refused));
   }
+  AuditOutcome outcome{.status = 0, .error = progress.notes.error(), .detail = progress.notes.detail()};
+  bool of_job = false;  // the answer says how a job has ended, and refuses nothing
   if (!result) {
-    audit(exchange, progress, result.error());
-    result = to_reply(result.error());
+    const Refusal& refusal = result.error();
+    outcome.error = message_of(refusal);
+    outcome.detail = refusal.for_operator.empty() ? refusal.detail : refusal.for_operator;
+    of_job = refusal.problem == Problem::kJobFailed;
+    result = to_reply(refusal);
   }
+  outcome.status = result->status;
+  if (!of_job && progress.route != routes().size()) audit(exchange, progress, outcome);
   // Not the time for which the client asked the server to wait.
   const std::chrono::duration<double> took = steady_clock::now() - begun - exchange.waiting.waited();
   metrics_.at(progress.route)->count(result->status, took.count());
@@ -126,7 +136,7 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
     const auto match = admit(exchange, progress);
     if (!match) co_return Unexpected<Refusal>(match.error());
     Call call{progress.seat->services,         exchange,  progress.caller, progress.context,
-              progress.identity.repository_id, match->id, match->rest};
+              progress.identity.repository_id, match->id, match->rest,     progress.notes};
     const Route& route = routes()[match->index];
     if (route.pattern.method == http::Method::kDelete) {
       auto refused = co_await check_before_deletion(call, route);
@@ -142,6 +152,7 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
   if (http::is_client_gone(failure)) {
     base::log_info("the client closed the connection before it was answered",
                    {{"request_id", progress.context.request_id}, {"peer", exchange.peer}});
+    audit(exchange, progress, {});
     std::rethrow_exception(failure);
   }
   Refusal refusal = refusal_of(failure);
@@ -160,6 +171,7 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
   const auto match = match_route(patterns_, method_of(head), head.path);
   if (!match) return match;
   progress.route = match->index;
+  progress.id = match->id;
   const Route& route = routes()[match->index];
 
   if (is_encoded(head))
@@ -214,36 +226,53 @@ Result<void, Refusal> Api::take_token(Progress& progress) {
       .retry_after = progress.taken->retry_after});
 }
 
-void Api::audit(const http::Exchange& exchange, const Progress& progress, const Refusal& refusal) const {
-  const Identity& identity = progress.identity;
-  const std::string error = message_of(refusal);
-  const std::string path = hide_secrets(exchange.head.path.substr(0, kMaxLoggedPath));
-  // Not authenticated: the key may be in any of them.
-  const std::string username = hide_secrets(identity.username);
-  const std::string organization = hide_secrets(identity.organization_id);
-  const std::string application = hide_secrets(identity.application_id);
-  const std::string client = hide_secrets(identity.client_id);
-  const std::string_view key_id = readable_key_id(identity.api_key);
-  base::log_info("request refused", {{"request_id", progress.context.request_id},
-                                     {"trace_id", progress.context.trace_id()},
-                                     {"status", status_of(refusal.problem)},
-                                     {"error", error},
-                                     {"detail", refusal.for_operator.empty() ? refusal.detail : refusal.for_operator},
-                                     {"method", to_string(exchange.head.method)},
-                                     {"path", path},
-                                     {"peer", exchange.peer},
-                                     {"username", username},
-                                     {"organization", organization},
-                                     {"application", application},
-                                     {"client", client},
-                                     {"key_id", key_id}});
+// What came of a request, in the audit lines that it has.
+void Api::audit(const http::Exchange& exchange, const Progress& progress, const AuditOutcome& outcome) {
+  static const RouteAction kNone;
+  const RouteAction& of_route = progress.route < actions_.size() ? actions_[progress.route] : kNone;
+  if (!has_audit_lines(of_route.changes, outcome.status, progress.notes)) return;
+  const bool known = !progress.caller.key_id.empty();
+  if (!known && !audit_.has_room(exchange.peer, services_.clock.steady())) return;
+  AuditRequest request{.action = of_route.action,
+                       .resource = of_route.resource,
+                       .id = {},
+                       .changes = of_route.changes,
+                       .method = to_string(exchange.head.method),
+                       .path = hide_secrets(exchange.head.path.substr(0, kMaxLoggedPath)),
+                       .username = progress.caller.username,
+                       .organization = progress.caller.tenant.organization,
+                       .application = progress.caller.tenant.application,
+                       .client = progress.caller.tenant.client,
+                       .role = known ? to_string(progress.caller.role) : std::string_view(),
+                       .key_id = progress.caller.key_id,
+                       .peer = exchange.peer,
+                       .forwarded_for = forwarded_for(exchange.head.fields, forwarded_header_),
+                       .request_id = progress.context.request_id,
+                       .trace_id = progress.context.trace_id()};
+  const std::string id = hide_secrets(progress.id.substr(0, kMaxLoggedPath));
+  request.id = id;
+  if (!known) {
+    // Not authenticated: the key may be in any of them.
+    const Identity& identity = progress.identity;
+    request.username = hide_secrets(identity.username);
+    request.organization = hide_secrets(identity.organization_id);
+    request.application = hide_secrets(identity.application_id);
+    request.client = hide_secrets(identity.client_id);
+    request.key_id = readable_key_id(identity.api_key);
+  }
+  audit_.write(audit_lines(request, outcome, progress.notes));
 }
 
 http::Reply Api::refuse_request(int status, std::string_view detail, std::string_view peer) {
   const Refusal refusal{.problem = problem_of_status(status), .detail = std::string(detail)};
   const std::string request_id = job::new_job_id(services_.clock.now());
-  base::log_info("request refused",
-                 {{"request_id", request_id}, {"status", status}, {"detail", detail}, {"peer", peer}});
+  if (audit_.has_room(peer, services_.clock.steady())) {
+    AuditRequest request;
+    request.peer = peer;
+    request.request_id = request_id;
+    const AuditOutcome outcome{.status = status, .error = message_of(refusal), .detail = std::string(detail)};
+    audit_.write(audit_lines(request, outcome, {}));
+  }
   metrics_.back()->count(status, 0);
   http::Reply reply = to_reply(refusal);
   complete(reply, request_id);
@@ -252,9 +281,13 @@ http::Reply Api::refuse_request(int status, std::string_view detail, std::string
 
 void Api::complete(http::Reply& reply, const std::string& request_id) {
   reply.headers.emplace_back("X-Request-Id", request_id);
-  const bool has_rule =
-      std::ranges::any_of(reply.headers, [](const auto& field) { return field.first == "Cache-Control"; });
-  if (!has_rule) forbid_caching(reply);
+  const auto has = [&](std::string_view name) {
+    return std::ranges::any_of(reply.headers, [&](const auto& field) { return field.first == name; });
+  };
+  if (!has("Cache-Control")) forbid_caching(reply);
+  // Texts of users are in JSON too; no browser may take them for a page.
+  constexpr std::string_view kSniff = "X-Content-Type-Options";
+  if (!has(kSniff)) reply.headers.emplace_back(kSniff, "nosniff");
 }
 
 }  // namespace vbrain::api

@@ -5,8 +5,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "api-server/audit/audit_log.hpp"
 #include "api-server/auth/failure_limit.hpp"
 #include "api-server/limits/tenants.hpp"
 #include "api-server/openapi/embedded_reply.hpp"
@@ -25,11 +27,12 @@ class Metrics;
 namespace vbrain::api {
 
 // The REST API as one handler. It checks the route, HTTP limits, identity headers, key, rate and role, in this order,
-// and calls the route. It turns refusals and exceptions into answers, counts requests, and writes one audit line per
-// refusal. Thread-safe.
+// and calls the route. It turns refusals and exceptions into answers, counts requests, and writes the audit lines.
+// Thread-safe.
 class Api {
  public:
-  Api(const Services& services, base::Metrics& metrics, ServedFiles served = {});
+  // `forwarded_header`: the field of a trusted proxy, for the audit lines (forwarded_for()); empty: none.
+  Api(const Services& services, base::Metrics& metrics, ServedFiles served = {}, std::string forwarded_header = {});
   ~Api();
 
   http::Task<http::Reply> handle(http::Exchange& exchange);
@@ -37,12 +40,17 @@ class Api {
   // The answer for a refusal of the listener, with its audit line.
   http::Reply refuse_request(int status, std::string_view detail, std::string_view peer);
 
+  // AuditLog::report_left_out(). Call it about every minute, and at the end.
+  void report_left_out() { audit_.report_left_out(); }
+
  private:
   struct RouteMetrics;
-  // What is known of a request so far, for the audit line.
+  // What is known of a request so far, for the audit lines.
   struct Progress {
     std::size_t route = 0;  // index in metrics_
     RequestContext context = {};
+    std::string_view id = {};  // in the path
+    AuditNotes notes = {};
     Identity identity = {};
     Caller caller = {};
     Seat* seat = nullptr;                          // of the authenticated tenant
@@ -54,16 +62,19 @@ class Api {
   Result<void, Refusal> take_token(Progress& progress);
   // What every answer has beside the answer itself: the request's id, and how it may be cached.
   static void complete(http::Reply& reply, const std::string& request_id);
-  void audit(const http::Exchange& exchange, const Progress& progress, const Refusal& refusal) const;
+  void audit(const http::Exchange& exchange, const Progress& progress, const AuditOutcome& outcome);
 
   const Services& services_;
   const ServedFiles served_;
+  const std::string forwarded_header_;
   FailureLimit failures_;
   Tenants tenants_;
   const std::string policy_;  // RateLimit-Policy; empty without a limit
   prometheus::Counter& over_rate_;
   prometheus::Counter& over_queue_;
+  AuditLog audit_;
   std::vector<RoutePattern> patterns_;
+  std::vector<RouteAction> actions_;  // per route
   std::vector<std::unique_ptr<RouteMetrics>>
       metrics_;  // per route, then of all embedded files, then of what has no route
 };

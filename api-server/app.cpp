@@ -49,6 +49,8 @@ constexpr seconds kProbePeriod{5};
 constexpr seconds kProbePatience{20};
 // How often the files of the TLS certificate are compared with what is in use.
 constexpr seconds kCertificatePeriod{5};
+// How often the number of refusals is told that have no audit line.
+constexpr std::chrono::minutes kAuditPeriod{1};
 // An I/O thread that has not reacted for this time hangs: they never block.
 constexpr seconds kIoPatience{30};
 constexpr seconds kLastLogLines{2};
@@ -241,7 +243,8 @@ int run(const Config& given, std::stop_token stop) {
     if (!volume_health.good()) return "the volume does not answer";
     return "";
   };
-  Api api(services, metrics, ServedFiles{.docs = config.docs, .web = config.web});
+  Api api(services, metrics, ServedFiles{.docs = config.docs, .web = config.web},
+          config.forwarded_header == "none" ? std::string() : config.forwarded_header);
 
   std::optional<http::CertificateKeeper> certificates;
   if (!config.tls_cert.empty()) certificates.emplace(http::TlsFiles{config.tls_cert, config.tls_key}, clock, metrics);
@@ -271,6 +274,9 @@ int run(const Config& given, std::stop_token stop) {
   std::jthread certificate_reader([&](std::stop_token ended) {
     while (certificates && base::sleep_for(ended, kCertificatePeriod)) certificates->look();
   });
+  std::jthread audit_reporter([&](std::stop_token ended) {
+    while (base::sleep_for(ended, kAuditPeriod)) api.report_left_out();
+  });
   base::log_info("listening", {{"open_files", descriptors},
                                {"rest", rest.address()},
                                {"tls", certificates.has_value()},
@@ -294,6 +300,9 @@ int run(const Config& given, std::stop_token stop) {
   prober.join();
   certificate_reader.request_stop();
   certificate_reader.join();
+  audit_reporter.request_stop();
+  audit_reporter.join();
+  api.report_left_out();
   caches.stop();
   if (!whole) base::log_warning("requests were cut off; they took longer than drain-timeout");
   if (!rest.idle()) {

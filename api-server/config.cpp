@@ -48,6 +48,13 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   app.add_option("--web", config.web,
                  "Serve the page for people at /, which shows data only to who has a key: true or false")
       ->default_str("true");
+  app.add_option(
+         "--forwarded-header", config.forwarded_header,
+         "Field in which the proxy in front of the server names the client: none, Forwarded or X-Forwarded-For. Audit "
+         "lines have it. Set it only if every request comes through a proxy that sets the field or adds to it: "
+         "otherwise clients choose it")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"none", "Forwarded", "X-Forwarded-For"}));
   add_number(app, "--io-threads", config.io_threads, 1, 64, "Threads that read from and write to connections");
   add_number(app, "--workers", config.workers, 1, 1024,
              "Threads that call the Kubernetes API; a call blocks its thread");
@@ -135,6 +142,7 @@ void log_config(const Config& config) {
                                    {"kubeconfig", config.kubeconfig},
                                    {"docs", config.docs},
                                    {"web", config.web},
+                                   {"forwarded_header", config.forwarded_header},
                                    {"io_threads", config.io_threads},
                                    {"workers", config.workers},
                                    {"volume_workers", config.volume_workers},

@@ -43,6 +43,7 @@ struct Config {
   std::string log_level = "info";
   bool docs = true;  // serve the OpenAPI document and its page
   bool web = true;   // serve the page for people
+  std::string forwarded_header = "none";
   std::size_t io_threads = 2;
   std::size_t workers = 16;
   std::size_t volume_workers = 16;

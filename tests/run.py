@@ -52,9 +52,9 @@ def show_failures(log):
 def run_googletest(program, env=None, tests="*", log_name=None, command=None, report=None):
     """Runs a test program, with `command` if that is given, and counts the tests in its report."""
     log_name = log_name or program.name
-    report = report or LOGS / f"{log_name}.json"
+    report = report or LOGS / f"{log_name}.xml"
     report.unlink(missing_ok=True)
-    options = [f"--gtest_output=json:{report}", "--gtest_brief=1", f"--gtest_filter={tests}"]
+    options = [f"--gtest_output=xml:{report}", "--gtest_brief=1", f"--gtest_filter={tests}"]
     code = run(f"running {log_name}", [*(command or [program]), *options], log_name, env=env, check=False)
     if not report.exists():
         show_failures(LOGS / f"{log_name}.log")
@@ -75,7 +75,7 @@ def run_as_pod(program, log_name, tests, env=None):
     folder = fresh_folder(f"/tmp/{NAME}-{log_name}")
     command = ["tests/support/as_pod.sh", program.parents[1], folder, f"tests/{program.name}"]
     try:
-        return run_googletest(program, env, tests, log_name, command, folder / "report.json")
+        return run_googletest(program, env, tests, log_name, command, folder / "report.xml")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -86,7 +86,9 @@ def runs_on_network_volume(programs):
     lacking = netfs.lacks()
     if lacking:
         say(f"• the volume tests on a network file system are skipped: {lacking}")
-        yield [lambda: Count(skipped=sum(count_tests(programs[name], tests) for name, tests in ON_NETWORK_VOLUME.items()))]
+        count = Count()
+        count.skip(lacking, sum(count_tests(programs[name], tests) for name, tests in ON_NETWORK_VOLUME.items()))
+        yield [lambda: count]
         return
     with network_volume(fresh_folder(f"/tmp/{NAME}-netfs")) as volume:
         yield [functools.partial(run_as_pod, programs[name], f"{name}-netfs", tests, {"VBRAIN_TEST_VOLUMES": str(volume)})
@@ -168,7 +170,9 @@ def count_as_skipped(suite):
     if listing.returncode != 0:
         say(listing.stdout + listing.stderr)
         raise Failed(f"the tests of {suite} could not be counted")
-    return Count(skipped=sum("::" in line for line in listing.stdout.splitlines()))
+    count = Count()
+    count.skip(f"{suite} is turned off (E2E=off)", sum("::" in line for line in listing.stdout.splitlines()))
+    return count
 
 
 @contextlib.contextmanager
@@ -370,6 +374,8 @@ def main(names):
         code = 130
     say("")
     for line in lines:
+        say(line)
+    for line in total.skips():
         say(line)
     for failure in total.failures:
         say(f"failed: {failure}")

@@ -38,7 +38,11 @@ http::Task<Result<KeyLook, Refusal>> look_at_key(Call& call, KeyedBody body) {
     set_digest(call, *look.key, submission->digest);
   }
   if (found->record.request != look.key->request) co_return Unexpected<Refusal>(other_submission());
-  log_by_user(call, "answer of an earlier request repeated", {"id", found->record.id});
+  // Jobs of a batch are named, and not the batch.
+  call.audit.add({.action = {},
+                  .id = found->record.jobs.empty() ? found->record.id : std::string(),
+                  .jobs = found->record.jobs,
+                  .repeated = true});
   look.replayed = reply_of_key(std::move(found->record.answer), true);
   co_return look;
 }

@@ -4,13 +4,13 @@
 #include <string>
 #include <string_view>
 
+#include "api-server/audit/audit_notes.hpp"
 #include "api-server/auth/auth.hpp"
 #include "api-server/auth/identity.hpp"
 #include "api-server/errors.hpp"
 #include "api-server/request_context.hpp"
 #include "api-server/routes/router.hpp"
 #include "api-server/services.hpp"
-#include "base/log/log.hpp"
 #include "http/handler.hpp"
 
 namespace vbrain::api {
@@ -24,11 +24,8 @@ struct Call {
   const std::string& repository_id;  // header; empty: not sent
   std::string_view id;               // the path's variable segment
   std::string_view rest;             // the end of the path (RouteMatch::rest)
+  AuditNotes& audit;                 // what it has changed
 };
-
-// Logs what a user has changed: `message` with what it is about, then who it was, from where, and the request's ids.
-void log_by_user(const Call& call, std::string_view message, const base::LogField& about);
-void log_by_user(const Call& call, std::string_view message, const base::LogField& about, const base::LogField& in);
 
 // Answers a Call. Runs on an I/O thread.
 using RouteHandler = http::Task<Answer> (*)(Call&);

@@ -115,7 +115,6 @@ http::Task<Answer> get_job_params(Call& call) {
 http::Task<Answer> delete_job(Call& call) {
   const auto deleted = co_await delete_job(call.services, call.caller, call.id, call.repository_id);
   if (!deleted) co_return Unexpected<Refusal>(deleted.error());
-  log_by_user(call, "job deleted by its user", {"job", call.id});
   co_return json_reply(200, R"({"message":"Jobs deleted"})");
 }
 

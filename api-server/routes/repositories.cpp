@@ -110,7 +110,10 @@ http::Task<Answer> post_repository(Call& call) {
   auto made = co_await http::run_on(pool, work);
   if (!made) co_return Unexpected<Refusal>(std::move(made.error()));
   co_await spend_upload(call.services, *submission);
-  log_by_user(call, "repository created", {"repository", made->id});
+  call.audit.add({.action = {},
+                  .id = std::move(made->id),
+                  .upload = submission->upload == nullptr ? std::string() : submission->upload->upload().id(),
+                  .repeated = made->replayed});
   co_return reply_of_key(std::move(made->answer), made->replayed);
 }
 
@@ -153,7 +156,6 @@ http::Task<Answer> get_repository_params(Call& call) {
 http::Task<Answer> delete_repository(Call& call) {
   const auto deleted = co_await delete_repository(call.services, call.caller, call.id);
   if (!deleted) co_return Unexpected<Refusal>(deleted.error());
-  log_by_user(call, "repository deleted by its user", {"repository", call.id});
   co_return json_reply(200, R"({"message":"Repository and jobs deleted"})");
 }
 

@@ -80,7 +80,11 @@ http::Task<Answer> post_job_batch(Call& call) {
   auto made =
       co_await execute_batch(services, call.caller, call.context, call.repository_id, *fields, check, looked->key);
   if (!made) co_return Unexpected<Refusal>(std::move(made.error()));
-  log_by_user(call, "jobs created", {"jobs", made->jobs.size()}, {"repository", call.repository_id});
+  call.audit.add({.action = {},
+                  .id = {},
+                  .repository = call.repository_id,
+                  .jobs = std::move(made->jobs),
+                  .repeated = made->replayed});
   co_return reply_of_key(std::move(made->answer), made->replayed);
 }
 

@@ -10,8 +10,13 @@
 namespace vbrain::api {
 namespace {
 
-Answer answer_created(const Call& call, NewJob created) {
-  log_by_user(call, "job created", {"job", created.job_id}, {"repository", created.repository_id});
+// `upload`: the one that was used for it; empty: none.
+Answer answer_created(const Call& call, NewJob created, std::string upload = {}) {
+  call.audit.add({.action = {},
+                  .id = std::move(created.job_id),
+                  .repository = std::move(created.repository_id),
+                  .upload = std::move(upload),
+                  .repeated = created.replayed});
   return reply_of_key(std::move(created.answer), created.replayed);
 }
 
@@ -56,10 +61,15 @@ http::Task<Answer> post_job_execute(Call& call) {
   auto staged = co_await stage_upload(call, *submission, looked->key);
   if (!staged) co_return Unexpected<Refusal>(std::move(staged.error()));
   if (*staged) co_return std::move(**staged);
+  std::string upload = submission->upload == nullptr ? std::string() : submission->upload->upload().id();
   auto created = co_await execute_job(services, call.caller, call.context, call.repository_id, std::move(*submission),
                                       std::move(*typed), looked->key);
   if (!created) co_return Unexpected<Refusal>(std::move(created.error()));
-  co_return answer_created(call, std::move(*created));
+  if (call.repository_id.empty()) {
+    call.audit.add(
+        {.action = "repository.create", .id = created->repository_id, .upload = upload, .repeated = created->replayed});
+  }
+  co_return answer_created(call, std::move(*created), std::move(upload));
 }
 
 http::Task<Answer> post_job_retry(Call& call) {

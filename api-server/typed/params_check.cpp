@@ -18,7 +18,8 @@ constexpr std::size_t kTreeFactor = 4;
 constexpr std::size_t kToldViolations = 300;
 
 http::Reply refuse_params(const Call& call, const std::vector<JobViolations>& found, bool in_batch) {
-  log_by_user(call, "params of new jobs do not match the schema", {"jobs", found.size()});
+  call.audit.refuse("Invalid params", "the params of " + std::to_string(found.size()) +
+                                          " jobs do not match the schema of the application");
   return json_reply(400, render_violations(found, in_batch));
 }
 
@@ -91,9 +92,11 @@ http::Task<std::optional<http::Reply>> check_batch(Call& call, ParamsCheck& chec
     if (repository == nullptr) return std::nullopt;
     std::vector<JobViolations> found;
     schema::Work steps;
-    for (std::size_t i = 0; i < fields.params.size() && !steps.is_exhausted(); ++i) {
+    for (std::size_t i = 0; i < fields.params.size(); ++i) {
       auto params = check.complete(artifacts::overlay_object(repository->file.params, fields.params[i]), steps);
       if (!params) found.push_back({std::move(params.error()), i});
+      // The rest would only say that there is no work left for it. With nothing found it has to be said once.
+      if (steps.is_exhausted() && !found.empty()) break;
     }
     if (found.empty()) return std::nullopt;
     return refuse_params(call, found, true);

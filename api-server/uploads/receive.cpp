@@ -203,7 +203,7 @@ http::Task<Result<std::uint64_t, Refusal>> receive(Call& call, const Upload& upl
   }
   if (now == upload.record().bytes && now > offset) {
     services.upload_metrics.completed.Increment();
-    log_by_user(call, "upload complete", {"upload", upload.id()});
+    call.audit.add({.action = "upload.complete", .id = upload.id(), .bytes = now});
   }
   if (failure != nullptr) std::rethrow_exception(failure);
   if (receiving.cut != nullptr) std::rethrow_exception(receiving.cut);

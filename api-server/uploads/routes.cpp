@@ -41,9 +41,18 @@ Refusal not_offset_stream() {
 }
 
 Refusal too_many(const Limits& limits) {
+  if (limits.max_uploads == 0) {
+    return {.problem = Problem::kTooMany,
+            .detail =
+                "resumable uploads are turned off: the operator's setting --max-uploads (apiServer.maxUploads of the "
+                "chart) is 0. Remedy: send the file in the body of the request, or ask the operator for a higher "
+                "--max-uploads",
+            .retry_after = kTryLater};
+  }
   return {.problem = Problem::kTooMany,
           .detail = "the client has " + std::to_string(limits.max_uploads) +
-                    " uploads that no job or repository was made of yet; the operator's setting is max-uploads. "
+                    " uploads that no job or repository was made of yet; the operator's setting is --max-uploads "
+                    "(apiServer.maxUploads of the chart). "
                     "Remedy: use some or delete them, or wait until they expire",
           .retry_after = kTryLater};
 }
@@ -124,7 +133,7 @@ http::Task<Answer> post_upload(Call& call) {
   };
   const auto upload = co_await http::run_on(services.volume_workers, create);
   if (!upload) co_return Unexpected<Refusal>(too_many(services.limits));
-  log_by_user(call, "upload created", {"upload", id}, {"bytes", record.bytes});
+  call.audit.add({.action = {}, .id = id, .bytes = record.bytes});
   http::Reply reply = json_reply(201, render_created(id));
   // Relative to the URL of the request, so it holds behind a proxy that adds a path. The dot is for clients that look
   // for "/uploads/" in it.
@@ -165,6 +174,7 @@ http::Task<Answer> head_upload(Call& call) {
 
 http::Task<Answer> patch_upload(Call& call) {
   const http::RequestHead& head = call.exchange.head;
+  call.audit.nothing_changed();  // but for the last byte, which receive() notes
   const auto upload = co_await find_upload(call);
   if (!upload) co_return Unexpected<Refusal>(upload.error());
   if (!has_offset_stream(head)) co_return Unexpected<Refusal>(not_offset_stream());
@@ -188,7 +198,6 @@ http::Task<Answer> delete_upload(Call& call) {
                      "a job or repository is being made of it. Remedy: repeat the request if that fails");
   }
   if (!ended.trashed) co_return refuse(Problem::kNoUpload);
-  log_by_user(call, "upload deleted by its user", {"upload", upload->id()});
   co_return empty_reply(204);
 }
 

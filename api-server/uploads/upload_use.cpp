@@ -168,13 +168,16 @@ std::optional<Refusal> take_upload_header(const Call& call, Submission& submissi
 
 // For an upload that is not there: perhaps an earlier request with this key has used it since this one looked for its
 // answer. Blocks on the volume.
-Result<std::optional<http::Reply>, Refusal> answer_without_upload(const Services& services,
-                                                                  const artifacts::Tenant& tenant,
-                                                                  const std::string& id,
+Result<std::optional<http::Reply>, Refusal> answer_without_upload(const Call& call, const std::string& id,
                                                                   const std::optional<KeyedRequest>& key) {
+  const Services& services = call.services;
+  const artifacts::Tenant& tenant = call.caller.tenant;
   if (is_done(services, tenant, key)) {
     auto done = find_key(services.volume, tenant, key->name);
-    if (done) return std::optional(reply_of_key(std::move(done->record.answer), true));
+    if (done) {
+      call.audit.add({.action = {}, .id = done->record.id, .repeated = true});
+      return std::optional(reply_of_key(std::move(done->record.answer), true));
+    }
   }
   if (was_upload_used(services.volume, tenant, id)) return Unexpected<Refusal>(used());
   return refuse(Problem::kNoUpload);
@@ -189,7 +192,7 @@ http::Task<Result<std::optional<http::Reply>, Refusal>> stage_upload(Call& call,
   if (auto refused = take_upload_header(call, submission)) co_return Unexpected<Refusal>(std::move(*refused));
   const std::string& id = submission.upload_id;
   if (id.empty()) co_return std::optional<http::Reply>();
-  const auto absent = [&] { return answer_without_upload(services, tenant, id, key); };
+  const auto absent = [&] { return answer_without_upload(call, id, key); };
   const auto find = [&] { return open_upload(services.volume, tenant, id); };
   auto found = co_await http::run_on(services.volume_workers, find);
   if (!found) co_return co_await http::run_on(services.volume_workers, absent);

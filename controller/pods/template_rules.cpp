@@ -56,6 +56,38 @@ Fault check_host_access(const json& spec) {
   return {};
 }
 
+// The kernel settings that belong to the pod alone (Pod Security `baseline`).
+constexpr std::array<std::string_view, 10> kHarmlessSysctls = {
+    "kernel.shm_rmid_forced",           "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports", "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ping_group_range",        "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",     "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_keepalive_time",      "net.ipv4.tcp_syncookies"};
+
+Fault check_sysctls(const json& spec) {
+  return each(member_or_null(spec, "securityContext"), "sysctls", [](const json& setting) -> Fault {
+    const std::string name = text_or_empty(setting, "name");
+    if (std::ranges::find(kHarmlessSysctls, name) != kHarmlessSysctls.end()) return {};
+    return sentence({"the pod: sysctl ", name, " is not allowed"});
+  });
+}
+
+// The way to set AppArmor before Kubernetes 1.30, which newer ones still read.
+constexpr std::string_view kAppArmorPrefix = "container.apparmor.security.beta.kubernetes.io/";
+
+Fault check_annotations(const json& pod_template) {
+  const json& annotations = member_or_null(member_or_null(pod_template, "metadata"), "annotations");
+  if (!annotations.is_object()) return {};
+  for (const auto& [key, value] : annotations.items()) {
+    if (!key.starts_with(kAppArmorPrefix)) continue;
+    const std::string profile = value.is_string() ? value.get<std::string>() : std::string();
+    if (profile == "runtime/default" || profile.starts_with("localhost/")) continue;
+    return sentence(
+        {"annotation ", key, ": ", value.dump(), " is not allowed; leave it out for the runtime's default"});
+  }
+  return {};
+}
+
 // The capabilities that Pod Security `baseline` lets a container add.
 constexpr std::array<std::string_view, 13> kHarmlessCapabilities = {
     "AUDIT_WRITE",      "CHOWN",   "DAC_OVERRIDE", "FOWNER",  "FSETID", "KILL",      "MKNOD",
@@ -73,6 +105,10 @@ Fault check_security_context(const json& context, const std::string& where) {
     if (text_or_empty(member_or_null(context, key), "type") == "Unconfined") {
       return sentence({where, ": ", key, " Unconfined is not allowed; leave it out for the runtime's default"});
     }
+  }
+  // With another label SELinux would let it read files of the node or of other pods.
+  if (const json& label = member_or_null(context, "seLinuxOptions"); label.is_object() && !label.empty()) {
+    return sentence({where, ": seLinuxOptions is not allowed; leave it out for the runtime's own label"});
   }
   const std::string proc = text_or_empty(context, "procMount");
   if (!proc.empty() && proc != "Default") return sentence({where, ": procMount ", proc, " is not allowed"});
@@ -182,11 +218,33 @@ bool lies_below_mount_root(std::string path) {
   return plain == kMountRoot || plain.starts_with(std::string(kMountRoot) + "/");
 }
 
+// The kubelet makes these calls from the node, where it reaches what no pod may reach. Without `host` it calls the pod.
+Fault check_handler(const json& handler, const std::string& where) {
+  for (const char* kind : {"httpGet", "tcpSocket"}) {
+    const json& host = member_or_null(member_or_null(handler, kind), "host");
+    if (host.is_null() || host == "") continue;
+    return sentence({where, ": ", kind, ".host is not allowed; leave it out for the address of the pod"});
+  }
+  return {};
+}
+
+Fault check_calls_of_the_kubelet(const json& container, const std::string& where) {
+  for (const char* probe : {"startupProbe", "livenessProbe", "readinessProbe"}) {
+    if (Fault fault = check_handler(member_or_null(container, probe), sentence({where, " ", probe}))) return fault;
+  }
+  const json& hooks = member_or_null(container, "lifecycle");
+  for (const char* hook : {"postStart", "preStop"}) {
+    if (Fault fault = check_handler(member_or_null(hooks, hook), sentence({where, " lifecycle.", hook}))) return fault;
+  }
+  return {};
+}
+
 Fault check_container(const json& container, const TemplateLimits& limits) {
   const std::string where = sentence({"container '", text_or_empty(container, "name"), "'"});
   const json& context = member_or_null(container, "securityContext");
   if (!context.is_null() && !context.is_object()) return sentence({where, ": securityContext is not an object"});
   if (Fault fault = check_security_context(context, where)) return fault;
+  if (Fault fault = check_calls_of_the_kubelet(container, where)) return fault;
   if (Fault fault = each(container, "ports", [&](const json& port) -> Fault {
         const json& on_node = member_or_null(port, "hostPort");
         if (on_node.is_null() || on_node == 0) return {};
@@ -245,12 +303,14 @@ Fault check_main(const json& spec) {
 std::optional<std::string> find_template_fault(const json& pod_template, const TemplateLimits& limits) {
   const json& spec = member_or_null(pod_template, "spec");
   if (!spec.is_object()) return "it has no spec";
+  if (Fault fault = check_annotations(pod_template)) return fault;
   if (Fault fault = check_host_access(spec)) return fault;
   // vBrain adds fields to it, and would replace what is not an object.
   if (const json& context = member_or_null(spec, "securityContext"); !context.is_null() && !context.is_object()) {
     return "securityContext is not an object";
   }
   if (Fault fault = check_security_context(member_or_null(spec, "securityContext"), "the pod")) return fault;
+  if (Fault fault = check_sysctls(spec)) return fault;
   if (Fault fault = check_resources(spec, "spec")) return fault;
   if (Fault fault = each(spec, "volumes", [&](const json& volume) { return check_volume(volume, limits); })) {
     return fault;

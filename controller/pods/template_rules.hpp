@@ -21,7 +21,8 @@ inline constexpr std::string_view kMountRoot = "/vbrain";
 
 // Checks a PodTemplateSpec for content that vBrain can't run or must refuse: no container `main` or no command in it,
 // the shared claim, a Secret that is not allowed (as volume, variable or pull secret), a host path, host namespaces, a
-// privileged container, a mount below /vbrain, fsGroup (the kubelet would change the group of the whole shared volume).
+// privileged container or anything else that Pod Security `baseline` forbids, SELinux options, a mount below /vbrain,
+// fsGroup (the kubelet would change the group of the whole shared volume).
 // Returns a sentence for the operator, or nothing. The schema of the Application definition refuses a part of this
 // earlier; this check also covers a changed definition and Applications that are older than the schema. Pure.
 std::optional<std::string> find_template_fault(const nlohmann::json& pod_template, const TemplateLimits& limits);

@@ -71,8 +71,10 @@ class Checker {
       good = wrong(findings, path, Kind::kType, [&] { return is_not(name_types(node.types), value); });
       if (findings != nullptr) findings->note_types(path, node.types);
     }
+    // Of other values the type alone, or some bytes, are compared.
+    const bool may_be_large = value.is_structured() || value.is_string();
     if (node.enumeration != nullptr) {
-      work_.take(node.enumeration->size());
+      work_.take(node.enumeration->size() + (may_be_large ? node.enumeration_work : 0));
       const bool known = std::ranges::any_of(*node.enumeration, [&](const json& one) { return one == value; });
       if (!known) {
         good = wrong(findings, path, Kind::kValue, [&] {
@@ -81,6 +83,7 @@ class Checker {
         });
       }
     }
+    if (node.constant != nullptr && may_be_large) work_.take(node.constant_work);
     if (node.constant != nullptr && *node.constant != value) {
       good = wrong(findings, path, Kind::kValue, [&] { return "must be " + show(*node.constant, 200); });
     }

@@ -7,6 +7,7 @@
 #include "schema/checker.hpp"
 #include "schema/references.hpp"
 #include "schema/schema.hpp"
+#include "schema/values/numbers.hpp"
 #include "schema/values/words.hpp"
 
 namespace vbrain::schema {
@@ -86,6 +87,8 @@ class Compiler {
     node.enumeration = find("enum");
     if (node.enumeration != nullptr && !node.enumeration->is_array()) wrong("enum", "an array");
     node.constant = find("const");
+    if (node.enumeration != nullptr) node.enumeration_work = work_of_comparing(*node.enumeration);
+    if (node.constant != nullptr) node.constant_work = work_of_comparing(*node.constant);
   }
 
   void read_numbers(Node& node) {

@@ -28,6 +28,8 @@ struct Node {
   unsigned types = 0;  // bits of Type; 0: any
   const Json* enumeration = nullptr;
   const Json* constant = nullptr;
+  std::uint64_t enumeration_work = 0;  // of comparing a value with all of them
+  std::uint64_t constant_work = 0;
 
   const Json* minimum = nullptr;
   const Json* maximum = nullptr;

@@ -61,14 +61,18 @@ def option_table(program, binary):
     rows = ["| flag and key of the file | environment | chart value | default | range | meaning |", "|---|---|---|---|---|---|"]
     for option in re.split(r"\n  (?=-)", text.split("Options:\n", 1)[1].rstrip()):
         head, _, meaning = option.strip().partition("\n")
-        found = re.match(r"--([\w-]+) ?(.*?) ?\(Env:(\w+)\)$", head)
+        if re.match(r"(-h,)?--(help|help-all|version)\b", head):
+            continue
+        found = re.match(r"--([\w-]+) ?(.*?) ?\(Env:(\w+)\)(?: Needs:((?: --[\w-]+)+))?$", head)
         if not found:
-            continue  # --help and --version
-        name, kind, variable = found.groups()
+            sys.exit(f"{program} --help has an option that {Path(__file__).name} does not understand: {head}")
+        name, kind, variable, needed = found.groups()
         default = kind.split("=", 1)[1] if "=" in kind else ""
         between = re.search(r"in \[(-?\d+) - (-?\d+)\]", kind)
         if kind.endswith("..."):
             meaning += "; several with commas"
+        if needed:
+            meaning += "; only together with " + " and ".join(needed.split())
         rows.append("| " + " | ".join((
             code(f"--{name}"), code(variable), values.get(variable, ""),
             code({"BOOLEAN=1": "true"}.get(kind, duration(default))), f"{between[1]} – {between[2]}" if between else "",

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import yaml
-from rendering import (CHART, KUBE_VERSION, MODES, ROOT, check, environment, expect, finish, helm, named, of_kind, pod_of, render,
+from rendering import (CHART, KUBE_VERSION, MODES, ROOT, check, environment, expect, finish, helm, named, notes, of_kind, pod_of, render,
                        restricted_violations, skip)
 
 
@@ -327,19 +327,19 @@ def test_tls():
     expect("without a Secret all is HTTP", {"port": "http", "variables": {}, "volumes": [], "mounts": [],
                                             "service": [("http", "http", None), ("metrics", "metrics", None)], "test": False}, parts(render()))
     own = render("apiServer.tls.secretName=own", "apiServer.ingress.enabled=true", "networkPolicy.servers.enabled=true")
-    expect("with one all is HTTPS, but for metrics and probes", {
-        "port": "https", "variables": {"VBRAIN_TLS_CERT": "/etc/vbrain/tls/tls.crt", "VBRAIN_TLS_KEY": "/etc/vbrain/tls/tls.key"},
+    expect("with one all is HTTPS, but for metrics and probes; the port keeps its name, which others' policies have", {
+        "port": "http", "variables": {"VBRAIN_TLS_CERT": "/etc/vbrain/tls/tls.crt", "VBRAIN_TLS_KEY": "/etc/vbrain/tls/tls.key"},
         "volumes": [{"secretName": "own", "defaultMode": 0o440}],
         "mounts": [{"name": "rest-certificate", "mountPath": "/etc/vbrain/tls", "readOnly": True}],
-        "service": [("https", "https", "https"), ("metrics", "metrics", None)], "test": True}, parts(own))
+        "service": [("http", "http", "https"), ("metrics", "metrics", None)], "test": True}, parts(own))
     expect("the key is not the world's unless there is no group for it", 0o444,
            parts(render("apiServer.tls.secretName=own", "volume.fsGroup=false"))["volumes"][0]["defaultMode"])
     check("the server is still restricted", restricted_violations(pod_of(own, name)))
     expect("probes stay on the port of the metrics", {"metrics"},
            {pod_of(own, name)["containers"][0][f"{kind}Probe"]["httpGet"]["port"] for kind in ("startup", "liveness", "readiness")})
-    expect("the Ingress leads to that port", {"https"}, {path["backend"]["service"]["port"]["name"] for rule in of_kind(own, "Ingress")[0]["spec"]["rules"]
+    expect("the Ingress leads to that port", {"http"}, {path["backend"]["service"]["port"]["name"] for rule in of_kind(own, "Ingress")[0]["spec"]["rules"]
                                                         for path in rule["http"]["paths"]})
-    expect("and the policy lets it in", {"https", "metrics"}, {p["port"] for rule in named(own, "NetworkPolicy", name)["spec"]["ingress"] for p in rule["ports"]})
+    expect("and the policy lets it in", {"http", "metrics"}, {p["port"] for rule in named(own, "NetworkPolicy", name)["spec"]["ingress"] for p in rule["ports"]})
     expect("no Certificate unless an issuer is named", [], of_kind(own, "Certificate"))
     made = render("apiServer.tls.certManager.issuerRef.name=ca", 'apiServer.tls.certManager.dnsNames=["vbrain.example.com"]', "apiServer.tls.certManager.duration=48h")
     certificate = of_kind(made, "Certificate")[0]["spec"]
@@ -352,6 +352,24 @@ def test_tls():
                     "apiServer.tls.certManager.onlyDnsNames=true", "apiServer.tls.secretName=own")
     expect("for a public authority only those of clients, in a Secret of another name", (["vbrain.example.com"], "own", "own"), (
         of_kind(public, "Certificate")[0]["spec"]["dnsNames"], of_kind(public, "Certificate")[0]["spec"]["secretName"], parts(public)["volumes"][0]["secretName"]))
+
+
+def test_notes():
+    """Where REST is reached, by which scheme, and whether keys cross the network in the clear there."""
+    tls, way_in, host = "apiServer.tls.secretName=own", "apiServer.ingress.enabled=true", "apiServer.ingress.hosts={a.example.com}"
+    for settings, where, warning in (
+            ((), "then http://localhost:8080/api/v1", "This is HTTP without TLS"),
+            ((tls,), "then https://localhost:8080/api/v1", None),
+            (("apiServer.service.type=NodePort", tls), "of every node, by https://", None),
+            (("apiServer.service.type=LoadBalancer",), "then http://EXTERNAL-IP", "This is HTTP without TLS"),
+            ((way_in, host, "apiServer.ingress.tlsSecret=x"), "https://a.example.com/api/v1", None),
+            ((way_in, host), "http://a.example.com/api/v1", "The Ingress is HTTP without TLS"),
+            ((way_in, host, tls), "http://a.example.com/api/v1", "The Ingress is HTTP without TLS"),
+            ((way_in, host, tls, "apiServer.ingress.tlsSecret=x"), "https://a.example.com/api/v1", None)):
+        text = notes(*settings)
+        warnings = [line.strip() for line in text.splitlines() if "HTTP without TLS" in line]
+        check(f"the notes for {settings or 'the defaults'}", None if where in text and len(warnings) == (warning is not None)
+              and all(line.startswith(warning) for line in warnings) else text[:900])
 
 
 def test_tutorial():
@@ -381,6 +399,7 @@ def main():
     test_settings()
     test_way_in()
     test_tls()
+    test_notes()
     test_tutorial()
     return finish()
 

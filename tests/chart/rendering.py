@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -70,6 +72,19 @@ def render(*settings, release="vbrain", namespace="vbrain"):
     if answer.returncode:
         raise RuntimeError(answer.stderr)
     return [document for document in yaml.safe_load_all(answer.stdout) if document]
+
+
+def notes(*settings):
+    """What an installation with these values says (NOTES.txt), without a cluster, which `helm install` would need."""
+    with tempfile.TemporaryDirectory() as folder:
+        chart = Path(folder) / "vbrain"
+        shutil.copytree(CHART, chart)
+        (chart / "templates" / "notes.yaml").write_text('text: |\n{{ include (print $.Template.BasePath "/NOTES.txt") . | indent 2 }}\n')
+        flags = [flag for setting in settings for flag in ("--set", setting)]
+        answer = helm("template", "vbrain", chart, "--kube-version", KUBE_VERSION, "--show-only", "templates/notes.yaml", *flags)
+        if answer.returncode:
+            raise RuntimeError(answer.stderr)
+        return yaml.safe_load(answer.stdout)["text"]
 
 
 def of_kind(objects, kind):

@@ -101,12 +101,20 @@ REFUSED = [
      "apiServer.resources.requests.cpu=null"),
     ("a volume with the name of ours", "apiServer.extraVolumes: tmp is the name of a volume of the chart", 'apiServer.extraVolumes=[{"name":"tmp"}]'),
     ("a mount over ours", "is mounted by the chart", 'controller.extraVolumeMounts=[{"name":"x","mountPath":"/var/lib/vbrain"}]'),
+    ("a volume with the name of the certificate's", "apiServer.extraVolumes: rest-certificate is the name of a volume of the chart",
+     'apiServer.extraVolumes=[{"name":"rest-certificate"}]', "apiServer.tls.secretName=own"),
+    ("a mount over the certificate", "/etc/vbrain/tls is mounted by the chart", 'apiServer.extraVolumeMounts=[{"name":"x","mountPath":"/etc/vbrain/tls"}]',
+     "apiServer.tls.secretName=own"),
     ("removing definitions of others", "crds.keep: false has no effect", "crds.keep=false", "crds.install=false"),
     ("switching the chart off without a parent", "enabled: false has an effect in a parent chart only", "enabled=false"),
     ("two faults at once: the first", "apiServer.timeouts.body: 3 is not a time", "apiServer.timeouts.body=3", "volume.size=x"),
     ("two faults at once: the second", "volume.size: x is not a size", "apiServer.timeouts.body=3", "volume.size=x"),
 ]
+CERTIFICATE = '[{"name":"rest-certificate","secret":{"secretName":"s"}}]', '[{"name":"rest-certificate","mountPath":"/etc/vbrain/tls"}]'
 TAKEN = [
+    ("name and path of the certificate, without TLS", f"apiServer.extraVolumes={CERTIFICATE[0]}", f"apiServer.extraVolumeMounts={CERTIFICATE[1]}"),
+    ("name and path of the certificate, of the controller", f"controller.extraVolumes={CERTIFICATE[0]}", f"controller.extraVolumeMounts={CERTIFICATE[1]}",
+     "apiServer.tls.secretName=own"),
     ("another range of node ports", "apiServer.service.nodePort=80", "apiServer.service.nodePortRange=1-32767", "apiServer.service.type=NodePort"),
     ("a smaller /tmp with a smaller spool", "apiServer.tmpSizeLimit=32Mi", 'apiServer.extraArgs=["--max-local-spool-bytes=1000000"]'),
     ("sizes of all forms", "apiServer.resources.limits.memory=1.5Gi", "apiServer.resources.requests.memory=64000000", "apiServer.resources.limits.cpu=2",

@@ -1,6 +1,7 @@
 """Ten identities x every endpoint x four states of the object: the answer must follow from the contract's tables, and no
 answer to another tenant may contain data of the owner."""
 
+import base64
 import json
 
 import pytest
@@ -14,8 +15,7 @@ IDENTITIES = ["owner", "other user", "other app", "other org", "other client", "
               "malformed"]
 STATES = ["absent", "queued", "running", "ended"]
 
-# Name: method, path, permission, whether the answer depends on the object in path or header. {job} and {repository} come from
-# the state.
+# Name: method, path, permission. {job}, {repository} and {upload} come from the state.
 ENDPOINTS = {
     "list repositories": ("GET", "/repository", "read repository"),
     "create repository": ("POST", "/repository", "create repository"),
@@ -37,22 +37,39 @@ ENDPOINTS = {
     "delete job": ("DELETE", "/job/{job}", "delete job"),
     "cancel job": ("POST", "/job/{job}/cancel", "delete job"),
     "suspend job": ("POST", "/job/{job}/suspend", "delete job"),
+    "resume job": ("POST", "/job/{job}/resume", "delete job"),
     "retry job": ("POST", "/job/{job}/retry", "read job"),
     "list keys": ("GET", "/keys", "manage keys"),
     "make key": ("POST", "/keys", "manage keys"),
     "delete key": ("DELETE", "/keys/{key}", "manage keys"),
+    "batch": ("POST", "/job/batch", "create job"),
+    "log stream": ("GET", "/job/{job}/logs/stream?follow=false", "read job"),
+    "job events": ("GET", "/job/{job}/events", "read job"),
+    "all events": ("GET", "/events", "read job"),
+    "upload options": ("OPTIONS", "/uploads", "create job"),
+    "create upload": ("POST", "/uploads", "create job"),
+    "describe upload": ("HEAD", "/uploads/{upload}", "create job"),
+    "continue upload": ("PATCH", "/uploads/{upload}", "create job"),
+    "delete upload": ("DELETE", "/uploads/{upload}", "create job"),
+    "application": ("GET", "/application", "read usage"),
+    "usage": ("GET", "/usage", "read usage"),
 }
-NEEDS_REPOSITORY = {"list jobs", "execute"}  # in the header
+NEEDS_REPOSITORY = {"list jobs", "execute", "batch"}  # in the header
+STREAMS = {"job events", "all events"}  # they do not end while the job runs, or never
+TUS = {"Tus-Resumable": "1.0.0"}
+STREAM = {"Content-Type": "application/offset+octet-stream"}
+HEADERS = {"create upload": {**TUS, "Upload-Length": "1"}, "describe upload": TUS, "delete upload": TUS,
+           "continue upload": {**TUS, **STREAM, "Upload-Offset": "0"}}
 PERMISSIONS = {
-    "leader": {"create repository", "read repository", "delete repository", "create job", "read job", "delete job",
+    "leader": {"create repository", "read repository", "delete repository", "create job", "read job", "delete job", "read usage",
                "manage keys"},
-    "developer": {"create repository", "read repository", "create job", "read job"},
-    "stakeholder": {"read repository", "create job"},
+    "developer": {"create repository", "read repository", "create job", "read job", "read usage"},
+    "stakeholder": {"read repository", "create job", "read usage"},
 }
 ROLES = {"owner": "leader", "other user": "developer", "stakeholder": "stakeholder",
          "other app": "leader", "other org": "leader", "other client": "leader"}
 NOT_YET = (202, {"message": "Job not yet finished"})
-CHANGES = {"delete repository", "delete job", "cancel job"}  # need an object of their own
+CHANGES = {"delete repository", "delete job", "cancel job", "resume job", "delete upload"}  # need an object of their own
 
 
 def expected(identity, endpoint, state):
@@ -69,6 +86,8 @@ def expected(identity, endpoint, state):
     unseen = state == "absent" or identity.startswith("other ") and identity != "other user"
     if unseen and "{job}" in path:
         return 404, {"error": "Invalid job_id"}
+    if unseen and "{upload}" in path:
+        return 404, {"error": "Invalid upload_id"}
     if unseen and ("{repository}" in path or endpoint in NEEDS_REPOSITORY):
         return 404, {"error": "Invalid repository_id"}
     if endpoint == "make key":
@@ -81,8 +100,10 @@ def expected(identity, endpoint, state):
         return (200 if state == "ended" else 202), None
     if endpoint in ("job result", "job output", "output files", "output file") and state != "ended":
         return NOT_YET
-    if endpoint in ("cancel job", "suspend job"):
+    if endpoint in ("cancel job", "suspend job", "resume job"):
         return (409 if state == "ended" else 200), None
+    if endpoint in ("upload options", "continue upload", "delete upload"):
+        return 204, None
     if endpoint == "retry job":
         return (201 if state == "ended" else 409), None
     return (201 if method == "POST" else 200), None
@@ -118,7 +139,7 @@ class Matrix:
     def make(self, state):
         """A repository with one job, both with the canary text in every field."""
         if state == "absent":
-            return {"repository": ABSENT_REPOSITORY, "job": ABSENT_JOB, "state": state}
+            return {"repository": ABSENT_REPOSITORY, "job": ABSENT_JOB, "upload": ABSENT_JOB, "state": state}
         owner = self.users["owner"]
         params = {"wait": state == "running", CANARY: CANARY, "say": CANARY, "log": CANARY,
                   "result": json.dumps(CANARY), "output": {f"{CANARY}.txt": CANARY}}
@@ -127,7 +148,9 @@ class Matrix:
             job = make_job_with_kubectl(self.platform, owner, suspend=True, repositoryId=repository, params={CANARY: CANARY})
         else:
             job = owner.start(repository_id=repository)
-        return {"repository": repository, "job": job, "state": state}
+        name = base64.b64encode(f"{CANARY}.csv".encode()).decode()
+        upload = owner.call("POST", "/uploads", {**TUS, "Upload-Length": "1", "Upload-Metadata": f"filename {name}"}).json()["upload_id"]
+        return {"repository": repository, "job": job, "upload": upload, "state": state}
 
     def wait(self):
         owner = self.users["owner"]
@@ -140,12 +163,13 @@ class Matrix:
 
     def ask(self, identity, endpoint, thing):
         method, path, _ = ENDPOINTS[endpoint]
-        headers = {"repository_id": thing["repository"]} if endpoint in NEEDS_REPOSITORY else {}
+        headers = {**HEADERS.get(endpoint, {}), **({"repository_id": thing["repository"]} if endpoint in NEEDS_REPOSITORY else {})}
         if identity == "none":
             headers.update({name: None for name in self.users["none"].identity.headers()})
         if identity == "malformed":
             headers["username"] = "x" * 256
-        return self.users[identity].call(method, path.format(key=self.key, **thing), headers)
+        body = {"json": {"params": [{}]}} if endpoint == "batch" else {}
+        return self.users[identity].call(method, path.format(key=self.key, **thing), headers, stream=endpoint in STREAMS, **body)
 
 
 @pytest.fixture(scope="module")
@@ -157,21 +181,32 @@ def matrix(platform, tenants, probe, make_application):
         owner.delete(f"/repository/{repository}")
 
 
+def method_of(endpoint):
+    return ENDPOINTS[endpoint][0]
+
+
+def beginning(answer):
+    """What a stream sends first; of an answer that is no stream, all."""
+    with answer:
+        return next(answer.iter_content(chunk_size=None), b"")
+
+
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("identity", IDENTITIES)
 def test_access(matrix, identity, endpoint, state):
     status, body = expected(identity, endpoint, state)
     thing = matrix.objects[state]
-    if endpoint in CHANGES and status == 200:
+    if endpoint in CHANGES and status in (200, 204):
         thing = matrix.make(state)
     answer = matrix.ask(identity, endpoint, thing)
-    assert answer.status_code == status, answer.text
-    if body is not None:
-        assert answer.json() == body
+    content = beginning(answer) if endpoint in STREAMS else answer.content
+    assert answer.status_code == status, content
+    if body is not None and method_of(endpoint) != "HEAD":
+        assert json.loads(content) == body
     if identity not in ("owner", "other user", "stakeholder"):
-        said = str(answer.headers).encode() + answer.content
-        for secret in (CANARY, thing["repository"], thing["job"], matrix.key):
+        said = str(answer.headers).encode() + content
+        for secret in (CANARY, thing["repository"], thing["job"], thing["upload"], matrix.key):
             assert secret.encode() not in said
 
 
@@ -188,10 +223,12 @@ def test_foreign_attempts_change_nothing(matrix, identity):
     for state in ("queued", "running", "ended"):
         thing = matrix.objects[state]
         before = matrix.users["owner"].get(f"/repository/{thing['repository']}").json()
-        for endpoint in ("delete job", "cancel job", "suspend job", "retry job", "delete repository", "execute"):
+        for endpoint in ("delete job", "cancel job", "suspend job", "resume job", "retry job", "delete repository", "execute", "batch",
+                         "continue upload", "delete upload"):
             assert matrix.ask(identity, endpoint, thing).status_code == 404
         assert matrix.users["owner"].get(f"/repository/{thing['repository']}").json() == before
         assert matrix.users["owner"].get(f"/job/{thing['job']}").status_code in (200, 202)
+        assert matrix.ask("owner", "describe upload", thing).status_code == 200
 
 
 def test_a_key_opens_its_own_tenant_only(matrix):

@@ -28,6 +28,7 @@ def test_no_shared_cache_may_keep_an_answer(world, path):
         _, fields, _ = raw_http.request(world.lead.address, "GET", f"/api/v1{path}", headers)
         fields = {name.lower(): value for name, value in dict(fields).items()}
         assert fields["cache-control"] == "no-store"
+        assert fields["x-content-type-options"] == "nosniff"
         varied = {name.strip() for name in fields["vary"].split(",")}
         assert {*HEADERS, "repository_id", "organization-id", "x_api_key"} <= varied
 

@@ -95,7 +95,7 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 
-{{/* http or https: the scheme of the REST server, and the name of its port. */}}
+{{/* http or https: the scheme of the REST server. The name of its port is always http. */}}
 {{- define "vbrain.restScheme" -}}
 {{- ternary "https" "http" (ne (include "vbrain.tlsSecret" .) "") -}}
 {{- end -}}

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/json/json.hpp"
+#include "base/log/log_members.hpp"
 #include "base/log/log_queue.hpp"
 #include "base/time/clock.hpp"
 
@@ -47,11 +48,17 @@ void append_value(std::string& line, const LogField::Value& value) {
   }
 }
 
-std::string line_of(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+// Without the end.
+std::string begin_of_line(LogLevel level, std::string_view message) {
   std::string line = "{\"time\":\"" + format_rfc3339(SystemClock{}.now()) + "\",\"level\":\"";
   line += name_of(level);
   line += "\",\"message\":";
   append_text(line, message);
+  return line;
+}
+
+std::string line_of(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+  std::string line = begin_of_line(level, message);
   for (const LogField& field : fields) {
     line += ',';
     append_text(line, field.key);
@@ -81,6 +88,16 @@ void log(LogLevel level, std::string_view message, std::initializer_list<LogFiel
   if (!detail::queue_log_line(line)) detail::write_log_line(STDERR_FILENO, line);
 } catch (...) {
   // There was no memory for the line. The program goes on without it.
+}
+
+void log_members(std::string_view message, std::string_view members) noexcept try {
+  std::string line = begin_of_line(LogLevel::kInfo, message);
+  line += ',';
+  line += members;
+  line += "}\n";
+  if (!detail::queue_log_line(line)) detail::write_log_line(STDERR_FILENO, line);
+} catch (...) {
+  // As in log().
 }
 
 namespace detail {

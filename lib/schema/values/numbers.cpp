@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "base/json/json.hpp"
 
@@ -71,6 +73,26 @@ std::string canonical(const json& value) {
   std::string text;
   append(text, value);
   return text;
+}
+
+std::uint64_t work_of_comparing(const nlohmann::json& value) {
+  constexpr std::uint64_t kValuesPerStep = 16;
+  constexpr std::uint64_t kBytesPerStep = 256;
+  std::uint64_t values = 0;
+  std::uint64_t bytes = 0;
+  std::vector<const nlohmann::json*> open{&value};
+  while (!open.empty()) {
+    const nlohmann::json& one = *open.back();
+    open.pop_back();
+    if (one.is_string()) bytes += one.get_ref<const std::string&>().size();
+    if (!one.is_structured()) continue;
+    values += one.size();
+    for (const auto& item : one.items()) {
+      if (one.is_object()) bytes += item.key().size();
+      open.push_back(&item.value());
+    }
+  }
+  return values / kValuesPerStep + bytes / kBytesPerStep;
 }
 
 }  // namespace vbrain::schema

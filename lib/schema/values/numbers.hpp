@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
@@ -14,5 +15,9 @@ bool is_multiple(const nlohmann::json& number, const nlohmann::json& divisor);
 
 // A text that is the same for equal values only; 1 and 1.0 are equal.
 std::string canonical(const nlohmann::json& value);
+
+// The steps (schema::Work) that it takes at most to compare `value` with an equally large one: the comparison goes
+// through both side by side, so the larger one does not count.
+std::uint64_t work_of_comparing(const nlohmann::json& value);
 
 }  // namespace vbrain::schema

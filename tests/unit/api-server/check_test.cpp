@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <iostream>
 #include <sstream>
 
 #include "base/metrics.hpp"
@@ -59,6 +62,22 @@ TEST_F(CheckTest, NobodyBehindTheAddressFails) {
   EXPECT_NE(out_.str().find("FAILED REST at 127.0.0.1:1: Connection refused"), std::string::npos) << out_.str();
   EXPECT_FALSE(check_server("nowhere", "[::1]:1", out_));
   EXPECT_NE(out_.str().find("'nowhere' is not host:port"), std::string::npos) << out_.str();
+}
+
+// As `api-server check … | head -n 0`.
+TEST(CheckDeathTest, AReaderThatHasGoneDoesNotKillTheCheck) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const auto check = [] {
+    int ends[2];
+    if (pipe(ends) != 0) _exit(2);
+    close(ends[0]);
+    dup2(ends[1], STDOUT_FILENO);
+    const char* const arguments[] = {"check", "--rest=https://127.0.0.1:1", "--health=127.0.0.1:1"};
+    const int code = run_check(3, arguments);
+    std::cout.flush();
+    _exit(code);
+  };
+  EXPECT_EXIT(check(), ::testing::ExitedWithCode(1), "");
 }
 
 }  // namespace

@@ -214,7 +214,7 @@ TEST(Strain, ARecordOfAnotherJobOfThatNameIsNone) {
   EXPECT_EQ(world.get("/api/v1/job/" + id).status, 202);
 }
 
-TEST(Strain, NoAnswerMayBeKeptByASharedCache) {
+TEST(Strain, NoAnswerMayBeKeptByASharedCacheOrTakenForAPage) {
   World world(Limits{}, http::HttpOptions{.max_header_bytes = 8'192});
   const std::string id = world.make_job(Phase::kFinished);
   const std::string job = "/api/v1/job/" + id;
@@ -242,6 +242,7 @@ TEST(Strain, NoAnswerMayBeKeptByASharedCache) {
   for (const HttpReply& reply : replies) {
     statuses.insert(reply.status);
     EXPECT_EQ(reply.header("Cache-Control"), "no-store") << reply.head;
+    EXPECT_EQ(reply.header("X-Content-Type-Options"), "nosniff") << reply.head;
     EXPECT_EQ(reply.header("Vary"),
               "username, organization_id, organization-id, application_id, application-id, client_id, client-id, "
               "x_api_key, x-api-key, repository_id, repository-id")

@@ -38,12 +38,24 @@ TEST(HostileSchema, CostsNoMoreThanTheLimit) {
   for (int i = 1; i < 30'000; ++i) many += "," + std::to_string(i);
   many += "]}";
   const std::string numbers = "[" + repeat("-1,", 100'000) + "-1]";
+  // Equal to the end, so that each comparison goes through all of it.
+  const std::string large = "[" + repeat("1,", 60'000) + "1]";
+  const std::string same = R"({"definitions":{"c":{"const":)" + large + R"(}},"allOf":[{})" +
+                           repeat(R"(,{"$ref":"#/definitions/c"})", 1'000) + "]}";
+  std::string likely = R"({"definitions":{"e":{"items":{"enum":[0)";
+  for (int i = 0; i < 20; ++i) likely += ",[" + repeat("1,", 5'000) + std::to_string(i) + "]";
+  likely += R"(]}}},"allOf":[{})" + repeat(R"(,{"$ref":"#/definitions/e"})", 20) + "]}";
+  const std::string rows = "[0" + repeat(",[" + repeat("1,", 5'000) + "19]", 30) + "]";
   const struct {
     const char* what;
     std::string schema;
     std::string value;
     std::string want;
   } cases[] = {
+      {"a large const, compared again and again", same, large, "takes too much work"},
+      {"large values of an enum that differ at their end", likely, rows, "takes too much work"},
+      {"a large const, compared once", R"({"const":)" + large + "}", large, "good"},
+      {"a large const and many small values", R"({"items":{"not":{"const":)" + large + "}}}", numbers, "good"},
       {"allOf that doubles", doubling, "1", "takes too much work"},
       {"anyOf that doubles", choices, "0", "takes too much work"},
       {"a long enum for each of many", R"({"items":)" + many + "}", numbers, "takes too much work"},

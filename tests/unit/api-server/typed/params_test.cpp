@@ -125,6 +125,40 @@ TEST_F(TypedParams, OfABatchAllJobsAreCheckedBeforeAnyIsMade) {
   EXPECT_EQ(world_.volume->read_job(World::tenant(), ids[1].get<std::string>())->params, R"({"a":2,"n":3})");
 }
 
+// The schema with an enum of so many numbers.
+std::string schema_of_numbers(std::size_t count) {
+  std::string schema = R"({"properties":{"a":{"enum":[0)";
+  for (std::size_t i = 1; i < count; ++i) schema += "," + std::to_string(i);
+  return schema + "]}}}";
+}
+
+// The steps that the check of {"a":0} takes.
+std::uint64_t steps_of_check(const std::string& schema) {
+  const auto compiled = schema::Schema::compile(schema).value();
+  for (std::uint64_t steps = 1;; ++steps) {
+    schema::Work work(steps);
+    if (compiled->complete(R"({"a":0})", work)) return steps;
+  }
+}
+
+TEST_F(TypedParams, OfABatchTheOneAfterTheLastStepIsCheckedToo) {
+  constexpr std::uint64_t kEach = 4'000;
+  constexpr std::uint64_t kGood = schema::Work::kLimit / kEach;
+  static_assert(kGood * kEach == schema::Work::kLimit);
+  const std::string schema = schema_of_numbers(kEach + 1 - steps_of_check(schema_of_numbers(1)));
+  ASSERT_EQ(steps_of_check(schema), kEach);
+  set_schema(schema);
+  std::string list = R"({"a":0})";
+  for (std::uint64_t i = 1; i < kGood; ++i) list += R"(,{"a":0})";
+  const std::string of = repository("{}");
+  const HttpReply refused = batch(of, "[" + list + R"(,{"a":"x"}])");
+  ASSERT_EQ(refused.status, 400) << refused.body;
+  EXPECT_EQ(refused.json()["violations"][0]["index"], kGood);
+  EXPECT_THAT(refused.json()["detail"].get<std::string>(), HasSubstr("takes too much work"));
+  expect_nothing_made();
+  EXPECT_EQ(batch(of, "[" + list + "]").status, 201) << "the work is just enough";
+}
+
 TEST_F(TypedParams, ViolationsAreLimited) {
   std::string list = R"({"a":"x"})";
   for (int i = 1; i < 300; ++i) list += R"(,{"a":"x"})";

@@ -63,6 +63,25 @@ TEST(TusUploads, TellWhatTheServerCan) {
   EXPECT_EQ(reply.header("Tus-Max-Size"), std::to_string(10ULL << 30));
 }
 
+// A browser asks so before a script of another site may send a request with headers of its own (CORS).
+TEST(TusUploads, OptionsNeedAKeyAndPermitNoOtherOrigin) {
+  World world;
+  const testing::Headers preflight = {{"Origin", "https://evil.example"},
+                                      {"Access-Control-Request-Method", "POST"},
+                                      {"Access-Control-Request-Headers", "x-api-key"}};
+  testing::Headers with_key = World::identity("ana");
+  with_key.insert(with_key.end(), preflight.begin(), preflight.end());
+  const HttpReply without = world.call("OPTIONS", TusClient::kPath, preflight);
+  EXPECT_EQ(without.status, 400);
+  EXPECT_EQ(without.json()["error"], "Missing username");
+  const HttpReply with = world.call("OPTIONS", TusClient::kPath, with_key);
+  EXPECT_EQ(with.status, 204);
+  for (const HttpReply& reply : {without, with}) {
+    EXPECT_EQ(reply.header("Access-Control-Allow-Origin"), "");
+    EXPECT_EQ(reply.header("Access-Control-Allow-Headers"), "");
+  }
+}
+
 TEST(TusUploads, MayBringTheirFirstBytes) {
   World world;
   TusClient tus(world);
@@ -310,10 +329,21 @@ TEST(TusUploads, OfATenantAreLimited) {
   const HttpReply refused = tus.create(1);
   EXPECT_EQ(refused.status, 429);
   EXPECT_NE(refused.header("Retry-After"), "");
-  EXPECT_THAT(refused.json()["detail"].get<std::string>(), HasSubstr("max-uploads"));
+  EXPECT_THAT(refused.json()["detail"].get<std::string>(),
+              HasSubstr("--max-uploads (apiServer.maxUploads of the chart)"));
   EXPECT_EQ(TusClient(world, "eve").create(1).status, 201);
   EXPECT_EQ(tus.remove().status, 204);
   EXPECT_EQ(tus.create(1).status, 201);
+}
+
+TEST(TusUploads, CanBeTurnedOff) {
+  World world(Limits{.max_uploads = 0});
+  const HttpReply refused = TusClient(world).create(1);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(
+      refused.json()["detail"],
+      "resumable uploads are turned off: the operator's setting --max-uploads (apiServer.maxUploads of the chart) is "
+      "0. Remedy: send the file in the body of the request, or ask the operator for a higher --max-uploads");
 }
 
 TEST(TusUploads, NeedRoomInTheQuota) {
