@@ -3,14 +3,14 @@
 from itertools import product
 from statistics import NormalDist, fmean
 
-# Which smoothing factors a method fits: of the level, the trend and the season.
-METHODS = {"holt-winters": (True, True, True), "trend": (True, True, False), "level": (True, False, False)}
-FACTORS = (0.05, 0.15, 0.3, 0.5, 0.75, 0.95)
+FITTED, NONE = (0.05, 0.15, 0.3, 0.5, 0.75, 0.95), (0.0,)
+# The factors that a method tries: of the level, the trend and the season.
+METHODS = {"holt-winters": (FITTED, FITTED, FITTED), "trend": (FITTED, FITTED, NONE), "level": (FITTED, NONE, NONE)}
 
 
-def least(season):
+def needed(season, method):
     """How many values a forecast needs."""
-    return max(2 * season, 3)
+    return max(2 * season if METHODS[method][2] is FITTED else 2, 3)
 
 
 def smooth(values, season, factors, horizon, trending):
@@ -32,31 +32,22 @@ def smooth(values, season, factors, horizon, trending):
 
 def forecast(values, horizon=12, season=12, method="holt-winters", confidence=0.9, smoothing=None):
     """A dict of numbers and lists. `smoothing` fixes the factor of the level; the others, and that one if it is None, are
-    those with the smallest squared error. Needs least(season) values."""
-    fits = METHODS[method]
-    season = season if fits[2] else 1
-    warm = season if season > 1 else 1  # the first values make the beginning of the series
+    those with the smallest squared error. Needs needed(season, method) values."""
+    level, trend, seasonal = METHODS[method]
+    season = season if seasonal is FITTED else 1
 
-    def errors(factors):
-        expected, _ = smooth(values, season, factors, 0, fits[1])
-        return [value - guess for value, guess in zip(values[warm:], expected[warm:])]
+    def missed(factors):  # without the first values, which make the beginning of the series
+        expected, _ = smooth(values, season, factors, 0, trend is FITTED)
+        return [value - guess for value, guess in zip(values[season:], expected[season:])]
 
-    choices = [FACTORS if used else (0.0,) for used in fits]
-    if smoothing is not None:
-        choices[0] = (smoothing,)
-    best = min(product(*choices), key=lambda factors: sum(error * error for error in errors(factors)))
-    missed = errors(best)
-    _, ahead = smooth(values, season, best, horizon, fits[1])
-    spread = fmean(error * error for error in missed) ** 0.5 * NormalDist().inv_cdf((1 + confidence) / 2)
+    best = min(product(level if smoothing is None else (smoothing,), trend, seasonal), key=lambda factors: sum(error * error for error in missed(factors)))
+    errors = missed(best)
+    _, ahead = smooth(values, season, best, horizon, trend is FITTED)
+    spread = fmean(error * error for error in errors) ** 0.5 * NormalDist().inv_cdf((1 + confidence) / 2)
     margins = [spread * (1 + step * best[0] ** 2) ** 0.5 for step in range(horizon)]
     before, size = fmean(values[-horizon:]), fmean(map(abs, values))
     return {
-        "observations": len(values),
-        "mean": fmean(ahead),
-        "growth_percent": 100 * (fmean(ahead) / before - 1) if before else None,
-        "error_percent": 100 * fmean(map(abs, missed)) / size if size else 0.0,
-        "smoothing": dict(zip(("level", "trend", "season"), best)),
-        "forecast": ahead,
-        "lower": [value - margin for value, margin in zip(ahead, margins)],
-        "upper": [value + margin for value, margin in zip(ahead, margins)],
+        "observations": len(values), "mean": fmean(ahead), "growth_percent": 100 * (fmean(ahead) / before - 1) if before else None,
+        "error_percent": 100 * fmean(map(abs, errors)) / size if size else 0.0, "smoothing": dict(zip(("level", "trend", "season"), best)),
+        "forecast": ahead, "lower": [value - margin for value, margin in zip(ahead, margins)], "upper": [value + margin for value, margin in zip(ahead, margins)],
     }

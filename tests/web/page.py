@@ -42,6 +42,7 @@ class Page:
         self.tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}, {"name": "prefers-reduced-motion", "value": "reduce"}])
 
     def size(self, width, height):
+        self.width = width
         self.tab.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
 
     # --- finding
@@ -193,8 +194,8 @@ class Page:
 
     def picture(self, file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        width, height = self.tab.evaluate("[document.documentElement.clientWidth, innerHeight]")
-        data = self.tab.call("Page.captureScreenshot", format="png", clip={"x": 0, "y": 0, "width": width, "height": height, "scale": 1})["data"]
+        width, height, top = self.tab.evaluate("[document.documentElement.clientWidth, innerHeight, scrollY]")
+        data = self.tab.call("Page.captureScreenshot", format="png", clip={"x": 0, "y": top, "width": width, "height": height, "scale": 1})["data"]
         file.write_bytes(base64.b64decode(data))
 
     def refused(self):

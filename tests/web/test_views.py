@@ -53,6 +53,8 @@ def views(named, repository):
         ("job-delete", f"#/jobs/{bad}/logs", "dialog[open]", [".danger-quiet"]),
         ("job-missing", "#/jobs/00000000-0000-7000-8000-000000000000", ".notice", []),
         ("submit", "#/submit", "form #name", []),
+        ("submit-params", "#/submit", ".params-form", []),
+        ("submit-sweep", "#/submit", ".sweep", [".choice:nth-of-type(2) button:last-child"]),
         ("submit-repository", f"#/submit?repository={repository}", "#repository option:nth-child(2)", []),
         ("repositories", "#/repositories", ".card-link", []),
         ("repository-input", f"#/repositories/{repository}", ".files-list li", []),
@@ -60,6 +62,10 @@ def views(named, repository):
         ("compare", f"#/repositories/{repository}/compare", ".drawing canvas", []),
         ("account", "#/jobs", "#account", [".account-button"]),
     ]
+
+
+PHONE = {"jobs", "overview", "job-failed", "job-files", "submit", "submit-params", "submit-sweep", "repositories", "compare", "repository-input"}
+SCROLLED = {"submit-params", "submit-sweep"}  # views of which a lower part is looked at: it comes to the top of the window
 
 
 def settled(page, ready):
@@ -78,7 +84,8 @@ def test_every_view(language, theme, page, showcase, axe):
     def look(name):
         page.picture(PICTURES / f"{name}-{language}-{theme}.png")
         wrong.extend(f"{name}: {one}" for one in violations(page, axe))
-        wide = page.tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+        # Not innerWidth: on a phone the window becomes as wide as what is in it.
+        wide = page.tab.evaluate("document.documentElement.scrollWidth") - page.width
         if wide > 0:
             wrong.append(f"{name} is {wide} pixels wider than the window")
 
@@ -87,22 +94,27 @@ def test_every_view(language, theme, page, showcase, axe):
     look("sign-in")
     assert page.tab.evaluate("document.documentElement.lang") == language
     sign_in(page, lead.identity)
-    for name, fragment, ready, clicks in views(named, repository):
-        page.open("#/nowhere")  # the same address twice would be no new view
-        page.open(fragment)
-        for click in clicks:
-            settled(page, click)
-            page.tab.evaluate(f"document.querySelector({click!r}).click()")
-        settled(page, ready)
-        look(name)
-        if clicks:
-            page.press("Escape")  # what a click has opened is closed
+    for view in views(named, repository):
+        visit(page, *view)
+        look(view[0])
+        page.press("Escape")  # what a click has opened is closed
     page.size(360, 740)
-    for name, fragment, ready, _ in [view for view in views(named, repository) if view[0] in ("jobs", "overview", "job-failed", "job-files", "submit", "compare", "repository-input")]:
-        page.open(fragment)
-        settled(page, ready)
-        look(f"{name}-phone")
+    for view in views(named, repository):
+        if view[0] in PHONE:
+            visit(page, *view)
+            look(f"{view[0]}-phone")
     assert wrong == []
+
+
+def visit(page, name, fragment, ready, clicks):
+    page.open("#/nowhere")  # the same address twice would be no new view
+    page.open(fragment)
+    for click in clicks:
+        settled(page, click)
+        page.tab.evaluate(f"document.querySelector({click!r}).click()")
+    settled(page, ready)
+    if name in SCROLLED:
+        page.tab.evaluate(f"scrollTo(0, document.querySelector({ready!r}).getBoundingClientRect().top + scrollY - 80)")
 
 
 def sign_in(page, identity):

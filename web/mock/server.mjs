@@ -12,6 +12,7 @@ import {renderPage} from '../assemble.mjs';
 import {PARAMS_SCHEMA} from './schema.mjs';
 import {uploads} from './uploads.mjs';
 import {pdf, workbook} from './files.mjs';
+import {answerKeys} from './keys.mjs';
 
 const WEB = new URL('..', import.meta.url);
 const TYPES = {'.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.html': 'text/html; charset=utf-8'};
@@ -80,7 +81,7 @@ function zip(files) {
 }
 
 const DOCUMENT = {paths: {'/job/{job_id}/logs/stream': {get: {}}, '/events': {get: {}}, '/job/{job_id}/cancel': {post: {'x-roles': ['leader']}}, '/job/{job_id}/retry': {post: {'x-roles': ['leader', 'developer']}},
-  ...(process.env.OLD ? {} : {'/application': {get: {}}, '/job/batch': {post: {}}, '/uploads': {post: {}}, '/uploads/{upload_id}': {head: {}, patch: {}}})}};
+  ...(process.env.OLD ? {} : {'/application': {get: {}}, '/keys': {get: {}, post: {}}, '/keys/{key_id}': {delete: {}}, '/job/batch': {post: {}}, '/uploads': {post: {}}, '/uploads/{upload_id}': {head: {}, patch: {}}})}};
 const given = new Map();  // the params of jobs that were made by hand
 const schema = process.env.SCHEMA === '0' ? undefined : PARAMS_SCHEMA;
 const inherited = {horizon: 52, season: 'winter'};
@@ -182,6 +183,7 @@ function api(request, response, path, query) {
     return response.on('close', () => streams.delete(response));
   }
   if (path === 'application') return send(200, {application: 'Tutorial', ...(schema ? {params_schema: schema} : {}), deadline_seconds: 3600, attempts: 1});
+  if (path === 'keys' || path.startsWith('keys/')) return bodyOf(request).then((body) => answerKeys(request, path, body.toString(), send));
   if (path.startsWith('uploads')) return uploads(request, response, path, send);
   if (request.method === 'POST' && ['repository', 'job/execute', 'job/batch'].includes(path)) return submit(request, send, path);
   if (path === 'job') {

@@ -11,6 +11,7 @@ import {featuresOf, may, readFeatures, unknownFeatures} from '../js/api/features
 import {createOnce, newKey} from '../js/api/once.js';
 import {followLog} from '../js/api/log_stream.js';
 import {nextLink} from '../js/api/link.js';
+import {isOwnKey, keyBody, memberNames} from '../js/state/keys.js';
 import {goesAlone} from '../js/api/upload.js';
 import {crc32, packFiles, readDirectory, readEntry} from '../js/api/zip.js';
 
@@ -192,6 +193,24 @@ test('buttons are for what the document describes and the role may do', () => {
   assert.ok(may(features, 'leader', 'cancel') && !may(features, 'developer', 'cancel'));
   assert.ok(!may(unknownFeatures, 'leader', 'cancel'));
   assert.ok(may(features, 'leader', 'deleteJob') && !may(features, null, 'deleteJob') && !may(features, 'stakeholder', 'getJob'));
+});
+
+test('keys are offered where all three endpoints are, and each request is sent once', async () => {
+  const paths = {'/keys': {get: {}, post: {}}, '/keys/{key_id}': {delete: {}}};
+  assert.ok(featuresOf({paths}).keys && !featuresOf({paths: {'/keys': paths['/keys']}}).keys && !unknownFeatures.keys);
+  const {asked, fetch} = script(answer(503, '{"error":"Service unavailable","detail":"no definition"}'), answer(201, '{"key_id":"a","api_key":"vb_a_b","username":"bot"}'), answer(200, '{}'));
+  const api = createClient({base, identity: () => identity, fetch});
+  await assert.rejects(api.keys(), (error) => error.kind === 'away' && error.detail === 'no definition');
+  assert.equal((await api.makeKey(keyBody({username: ' bot ', lifetime: 0, description: ''}))).api_key, 'vb_a_b');
+  await api.deleteKey('a');
+  assert.deepEqual(asked.map(({method, url, body}) => [method, url, body]), [['GET', `${base}keys`, undefined], ['POST', `${base}keys`, '{"username":"bot"}'], ['DELETE', `${base}keys/a`, undefined]]);
+  assert.ok(!('idempotency-key' in asked[1].headers));
+});
+
+test('members and the own key are known by the list', () => {
+  assert.deepEqual(memberNames([{username: 'a', role: 'leader'}, {username: 'a', role: 'leader'}, {username: 'gone'}]), ['a']);
+  assert.deepEqual(JSON.parse(keyBody({username: 'bot', lifetime: 60, description: ' x '})), {username: 'bot', expires_in: 60, description: 'x'});
+  assert.ok(isOwnKey('k3v9', 'vb_k3v9_secret') && !isOwnKey('k3v', 'vb_k3v9_secret'));
 });
 
 test('a server that hides its document has the old features', async () => {

@@ -5,7 +5,7 @@ import {beginning, describe, follow, leaves, pathOf, pointerOf} from '../js/form
 import {faultsOf, meantBranch} from '../js/form/validate.js';
 import {moved, readParams, textOf, typedNumber, valueAt, withValue, writeParams} from '../js/form/value.js';
 import {WrittenNumber} from '../js/preview/json.js';
-import {text as en} from '../js/text/en.js';
+import {texts} from '../js/text/texts.js';
 
 test('pointers are those of RFC 6901', () => {
   for (const [path, pointer] of [[[], ''], [['a', 0], '/a/0'], [['a/b', '~'], '/a~1b/~0'], [[''], '/']]) {
@@ -134,6 +134,6 @@ test('faults are bounded, and a schema within itself ends', () => {
 
 test('each fault has words', () => {
   const source = readFileSync(new URL('../js/form/validate.js', import.meta.url), 'utf8');
-  for (const [, code] of source.matchAll(/tell\('([a-z_]+)'/g)) assert.ok(`form.${code}` in en, code);
-  for (const type of ['number', 'integer', 'string', 'boolean', 'array', 'object', 'null']) assert.ok(`form.type_${type}` in en, type);
+  for (const [, code] of source.matchAll(/tell\('([a-z_]+)'/g)) assert.ok(`form.${code}` in texts.en, code);
+  for (const type of ['number', 'integer', 'string', 'boolean', 'array', 'object', 'null']) assert.ok(`form.type_${type}` in texts.en, type);
 });

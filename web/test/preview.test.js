@@ -117,6 +117,8 @@ test('results become columns, those that differ first', () => {
   assert.deepEqual(flatten(200), {value: 200});
   const rows = [{params: {a: 1, b: 1}, result: {value: 3}}, {params: {a: 1, b: 2}, result: {value: 4}}];
   assert.deepEqual(comparedColumns(rows).map(({part, name}) => `${part}.${name}`), ['params.b', 'result.value', 'params.a']);
+  // What is still loading, or has no result, says nothing of what differs.
+  assert.deepEqual(comparedColumns([...rows, {}, {params: {a: 1, b: 1}}]).map(({part, name}) => `${part}.${name}`), ['params.b', 'result.value', 'params.a']);
 });
 
 test('a comparison is saved as text that no spreadsheet runs', () => {

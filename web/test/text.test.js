@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import test from 'node:test';
 import {readReasons, renderReasons} from '../reasons.mjs';
-import {text as en} from '../js/text/en.js';
-import {text as pt} from '../js/text/pt.js';
+import {texts} from '../js/text/texts.js';
 import {createFormats, localeOf, parseTime} from '../js/text/format.js';
 import {reasons as reasonsPt} from '../js/text/reasons_pt.js';
 import {createTranslate, explainReason} from '../js/text/translate.js';
 import {whoMends} from '../js/text/who.js';
 import {modules} from '../assemble.mjs';
+
+const {en, pt} = texts;
 
 const placeholders = (text) => [...text.matchAll(/\{(\w+)\}/g)].map((found) => found[1]).sort();
 
@@ -18,6 +19,20 @@ test('both languages have the same texts with the same values', () => {
     // An example of JSON is no value.
     if (key !== 'submit.params_object') assert.deepEqual(placeholders(pt[key]), placeholders(en[key]), key);
   }
+});
+
+test('each text is in one topic, which is the same in both languages', async () => {
+  const root = new URL('../js/', import.meta.url);
+  const found = {en: {}, pt: {}};
+  for (const name of modules().filter((one) => /^text\/(en|pt)\//.test(one))) {
+    const [, language, topic] = name.split('/');
+    for (const key of Object.keys((await import(new URL(name, root))).text)) {
+      assert.ok(!(key in found[language]), `${name}: ${key} is also in ${found[language][key]}`);
+      found[language][key] = topic;
+    }
+  }
+  assert.deepEqual(found.pt, found.en);
+  assert.deepEqual(Object.keys(found.en).sort(), Object.keys(en).sort());
 });
 
 test('every text that a view names exists', () => {

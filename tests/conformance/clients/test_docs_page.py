@@ -1,11 +1,13 @@
 """The page /docs: what a browser is allowed to do, and that it shows the document and sends requests. Without Chromium the last
 test is skipped."""
 
+import contextlib
 import re
 
 import browser
 import pytest
 import requests
+from browse.lonely import Lonely
 from platform_client import wait_until
 
 pytestmark = pytest.mark.xdist_group("contract")
@@ -49,13 +51,13 @@ def test_the_page_has_one_address(site):
 FIND = """[...document.querySelectorAll('.opblock')].find(block => block.querySelector('.opblock-summary-path')?.dataset.path === '/usage')"""
 
 
-def test_a_browser_shows_the_document_and_sends_a_request(site, world):
+def test_a_browser_shows_the_document_and_sends_a_request(site, platform, world):
     program = browser.find()
     if program is None:
         pytest.skip("Chromium is not installed (Debian: chromium-headless-shell)")
-    base, get = site
-    described = get("/api/v1/openapi.json").json()["paths"]
-    with browser.Browser(program) as tab:
+    described = site[1]("/api/v1/openapi.json").json()["paths"]
+    with contextlib.closing(Lonely(platform.address)) as network, network.run(browser.Browser, program) as tab:
+        base = network.site
         tab.open(f"{base}/docs")
         count = sum(len(item) for item in described.values())
         wait_until("every operation is shown", lambda: tab.evaluate("document.querySelectorAll('.opblock').length") == count)

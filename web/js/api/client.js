@@ -127,6 +127,11 @@ export function createClient({base, identity, fetch, onAway = () => {}, onKeyRef
     // Makes many jobs, all or none: {job_ids}. body: JSON text.
     batch: async (repository, body, key, options) =>
       (await send('POST', 'job/batch', {body, headers: {'content-type': 'application/json', 'idempotency-key': key, repository_id: repository}, ...options})).json(),
+    // Asked once: a 503 may say that the cluster does not know keys yet, and that is shown.
+    keys: async (options) => (await (await send('GET', 'keys', options)).json()).keys,
+    // {key_id, api_key, username}; the server refuses an Idempotency-Key, because it does not have the secret a second time.
+    makeKey: async (body, options) => (await send('POST', 'keys', {body, headers: {'content-type': 'application/json'}, ...options})).json(),
+    deleteKey: (key, options) => send('DELETE', `keys/${id(key)}`, options),
     deleteJob: (job, options) => send('DELETE', `job/${id(job)}`, options),
     deleteRepository: (repository, options) => send('DELETE', `repository/${id(repository)}`, options),
     cancelJob: (job, options) => send('POST', `job/${id(job)}/cancel`, options),

@@ -1,7 +1,7 @@
 // What the server can do and who may do it, read from its OpenAPI document. Buttons are shown for that only.
 import {pause, sleep} from '../state/backoff.js';
 
-const NONE = {documented: false, events: false, logs: false, cancel: false, retry: false, application: false, batch: false, uploads: false};
+const NONE = {documented: false, events: false, logs: false, cancel: false, retry: false, application: false, batch: false, uploads: false, keys: false};
 // What each role may do besides, by docs/api.md. It is used where the server hides its document.
 const ROLES = {
   getJob: ['leader', 'developer'],
@@ -21,6 +21,7 @@ export function featuresOf(document) {
     retry: Boolean(of('/job/{job_id}/retry', 'post')),
     application: Boolean(of('/application', 'get')),
     batch: Boolean(of('/job/batch', 'post')),
+    keys: Boolean(of('/keys', 'get') && of('/keys', 'post') && of('/keys/{key_id}', 'delete')),
     uploads: Boolean(of('/uploads', 'post') && of('/uploads/{upload_id}', 'patch')),
   };
   const roles = {...ROLES};

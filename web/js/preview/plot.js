@@ -53,12 +53,14 @@ export function flatten(value, prefix = '', found = {}, depth = 0) {
   return found;
 }
 
-// The columns of a comparison: what differs first, then what is the same in all rows. rows: [{params, result}].
+// The columns of a comparison: what differs first, then what is the same in all rows. rows: [{params, result}]; a part that is undefined
+// is not loaded, or there is none: it says nothing of what differs.
 export function comparedColumns(rows) {
   const columns = [];
   for (const part of ['params', 'result']) {
-    for (const name of new Set(rows.flatMap((row) => Object.keys(row[part])))) {
-      const values = rows.map((row) => row[part][name]);
+    const known = rows.map((row) => row[part]).filter((values) => values !== undefined);
+    for (const name of new Set(known.flatMap(Object.keys))) {
+      const values = known.map((one) => one[name]);
       columns.push({part, name, differs: new Set(values.map((value) => JSON.stringify(value))).size > 1});
     }
   }

@@ -15,6 +15,7 @@ export function createFormats(locale, timeZone) {
   const full = new Intl.DateTimeFormat(locale, {dateStyle: 'long', timeStyle: 'long', timeZone});
   const dayOf = new Intl.DateTimeFormat('en-CA', {dateStyle: 'short', timeZone});
   const whole = new Intl.NumberFormat(locale);
+  const date = new Intl.DateTimeFormat(locale, {dateStyle: 'medium', timeZone});
   const hour = new Intl.DateTimeFormat(locale, {hour: '2-digit', timeZone});
   const day = new Intl.DateTimeFormat(locale, {weekday: 'short', day: 'numeric', timeZone});
   const share = new Intl.NumberFormat(locale, {style: 'percent', maximumFractionDigits: 1});
@@ -34,6 +35,7 @@ export function createFormats(locale, timeZone) {
     short: (value) => compact.format(value),
     // The time alone for today, with the day for other days.
     moment: (at, now) => (at === null ? '–' : dayOf.format(at) === dayOf.format(now) ? time.format(at) : dayTime.format(at)),
+    date: (at) => date.format(at),
     hour: (at) => hour.format(at),
     day: (at) => day.format(at),
     percent: (value) => share.format(value),

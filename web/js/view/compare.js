@@ -152,7 +152,7 @@ const shown = (value) => (value === undefined ? '' : String(value));
 function Comparison({rows, sweep}) {
   const {t, format} = useApp();
   const loaded = useMemo(() => rows.map(({job, params = {}, result = {}}) => ({job, params, result})), [rows]);
-  const columns = useMemo(() => comparedColumns(loaded).slice(0, 60), [loaded]);
+  const columns = useMemo(() => comparedColumns(rows).slice(0, 60), [rows]);
   const [order, setOrder] = useState({title: null, down: false});
   const sorted = useMemo(() => {
     const column = columns.find((one) => titleOf(one) === order.title);

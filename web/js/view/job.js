@@ -11,7 +11,7 @@ import {whoMends} from '../text/who.js';
 import {useApp, useLoad, useNow, useStore, useVisible} from './context.js';
 import {Files} from './files.js';
 import {Logs} from './logs.js';
-import {Badge, Confirm, Copy, Loaded, Notice, Tabs, Time} from './parts.js';
+import {Badge, Confirm, Copy, Loaded, Named, Notice, Tabs, Time} from './parts.js';
 import {JsonView} from './tree.js';
 
 const TABS = ['result', 'outputs', 'params', 'logs'];
@@ -20,18 +20,25 @@ const HELD = 50;  // seconds for which the server holds an answer back; proxies 
 export const isOpen = (job) => job.job_status === 'queued' || job.job_status === 'started';
 
 // The job, kept up to date: by the stream of events, and while that is not open by requests that wait for a change. A hidden
-// page asks for nothing.
+// page asks for nothing. gone: it was here and is deleted; then `last` is what was known of it. A server answers the same for a job
+// that never was.
 function useJob(id) {
   const {api, live, session} = useApp();
   const {signIns} = useStore(session);
   const state = useLoad((signal) => api.job(id, {signal}), [id]);
   const [gone, setGone] = useState(false);
-  const {data} = state;
+  const {data, error} = state;
+  const last = useRef(null);
+  last.current = data ?? last.current;
+  const missed = (problem) => problem?.kind === 'missing' && last.current !== null && setGone(true);
+  useEffect(() => {
+    missed(error);
+  }, [error]);
   const visible = useVisible();
   const streams = useStore(live.open);
   useEffect(() => live.listen((news) => {
     // The stream is open again: anything may have changed meanwhile.
-    if (news.type === 'look' && live.open.get()) api.job(id).then((job) => state.set(() => job), (error) => error.kind === 'missing' && setGone(true));
+    if (news.type === 'look' && live.open.get()) api.job(id).then((job) => state.set(() => job), missed);
     if (news.type === 'deleted' && news.id === id) setGone(true);
     if (news.type === 'job' && news.job.job_id === id) state.set((job) => job && laidOver(job, news.job));
   }), [id]);
@@ -48,23 +55,24 @@ function useJob(id) {
           // A server with too many waits answers at once.
           await new Promise((resolve) => setTimeout(resolve, 1000));
         }
-      } catch (error) {
-        if (error.kind === 'missing') setGone(true);
+      } catch (problem) {
+        missed(problem);
       }
     })();
     return () => stop.abort();
   }, [id, waits, signIns]);
-  return {...state, gone};
+  return {...state, gone, last: last.current};
 }
 
 export function JobView({id, tab}) {
   const {t} = useApp();
   const state = useJob(id);
-  const job = state.data;
+  const job = state.last;
   // The heading is the same element from the first moment on, because it has the focus.
   return html`<div class="page"><p class="back"><a href="#/jobs">← ${t('job.back')}</a></p>
     <div class="page-head"><h1 tabindex="-1" dir="auto">${job ? job.name || t('jobs.unnamed') : t('job.id')}</h1>${job && !state.gone && html`<${Badge} state=${job.job_status} /><span class="grow"></span><${Actions} job=${job} />`}</div>
-    ${state.gone ? html`<${Notice} title=${t('job.deleted')} hint=${t('job.deleted_hint')}><a class="button" href="#/jobs">${t('job.back')}</a><//>`
+    ${state.gone ? html`<${Notice} title=${t('job.deleted')} hint=${t('job.deleted_hint')}>${job?.repository_id && html`<a class="button primary" href=${formatRoute(['submit'], {repository: job.repository_id})}>${t('repository.use')}</a>`}<a class="button" href="#/jobs">${t('job.back')}</a><//>`
+      : state.error?.kind === 'missing' ? html`<${Notice} title=${t('job.missing')} hint=${t('job.missing_hint')}><a class="button" href="#/jobs">${t('job.back')}</a><//>`
       : html`<${Loaded} state=${state}>${(loaded) => html`<${JobBody} job=${loaded} tab=${tab} />`}<//>`}</div>`;
 }
 
@@ -78,7 +86,7 @@ function JobBody({job, tab}) {
   return html`
     <p class="unseen" role="status" aria-live="polite">${t('job.new_state', {name, state: t(`state.${job.job_status}`)})}</p>
     <dl class="facts">
-      <div><dt>${t('job.id')}</dt><dd class="code">${job.job_id} <${Copy} value=${job.job_id} /></dd></div>
+      <div><dt>${t('job.id')}</dt><dd><span class="code">${job.job_id}</span> <${Copy} value=${job.job_id} /></dd></div>
       ${job.repository_id && html`<div><dt>${t('job.repository')}</dt><dd><a class="code" href=${formatRoute(['repositories', job.repository_id])}>${job.repository_id}</a></dd></div>`}
       <div><dt>${t('jobs.who')}</dt><dd dir="auto">${job.created_by}</dd></div>
       ${job.expires_on && html`<div><dt>${t('job.expires')}</dt><dd><${Time} at=${parseTime(job.expires_on)} now=${now} /></dd></div>`}
@@ -118,7 +126,7 @@ function Why({job}) {
     <h2 id="why">${t(title)} <span class="code tag">${job.reason}</span></h2>
     <dl>${words && html`<div><dt>${t('job.cause')}</dt><dd>${words.cause}</dd></div>`}
       ${words?.remedy && html`<div><dt>${t('job.remedy')}</dt><dd>${words.remedy}${who && html`<span class="who">${t(`job.who_${who}`)}</span>`}</dd></div>`}</dl>
-    ${job.message && html`<p class="code message" dir="auto">${job.message}</p>`}
+    ${job.message && job.message !== words?.cause && html`<p class="code message" dir="auto">${job.message}</p>`}
   </section>`;
 }
 
@@ -162,18 +170,19 @@ function Actions({job}) {
   };
   const name = job.name || t('jobs.unnamed');
   const open = isOpen(job);
+  const what = html`<${Named} name=${name} id=${job.job_id} />`;
   const questions = {
-    delete: {title: t('job.delete_title'), lines: [`${name} · ${job.job_id}`, open && t('job.delete_runs'), t('job.delete_text')], action: t('job.delete'), danger: true,
+    delete: {title: t('job.delete_title'), lines: [what, open && t('job.delete_runs'), t('job.delete_text')], action: t('job.delete'), danger: true,
       act: async () => {
         await api.deleteJob(job.job_id);
         location.hash = '#/jobs';
       }},
-    cancel: {title: t('job.cancel_title'), lines: [`${name} · ${job.job_id}`, t('job.cancel_text')], action: t('job.cancel'), danger: true,
+    cancel: {title: t('job.cancel_title'), lines: [what, t('job.cancel_text')], action: t('job.cancel'), danger: true,
       act: async () => {
         await api.cancelJob(job.job_id);
         close();
       }},
-    retry: {title: t('job.retry_title'), lines: [`${name} · ${job.job_id}`, t('job.retry_text')], action: t('job.retry'),
+    retry: {title: t('job.retry_title'), lines: [what, t('job.retry_text')], action: t('job.retry'),
       act: async () => {
         const made = await api.retryJob(job.job_id, once.current.keyOf(job.job_id));
         once.current.done();

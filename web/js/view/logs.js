@@ -221,7 +221,7 @@ function LogText({log, open, label, choice, note, download}) {
       ${download}
     </div>
     ${note || (dropped > 0 && html`<p class="hint">${t('logs.dropped', {count: format.number(dropped)})}</p>`)}
-    <div class=${`log ${wrap ? 'wrap' : ''}`} ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${onScroll}>
+    <div class=${`log ${wrap ? 'wrap' : ''} ${open ? '' : 'ended'}`} ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${onScroll}>
       <div class="log-lines" style=${wrap ? undefined : {height: `${count * LINE}px`, paddingTop: `${range.first * LINE}px`}}>
         ${wrap && range.first > 0 && html`<p class="hint log-rest">${t('logs.above', {count: format.number(range.first)})}</p>`}
         ${rows.map((row) => html`<${LogLine} key=${row + dropped} text=${buffer.line(row)} number=${row + dropped} marked=${row + dropped === at} />`)}

@@ -109,8 +109,8 @@ function Span({summary, span}) {
   const times = (name) => (summary[name].median === null ? '–' : format.duration(summary[name].median));
   const more = (name) => (summary[name].median === null ? '\u00a0' : t('overview.quantiles', {high: format.duration(summary[name].high), most: format.duration(summary[name].most)}));
   const bars = (pick) => summary.bars.map((bar) => ({label: label(bar), parts: pick(bar)}));
-  return html`<div class="figures"><${Figure} tone="finished" label=${t('state.finished')} value=${format.number(summary.finished)} hint=${ended ? t('overview.share', {share: format.percent(summary.finished / ended)}) : '\u00a0'} />
-      <${Figure} tone="failed" label=${t('state.failed')} value=${format.number(summary.failed)} hint=${summary.cancelled ? t('overview.cancelled', {count: format.number(summary.cancelled)}) : '\u00a0'} />
+  return html`<div class="figures"><${Figure} tone="finished" label=${t('overview.finished')} value=${format.number(summary.finished)} hint=${ended ? t('overview.share', {share: format.percent(summary.finished / ended)}) : '\u00a0'} />
+      <${Figure} tone="failed" label=${t('overview.failed')} value=${format.number(summary.failed)} hint=${summary.cancelled ? t('overview.cancelled', {count: format.number(summary.cancelled)}) : '\u00a0'} />
       <${Figure} label=${t('overview.wait')} value=${times('wait')} hint=${more('wait')} />
       <${Figure} label=${t('overview.run')} value=${times('run')} hint=${more('run')} /></div>
     ${ended === 0 ? html`<${Notice} title=${t('overview.none_ended')} />` : html`<div class="charts">

@@ -89,6 +89,9 @@ export function Loaded({state, children}) {
   return html`<${Waiting} slow=${state.slow} />`;
 }
 
+// Something by its name and its id, in a question.
+export const Named = ({name, id}) => html`<bdi>${name}</bdi> · <span class="code">${id}</span>`;
+
 // A question before something that cannot be undone. act() is sent once; its error is shown in the dialog.
 export function Confirm({title, lines, action, danger, act, onClose}) {
   const {t} = useApp();

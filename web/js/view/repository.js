@@ -5,7 +5,7 @@ import {formatRoute} from '../state/route.js';
 import {parseTime} from '../text/format.js';
 import {useApp, useLoad, useStore} from './context.js';
 import {Files} from './files.js';
-import {Badge, Confirm, Copy, Loaded, More, Notice, Tabs, Time} from './parts.js';
+import {Badge, Confirm, Copy, Loaded, More, Named, Notice, Tabs, Time} from './parts.js';
 import {JsonView} from './tree.js';
 
 const TABS = ['input', 'params', 'metadata', 'jobs'];
@@ -25,7 +25,7 @@ function Body({repository}) {
   const id = repository.repository_id;
   const tabs = TABS.filter((part) => part !== 'jobs' || role !== 'stakeholder');
   return html`
-    <dl class="facts"><div><dt>${t('job.repository')}</dt><dd class="code">${id} <${Copy} value=${id} /></dd></div>
+    <dl class="facts"><div><dt>${t('job.repository')}</dt><dd><span class="code">${id}</span> <${Copy} value=${id} /></dd></div>
       <div><dt>${t('jobs.who')}</dt><dd dir="auto">${repository.created_by}</dd></div>
       <div><dt>${t('job.created')}</dt><dd><${Time} at=${parseTime(repository.created_on)} now=${Date.now()} /></dd></div></dl>
     <${Tabs} label=${id} current=${tab} onChange=${setTab} tabs=${tabs.map((part) => ({id: part, label: part === 'params' ? t('job.params') : t(`repository.${part}`)}))} />
@@ -41,7 +41,7 @@ function Actions({repository}) {
   const name = repository.name || t('repositories.unnamed');
   return html`<div class="actions"><a class="button primary" href=${formatRoute(['submit'], {repository: id})}>${t('repository.use')}</a>
     ${may(features, role, 'deleteRepository') && html`<button type="button" class="button danger-quiet" ref=${trigger} onClick=${() => setAsks(true)}>${t('repository.delete')}</button>`}
-    ${asks && html`<${Confirm} title=${t('repository.delete_title')} lines=${[`${name} · ${id}`, t('repository.delete_text')]} action=${t('repository.delete')} danger=${true}
+    ${asks && html`<${Confirm} title=${t('repository.delete_title')} lines=${[html`<${Named} name=${name} id=${id} />`, t('repository.delete_text')]} action=${t('repository.delete')} danger=${true}
       act=${async () => {
         await api.deleteRepository(id);
         location.hash = '#/repositories';

@@ -8,12 +8,14 @@ import {useApp, useLoad, useStore} from './context.js';
 import {JobView} from './job.js';
 import {JobsView} from './jobs.js';
 import {OverviewView} from './overview.js';
+import {KeysView} from './keys.js';
 import {Choice} from './parts.js';
 import {RepositoriesView} from './repositories.js';
 import {RepositoryView} from './repository.js';
 import {SubmitView} from './submit/submit.js';
 
 const PLACES = ['overview', 'jobs', 'submit', 'repositories'];
+const ALL_PLACES = [...PLACES, 'keys'];  // those that the menu leads to, too
 
 function viewOf([place, id, part], query) {
   if (place === 'jobs' && id) return html`<${JobView} key=${`job ${id}`} id=${id} tab=${part} />`;
@@ -22,6 +24,7 @@ function viewOf([place, id, part], query) {
   if (place === 'repositories' && id && part === 'compare') return html`<${CompareView} key=${`compare ${id} ${query.first ?? ''} ${query.last ?? ''}`} id=${id} first=${query.first ?? ''} last=${query.last ?? ''} />`;
   if (place === 'repositories' && id) return html`<${RepositoryView} key=${`repository ${id}`} id=${id} />`;
   if (place === 'repositories') return html`<${RepositoriesView} key="repositories" />`;
+  if (place === 'keys') return html`<${KeysView} key="keys" />`;
   return html`<${JobsView} key="jobs" query=${query} />`;
 }
 
@@ -31,7 +34,7 @@ export function Shell({hidden}) {
   const isAway = useStore(away);
   const content = useRef(null);
   const first = useRef(true);
-  const place = PLACES.includes(parts[0]) ? parts[0] : 'jobs';
+  const place = ALL_PLACES.includes(parts[0]) ? parts[0] : 'jobs';
   const usage = useLoad((signal) => api.usage({signal}), [place]);
 
   useEffect(() => {
@@ -101,6 +104,7 @@ function Account({usage}) {
         ${usage.bytes_quota && html`<meter min="0" max=${usage.bytes_quota} high=${usage.bytes_quota * 0.9} value=${usage.bytes_used} aria-label=${t('usage.label')}></meter>`}</div>`}
       <${Choice} label=${t('language.label')} values=${LANGUAGES} current=${language} text=${(value) => createTranslate(value)('language')} onChange=${(value) => settings.change('language', value)} />
       <${Choice} label=${t('theme.label')} values=${THEMES} current=${theme} text=${(value) => t(`theme.${value}`)} onChange=${(value) => settings.change('theme', value)} />
+      ${features.keys && role === 'leader' && html`<a href=${formatRoute(['keys'])} onClick=${() => setOpen(false)}>${t('keys.title')}</a>`}
       ${features.documented && html`<a href="docs">${t('menu.docs')}</a>`}
       <button type="button" class="button wide" onClick=${() => session.signOut()}>${t('sign_in.out')}</button>
     </div>`}

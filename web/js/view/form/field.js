@@ -31,7 +31,7 @@ function Frame({form, path, name, about, value, required, tools, id, label, chil
   const hint = [about.description, useLimits(about)].filter(Boolean);
   const described = {ids: [hint.length && `${id}-hint`, errors.length && `${id}-error`].filter(Boolean).join(' ') || undefined, invalid: errors.length ? 'true' : undefined};
   return html`<div class="field">
-    <div class="field-head"><label for=${id}>${label}</label><${Marked} path=${path} label=${label} required=${required} /><span class="grow"></span>${tools}<${NullButton} form=${form} path=${path} about=${about} value=${value} /></div>
+    <div class="field-head"><label for=${id}>${label}</label><${Marked} path=${path} label=${label} required=${required} /><span class="grow"></span>${tools}<${NullButton} form=${form} path=${path} about=${about} value=${value} id=${id} /></div>
     ${children(described)}
     ${hint.length > 0 && html`<p class="hint" id=${`${id}-hint`}>${hint.map((text) => html`<span dir="auto">${text} </span>`)}</p>`}
     ${errors.length > 0 && html`<p class="field-error" id=${`${id}-error`}>${errors.join(' ')}</p>`}</div>`;
@@ -44,15 +44,24 @@ export function Marked({path, label, required}) {
   return html`${label !== name && typeof name === 'string' && html`<span class="code hint">${name}</span>`}${required && html`<span class="tag">${t('form.required_mark')}</span>`}`;
 }
 
-function NullButton({form, path, about, value}) {
+// To and from null the element with the id of the param is another one, which gets the focus.
+const focusOn = (id) => requestAnimationFrame(() => {
+  const place = document.getElementById(id);
+  (place?.matches('fieldset') ? place.querySelector('.form-fields :is(input, select, textarea), .add-item, input, select') ?? place : place)?.focus();
+});
+
+function NullButton({form, path, about, value, id}) {
   const {t} = useApp();
   if (!about.nullable || value === null || ['choice', 'boolean'].includes(about.kind)) return null;
-  return html`<button type="button" class="button small quiet" onClick=${() => form.edit(path, null)}>${t('form.make_null')}</button>`;
+  return html`<button type="button" class="button small quiet" onClick=${() => (form.edit(path, null), focusOn(id))}>${t('form.make_null')}</button>`;
 }
 
 function Nothing({form, path, name, about, required, tools, id, label}) {
   const {t} = useApp();
-  const unset = () => form.edit(path, required || typeof path.at(-1) === 'number' ? beginning(form.root, about.schema, path.length) : undefined);
+  const unset = () => {
+    form.edit(path, required || typeof path.at(-1) === 'number' ? beginning(form.root, about.schema, path.length) : undefined);
+    focusOn(id);
+  };
   return html`<div class="field"><div class="field-head"><span class="label" id=${`${id}-label`}>${label}</span><${Marked} path=${path} label=${label} required=${required} /><span class="grow"></span>${tools}</div>
     <div class="bar-row nothing"><span class="hint">${t('form.is_null')}</span><button type="button" class="button small" id=${id} aria-describedby=${`${id}-label`} onClick=${unset}>${t('form.give_value')}</button></div></div>`;
 }

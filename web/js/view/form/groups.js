@@ -18,13 +18,21 @@ function Head({part, children}) {
     ${about.description && html`<p class="hint" dir="auto">${about.description}</p>`}`;
 }
 
+// After a change by which the button that has the focus goes: the focus is on what stands there then.
+const focusIn = (id, selector) => requestAnimationFrame(() => document.getElementById(id)?.querySelector(selector)?.focus());
+const FIRST = ':scope > .form-fields :is(input, select, textarea, button), :scope > select, :scope > .add-item, :scope > textarea';
+
 // A part that is not there, with a button that adds it.
 function Absent({part}) {
   const {t} = useApp();
   const {form, path, about, id, required} = part;
   const stands = useAbsent(form, path, about, false);
+  const add = () => {
+    form.edit(path, beginning(form.root, about.schema, path.length));
+    focusIn(id, FIRST);
+  };
   return html`<fieldset class="group" id=${id} tabindex="-1"><${Head} part=${part} />
-    <div class="bar-row nothing"><span class="hint">${stands}</span><button type="button" class="button small" aria-describedby=${`${id}-label`} onClick=${() => form.edit(path, beginning(form.root, about.schema, path.length))}>${t('form.add')}</button></div>
+    <div class="bar-row nothing"><span class="hint">${stands}</span><button type="button" class="button small" aria-describedby=${`${id}-label`} onClick=${add}>${t('form.add')}</button></div>
     ${required && html`<${Errors} form=${form} path=${path} id=${id} />`}</fieldset>`;
 }
 
@@ -32,7 +40,11 @@ function Remove({part}) {
   const {t} = useApp();
   const {form, path, required, id} = part;
   if (required || typeof path.at(-1) === 'number') return null;
-  return html`<button type="button" class="button small quiet" aria-describedby=${`${id}-label`} onClick=${() => form.edit(path, undefined)}>${t('form.remove')}</button>`;
+  const remove = () => {
+    form.edit(path, undefined);
+    focusIn(id, ':scope > .nothing button');
+  };
+  return html`<button type="button" class="button small quiet" aria-describedby=${`${id}-label`} onClick=${remove}>${t('form.remove')}</button>`;
 }
 
 const isGroup = (value) => isNode(value) && !Array.isArray(value);
