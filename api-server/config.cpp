@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/log/log.hpp"
+#include "http/client/allow_list.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -11,6 +12,17 @@ template <class T>
 void add_number(CLI::App& app, const std::string& name, T& value, std::uint64_t low, std::uint64_t high,
                 const std::string& help) {
   app.add_option(name, value, help)->capture_default_str()->check(CLI::Range(low, high));
+}
+
+std::string fault_of_host(const std::string& entry) {
+  const auto list = http::AllowList::parse({entry});
+  return list ? "" : list.error();
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : ",") + text;
+  return all;
 }
 
 }  // namespace
@@ -127,6 +139,11 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
                      "Time after SIGTERM in which the server is not ready but still serves");
   base::add_duration(app, "--drain-timeout", config.drain_timeout,
                      "Longest time after drain-delay in which open requests are answered");
+  app.add_option("--webhook-allow", config.limits.webhook_allow,
+                 "Hosts that callback_url may name, such as hooks.example.com, *.corp.example, hooks.example.com:8443, "
+                 "http://hooks.corp.example or 10.1.2.0/24; the same as of the controller. None: it is refused")
+      ->delimiter(',')
+      ->check(&fault_of_host);
   base::add_environment_and_config(app);
   return base::read_options(app, argc, argv);
 }
@@ -167,6 +184,7 @@ void log_config(const Config& config) {
                                    {"max_requests_per_second", config.limits.max_requests_per_second},
                                    {"max_request_burst", config.limits.max_request_burst},
                                    {"upload_expiry_ms", config.limits.upload_expiry.count()},
+                                   {"webhook_allow", joined(config.limits.webhook_allow)},
                                    {"header_timeout_ms", config.header_timeout.count()},
                                    {"body_timeout_ms", config.body_timeout.count()},
                                    {"idle_timeout_ms", config.idle_timeout.count()},

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/options.hpp"
 
@@ -26,6 +27,7 @@ struct Limits {
   std::chrono::milliseconds upload_expiry{86'400'000};  // without a change
   std::uint64_t max_requests_per_second = 0;            // of one tenant (TokenBucket); 0: no limit
   std::uint64_t max_request_burst = 0;                  // of one tenant at once; 0: as many as in a second
+  std::vector<std::string> webhook_allow;               // hosts of callback_url (http::AllowList); none: it is refused
 };
 
 // Threads that read long lists.

@@ -27,6 +27,7 @@
 #include "controller/uninstall/uninstall_watch.hpp"
 #include "controller/volume/measured_volume.hpp"
 #include "controller/volume/volume.hpp"
+#include "controller/webhooks/webhooks.hpp"
 #include "http/health.hpp"
 #include "job/packed_job.hpp"
 #include "kube/api/api_client.hpp"
@@ -165,11 +166,22 @@ class App {
                              .namespace_name = namespace_,
                              .discard = discard,
                              .may_write = may_write});
+    Webhooks webhooks({.client = client_,
+                       .events = events,
+                       .jobs = jobs.store(),
+                       .clients = clients.store(),
+                       .metrics = metrics_,
+                       .clock = clock_,
+                       .is_recorded = [&](const std::string& job) { return reconciler.is_archived(job); },
+                       .may_write = may_write},
+                      config_.webhooks);
     UninstallWatch uninstall(client_, namespace_);
     LeaderWatch watch([&] { store.probe(); }, clock_, config_.stall_timeout);
     connect_admission(jobs, applications, clients, admission);
     connect_handlers(jobs, applications, pods, reconciler);
     connect_registry(applications, clients, registry);
+    jobs.add_index(kJobsByCallback, callback_index);
+    jobs.add_handler([&](const kube::Change<job::Job>& change) { webhooks.on_job_change(change); });
     clients.add_handler([&](const kube::Change<job::Client>& change) {
       if (!change.now) return;
       client_queue_.add(change.now->meta.name);
@@ -217,6 +229,7 @@ class App {
       const std::stop_callback end_of_leaving(leading, [&] { leaving.request_stop(); });
       std::jthread keeping_space([&](std::stop_token token) { space_keeper.run(token); });
       const std::stop_callback end_of_keeping(leading, [&] { keeping_space.request_stop(); });
+      const Webhooks::Term telling(webhooks, leading);
       // The sweeper's results arrive as changes of Jobs; no worker waits for it.
       std::jthread sweeping([&](std::stop_token token) { sweeper.run(token); });
       const std::stop_callback end_of_term(leading, [&] { sweeping.request_stop(); });

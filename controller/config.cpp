@@ -86,6 +86,18 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
                      "Age at which folders in .staging and .trash of the volume are removed");
   base::add_duration(app, "--space-interval", config.space_interval,
                      "Time between two walks that measure what each tenant stores and remove what spec.retention says");
+  app.add_option("--webhook-allow", config.webhooks.allow,
+                 "Hosts that webhooks are sent to, such as hooks.example.com, *.corp.example, hooks.example.com:8443, "
+                 "http://hooks.corp.example or 10.1.2.0/24. None: no webhook is sent")
+      ->delimiter(',');
+  app.add_option(
+         "--webhook-deny", config.webhooks.deny,
+         "Networks that no webhook is sent to unless --webhook-allow names them: public addresses of the cluster")
+      ->delimiter(',');
+  app.add_option("--webhook-secrets", config.webhooks.secrets,
+                 "Folder with the secrets that webhooks are signed with: a file for each Client, named like it");
+  app.add_option("--webhook-ca-file", config.webhooks.ca_file,
+                 "PEM file with further authorities that the certificates of receivers may be of");
   app.add_option("--log-level", config.log_level, "debug, info, warning or error")->capture_default_str();
   base::add_environment_and_config(app);
   base::OptionsOutcome outcome = base::read_options(app, argc, argv);
@@ -109,6 +121,7 @@ std::string check(const Config& config) {
   // Newer entries may still be in use.
   if (config.sweep_age < std::chrono::minutes(1)) return "--sweep-age: at least 1m";
   if (config.space_interval < std::chrono::seconds(1)) return "--space-interval: at least 1s";
+  if (std::string fault = check(config.webhooks); !fault.empty()) return fault;
   return {};
 }
 

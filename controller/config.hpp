@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/options.hpp"
+#include "controller/webhooks/settings.hpp"
 
 namespace vbrain::controller {
 
@@ -36,6 +37,7 @@ struct Config {
   std::chrono::milliseconds scan_interval{60'000};
   std::chrono::milliseconds sweep_age{86'400'000};
   std::chrono::milliseconds space_interval{60'000};
+  WebhookSettings webhooks;
   std::string log_level = "info";
 };
 

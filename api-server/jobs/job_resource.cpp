@@ -27,6 +27,7 @@ job::JobSpec spec_of(const artifacts::JobFile& file) {
   spec.repository_id = file.repository_id;
   spec.username = file.created_by;
   spec.priority = file.priority;
+  spec.callback_url = file.callback_url;
   return spec;
 }
 

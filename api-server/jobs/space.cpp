@@ -13,11 +13,11 @@ namespace {
 
 constexpr std::size_t kEntries = 1'000;  // of a tenant in the ledger
 
+}  // namespace
+
 std::shared_ptr<const job::Client> client_of(const Services& services, const artifacts::Tenant& tenant) {
   return job::oldest(services.clients.by_index(kTenantIndex, tenant_key(tenant)));
 }
-
-}  // namespace
 
 std::uint64_t SpaceLedger::since(const artifacts::Tenant& tenant, base::TimePoint measured_at) {
   const std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -43,6 +44,9 @@ struct TenantSpace {
 
   std::uint64_t used() const;
 };
+
+// The tenant's oldest Client, whose settings apply; null if there is none. Thread-safe, no I/O.
+std::shared_ptr<const job::Client> client_of(const Services& services, const artifacts::Tenant& tenant);
 
 // By the tenant's oldest Client, whose storageQuota applies. Thread-safe, no I/O.
 TenantSpace space_of(const Services& services, const artifacts::Tenant& tenant);

@@ -14,6 +14,7 @@ std::string digest_of_form(const FormDigests& form) {
   add("metadata", form.metadata);
   add("priority", form.priority);
   add("upload_id", form.upload_id);
+  add("callback_url", form.callback_url);
   add("file name", form.file_name);
   if (form.file_name) text.append("file ").append(form.file_sha256).append("\n");
   return base::sha256_hex(text);

@@ -16,6 +16,7 @@ struct FormDigests {
   std::optional<std::string> metadata = {};
   std::optional<std::string> priority = {};
   std::optional<std::string> upload_id = {};
+  std::optional<std::string> callback_url = {};
   std::optional<std::string> file_name = {};
   std::string file_sha256 = {};
 };

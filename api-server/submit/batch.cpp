@@ -123,6 +123,7 @@ http::Task<void> create_resources(const Services& services, const RequestContext
     one.repository_id = file.repository_id;
     one.created_by = file.created_by;
     one.priority = file.priority;
+    one.callback_url = file.callback_url;
     auto created = create_resource(services, one);
     if (created) return;
     ++missing;
@@ -173,6 +174,7 @@ http::Task<Result<NewBatch, Refusal>> execute_batch(const Services& services, co
   file.repository_id = repository_id;
   file.traceparent = context.traceparent;
   file.priority = fields.priority.value_or(0);
+  file.callback_url = fields.callback_url;
   file.unknown = check.members_of_job();
   auto refused = refuse_priority(caller.role, file.priority);
   if (refused) co_return Unexpected<Refusal>(std::move(*refused));

@@ -5,6 +5,7 @@
 #include "api-server/keys/keyed.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/submit/batch.hpp"
+#include "api-server/submit/callback.hpp"
 #include "api-server/transfer/part_head.hpp"
 #include "api-server/transfer/submission.hpp"
 #include "artifacts/store/store.hpp"
@@ -74,6 +75,9 @@ http::Task<Answer> post_job_batch(Call& call) {
   };
   co_await http::run_on(services.volume_workers, parse);
   if (!fields) co_return Unexpected<Refusal>(std::move(fields.error()));
+  auto callback = callback_of(services, tenant, fields->callback_url);
+  if (!callback) co_return Unexpected<Refusal>(std::move(callback.error()));
+  fields->callback_url = std::move(*callback);
   ParamsCheck check(services, tenant);
   auto wrong = co_await check_batch(call, check, *fields);
   if (wrong) co_return std::move(*wrong);

@@ -1,5 +1,7 @@
 #include "api-server/submit/json_body.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "api-server/submit/priority.hpp"
 #include "artifacts/records/raw_json.hpp"
 
@@ -15,11 +17,15 @@ Unexpected<Refusal> bad_field(std::string_view name, std::string detail) {
 }
 
 std::string known_fields(std::string_view first, bool priority_known) {
-  return "only " + std::string(first) + (priority_known ? "params, metadata and priority" : "params and metadata") +
+  return "only " + std::string(first) +
+         (priority_known ? "params, metadata, priority and callback_url" : "params and metadata") +
          " are known; remove it, or correct its name";
 }
 
 namespace {
+
+// Bytes of a JSON string that are parsed as a URL. A longer one is none, whatever its escapes.
+constexpr std::size_t kMostOfAnUrl = 16'384;
 
 // The params of the jobs of a batch.
 Result<std::vector<std::string_view>, Refusal> read_batch_params(std::string_view value) {
@@ -46,6 +52,17 @@ Result<std::string, Refusal> read_upload_id(std::string_view value) {
   return std::string(id);
 }
 
+// The text of a JSON string, which may have escapes.
+Result<std::string, Refusal> read_callback_url(std::string_view value) {
+  const auto text = value.size() <= kMostOfAnUrl && value.starts_with('"')
+                        ? nlohmann::json::parse(value, nullptr, false)
+                        : nlohmann::json();
+  if (!text.is_string() || text.get_ref<const std::string&>().empty()) {
+    return refuse(Problem::kInvalid, "callback_url", "not a URL; send one such as \"https://hooks.example.com/jobs\"");
+  }
+  return text.get<std::string>();
+}
+
 }  // namespace
 
 Result<BatchFields, Refusal> read_batch_fields(std::string_view body) {
@@ -65,6 +82,10 @@ Result<BatchFields, Refusal> read_batch_fields(std::string_view body) {
       auto params = read_batch_params(value);
       if (!params) return Unexpected<Refusal>(std::move(params.error()));
       fields.params = std::move(*params);
+    } else if (name == "callback_url") {
+      auto url = read_callback_url(value);
+      if (!url) return Unexpected<Refusal>(std::move(url.error()));
+      fields.callback_url = std::move(*url);
     } else {
       return bad_field(name, known_fields("", true));
     }
@@ -82,6 +103,12 @@ Result<JsonFields, Refusal> read_json_fields(std::string_view body, bool priorit
       const auto priority = read_priority(value);
       if (!priority) return Unexpected<Refusal>(priority.error());
       fields.priority = *priority;
+      continue;
+    }
+    if (name == "callback_url" && priority_known) {
+      auto url = read_callback_url(value);
+      if (!url) return Unexpected<Refusal>(std::move(url.error()));
+      fields.callback_url = std::move(*url);
       continue;
     }
     if (name == "upload_id") {

@@ -12,12 +12,13 @@
 namespace vbrain::api {
 
 // The members `params` and `metadata` of a JSON body, which must be objects, `upload_id`, and `priority` where it is
-// known. Other members are refused. Pure.
+// known, as is `callback_url`. Other members are refused. Pure.
 struct JsonFields {
   std::string params;
   std::string metadata;
   std::optional<std::int32_t> priority;
-  std::string upload_id;  // empty: not sent
+  std::string upload_id;     // empty: not sent
+  std::string callback_url;  // the same; unchecked
 };
 Result<JsonFields, Refusal> read_json_fields(std::string_view body, bool priority_known);
 
@@ -26,6 +27,7 @@ struct BatchFields {
   std::vector<std::string_view> params;
   std::string metadata;  // empty: not sent
   std::optional<std::int32_t> priority;
+  std::string callback_url;  // empty: not sent; unchecked
 };
 inline constexpr std::size_t kMostJobsOfBatch = 1'000;
 Result<BatchFields, Refusal> read_batch_fields(std::string_view body);

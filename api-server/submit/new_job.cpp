@@ -8,6 +8,7 @@
 #include "api-server/jobs/repository_service.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
+#include "api-server/submit/callback.hpp"
 #include "api-server/submit/priority.hpp"
 #include "api-server/uploads/upload_use.hpp"
 #include "artifacts/records/raw_json.hpp"
@@ -342,6 +343,7 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
   Draft draft = begin_job(services, caller, context, std::move(typed), key);
   draft.file.repository_id = repository_id;
   draft.file.priority = submission.priority.value_or(0);
+  draft.file.callback_url = submission.callback_url;
   draft.new_repository = repository_id.empty();
   draft.notes = render_notes(submission);
   const Publish publish = [&]() -> Result<void, Refusal> {
@@ -380,6 +382,8 @@ http::Task<Result<NewJob, Refusal>> retry_job(const Services& services, const Ca
   file.repository_id = model.repository_id;
   file.params = draft.params ? std::move(*draft.params) : model.params;
   file.metadata = model.metadata;
+  // What was allowed then is checked again before it is called.
+  file.callback_url = model.callback_url.empty() ? default_callback(services, file.tenant) : model.callback_url;
   file.input_from = model.input_from;
   file.input = model.input;
   file.priority = std::min(model.priority, most_priority(caller.role));

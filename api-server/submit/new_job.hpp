@@ -30,10 +30,10 @@ struct NewJob {
 // a create request that arrives late can run it. The folder is removed if no resource can exist. A repository created
 // for the job is removed too, unless another job uses it. Refuses with kNoRepository, kNotPermitted (a priority that
 // the role may not give), kNoSpace, kUnavailable. Throws VolumeError, TooLarge and Overloaded.
-// `typed` has the effective params, if the Application has a schema.
-// With `key`, whose `request` is set, the job is that of the key's record. If an earlier request with the key was
-// interrupted or is under way, its work is completed here. A failure after 1. withdraws nothing then: a repetition
-// completes the job. Refuses with kOtherSubmission and kTooMany too.
+// `typed` has the effective params, if the Application has a schema; `submission.callback_url` is that of
+// callback_of(). With `key`, whose `request` is set, the job is that of the key's record. If an earlier request with
+// the key was interrupted or is under way, its work is completed here. A failure after 1. withdraws nothing then: a
+// repetition completes the job. Refuses with kOtherSubmission and kTooMany too.
 http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const Caller& caller,
                                                 const RequestContext& context, std::string_view repository_id,
                                                 Submission submission, TypedJob typed,

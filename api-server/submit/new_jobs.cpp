@@ -1,6 +1,7 @@
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/keys/keyed.hpp"
 #include "api-server/routes/call.hpp"
+#include "api-server/submit/callback.hpp"
 #include "api-server/submit/new_job.hpp"
 #include "api-server/submit/new_work.hpp"
 #include "api-server/submit/priority.hpp"
@@ -56,7 +57,12 @@ http::Task<Answer> post_job_execute(Call& call) {
     co_return Unexpected<Refusal>(std::move(*refused));
   }
   Result<TypedJob, http::Reply> typed = TypedJob();
-  if (!is_published(looked->key)) typed = co_await type_new_job(call, submission->params);
+  if (!is_published(looked->key)) {
+    auto callback = callback_of(services, call.caller.tenant, submission->callback_url);
+    if (!callback) co_return Unexpected<Refusal>(std::move(callback.error()));
+    submission->callback_url = std::move(*callback);
+    typed = co_await type_new_job(call, submission->params);
+  }
   if (!typed) co_return std::move(typed.error());
   auto staged = co_await stage_upload(call, *submission, looked->key);
   if (!staged) co_return Unexpected<Refusal>(std::move(staged.error()));

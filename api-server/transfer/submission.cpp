@@ -54,6 +54,7 @@ struct Form {
   std::optional<std::string> metadata;
   std::optional<std::string> priority;
   std::optional<std::string> upload_id;
+  std::optional<std::string> callback_url;
   std::optional<std::string> file_name;
   std::string* field = nullptr;  // the one being read; null within the file
   bool no_file = false;          // within a file field that was left empty
@@ -72,11 +73,12 @@ Result<bool, Refusal> begin_part(const PartHead& head, Form& form, bool priority
     form.file_name = head.filename;
     return true;
   }
-  auto* field = head.name == "params"                       ? &form.params
-                : head.name == "metadata"                   ? &form.metadata
-                : head.name == "upload_id"                  ? &form.upload_id
-                : head.name == "priority" && priority_known ? &form.priority
-                                                            : nullptr;
+  auto* field = head.name == "params"                           ? &form.params
+                : head.name == "metadata"                       ? &form.metadata
+                : head.name == "upload_id"                      ? &form.upload_id
+                : head.name == "priority" && priority_known     ? &form.priority
+                : head.name == "callback_url" && priority_known ? &form.callback_url
+                                                                : nullptr;
   if (field == nullptr) return bad_field(head.name, known_fields("file, upload_id, ", priority_known));
   if (*field) return bad_field(head.name, "sent twice; send it once");
   form.field = &field->emplace();
@@ -114,6 +116,7 @@ http::Task<Result<Submission, Refusal>> read_json(const Services& services, cons
   submission.metadata = std::move(fields->metadata);
   submission.priority = fields->priority;
   submission.upload_id = std::move(fields->upload_id);
+  submission.callback_url = std::move(fields->callback_url);
   co_return submission;
 }
 
@@ -224,6 +227,7 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
                                           .metadata = form.metadata,
                                           .priority = form.priority,
                                           .upload_id = form.upload_id,
+                                          .callback_url = form.callback_url,
                                           .file_name = form.file_name,
                                           .file_sha256 = upload.file_digest ? upload.file_digest->hex() : ""});
     }
@@ -240,6 +244,7 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
       if (!priority) return priority.error();
       submission.priority = *priority;
     }
+    if (!is_left_empty(form.callback_url)) submission.callback_url = std::move(*form.callback_url);
     if (is_left_empty(form.upload_id)) return std::nullopt;
     if (form.file_name) return refusal(Problem::kInvalid, "upload_id", "sent with a file; send one of them");
     submission.upload_id = std::move(*form.upload_id);

@@ -53,6 +53,7 @@ struct Submission {
   std::optional<std::int32_t> priority = {};  // not sent: nothing
   std::string digest = {};                    // of the body (body_digest.hpp), if it was asked for
   std::string upload_id = {};                 // as sent, unchecked; empty: not sent
+  std::string callback_url = {};              // the same
   std::shared_ptr<UploadUse> upload = {};     // from stage_upload(): `input` was made of it
 };
 
@@ -62,7 +63,7 @@ using BodyCheck = std::function<std::optional<Refusal>(std::uint64_t bytes)>;
 // What a request may have in its body, and what is done with it.
 struct BodyTerms {
   BodyCheck check = {};   // asked while a multipart body comes; may be empty
-  bool priority = false;  // the field `priority` is known
+  bool priority = false;  // the fields `priority` and `callback_url` are known
   enum class Digest {
     kNone,
     kToo,   // Submission::digest is wanted
@@ -70,9 +71,9 @@ struct BodyTerms {
   } digest = Digest::kNone;
 };
 
-// Reads the body: JSON {params?, metadata?, priority?, upload_id?}, multipart with `file` and the same, or none. Files
-// go to the volume as they arrive, memory stays constant. An archive is checked before it is unpacked. Throws
-// BodyError, Overloaded and artifacts::VolumeError.
+// Reads the body: JSON {params?, metadata?, priority?, callback_url?, upload_id?}, multipart with `file` and the same,
+// or none. Files go to the volume as they arrive, memory stays constant. An archive is checked before it is unpacked.
+// Throws BodyError, Overloaded and artifacts::VolumeError.
 http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
                                                         http::Exchange& exchange, const BodyTerms& terms);
 

@@ -4,6 +4,7 @@
 
 #include "controller/planning/status_edit.hpp"
 #include "controller/planning/uncounted.hpp"
+#include "job/callback.hpp"
 #include "job/causes.hpp"
 
 namespace vbrain::controller {
@@ -240,7 +241,9 @@ Plan plan_ended(const Snapshot& snapshot) {
   if (!snapshot.archived) plan.actions.emplace_back(ArchiveStatus{});
   // The garbage collector removes the pods with the resource that owns them.
   if (!plan.actions.empty() || waits_for_pods(snapshot, plan)) return plan;
-  if (const auto left = time_to_live(snapshot); left > std::chrono::milliseconds(0)) {
+  // With the resource it would be forgotten that its receiver is still to be told.
+  const auto left = std::max(time_to_live(snapshot), job::callback_left(snapshot.job, snapshot.now));
+  if (left > std::chrono::milliseconds(0)) {
     // An uninstallation took it. Without it a deletion of the Job would leave its files.
     if (!snapshot.job.meta.has_finalizer(job::kFinalizer)) return Plan::of(AddFinalizer{});
     plan.wake_after(left);

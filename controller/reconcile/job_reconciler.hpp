@@ -55,6 +55,9 @@ class JobReconciler {
   void on_job_change(const kube::Change<job::Job>& change);
   void on_pod_change(const kube::Change<kube::Pod>& change);
 
+  // The record of the job's end is on the volume, for all that this process knows.
+  bool is_archived(const std::string& job) const { return memory_.archived(job); }
+
  private:
   Snapshot observe(const job::Job& cached);
   void measure(Snapshot& snapshot);

@@ -49,6 +49,7 @@ artifacts::JobFile file_of(const job::Job& job) {
   file.params = inline_object(job.spec.params).value_or("{}");
   file.metadata = inline_object(job.spec.metadata).value_or("{}");
   file.priority = job.spec.priority;
+  file.callback_url = job.spec.callback_url;
   return file;
 }
 

@@ -87,6 +87,7 @@ Client Client::decode(const json& object) {
   client.conditions = kube::decode_conditions(object);
   client.storage_quota = get_string(spec, "storageQuota");
   client.retention = decode_retention(spec);
+  if (const json* webhook = find_member(spec, "webhook")) client.webhook_url = get_string(*webhook, "url");
   client.purge_confirmed = confirms_purge(object);
   client.usage = decode_usage(object);
   return client;

@@ -63,6 +63,7 @@ struct Client {
   std::vector<kube::Condition> conditions;  // of its status; only the controller's registry reads them
   std::string storage_quota;                // a Kubernetes quantity, empty: none
   Retention retention;
+  std::string webhook_url;          // the callback_url of new jobs whose request names none; empty: none
   bool purge_confirmed = false;     // has kPurgeAnnotation with kPurgeConfirmed
   std::optional<SpaceUsage> usage;  // of its status; absent: not measured yet
 

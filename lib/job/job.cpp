@@ -69,6 +69,7 @@ JobSpec decode_spec(const json& object) {
   spec.priority = get_int32(source, "priority");
   spec.suspend = get_bool(source, "suspend");
   spec.cancel = get_bool(source, "cancel");
+  spec.callback_url = get_string(source, "callbackURL");
   spec.params = inline_object(source, "params");
   spec.metadata = inline_object(source, "metadata");
   return spec;
@@ -228,6 +229,7 @@ json encode_new_job(std::string_view namespace_name, std::string_view name, cons
   put(target, "repositoryId", spec.repository_id);
   if (spec.priority != 0) target["priority"] = spec.priority;
   if (spec.suspend) target["suspend"] = true;
+  put(target, "callbackURL", spec.callback_url);
   if (!spec.params.empty()) target["params"] = json::parse(spec.params);
   if (!spec.metadata.empty()) target["metadata"] = json::parse(spec.metadata);
   return {{"apiVersion", kube::api_version(Job::kType)},

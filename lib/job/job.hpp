@@ -38,6 +38,7 @@ struct JobSpec {
   std::int32_t priority = 0;
   bool suspend = false;
   bool cancel = false;
+  std::string callback_url;  // told what becomes of the job (job/callback.hpp); empty: nobody
   // The inline fields of Jobs created with kubectl, as compact JSON text. Empty if absent; the REST server sets none.
   std::string params;
   std::string metadata;

@@ -31,8 +31,10 @@ auto members_of(Is<kube::Condition> auto& condition) {
   return std::tie(type, status, reason, message, time, generation);
 }
 auto members_of(Is<JobSpec> auto& spec) {
-  auto& [organization, application, client, repository, username, priority, suspend, cancel, params, metadata] = spec;
-  return std::tie(organization, application, client, repository, username, priority, suspend, cancel, params, metadata);
+  auto& [organization, application, client, repository, username, priority, suspend, cancel, callback, params,
+         metadata] = spec;
+  return std::tie(organization, application, client, repository, username, priority, suspend, cancel, callback, params,
+                  metadata);
 }
 auto members_of(Is<Artifacts> auto& artifacts) {
   auto& [output, sha256, log, result] = artifacts;

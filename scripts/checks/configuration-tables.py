@@ -38,6 +38,7 @@ def chart_values(program, part):
     computed = {'{{ include "vbrain.claimName" . | quote }}': "`volume.existingClaim`, else `<name>-volume`",
                 "{{ $name | quote }}": f"`<name>{own_name[1]}`",
                 "/etc/vbrain/tls/tls.crt": "`tls.crt` of `apiServer.tls`", "/etc/vbrain/tls/tls.key": "`tls.key` of `apiServer.tls`",
+                "/etc/vbrain/webhooks": "the files of `controller.webhooks.secretName`",
                 "$(POD_NAME)": "the pod's name", "$(POD_NAMESPACE)": "the release's namespace"}
     found = {}
     # _helpers.tpl has the variables that both programs get.

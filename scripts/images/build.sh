@@ -73,6 +73,7 @@ make_controller_root() {
   check_hardening "$BIN/controller" "$BUNDLE/runner"
   add_program "$1" "$BIN/controller" /usr/local/bin/controller
   add_bundle "$1" "$BUNDLE" /opt/vbrain/bin
+  add_authorities "$1" # webhooks
 }
 
 build_program() { # build_program NAME LIMIT-MB

@@ -43,6 +43,11 @@ add_libraries() {
   done < <(libraries "$@")
 }
 
+# add_authorities ROOT: those of this machine's package ca-certificates, for programs that call servers of others.
+add_authorities() {
+  install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/ca-certificates.crt"
+}
+
 # add_program ROOT FILE DESTINATION: adds the stripped program with its libraries.
 add_program() {
   local root="$1" file="$2" destination="$3"

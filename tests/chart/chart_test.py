@@ -313,6 +313,26 @@ def test_way_in():
     check("which a Service inside the cluster must not have", set(inside) & {"externalTrafficPolicy", "loadBalancerSourceRanges"})
 
 
+def test_webhooks():
+    def parts(objects, program="controller"):
+        pod = pod_of(objects, f"vbrain-{program}")
+        container = pod["containers"][0]
+        return {"variables": {v["name"]: v.get("value") for v in container["env"] if "WEBHOOK" in v["name"]},
+                "volumes": [v["secret"] for v in pod["volumes"] if "secret" in v],
+                "mounts": [m for m in container["volumeMounts"] if m["name"] == "webhook-secrets"]}
+    none = {"VBRAIN_WEBHOOK_ALLOW": "", "VBRAIN_WEBHOOK_DENY": "", "VBRAIN_WEBHOOK_CA_FILE": ""}
+    expect("webhooks are off", {"variables": none, "volumes": [], "mounts": []}, parts(render()))
+    own = render('webhooks.allow=["hooks.example.com","*.corp.example"]', 'webhooks.deny=["198.52.0.0/16"]', "webhooks.caFile=/ca/ca.crt",
+                 "controller.webhooks.secretName=hooks")
+    expect("hosts and secrets reach the controller", {
+        "variables": {"VBRAIN_WEBHOOK_ALLOW": "hooks.example.com,*.corp.example", "VBRAIN_WEBHOOK_DENY": "198.52.0.0/16", "VBRAIN_WEBHOOK_CA_FILE": "/ca/ca.crt",
+                      "VBRAIN_WEBHOOK_SECRETS": "/etc/vbrain/webhooks"},
+        "volumes": [{"secretName": "hooks", "optional": True, "defaultMode": 0o440}],
+        "mounts": [{"name": "webhook-secrets", "mountPath": "/etc/vbrain/webhooks", "readOnly": True}]}, parts(own))
+    expect("the api-server gets the hosts and no secret", {"variables": {"VBRAIN_WEBHOOK_ALLOW": "hooks.example.com,*.corp.example"}, "volumes": [], "mounts": []},
+           parts(own, "api-server"))
+
+
 def test_tls():
     name = "vbrain-api-server"
 
@@ -393,6 +413,7 @@ def main():
     objects = render("tutorial.enabled=true")
     test_definitions(objects)
     test_volumes()
+    test_webhooks()
     test_rights(objects)
     test_programs(objects)
     test_network(objects)

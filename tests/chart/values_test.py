@@ -99,6 +99,7 @@ REFUSED = [
     ("more pods at least than at most", "apiServer.autoscaling.minReplicas: 9 is above", "apiServer.autoscaling.minReplicas=9"),
     ("autoscaling by an unknown share", "apiServer.resources.requests.cpu: apiServer.autoscaling needs it", "apiServer.autoscaling.enabled=true",
      "apiServer.resources.requests.cpu=null"),
+    ("webhooks without a secret", "webhooks.allow: nothing is sent without a secret", 'webhooks.allow=["hooks.example.com"]'),
     ("a volume with the name of ours", "apiServer.extraVolumes: tmp is the name of a volume of the chart", 'apiServer.extraVolumes=[{"name":"tmp"}]'),
     ("a mount over ours", "is mounted by the chart", 'controller.extraVolumeMounts=[{"name":"x","mountPath":"/var/lib/vbrain"}]'),
     ("a volume with the name of the certificate's", "apiServer.extraVolumes: rest-certificate is the name of a volume of the chart",

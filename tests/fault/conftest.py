@@ -49,11 +49,16 @@ class World:
         common = self.flags(self.volume, installed["kubeconfig"])
         os.umask(0o007)
         self.others = itertools.count(1)
+        self.webhook_secrets = folder / "webhook-secrets"
+        self.webhook_secrets.mkdir()
+        # Receivers of webhooks are servers of the tests.
+        webhooks = ["--webhook-allow", "http://127.0.0.1/32:*"]
         self.controller = Program("controller", [
             *common, "--volume-claim", self.claim, "--runner-source", str(PROGRAMS / "bundle"), "--retry-backoff", "1s",
             # The same identity after every restart, so that the controller continues to hold its Lease.
-            "--identity", "the-controller", "--scan-interval", "1s"], folder, self.failpoints)
-        self.api_server = Program("api-server", [*common, "--listen", address], folder, self.failpoints)
+            "--identity", "the-controller", "--scan-interval", "1s", *webhooks,
+            "--webhook-secrets", str(self.webhook_secrets)], folder, self.failpoints)
+        self.api_server = Program("api-server", [*common, "--listen", address, *webhooks], folder, self.failpoints)
         self.tenants = Tenants(self.platform)
         nobody = Identity("nobody", "acme", "None", "none", "vb_none_" + "0" * 43)
         self.stranger = Rest(address, nobody)

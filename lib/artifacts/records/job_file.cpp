@@ -152,6 +152,7 @@ JobFile read_job(std::string_view text) {
   file.priority = static_cast<std::int32_t>(fields::integer(reader.tree("priority"), "priority", INT32_MIN, INT32_MAX));
   file.traceparent = reader.text("traceparent", 255);
   if (!is_traceparent(file.traceparent)) file.traceparent.clear();
+  file.callback_url = reader.text("callback_url", 2'048);
   file.unknown = reader.unknown();
   return file;
 }
@@ -208,6 +209,7 @@ std::string encode(const JobFile& file) {
   writer.input(file.input);
   writer.number("priority", file.priority);
   if (!file.traceparent.empty()) writer.text("traceparent", file.traceparent);
+  if (!file.callback_url.empty()) writer.text("callback_url", file.callback_url);
   writer.unknown(file.unknown);
   return writer.finish();
 }

@@ -53,7 +53,8 @@ struct JobFile {
   InputFrom input_from = InputFrom::kRepository;
   std::vector<InputFile> input{};
   std::int32_t priority = 0;
-  std::string traceparent{};  // of the request that created the job (is_traceparent); empty: none
+  std::string traceparent{};   // of the request that created the job (is_traceparent); empty: none
+  std::string callback_url{};  // empty: none
   std::string unknown = "{}";
 
   friend bool operator==(const JobFile&, const JobFile&) = default;

@@ -45,6 +45,7 @@ JobFile a_job() {
   file.input_from = JobFile::InputFrom::kJob;
   file.input = {{"dados.csv", 12, std::string(64, 'a')}};
   file.priority = -3;
+  file.callback_url = "https://hooks.example.com/jobs?a=\"1\"";
   file.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   return file;
 }

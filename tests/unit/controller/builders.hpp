@@ -289,6 +289,12 @@ class Scene {
     s_.pods.back().events_in = std::chrono::milliseconds(again_in_ms);
     return *this;
   }
+  // The job has a callback_url; `told` is the status of its condition CallbackDelivered, if it has one.
+  Scene& callback(const char* told = nullptr) {
+    s_.job.spec.callback_url = "https://hooks.example.com/";
+    if (told != nullptr) s_.job.status.conditions.push_back({"CallbackDelivered", told, "Because", ""});
+    return *this;
+  }
   Scene& gone(const PodOf& pod) { return sight(pod, 0, true); }
   Scene& files(AttemptFiles files) {
     s_.files = std::move(files);

@@ -19,11 +19,38 @@ base::OptionsOutcome read(std::vector<const char*> arguments, Config& config) {
 
 TEST(Config, FlagsReachTheirFields) {
   Config config;
-  ASSERT_TRUE(read({"--metrics-listen", "127.0.0.1:0", "--volume",           "/v",    "--volume-claim",      "data",
-                    "--volume-gid",     "3000",        "--namespace",        "ns",    "--identity",          "me",
-                    "--workers",        "3",           "--leader-elect",     "false", "--node-loss-timeout", "5m",
-                    "--lease-duration", "3s",          "--template-secrets", "a,b",   "--log-level",         "debug",
-                    "--scan-interval",  "1m",          "--sweep-age",        "2h"},
+  ASSERT_TRUE(read({"--metrics-listen",
+                    "127.0.0.1:0",
+                    "--volume",
+                    "/v",
+                    "--volume-claim",
+                    "data",
+                    "--volume-gid",
+                    "3000",
+                    "--namespace",
+                    "ns",
+                    "--identity",
+                    "me",
+                    "--workers",
+                    "3",
+                    "--leader-elect",
+                    "false",
+                    "--node-loss-timeout",
+                    "5m",
+                    "--lease-duration",
+                    "3s",
+                    "--template-secrets",
+                    "a,b",
+                    "--log-level",
+                    "debug",
+                    "--scan-interval",
+                    "1m",
+                    "--sweep-age",
+                    "2h",
+                    "--webhook-allow",
+                    "a.example,b.example",
+                    "--webhook-secrets",
+                    "/s"},
                    config)
                   .proceed);
   EXPECT_EQ(config.metrics_listen, "127.0.0.1:0");
@@ -38,6 +65,8 @@ TEST(Config, FlagsReachTheirFields) {
   EXPECT_EQ(config.lease_duration, milliseconds(3'000));
   EXPECT_EQ(config.scan_interval, milliseconds(60'000));
   EXPECT_EQ(config.sweep_age, milliseconds(7'200'000));
+  EXPECT_EQ(config.webhooks.allow, (std::vector<std::string>{"a.example", "b.example"}));
+  EXPECT_EQ(config.webhooks.secrets, "/s");
   EXPECT_EQ(config.template_secrets, (std::vector<std::string>{"a", "b"}));
 }
 
@@ -70,9 +99,10 @@ TEST(Config, EveryProcessHasAnIdentityOfItsOwn) {
 
 TEST(Config, MistakesEndWithTwo) {
   const std::vector<std::vector<const char*>> mistakes = {
-      {"--no-such-flag"},        {"--node-loss-timeout", "soon"}, {"--workers", "0"},     {"--workers", "many"},
-      {"--log-level", "chatty"}, {"--volume-gid", "-1"},          {"--volume-claim", ""}, {"--leader-elect", "maybe"},
-      {"--scan-interval", "0"},  {"--sweep-age", "10s"},
+      {"--no-such-flag"},     {"--node-loss-timeout", "soon"}, {"--workers", "0"},
+      {"--workers", "many"},  {"--log-level", "chatty"},       {"--volume-gid", "-1"},
+      {"--volume-claim", ""}, {"--leader-elect", "maybe"},     {"--scan-interval", "0"},
+      {"--sweep-age", "10s"}, {"--webhook-allow", "a b"},      {"--webhook-deny", "example"},
   };
   for (const auto& arguments : mistakes) {
     Config config;

@@ -20,7 +20,7 @@ json job_object() {
                  "deletionGracePeriodSeconds": 30},
     "spec": {"organizationId": "acme", "applicationId": "Tutorial", "clientId": "north",
              "repositoryId": "202009231629398695", "username": "ana", "priority": -2147483648, "suspend": true,
-             "cancel": true, "params": {"a": 1}, "metadata": {"b": 2}},
+             "cancel": true, "callbackURL": "https://h/", "params": {"a": 1}, "metadata": {"b": 2}},
     "status": {"observedGeneration": 9223372036854775807, "phase": "Failed", "reason": "OutOfMemory",
                "message": "killed", "attempts": 2, "startedAttempts": 1, "acceptedAttempt": 1, "disruptions": 3,
                "applicationGeneration": 4, "startTime": "2026-01-02T03:04:06.500Z",

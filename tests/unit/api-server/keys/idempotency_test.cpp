@@ -85,6 +85,7 @@ TEST(BodyDigests, DifferWhereTheBodiesDo) {
   const FormDigests forms[] = {{.params = "{}"},
                                {.metadata = "{}"},
                                {.priority = "{}"},
+                               {.callback_url = "{}"},
                                {.params = "{} "},
                                {.params = "{}", .metadata = "{}"},
                                {.file_name = "a.csv", .file_sha256 = "1"},

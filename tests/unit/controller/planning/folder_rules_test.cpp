@@ -47,15 +47,20 @@ TEST(FolderRules, ARecoveredJobIsAsTheRestServerMakesIt) {
   file.repository_id = "202009231629398695";
   file.created_by = "ana";
   file.priority = 7;
+  file.callback_url = "https://hooks.example.com/";
   file.params = R"({"a":1})";
   const nlohmann::json body = encode_recovered_job("vbrain", file);
   EXPECT_EQ(body["metadata"]["name"], file.job_id);
   EXPECT_EQ(body["metadata"]["namespace"], "vbrain");
   EXPECT_EQ(body["metadata"]["finalizers"], nlohmann::json::array({"vbrain.visagio.com/artifacts"}));
   EXPECT_EQ(body["metadata"]["labels"]["vbrain.visagio.com/origin"], "rest") << "its folder is there";
-  const nlohmann::json want = {{"organizationId", "acme"}, {"applicationId", "Tutorial"},
-                               {"clientId", "north"},      {"repositoryId", "202009231629398695"},
-                               {"username", "ana"},        {"priority", 7}};
+  const nlohmann::json want = {{"organizationId", "acme"},
+                               {"applicationId", "Tutorial"},
+                               {"clientId", "north"},
+                               {"repositoryId", "202009231629398695"},
+                               {"username", "ana"},
+                               {"priority", 7},
+                               {"callbackURL", "https://hooks.example.com/"}};
   EXPECT_EQ(body["spec"], want) << "parameters stay on the volume";
 }
 

@@ -75,6 +75,21 @@ TEST(Plan, EndedJobsWhoseTimeIsOver) {
   });
 }
 
+// Without its resource nobody would know that a receiver is still to be told.
+TEST(Plan, EndedJobsStayUntilTheirReceiverIsTold) {
+  const auto ended = [](const char* told = nullptr) { return Scene().attempt(1).finished(true).callback(told); };
+  expect_all({
+      {"not told", ended().ttl(0), "", std::chrono::hours(24)},
+      {"its pods go", ended().ttl(0).after(600).pod(PodOf().succeeded()), "remove-pods"},
+      {"told", ended("True").ttl(0), "delete-job"},
+      {"given up", ended("False").ttl(0), "delete-job"},
+      {"tried", ended("Unknown").ttl(60).after(86'399), "", seconds(1)},
+      {"not for ever", ended().ttl(60).after(86'400), "delete-job"},
+      {"its own time is longer", ended().ttl(90'000).after(86'400), "", seconds(3'600)},
+      {"deleted by somebody", ended().ttl(0).deleted(), "purge, remove-finalizer"},
+  });
+}
+
 TEST(Plan, DeletedJobs) {
   expect_all({
       {"with a pod", Scene().attempt(1).deleted().pod(PodOf().running()), "stop-pod 1"},

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "api-server/errors.hpp"
+#include "api-server/services.hpp"
+#include "artifacts/store/layout.hpp"
+
+namespace vbrain::api {
+
+// The callback_url of new jobs whose request names none: spec.webhook.url of the tenant's Client; empty: none. It is
+// the operator's, so it is not checked here. The controller checks each URL before it calls it.
+std::string default_callback(const Services& services, const artifacts::Tenant& tenant);
+
+// The callback_url of new jobs. `sent`: what the request names; empty: nothing, then default_callback(). kInvalid, with
+// cause and remedy, if it is no URL or names a host that the operator does not allow.
+Result<std::string, Refusal> callback_of(const Services& services, const artifacts::Tenant& tenant,
+                                         const std::string& sent);
+
+}  // namespace vbrain::api
