@@ -201,7 +201,7 @@ int run(const Config& given, std::stop_token stop) {
   SpaceLedger space_ledger;
   KeyCounts key_counts(config.limits.max_idempotency_keys);
   UploadMetrics upload_metrics(metrics);
-  LocalSpace local_space(config.limits.max_local_spool_bytes);
+  SpoolSpace spool_space(config.limits.max_spool_bytes, config.limits.max_local_spool_bytes);
   SealedTexts sealed_texts(volume, caches.jobs.store(), clock);
   std::stop_source calls;
   const Services services{
@@ -213,7 +213,7 @@ int run(const Config& given, std::stop_token stop) {
       bulk_workers,
       list_workers,
       json_budget,
-      local_space,
+      spool_space,
       sealed_texts,
       made_archives,
       volume,

@@ -111,6 +111,9 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
                  "Character set of names in archives that neither have the UTF-8 flag nor are UTF-8: 437 or 850")
       ->capture_default_str()
       ->check(CLI::IsMember({437, 850}));
+  add_number(app, "--max-spool-bytes", config.limits.max_spool_bytes, 1U << 20, 1ULL << 60,
+             "Largest size of all archives on the volume that are made to be sent, until they are sent, in bytes; one "
+             "tenant has half of it");
   add_number(app, "--max-local-spool-bytes", config.limits.max_local_spool_bytes, 0, 1ULL << 50,
              "Largest size of all archives kept in $TMPDIR (/tmp) to be sent, while the volume is full or read-only, "
              "in bytes");
@@ -179,6 +182,7 @@ void log_config(const Config& config) {
                                    {"max_inflated_bytes", config.limits.max_inflated_bytes},
                                    {"max_inflate_ratio", config.limits.max_inflate_ratio},
                                    {"archive_code_page", config.limits.archive_code_page},
+                                   {"max_spool_bytes", config.limits.max_spool_bytes},
                                    {"max_local_spool_bytes", config.limits.max_local_spool_bytes},
                                    {"max_auth_failures_per_minute", config.limits.max_auth_failures_per_minute},
                                    {"max_requests_per_second", config.limits.max_requests_per_second},

@@ -126,6 +126,8 @@ Refusal refusal_of(const std::exception_ptr& exception) {
     std::rethrow_exception(exception);
   } catch (const artifacts::TooLarge& problem) {
     return {.problem = Problem::kTooLarge, .detail = problem.what()};
+  } catch (const TenantLimit& problem) {
+    return {.problem = Problem::kTooMany, .detail = problem.what(), .retry_after = std::chrono::seconds(5)};
   } catch (const artifacts::UnsafeFile& problem) {
     refusal = unreadable(problem);
   } catch (const artifacts::VolumeError& problem) {

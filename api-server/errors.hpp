@@ -3,6 +3,7 @@
 #include <chrono>
 #include <exception>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -84,6 +85,12 @@ std::string message_of(const Refusal& refusal);
 
 // {"error": …, "detail": …} with the headers that belong to it (Allow, Retry-After, WWW-Authenticate).
 http::Reply to_reply(const Refusal& refusal);
+
+// A limit of the sender's tenant is reached for now: 429. The text is the detail: which limit, and what to do.
+class TenantLimit : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 // For refusals of the listener, which know only a status.
 Problem problem_of_status(int status);

@@ -30,7 +30,7 @@ class JobWaits;
 class JsonBudget;
 class KeyCounts;
 class LastUses;
-class LocalSpace;
+class SpoolSpace;
 class MadeArchives;
 class RunTimes;
 class SealedTexts;
@@ -57,7 +57,7 @@ struct Services {
   base::Lane bulk_workers;
   base::Lane list_workers;
   JsonBudget& json_budget;
-  LocalSpace& local_space;
+  SpoolSpace& spool_space;
   SealedTexts& sealed_texts;
   MadeArchives& made_archives;
   const artifacts::Store& volume;

@@ -72,7 +72,7 @@ SharedAnswer share_files(const Services& services, const artifacts::Tenant& tena
     const auto make = [&](const artifacts::ArchiveWriter::Sink& out) {
       return std::make_optional(artifacts::ArchiveWriter::Added{render_files(files, out), {}});
     };
-    auto spooled = spool(services.volume, tenant, services.local_space, make);
+    auto spooled = spool(services.volume, tenant, services.spool_space, make);
     answer.add_file(std::make_shared<const Spooled>(std::move(*spooled)));
   }
   return share_json(200, std::move(answer), std::move(memory));

@@ -47,7 +47,7 @@ std::shared_ptr<const Spooled> in_file(const Services& services, const artifacts
     flush();
     return written;
   };
-  auto spooled = spool(services.volume, tenant, services.local_space, make);
+  auto spooled = spool(services.volume, tenant, services.spool_space, make);
   return spooled ? std::make_shared<const Spooled>(std::move(*spooled)) : nullptr;
 }
 

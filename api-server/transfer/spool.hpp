@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "api-server/answers/json_budget.hpp"
 #include "artifacts/archive/archive_writer.hpp"
 #include "artifacts/files/safe_open.hpp"
 #include "artifacts/store/layout.hpp"
@@ -16,27 +17,43 @@ class Store;
 
 namespace vbrain::api {
 
-// Limits the archives in the pod's temporary folder. The kubelet evicts the pod if the folder grows too large.
+// Limits what the archives take that are made for answers, until their last byte is sent: clients may read slowly.
 // Thread-safe.
-class LocalSpace {
+class SpoolSpace {
  public:
-  explicit LocalSpace(std::uint64_t bytes) : left_(static_cast<std::int64_t>(bytes)) {}
+  // `volume_bytes`: on the shared volume, outside of the tenants' quotas; one tenant has half of them. `local_bytes`:
+  // in the pod's temporary folder; the kubelet evicts the pod if the folder grows too large.
+  SpoolSpace(std::uint64_t volume_bytes, std::uint64_t local_bytes)
+      : on_volume_(volume_bytes, volume_bytes / 2, 0), left_(static_cast<std::int64_t>(local_bytes)) {}
 
-  // What one archive takes, given back at its end.
-  class Share {
+  // What one archive takes on the volume, given back at its end.
+  class VolumeShare {
    public:
-    explicit Share(LocalSpace& space) : space_(space) {}
-    Share(const Share&) = delete;
-    ~Share() { space_.left_ += held_; }
+    VolumeShare(SpoolSpace& space, const artifacts::Tenant& tenant) : share_(space.on_volume_, tenant) {}
+    // Throws TenantLimit if the tenant, or all together, would have too much.
+    void take(std::size_t bytes);
+
+   private:
+    JsonBudget::Share share_;
+    std::uint64_t bytes_ = 0;
+  };
+
+  // The same in the local folder.
+  class LocalShare {
+   public:
+    explicit LocalShare(SpoolSpace& space) : space_(space) {}
+    LocalShare(const LocalShare&) = delete;
+    ~LocalShare() { space_.left_ += held_; }
     // Throws artifacts::VolumeError (ENOSPC) if there is no more room.
     void take(std::size_t bytes);
 
    private:
-    LocalSpace& space_;
+    SpoolSpace& space_;
     std::int64_t held_ = 0;
   };
 
  private:
+  JsonBudget on_volume_;
   std::atomic<std::int64_t> left_;
 };
 
@@ -53,8 +70,8 @@ using ArchiveMaker =
     std::function<std::optional<artifacts::ArchiveWriter::Added>(const artifacts::ArchiveWriter::Sink&)>;
 
 // Makes the archive in the tenant's folder on the volume. If the volume is full or read-only, it is made in the local
-// temporary folder, so that reading goes on. Throws the volume's VolumeError if neither has room.
-std::optional<Spooled> spool(const artifacts::Store& volume, const artifacts::Tenant& tenant, LocalSpace& local,
+// temporary folder, so that reading goes on. Throws the volume's VolumeError if neither has room, and TenantLimit.
+std::optional<Spooled> spool(const artifacts::Store& volume, const artifacts::Tenant& tenant, SpoolSpace& local,
                              const ArchiveMaker& make);
 
 }  // namespace vbrain::api

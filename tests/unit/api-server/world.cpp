@@ -169,7 +169,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   volume_workers = std::make_unique<base::WorkerPool>("volume", kVolumeWorkers, 64);
   bulk_workers = std::make_unique<base::WorkerPool>("bulk", kBulkWorkers, 64);
   list_workers = std::make_unique<base::WorkerPool>("list", kListWorkers, 64);
-  local_space = std::make_unique<LocalSpace>(limits.max_local_spool_bytes);
+  spool_space = std::make_unique<SpoolSpace>(limits.max_spool_bytes, limits.max_local_spool_bytes);
   made_archives = std::make_unique<MadeArchives>(clock);
   sealed_texts = std::make_unique<SealedTexts>(*volume, jobs, clock);
   services = std::make_unique<Services>(Services{limits,
@@ -180,7 +180,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
                                                  *bulk_workers,
                                                  *list_workers,
                                                  *json_budget,
-                                                 *local_space,
+                                                 *spool_space,
                                                  *sealed_texts,
                                                  *made_archives,
                                                  *volume,

@@ -173,7 +173,7 @@ class World {
   std::unique_ptr<base::WorkerPool> bulk_workers;
   std::unique_ptr<base::WorkerPool> list_workers;
   std::unique_ptr<JsonBudget> json_budget;
-  std::unique_ptr<LocalSpace> local_space;
+  std::unique_ptr<SpoolSpace> spool_space;
   std::unique_ptr<SealedTexts> sealed_texts;
   std::unique_ptr<MadeArchives> made_archives;
   std::unique_ptr<Services> services;

@@ -181,7 +181,7 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
                           with.bulk_workers,
                           with.list_workers,
                           with.json_budget,
-                          with.local_space,
+                          with.spool_space,
                           with.sealed_texts,
                           with.made_archives,
                           with.volume,

@@ -96,6 +96,37 @@ TEST_F(Spool, TheLocalFolderIsNotFilledInstead) {
   }
 }
 
+// A client that reads slowly keeps its archive on the volume, outside of its quota.
+TEST_F(Spool, OneTenantsSlowReadersDoNotFillTheVolume) {
+  const World world;
+  constexpr std::uint64_t kMiB = 1U << 20;
+  SpoolSpace space(4 * kMiB, 0);
+  const std::string bytes(kMiB + 1, 'x');
+  const auto begin = [&](const artifacts::Tenant& tenant) {
+    return spool(*world.volume, tenant, space, [&](const artifacts::ArchiveWriter::Sink& sink) {
+      sink(bytes);
+      return std::optional<artifacts::ArchiveWriter::Added>(std::in_place);
+    });
+  };
+  const artifacts::Tenant other{"globex", "Tutorial", "north"};
+  auto first = begin(World::tenant());
+  EXPECT_TRUE(first);
+  EXPECT_THROW(begin(World::tenant()), TenantLimit);
+  EXPECT_TRUE(begin(other)) << "another tenant has room";
+  first.reset();
+  EXPECT_TRUE(begin(World::tenant()));
+}
+
+TEST_F(Spool, TheAnswerSaysWhichLimitItIs) {
+  World world(Limits{.max_spool_bytes = 1});
+  for (const HttpReply& reply : read(world)) {
+    EXPECT_EQ(reply.status, 429);
+    EXPECT_EQ(reply.json()["error"], "Too many requests");
+    EXPECT_THAT(reply.json()["detail"].get<std::string>(), ::testing::HasSubstr("--max-spool-bytes"));
+    EXPECT_EQ(reply.header("Retry-After"), "5");
+  }
+}
+
 TEST_F(Spool, AnotherFailureIsOne) {
   World world;
   read(world);
