@@ -233,6 +233,11 @@ void Api::audit(const http::Exchange& exchange, const Progress& progress, const 
   if (!has_audit_lines(of_route.changes, outcome.status, progress.notes)) return;
   const bool known = !progress.caller.key_id.empty();
   if (!known && !audit_.has_room(exchange.peer, services_.clock.steady())) return;
+  const bool only_refused = progress.notes.changes().empty() && outcome.status >= kFirstRefusal;
+  if (progress.seat != nullptr && only_refused && !progress.seat->refusals.take(services_.clock.steady()).admitted) {
+    audit_.leave_out();
+    return;
+  }
   AuditRequest request{.action = of_route.action,
                        .resource = of_route.resource,
                        .id = {},

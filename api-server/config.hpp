@@ -19,7 +19,7 @@ struct Limits {
   std::uint64_t max_inflated_bytes = 50ULL << 30;
   std::uint64_t max_inflate_ratio = 0;                // unpacked : packed, of each file and of the archive; 0: no limit
   std::uint64_t archive_code_page = 437;              // or 850
-  std::uint64_t max_spool_bytes = 64ULL << 30;        // of archives on the volume that are being sent
+  std::uint64_t max_spool_bytes = 128ULL << 30;       // of archives on the volume that are being sent
   std::uint64_t max_local_spool_bytes = 48ULL << 20;  // of archives while the volume takes no writes
   std::uint64_t max_auth_failures_per_minute = 60;    // of one source (FailureLimit); 0: no limit
   std::uint64_t max_waits = 5'000;                    // requests that wait at a time (JobWaits)
@@ -28,7 +28,7 @@ struct Limits {
   std::chrono::milliseconds upload_expiry{86'400'000};  // without a change
   std::uint64_t max_requests_per_second = 0;            // of one tenant (TokenBucket); 0: no limit
   std::uint64_t max_request_burst = 0;                  // of one tenant at once; 0: as many as in a second
-  std::vector<std::string> webhook_allow;               // hosts of callback_url (http::AllowList); none: it is refused
+  std::vector<std::string> webhook_allow = {};          // hosts of callback_url (http::AllowList); none: it is refused
 };
 
 // Threads that read long lists.

@@ -15,7 +15,7 @@ std::shared_ptr<const Spooled> MadeArchives::find(std::string_view key) {
 }
 
 void MadeArchives::keep(std::string key, std::shared_ptr<const Spooled> archive) {
-  if (archive->hold != nullptr || archive->totals.bytes > limits_.bytes) return;
+  if (archive->local || archive->totals.bytes > limits_.bytes) return;
   std::list<Entry> dropped;  // closed without the lock
   const std::lock_guard lock(mutex_);
   // Two requests may have made the same one.

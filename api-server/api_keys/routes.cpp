@@ -64,7 +64,7 @@ http::Task<Answer> post_key(Call& call) {
   const auto make = [&] { return make_issued_key(services, call.caller, *wish); };
   const auto made = co_await http::run_on(services.workers, make);
   if (!made) co_return Unexpected<Refusal>(made.error());
-  log_by_user(call, "key created", {"created_key_id", made->key.meta.name}, {"for_username", made->key.username});
+  call.audit.add({.action = {}, .id = made->key.meta.name, .owner = made->key.username});
   co_return json_reply(201, render_new_key(made->key, made->text));
 }
 
@@ -74,7 +74,6 @@ http::Task<Answer> delete_key(Call& call) {
   const auto remove = [&] { return delete_issued_key(services, call.caller, call.id); };
   const auto removed = co_await http::run_on(services.workers, remove);
   if (!removed) co_return Unexpected<Refusal>(removed.error());
-  log_by_user(call, "key deleted", {"deleted_key_id", call.id});
   co_return json_reply(200, R"({"message":"Key deleted"})");
 }
 

@@ -12,12 +12,11 @@ namespace {
 constexpr std::string_view kPrefix = "/api/v1/";
 // Bytes of a value. All but `detail`, which may quote what was sent, are shorter.
 constexpr std::size_t kMaxValue = 1024;
-constexpr int kFirstRefusal = 400;
 constexpr int kFirstFault = 500;
 constexpr int kNoSpace = 507;  // for the request, and not of the server
 
 // Sentences for people, as the message of the line.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kMessages{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kMessages{{
     {"job.execute", "job created"},
     {"job.retry", "job created"},
     {"job.batch", "jobs created"},
@@ -30,6 +29,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kMessage
     {"upload.create", "upload created"},
     {"upload.complete", "upload complete"},
     {"upload.delete", "upload deleted by its user"},
+    {"key.create", "key created"},
+    {"key.delete", "key deleted"},
 }};
 
 std::string_view message_of_change(std::string_view action, bool repeated) {
@@ -59,6 +60,7 @@ class Members {
 void add_change(Members& members, const AuditChange& change) {
   members.add_if("repository", change.repository);
   members.add_if("upload", change.upload);
+  members.add_if("owner", change.owner);
   if (change.bytes) members.raw("bytes", std::to_string(*change.bytes));
   if (change.jobs.empty()) return;
   members.raw("jobs", std::to_string(change.jobs.size()));

@@ -9,6 +9,9 @@
 
 namespace vbrain::api {
 
+// The first status of an answer that refuses.
+inline constexpr int kFirstRefusal = 400;
+
 // What a route does, in the words of the audit: "job.cancel" of "job", "upload.create" of "upload". The names follow
 // from the path and the method, so that a new route has one.
 struct RouteAction {

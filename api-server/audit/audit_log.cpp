@@ -19,7 +19,7 @@ bool AuditLog::has_room(std::string_view peer, base::SteadyPoint now) {
 void AuditLog::report_left_out() {
   const std::uint64_t count = left_out_.exchange(0);
   if (count == 0) return;
-  base::log_members("refusals were left out: too many of senders who are not authenticated",
+  base::log_members("refusals were left out: too many of one sender in a short time",
                     R"("audit":true,"action":"refusals.left_out","count":)" + std::to_string(count));
 }
 

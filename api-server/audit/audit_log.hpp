@@ -22,6 +22,8 @@ class AuditLog {
   void write(const std::vector<AuditLine>& lines);
   // Whether the refusal of a sender who is not authenticated gets its lines; if not, it is counted.
   bool has_room(std::string_view peer, base::SteadyPoint now);
+  // Counts the refusal of a tenant that has had too many, so that its lines do not hide those of others.
+  void leave_out() { ++left_out_; }
   // Writes one line with the number of refusals that were left out since the last call, if there were any.
   void report_left_out();
 

@@ -15,6 +15,7 @@ struct AuditChange {
   std::string id = {};                 // of what was changed
   std::string repository = {};         // of a job; empty: none
   std::string upload = {};             // that was used up; empty: none
+  std::string owner = {};              // the user whose key it is; empty: no key
   std::vector<std::string> jobs = {};  // ids, if there are several
   std::optional<std::uint64_t> bytes = {};
   bool repeated = false;  // an earlier request with the same Idempotency-Key has made the change

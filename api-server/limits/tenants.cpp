@@ -41,7 +41,7 @@ std::unique_ptr<Seat> Tenants::new_seat(const RequestRate& rate) const {
        {&Services::workers, &Services::volume_workers, &Services::bulk_workers, &Services::list_workers}) {
     services.*pool = (services.*pool).pool().new_lane();
   }
-  return std::unique_ptr<Seat>(new Seat{std::move(services), TokenBucket(rate)});
+  return std::unique_ptr<Seat>(new Seat{.services = std::move(services), .bucket = TokenBucket(rate)});
 }
 
 }  // namespace vbrain::api

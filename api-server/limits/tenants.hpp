@@ -17,14 +17,14 @@ RequestRate rate_of(const Limits& limits);
 
 // What one tenant has of the server.
 struct Seat {
-  const Services services;  // those of all, but with the tenant's own lanes on the pools
-  TokenBucket bucket;       // of its requests
+  const Services services;                                 // those of all, but with the tenant's own lanes on the pools
+  TokenBucket bucket;                                      // of its requests
+  TokenBucket refusals{{.per_second = 10, .burst = 100}};  // audit lines of its requests that were refused
 };
 
 // The seats of all tenants that have sent a request with a right key. A seat stays as long as the server: handlers,
 // streams and tasks hold on to its Services. Tenants are made by operators, one Client each, so there are few; beyond
-// kMost they share some seats, which have lanes and no limit of the
-// rate. Thread-safe.
+// kMost they share some seats, which have lanes and no limit of the rate. Thread-safe.
 class Tenants {
  public:
   static constexpr std::size_t kMost = 16'384;

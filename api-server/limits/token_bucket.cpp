@@ -26,15 +26,13 @@ TokenBucket::Taken TokenBucket::take(base::SteadyPoint now) {
     const Span missing = std::max(Span(seen), at) - at;  // the tokens that are not there, as a time
     const Span wanted = missing + per_token_;
     if (wanted > whole_) {
-      return {.admitted = false,
-              .remaining = 0,
-              .full_in = std::chrono::ceil<seconds>(missing),
-              .retry_after = std::max(seconds(1), std::chrono::ceil<seconds>(wanted - whole_))};
+      const auto next = std::max(seconds(1), std::chrono::ceil<seconds>(wanted - whole_));
+      return {.admitted = false, .remaining = 0, .next_in = next, .retry_after = next};
     }
     if (full_at_.compare_exchange_weak(seen, (at + wanted).count(), std::memory_order_relaxed)) {
       return {.admitted = true,
               .remaining = static_cast<std::uint64_t>((whole_ - wanted) / per_token_),
-              .full_in = std::chrono::ceil<seconds>(wanted),
+              .next_in = std::chrono::ceil<seconds>(per_token_),
               .retry_after = seconds(0)};
     }
   }
@@ -48,7 +46,7 @@ std::string rate_limit_policy(const RequestRate& rate) {
 }
 
 std::string rate_limit(const TokenBucket::Taken& taken) {
-  return "\"default\";r=" + std::to_string(taken.remaining) + ";t=" + std::to_string(taken.full_in.count());
+  return "\"default\";r=" + std::to_string(taken.remaining) + ";t=" + std::to_string(taken.next_in.count());
 }
 
 }  // namespace vbrain::api

@@ -22,7 +22,7 @@ class TokenBucket {
   struct Taken {
     bool admitted = true;
     std::uint64_t remaining = 0;          // whole tokens that are left
-    std::chrono::seconds full_in{0};      // until all tokens are there again, rounded up
+    std::chrono::seconds next_in{0};      // until there is one more, rounded up
     std::chrono::seconds retry_after{0};  // until there is a token, at least 1; 0 if there was one
   };
 
@@ -45,7 +45,7 @@ class TokenBucket {
 //   RateLimit-Policy: "default";q=100;w=1
 // Empty without a limit.
 std::string rate_limit_policy(const RequestRate& rate);
-// `r` requests are left, and all `q` in `t` seconds.
+// `r` requests are left, and there are more in `t` seconds.
 //   RateLimit: "default";r=99;t=1
 std::string rate_limit(const TokenBucket::Taken& taken);
 

@@ -54,6 +54,7 @@ namespace {
 struct NewRepository {
   std::string id;
   std::string answer;
+  bool repeated = false;  // an earlier request has done it all
   bool replayed = false;
 };
 
@@ -72,7 +73,7 @@ Result<NewRepository, Refusal> publish(const Call& call, Submission& submission,
   if (!key) {
     std::string id = publish_repository(services, tenant, call.caller.username, submission).repository_id;
     std::string answer = render_created(id, notes);
-    return NewRepository{std::move(id), std::move(answer)};
+    return NewRepository{.id = std::move(id), .answer = std::move(answer)};
   }
   const std::string id = services.volume.choose_repository_id(tenant, services.clock.now());
   auto claimed = claim(services, tenant, *key, {.request = {}, .id = id, .answer = render_created(id, notes)});
@@ -87,7 +88,10 @@ Result<NewRepository, Refusal> publish(const Call& call, Submission& submission,
     // Another request with the key had made it before, and it was deleted while this one was under way.
     if (has_deletion_mark(services.volume, tenant, record.id)) take_back_repository(services.volume, tenant, record.id);
   }
-  return NewRepository{std::move(record.id), std::move(record.answer), !claimed->mine};
+  return NewRepository{.id = std::move(record.id),
+                       .answer = std::move(record.answer),
+                       .repeated = claimed->done,
+                       .replayed = !claimed->mine};
 }
 
 }  // namespace
@@ -113,7 +117,7 @@ http::Task<Answer> post_repository(Call& call) {
   call.audit.add({.action = {},
                   .id = std::move(made->id),
                   .upload = submission->upload == nullptr ? std::string() : submission->upload->upload().id(),
-                  .repeated = made->replayed});
+                  .repeated = made->repeated});
   co_return reply_of_key(std::move(made->answer), made->replayed);
 }
 

@@ -52,6 +52,7 @@ Result<bool, Refusal> settle(const Services& services, const artifacts::Tenant& 
   batch.jobs = std::move(claimed->record.jobs);
   batch.answer = std::move(claimed->record.answer);
   batch.replayed = !claimed->mine;
+  batch.repeated = claimed->done;
   return claimed->done;
 }
 
@@ -90,6 +91,7 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
         return true;
       case BatchOutcome::kDone:
         batch.replayed = true;
+        batch.repeated = true;
         return false;
       case BatchOutcome::kNoRepository:
         break;

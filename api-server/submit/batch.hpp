@@ -19,6 +19,7 @@ struct NewBatch {
   std::string id;
   std::vector<std::string> jobs;  // in the order of the params, ascending
   std::string answer = {};        // the JSON of the 201
+  bool repeated = false;          // as NewJob::repeated
   bool replayed = false;          // as NewJob::replayed
 };
 

@@ -6,6 +6,7 @@
 namespace vbrain::api {
 
 std::string default_callback(const Services& services, const artifacts::Tenant& tenant) {
+  if (services.limits.webhook_allow.empty()) return {};
   const auto client = client_of(services, tenant);
   return client == nullptr ? "" : client->webhook_url;
 }

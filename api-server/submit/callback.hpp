@@ -8,8 +8,8 @@
 
 namespace vbrain::api {
 
-// The callback_url of new jobs whose request names none: spec.webhook.url of the tenant's Client; empty: none. It is
-// the operator's, so it is not checked here. The controller checks each URL before it calls it.
+// The callback_url of new jobs whose request names none: spec.webhook.url of the tenant's Client; empty: none, or
+// webhooks are off. It is the operator's, so it is not checked here. The controller checks each URL before it calls it.
 std::string default_callback(const Services& services, const artifacts::Tenant& tenant);
 
 // The callback_url of new jobs. `sent`: what the request names; empty: nothing, then default_callback(). kInvalid, with

@@ -75,9 +75,11 @@ http::Task<Answer> post_job_batch(Call& call) {
   };
   co_await http::run_on(services.volume_workers, parse);
   if (!fields) co_return Unexpected<Refusal>(std::move(fields.error()));
-  auto callback = callback_of(services, tenant, fields->callback_url);
-  if (!callback) co_return Unexpected<Refusal>(std::move(callback.error()));
-  fields->callback_url = std::move(*callback);
+  if (!published) {
+    auto callback = callback_of(services, tenant, fields->callback_url);
+    if (!callback) co_return Unexpected<Refusal>(std::move(callback.error()));
+    fields->callback_url = std::move(*callback);
+  }
   ParamsCheck check(services, tenant);
   auto wrong = co_await check_batch(call, check, *fields);
   if (wrong) co_return std::move(*wrong);
@@ -88,7 +90,7 @@ http::Task<Answer> post_job_batch(Call& call) {
                   .id = {},
                   .repository = call.repository_id,
                   .jobs = std::move(made->jobs),
-                  .repeated = made->replayed});
+                  .repeated = made->repeated});
   co_return reply_of_key(std::move(made->answer), made->replayed);
 }
 

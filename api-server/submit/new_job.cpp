@@ -66,6 +66,7 @@ Result<void, Refusal> settle(const Services& services, Draft& draft) {
     draft.made.answer = std::move(claimed->record.answer);
     draft.made.replayed = !claimed->mine;
     draft.done = claimed->done;
+    draft.made.repeated = claimed->done;
     base::failpoint("api-server.key-claimed");
   }
   draft.made.job_id = file.job_id;
@@ -286,19 +287,19 @@ http::Task<Result<void, Refusal>> launch(const Services& services, const Request
   if (!published || draft.done) co_return published;
 
   std::optional<Result<void, NotCreated>> created;
-  bool overloaded = false;
+  std::exception_ptr overloaded;
   try {
     const auto create = [&] { return create_resource(services, file); };
     created = co_await http::run_on(services.workers, create);
   } catch (const http::Overloaded&) {
-    overloaded = true;
+    overloaded = std::current_exception();
   }
   base::failpoint("api-server.created");
-  if (overloaded || !*created) {
-    const bool may_exist = !overloaded && created->error().may_exist;
+  if (overloaded != nullptr || !*created) {
+    const bool may_exist = overloaded == nullptr && created->error().may_exist;
     const Leftovers left{.resource = may_exist, .repository = draft.new_repository};
     if (!keyed) co_await withdraw(services, file, left);
-    if (overloaded) throw http::Overloaded();
+    if (overloaded != nullptr) std::rethrow_exception(overloaded);
     const kube::Error& error = created->error().error;
     base::log_error("Job not created", {{"job", file.job_id},
                                         {"request_id", context.request_id},
@@ -383,7 +384,8 @@ http::Task<Result<NewJob, Refusal>> retry_job(const Services& services, const Ca
   file.params = draft.params ? std::move(*draft.params) : model.params;
   file.metadata = model.metadata;
   // What was allowed then is checked again before it is called.
-  file.callback_url = model.callback_url.empty() ? default_callback(services, file.tenant) : model.callback_url;
+  const bool tells = !model.callback_url.empty() && !services.limits.webhook_allow.empty();
+  file.callback_url = tells ? model.callback_url : default_callback(services, file.tenant);
   file.input_from = model.input_from;
   file.input = model.input;
   file.priority = std::min(model.priority, most_priority(caller.role));

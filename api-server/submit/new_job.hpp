@@ -21,6 +21,7 @@ struct NewJob {
   std::string job_id;
   std::string repository_id;
   std::string answer;     // the JSON of the 201
+  bool repeated = false;  // an earlier request with the same Idempotency-Key has done it all
   bool replayed = false;  // an earlier request with the same Idempotency-Key has chosen the ids
 };
 

@@ -17,7 +17,7 @@ Answer answer_created(const Call& call, NewJob created, std::string upload = {})
                   .id = std::move(created.job_id),
                   .repository = std::move(created.repository_id),
                   .upload = std::move(upload),
-                  .repeated = created.replayed});
+                  .repeated = created.repeated});
   return reply_of_key(std::move(created.answer), created.replayed);
 }
 
@@ -73,7 +73,7 @@ http::Task<Answer> post_job_execute(Call& call) {
   if (!created) co_return Unexpected<Refusal>(std::move(created.error()));
   if (call.repository_id.empty()) {
     call.audit.add(
-        {.action = "repository.create", .id = created->repository_id, .upload = upload, .repeated = created->replayed});
+        {.action = "repository.create", .id = created->repository_id, .upload = upload, .repeated = created->repeated});
   }
   co_return answer_created(call, std::move(*created), std::move(upload));
 }

@@ -28,7 +28,7 @@ std::optional<Spooled> on_volume(const artifacts::Store& volume, const artifacts
     artifacts::write_all(file.get(), bytes);
   });
   if (!totals) return std::nullopt;
-  return Spooled{std::move(file), std::move(*totals), share};
+  return Spooled{.file = std::move(file), .totals = std::move(*totals), .hold = share};
 }
 
 std::optional<Spooled> beside_it(SpoolSpace& space, const ArchiveMaker& make) {
@@ -40,16 +40,23 @@ std::optional<Spooled> beside_it(SpoolSpace& space, const ArchiveMaker& make) {
     artifacts::write_all(file.get(), bytes);
   });
   if (!totals) return std::nullopt;
-  return Spooled{std::move(file), std::move(*totals), share};
+  return Spooled{.file = std::move(file), .totals = std::move(*totals), .hold = share, .local = true};
 }
 
 }  // namespace
 
 void SpoolSpace::VolumeShare::take(std::size_t bytes) {
+  const std::uint64_t before = bytes_;
   bytes_ += bytes;
+  const std::uint64_t wanted = (bytes_ / kPiece + 1) * kPiece;
   try {
-    share_.cover((bytes_ / kPiece + 1) * kPiece);
+    share_.cover(wanted);
   } catch (const http::Overloaded&) {
+    const std::uint64_t held = before == 0 ? 0 : (before / kPiece + 1) * kPiece;
+    if (space_.on_volume_.tenant_has_room(tenant_, wanted - held)) {
+      // Others have it. What is small is sent from the local folder.
+      throw VolumeError(ENOSPC, "make an archive (--max-spool-bytes)");
+    }
     throw TenantLimit(
         "archives for this client that were not read to their end take too much room (--max-spool-bytes); read or "
         "close "

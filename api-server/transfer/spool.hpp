@@ -29,11 +29,14 @@ class SpoolSpace {
   // What one archive takes on the volume, given back at its end.
   class VolumeShare {
    public:
-    VolumeShare(SpoolSpace& space, const artifacts::Tenant& tenant) : share_(space.on_volume_, tenant) {}
-    // Throws TenantLimit if the tenant, or all together, would have too much.
+    VolumeShare(SpoolSpace& space, const artifacts::Tenant& tenant)
+        : space_(space), tenant_(tenant), share_(space.on_volume_, tenant) {}
+    // Throws TenantLimit if the tenant would have too much, artifacts::VolumeError (ENOSPC) if all together would.
     void take(std::size_t bytes);
 
    private:
+    SpoolSpace& space_;
+    const artifacts::Tenant tenant_;
     JsonBudget::Share share_;
     std::uint64_t bytes_ = 0;
   };
@@ -63,6 +66,7 @@ struct Spooled {
   artifacts::Fd file;
   artifacts::ArchiveWriter::Added totals;
   std::shared_ptr<void> hold;  // to be kept as long as the file
+  bool local = false;          // in the pod's temporary folder, which has little room
 };
 
 // Gives the bytes of the archive to the sink. May be called twice. Nothing: there is no such archive.

@@ -18,8 +18,8 @@ constexpr std::size_t kTreeFactor = 4;
 constexpr std::size_t kToldViolations = 300;
 
 http::Reply refuse_params(const Call& call, const std::vector<JobViolations>& found, bool in_batch) {
-  call.audit.refuse("Invalid params", "the params of " + std::to_string(found.size()) +
-                                          " jobs do not match the schema of the application");
+  const std::string jobs = found.size() == 1 ? "a new job" : std::to_string(found.size()) + " new jobs";
+  call.audit.refuse("Invalid params", "the params of " + jobs + " do not match the schema of the application");
   return json_reply(400, render_violations(found, in_batch));
 }
 

@@ -149,6 +149,7 @@ http::Task<Answer> post_upload(Call& call) {
   // Its client does not learn the id, so nobody would go on with it.
   const auto undo = [&] { remove_upload(services, tenant, *upload); };
   co_await http::run_always_on(services.volume_workers, undo);
+  call.audit.add({.action = "upload.delete", .id = id});
   if (failure != nullptr) std::rethrow_exception(failure);
   co_return answer;
 }

@@ -242,7 +242,9 @@ Plan plan_ended(const Snapshot& snapshot) {
   // The garbage collector removes the pods with the resource that owns them.
   if (!plan.actions.empty() || waits_for_pods(snapshot, plan)) return plan;
   // With the resource it would be forgotten that its receiver is still to be told.
-  const auto left = std::max(time_to_live(snapshot), job::callback_left(snapshot.job, snapshot.now));
+  // Whoever tells it writes the result when the time is over, so the Job stays a minute longer.
+  const auto to_tell = job::callback_left(snapshot.job, snapshot.now - std::chrono::minutes(1));
+  const auto left = std::max(time_to_live(snapshot), to_tell);
   if (left > std::chrono::milliseconds(0)) {
     // An uninstallation took it. Without it a deletion of the Job would leave its files.
     if (!snapshot.job.meta.has_finalizer(job::kFinalizer)) return Plan::of(AddFinalizer{});

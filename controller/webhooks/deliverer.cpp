@@ -75,6 +75,20 @@ std::vector<std::string> callback_index(const job::Job& job) {
   return {};
 }
 
+// A turn of a tenant that was begun.
+class Deliverer::Turn {
+ public:
+  Turn(Deliverer& deliverer, const std::string& tenant) : deliverer_(deliverer), tenant_(tenant) {}
+  Turn(const Turn&) = delete;
+  ~Turn() {
+    if (const auto next = deliverer_.turns_.end(tenant_)) deliverer_.parts_.wake(*next);
+  }
+
+ private:
+  Deliverer& deliverer_;
+  const std::string& tenant_;
+};
+
 Deliverer::Deliverer(Parts parts)
     : parts_(std::move(parts)),
       waiting_(parts_.metrics.gauge("vbrain_webhooks_waiting",
@@ -85,6 +99,10 @@ Deliverer::Deliverer(Parts parts)
                                        "it answered 410.")),
       random_(std::random_device{}()) {
   waiting_.Set(0);
+}
+
+Deliverer::~Deliverer() {
+  waiting_.Set(0);  // only the leader tells
 }
 
 ReconcileResult Deliverer::reconcile(const std::string& name, std::stop_token stop) {
@@ -130,12 +148,15 @@ ReconcileResult Deliverer::tell(const job::Job& job, const CallbackEvent& event,
     return ReconcileResult::ok();
   }
   std::optional<Trouble> trouble;
-  if (state.refused) {
-    trouble = Trouble{.reason = "Gone", .detail = "the receiver has answered 410", .remedy = "", .final = true};
-  } else {
-    trouble = try_once(job, event, stop);
+  {
+    // Also after an exception: the tenant's other jobs wait for the turn.
+    const Turn turn(*this, tenant);
+    if (state.refused) {
+      trouble = Trouble{.reason = "Gone", .detail = "the receiver has answered 410", .remedy = "", .final = true};
+    } else {
+      trouble = try_once(job, event, stop);
+    }
   }
-  if (const auto next = turns_.end(tenant)) parts_.wake(*next);
   if (stop.stop_requested()) return ReconcileResult::retryable("not leading");
   ++state.tries;
   if (trouble) return after_failure(job, event, std::move(state), std::move(*trouble), stop);
@@ -176,7 +197,11 @@ std::optional<Deliverer::Trouble> Deliverer::try_once(const job::Job& job, const
                    .detail = "callback_url is not called: " + detail,
                    .remedy = "name the host in the chart value webhooks.allow, or correct the URL of new jobs"};
   };
-  if (parts_.allowed.empty()) return not_allowed("webhooks are off, because no host is allowed");
+  if (parts_.allowed.empty()) {
+    Trouble off = not_allowed("webhooks are off, because no host is allowed");
+    off.final = true;
+    return off;
+  }
   auto url = http::parse_url(job.spec.callback_url);
   if (!url) return not_allowed(url.error());
   if (const auto allowed = parts_.allowed.check(*url); !allowed) return not_allowed(allowed.error());

@@ -59,6 +59,7 @@ class Deliverer {
   };
 
   explicit Deliverer(Parts parts);
+  ~Deliverer();
 
   kube::ReconcileResult reconcile(const std::string& job, std::stop_token stop);
 
@@ -82,6 +83,8 @@ class Deliverer {
     std::string last{};                       // why the last try failed
     bool warned = false;
   };
+
+  class Turn;
 
   kube::ReconcileResult look(const std::string& name, std::stop_token stop);
   kube::ReconcileResult tell(const job::Job& job, const CallbackEvent& event, State state, std::stop_token stop);

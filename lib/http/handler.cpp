@@ -24,8 +24,8 @@ std::optional<ExceptionAnswer> answer_to_exception(const std::exception_ptr& exc
     if (problem.kind() == BodyError::Kind::kTooLarge) return ExceptionAnswer{413, problem.what()};
   } catch (const LaneFull&) {
     return ExceptionAnswer{429,
-                           "your client has as many requests waiting for a thread as it may (half of --max-queued); "
-                           "send fewer at a time, and this one again after the time in Retry-After"};
+                           "your client has as many requests waiting for a thread as it may (--max-queued); send "
+                           "fewer at a time, and this one again after the time in Retry-After"};
   } catch (const Overloaded&) {
     return ExceptionAnswer{503, "the server is overloaded; send the request again after the time in Retry-After"};
   } catch (...) {

@@ -225,7 +225,7 @@ keys() {
   local name='metadata.name="abcd1234"' key=vkey/q7m2x9k4w1ab field
   accepted "a Key without expiry, maker and description" key "$name" spec.expiresAt=null spec.createdBy=null spec.description=null
   refused "a Key whose name is no id of a key" "id of its key" key 'metadata.name="my-key"'
-  refused "a name that is too long for an id" "id of its key" key 'metadata.name="abcdefghijklmnopq"'
+  refused "a name that is too long for an id" "metadata.name" key 'metadata.name="abcdefghijklmnopq"'
   for field in organizationId applicationId clientId username sha256; do
     refused "a Key without $field" "spec.$field: Required" key "$name" "spec.$field=null"
     patch_refused "a Key keeps its $field" "cannot be changed|spec.$field" "$key" "[{\"op\":\"replace\",\"path\":\"/spec/$field\",\"value\":\"$(printf 'a%.0s' {1..64})\"}]"

@@ -56,7 +56,7 @@ def test_a_key_from_its_creation_to_its_deletion(platform, team):
 
 
 def test_a_key_expires_by_itself(platform, team):
-    made, eva = make(team["lea"], "eva", expires_in=15)
+    made, eva = make(team["lea"], "eva", expires_in=40)
     wait_for(platform, eva, 200)
     wait_for(platform, eva, 401)
     assert listed(team["lea"], made["key_id"])["state"] == "expired"

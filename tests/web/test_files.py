@@ -40,7 +40,7 @@ def test_a_plot_in_two_clicks(files):
     choose(files, "table.csv")
     files.click("button", "Plot")
     files.find("image", re.compile("^week against Row number, 1,000 values"))
-    files.choose("Up", "price")
+    files.choose("Y axis", "price")
     files.choose("X axis", "week")
     files.find("image", re.compile("^price against week, 1,000 values From 90 to 102"))
     files.click("button", "Points")

@@ -70,7 +70,7 @@ SCROLLED = {"submit-params", "submit-sweep"}  # views of which a lower part is l
 
 def settled(page, ready):
     wait_until(f"{ready} is there", lambda: page.tab.evaluate(
-        f"!!document.querySelector({ready!r}) && !document.querySelector('.waiting') && document.getAnimations().every((one) => one.playState !== 'running')"))
+        f"!!document.querySelector({ready!r}) && !document.querySelector('.waiting') && [...document.images].every((one) => one.complete) && document.getAnimations().every((one) => one.playState !== 'running')"))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -1,7 +1,5 @@
 """Watching: from queued to finished without a look at the clock, logs that follow, and what a person does to a job."""
 
-import re
-
 import requests
 from platform_client import wait_until
 from world import COMMAND
@@ -117,9 +115,11 @@ def test_a_job_that_somebody_else_deletes(page, world):
     page.sign_in(world.lead.identity, f"#/jobs/{job}")
     page.see("Running")
     assert world.lead.delete(f"/job/{job}").status_code == 200
-    page.see("This job was deleted")
+    page.see("This job was deleted", "Somebody deleted it while it was open here")
+    page.find("link", "New job with it")
     page.open("#/jobs/00000000-0000-7000-8000-000000000000")
-    page.see(re.compile("There is nothing here|This job was deleted"))
+    page.see("There is no job with this id", "Compare the id with the one that you were given")
+    assert "This job was deleted" not in page.text()
 
 
 def test_why_it_failed(page, world):

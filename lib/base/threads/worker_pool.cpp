@@ -59,13 +59,16 @@ bool WorkerPool::post_always(std::function<void()> task) {
 }
 
 bool WorkerPool::has_room(const Queue& queue, Posted& why_not) const {
+  const std::size_t left = max_queued_ - std::min(queued_, max_queued_);
   const bool shares = &queue != &common_ && lanes_.size() > 1;
-  if (shares && queue.tasks.size() >= std::max<std::size_t>(1, max_queued_ / 2)) {
+  // As with the threads: no more than what is left to others. So one lane has half, the next one a quarter, and some
+  // tenants together do not fill the queue.
+  if (shares && !queue.tasks.empty() && queue.tasks.size() >= left) {
     why_not = Posted::kLaneFull;
     return false;
   }
   why_not = Posted::kFull;
-  return queued_ < max_queued_;
+  return left > 0;
 }
 
 Posted WorkerPool::post(Queue& queue, Task task, Bounds bounds, Ticket* ticket) {

@@ -33,7 +33,7 @@ enum class Posted {
 //
 // Tasks wait in lanes, one for each party that shares the pool, and the lanes have their turn one after the other: a
 // party with many tasks delays the next task of another by one task for each thread. From the second lane on:
-// - A lane has at most half of the places where tasks wait.
+// - A lane has no more waiting tasks than places are left where tasks wait: one alone has half, the next a quarter.
 // - A lane begins another task only while it runs fewer than threads are free. So one party alone has half of the
 //   threads, the next one half of the rest, and who runs nothing finds a thread also while the tasks of others take
 //   long (the rule of dynamic thresholds by Choudhury and Hahne, 1998).

@@ -34,6 +34,8 @@ using Failure = Unexpected<NoAnswer>;
 using Steady = std::chrono::steady_clock;
 
 constexpr std::uint32_t kHeadLimit = 16 * 1024;
+constexpr int kMostHeads = 8;
+constexpr int kSwitchingProtocols = 101;
 // Of several addresses the first may not answer; then there is time for another one.
 constexpr std::chrono::seconds kOneConnect{4};
 
@@ -161,14 +163,19 @@ class Call {
     if (!sent) return late("the request was not taken in time");
     if (*sent) return no_answer(Cause::kBroken, "the request was not taken: " + sent->message());
     boost::beast::flat_buffer buffer(kHeadLimit);
-    beast_http::response_parser<beast_http::empty_body> parser;
-    parser.header_limit(kHeadLimit);
-    parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // of a body that is not read
-    const auto read = steps_.run(
-        [&](auto done) { beast_http::async_read_header(stream, buffer, parser, std::move(done)); }, [&] { close(); });
-    if (!read) return late("no answer in time");
-    if (*read) return no_answer(Cause::kBroken, "no usable answer: " + read->message());
-    return static_cast<int>(parser.get().result_int());
+    // Before the answer there may be some that only say that it comes (RFC 9110 section 15.2).
+    for (int head = 0; head < kMostHeads; ++head) {
+      beast_http::response_parser<beast_http::empty_body> parser;
+      parser.header_limit(kHeadLimit);
+      parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // of a body that is not read
+      const auto read = steps_.run(
+          [&](auto done) { beast_http::async_read_header(stream, buffer, parser, std::move(done)); }, [&] { close(); });
+      if (!read) return late("no answer in time");
+      if (*read) return no_answer(Cause::kBroken, "no usable answer: " + read->message());
+      const auto status = static_cast<int>(parser.get().result_int());
+      if (status < 100 || status >= 200 || status == kSwitchingProtocols) return status;
+    }
+    return no_answer(Cause::kBroken, "no usable answer: too many with a status of 1xx");
   }
 
   void close() {

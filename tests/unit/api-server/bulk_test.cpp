@@ -3,10 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <mutex>
-#include <thread>
 #include <vector>
 
+#include "unit/api-server/held_pool.hpp"
 #include "unit/api-server/world.hpp"
 
 namespace vbrain::api {
@@ -34,11 +33,7 @@ TEST(Bulk, LongWorkLeavesRoomForReads) {
   World world;
   const std::string id = world.make_job(Phase::kFinished);
   const std::string repository = world.get("/api/v1/job/" + id).json()["repository_id"];
-  std::mutex busy;
-  std::unique_lock hold(busy);
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(world.bulk_workers->try_post([&] { const std::lock_guard wait(busy); }));
-  }
+  testing::HeldPool held(*world.bulk_workers, World::kBulkWorkers);
   const std::string upload = multipart({{"name=file; filename=a.zip", testing::zip_of({{"a.txt", "x"}})}});
   const struct {
     std::string text;
@@ -62,7 +57,7 @@ TEST(Bulk, LongWorkLeavesRoomForReads) {
     EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}").status, 201) << "nothing to unpack or to copy";
   }
   for (std::size_t i = 0; i < waiting.size(); ++i) EXPECT_FALSE(waiting[i]->is_readable()) << i;
-  hold.unlock();
+  held.release();
   for (std::size_t i = 0; i < waiting.size(); ++i) {
     EXPECT_EQ(status_of(waiting[i]->read_reply()), long_work[i].want_status) << i;
   }

@@ -66,7 +66,7 @@ TEST_F(CheckTest, NobodyBehindTheAddressFails) {
 
 // As `api-server check … | head -n 0`.
 TEST(CheckDeathTest, AReaderThatHasGoneDoesNotKillTheCheck) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
   const auto check = [] {
     int ends[2];
     if (pipe(ends) != 0) _exit(2);

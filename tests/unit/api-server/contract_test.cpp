@@ -295,7 +295,7 @@ TEST(Contract, JobsMadeWithKubectlAreShownBeforeTheirFolderExists) {
   auto resource = std::make_shared<job::Job>();
   resource->meta.name = "by-hand";
   resource->meta.creation_timestamp = world.clock.now();
-  resource->spec = {"acme", "Tutorial", "north", "", "ana", 0, false, false, R"({"a":1})", R"({"name":"hand"})"};
+  resource->spec = {"acme", "Tutorial", "north", "", "ana", 0, false, false, "", R"({"a":1})", R"({"name":"hand"})"};
   world.jobs.put("by-hand", resource);
   const HttpReply reply = world.get("/api/v1/job/by-hand");
   EXPECT_EQ(reply.status, 202);

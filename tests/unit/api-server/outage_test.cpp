@@ -4,8 +4,8 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 
+#include "unit/api-server/held_pool.hpp"
 #include "unit/api-server/world.hpp"
 
 namespace vbrain::api {
@@ -95,18 +95,14 @@ TEST(Outage, AHungVolumeIsNotWaitedForForEver) {
   options.header_timeout = std::chrono::milliseconds(200);  // how often the server checks
   options.is_stuck = [&] { return stuck.load(); };
   World world({}, options);
-  std::mutex volume;
-  std::unique_lock hang(volume);
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(world.volume_workers->try_post([&] { const std::lock_guard wait(volume); }));
-  }
+  testing::HeldPool hangs(*world.volume_workers, World::kVolumeWorkers);
   stuck = true;
   const HttpReply reply = world.get("/api/v1/repository");
   EXPECT_EQ(reply.status, 503);
   EXPECT_EQ(reply.body, R"({"error":"Service unavailable","detail":"the storage does not answer"})");
   EXPECT_NE(reply.header("Retry-After"), "");
   stuck = false;
-  hang.unlock();
+  hangs.release();
   EXPECT_EQ(world.get("/api/v1/repository").status, 200);
 }
 

@@ -18,7 +18,7 @@ function axisOf(most, unit, text) {
 // bars: [{label, parts: {name: value}}]; names: of the parts, from below; text(value): a value in words; titleOf(name).
 export function Bars({bars, names, text, title, titleOf, every, unit}) {
   const sum = ({parts}) => names.reduce((total, name) => total + (parts[name] ?? 0), 0);
-  const most = Math.max(...bars.map(sum), 0) || 1;
+  const most = Math.max(...bars.map(sum), unit === 'time' ? SECOND : 1);  // nothing but zeros has an axis too
   const lines = axisOf(most, unit, text);
   // It is scaled to its place; on a narrow screen it has fewer units, so that its text stays readable.
   const width = innerWidth < 620 ? 320 : 480;

@@ -12,8 +12,9 @@ namespace {
 using testing::HttpReply;
 using testing::World;
 
-std::shared_ptr<const Spooled> archive_of(std::uint64_t bytes, std::shared_ptr<void> hold = nullptr) {
-  return std::make_shared<const Spooled>(Spooled{artifacts::Fd(), {bytes, "digest"}, std::move(hold)});
+std::shared_ptr<const Spooled> archive_of(std::uint64_t bytes, bool local = false) {
+  return std::make_shared<const Spooled>(
+      Spooled{.file = {}, .totals = {bytes, "digest"}, .hold = std::make_shared<int>(0), .local = local});
 }
 
 TEST(MadeArchives, AreFewAndGoWhenTheyAreNotUsed) {
@@ -29,7 +30,7 @@ TEST(MadeArchives, AreFewAndGoWhenTheyAreNotUsed) {
   EXPECT_NE(archives.find("c"), nullptr);
   archives.keep("large", archive_of(101));
   EXPECT_EQ(archives.find("large"), nullptr);
-  archives.keep("local", archive_of(1, std::make_shared<int>(0)));
+  archives.keep("local", archive_of(1, true));
   EXPECT_EQ(archives.find("local"), nullptr);
   clock.advance(std::chrono::seconds(40));
   EXPECT_NE(archives.find("c"), nullptr);

@@ -317,8 +317,8 @@ TEST_F(Keys, NoLogLineHasASecret) {
   fake.show(world);
   status("dora", key);
   const std::string log = ::testing::internal::GetCapturedStderr();
-  EXPECT_THAT(log, HasSubstr(R"("message":"key created","created_key_id":")" + id + R"(","for_username":"dora")"));
-  EXPECT_THAT(log, HasSubstr(R"("message":"key deleted","deleted_key_id":")" + id + '"'));
+  EXPECT_THAT(log, HasSubstr(R"("action":"key.create","resource":"key","id":")" + id + R"(","owner":"dora")"));
+  EXPECT_THAT(log, HasSubstr(R"("action":"key.delete","resource":"key","id":")" + id + '"'));
   EXPECT_THAT(log, ::testing::Not(HasSubstr(secret.substr(0, 16))));
 }
 

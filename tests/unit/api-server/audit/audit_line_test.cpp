@@ -108,11 +108,11 @@ TEST(AuditLines, OfARequest) {
          R"("audit":true,"action":"job.cancel","resource":"job","id":"j2","outcome":"repeated","status":201,)" +
              kWho}}},
       {"a change that no name is known for",
-       {.action = "key.create", .resource = "key", .id = {}, .changes = true},
+       {.action = "thing.create", .resource = "thing", .id = {}, .changes = true},
        {.status = 201},
        {},
        {{"changed by its user",
-         R"("audit":true,"action":"key.create","resource":"key","id":"","outcome":"done","status":201,"method":"",)"
+         R"("audit":true,"action":"thing.create","resource":"thing","id":"","outcome":"done","status":201,"method":"",)"
          R"("path":"","username":"","organization":"","application":"","client":"","role":"","key_id":"","peer":"",)"
          R"("request_id":"")"}}},
       {"a change before the client went",

@@ -6,11 +6,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <future>
-#include <mutex>
 
 #include "artifacts/archive/archive_writer.hpp"
 #include "base/text/digest.hpp"
 #include "support/cpp/temp_dir.hpp"
+#include "unit/api-server/held_pool.hpp"
 #include "unit/api-server/world.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 
@@ -330,11 +330,7 @@ TEST_F(Files, ALongListTakesNoMemory) {
 
 TEST_F(Files, LongWorkLeavesRoomForSmallFiles) {
   const std::string job = sealed_job({{"small.csv", "x,y\n"}, {"large.log", std::string(6'000'000, 'l')}});
-  std::mutex busy;
-  std::unique_lock hold(busy);
-  for (int i = 0; i < World::kBulkWorkers; ++i) {
-    ASSERT_TRUE(world_.bulk_workers->try_post([&] { const std::lock_guard wait(busy); }));
-  }
+  testing::HeldPool held(*world_.bulk_workers, World::kBulkWorkers);
   auto large = std::async(std::launch::async, [&] { return world_.get(job + "/output/files/large.log").body.size(); });
   for (int turn = 0; turn < 20; ++turn) {
     EXPECT_EQ(world_.get(job + "/output/files").status, 200);
@@ -342,9 +338,8 @@ TEST_F(Files, LongWorkLeavesRoomForSmallFiles) {
     EXPECT_EQ(head(job + "/output/files/large.log").status, 200) << "nothing is unpacked";
   }
   EXPECT_EQ(large.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
-  hold.unlock();
+  held.release();
   EXPECT_EQ(large.get(), 6'000'000u);
-  world_.bulk_workers->close();  // its threads use `busy`
 }
 
 TEST_F(Files, ReachRealClients) {

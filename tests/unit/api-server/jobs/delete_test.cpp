@@ -118,7 +118,7 @@ TEST(DeleteJob, WorksBeforeTheFolderOfAJobMadeWithKubectl) {
   auto resource = std::make_shared<job::Job>();
   resource->meta.name = "by-hand";
   resource->meta.uid = "uid-h";
-  resource->spec = {"acme", "Tutorial", "north", "", "ana", 0, false, false, "", ""};
+  resource->spec = {"acme", "Tutorial", "north", "", "ana", 0, false, false, "", "", ""};
   world.jobs.put("by-hand", resource);
   std::string precondition;
   world.kube.answer = [&](const kube::Request& request) -> kube::KubeResult<kube::Response> {
@@ -137,7 +137,7 @@ TEST(DeleteJob, AJobMadeWithKubectlDoesNotComeBackOnAReplicaThatLags) {
   auto resource = std::make_shared<job::Job>();
   resource->meta.name = "by-hand";
   const std::string repository = world.post_json("/api/v1/repository", "{}").json()["repository_id"];
-  resource->spec = {"acme", "Tutorial", "north", repository, "ana", 0, false, false, "", ""};
+  resource->spec = {"acme", "Tutorial", "north", repository, "ana", 0, false, false, "", "", ""};
   const auto put = [&](Phase phase, int attempts) {
     auto now = std::make_shared<job::Job>(*resource);
     now->status.phase = phase;

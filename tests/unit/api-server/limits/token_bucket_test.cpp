@@ -22,7 +22,7 @@ TEST(TokenBucket, Admits) {
     int at;
     bool admitted;
     std::uint64_t remaining;
-    int full_in;
+    int next_in;
     int retry_after;
   };
   const struct {
@@ -42,7 +42,7 @@ TEST(TokenBucket, Admits) {
        {{0, true, 0, 1, 0}, {3'600'000, true, 0, 1, 0}, {3'600'000, false, 0, 1, 1}}},
       {"a larger burst",
        {.per_second = 1, .burst = 3},
-       {{0, true, 2, 1, 0}, {0, true, 1, 2, 0}, {0, true, 0, 3, 0}, {0, false, 0, 3, 1}, {2500, true, 1, 2, 0}}},
+       {{0, true, 2, 1, 0}, {0, true, 1, 1, 0}, {0, true, 0, 1, 0}, {0, false, 0, 1, 1}, {2500, true, 1, 1, 0}}},
       {"a smaller burst",
        {.per_second = 10, .burst = 1},
        {{0, true, 0, 1, 0}, {99, false, 0, 1, 1}, {100, true, 0, 1, 0}}},
@@ -56,7 +56,7 @@ TEST(TokenBucket, Admits) {
       const TokenBucket::Taken taken = bucket.take(at(milliseconds(want.at)));
       EXPECT_EQ(taken.admitted, want.admitted) << one.name << " " << i;
       EXPECT_EQ(taken.remaining, want.remaining) << one.name << " " << i;
-      EXPECT_EQ(taken.full_in, seconds(want.full_in)) << one.name << " " << i;
+      EXPECT_EQ(taken.next_in, seconds(want.next_in)) << one.name << " " << i;
       EXPECT_EQ(taken.retry_after, seconds(want.retry_after)) << one.name << " " << i;
     }
   }
@@ -81,7 +81,7 @@ TEST(RateLimitFields, SayPolicyAndRest) {
       {{.per_second = 100, .burst = 10}, R"("default";q=10;w=1)"},
   };
   for (const auto& [rate, policy] : cases) EXPECT_EQ(rate_limit_policy(rate), policy);
-  EXPECT_EQ(rate_limit({.remaining = 99, .full_in = seconds(1)}), R"("default";r=99;t=1)");
+  EXPECT_EQ(rate_limit({.remaining = 99, .next_in = seconds(1)}), R"("default";r=99;t=1)");
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ class Lists : public ::testing::Test {
     auto resource = std::make_shared<job::Job>();
     resource->meta.name = name;
     resource->meta.creation_timestamp = world_.clock.now();
-    resource->spec = {organization, "Tutorial", "north", repository, "ana", 0, false, false, "", ""};
+    resource->spec = {organization, "Tutorial", "north", repository, "ana", 0, false, false, "", "", ""};
     world_.jobs.put(name, resource);
   }
 

@@ -81,7 +81,7 @@ TEST(BatchBody, IsRefusedWithTheReason) {
                {R"({"params":[{"a":1,"a":2}]})", "Invalid body", ""},
                {R"({"params":[{}],"metadata":1})", "Invalid metadata", "not a JSON object"},
                {R"({"params":[{}],"priority":1001})", "Invalid priority", "-1000 to 1000"},
-               {R"({"params":[{}],"file":1})", "Invalid file", "only params, metadata and priority"}};
+               {R"({"params":[{}],"file":1})", "Invalid file", "only params, metadata, priority and callback_url"}};
   for (const auto& row : table) {
     const auto read = read_batch_fields(row.body);
     ASSERT_FALSE(read) << row.body;

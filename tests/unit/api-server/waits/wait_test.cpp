@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "api-server/jobs/job_record.hpp"
+#include "unit/api-server/held_pool.hpp"
 #include "unit/api-server/world.hpp"
 
 namespace vbrain::api {
@@ -236,12 +237,10 @@ TEST(Wait, AChangeBetweenTheLookAndTheWaitIsNotLost) {
   World world;
   const std::string id = world.make_job(Phase::kQueued);
   RawClient client(world.server->address());
-  std::promise<void> go;
   std::promise<void> stands;
   std::promise<void> changed;
-  const auto gone = go.get_future().share();
-  // The look is behind these.
-  for (int i = 0; i < World::kVolumeWorkers; ++i) ASSERT_TRUE(world.volume_workers->try_post([gone] { gone.wait(); }));
+  // The look waits for these.
+  testing::HeldPool held(*world.volume_workers, World::kVolumeWorkers);
   ASSERT_TRUE(client.send(request_of("ana", "/api/v1/job/" + id + "?wait=60")));
   ASSERT_TRUE(wait_for(world, 1));
   // While the only I/O thread stands still, what was seen does not come back to the request.
@@ -250,7 +249,7 @@ TEST(Wait, AChangeBetweenTheLookAndTheWaitIsNotLost) {
     changed.get_future().wait();
   });
   stands.get_future().wait();
-  go.set_value();
+  held.release();
   ASSERT_TRUE(pass_through(*world.volume_workers, World::kVolumeWorkers));
   world.set_status(id, status_in(Phase::kStarted));
   changed.set_value();

@@ -83,8 +83,8 @@ TEST(Plan, EndedJobsStayUntilTheirReceiverIsTold) {
       {"its pods go", ended().ttl(0).after(600).pod(PodOf().succeeded()), "remove-pods"},
       {"told", ended("True").ttl(0), "delete-job"},
       {"given up", ended("False").ttl(0), "delete-job"},
-      {"tried", ended("Unknown").ttl(60).after(86'399), "", seconds(1)},
-      {"not for ever", ended().ttl(60).after(86'400), "delete-job"},
+      {"tried", ended("Unknown").ttl(60).after(86'399), "", seconds(61)},
+      {"not for ever", ended().ttl(60).after(86'460), "delete-job"},
       {"its own time is longer", ended().ttl(90'000).after(86'400), "", seconds(3'600)},
       {"deleted by somebody", ended().ttl(0).deleted(), "purge, remove-finalizer"},
   });

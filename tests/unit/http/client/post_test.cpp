@@ -198,6 +198,18 @@ TEST_F(PostTest, EndsByItsStop) {
   EXPECT_EQ(status.error().cause, Cause::kStopped);
 }
 
+// RFC 9110 section 15.2.
+TEST_F(PostTest, PassesOverWhatOnlySaysThatAnAnswerComes) {
+  TlsServer server([](TlsConnection& connection, int number) {
+    connection.read_request();
+    if (number == 0) connection.write("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n");
+    if (number == 0) connection.write("HTTP/1.1 204 No Content\r\n\r\n");
+    for (int i = 0; number == 1 && i < 9; ++i) connection.write("HTTP/1.1 102 Processing\r\n\r\n");
+  });
+  EXPECT_EQ(send(server).value(), 204);
+  EXPECT_EQ(send(server).error().cause, Cause::kBroken);
+}
+
 TEST_F(PostTest, ReadsNoMoreThanAHead) {
   TlsServer server([](TlsConnection& connection, int number) {
     connection.read_request();
