@@ -181,6 +181,7 @@ def installed_platform(settings):
     build("release")
     run("building the cluster's programs", ["cluster/build.sh", "all"], "cluster-build-all",
         hint="the Go module proxy must be reachable for the first build")
+    run("fetching what the tests take from package registries", [sys.executable, "tests/support/fetch.py"], "fetch", check=False)
     end_cluster()
     try:
         code = run("starting a cluster for the tests", ["cluster/cluster.sh", "up", *CLUSTER, "--audit", "--no-fsync"], "cluster-up",

@@ -79,10 +79,61 @@ def _packages(name, wanted):
         raise Lacking(str(problem)) from problem
 
 
+# What comes from registries, into the cache folder.
+
+
+def generator():
+    return _packages("openapi-generator", HERE / "generator.txt") / "openapi_generator_cli" / "openapi-generator.jar"
+
+
+def python_packages():
+    return _packages("generated-python", HERE / "python" / "packages.txt")
+
+
+def typescript_packages():
+    _need("npm")
+
+    def install(new):
+        new.mkdir()
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / "typescript" / name, new)
+        _fetch("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=new)
+
+    return python_tools.cached("generated-typescript", HERE / "typescript" / "package-lock.json", install)
+
+
+def _go():
+    """The go command and its environment."""
+    done = subprocess.run([ROOT / "cluster" / "go.sh"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Lacking(done.stderr[-500:])
+    return done.stdout.strip(), {**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=readonly -buildvcs=false"}
+
+
+def go_modules():
+    go, environment = _go()
+    _fetch(go, "mod", "download", cwd=HERE / "go", env=environment)
+
+
+def java_jars():
+    def install(new):
+        _need("mvn")
+        _fetch("mvn", "-q", "-B", "-f", HERE / "java" / "pom.xml", "dependency:copy-dependencies", f"-DoutputDirectory={new}")
+        for line in (HERE / "java" / "jars.sha256").read_text(encoding="utf-8").splitlines():
+            digest, name = line.split()
+            if hashlib.sha256((new / name).read_bytes()).hexdigest() != digest:
+                raise Broken(f"{name} is another one than tests/generated/java/jars.sha256 says")
+
+    return python_tools.cached("generated-java", HERE / "java" / "jars.sha256", install)
+
+
+FETCHES = (generator, python_packages, typescript_packages, go_modules, java_jars)
+
+
 def generate(document, folder, languages=tuple(GENERATORS)):
     """Makes the clients of the languages below `folder`, each in a folder of its name, and returns what the generator says."""
     _need("java", 11)
-    jar = _packages("openapi-generator", HERE / "generator.txt") / "openapi_generator_cli" / "openapi-generator.jar"
+    jar = generator()
     _need("jq")
     changed = subprocess.run(["jq", FILTER], input=json.dumps(document), capture_output=True, text=True, check=True).stdout
     (folder / "openapi.json").write_text(changed, encoding="utf-8")
@@ -101,24 +152,15 @@ def generate(document, folder, languages=tuple(GENERATORS)):
 
 
 def build_python(client, _):
-    packages = _packages("generated-python", HERE / "python" / "packages.txt")
+    packages = python_packages()
     return [sys.executable, HERE / "python" / "main.py"], {"PYTHONPATH": f"{client}{os.pathsep}{packages}"}
 
 
 def build_typescript(client, work):
     _need("node", 18)
-    _need("npm")
-    tools = HERE / "typescript"
-
-    def install(new):
-        new.mkdir()
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(tools / name, new)
-        _fetch("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=new)
-
-    packages = python_tools.cached("generated-typescript", tools / "package-lock.json", install)
+    packages = typescript_packages()
     for name in ("main.ts", "tsconfig.json"):
-        shutil.copy(tools / name, work)
+        shutil.copy(HERE / "typescript" / name, work)
     (work / "client").symlink_to(client)
     (work / "node_modules").symlink_to(packages / "node_modules")
     _run("node", work / "node_modules" / "typescript" / "bin" / "tsc", "--preserveSymlinks", "-p", work)
@@ -126,14 +168,10 @@ def build_typescript(client, work):
 
 
 def build_go(client, work):
-    done = subprocess.run([ROOT / "cluster" / "go.sh"], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Lacking(done.stderr[-500:])
-    go = done.stdout.strip()
+    go, environment = _go()
     for name in ("main.go", "go.mod", "go.sum"):
         shutil.copy(HERE / "go" / name, work)
     shutil.copytree(client, work / "vbrain", ignore=lambda folder, names: [name for name in names if not name.endswith(".go")])
-    environment = {**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=readonly -buildvcs=false"}
     _fetch(go, "mod", "download", cwd=work, env=environment)
     _run(go, "build", "-o", "program", ".", cwd=work, env=environment)
     return [work / "program"], {}
@@ -141,16 +179,7 @@ def build_go(client, work):
 
 def build_java(client, work):
     _need("javac", 17)
-
-    def install(new):
-        _need("mvn")
-        _fetch("mvn", "-q", "-B", "-f", HERE / "java" / "pom.xml", "dependency:copy-dependencies", f"-DoutputDirectory={new}")
-        for line in (HERE / "java" / "jars.sha256").read_text(encoding="utf-8").splitlines():
-            digest, name = line.split()
-            if hashlib.sha256((new / name).read_bytes()).hexdigest() != digest:
-                raise Broken(f"{name} is another one than tests/generated/java/jars.sha256 says")
-
-    jars = python_tools.cached("generated-java", HERE / "java" / "jars.sha256", install)
+    jars = java_jars()
     # No other jars than the listed ones.
     path = os.pathsep.join(str(jars / line.split()[1]) for line in (HERE / "java" / "jars.sha256").read_text(encoding="utf-8").splitlines())
     sources = [HERE / "java" / "Main.java", *sorted((client / "src" / "main" / "java").rglob("*.java"))]

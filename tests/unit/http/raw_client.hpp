@@ -22,7 +22,7 @@
 namespace vbrain::http::testing {
 
 // A TCP client that sends exactly the given bytes; with TLS if the address begins with https://. Every wait is at most
-// 10 s.
+// 60 s.
 class RawClient {
  public:
   explicit RawClient(const std::string& url, int receive_buffer = 0, const TlsWishes& wishes = {}) {
@@ -58,7 +58,7 @@ class RawClient {
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       pollfd waiting{fd_, POLLOUT, 0};
-      if (::poll(&waiting, 1, 10'000) <= 0) return false;
+      if (::poll(&waiting, 1, 60'000) <= 0) return false;
       const ssize_t sent = tls_ != nullptr ? tls_->send(bytes.data(), bytes.size())
                                            : ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent < 0 && (errno == EAGAIN || errno == EINTR)) continue;
@@ -146,11 +146,11 @@ class RawClient {
   }
 
  private:
-  // As recv(2), but errno is ETIMEDOUT after 10 s.
+  // As recv(2), but errno is ETIMEDOUT after 60 s.
   ssize_t receive_some(char* to, std::size_t size) {
     if (tls_ != nullptr) return tls_->receive(to, size);
     pollfd waiting{fd_, POLLIN, 0};
-    if (::poll(&waiting, 1, 10'000) > 0) return ::recv(fd_, to, size, 0);
+    if (::poll(&waiting, 1, 60'000) > 0) return ::recv(fd_, to, size, 0);
     errno = ETIMEDOUT;
     return -1;
   }

@@ -18,6 +18,7 @@ using ::testing::ElementsAre;
 using testing::Headers;
 using testing::HttpReply;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 using testing::TusClient;
 using testing::World;
 
@@ -253,6 +254,19 @@ TEST_F(AuditTest, AFloodOfStrangersIsBoundedAndCountedAndHidesNobody) {
   EXPECT_EQ(left["action"], "refusals.left_out");
   EXPECT_EQ(left["count"], 5);
   EXPECT_THAT(lines_of([&] { world_.api->report_left_out(); }), IsEmpty()) << "they were told";
+}
+
+// A program that repeats what is refused.
+TEST_F(AuditTest, RefusalsOfATenantAreBoundedAndHideNoChange) {
+  const auto flood = lines_of([&] {
+    for (int i = 0; i < 105; ++i) world_.get("/api/v1/job/j");
+  });
+  EXPECT_EQ(flood.size(), 100U);
+  EXPECT_THAT(in_short(lines_of([&] { world_.post_json("/api/v1/repository", "{}"); })), SizeIs(1));
+  EXPECT_THAT(lines_of([&] { world_.call("GET", "/api/v1/job/j", World::identity("eve")); }), SizeIs(1));
+  EXPECT_EQ(line_of([&] { world_.api->report_left_out(); })["count"], 5);
+  world_.clock.advance(std::chrono::seconds(1));
+  EXPECT_THAT(lines_of([&] { world_.get("/api/v1/job/j"); }), SizeIs(1));
 }
 
 TEST(AuditLogTest, ManySourcesTogetherAreBounded) {

@@ -403,6 +403,28 @@ TEST_F(DelivererTest, ATenantWhoseReceiversHangHoldsUpNoOther) {
   for (int i = 1; i <= 5; ++i) EXPECT_EQ(result(name(i)), "True Delivered") << i;
 }
 
+// As when the process has no descriptors left: a tenant has two turns.
+TEST_F(DelivererTest, ATryThatThrowsGivesTheTurnBack) {
+  int thrown = 0;
+  meanwhile_ = [&] {
+    if (++thrown <= 2) throw std::runtime_error("no descriptors are left");
+  };
+  put_job(job::Phase::kFinished);
+  work();
+  for (int i = 0; i < 10 && result().empty(); ++i) after(std::chrono::minutes(1));
+  EXPECT_EQ(result(), "True Delivered");
+}
+
+// With no host allowed nothing is tried again and again.
+TEST_F(DelivererTest, WithWebhooksOffTheResultIsWrittenOnce) {
+  allowed_ = http::AllowList();
+  begin_term();
+  put_job(job::Phase::kFinished);
+  work();
+  EXPECT_EQ(result(), "False NotAllowed");
+  EXPECT_THAT(posts_, ::testing::IsEmpty());
+}
+
 TEST_F(DelivererTest, WhoLeadsNoMoreTellsNothing) {
   leads_ = false;
   put_job(job::Phase::kFinished);

@@ -45,7 +45,7 @@ struct TlsWishes {
   SSL_SESSION* session = nullptr;  // to be resumed
 };
 
-// The client's side of TLS on a connected socket. Every wait is at most 10 s.
+// The client's side of TLS on a connected socket. Every wait is at most 60 s.
 class TlsClient {
  public:
   explicit TlsClient(int socket, const TlsWishes& wishes = {}) : socket_(socket), ssl_(SSL_new(context())) {
@@ -97,7 +97,7 @@ class TlsClient {
       const int kind = SSL_get_error(ssl_.get(), result);
       if (kind == SSL_ERROR_WANT_READ || kind == SSL_ERROR_WANT_WRITE) {
         pollfd waiting{socket_, static_cast<short>(kind == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT), 0};
-        if (::poll(&waiting, 1, 10'000) > 0) continue;
+        if (::poll(&waiting, 1, 60'000) > 0) continue;
         error_ = "timeout";
         errno = ETIMEDOUT;
         return -1;
