@@ -54,7 +54,7 @@ FIND = """[...document.querySelectorAll('.opblock')].find(block => block.querySe
 def test_a_browser_shows_the_document_and_sends_a_request(site, platform, world):
     program = browser.find()
     if program is None:
-        pytest.skip("Chromium is not installed (Debian: chromium-headless-shell)")
+        pytest.skip("Chromium is not installed (Debian: chromium)")
     described = site[1]("/api/v1/openapi.json").json()["paths"]
     with contextlib.closing(Lonely(platform.address)) as network, network.run(browser.Browser, program) as tab:
         base = network.site
