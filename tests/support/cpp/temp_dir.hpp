@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vbrain::testing {
 
@@ -71,14 +72,28 @@ inline std::string read_fd(int fd) {
   }
 }
 
-// Number of files and folders below.
-inline std::size_t count_below(const std::string& path) {
-  std::size_t count = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
-    static_cast<void>(entry);
-    ++count;
+// Names, relative to `root`, of all files and folders below it. Those that another thread removes meanwhile are left
+// out, or named although they are gone; a missing `root` has none.
+inline std::vector<std::string> names_below(const std::filesystem::path& root) {
+  std::vector<std::string> names;
+  std::vector<std::string> open = {""};
+  while (!open.empty()) {
+    const std::string folder = open.back();
+    open.pop_back();
+    std::error_code gone;
+    std::filesystem::directory_iterator entry(root / folder, gone);
+    while (!gone && entry != std::filesystem::directory_iterator()) {
+      names.push_back((folder.empty() ? "" : folder + "/") + entry->path().filename().string());
+      std::error_code unknown;
+      if (entry->symlink_status(unknown).type() == std::filesystem::file_type::directory) open.push_back(names.back());
+      entry.increment(gone);
+    }
   }
-  return count;
+  return names;
+}
+
+inline std::size_t count_below(const std::string& path) {
+  return names_below(path).size();
 }
 
 inline unsigned mode_of(const std::string& path) {

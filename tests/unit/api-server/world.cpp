@@ -353,13 +353,7 @@ void World::write_attempt(const std::string& job_id, int attempt, const std::str
 }
 
 std::vector<std::string> World::files(const std::string& part) const {
-  std::vector<std::string> found;
-  const fs::path folder = fs::path(root) / "tenants/acme/Tutorial/north" / part;
-  if (!fs::exists(folder)) return found;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    found.push_back(fs::relative(entry.path(), folder).string());
-  }
-  return found;
+  return vbrain::testing::names_below(fs::path(root) / "tenants/acme/Tutorial/north" / part);
 }
 
 std::string multipart(const std::vector<std::pair<std::string, std::string>>& parts) {
