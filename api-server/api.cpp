@@ -204,6 +204,7 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
     return Unexpected<Refusal>(std::move(caller.error()));
   }
   progress.caller = std::move(*caller);
+  progress.caller.request_id = progress.context.request_id;
   if (progress.caller.issued != nullptr) services_.last_uses.note(*progress.caller.issued, services_.clock.now());
   progress.seat = &tenants_.of(progress.caller.tenant);
   if (auto token = take_token(progress); !token) return Unexpected<Refusal>(std::move(token.error()));

@@ -27,7 +27,7 @@ TESTS=(libfuse3-dev fuse3 zip libarchive-tools p7zip-full json-schema-test-suite
 # tests/web looks at the page with a browser.
 BROWSER=(chromium)
 CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2)
-BENCH=(nginx wrk)
+BENCH=(nghttp2-client nginx wrk)
 
 case "${1:-}" in
   "") wanted=("${BUILD[@]}" "${TOOLS[@]}" "${TESTS[@]}" "${CLUSTER[@]}" "${BROWSER[@]}") ;;

@@ -18,9 +18,11 @@ constexpr int kTries = 3;
 // About 60 random bits: a name that exists is one that an earlier try made.
 constexpr std::size_t kIdLength = 12;
 
-Refusal log_and_refuse(std::string_view what, const kube::Error& error) {
-  base::log_error(what,
-                  {{"code", to_string(error.code)}, {"http_status", error.http_status}, {"error", error.message}});
+Refusal log_and_refuse(const Caller& caller, std::string_view what, const kube::Error& error) {
+  base::log_error(what, {{"request_id", caller.request_id},
+                         {"code", to_string(error.code)},
+                         {"http_status", error.http_status},
+                         {"error", error.message}});
   return refusal_of(error);
 }
 
@@ -80,8 +82,8 @@ KubeResult<void> create(const Services& services, const job::Client& owner, Made
   }
 }
 
-Refusal not_made(const kube::Error& error, bool may_be_there) {
-  Refusal refusal = log_and_refuse("Key not made", error);
+Refusal not_made(const Caller& caller, const kube::Error& error, bool may_be_there) {
+  Refusal refusal = log_and_refuse(caller, "Key not made", error);
   if (may_be_there) {
     refusal.detail +=
         "; the key may have been made, and nobody knows its secret. Remedy: look at GET /api/v1/keys, delete it, and "
@@ -91,10 +93,10 @@ Refusal not_made(const kube::Error& error, bool may_be_there) {
 }
 
 // Deletes the Key that was made. The refusal is `why`, or says that the Key may still be there.
-Refusal take_back(const Services& services, const MadeKey& made, Refusal why) {
-  if (made.key.meta.uid.empty()) return not_made({.message = "its answer was lost"}, true);
+Refusal take_back(const Services& services, const Caller& caller, const MadeKey& made, Refusal why) {
+  if (made.key.meta.uid.empty()) return not_made(caller, {.message = "its answer was lost"}, true);
   const auto removed = remove(services, made.key);
-  return removed ? std::move(why) : not_made(removed.error(), true);
+  return removed ? std::move(why) : not_made(caller, removed.error(), true);
 }
 
 }  // namespace
@@ -120,14 +122,16 @@ Result<MadeKey, Refusal> make_issued_key(const Services& services, const Caller&
   made.key.description = wish.description;
 
   const auto before = keys_of_user(services, made.key);
-  if (!before) return Unexpected<Refusal>(log_and_refuse("Keys not listed", before.error()));
+  if (!before) return Unexpected<Refusal>(log_and_refuse(caller, "Keys not listed", before.error()));
   if (auto refused = refuse_more_keys(*before, now)) return Unexpected<Refusal>(std::move(*refused));
   remove_expired(services, *before, now);
 
   const auto created = create(services, *user.client, made, text);
-  if (!created) return Unexpected<Refusal>(not_made(created.error(), created.error().maybe_done));
+  if (!created) return Unexpected<Refusal>(not_made(caller, created.error(), created.error().maybe_done));
   const auto after = keys_of_user(services, made.key);
-  if (!after) return Unexpected<Refusal>(take_back(services, made, log_and_refuse("Keys not listed", after.error())));
+  if (!after)
+    return Unexpected<Refusal>(
+        take_back(services, caller, made, log_and_refuse(caller, "Keys not listed", after.error())));
   const auto own = std::ranges::find(*after, made.key.sha256, &job::Key::sha256);
   if (own == after->end()) {
     return refuse(Problem::kUnavailable, {}, "the key was deleted while it was being made. Remedy: repeat the request");
@@ -137,7 +141,7 @@ Result<MadeKey, Refusal> make_issued_key(const Services& services, const Caller&
   const auto live = std::ranges::count_if(*after, [&](const job::Key& key) { return key.is_live(now); });
   if (live <= static_cast<std::ptrdiff_t>(kMostLiveKeys)) return made;
   return Unexpected<Refusal>(take_back(
-      services, made,
+      services, caller, made,
       {.problem = Problem::kTooManyKeys,
        .detail = "other requests made keys for the same user at the same time, and a user has two live keys at most. "
                  "Remedy: look at GET /api/v1/keys, and repeat the request if there is room"}));
@@ -147,11 +151,11 @@ Result<void, Refusal> delete_issued_key(const Services& services, const Caller& 
   // What is no id of a key is the name of no Key.
   if (readable_key_id("vb_" + std::string(id) + "_") != id) return refuse(Problem::kNoKey);
   const auto found = list(services, "metadata.name=" + std::string(id));
-  if (!found) return Unexpected<Refusal>(log_and_refuse("Key not deleted", found.error()));
+  if (!found) return Unexpected<Refusal>(log_and_refuse(caller, "Key not deleted", found.error()));
   for (const job::Key& key : *found) {
     if (key.meta.name != id || key.tenant() != caller.tenant) continue;
     const auto removed = remove(services, key);
-    if (!removed) return Unexpected<Refusal>(log_and_refuse("Key not deleted", removed.error()));
+    if (!removed) return Unexpected<Refusal>(log_and_refuse(caller, "Key not deleted", removed.error()));
     return {};
   }
   for (const auto& client : services.clients.by_index(kKeyIndex, id)) {

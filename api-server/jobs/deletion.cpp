@@ -27,16 +27,22 @@ using Ids = std::vector<std::string>;
 // A large deletion is done in pieces of so many jobs; other requests get their turn in between.
 constexpr std::size_t kPiece = 64;
 
-Unexpected<Refusal> api_server_failed(std::string_view what, const kube::Error& error) {
-  base::log_error(
-      "Job not deleted",
-      {{"of", what}, {"code", to_string(error.code)}, {"http_status", error.http_status}, {"error", error.message}});
+Unexpected<Refusal> api_server_failed(const Caller& caller, std::string_view what, const kube::Error& error) {
+  base::log_error("Job not deleted", {{"of", what},
+                                      {"request_id", caller.request_id},
+                                      {"code", to_string(error.code)},
+                                      {"http_status", error.http_status},
+                                      {"error", error.message}});
   return Unexpected<Refusal>(refusal_of(error));
 }
 
 // A job with a record has ended; no program runs it again.
 bool has_record(const Store& volume, const Tenant& tenant, const std::string& id) {
   return volume.root().status(artifacts::layout::status_file(tenant, id)).has_value();
+}
+
+void volume_failed(const Caller& caller, std::string_view what, const artifacts::VolumeError& problem) {
+  base::log_error("volume failed", {{"of", what}, {"request_id", caller.request_id}, {"error", problem.what()}});
 }
 
 // Begins the deletion of the resources of all, stopping at the first failure. `absent` gets those that have none.
@@ -121,7 +127,7 @@ http::Task<Result<void, Refusal>> delete_job(const Services& services, const Cal
 
   const auto remove = [&] { return remove_resource(services, tenant, id); };
   const auto removed = co_await http::run_on(services.workers, remove);
-  if (!removed) co_return api_server_failed(id, removed.error());
+  if (!removed) co_return api_server_failed(caller, id, removed.error());
   base::failpoint("api-server.resource-deleted");
 
   Ids unsure;
@@ -132,7 +138,7 @@ http::Task<Result<void, Refusal>> delete_job(const Services& services, const Cal
       if (ended) purge_later(services, tenant, services.volume.trash_jobs(tenant, {id}, {}));
       if (*removed == Removal::kAbsent && !ended) unsure.push_back(id);
     } catch (const artifacts::VolumeError& problem) {
-      base::log_error("volume failed", {{"error", problem.what()}});
+      volume_failed(caller, id, problem);
       return refuse(Problem::kJobNotDeleted);
     }
     return {};
@@ -155,7 +161,7 @@ http::Task<Result<void, Refusal>> delete_repository(const Services& services, co
 
   Ids unsure;
   const auto removed = co_await remove_resources(services, tenant, ids, unsure);
-  if (!removed) co_return api_server_failed(repository, removed.error());
+  if (!removed) co_return api_server_failed(caller, repository, removed.error());
 
   const auto move_away = [&]() -> Result<void, Refusal> {
     try {
@@ -174,7 +180,7 @@ http::Task<Result<void, Refusal>> delete_repository(const Services& services, co
       }
       purge_later(services, tenant, std::move(trash));
     } catch (const artifacts::VolumeError& problem) {
-      base::log_error("volume failed", {{"error", problem.what()}});
+      volume_failed(caller, repository, problem);
       return refuse(Problem::kRepositoryNotDeleted);
     }
     return {};

@@ -59,7 +59,7 @@ Result<bool, Refusal> settle(const Services& services, const artifacts::Tenant& 
 // Publishes the jobs; `file` has what they have in common. False: an earlier request with the same key has done it.
 // Blocks on the volume.
 Result<bool, Refusal> publish(const Services& services, JobFile& file, const BatchFields& fields, ParamsCheck& check,
-                              const std::optional<KeyedRequest>& key, NewBatch& batch) {
+                              const std::optional<KeyedRequest>& key, const RequestContext& context, NewBatch& batch) {
   if (!artifacts::is_repository_id(file.repository_id)) return refuse(Problem::kNoRepository);
   const auto stored = services.view.repository(file.tenant, file.repository_id, VolumeView::Counting::kUncounted);
   if (stored == nullptr) return refuse(Problem::kNoRepository);
@@ -100,7 +100,8 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
   } catch (const artifacts::VolumeError& problem) {
     if (!committed) throw;
     // The controller completes the publication.
-    base::log_error("volume failed", {{"batch", batch.id}, {"error", problem.what()}});
+    base::log_error("volume failed",
+                    {{"batch", batch.id}, {"request_id", context.request_id}, {"error", problem.what()}});
     return refuse(
         Problem::kUnavailable, {},
         "the storage failed; the jobs may be stored, and run then. Remedy: look for them with GET /api/v1/job before "
@@ -183,7 +184,7 @@ http::Task<Result<NewBatch, Refusal>> execute_batch(const Services& services, co
   NewBatch batch{.id = job::new_job_id(file.created_on), .jobs = new_ids(file.created_on, fields.params.size())};
   batch.answer = render_created(batch.jobs);
 
-  const auto work = [&] { return publish(services, file, fields, check, key, batch); };
+  const auto work = [&] { return publish(services, file, fields, check, key, context, batch); };
   const auto published = co_await http::run_on(services.bulk_workers, work);
   if (!published) co_return Unexpected<Refusal>(published.error());
   if (!*published) co_return batch;
@@ -196,7 +197,8 @@ http::Task<Result<NewBatch, Refusal>> execute_batch(const Services& services, co
     co_await http::run_on(services.volume_workers, look);
   } catch (const std::exception& problem) {
     // They were published, and nothing says that they were deleted.
-    base::log_warning("it is not known whether jobs of a batch were deleted meanwhile", {{"error", problem.what()}});
+    base::log_warning("it is not known whether jobs of a batch were deleted meanwhile",
+                      {{"batch", batch.id}, {"request_id", context.request_id}, {"error", problem.what()}});
   }
   co_await remove_leftovers(services, file.tenant, deleted.jobs);
   if (deleted.repository) co_return refuse(Problem::kNoRepository);

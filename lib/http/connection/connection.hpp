@@ -121,6 +121,7 @@ class Connection final : private BodyReader, private Waiting {
   bool awaiting_body_ = false;   // reading a body that the handler has asked for
   bool body_timed_out_ = false;  // then the handler's answer is 408, and the connection ends
   bool answer_begun_ = false;    // no other answer can be written; stuck_deadline_ is the one of the next piece
+  std::string request_id_;       // X-Request-Id of the file or stream that is being sent, for log lines
 
   // Waits and streams.
   struct Watch {

@@ -1,6 +1,8 @@
 #include "api-server/request_context.hpp"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
+
+#include <sstream>
 
 #include "artifacts/records/job_file.hpp"
 #include "job/names.hpp"
@@ -73,6 +75,46 @@ TEST(RequestContext, TheTraceIsKeptWithTheJob) {
   const auto file = world.volume->read_job(World::tenant(), reply.json().at("job_id").get<std::string>());
   ASSERT_TRUE(file);
   EXPECT_EQ(file->traceparent, kTrace);
+}
+
+// The answer has no more than "try again": its cause stands in the log, and the id leads there.
+TEST(RequestContext, StandsInTheLineThatHasTheCause) {
+  World world;
+  const std::string repository = world.post_json("/api/v1/repository", "{}").json().at("repository_id");
+  const std::string job =
+      world.post_json("/api/v1/job/execute", "{}", {{"repository_id", repository}}).json().at("job_id");
+  world.catch_up();
+  world.kube.answer = [](const kube::Request&) -> kube::KubeResult<kube::Response> {
+    return tl::unexpected(kube::Error{.code = kube::ErrorCode::kInternal, .message = "etcd is away"});
+  };
+  testing::Headers headers = World::identity("ana");
+  headers.insert(headers.end(), {{"X-Request-Id", "mine-1"}, {"Content-Type", "application/json"}});
+  const struct {
+    const char* method;
+    std::string path;
+    const char* body;
+    const char* message;
+  } kCases[] = {
+      {"POST", "/api/v1/job/" + job + "/cancel", "", "Job not changed"},
+      {"DELETE", "/api/v1/job/" + job, "", "Job not deleted"},
+      {"DELETE", "/api/v1/repository/" + repository, "", "Job not deleted"},
+      {"POST", "/api/v1/keys", R"({"username":"dora"})", "Keys not listed"},
+      {"DELETE", "/api/v1/keys/q7m2x9k4w1ab", "", "Key not deleted"},
+      {"POST", "/api/v1/job/execute", "{}", "Job not created"},
+  };
+  for (const auto& c : kCases) {
+    ::testing::internal::CaptureStderr();
+    const HttpReply reply = world.call(c.method, c.path, headers, c.body);
+    const std::string log = ::testing::internal::GetCapturedStderr();
+    EXPECT_GE(reply.status, 500) << c.path << reply.body;
+    std::istringstream lines(log);
+    bool told = false;
+    for (std::string line; std::getline(lines, line);) {
+      const bool of_it = line.find(c.message) != std::string::npos && line.find("etcd is away") != std::string::npos;
+      told = told || (of_it && line.find(R"("request_id":"mine-1")") != std::string::npos);
+    }
+    EXPECT_TRUE(told) << c.path << '\n' << log;
+  }
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """How much one tenant at its limit changes the answers of another: `GET /job/:id` of a tenant alone, and beside one that downloads archives of logs
-and uploads archives as fast as it can.
+and uploads archives as fast as it can. Once as fast as its client can (wrk), which takes all of a small machine, and once 2,000 times in each second (h2load).
 
-  tenants.py --programs build/release --state FOLDER [--rounds 3] [--seconds 5] [--flag=--max-requests-per-second=50 …]
+  fairness.py --programs build/release --state FOLDER [--rounds 3] [--seconds 5] [--flag=--max-requests-per-second=50 …]
 
-It needs wrk, an etcd and a kube-apiserver (cluster/build.sh), all on the loopback interface, and some 100 MiB in FOLDER. Prints the 50th and 99th
+It needs wrk, h2load, an etcd and a kube-apiserver (cluster/build.sh), all on the loopback interface, and some 100 MiB in FOLDER. Prints the 50th and 99th
 percentile of each round and how many times the 99th one is that alone (median). It asserts nothing: what it says is of use on an idle machine."""
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from world import CLUSTER, World, output_of  # first: it makes tests/support known
 from platform_client import Identity, Rest, wait_until, zip_of
-from rest_world import RestWorld, wrk
+from rest_world import RestWorld, at_rate, wrk
 from standalone import MIB, table_of_numbers
 
 LOGS = 64 * MIB
@@ -131,25 +131,29 @@ def write_logs(rest, job):
     (folder / "stdout.log").chmod(0o660)
 
 
-def measure(rest, rounds, seconds):
+def measure(rest, rounds, seconds, log):
     job, of_greedy = rest.user.start(), rest.greedy.start()
     write_logs(rest, of_greedy)
     archive = zip_of({"data.csv": table_of_numbers(INPUT)})
     url = f"http://{rest.user.address}/api/v1/job/{job}"
     headers = rest.header_flags("-H")
-    results = {"alone": [], "beside": []}
+    loads = {"as fast as it can": lambda: wrk(url, headers, CONNECTIONS, seconds),
+             "2,000 a second": lambda: at_rate(url, headers, log, CONNECTIONS, 2000, seconds)}
+    results = {load: {"alone": [], "beside": []} for load in loads}
     for _ in range(rounds):
-        results["alone"].append(wrk(url, headers, CONNECTIONS, seconds))
-        greed = Greed(rest, of_greedy, archive)
-        try:
-            results["beside"].append(wrk(url, headers, CONNECTIONS, seconds))
-        finally:
-            print(f"the other one: {greed.end()}", flush=True)
-    for name, all_of in results.items():
-        for one in all_of:
-            print(f"{name}: {one['per_s']:.0f} answers/s, p50 {one['p50_ms']:.2f} ms, p99 {one['p99_ms']:.2f} ms, {one['errors']} errors", flush=True)
-    alone, beside = (statistics.median(one["p99_ms"] for one in results[name]) for name in ("alone", "beside"))
-    print(f"p99 {alone:.2f} ms alone, {beside:.2f} ms beside: {beside / alone:.1f} times", flush=True)
+        for load, run in loads.items():
+            results[load]["alone"].append(run())
+            greed = Greed(rest, of_greedy, archive)
+            try:
+                results[load]["beside"].append(run())
+            finally:
+                print(f"the other one: {greed.end()}", flush=True)
+    for load, of_load in results.items():
+        for name, all_of in of_load.items():
+            for one in all_of:
+                print(f"{load}, {name}: {one['per_s']:.0f} answers/s, p50 {one['p50_ms']:.2f} ms, p99 {one['p99_ms']:.2f} ms, {one['errors']} errors", flush=True)
+        alone, beside = (statistics.median(one["p99_ms"] for one in of_load[name]) for name in ("alone", "beside"))
+        print(f"{load}: p99 {alone:.2f} ms alone, {beside:.2f} ms beside: {beside / alone:.1f} times", flush=True)
 
 
 def main():
@@ -161,8 +165,9 @@ def main():
     parser.add_argument("--flag", action="append", default=[], help="of the api-server")
     chosen = parser.parse_args()
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
-    if shutil.which("wrk") is None:
-        raise SystemExit("tenants.py: wrk is not installed; remedy: scripts/install-packages.sh --bench")
+    for tool in ("wrk", "h2load"):
+        if shutil.which(tool) is None:
+            raise SystemExit(f"fairness.py: {tool} is not installed; remedy: scripts/install-packages.sh --bench")
     state = chosen.state.resolve()
     state.mkdir(parents=True)
     world = ControlPlane(state, chosen.programs.resolve(), fsync=False)
@@ -170,7 +175,7 @@ def main():
         world.start()
         rest = TwoTenants(world, chosen.flag)
         rest.start()
-        measure(rest, chosen.rounds, chosen.seconds)
+        measure(rest, chosen.rounds, chosen.seconds, state / "h2load.log")
         rest.stop()
     finally:
         world.stop()
