@@ -1,5 +1,6 @@
 """The examples of docs/clients.md against a server where too many wait. The conformance tests run all of them on a real platform."""
 
+import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,14 +18,26 @@ class FullServer(BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.server.keys.append(self.headers["Idempotency-Key"])
-        self.tell(201, b'{"message":"Job created","job_id":"j"}')
+        job = self.server.jobs[len(self.server.keys) - 1]
+        self.tell(201, json.dumps({"message": "Job created", "job_id": job}).encode())
 
     def do_GET(self):
         if "/result" in self.path:
             self.server.asked.append(time.monotonic())
             if len(self.server.asked) == 1:
                 return self.tell(202, b'{"message":"Job not yet finished"}', ("Retry-After", "2"))
+        if "/output" in self.path:
+            return self.tell_product(self.path.split("/")[-2])
         return self.tell(200, b'{"output":200}')
+
+    def tell_product(self, job):
+        """The archive of a job, each with another length, in part if that is asked for."""
+        whole, wanted = job.encode() * 9, self.headers["Range"]
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
+        if wanted and start >= len(whole):
+            return self.tell(416, b'{"error":"Invalid range"}', ("Content-Range", f"bytes */{len(whole)}"))
+        last = len(whole) - 1
+        return self.tell(206, whole[start:], ("Content-Range", f"bytes {start}-{last}/{len(whole)}")) if wanted else self.tell(200, whole)
 
     def tell(self, status, body, *headers):
         self.send_response(status)
@@ -40,7 +53,7 @@ class FullServer(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), FullServer) as made:
-        made.keys, made.asked = [], []
+        made.keys, made.asked, made.jobs = [], [], ["job-1", "job-two-2", "3"]
         threading.Thread(target=made.serve_forever, daemon=True).start()
         yield made
         made.shutdown()
@@ -57,6 +70,17 @@ def test_an_example_pauses_as_the_server_says(kind, server, tmp_path):
     assert done.stdout.strip() in ("200", '{"output":200}'), done.stdout + done.stderr
     assert len(server.asked) == 2 and server.asked[1] - server.asked[0] >= 2
     assert len(server.keys) == 1 and len(server.keys[0]) >= 32
+
+
+def test_the_curl_example_gives_the_product_of_its_own_job_each_time(server, tmp_path):
+    reason = page_examples.why_not("bash")
+    if reason:
+        pytest.skip(reason)
+    for job in server.jobs:  # a longer product after a shorter one, and the other way round
+        server.asked[:] = [0]
+        done = page_examples.run("bash", tmp_path, f"127.0.0.1:{server.server_address[1]}", IDENTITY)
+        assert done.returncode == 0, done.stderr
+        assert [path.read_bytes() for path in tmp_path.glob("*.zip") if path.read_bytes() == job.encode() * 9], job
 
 
 @pytest.mark.parametrize(("kind", "version", "modules", "reason"), [
