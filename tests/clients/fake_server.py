@@ -40,6 +40,31 @@ class Cut(Body):
         raise httpx.ReadError("cut")
 
 
+class Parts(Body):
+    """A body in several pieces; an exception among them is raised. Knows whether it was closed."""
+
+    def __init__(self, *parts):
+        super().__init__(b"")
+        self.parts = parts
+        self.closed = False
+
+    def __iter__(self):
+        for part in self.parts:
+            if isinstance(part, Exception):
+                raise part
+            yield part
+
+    async def __aiter__(self):
+        for part in self:
+            yield part
+
+    def close(self):
+        self.closed = True
+
+    async def aclose(self):
+        self.closed = True
+
+
 class FakeServer(httpx.MockTransport):
     """`answers` are given one after the other: (status, JSON or bytes[, headers]), an exception, or a function of the request."""
 

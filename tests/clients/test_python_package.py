@@ -1,22 +1,22 @@
 """The Python package against a fake server: what it sends, repeats, continues and raises."""
 
+import ast
 import asyncio
 import copy
 import inspect
-import io
 import json
 import logging
 import pickle
+import re
 import subprocess
 import sys
 import traceback
-import zipfile
 
 import httpx
 import pytest
 import python_tools
 from fake_client import CREATED, LOST, PACKAGE, client, vbrain
-from fake_server import IDENTITY, JOB, KEY, Cut, FakeServer, document, info
+from fake_server import IDENTITY, JOB, KEY, Cut, FakeServer, info
 from vbrain.models import JobInfo
 
 
@@ -105,7 +105,7 @@ def test_a_redirect_is_no_success():
 
 
 def test_exceptions_can_be_pickled():
-    refused = vbrain.NotFound(404, "Invalid job_id", None, "r-1", 3.0)
+    refused = vbrain.InvalidRequest(400, "Invalid params", None, "r-1", 3.0, {"violations": [{"pointer": "/a", "message": "m"}]})
     failed = vbrain.JobFailed(JobInfo.of(info("failed", reason="NonZeroExit", message="exit code 7")))
     for problem in (refused, failed, vbrain.ConnectionFailed("lost")):
         for again in (pickle.loads(pickle.dumps(problem)), copy.copy(problem)):
@@ -114,7 +114,7 @@ def test_exceptions_can_be_pickled():
 
 @pytest.mark.parametrize(("status", "kind"), [
     (400, vbrain.InvalidRequest), (413, vbrain.InvalidRequest), (401, vbrain.Unauthorized), (403, vbrain.Forbidden),
-    (404, vbrain.NotFound), (412, vbrain.PreconditionFailed), (500, vbrain.ServerError), (507, vbrain.InsufficientStorage),
+    (404, vbrain.NotFound), (409, vbrain.Conflict), (412, vbrain.PreconditionFailed), (500, vbrain.ServerError), (507, vbrain.InsufficientStorage),
     (418, vbrain.ApiError)])
 def test_refusals_are_exceptions(status, kind):
     vb, _ = client((status, {"error": "Invalid params", "detail": "not an object"}))
@@ -123,6 +123,34 @@ def test_refusals_are_exceptions(status, kind):
     problem = refused.value
     assert (problem.status, problem.error, problem.detail, problem.request_id) == (status, "Invalid params", "not an object", "r-1")
     assert str(problem) == f"{status} Invalid params: not an object (request r-1)"
+
+
+def test_each_violation_of_the_params_is_told():
+    found = [{"pointer": "/a", "message": "must be a number, is a string", "index": 1}, {"pointer": "", "message": "is no object"}]
+    vb, _ = client((400, {"error": "Invalid params", "detail": "short", "violations": found, "violations_omitted": 3}))
+    with pytest.raises(vbrain.InvalidRequest) as refused:
+        vb.batch("r", [{}, {}])
+    problem = refused.value
+    assert problem.violations == [vbrain.Violation("/a", "must be a number, is a string", 1), vbrain.Violation("", "is no object")]
+    assert problem.violations_omitted == 3 and problem.raw["violations"] == found
+    assert str(problem).splitlines() == ["400 Invalid params: short (request r-1)", "  [1] /a: must be a number, is a string",
+                                         "  params: is no object", "  and 3 more"]
+    assert pickle.loads(pickle.dumps(problem)).violations == problem.violations
+    vb, _ = client((400, {"error": "Invalid file", "violations": "odd", "violations_omitted": "odd", "detail": {"odd": 1}}))
+    with pytest.raises(vbrain.InvalidRequest) as refused:
+        vb.usage()
+    assert (refused.value.violations, refused.value.violations_omitted, refused.value.detail) == ([], 0, "{'odd': 1}")
+
+
+def test_progress_without_tqdm_is_refused_and_leaves_no_file_open(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    made = []
+    monkeypatch.setattr(vbrain.client, "prepare", lambda files: made.append(vbrain.files.prepare(files)) or made[0])
+    (tmp_path / "in.csv").write_text("1")
+    vb, _ = client(progress=True)
+    with pytest.raises(ImportError, match="pip install"):
+        vb.run(files=tmp_path / "in.csv")
+    assert made[0].file.closed
 
 
 def test_the_page_of_a_proxy_is_an_error_too():
@@ -160,85 +188,10 @@ def test_repeating_has_an_end():
     assert len(server.requests) == 5
 
 
-def test_a_lost_submission_is_repeated_with_its_key():
-    vb, server = client(LOST, (200, document(idempotent=True)), CREATED)
-    assert vb.run(params={}).id == JOB
-    assert server.calls() == ["POST /api/v1/job/execute", "GET /api/v1/openapi.json", "POST /api/v1/job/execute"]
-    keys = [request.headers["Idempotency-Key"] for request in server.requests if request.method == "POST"]
-    assert keys[0] == keys[1] and len(keys[0]) == 36
-
-
-@pytest.mark.parametrize("told", [(200, document(idempotent=False)), (404, {"error": "Not found"}), (200, b"no JSON")])
-def test_a_lost_submission_is_not_repeated_without_replay(told):
-    vb, server = client(LOST, told)
-    with pytest.raises(vbrain.ConnectionFailed):
-        vb.run(params={})
-    assert [call for call in server.calls() if call.startswith("POST")] == ["POST /api/v1/job/execute"]
-
-
-def test_a_submission_that_was_not_taken_is_repeated():
-    vb, server = client(httpx.ConnectError("refused"), (429, {"error": "Too many requests"}, {"Retry-After": "0"}), CREATED)
-    assert vb.run(params={}, idempotency_key="mine").id == JOB
-    assert [request.headers["Idempotency-Key"] for request in server.requests] == 3 * ["mine"]
-
-
-def test_a_deletion_whose_answer_was_lost_has_happened():
-    vb, _ = client(LOST, (404, {"error": "Invalid job_id"}))
-    vb.job(JOB).delete()
-    vb, _ = client((404, {"error": "Invalid job_id"}))
-    with pytest.raises(vbrain.NotFound):
-        vb.job(JOB).delete()
-
-
 def test_params_first_is_refused_with_a_hint():
     vb, _ = client()
     with pytest.raises(TypeError, match="run\\(params=…\\)"):
         vb.run({"a": 1})
-
-
-class Table:
-    """Behaves like a DataFrame."""
-
-    def to_csv(self, index):
-        assert not index
-        return "x,y\n1,2\n"
-
-
-def sent_file(server):
-    """(name, content) of the file of the form that was sent."""
-    body = server.requests[-1].content
-    head, _, rest = body[body.index(b'name="file"'):].partition(b"\r\n\r\n")
-    return head.split(b'filename="')[1].split(b'"')[0].decode(), rest[:rest.index(b"\r\n--")]
-
-
-def test_one_table_is_sent_as_it_is(tmp_path):
-    path = tmp_path / "in.csv"
-    path.write_text("x,y\n1,2\n")
-    for files in ({"in.csv": "x,y\n1,2\n"}, {"in.csv": b"x,y\n1,2\n"}, {"in.csv": Table()}, {"in.csv": io.BytesIO(b"x,y\n1,2\n")},
-                  path, str(path), [path], {"in.csv": path}):
-        vb, server = client(CREATED)
-        vb.run("Tutorial", {"a": 1}, files)
-        assert sent_file(server) == ("in.csv", b"x,y\n1,2\n"), files
-        assert b'name="params"\r\n\r\n{"a": 1}\r\n' in server.requests[0].content
-
-
-def test_several_files_are_one_archive(tmp_path):
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "a.bin").write_bytes(b"a")
-    (tmp_path / "b.csv").write_bytes(b"b")
-    for files, names in ((tmp_path, ["b.csv", "deep/a.bin"]), ({"deep/a.bin": b"a", "b.csv": b"b"}, ["b.csv", "deep/a.bin"]),
-                         ([tmp_path / "b.csv", tmp_path / "deep" / "a.bin"], ["a.bin", "b.csv"]), ({"a.bin": b"a"}, ["a.bin"])):
-        vb, server = client(CREATED)
-        vb.run(files=files)
-        name, content = sent_file(server)
-        assert name == "input.zip"
-        assert sorted(zipfile.ZipFile(io.BytesIO(content)).namelist()) == names
-
-
-def test_an_upload_is_repeated_from_its_beginning():
-    vb, server = client(httpx.ConnectError("refused"), CREATED)
-    vb.run(files={"in.csv": io.BytesIO(b"1,2\n")})
-    assert sent_file(server) == ("in.csv", b"1,2\n")
 
 
 def test_files_and_their_content():
@@ -271,6 +224,17 @@ def test_both_clients_have_the_same_methods():
         for name in public:
             assert str(inspect.signature(getattr(sync, name))).split(" ->")[0] == \
                 str(inspect.signature(getattr(asynchronous, name))).split(" ->")[0], name
+
+
+def test_the_examples_of_its_page_use_what_is_there():
+    blocks = re.findall(r"^```python\n(.*?)^```$", (PACKAGE / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 8
+    classes = {"client": vbrain.Client, "uploader": vbrain.Client, "job": vbrain.Job, "again": vbrain.Job}
+    for node in ast.walk(ast.parse("\n".join(blocks))):
+        if isinstance(node, ast.ImportFrom) and node.module == "vbrain":
+            assert all(hasattr(vbrain, each.name) for each in node.names), ast.unparse(node)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in classes:
+            assert hasattr(classes[node.value.id], node.attr), ast.unparse(node)
 
 
 def test_progress_is_shown(capsys):

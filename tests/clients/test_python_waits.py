@@ -89,3 +89,27 @@ def test_the_time_limits_of_requests(monkeypatch):
     usual = {"connect": 30.0, "write": 30.0}
     assert clock.limits == [{**usual, "read": 60.0, "pool": None}, {**usual, "read": 600.0, "pool": None},
                             {"connect": 25.0, "write": 25.0, "read": 25.0, "pool": 25.0}]
+
+
+@pytest.mark.parametrize(("timeout", "looks"), [(0.9, [0, 0.9]), (2.5, [0, 2.5]), (1, [0])])
+def test_a_wait_lasts_as_long_as_it_may(timeout, looks, monkeypatch):
+    vb, server = client()
+    seen = []
+
+    def late(request):
+        seen.append(clock.now)
+        clock.now += int(request.url.params.get("wait", 0))
+        return httpx.Response(202, json=info("started"))
+
+    server.answers = 9 * [late]
+    clock = Clock(vb, server, monkeypatch)
+    with pytest.raises(TimeoutError, match="still started"):
+        vb.job(JOB).wait(timeout)
+    assert (seen, clock.now) == (looks, timeout)
+
+
+def test_a_job_that_ends_within_the_last_second_is_seen(monkeypatch):
+    vb, server = client((202, info("started")), (200, info("finished")), (200, {"output": 7}))
+    clock = Clock(vb, server, monkeypatch)
+    assert vb.job(JOB).result(timeout=0.9) == 7
+    assert clock.now == 0.9

@@ -2,10 +2,10 @@
 
 from .aio import AsyncClient, AsyncJob
 from .client import Client, Job
-from .errors import (ApiError, ConnectionFailed, Error, Forbidden, InsufficientStorage, InvalidRequest, JobFailed, NotFound,
-                     PreconditionFailed, ServerError, TooManyRequests, Unauthorized, Unavailable)
+from .errors import (ApiError, Conflict, ConnectionFailed, Error, Forbidden, InsufficientStorage, InvalidRequest, JobFailed, NotFound,
+                     PreconditionFailed, ServerError, TooManyRequests, Unauthorized, Unavailable, Violation)
 from .models import File, JobInfo
 
-__all__ = ["ApiError", "AsyncClient", "AsyncJob", "Client", "ConnectionFailed", "Error", "File", "Forbidden", "InsufficientStorage",
+__all__ = ["ApiError", "AsyncClient", "AsyncJob", "Client", "Conflict", "ConnectionFailed", "Error", "File", "Forbidden", "InsufficientStorage",
            "InvalidRequest", "Job", "JobFailed", "JobInfo", "NotFound", "PreconditionFailed", "ServerError", "TooManyRequests",
-           "Unauthorized", "Unavailable"]
+           "Unauthorized", "Unavailable", "Violation"]

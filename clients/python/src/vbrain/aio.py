@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional, Type, TypeVar, Union
+from typing import Any, AsyncGenerator, AsyncIterator, Awaitable, Callable, Dict, List, Mapping, Optional, Sequence, Type, TypeVar, Union
 from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
 import httpx
 
-from . import download, flows
+from . import download, flows, streams, uploads
 from .client import Target, file_path, http_timeout, target_of
+from .content import Piece
 from .files import Files, prepare
-from .flows import Answer, Deadline, Flow, Pause, Policy, Request
+from .flows import Answer, Deadline, Flow, Pause, Policy, Request, job_path
 from .identity import Identity
-from .models import Created, File, JobInfo
+from .models import Created, File, JobInfo, LogStream
 from .progress import Bar, make_bar
 from .trust import trust
 
@@ -59,19 +60,25 @@ class AsyncClient:
         if application is not None and not isinstance(application, str):
             raise TypeError("the first argument is the name of an application; for params alone write run(params=…)")
         identity = self.identity.of_application(application)
-        created: Created = await self._upload(files, lambda upload, bar: flows.execute(
+        created: Created = await self._upload(identity, files, idempotency_key is None, lambda upload, bar: flows.execute(
             self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar))
         return AsyncJob(self, identity, created.job_id, created)
 
     def job(self, job_id: str, application: Optional[str] = None) -> AsyncJob:
         return AsyncJob(self, self.identity.of_application(application), job_id)
 
+    async def batch(self, repository_id: str, params: Sequence[Mapping[str, Any]], *, application: Optional[str] = None,
+                    metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None) -> List[AsyncJob]:
+        identity = self.identity.of_application(application)
+        made = await self._drive(flows.batch(self._policy, identity, repository_id, params, metadata, idempotency_key))
+        return [AsyncJob(self, identity, created.job_id, created) for created in made]
+
     async def jobs(self, repository_id: str) -> List[str]:
         return list(await self._drive(flows.get_json(self._policy, self.identity, "/job", repository_id=repository_id)))
 
     async def create_repository(self, params: Optional[Mapping[str, Any]] = None, files: Optional[Files] = None, *,
                                 metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None) -> str:
-        return await self._upload(files, lambda upload, bar: flows.create_repository(
+        return await self._upload(self.identity, files, idempotency_key is None, lambda upload, bar: flows.create_repository(
             self._policy, self.identity, params, upload, metadata, idempotency_key, bar))
 
     async def repositories(self) -> List[str]:
@@ -86,12 +93,13 @@ class AsyncClient:
     async def usage(self) -> Dict[str, Any]:
         return dict(await self._drive(flows.get_json(self._policy, self.identity, "/usage")))
 
-    async def _upload(self, files: Optional[Files], flow: Callable[[Any, Bar], Flow[T]]) -> T:
+    async def _upload(self, identity: Identity, files: Optional[Files], resumable: bool, flow: Callable[[Any, Bar], Flow[T]]) -> T:
         # Reading and packing files blocks.
         upload = await anyio.to_thread.run_sync(prepare, files)
-        bar = make_bar(self._progress and upload is not None, "upload", upload.size if upload else None)
+        bar = Bar()
         try:
-            return await self._drive(flow(upload, bar))
+            bar = make_bar(self._progress and upload is not None, "upload", upload.size if upload else None)
+            return await self._drive(uploads.through(self._policy, identity, upload, resumable, bar, flow))
         finally:
             bar.close()
             if upload is not None:
@@ -108,11 +116,11 @@ class AsyncClient:
         try:
             step = next(flow)
             while True:
-                trouble: Optional[httpx.TransportError] = None
+                trouble: Optional[Exception] = None
                 outcome: Optional[Answer] = None
                 try:
                     outcome = await self._perform(step)
-                except httpx.TransportError as problem:
+                except flows.TROUBLES as problem:
                     trouble = problem
                 # Not in the handler: the problem would be the context of what the flow raises.
                 step = flow.send(outcome) if trouble is None else flow.throw(trouble)
@@ -127,18 +135,68 @@ class AsyncClient:
             return None
         return await self._ask(step)
 
+    async def _open(self, request: Request) -> httpx.Response:
+        made = self._http.build_request(**request.arguments(Piece.in_thread), timeout=http_timeout(self._timeout, request))
+        return await self._http.send(made, stream=True)
+
+    async def _iterate(self, flow: streams.Stream) -> AsyncGenerator[Any, None]:
+        response: Optional[httpx.Response] = None
+        data: Optional[AsyncIterator[bytes]] = None
+        try:
+            step = next(flow)
+            while True:
+                trouble: Optional[Exception] = None
+                outcome: Union[None, Answer, bytes] = None
+                try:
+                    if isinstance(step, streams.Item):
+                        yield step.value
+                    elif isinstance(step, streams.Read):
+                        outcome = await _next(data)
+                    elif isinstance(step, Pause):
+                        await self._sleep(step.seconds)
+                    else:
+                        if response is not None:
+                            await _close(response)
+                        response = await self._open(step)
+                        body = b"" if response.status_code == 200 else await response.aread()
+                        outcome, data = Answer(response.status_code, response.headers, body), response.aiter_raw()
+                except flows.TROUBLES as problem:
+                    trouble = problem
+                step = flow.send(outcome) if trouble is None else flow.throw(trouble)
+        except StopIteration:
+            return
+        finally:
+            flow.close()
+            if response is not None:
+                await _close(response)
+
     async def _ask(self, request: Request) -> Answer:
-        made = self._http.build_request(**request.arguments(), timeout=http_timeout(self._timeout, request))
-        answer = await self._http.send(made, stream=True)
+        answer = await self._open(request)
         try:
             if request.sink is None or answer.status_code not in (200, 206):
                 return Answer(answer.status_code, answer.headers, await answer.aread())
             request.sink.begin(answer.status_code, answer.headers)
             async for data in answer.aiter_raw():
-                request.sink.write(data)
+                if request.sink.blocks:
+                    await anyio.to_thread.run_sync(request.sink.write, data)
+                else:
+                    request.sink.write(data)
             return Answer(answer.status_code, answer.headers)
         finally:
-            await answer.aclose()
+            await _close(answer)
+
+
+async def _next(data: Optional[AsyncIterator[bytes]]) -> Optional[bytes]:
+    try:
+        return None if data is None else await data.__anext__()
+    except StopAsyncIteration:
+        return None
+
+
+async def _close(response: httpx.Response) -> None:
+    """Also when the task is cancelled: else the connection would stay taken."""
+    with anyio.CancelScope(shield=True):
+        await response.aclose()
 
 
 class AsyncJob:
@@ -165,29 +223,54 @@ class AsyncJob:
         return await self._client._shown(self.id, False, lambda bar: flows.result(
             self._client._policy, self._identity, self.id, Deadline(timeout), bar))
 
+    def events(self) -> AsyncGenerator[JobInfo, None]:
+        """As Job.events(), with `async for`. Who leaves the loop early closes it with `aclose()`."""
+        return self._client._iterate(streams.events(self._client._policy, self._identity, self.id))
+
+    def logs(self, follow: bool = True, *, stream: LogStream = "stdout", file: Optional[str] = None,
+             tail: Optional[int] = None) -> AsyncGenerator[str, None]:
+        """As Job.logs(), with `async for`; who leaves the loop early closes it."""
+        return self._client._iterate(streams.logs(self._client._policy, self._identity, self.id, follow, stream, file, tail))
+
+    async def cancel(self) -> None:
+        await self._client._drive(flows.change(self._client._policy, self._identity, self.id, "cancel"))
+
+    async def suspend(self) -> None:
+        await self._client._drive(flows.change(self._client._policy, self._identity, self.id, "suspend"))
+
+    async def resume(self) -> None:
+        await self._client._drive(flows.change(self._client._policy, self._identity, self.id, "resume"))
+
+    async def retry(self, *, idempotency_key: Optional[str] = None) -> AsyncJob:
+        created = await self._client._drive(flows.retry(self._client._policy, self._identity, self.id, idempotency_key))
+        return AsyncJob(self._client, self._identity, created.job_id, created)
+
     async def params(self) -> Dict[str, Any]:
-        path = f"/job/{quote(self.id, safe='')}/params"
+        path = f"{job_path(self.id)}/params"
         return dict(await self._client._drive(flows.get_json(self._client._policy, self._identity, path)))
 
     async def files(self) -> List[File]:
-        return await self._client._drive(flows.output_files(self._client._policy, self._identity, self.id))
+        return await self._client._drive(self._of_ended(flows.output_files(self._client._policy, self._identity, self.id)))
 
     async def read(self, name: str) -> bytes:
-        return await self._client._shown(name, True, lambda bar: download.to_memory(
-            self._client._policy, self._identity, file_path(self.id, "output", name), bar))
+        return await self._client._shown(name, True, lambda bar: self._of_ended(download.to_memory(
+            self._client._policy, self._identity, file_path(self.id, "output", name), bar)))
 
     async def download(self, name: str, target: Target = ".") -> Path:
         return await self._store(file_path(self.id, "output", name), target_of(target, name))
 
     async def download_output(self, target: Target = ".") -> Path:
-        return await self._store(f"/job/{quote(self.id, safe='')}/output", target_of(target, f"{self.id}-output.zip"))
+        return await self._store(f"{job_path(self.id)}/output", target_of(target, f"{self.id}-output.zip"))
 
     async def download_logs(self, target: Target = ".") -> Path:
-        return await self._store(f"/job/{quote(self.id, safe='')}/logs", target_of(target, f"{self.id}-logs.zip"))
+        return await self._store(f"{job_path(self.id)}/logs", target_of(target, f"{self.id}-logs.zip"))
 
     async def delete(self) -> None:
-        await self._client._drive(flows.delete(self._client._policy, self._identity, f"/job/{quote(self.id, safe='')}"))
+        await self._client._drive(flows.delete(self._client._policy, self._identity, job_path(self.id)))
 
     async def _store(self, path: str, target: Path) -> Path:
-        return await self._client._shown(target.name, True, lambda bar: download.to_file(
-            self._client._policy, self._identity, path, target, bar))
+        return await self._client._shown(target.name, True, lambda bar: self._of_ended(download.to_file(
+            self._client._policy, self._identity, path, target, bar)))
+
+    def _of_ended(self, flow: Flow[T]) -> Flow[T]:
+        return flows.of_ended(self._client._policy, self._identity, self.id, flow)

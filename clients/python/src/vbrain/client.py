@@ -6,16 +6,17 @@ import os
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Mapping, Optional, Type, TypeVar, Union
+from typing import Any, Callable, Dict, Generator, Iterator, List, Mapping, Optional, Sequence, Type, TypeVar, Union
 from urllib.parse import quote
 
 import httpx
 
-from . import download, flows
+from . import download, flows, streams, uploads
+from .content import Piece
 from .files import Files, prepare
-from .flows import Answer, Deadline, Flow, Pause, Policy, Request
+from .flows import Answer, Deadline, Flow, Pause, Policy, Request, job_path
 from .identity import Identity
-from .models import Created, File, JobInfo
+from .models import Created, File, JobInfo, LogStream
 from .progress import Bar, make_bar
 from .trust import trust
 
@@ -25,7 +26,7 @@ Target = Union[str, "os.PathLike[str]"]
 
 
 def file_path(job_id: str, part: str, name: str) -> str:
-    return f"/job/{quote(job_id, safe='')}/{part}/files/{quote(name, safe='')}"
+    return f"{job_path(job_id)}/{part}/files/{quote(name, safe='')}"
 
 
 def target_of(target: Target, name: str) -> Path:
@@ -42,7 +43,9 @@ def http_timeout(seconds: float, request: Request) -> httpx.Timeout:
     def most(usual: float) -> float:
         return usual if request.limit is None else min(usual, request.limit)
 
-    read = max(seconds, flows.LONGEST_WAIT + 10.0 if request.upload is None else LONGEST_STORING)
+    if request.silence is not None:
+        return httpx.Timeout(seconds, read=request.silence, pool=None)
+    read = max(seconds, LONGEST_STORING if request.stores else flows.LONGEST_WAIT + 10.0)
     return httpx.Timeout(most(seconds), read=most(read), pool=request.limit)
 
 
@@ -88,13 +91,21 @@ class Client:
         if application is not None and not isinstance(application, str):
             raise TypeError("the first argument is the name of an application; for params alone write run(params=…)")
         identity = self.identity.of_application(application)
-        created: Created = self._upload(files, lambda upload, bar: flows.execute(
+        created: Created = self._upload(identity, files, idempotency_key is None, lambda upload, bar: flows.execute(
             self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar))
         return Job(self, identity, created.job_id, created)
 
     def job(self, job_id: str, application: Optional[str] = None) -> Job:
         """A job that exists already. Asks nothing."""
         return Job(self, self.identity.of_application(application), job_id)
+
+    def batch(self, repository_id: str, params: Sequence[Mapping[str, Any]], *, application: Optional[str] = None,
+              metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None) -> List[Job]:
+        """Starts one job for each element of `params`, 1,000 at most, over the input and the params of a repository: all of them or,
+        with an exception, none. The jobs are in the order of `params`."""
+        identity = self.identity.of_application(application)
+        made = self._drive(flows.batch(self._policy, identity, repository_id, params, metadata, idempotency_key))
+        return [Job(self, identity, created.job_id, created) for created in made]
 
     def jobs(self, repository_id: str) -> List[str]:
         """Ids of the repository's jobs."""
@@ -105,7 +116,7 @@ class Client:
     def create_repository(self, params: Optional[Mapping[str, Any]] = None, files: Optional[Files] = None, *,
                           metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None) -> str:
         """Stores input and params for several jobs, and returns the id of the new repository."""
-        return self._upload(files, lambda upload, bar: flows.create_repository(
+        return self._upload(self.identity, files, idempotency_key is None, lambda upload, bar: flows.create_repository(
             self._policy, self.identity, params, upload, metadata, idempotency_key, bar))
 
     def repositories(self) -> List[str]:
@@ -124,11 +135,12 @@ class Client:
 
     # --- how
 
-    def _upload(self, files: Optional[Files], flow: Callable[[Any, Bar], Flow[T]]) -> T:
+    def _upload(self, identity: Identity, files: Optional[Files], resumable: bool, flow: Callable[[Any, Bar], Flow[T]]) -> T:
         upload = prepare(files)
-        bar = make_bar(self._progress and upload is not None, "upload", upload.size if upload else None)
+        bar = Bar()
         try:
-            return self._drive(flow(upload, bar))
+            bar = make_bar(self._progress and upload is not None, "upload", upload.size if upload else None)
+            return self._drive(uploads.through(self._policy, identity, upload, resumable, bar, flow))
         finally:
             bar.close()
             if upload is not None:
@@ -145,11 +157,11 @@ class Client:
         try:
             step = next(flow)
             while True:
-                trouble: Optional[httpx.TransportError] = None
+                trouble: Optional[Exception] = None
                 outcome: Optional[Answer] = None
                 try:
                     outcome = self._perform(step)
-                except httpx.TransportError as problem:
+                except flows.TROUBLES as problem:
                     trouble = problem
                 # Not in the handler: the problem would be the context of what the flow raises.
                 step = flow.send(outcome) if trouble is None else flow.throw(trouble)
@@ -164,8 +176,44 @@ class Client:
             return None
         return self._ask(step)
 
+    def _open(self, request: Request) -> httpx.Response:
+        made = self._http.build_request(**request.arguments(Piece.blocking), timeout=http_timeout(self._timeout, request))
+        return self._http.send(made, stream=True)
+
+    def _iterate(self, flow: streams.Stream) -> Generator[Any, None, None]:
+        """What a flow of streams.py gives. The stream is closed with the generator."""
+        response: Optional[httpx.Response] = None
+        data: Iterator[bytes] = iter(())
+        try:
+            step = next(flow)
+            while True:
+                trouble: Optional[Exception] = None
+                outcome: Union[None, Answer, bytes] = None
+                try:
+                    if isinstance(step, streams.Item):
+                        yield step.value
+                    elif isinstance(step, streams.Read):
+                        outcome = next(data, None)
+                    elif isinstance(step, Pause):
+                        self._sleep(step.seconds)
+                    else:
+                        if response is not None:
+                            response.close()
+                        response = self._open(step)
+                        body = b"" if response.status_code == 200 else response.read()
+                        outcome, data = Answer(response.status_code, response.headers, body), response.iter_raw()
+                except flows.TROUBLES as problem:
+                    trouble = problem
+                step = flow.send(outcome) if trouble is None else flow.throw(trouble)
+        except StopIteration:
+            return
+        finally:
+            flow.close()
+            if response is not None:
+                response.close()
+
     def _ask(self, request: Request) -> Answer:
-        answer = self._http.send(self._http.build_request(**request.arguments(), timeout=http_timeout(self._timeout, request)), stream=True)
+        answer = self._open(request)
         try:
             if request.sink is None or answer.status_code not in (200, 206):
                 return Answer(answer.status_code, answer.headers, answer.read())
@@ -205,18 +253,47 @@ class Job:
         return self._client._shown(self.id, False, lambda bar: flows.result(
             self._client._policy, self._identity, self.id, Deadline(timeout), bar))
 
+    def events(self) -> Generator[JobInfo, None, None]:
+        """The states of the job as they come: first the present one, at last that of the end. A connection that is cut is made again.
+        Raises NotFound when the job is deleted. The objects have no name, input and metadata."""
+        return self._client._iterate(streams.events(self._client._policy, self._identity, self.id))
+
+    def logs(self, follow: bool = True, *, stream: LogStream = "stdout", file: Optional[str] = None,
+             tail: Optional[int] = None) -> Generator[str, None, None]:
+        """The lines of what the application writes, from the beginning, up to the end of the job; without `follow`, what is there now.
+        `file`: a log file of the application instead. `tail`: begins with so many lines of the last attempt. A stream that is cut is
+        continued where it was, but with `tail` or `both`, which raise ConnectionFailed. Raises Error if the log was changed meanwhile."""
+        return self._client._iterate(streams.logs(self._client._policy, self._identity, self.id, follow, stream, file, tail))
+
+    def cancel(self) -> None:
+        """Ends the job: it becomes `failed` with the reason `Cancelled`, which wait() tells. Raises Conflict if it has ended already."""
+        self._client._drive(flows.change(self._client._policy, self._identity, self.id, "cancel"))
+
+    def suspend(self) -> None:
+        """No attempt is started until resume(); one that is under way goes on. Raises Conflict if the job has ended."""
+        self._client._drive(flows.change(self._client._policy, self._identity, self.id, "suspend"))
+
+    def resume(self) -> None:
+        """Takes suspend() back."""
+        self._client._drive(flows.change(self._client._policy, self._identity, self.id, "resume"))
+
+    def retry(self, *, idempotency_key: Optional[str] = None) -> Job:
+        """Starts a new job with the input, params and metadata of this one. Raises Conflict while this one has not ended."""
+        created = self._client._drive(flows.retry(self._client._policy, self._identity, self.id, idempotency_key))
+        return Job(self._client, self._identity, created.job_id, created)
+
     def params(self) -> Dict[str, Any]:
-        path = f"/job/{quote(self.id, safe='')}/params"
+        path = f"{job_path(self.id)}/params"
         return dict(self._client._drive(flows.get_json(self._client._policy, self._identity, path)))
 
     def files(self) -> List[File]:
-        """The files of the output of a finished job."""
-        return self._client._drive(flows.output_files(self._client._policy, self._identity, self.id))
+        """The files of the output. Raises TimeoutError before the end of the job, and JobFailed, as the next three do."""
+        return self._client._drive(self._of_ended(flows.output_files(self._client._policy, self._identity, self.id)))
 
     def read(self, name: str) -> bytes:
         """One file of the output."""
-        return self._client._shown(name, True, lambda bar: download.to_memory(
-            self._client._policy, self._identity, file_path(self.id, "output", name), bar))
+        return self._client._shown(name, True, lambda bar: self._of_ended(download.to_memory(
+            self._client._policy, self._identity, file_path(self.id, "output", name), bar)))
 
     def download(self, name: str, target: Target = ".") -> Path:
         """Stores one file of the output. A download that was cut off goes on where it was, also in a later process."""
@@ -224,15 +301,18 @@ class Job:
 
     def download_output(self, target: Target = ".") -> Path:
         """Stores the whole output as a ZIP."""
-        return self._store(f"/job/{quote(self.id, safe='')}/output", target_of(target, f"{self.id}-output.zip"))
+        return self._store(f"{job_path(self.id)}/output", target_of(target, f"{self.id}-output.zip"))
 
     def download_logs(self, target: Target = ".") -> Path:
         """Stores the logs as a ZIP, also while the job runs."""
-        return self._store(f"/job/{quote(self.id, safe='')}/logs", target_of(target, f"{self.id}-logs.zip"))
+        return self._store(f"{job_path(self.id)}/logs", target_of(target, f"{self.id}-logs.zip"))
 
     def delete(self) -> None:
-        self._client._drive(flows.delete(self._client._policy, self._identity, f"/job/{quote(self.id, safe='')}"))
+        self._client._drive(flows.delete(self._client._policy, self._identity, job_path(self.id)))
 
     def _store(self, path: str, target: Path) -> Path:
-        return self._client._shown(target.name, True, lambda bar: download.to_file(
-            self._client._policy, self._identity, path, target, bar))
+        return self._client._shown(target.name, True, lambda bar: self._of_ended(download.to_file(
+            self._client._policy, self._identity, path, target, bar)))
+
+    def _of_ended(self, flow: Flow[T]) -> Flow[T]:
+        return flows.of_ended(self._client._policy, self._identity, self.id, flow)

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Callable, Dict, Mapping, Optional, Tuple
 
-from .errors import ApiError, ConnectionFailed, Error, TooManyRequests, Unavailable, error_of
-from .flows import Answer, Flow, Policy, Request, Sink, pause, send
+from .errors import ApiError, ConnectionFailed, Error, TooManyRequests, Unavailable
+from .flows import Answer, Flow, Policy, Request, Sink, check, pause, send
 from .identity import Identity
 from .progress import Bar
 
@@ -18,34 +18,43 @@ if os.name == "posix":
     import fcntl
 
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+CONTENT_RANGE_OF_REFUSAL = re.compile(r"bytes \*/(\d+)")
 
 
-class PartFile(Sink):
-    """What has come so far: TARGET.part, and the version that it is of in TARGET.part.etag. Open, and locked against other
-    downloads of the same target, until finish() or close(). Raises Error if another download has it."""
+def refuse_encoded(status: int, headers: Mapping[str, str]) -> None:
+    """The package asks for the bytes as they are. A proxy that packs them all the same would change the file."""
+    if headers.get("content-encoding", "identity") != "identity":
+        raise ApiError(status, "Unexpected Content-Encoding", f"{headers['content-encoding']!r} was not asked for; a proxy on the way must not "
+                       "pack files", headers.get("x-request-id"))
 
-    def __init__(self, target: Path, bar: Bar) -> None:
-        self.target = target
-        self.part = target.with_name(target.name + ".part")
-        self.note = target.with_name(target.name + ".part.etag")
+
+class Part(Sink):
+    """What has come so far of a file, and the ETag of the version that it is of."""
+
+    def __init__(self, bar: Bar) -> None:
         self.total: Optional[int] = None
         self._bar = bar
         self._asked_from: Optional[int] = None
-        self._file = _open_alone(self.part)
+
+    def size(self) -> int:
+        raise NotImplementedError
+
+    def tag(self) -> str:
+        """Empty: none is known."""
+        raise NotImplementedError
+
+    def keep(self, size: int, tag: str) -> None:
+        """Drops what is behind `size`, and remembers the ETag."""
+        raise NotImplementedError
 
     def known(self) -> Dict[str, str]:
         """The headers that ask for the rest of the version that is there in part."""
-        self._asked_from = None
-        try:
-            size, tag = self.size(), self.note.read_text(encoding="ascii")
-        except (OSError, ValueError):
-            return {}
-        if not (size and tag):
-            return {}
-        self._asked_from = size
-        return {"Range": f"bytes={size}-", "If-Range": tag}
+        size, tag = self.size(), self.tag()
+        self._asked_from = size if size and tag else None
+        return {} if self._asked_from is None else {"Range": f"bytes={size}-", "If-Range": tag}
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        refuse_encoded(status, headers)
         length = headers.get("content-length")
         start, self.total = 0, int(length) if length is not None else None
         if status == 206:
@@ -59,11 +68,46 @@ class PartFile(Sink):
                 self.total = int(found[2])
             elif self.total is not None:
                 self.total += start
-        self._file.truncate(start)
-        self._file.seek(start)
-        self.note.write_text(headers.get("etag", ""), encoding="ascii")
+        self.keep(start, headers.get("etag", ""))
         self._bar.restart()
         self._bar.add(start)
+
+    def take_if_whole(self, headers: Mapping[str, str]) -> bool:
+        """Whether, by the headers of a 416, all bytes of the present version are there: then a download was cut off between its last
+        byte and its end."""
+        size = self.size()
+        told = CONTENT_RANGE_OF_REFUSAL.fullmatch(headers.get("content-range", ""))
+        if self._asked_from != size or told is None or int(told[1]) != size or headers.get("etag") != self.tag():
+            return False
+        self.total = size
+        self._bar.restart()
+        self._bar.add(size)
+        return True
+
+
+class PartFile(Part):
+    """TARGET.part, with the ETag in TARGET.part.etag. Open, and locked against other downloads of the same target, until finish() or
+    close(). Raises Error if another download has it."""
+
+    blocks = True
+
+    def __init__(self, target: Path, bar: Bar) -> None:
+        super().__init__(bar)
+        self.target = target
+        self.part = target.with_name(target.name + ".part")
+        self.note = target.with_name(target.name + ".part.etag")
+        self._file = _open_alone(self.part)
+
+    def tag(self) -> str:
+        try:
+            return self.note.read_text(encoding="ascii")
+        except (OSError, ValueError):
+            return ""
+
+    def keep(self, size: int, tag: str) -> None:
+        self._file.truncate(size)
+        self._file.seek(size)
+        self.note.write_text(tag, encoding="ascii")
 
     def write(self, data: bytes) -> None:
         self._file.write(data)
@@ -72,11 +116,6 @@ class PartFile(Sink):
     def size(self) -> int:
         self._file.flush()
         return os.fstat(self._file.fileno()).st_size
-
-    def forget(self) -> None:
-        self._file.truncate(0)
-        self._file.seek(0)
-        self.note.unlink(missing_ok=True)
 
     def finish(self) -> None:
         self._file.flush()
@@ -118,77 +157,77 @@ def _open_alone(path: Path) -> IO[bytes]:
         file.close()  # its download ended between open() and the lock, so the file has another name now, or none
 
 
-class Memory(Sink):
-    """Takes the body into memory; a cut transfer begins anew."""
-
+class Memory(Part):
     def __init__(self, bar: Bar) -> None:
+        super().__init__(bar)
         self.data = bytearray()
-        self._bar = bar
+        self._tag = ""
 
-    def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        self.data.clear()
-        self._bar.restart()
+    def size(self) -> int:
+        return len(self.data)
+
+    def tag(self) -> str:
+        return self._tag
+
+    def keep(self, size: int, tag: str) -> None:
+        del self.data[size:]
+        self._tag = tag
 
     def write(self, data: bytes) -> None:
         self.data += data
         self._bar.add(len(data))
 
 
-def _ask(policy: Policy, identity: Identity, path: str, part: PartFile) -> Flow[Answer]:
+def _ask(policy: Policy, identity: Identity, path: str, part: Part) -> Flow[Answer]:
     headers = {"Accept-Encoding": "identity", **part.known()}
-    try:
-        return (yield from send(policy, Request(identity, "GET", path, headers=headers, sink=part)))
-    except ApiError as refusal:
-        if refusal.status != 416:
-            raise
-    # All is there already, or the part is of nothing that can be continued.
-    part.forget()
+    answer = yield from send(policy, Request(identity, "GET", path, headers=headers, sink=part, accepted=(416,)))
+    if answer.status != 416:
+        return answer
+    if part.take_if_whole(answer.headers):
+        return Answer(206, answer.headers)
+    part.keep(0, "")  # it is of nothing that can be continued
     part.known()
     return (yield from send(policy, Request(identity, "GET", path, headers={"Accept-Encoding": "identity"}, sink=part)))
 
 
-def to_file(policy: Policy, identity: Identity, path: str, target: Path, bar: Bar) -> Flow[Path]:
-    """Downloads `path` to `target`. What was cut off is continued as long as each try brings some bytes more."""
-    part = PartFile(target, bar)
+def _fetch(policy: Policy, identity: Identity, path: str, part: Part) -> Flow[None]:
+    """What was cut off is continued as long as each try brings some bytes more."""
     turn = 0
-    try:
-        while True:
-            before = part.size()
-            try:
-                answer: Answer = yield from _ask(policy_of_one_try(policy), identity, path, part)
-            except (ConnectionFailed, TooManyRequests, Unavailable) as problem:
-                turn = 1 if part.size() > before else turn + 1
-                if turn >= policy.tries:
-                    raise
-                yield pause(turn, getattr(problem, "retry_after", None))
-                continue
-            check(answer, (200, 206))
-            if part.total is None or part.size() == part.total:
-                part.finish()
-                return target
-            turn += 1
+    while True:
+        before = part.size()
+        try:
+            answer: Answer = yield from _ask(one_try(policy), identity, path, part)
+        except (ConnectionFailed, TooManyRequests, Unavailable) as problem:
+            turn = 1 if part.size() > before else turn + 1
             if turn >= policy.tries:
-                raise ConnectionFailed(f"GET {path}: the answer ended after {part.size()} of {part.total} bytes")
-    finally:
-        part.close()
+                raise
+            yield pause(turn, getattr(problem, "retry_after", None))
+            continue
+        check(answer, (200, 206))
+        if part.total is None or part.size() == part.total:
+            return
+        turn += 1
+        if turn >= policy.tries:
+            raise ConnectionFailed(f"GET {path}: the answer ended after {part.size()} of {part.total} bytes")
 
 
-def check(answer: Answer, wanted: Tuple[int, ...]) -> None:
-    """Raises unless the answer is one with the content."""
-    if answer.status == 202:
-        raise TimeoutError("the job has not ended")
-    if answer.status not in wanted:
-        raise error_of(answer.status, answer.headers, answer.body)
-
-
-def policy_of_one_try(policy: Policy) -> Policy:
+def one_try(policy: Policy) -> Policy:
     """A try that is cut off goes on with other headers, so send() must not repeat it as it is."""
     return Policy(tries=1, replays=policy.replays)
 
 
-def to_memory(policy: Policy, identity: Identity, path: str, bar: Bar) -> Flow[bytes]:
-    sink = Memory(bar)
-    answer = yield from send(policy, Request(identity, "GET", path, headers={"Accept-Encoding": "identity"}, sink=sink))
-    check(answer, (200,))
-    return bytes(sink.data)
+def to_file(policy: Policy, identity: Identity, path: str, target: Path, bar: Bar) -> Flow[Path]:
+    """Downloads `path` to `target`."""
+    part = PartFile(target, bar)
+    try:
+        yield from _fetch(policy, identity, path, part)
+        part.finish()
+        return target
+    finally:
+        part.close()
 
+
+def to_memory(policy: Policy, identity: Identity, path: str, bar: Bar) -> Flow[bytes]:
+    part = Memory(bar)
+    yield from _fetch(policy, identity, path, part)
+    return bytes(part.data)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, List, Mapping, Optional, Tuple
 
 if TYPE_CHECKING:
     from .models import JobInfo
@@ -29,16 +30,18 @@ class JobFailed(Error):
 
 
 class ApiError(Error):
-    """The server refused the request. `request_id` finds it in the server's log."""
+    """The server refused the request. `request_id` finds it in the server's log. `raw` has all keys of the answer, also those that
+    this version does not know."""
 
     def __init__(self, status: int, error: str, detail: Optional[str], request_id: Optional[str],
-                 retry_after: Optional[float] = None) -> None:
+                 retry_after: Optional[float] = None, raw: Optional[Mapping[str, Any]] = None) -> None:
         text = f"{status} {error}"
         if detail:
             text += f": {detail}"
         if request_id:
             text += f" (request {request_id})"
-        super().__init__(text)
+        self.raw: Mapping[str, Any] = {} if raw is None else raw
+        super().__init__(text + self._more())
         self.status = status
         self.error = error
         self.detail = detail
@@ -46,11 +49,44 @@ class ApiError(Error):
         self.retry_after = retry_after
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        return type(self), (self.status, self.error, self.detail, self.request_id, self.retry_after)
+        return type(self), (self.status, self.error, self.detail, self.request_id, self.retry_after, self.raw)
+
+    def _more(self) -> str:
+        """What str() tells behind the detail."""
+        return ""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A mistake in the params. `pointer` is a JSON Pointer (RFC 6901) into the params as the application would get them. `index`: which
+    element of a batch has it, from 0; None if it was no batch."""
+
+    pointer: str
+    message: str
+    index: Optional[int] = None
+
+    def __str__(self) -> str:
+        return ("" if self.index is None else f"[{self.index}] ") + f"{self.pointer or 'params'}: {self.message}"
 
 
 class InvalidRequest(ApiError):
-    """400, 413, 415 and 422: something about the request is wrong; `error` and `detail` name it."""
+    """400, 413, 415 and 422: something about the request is wrong; `error` and `detail` name it. Of `Invalid params`, `violations` has
+    each mistake, 100 at most; `violations_omitted` more were found."""
+
+    @property
+    def violations(self) -> List[Violation]:
+        told = self.raw.get("violations")
+        found = [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+        return [Violation(str(each.get("pointer", "")), str(each.get("message", "")), each.get("index")) for each in found]
+
+    @property
+    def violations_omitted(self) -> int:
+        told = self.raw.get("violations_omitted", 0)
+        return told if isinstance(told, int) else 0
+
+    def _more(self) -> str:
+        lines = [f"\n  {violation}" for violation in self.violations]
+        return "".join(lines) + (f"\n  and {self.violations_omitted} more" if self.violations_omitted else "")
 
 
 class Unauthorized(ApiError):
@@ -63,6 +99,10 @@ class Forbidden(ApiError):
 
 class NotFound(ApiError):
     """404: the tenant has no such job, repository or file."""
+
+
+class Conflict(ApiError):
+    """409: the job has ended and cannot be changed, has not ended and cannot be retried, or an upload is in use."""
 
 
 class PreconditionFailed(ApiError):
@@ -86,22 +126,23 @@ class InsufficientStorage(ServerError):
 
 
 _CLASSES = {400: InvalidRequest, 413: InvalidRequest, 415: InvalidRequest, 422: InvalidRequest, 401: Unauthorized,
-            403: Forbidden, 404: NotFound, 412: PreconditionFailed, 429: TooManyRequests, 502: Unavailable, 503: Unavailable,
-            504: Unavailable, 507: InsufficientStorage}
+            403: Forbidden, 404: NotFound, 409: Conflict, 412: PreconditionFailed, 429: TooManyRequests, 502: Unavailable,
+            503: Unavailable, 504: Unavailable, 507: InsufficientStorage}
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     """The exception for a refusal. A proxy may have answered, so the body can be anything."""
-    error, detail = f"HTTP status {status}", None
+    error, detail, raw = f"HTTP status {status}", None, None
     try:
         told = json.loads(body)
-        error, detail = str(told["error"]), told.get("detail")
-    except (ValueError, TypeError, KeyError):
+        error, raw = str(told["error"]), told
+        detail = None if told.get("detail") is None else str(told["detail"])
+    except (ValueError, TypeError, KeyError, AttributeError):
         pass
     if 300 <= status < 400 and detail is None:
         detail = f"redirected to {headers.get('location', 'nowhere')}; the package follows no redirects, give it the right address"
     kind = _CLASSES.get(status, ServerError if status >= 500 else ApiError)
-    return kind(status, error, detail, headers.get("x-request-id"), seconds_of(headers.get("retry-after")))
+    return kind(status, error, detail, headers.get("x-request-id"), seconds_of(headers.get("retry-after")), raw)
 
 
 def seconds_of(text: Optional[str]) -> Optional[float]:

@@ -1,27 +1,34 @@
 """What the clients do, as generators: each yields steps (a request, a pause) and gets their outcomes. They do no I/O, so
-the blocking client and the asynchronous one share them."""
+the blocking client and the asynchronous one share them. The flows of streams are in streams.py, those of large uploads in uploads.py."""
 
 from __future__ import annotations
 
-import json
 import random
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Generator, List, Mapping, Optional, TypeVar, Union
+from typing import Any, AsyncIterator, Callable, Dict, Generator, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 from urllib.parse import quote
 
 import httpx
 
-from .errors import ConnectionFailed, JobFailed, TooManyRequests, Unavailable, error_of, seconds_of
-from .files import Counted, Upload
+from .content import Piece, encode, read_answer
+from .errors import ApiError, ConnectionFailed, JobFailed, ServerError, TooManyRequests, Unavailable, error_of, seconds_of
+from .files import Counted, Stored, Upload
 from .identity import Identity
 from .models import Created, File, JobInfo
 from .progress import Bar
 
+T = TypeVar("T")
 LONGEST_WAIT = 50  # seconds of one request; many proxies give up after 60
 LONGEST_PAUSE = 30.0
+PATIENCE = 4  # times the repetitions of other requests: about four minutes of an outage do not end a wait
 TIME_TO_ANSWER = 5.0  # what a request gets beyond a time limit, so that an answer at its very end still comes
+
+
+# What sending a request may raise. A body that can't be decoded and an address that is none are no TransportError.
+TROUBLES = (httpx.RequestError, httpx.InvalidURL)
+NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Deadline:
@@ -54,7 +61,8 @@ class Pause:
 
 @dataclass
 class Request:
-    """A request to the API. With `sink` the body of a success goes there in pieces: first sink.begin(status, headers)."""
+    """A request to the API. With `sink` the body of a success goes there in pieces: first sink.begin(status, headers). With
+    `silence` the body of a 200 is read by Read steps (streams.py), each of so many seconds at most."""
 
     identity: Identity
     method: str
@@ -67,9 +75,17 @@ class Request:
     bar: Bar = field(default_factory=Bar)
     sink: Optional[Sink] = None
     limit: Optional[float] = None  # seconds, for each of connecting, sending and reading
+    piece: Optional[Piece] = None  # of a file, as the body
+    silence: Optional[float] = None
+    stores: bool = False  # the server writes much before it answers
+    repeatable: Optional[bool] = None  # None: all but POST and PATCH
+    accepted: Tuple[int, ...] = ()  # statuses that are answers and no exceptions
 
-    def arguments(self) -> Dict[str, Any]:
-        """Those of httpx.Client.build_request()."""
+    def is_repeatable(self) -> bool:
+        return self.method not in ("POST", "PATCH") if self.repeatable is None else self.repeatable
+
+    def arguments(self, body: Callable[[Piece], Union[Iterator[bytes], AsyncIterator[bytes]]]) -> Dict[str, Any]:
+        """Those of httpx.Client.build_request(). `body` makes what the client sends of a piece."""
         headers = self.identity.headers() + [(name.encode(), value.encode()) for name, value in self.headers.items()]
         made: Dict[str, Any] = {"method": self.method, "url": self.identity.url + self.path, "headers": headers}
         if self.query:
@@ -80,12 +96,18 @@ class Request:
             made["files"] = {"file": (self.upload.name, Counted(self.upload.file, self.bar.add))}
             made["data"] = self.form or {}
         elif self.json is not None:
-            made["json"] = self.json
+            headers.append((b"Content-Type", b"application/json"))
+            made["content"] = encode(self.json)
+        elif self.piece is not None:
+            headers.append((b"Content-Length", str(self.piece.length).encode()))
+            made["content"] = body(self.piece)
         return made
 
 
 class Sink:
-    """Takes the body of a success."""
+    """Takes the body of a success. `blocks`: write() waits for a disk."""
+
+    blocks = False
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
         raise NotImplementedError
@@ -100,12 +122,12 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes = b""
 
-    def json(self) -> Any:
-        return json.loads(self.body)
+    def read(self, make: Callable[[Any], T]) -> T:
+        """What `make` makes of the JSON. Raises ApiError if it is none, or another one: a login page of a proxy, another service."""
+        return read_answer(self.status, self.headers, self.body, make)
 
 
 Step = Union[Request, Pause]
-T = TypeVar("T")
 Flow = Generator[Step, Any, T]
 
 
@@ -123,101 +145,194 @@ def pause(turn: int, told: Optional[float]) -> Pause:
     return Pause(random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, 0.5 * 2 ** turn))
 
 
-def _replays(policy: Policy, identity: Identity) -> Flow[bool]:
-    """Whether the server answers a repeated POST with the first answer. Its OpenAPI document says so."""
+def patient(policy: Policy) -> Policy:
+    """For waits: a job of hours is not lost to a network that is away for minutes. With one try it stays one."""
+    return Policy(1 + PATIENCE * (policy.tries - 1), policy.replays)
+
+
+def _keyed(told: Any) -> bool:
+    parameters = told["paths"]["/job/execute"]["post"]["parameters"]
+    return any(item.get("name", item.get("$ref", "")).endswith(("Idempotency-Key", "IdempotencyKey")) for item in parameters)
+
+
+def _replays(policy: Policy, identity: Identity) -> Flow[Optional[bool]]:
+    """Whether the server answers a repeated POST with the first answer. Its OpenAPI document says so. Where the operator has turned
+    that off, a server with resumable uploads does, because they came later. None: no answer of the server, so ask again."""
     if policy.replays is None:
         try:
             answer: Answer = yield Request(identity, "GET", "/openapi.json")
-            told = answer.json()["paths"]["/job/execute"]["post"]["parameters"] if answer.status == 200 else []
-            policy.replays = any(item.get("name", item.get("$ref", "")).endswith(("Idempotency-Key", "IdempotencyKey"))
-                                 for item in told)
-        except httpx.TransportError:
-            return False  # asked again the next time
-        except (ValueError, KeyError, TypeError):
-            policy.replays = False
+            if answer.status == 200:
+                policy.replays = answer.read(_keyed)
+            elif _is_not_there(answer):
+                answer = yield Request(identity, "OPTIONS", "/uploads")
+                if answer.status == 204 and "tus-version" in answer.headers:
+                    policy.replays = True
+                elif _is_not_there(answer):
+                    policy.replays = False
+        except (*TROUBLES, ApiError):
+            pass
     return policy.replays
 
 
+def _is_not_there(answer: Answer) -> bool:
+    """Whether the server itself says that it has no such path: proxies answer with pages of their own while it restarts."""
+    try:
+        return answer.status in (404, 405) and answer.read(lambda told: isinstance(told["error"], str))
+    except ApiError:
+        return False
+
+
+def _raise_unsendable(request: Request, problem: Exception) -> None:
+    """For what would fail again. Without the text of the HTTP library, which may have the value of a header."""
+    what = f"{request.method} {request.path}: this can't be sent by HTTP: "
+    if isinstance(problem, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
+        raise ConnectionFailed(what + "the address needs http:// or https://, a host and a port that is a number")
+    changed = "" if request.upload is None and request.piece is None else ", and a file may not change while it is sent"
+    raise ConnectionFailed(what + "repository_id and idempotency_key take no control characters" + changed)
+
+
+@dataclass
+class Trouble:
+    """A try without success that may be repeated. `nothing_done`: the server surely did nothing for it."""
+
+    failure: Exception
+    text: str
+    nothing_done: bool
+    retry_after: Optional[float] = None
+
+
+def _again(policy: Policy, request: Request, deadline: Deadline, trouble: Trouble, turn: int) -> Flow[int]:
+    """Pauses until the request may be sent again, and returns the number of tries so far. Raises the failure if it may not, or
+    TimeoutError at the deadline. A question whether it may counts as a try if it gets no answer."""
+    safe = trouble.nothing_done or request.is_repeatable()
+    while True:
+        if deadline.left() == 0:
+            raise TimeoutError(f"{request.method} {request.path}: no answer in time: {trouble.text}") from trouble.failure
+        if turn >= policy.tries or not (safe or policy.replays is not False):
+            raise trouble.failure
+        yield deadline.cut(pause(turn, trouble.retry_after))
+        if safe or (yield from _replays(policy, request.identity)):
+            return turn
+        if policy.replays is None:
+            turn += 1
+
+
 def send(policy: Policy, request: Request, deadline: Deadline = NO_END) -> Flow[Answer]:
-    """The answer with a status below 300, or an ApiError. Repeats what may be repeated: reads and deletions always, others if
-    nothing was sent or the server replays its answer. Raises TimeoutError when the deadline is over before there is an answer."""
-    turn = 0
+    """The answer with a status below 300 or in request.accepted, or an ApiError. Repeats what may be repeated: reads and deletions
+    always, others if nothing was done or the server replays its answer. Raises TimeoutError when the deadline is over before there is
+    an answer."""
+    turn, may_be_done = 0, False
     while True:
         turn += 1
-        safe = request.method != "POST"
         left = deadline.left()
         request.limit = None if left is None else left + TIME_TO_ANSWER
         answer: Optional[Answer] = None
+        unsendable: Optional[Exception] = None
+        trouble: Optional[Trouble] = None
         try:
             answer = yield request
-        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol):
-            pass  # it would fail again
-        except httpx.TransportError as problem:
-            if deadline.left() == 0:
-                raise TimeoutError(f"{request.method} {request.path}: no answer in time: {type(problem).__name__}: {problem}") from problem
-            safe = safe or isinstance(problem, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
-            if turn >= policy.tries or not (safe or (yield from _replays(policy, request.identity))):
-                raise ConnectionFailed(f"{request.method} {request.path}: {type(problem).__name__}: {problem}") from problem
-            yield deadline.cut(pause(turn, None))
-            continue
-        if answer is None:  # raised here, because the exception of the HTTP library has the text of a header
-            raise ConnectionFailed(f"{request.method} {request.path}: this can't be sent by HTTP: the address needs http:// or https://, "
-                                   "and repository_id and idempotency_key take no control characters")
-        if answer.status < 300:
-            return answer
-        refusal = error_of(answer.status, answer.headers, answer.body)
-        if request.method == "DELETE" and answer.status == 404 and turn > 1:
-            return answer  # an earlier try deleted it, and its answer was lost
-        if not isinstance(refusal, (Unavailable, TooManyRequests)) or turn >= policy.tries:
-            raise refusal
-        safe = safe or isinstance(refusal, TooManyRequests)
-        if not (safe or (yield from _replays(policy, request.identity))):
-            raise refusal
-        if deadline.left() == 0:
-            raise TimeoutError(f"{request.method} {request.path}: no answer in time: {refusal}") from refusal
-        yield deadline.cut(pause(turn, refusal.retry_after))
+        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL) as problem:
+            unsendable = problem
+        except httpx.RequestError as problem:
+            text = f"{type(problem).__name__}: {problem}"
+            trouble = Trouble(ConnectionFailed(f"{request.method} {request.path}: {text}"), text, isinstance(problem, NOTHING_SENT))
+            trouble.failure.__cause__ = problem
+        if unsendable is not None:  # not in the handler, because the exception would be the context
+            _raise_unsendable(request, unsendable)
+        if answer is not None:
+            if answer.status < 300 or answer.status in request.accepted:
+                return answer
+            refusal = error_of(answer.status, answer.headers, answer.body)
+            if request.method == "DELETE" and answer.status == 404 and may_be_done:
+                return answer  # an earlier try deleted it, and its answer was lost
+            nothing_done = isinstance(refusal, TooManyRequests) or answer.status == 408
+            if not (nothing_done or isinstance(refusal, Unavailable)):
+                raise refusal
+            trouble = Trouble(refusal, str(refusal), nothing_done, refusal.retry_after)
+        assert trouble is not None
+        may_be_done = may_be_done or not trouble.nothing_done
+        turn = yield from _again(policy, request, deadline, trouble, turn)
 
 
 def get_json(policy: Policy, identity: Identity, path: str, query: Optional[Dict[str, Any]] = None,
              repository_id: Optional[str] = None) -> Flow[Any]:
     headers = {"repository_id": repository_id} if repository_id else {}
     answer = yield from send(policy, Request(identity, "GET", path, query or {}, headers))
-    return answer.json()
+    return answer.read(lambda told: told)
 
 
 def delete(policy: Policy, identity: Identity, path: str) -> Flow[None]:
     yield from send(policy, Request(identity, "DELETE", path))
 
 
-def submit(policy: Policy, identity: Identity, path: str, params: Optional[Mapping[str, Any]], upload: Optional[Upload],
+def submit(policy: Policy, identity: Identity, path: str, params: Optional[Mapping[str, Any]], upload: Union[None, Upload, Stored],
            metadata: Optional[Mapping[str, Any]], repository_id: Optional[str], key: Optional[str], bar: Bar) -> Flow[Answer]:
     """POST /job/execute or /repository. Every try has the same Idempotency-Key."""
     parts = {name: value for name, value in (("params", params), ("metadata", metadata)) if value is not None}
-    request = Request(identity, "POST", path, headers={"Idempotency-Key": key or str(uuid.uuid4())}, upload=upload, bar=bar)
+    request = Request(identity, "POST", path, headers={"Idempotency-Key": key or str(uuid.uuid4())}, bar=bar, stores=upload is not None)
     if repository_id:
         request.headers["repository_id"] = repository_id
+    if isinstance(upload, Stored):
+        request.headers["upload_id"] = upload.upload_id
+        upload = None
+    request.upload = upload
     if upload is None:
         request.json = parts
     else:
-        request.form = {name: json.dumps(value) for name, value in parts.items()}
+        request.form = {name: encode(value).decode() for name, value in parts.items()}
     return (yield from send(policy, request))
 
 
-def execute(policy: Policy, identity: Identity, params: Optional[Mapping[str, Any]], upload: Optional[Upload],
+def execute(policy: Policy, identity: Identity, params: Optional[Mapping[str, Any]], upload: Union[None, Upload, Stored],
             metadata: Optional[Mapping[str, Any]], repository_id: Optional[str], key: Optional[str], bar: Bar) -> Flow[Created]:
     answer = yield from submit(policy, identity, "/job/execute", params, upload, metadata, repository_id, key, bar)
-    told = answer.json()
-    return Created(told["job_id"], told.get("repository_id", repository_id), list(told.get("notes", [])))
+    return answer.read(lambda told: Created(told["job_id"], told.get("repository_id", repository_id), list(told.get("notes", []))))
 
 
-def create_repository(policy: Policy, identity: Identity, params: Optional[Mapping[str, Any]], upload: Optional[Upload],
-                      metadata: Optional[Mapping[str, Any]], key: Optional[str], bar: Bar) -> Flow[str]:
+def create_repository(policy: Policy, identity: Identity, params: Optional[Mapping[str, Any]],
+                      upload: Union[None, Upload, Stored], metadata: Optional[Mapping[str, Any]], key: Optional[str], bar: Bar) -> Flow[str]:
     answer = yield from submit(policy, identity, "/repository", params, upload, metadata, None, key, bar)
-    return str(answer.json()["repository_id"])
+    return answer.read(lambda told: str(told["repository_id"]))
+
+
+def batch(policy: Policy, identity: Identity, repository_id: str, params: Sequence[Mapping[str, Any]],
+          metadata: Optional[Mapping[str, Any]], key: Optional[str]) -> Flow[List[Created]]:
+    """POST /job/batch."""
+    headers = {"Idempotency-Key": key or str(uuid.uuid4()), "repository_id": repository_id}
+    told = {"params": list(params), **({} if metadata is None else {"metadata": metadata})}
+    answer = yield from send(policy, Request(identity, "POST", "/job/batch", headers=headers, json=told, stores=True))
+    return answer.read(lambda told: [Created(str(job_id), repository_id, []) for job_id in told["job_ids"]])
+
+
+def retry(policy: Policy, identity: Identity, job_id: str, key: Optional[str]) -> Flow[Created]:
+    """POST /job/:job_id/retry."""
+    request = Request(identity, "POST", f"{job_path(job_id)}/retry", headers={"Idempotency-Key": key or str(uuid.uuid4())}, stores=True)
+    answer = yield from send(policy, request)
+    return answer.read(lambda told: Created(told["job_id"], told.get("repository_id"), list(told.get("notes", []))))
+
+
+def change(policy: Policy, identity: Identity, job_id: str, what: str) -> Flow[None]:
+    """POST /job/:job_id/cancel, suspend or resume, which may be repeated."""
+    yield from send(policy, Request(identity, "POST", f"{job_path(job_id)}/{what}", repeatable=True))
+
+
+def job_path(job_id: str) -> str:
+    return f"/job/{quote(job_id, safe='')}"
 
 
 def info(policy: Policy, identity: Identity, job_id: str) -> Flow[JobInfo]:
-    return JobInfo.of((yield from get_json(policy, identity, f"/job/{quote(job_id, safe='')}", {"jobs": "false"})))
+    answer = yield from send(policy, Request(identity, "GET", job_path(job_id), {"jobs": "false"}))
+    return answer.read(JobInfo.of)
+
+
+def of_ended(policy: Policy, identity: Identity, job_id: str, flow: Flow[T]) -> Flow[T]:
+    """`flow`, which needs a job that has finished. Raises JobFailed if the job has failed."""
+    try:
+        return (yield from flow)
+    except ServerError as refusal:
+        if (refusal.status, refusal.error) != (500, "Job failed"):
+            raise
+    raise JobFailed((yield from info(policy, identity, job_id)))
 
 
 def pause_after(answer: Answer, waited: float, wait: int, deadline: Deadline) -> Optional[Pause]:
@@ -229,21 +344,24 @@ def pause_after(answer: Answer, waited: float, wait: int, deadline: Deadline) ->
 
 
 def wait_for(policy: Policy, identity: Identity, job_id: str, deadline: Deadline, bar: Bar) -> Flow[JobInfo]:
-    """Asks again whenever the state has changed or a request's time is over, until the job has ended."""
+    """Asks again whenever the state has changed or a request's time is over, until the job has ended. The server waits whole
+    seconds; the last part of a second is a pause."""
     before = ""
     while True:
         wait, begun = deadline.wait(), deadline.clock()
-        request = Request(identity, "GET", f"/job/{quote(job_id, safe='')}", {"jobs": "false", **({"wait": wait} if wait else {})})
-        answer = yield from send(policy, request, deadline)
-        seen = JobInfo.of(answer.json())
+        request = Request(identity, "GET", job_path(job_id), {"jobs": "false", **({"wait": wait} if wait else {})})
+        answer = yield from send(patient(policy), request, deadline)
+        seen = answer.read(JobInfo.of)
         bar.say(f"{seen.status} {seen.reason}".strip())
         if seen.ended:
             return seen
         left = deadline.left()
-        if left is not None and left < 1:
+        if left == 0:
             raise TimeoutError(f"job {job_id} is still {seen.status}")
         step = pause_after(answer, deadline.clock() - begun, wait, deadline)
-        if seen.status == before and step is not None:
+        if left is not None and left < 1:
+            yield Pause(left)
+        elif seen.status == before and step is not None:
             yield step
         before = seen.status
 
@@ -253,15 +371,25 @@ def result(policy: Policy, identity: Identity, job_id: str, deadline: Deadline, 
     if seen.status == "failed":
         raise JobFailed(seen)
     while True:  # another server may not know yet that the job has ended
-        request = Request(identity, "GET", f"/job/{quote(job_id, safe='')}/result", {"wait": deadline.wait()})
-        answer = yield from send(policy, request, deadline)
+        request = Request(identity, "GET", f"{job_path(job_id)}/result", {"wait": deadline.wait()})
+        answer = yield from send(patient(policy), request, deadline)
         if answer.status != 202:
             break
         if deadline.left() == 0:
             raise TimeoutError(f"job {job_id} is {seen.status}, but its result is not there yet")
         yield deadline.cut(pause(1, seconds_of(answer.headers.get("retry-after"))))
-    return answer.json()["output"]
+    return answer.read(lambda told: told["output"])
+
+
+def check(answer: Answer, wanted: Tuple[int, ...]) -> None:
+    """Raises unless the answer is one with the content."""
+    if answer.status == 202:
+        raise TimeoutError("the job has not ended")
+    if answer.status not in wanted:
+        raise error_of(answer.status, answer.headers, answer.body)
 
 
 def output_files(policy: Policy, identity: Identity, job_id: str) -> Flow[List[File]]:
-    return [File.of(each) for each in (yield from get_json(policy, identity, f"/job/{quote(job_id, safe='')}/output/files"))]
+    answer = yield from send(policy, Request(identity, "GET", f"{job_path(job_id)}/output/files"))
+    check(answer, (200,))
+    return answer.read(lambda told: [File.of(each) for each in told])

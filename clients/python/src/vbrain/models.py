@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Literal, Mapping, Optional
 
+LogStream = Literal["stdout", "stderr", "both"]
 STATUSES_OF_ENDED = ("finished", "failed")
 
 
