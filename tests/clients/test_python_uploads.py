@@ -140,8 +140,8 @@ def test_a_lost_submission_of_an_upload_is_repeated_with_its_upload():
     serve = server.serve
 
     def lose(request):
-        if request.url.path.endswith("openapi.json"):
-            return httpx.Response(200, json={"paths": {"/job/execute": {"post": {"parameters": [{"name": "Idempotency-Key"}]}}}})
+        if request.method == "OPTIONS":
+            return httpx.Response(204, headers={"Tus-Version": "1.0.0"})
         answer = serve(request)
         if request.url.path.endswith("/execute") and isinstance(answers[0], Exception):
             raise answers.pop(0)

@@ -156,18 +156,19 @@ def _keyed(told: Any) -> bool:
 
 
 def _replays(policy: Policy, identity: Identity) -> Flow[Optional[bool]]:
-    """Whether the server answers a repeated POST with the first answer. Its OpenAPI document says so. Where the operator has turned
-    that off, a server with resumable uploads does, because they came later. None: no answer of the server, so ask again."""
+    """Whether the server answers a repeated POST with the first answer. One with resumable uploads does, because they came later; that
+    is a short answer, which a bad network lets pass. Else its OpenAPI document says so, which the operator may have turned off. None: no
+    answer of the server, so ask again."""
     if policy.replays is None:
         try:
-            answer: Answer = yield Request(identity, "GET", "/openapi.json")
-            if answer.status == 200:
-                policy.replays = answer.read(_keyed)
-            elif _is_not_there(answer):
-                answer = yield Request(identity, "OPTIONS", "/uploads")
-                if answer.status == 204 and "tus-version" in answer.headers:
-                    policy.replays = True
-                elif _is_not_there(answer):
+            uploads: Answer = yield Request(identity, "OPTIONS", "/uploads")
+            if uploads.status == 204 and "tus-version" in uploads.headers:
+                policy.replays = True
+            elif uploads.status < 500 and uploads.status != 429:
+                document: Answer = yield Request(identity, "GET", "/openapi.json")
+                if document.status == 200:
+                    policy.replays = document.read(_keyed)
+                elif _is_not_there(uploads) and _is_not_there(document):
                     policy.replays = False
         except (*TROUBLES, ApiError):
             pass
