@@ -93,6 +93,59 @@ def test_a_repository_for_several_jobs(client):
     client.delete_repository(repository)
 
 
+def test_a_batch_and_what_changes_a_job(client):
+    repository = client.create_repository({"wait": True}, {"in.csv": "x\n"})
+    first, second = client.batch(repository, [{"wait": False, "result": "1"}, {}])
+    assert first.result() == 1
+    with pytest.raises(TimeoutError, match="has not ended"):
+        second.files()
+    with pytest.raises(vbrain.Conflict, match="Job not yet finished"):
+        second.retry()
+    second.cancel()
+    assert second.wait().reason == "Cancelled"
+    for call in (second.files, lambda: second.read("x")):
+        with pytest.raises(vbrain.JobFailed, match="Cancelled"):
+            call()
+    again = first.retry()
+    assert (again.id != first.id, again.result()) == (True, 1)
+    with pytest.raises(vbrain.Conflict, match="Job cannot be changed"):
+        again.cancel()
+    client.delete_repository(repository)
+
+
+def test_events_and_logs(client, world):
+    job = client.run(params={"result": "1", "say": "the last line"})
+    assert [info.status for info in job.events()][-1] == "finished"
+    lines = list(job.logs())
+    assert lines[0].startswith("started attempt 1") and lines[-1] == "the last line"
+    assert list(job.logs(False, stream="stderr")) == ["a line for stderr"] and list(job.logs(tail=1)) == ["the last line"]
+
+    async def read():
+        async with vbrain.AsyncClient(**arguments(world.lead)) as asynchronous:
+            same = asynchronous.job(job.id)
+            return [info.status async for info in same.events()], [line async for line in same.logs()]
+
+    assert asyncio.run(read()) == (["finished"], lines)
+    job.delete()
+
+
+def test_a_large_input_is_sent_in_pieces(client, world, monkeypatch):
+    monkeypatch.setattr(vbrain.uploads, "RESUMABLE_FROM", 1)
+    monkeypatch.setattr(vbrain.uploads, "CHUNK", 1000)
+    table = "x\n" + "1\n" * 5000
+    job = client.run(params={"result": "1"}, files={"in.csv": table})
+    assert (job.result(), job.info().input) == (1, ["in.csv"])
+
+    async def run():
+        async with vbrain.AsyncClient(**arguments(world.lead)) as asynchronous:
+            same = await asynchronous.run(params={"result": "2"}, files={"in.csv": table})
+            return same.repository_id, await same.result()
+
+    repository, result = asyncio.run(run())
+    assert result == 2
+    assert world.lead.get(f"/repository/{repository}/input/files/in.csv").text == table
+
+
 def test_async_jobs_are_waited_for_together(client, world):
     async def run():
         async with vbrain.AsyncClient(**arguments(world.lead)) as asynchronous:
