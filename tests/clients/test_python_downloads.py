@@ -90,7 +90,7 @@ def test_two_downloads_of_one_target_do_not_mix(tmp_path):
         with pytest.raises(vbrain.Error, match="o.zip.part: another download"):
             other.job(JOB).download_output(target)
         assert server.requests == []
-        return httpx.Response(200, stream=Body(b"mine"))
+        return httpx.Response(200, headers={"X-Request-Id": "r"}, stream=Body(b"mine"))
 
     vb, _ = client(meanwhile, (200, b"later"))
     assert vb.job(JOB).download_output(target).read_bytes() == b"mine"
@@ -127,6 +127,17 @@ def test_a_file_that_is_read_goes_on_where_it_was_cut():
     assert vb.job(JOB).read("x") == b"0123456789"
     assert [request.headers.get("Range") for request in server.requests] == [None, *3 * ["bytes=4-"], *3 * ["bytes=6-"]]
     assert server.requests[-1].headers["If-Range"] == '"v1"'
+
+
+def test_the_page_of_a_proxy_is_no_file(tmp_path):
+    def sign_in(_):
+        return httpx.Response(200, headers={"Content-Type": "text/html"}, stream=Body(b"<html>sign in"))
+
+    vb, _ = client(sign_in, sign_in)
+    for call in (lambda: vb.job(JOB).read("x"), lambda: vb.job(JOB).download_output(tmp_path)):
+        with pytest.raises(vbrain.ApiError, match="Unexpected answer: bytes of text/html without X-Request-Id .*does no proxy want a sign-in"):
+            call()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_a_proxy_has_packed_is_refused(tmp_path):

@@ -26,6 +26,7 @@ def keys(server):
     ((LOST, ABSENT, (200, document(idempotent=True)), CREATED), [POST, ASK, DOCUMENT, POST]),  # of before the uploads
     ((LOST, (204, b""), (200, document(idempotent=True)), CREATED), [POST, ASK, DOCUMENT, POST]),  # a proxy answers all OPTIONS
     ((LOST, (204, b""), ABSENT, KNOWS, CREATED), [POST, ASK, DOCUMENT, ASK, POST]),
+    (((500, {"error": "Internal error"}), KNOWS, CREATED), [POST, ASK, POST]),  # the same request completes a job that was half made
     (((408, {"error": "Request timeout"}), CREATED), [POST, POST])])
 def test_a_lost_submission_is_repeated_with_its_key(answers, calls):
     vb, server = client(*answers)
@@ -100,7 +101,7 @@ def test_a_wait_outlasts_an_outage_of_minutes():
 def test_an_answer_of_something_else_is_an_error_of_the_package(answer):
     vb, _ = client(answer, answer, answer)
     for call in (vb.job(JOB).info, vb.job(JOB).wait, lambda: vb.run(params={})):
-        with pytest.raises(vbrain.ApiError, match="Unexpected answer: not an answer of vBrain .*is the address right"):
+        with pytest.raises(vbrain.ApiError, match="Unexpected answer: .* are not what vBrain answers here; is the address right"):
             call()
 
 

@@ -34,9 +34,13 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, make: Call
     try:
         return make(json.loads(body))
     except (ValueError, TypeError, KeyError, AttributeError):
-        detail = (f"not an answer of vBrain but {headers.get('content-type', 'something')} of {len(body)} bytes; is the address right, and does no "
-                  "proxy want a sign-in?")
-        raise ApiError(status, "Unexpected answer", detail, headers.get("x-request-id")) from None
+        problem = unexpected(status, headers, f"{len(body)} bytes of {headers.get('content-type', 'an unknown type')}")
+    raise problem
+
+
+def unexpected(status: int, headers: Mapping[str, str], what: str) -> ApiError:
+    return ApiError(status, "Unexpected answer", f"{what} are not what vBrain answers here; is the address right, and does no proxy want a "
+                    "sign-in?", headers.get("x-request-id"))
 
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Callable, Dict, Mapping, Optional, Tuple
 
+from .content import unexpected
 from .errors import ApiError, ConnectionFailed, Error, TooManyRequests, Unavailable
 from .flows import Answer, Flow, Policy, Request, Sink, check, pause, send
 from .identity import Identity
@@ -21,8 +22,11 @@ CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 CONTENT_RANGE_OF_REFUSAL = re.compile(r"bytes \*/(\d+)")
 
 
-def refuse_encoded(status: int, headers: Mapping[str, str]) -> None:
-    """The package asks for the bytes as they are. A proxy that packs them all the same would change the file."""
+def refuse_others(status: int, headers: Mapping[str, str]) -> None:
+    """Raises for the page of a proxy, and for bytes that a proxy has packed though they were asked for as they are: neither is the
+    file."""
+    if "x-request-id" not in headers and "etag" not in headers:  # the server always sends the first, and nearly always the second
+        raise unexpected(status, headers, f"bytes of {headers.get('content-type', 'an unknown type')} without X-Request-Id")
     if headers.get("content-encoding", "identity") != "identity":
         raise ApiError(status, "Unexpected Content-Encoding", f"{headers['content-encoding']!r} was not asked for; a proxy on the way must not "
                        "pack files", headers.get("x-request-id"))
@@ -54,7 +58,7 @@ class Part(Sink):
         return {} if self._asked_from is None else {"Range": f"bytes={size}-", "If-Range": tag}
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        refuse_encoded(status, headers)
+        refuse_others(status, headers)
         length = headers.get("content-length")
         start, self.total = 0, int(length) if length is not None else None
         if status == 206:

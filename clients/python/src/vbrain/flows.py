@@ -247,7 +247,9 @@ def send(policy: Policy, request: Request, deadline: Deadline = NO_END) -> Flow[
             if request.method == "DELETE" and answer.status == 404 and may_be_done:
                 return answer  # an earlier try deleted it, and its answer was lost
             nothing_done = isinstance(refusal, TooManyRequests) or answer.status == 408
-            if not (nothing_done or isinstance(refusal, Unavailable)):
+            # After a 500 the job may be half made; the same request completes it (docs/api.md).
+            completes = answer.status == 500 and "Idempotency-Key" in request.headers
+            if not (nothing_done or completes or isinstance(refusal, Unavailable)):
                 raise refusal
             trouble = Trouble(refusal, str(refusal), nothing_done, refusal.retry_after)
         assert trouble is not None

@@ -10,7 +10,8 @@ from typing import Any, Dict, Generator, List, Optional, Union
 
 import httpx
 
-from .errors import ApiError, ConnectionFailed, Error, NotFound
+from .content import unexpected
+from .errors import ConnectionFailed, Error, NotFound
 from .flows import TROUBLES, Answer, Pause, Policy, Request, Step, job_path, patient, pause, send
 from .identity import Identity
 from .models import JobInfo
@@ -82,8 +83,7 @@ class EventParser:
 def _check_type(answer: Answer, wanted: str) -> None:
     told = answer.headers.get("content-type", "")
     if not told.startswith(wanted):
-        raise ApiError(answer.status, "Unexpected answer", f"a stream of {wanted} was asked for, the answer has {told!r}; is the address right, and "
-                       "does no proxy want a sign-in?", answer.headers.get("x-request-id"))
+        raise unexpected(answer.status, answer.headers, f"bytes of {told or 'an unknown type'}, and not of {wanted},")
 
 
 def events(policy: Policy, identity: Identity, job_id: str) -> Stream:
