@@ -103,6 +103,21 @@ def test_an_upload_is_not_tried_for_ever():
     assert server.calls == ["POST /uploads", PATCH, HEAD, PATCH, HEAD, PATCH]
 
 
+def test_an_upload_outlasts_an_outage_of_minutes():
+    server, lost = TusServer(1000), 14 * [httpx.ConnectError("refused")]
+    head = server.head
+    vb = with_server(server)
+
+    def away(request, body):
+        if lost:
+            raise lost.pop()
+        return head(request, body)
+
+    server.head = away
+    vb.run(files={"in.csv": DATA})
+    assert server.data == DATA and sum(vb.slept) > 90
+
+
 def test_small_inputs_and_those_with_a_key_of_the_caller_are_forms():
     for options, data in (({}, b"1,2"), ({"idempotency_key": "mine"}, DATA)):
         server = TusServer()

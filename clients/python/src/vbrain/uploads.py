@@ -10,7 +10,7 @@ from .content import Piece
 from .download import one_try
 from .errors import ApiError, ConnectionFailed, TooManyRequests, Unavailable
 from .files import Stored, Upload
-from .flows import Answer, Flow, Policy, Request, pause, send
+from .flows import Answer, Flow, Policy, Request, patient, pause, send
 from .identity import Identity
 from .progress import Bar
 
@@ -67,7 +67,7 @@ def _path(upload_id: str) -> str:
 
 
 def _send_all(policy: Policy, identity: Identity, upload: Upload, path: str, size: int, bar: Bar) -> Flow[None]:
-    """Goes on as long as some try brings the offset forward."""
+    """Goes on as long as some try brings the offset forward. An outage of minutes does not end it: much may have been sent already."""
     offset, turn = 0, 0
     while offset < size:
         piece = Piece(upload.file, offset, min(CHUNK, size - offset), bar.add)
@@ -85,7 +85,7 @@ def _send_all(policy: Policy, identity: Identity, upload: Upload, path: str, siz
             if turn + 1 >= policy.tries:
                 raise failure
             yield pause(turn + 1, getattr(failure, "retry_after", None))
-            answer = yield from send(policy, Request(identity, "HEAD", path, headers=dict(TUS)))
+            answer = yield from send(patient(policy), Request(identity, "HEAD", path, headers=dict(TUS)))
         now = _offset(answer, size)
         turn = 0 if now > offset else turn + 1
         if turn >= policy.tries:
