@@ -125,11 +125,15 @@ def test_small_inputs_and_those_with_a_key_of_the_caller_are_forms():
         assert server.calls == ["POST /job/execute"] and data in server.requests[0].content
 
 
-def test_a_server_without_uploads_gets_a_form():
-    server = TusServer(create=404)
+@pytest.mark.parametrize("status", [404, 405, 429])
+def test_a_server_that_takes_no_upload_gets_a_form(status):
+    server = TusServer(create=status)
     with_server(server).run(files={"in.csv": DATA})
     assert server.calls == ["POST /uploads", "POST /job/execute"] and DATA in server.requests[1].content
-    server = TusServer((405, {}))  # a proxy lets no PATCH pass
+
+
+def test_a_proxy_that_lets_no_patch_pass_gets_a_form():
+    server = TusServer((405, {}))
     with_server(server).run(files={"in.csv": DATA})
     assert server.calls == ["POST /uploads", PATCH, DELETE, "POST /job/execute"] and DATA in server.requests[3].content
 

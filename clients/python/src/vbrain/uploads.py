@@ -18,6 +18,8 @@ T = TypeVar("T")
 RESUMABLE_FROM = 32 << 20  # bytes; a smaller file is sent again as a whole
 CHUNK = 32 << 20  # bytes of one request. A proxy may collect it before the server sees its first byte
 TUS = {"Tus-Resumable": "1.0.0"}
+# The server has no uploads, or takes no more of them now (its operator may want none): the file is sent as a form.
+NO_UPLOAD = (404, 405, 429)
 # The body paused too long, another request seemed to write, the upload was checked in vain: ask for the offset and go on.
 GO_ON = (408, 409, 460)
 
@@ -46,7 +48,7 @@ def store(policy: Policy, identity: Identity, upload: Upload, bar: Bar) -> Flow[
     name = b64encode(upload.name.encode("utf-8")).decode()
     headers = {**TUS, "Upload-Length": str(size), "Upload-Metadata": f"filename {name}"}
     # An upload whose answer was lost is one that nobody uses, so the request may be repeated.
-    answer = yield from send(policy, Request(identity, "POST", "/uploads", headers=headers, repeatable=True, accepted=(404, 405)))
+    answer = yield from send(policy, Request(identity, "POST", "/uploads", headers=headers, repeatable=True, accepted=NO_UPLOAD))
     if answer.status >= 300:
         return None
     upload_id = answer.read(lambda told: str(told["upload_id"]))
