@@ -8,10 +8,10 @@
 #include <optional>
 #include <thread>
 
-#include "api-server/answers/json_budget.hpp"
 #include "api-server/answers/made_archives.hpp"
 #include "api-server/answers/sealed_texts.hpp"
 #include "api-server/answers/shared_reads.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/api.hpp"
 #include "api-server/api_keys/key_watch.hpp"
 #include "api-server/health.hpp"
@@ -180,7 +180,7 @@ int run(const Config& given, std::stop_token stop) {
                                [&feed](const std::string& version) { feed.list_ended(version); });
   // The budget has room for at least one request with both of its fields.
   const std::uint64_t json_memory = std::max(config.limits.max_json_memory, 4 * config.limits.max_json_bytes);
-  JsonBudget json_budget(json_memory, tenant_json_memory(json_memory, config.limits.max_json_bytes));
+  TenantBudget json_budget(json_memory, tenant_json_memory(json_memory, config.limits.max_json_bytes));
   // Lists of ids have as much memory again.
   VolumeView view(volume, caches.jobs.store(), clock, json_budget, kViewBytes, json_memory);
   KeyWatch key_watch(*transport, client, config.namespace_name, metrics, clock);

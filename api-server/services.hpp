@@ -27,7 +27,7 @@ namespace vbrain::api {
 
 class JobFeed;
 class JobWaits;
-class JsonBudget;
+class TenantBudget;
 class KeyCounts;
 class LastUses;
 class SpoolSpace;
@@ -56,7 +56,7 @@ struct Services {
   base::Lane volume_workers;
   base::Lane bulk_workers;
   base::Lane list_workers;
-  JsonBudget& json_budget;
+  TenantBudget& json_budget;
   SpoolSpace& spool_space;
   SealedTexts& sealed_texts;
   MadeArchives& made_archives;

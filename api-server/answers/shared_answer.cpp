@@ -56,14 +56,14 @@ SharedAnswer shared_refusal(Refusal refusal) {
   return answer;
 }
 
-SharedAnswer share_json(int status, AnswerText parts, JsonBudget::Share memory) {
+SharedAnswer share_json(int status, AnswerText parts, TenantBudget::Share memory) {
   SharedAnswer answer;
   answer.missing_list = parts.missing_list();
   if (answer.missing_list) return answer;
   answer.status = status;
   // 304 stands for a 200 (RFC 9110 section 15.4.5), so an answer with another status needs no tag.
   if (status == 200) answer.etag = parts.take_etag();
-  if (parts.text().size() <= JsonBudget::kFree) {
+  if (parts.text().size() <= TenantBudget::kFree) {
     // A short text is copied for each reader, which costs less in one piece.
     http::TextPieces joined;
     joined.add(parts.text().joined());
@@ -73,7 +73,7 @@ SharedAnswer share_json(int status, AnswerText parts, JsonBudget::Share memory) 
   }
   answer.file = parts.file();
   if (parts.file() != nullptr) answer.after = std::make_shared<const http::TextPieces>(parts.after());
-  answer.memory = std::make_shared<JsonBudget::Share>(std::move(memory));
+  answer.memory = std::make_shared<TenantBudget::Share>(std::move(memory));
   return answer;
 }
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "api-server/answers/json_budget.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/errors.hpp"
 #include "base/text/digest.hpp"
 #include "http/message/message.hpp"
@@ -65,13 +65,13 @@ struct SharedAnswer {
   std::shared_ptr<const Spooled> file = nullptr;            // comes after `text`
   std::shared_ptr<const http::TextPieces> after = nullptr;  // comes after `file`
   // What the answer holds of the budget, once for all its readers, until the last of them has it.
-  std::shared_ptr<JsonBudget::Share> memory = nullptr;
+  std::shared_ptr<TenantBudget::Share> memory = nullptr;
 };
 
 SharedAnswer shared_refusal(Refusal refusal);
 
 // `memory` belongs to the answer from here on.
-SharedAnswer share_json(int status, AnswerText text, JsonBudget::Share memory);
+SharedAnswer share_json(int status, AnswerText text, TenantBudget::Share memory);
 
 // The answer to one of the requests: 304 without the text if its client has the same (If-None-Match). The text is not
 // copied. Throws VolumeError if there are no descriptors left.

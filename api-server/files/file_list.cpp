@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "api-server/answers/json_budget.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/files/shown_file.hpp"
 #include "api-server/transfer/spool.hpp"
 #include "base/json/json.hpp"
@@ -60,7 +60,7 @@ std::uint64_t longest_list(std::uint64_t count, std::uint64_t names_bytes) {
 
 SharedAnswer share_files(const Services& services, const artifacts::Tenant& tenant, std::uint64_t longest,
                          const FileSource& files) {
-  JsonBudget::Share memory(services.json_budget, tenant);
+  TenantBudget::Share memory(services.json_budget, tenant);
   AnswerText answer;
   if (longest <= kShortList) {
     memory.cover(longest);

@@ -134,7 +134,7 @@ void VolumeView::LruCache<Entry>::erase(const std::string& key) {
 }
 
 VolumeView::VolumeView(const artifacts::Store& volume, const kube::Cache<job::Job>& resources, const base::Clock& clock,
-                       JsonBudget& budget, std::size_t max_bytes, std::size_t list_bytes)
+                       TenantBudget& budget, std::size_t max_bytes, std::size_t list_bytes)
     : volume_(volume),
       clock_(clock),
       budget_(budget),
@@ -144,8 +144,8 @@ VolumeView::VolumeView(const artifacts::Store& volume, const kube::Cache<job::Jo
 
 VolumeView::~VolumeView() = default;
 
-JsonBudget::Share VolumeView::cover_read(const artifacts::Tenant& tenant, const std::optional<FolderStamp>& file) {
-  JsonBudget::Share memory(budget_, tenant);
+TenantBudget::Share VolumeView::cover_read(const artifacts::Tenant& tenant, const std::optional<FolderStamp>& file) {
+  TenantBudget::Share memory(budget_, tenant);
   if (file) memory.cover(std::min(static_cast<std::size_t>(file->size), kMaxCountedRead));
   return memory;
 }
@@ -179,7 +179,7 @@ std::shared_ptr<const VolumeView::JobEntry> VolumeView::job_entry(const artifact
     entry->record_stamp = cached->record_stamp;
     entry->record = cached->record;
   } else {
-    const JsonBudget::Share memory = cover_read(tenant, file_stamp);
+    const TenantBudget::Share memory = cover_read(tenant, file_stamp);
     auto file = volume_.read_job(tenant, job_id);
     if (!file) return nullptr;
     auto job = std::make_shared<StoredJob>();
@@ -236,7 +236,7 @@ std::shared_ptr<const StoredRepository> VolumeView::repository(const artifacts::
   if (cached != nullptr && stamp == cached->stamp) return cached->repository;
   repositories_.erase(path);
   if (!stamp) return nullptr;
-  std::optional<JsonBudget::Share> memory;
+  std::optional<TenantBudget::Share> memory;
   if (counting == Counting::kCounted) {
     memory.emplace(cover_read(tenant, stamp_of(volume_, artifacts::layout::repository_file(tenant, repository_id))));
   }

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "api-server/answers/json_budget.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/jobs/folder_stamp.hpp"
 #include "artifacts/records/job_file.hpp"
 #include "artifacts/store/layout.hpp"
@@ -79,7 +79,7 @@ class VolumeView {
   // `max_bytes`: the size of the cache, roughly, for jobs and for repositories each. `list_bytes`: of all lists.
   // `resources` has the indexes kKubectlJobsIndex and kDeletedJobsIndex.
   VolumeView(const artifacts::Store& volume, const kube::Cache<job::Job>& resources, const base::Clock& clock,
-             JsonBudget& budget, std::size_t max_bytes = 8U << 20, std::size_t list_bytes = 32U << 20);
+             TenantBudget& budget, std::size_t max_bytes = 8U << 20, std::size_t list_bytes = 32U << 20);
   ~VolumeView();
 
   enum class Counting { kCounted, kUncounted };
@@ -138,10 +138,10 @@ class VolumeView {
   std::shared_ptr<const JobEntry> with_record(const artifacts::Tenant& tenant, std::string_view job_id,
                                               std::shared_ptr<const JobEntry> entry);
   // The part of the budget for one read of a file of this size.
-  JsonBudget::Share cover_read(const artifacts::Tenant& tenant, const std::optional<FolderStamp>& file);
+  TenantBudget::Share cover_read(const artifacts::Tenant& tenant, const std::optional<FolderStamp>& file);
   const artifacts::Store& volume_;
   const base::Clock& clock_;
-  JsonBudget& budget_;
+  TenantBudget& budget_;
   LruCache<JobEntry> jobs_;
   LruCache<RepositoryEntry> repositories_;
   std::unique_ptr<IdLists> lists_;

@@ -358,7 +358,7 @@ std::shared_ptr<const IdList> IdLists::filtered(const Tenant& tenant, const IdLi
 // the tenant if its part is used up, else those of all. Throws http::Overloaded if that is not enough.
 IdList::Cover IdLists::cover_for(const Tenant& tenant, const Entry* keep) {
   return [this, &tenant, keep](std::size_t bytes) -> std::shared_ptr<void> {
-    auto share = std::make_shared<JsonBudget::Share>(budget_, tenant);
+    auto share = std::make_shared<TenantBudget::Share>(budget_, tenant);
     for (;;) {
       try {
         share->cover(bytes);

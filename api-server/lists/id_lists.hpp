@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api-server/answers/json_budget.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/jobs/folder_stamp.hpp"
 #include "api-server/lists/id_list.hpp"
 #include "api-server/lists/reading_turn.hpp"
@@ -143,7 +143,7 @@ class IdLists {
   const kube::Cache<job::Job>& resources_;
   const base::Clock& clock_;
   const std::size_t max_bytes_;
-  JsonBudget budget_;
+  TenantBudget budget_;
   std::mutex mutex_;  // of what follows
   Order order_;
   std::map<std::string_view, Order::iterator> entries_;

@@ -83,7 +83,7 @@ class Digests {
   }
 
  private:
-  JsonBudget::Share memory_;
+  TenantBudget::Share memory_;
   artifacts::Manifest manifest_;
   std::unordered_map<std::string_view, const artifacts::OutputFile*> by_name_;
 };
@@ -93,7 +93,8 @@ SharedAnswer share(const Call& call, Answer answer) {
   if (!answer) return shared_refusal(std::move(answer.error()));
   AnswerText text;
   text.add(std::get<std::string>(answer->body));
-  return share_json(answer->status, std::move(text), JsonBudget::Share(call.services.json_budget, call.caller.tenant));
+  return share_json(answer->status, std::move(text),
+                    TenantBudget::Share(call.services.json_budget, call.caller.tenant));
 }
 
 // Blocks on the volume.

@@ -1,4 +1,4 @@
-#include "api-server/answers/json_budget.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/jobs/deletion.hpp"
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/space.hpp"
@@ -18,7 +18,7 @@ namespace {
 // The answer of GET /job/:job_id. Blocks on the volume.
 SharedAnswer describe(const Services& services, const artifacts::Tenant& tenant, const JobRecord& record,
                       bool with_jobs, const KnownList* known) {
-  JsonBudget::Share memory(services.json_budget, tenant);
+  TenantBudget::Share memory(services.json_budget, tenant);
   const bool ended = is_terminal(record.status->phase);
   const auto expires = ended && record.status->completion_time
                            ? expiry_of(services, tenant, *record.status->completion_time)
@@ -67,7 +67,7 @@ http::Task<Answer> get_jobs(Call& call) {
     if (!add_jobs(answer, call.services, call.caller.tenant, call.repository_id, *range, known)) {
       return shared_refusal({.problem = Problem::kNoRepository});
     }
-    return share_json(200, std::move(answer), JsonBudget::Share(call.services.json_budget, call.caller.tenant));
+    return share_json(200, std::move(answer), TenantBudget::Share(call.services.json_budget, call.caller.tenant));
   };
   const std::string key = key_of_read("jobs", call);
   const auto shared = co_await read_with_list(call, key, read);
@@ -106,7 +106,7 @@ http::Task<Answer> get_job(Call& call) {
 
 http::Task<Answer> get_job_params(Call& call) {
   const auto answer = [&](const JobRecord& record) -> Answer {
-    JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
+    TenantBudget::Share memory(call.services.json_budget, call.caller.tenant);
     return held_json(std::move(memory), record.stored->file.params);
   };
   co_return co_await answer_with_job(call, call.services.volume_workers, answer);

@@ -1,4 +1,4 @@
-#include "api-server/answers/json_budget.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/jobs/deletion.hpp"
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/repository_service.hpp"
@@ -41,7 +41,7 @@ http::Task<Answer> get_repositories(Call& call) {
   const auto read = [&](const KnownList* known) -> SharedAnswer {
     AnswerText answer;
     add_repositories(answer, call.services, call.caller.tenant, *range, known);
-    return share_json(200, std::move(answer), JsonBudget::Share(call.services.json_budget, call.caller.tenant));
+    return share_json(200, std::move(answer), TenantBudget::Share(call.services.json_budget, call.caller.tenant));
   };
   const std::string key = key_of_read("repositories", call);
   const auto shared = co_await read_with_list(call, key, read);
@@ -127,7 +127,7 @@ http::Task<Answer> get_repository(Call& call) {
   const auto read = [&](const KnownList* known) -> SharedAnswer {
     const auto stored = call.services.view.repository(call.caller.tenant, call.id);
     if (stored == nullptr) return shared_refusal({.problem = Problem::kNoRepository});
-    JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
+    TenantBudget::Share memory(call.services.json_budget, call.caller.tenant);
     memory.cover(stored->shown.size());
     AnswerText answer;
     answer.add("{");
@@ -151,7 +151,7 @@ http::Task<Answer> get_repository_params(Call& call) {
   const auto work = [&]() -> Answer {
     const auto stored = call.services.view.repository(call.caller.tenant, call.id);
     if (stored == nullptr) return refuse(Problem::kNoRepository);
-    JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
+    TenantBudget::Share memory(call.services.json_budget, call.caller.tenant);
     return held_json(std::move(memory), stored->file.params);
   };
   co_return co_await http::run_on(call.services.volume_workers, work);

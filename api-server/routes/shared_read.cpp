@@ -30,7 +30,7 @@ std::string key_with_list(const std::string& key, const KnownList& list) {
 }
 
 SharedAnswer share_page(const Call& call, AnswerText text, const PageEnd& end) {
-  JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
+  TenantBudget::Share memory(call.services.json_budget, call.caller.tenant);
   memory.cover(text.text().size());
   const std::string link = end.last.empty() ? std::string() : link_to_next(call.exchange.head.query, end.last);
   text.add(nullptr, "", link);  // the entity tag tells it apart, too

@@ -1,4 +1,4 @@
-#include "api-server/answers/json_budget.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/jobs/space.hpp"
 #include "api-server/keys/body_digest.hpp"
@@ -20,7 +20,7 @@ bool is_json(const http::RequestHead& head) {
 }
 
 // The text of the body; `memory` covers it. Throws as BodyReader::read().
-http::Task<std::string> read_text(Call& call, JsonBudget::Share& memory) {
+http::Task<std::string> read_text(Call& call, TenantBudget::Share& memory) {
   std::string text;
   for (;;) {
     const std::string_view piece = co_await call.exchange.body.read();
@@ -57,7 +57,7 @@ http::Task<Answer> post_job_batch(Call& call) {
     if (full) co_return Unexpected<Refusal>(std::move(*full));
   }
 
-  JsonBudget::Share memory(services.json_budget, tenant);
+  TenantBudget::Share memory(services.json_budget, tenant);
   call.exchange.body.set_limit(services.limits.max_json_bytes);
   std::string text;
   bool too_large = false;

@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include "api-server/answers/json_budget.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 #include "artifacts/archive/archive_writer.hpp"
 #include "artifacts/files/safe_open.hpp"
 #include "artifacts/store/layout.hpp"
@@ -37,7 +37,7 @@ class SpoolSpace {
    private:
     SpoolSpace& space_;
     const artifacts::Tenant tenant_;
-    JsonBudget::Share share_;
+    TenantBudget::Share share_;
     std::uint64_t bytes_ = 0;
   };
 
@@ -56,7 +56,7 @@ class SpoolSpace {
   };
 
  private:
-  JsonBudget on_volume_;
+  TenantBudget on_volume_;
   std::atomic<std::int64_t> left_;
 };
 

@@ -22,7 +22,7 @@ using artifacts::Staging;
 
 // JSON up to here is checked on the I/O thread, larger JSON on the volume's pool. Not on `workers`: requests that wait
 // for the Kubernetes API would keep it waiting.
-constexpr std::size_t kSmallJson = JsonBudget::kFree;
+constexpr std::size_t kSmallJson = TenantBudget::kFree;
 constexpr const char* kUploadSetting = " bytes; the operator's setting is max-upload-bytes";
 
 enum class MediaType { kNone, kJson, kMultipart, kOffsetStream, kOther };
@@ -89,7 +89,7 @@ http::Task<Result<Submission, Refusal>> read_json(const Services& services, cons
                                                   http::BodyReader& body, const BodyTerms& terms) {
   using Digest = BodyTerms::Digest;
   Submission submission{
-      .params = {}, .metadata = {}, .input = {}, .memory = JsonBudget::Share(services.json_budget, tenant)};
+      .params = {}, .metadata = {}, .input = {}, .memory = TenantBudget::Share(services.json_budget, tenant)};
   std::string text;
   for (;;) {
     const std::string_view piece = co_await body.read();
@@ -204,7 +204,7 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
   Upload upload{.submission = {.params = {},
                                .metadata = {},
                                .input = {},
-                               .memory = JsonBudget::Share(services.json_budget, tenant)},
+                               .memory = TenantBudget::Share(services.json_budget, tenant)},
                 .form = {},
                 .file = {}};
   WriteBehind writing(services.volume_workers);
@@ -269,7 +269,7 @@ http::Task<Result<Submission, Refusal>> read_body(const Services& services, cons
       co_return Submission{.params = {},
                            .metadata = {},
                            .input = {},
-                           .memory = JsonBudget::Share(services.json_budget, tenant),
+                           .memory = TenantBudget::Share(services.json_budget, tenant),
                            .digest = digest_of_no_body()};
     case MediaType::kJson:
       co_return co_await read_json(services, tenant, exchange.body, terms);

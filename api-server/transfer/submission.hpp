@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "api-server/answers/json_budget.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/errors.hpp"
 #include "api-server/services.hpp"
 #include "artifacts/records/job_file.hpp"
@@ -49,7 +49,7 @@ struct Submission {
   std::string params;                         // JSON text of an object as sent; empty: not sent
   std::string metadata;                       // the same
   std::optional<StagedInput> input;           // not sent: nothing
-  JsonBudget::Share memory;                   // of params and metadata
+  TenantBudget::Share memory;                 // of params and metadata
   std::optional<std::int32_t> priority = {};  // not sent: nothing
   std::string digest = {};                    // of the body (body_digest.hpp), if it was asked for
   std::string upload_id = {};                 // as sent, unchecked; empty: not sent

@@ -46,7 +46,7 @@ http::Task<Answer> get_application(Call& call) {
                      "no such application is installed for the organization. Remedy: ask the operator to install the "
                      "Application, or to open it to the organization");
   }
-  JsonBudget::Share memory(call.services.json_budget, call.caller.tenant);
+  TenantBudget::Share memory(call.services.json_budget, call.caller.tenant);
   const auto shared = std::make_shared<const SharedAnswer>(share_json(200, render(application), std::move(memory)));
   co_return reply_with(call.exchange.head, shared);
 }

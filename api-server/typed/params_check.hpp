@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "api-server/answers/json_budget.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/submit/json_body.hpp"
 #include "http/task.hpp"
@@ -31,7 +31,7 @@ class ParamsCheck {
 
  private:
   std::shared_ptr<const job::Application> application_;
-  JsonBudget::Share memory_;
+  TenantBudget::Share memory_;
 };
 
 // What the schemas make of a new job.

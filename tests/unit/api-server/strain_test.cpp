@@ -61,34 +61,34 @@ TEST(Strain, SlowReadersOfOneTenantLeaveRoomForAnother) {
   while (world.get(of_ana).status != 200) ASSERT_LT(std::chrono::steady_clock::now(), end);
 }
 
-TEST(JsonBudget, ATenantHasItsPart) {
+TEST(TenantBudget, ATenantHasItsPart) {
   const base::Tenant a{"a", "x", "y"};
   const base::Tenant b{"b", "x", "y"};
-  JsonBudget budget(1'000'000, 600'000);
+  TenantBudget budget(1'000'000, 600'000);
   {
-    JsonBudget::Share first(budget, a);
+    TenantBudget::Share first(budget, a);
     first.cover(500'000);
     EXPECT_THROW(first.cover(600'001), http::Overloaded);
-    JsonBudget::Share second(budget, a);
+    TenantBudget::Share second(budget, a);
     EXPECT_THROW(second.cover(100'001), http::Overloaded) << "its tenant's part";
     second.cover(100'000);
-    JsonBudget::Share other(budget, b);
+    TenantBudget::Share other(budget, b);
     EXPECT_THROW(other.cover(400'001), http::Overloaded) << "what is left of all";
     other.cover(400'000);
-    JsonBudget::Share small(budget, b);
-    small.cover(JsonBudget::kFree);
+    TenantBudget::Share small(budget, b);
+    small.cover(TenantBudget::kFree);
     first.settle(100'000);
     second.cover(500'000);
   }
-  JsonBudget::Share again(budget, a);
+  TenantBudget::Share again(budget, a);
   again.cover(600'000);
 }
 
-TEST(JsonBudget, TellsWhoseRoomIsUsedUp) {
+TEST(TenantBudget, TellsWhoseRoomIsUsedUp) {
   const base::Tenant a{"a", "x", "y"};
   const base::Tenant b{"b", "x", "y"};
-  JsonBudget budget(1'000'000, 600'000);
-  JsonBudget::Share first(budget, a);
+  TenantBudget budget(1'000'000, 600'000);
+  TenantBudget::Share first(budget, a);
   first.cover(500'000);
   EXPECT_TRUE(budget.tenant_has_room(a, 100'000));
   EXPECT_FALSE(budget.tenant_has_room(a, 100'001));
@@ -122,7 +122,7 @@ TEST(Strain, AUsedUpBudgetDoesNotRefuseAJobInALargeRepository) {
   const std::string large = R"({"params":{"a":")" + std::string(60'000, 'x') + "\"}}";
   const std::string repository = first.post_json("/api/v1/repository", large).json()["repository_id"];
   World world(first);  // has not read it yet
-  JsonBudget::Share all(*world.json_budget, World::tenant());
+  TenantBudget::Share all(*world.json_budget, World::tenant());
   all.cover(world.json_budget->room(World::tenant()));
   EXPECT_EQ(world.get("/api/v1/repository/" + repository).status, 503);
   EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}", {{"repository_id", repository}}).status, 201);

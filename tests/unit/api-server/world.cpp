@@ -154,8 +154,8 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
     }
     clients.put(organization, it);
   }
-  json_budget = std::make_unique<JsonBudget>(limits.max_json_memory,
-                                             tenant_json_memory(limits.max_json_memory, limits.max_json_bytes));
+  json_budget = std::make_unique<TenantBudget>(limits.max_json_memory,
+                                               tenant_json_memory(limits.max_json_memory, limits.max_json_bytes));
   view = std::make_unique<VolumeView>(*volume, jobs, clock, *json_budget);
   reads = std::make_unique<SharedReads>();
   waits = std::make_unique<JobWaits>(limits.max_waits, metrics);

@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "api-server/answers/json_budget.hpp"
 #include "api-server/answers/made_archives.hpp"
 #include "api-server/answers/sealed_texts.hpp"
 #include "api-server/answers/shared_reads.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/api.hpp"
 #include "api-server/api_keys/last_uses.hpp"
 #include "api-server/jobs/space.hpp"
@@ -172,7 +172,7 @@ class World {
   static constexpr int kBulkWorkers = 2;
   std::unique_ptr<base::WorkerPool> bulk_workers;
   std::unique_ptr<base::WorkerPool> list_workers;
-  std::unique_ptr<JsonBudget> json_budget;
+  std::unique_ptr<TenantBudget> json_budget;
   std::unique_ptr<SpoolSpace> spool_space;
   std::unique_ptr<SealedTexts> sealed_texts;
   std::unique_ptr<MadeArchives> made_archives;

@@ -173,9 +173,9 @@ TEST(SharedAnswers, TheTextAroundAFileIsThatOfAllReaders) {
   list->file = artifacts::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   parts.add_file(list);
   parts.add("]}");
-  JsonBudget budget(1U << 20, 1U << 20);
+  TenantBudget budget(1U << 20, 1U << 20);
   const auto shared =
-      std::make_shared<const SharedAnswer>(share_json(200, std::move(parts), JsonBudget::Share(budget, {})));
+      std::make_shared<const SharedAnswer>(share_json(200, std::move(parts), TenantBudget::Share(budget, {})));
   const Answer one = reply_with({}, shared);
   const Answer other = reply_with({}, shared);
   for (const Answer* answer : {&one, &other}) {

@@ -99,7 +99,7 @@ TEST(Submission, AnswersCountToo) {
   World world(Limits{.max_json_memory = 64 * 1024});
   const std::string body = "{\"params\":{\"a\":\"" + std::string(40'000, 'x') + "\"}}";
   const std::string job = world.post_json("/api/v1/job/execute", body).json()["job_id"];
-  auto held = std::make_optional<JsonBudget::Share>(*world.json_budget, World::tenant());
+  auto held = std::make_optional<TenantBudget::Share>(*world.json_budget, World::tenant());
   held->cover(30'000);
   EXPECT_EQ(world.get("/api/v1/job/" + job + "/params").status, 503);
   held.reset();

@@ -1,4 +1,4 @@
-#include "api-server/answers/json_budget.hpp"
+#include "api-server/answers/tenant_budget.hpp"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 
 namespace vbrain::api {
 
-void JsonBudget::Share::cover(std::size_t bytes) {
+void TenantBudget::Share::cover(std::size_t bytes) {
   if (bytes <= budget_->free_ || bytes <= held_) return;
   const std::uint64_t more = bytes - held_;
   const std::lock_guard lock(budget_->mutex_);
@@ -18,7 +18,7 @@ void JsonBudget::Share::cover(std::size_t bytes) {
   held_ = bytes;
 }
 
-void JsonBudget::Share::settle(std::size_t bytes) {
+void TenantBudget::Share::settle(std::size_t bytes) {
   const std::uint64_t wanted = bytes <= budget_->free_ ? 0 : bytes;
   if (wanted >= held_) return;
   const std::uint64_t less = held_ - wanted;
@@ -30,13 +30,13 @@ void JsonBudget::Share::settle(std::size_t bytes) {
   held_ = wanted;
 }
 
-bool JsonBudget::tenant_has_room(const base::Tenant& tenant, std::uint64_t bytes) const {
+bool TenantBudget::tenant_has_room(const base::Tenant& tenant, std::uint64_t bytes) const {
   const std::lock_guard lock(mutex_);
   const auto found = held_.find(tenant);
   return (found == held_.end() ? 0 : found->second) + bytes <= tenant_bytes_;
 }
 
-std::uint64_t JsonBudget::room(const base::Tenant& tenant) const {
+std::uint64_t TenantBudget::room(const base::Tenant& tenant) const {
   const std::lock_guard lock(mutex_);
   const auto found = held_.find(tenant);
   return std::min(left_, tenant_bytes_ - (found == held_.end() ? 0 : found->second));
@@ -46,12 +46,12 @@ std::uint64_t tenant_json_memory(std::uint64_t max_json_memory, std::uint64_t ma
   return std::max(max_json_memory / 2, 2 * max_json_bytes);
 }
 
-void hold_until_sent(http::Reply& reply, JsonBudget::Share share) {
+void hold_until_sent(http::Reply& reply, TenantBudget::Share share) {
   share.settle(reply.body_size());
-  reply.hold = std::make_shared<JsonBudget::Share>(std::move(share));
+  reply.hold = std::make_shared<TenantBudget::Share>(std::move(share));
 }
 
-http::Reply held_json(JsonBudget::Share share, const std::string& json) {
+http::Reply held_json(TenantBudget::Share share, const std::string& json) {
   share.cover(json.size());
   http::Reply reply = json_reply(200, json);
   hold_until_sent(reply, std::move(share));

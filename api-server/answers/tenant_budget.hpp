@@ -13,23 +13,24 @@
 
 namespace vbrain::api {
 
-// Limits the bytes of all JSON texts on their way in or out: the body of a request while it is read and published, an
-// answer from before it is built until its last byte is sent. Each tenant has a limit of its own, so that slow readers
-// of one tenant leave room for the others. Only the texts count; working on one takes a few times its size.
-// Thread-safe.
-class JsonBudget {
+// Limits the bytes that requests hold, of all tenants together and of each one, so that slow readers of one tenant
+// leave room for the others. One object for each resource: the JSON texts on their way in or out
+// (Services::json_budget: the body of a request while it is read and published, an answer from before it is built until
+// its last byte is sent; only the texts count, working on one takes a few times its size), the lists of ids, the
+// archives on the volume. Thread-safe.
+class TenantBudget {
  public:
   // A text of up to this size is not counted: most requests and answers are that small.
   static constexpr std::size_t kFree = 16 * 1024;
 
   // `bytes`: of all tenants together. `tenant_bytes`: of one tenant. `free`: a Share of up to this size is not counted.
-  JsonBudget(std::uint64_t bytes, std::uint64_t tenant_bytes, std::size_t free = kFree)
+  TenantBudget(std::uint64_t bytes, std::uint64_t tenant_bytes, std::size_t free = kFree)
       : tenant_bytes_(tenant_bytes), free_(free), left_(bytes) {}
 
   // What one request holds. It is given back when the Share ends. For one thread at a time.
   class Share {
    public:
-    Share(JsonBudget& budget, const base::Tenant& tenant) : budget_(&budget), tenant_(tenant) {}
+    Share(TenantBudget& budget, const base::Tenant& tenant) : budget_(&budget), tenant_(tenant) {}
     Share(Share&& other) noexcept
         : budget_(other.budget_), tenant_(std::move(other.tenant_)), held_(std::exchange(other.held_, 0)) {}
     Share& operator=(Share&&) = delete;
@@ -42,7 +43,7 @@ class JsonBudget {
     void settle(std::size_t bytes);
 
    private:
-    JsonBudget* budget_;
+    TenantBudget* budget_;
     base::Tenant tenant_;
     std::uint64_t held_ = 0;
   };
@@ -64,9 +65,9 @@ class JsonBudget {
 std::uint64_t tenant_json_memory(std::uint64_t max_json_memory, std::uint64_t max_json_bytes);
 
 // 200 with a copy of `json`. `share` grows for the copy first and then belongs to the answer.
-http::Reply held_json(JsonBudget::Share share, const std::string& json);
+http::Reply held_json(TenantBudget::Share share, const std::string& json);
 
 // The answer keeps the share until it is sent.
-void hold_until_sent(http::Reply& reply, JsonBudget::Share share);
+void hold_until_sent(http::Reply& reply, TenantBudget::Share share);
 
 }  // namespace vbrain::api
