@@ -4,6 +4,7 @@
 #include <chrono>
 #include <variant>
 
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/api_keys/last_uses.hpp"
 #include "api-server/audit/forwarded.hpp"
 #include "api-server/auth/hide_secrets.hpp"
@@ -35,7 +36,8 @@ bool is_encoded(const http::RequestHead& head) {
 prometheus::Counter& tenant_limit_counter(base::Metrics& metrics, const std::string& reason) {
   return metrics.counter("vbrain_api_tenant_limit_total",
                          "Requests refused with 429 because their tenant was at a limit: `rate` "
-                         "(max-requests-per-second) or `queue` (half of max-queued).",
+                         "(max-requests-per-second), `queue` (half of max-queued) or `memory` (half of "
+                         "max-json-memory).",
                          {{"reason", reason}});
 }
 
@@ -78,7 +80,8 @@ Api::Api(const Services& services, base::Metrics& metrics, ServedFiles served, s
       tenants_(services),
       policy_(rate_limit_policy(rate_of(services.limits))),
       over_rate_(tenant_limit_counter(metrics, "rate")),
-      over_queue_(tenant_limit_counter(metrics, "queue")) {
+      over_queue_(tenant_limit_counter(metrics, "queue")),
+      over_memory_(tenant_limit_counter(metrics, "memory")) {
   for (const Route& route : routes()) {
     patterns_.push_back(route.pattern);
     actions_.push_back(action_of(route.pattern));
@@ -145,6 +148,9 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
     co_return co_await route.handler(call);
   } catch (const http::LaneFull&) {
     over_queue_.Increment();
+    failure = std::current_exception();
+  } catch (const TenantBudget::TenantFull&) {
+    over_memory_.Increment();
     failure = std::current_exception();
   } catch (const std::exception&) {
     failure = std::current_exception();

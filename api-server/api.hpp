@@ -72,6 +72,7 @@ class Api {
   const std::string policy_;  // RateLimit-Policy; empty without a limit
   prometheus::Counter& over_rate_;
   prometheus::Counter& over_queue_;
+  prometheus::Counter& over_memory_;
   AuditLog audit_;
   std::vector<RoutePattern> patterns_;
   std::vector<RouteAction> actions_;  // per route

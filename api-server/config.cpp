@@ -97,8 +97,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
              "Largest JSON body, and largest params or metadata field, in bytes");
   add_number(
       app, "--max-json-memory", config.limits.max_json_memory, 1 << 20, 1ULL << 40,
-      "Bytes of JSON of all requests together; one tenant gets half of it at most. Decoding takes up to five times "
-      "this memory. Lists of ids that are kept in memory take as much again");
+      "Bytes of JSON of all requests together; a further request gets 503. One tenant gets half of it at most; then it "
+      "gets 429. Decoding takes up to five times this memory. Lists of ids that are kept in memory take as much again");
   add_number(app, "--max-upload-bytes", config.limits.max_upload_bytes, 1024, 1ULL << 50,
              "Largest multipart body, and largest resumable upload, in bytes");
   add_number(app, "--max-archive-entries", config.limits.max_archive_entries, 1, 1ULL << 24,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "api-server/answers/tenant_budget.hpp"
 #include "api-server/auth/identity.hpp"
 #include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/files/safe_open.hpp"
@@ -71,6 +72,10 @@ constexpr std::chrono::seconds kRetrySoon{1};
 // RFC 9110 section 11.6.1 requires a challenge. The scheme is not registered, so no browser opens a password dialog.
 constexpr std::string_view kChallenge = R"(ApiKey realm="vBrain", header="x-api-key")";
 
+constexpr const char* kTenantHasItsJson =
+    "your client has as much JSON under way as it may (half of --max-json-memory); send fewer or smaller requests at a "
+    "time, read answers to their end, and send this one again after the time in Retry-After";
+
 // A network file system may show a file before all of it.
 Refusal unreadable(const std::exception& problem) {
   return {.problem = Problem::kUnavailable,
@@ -118,6 +123,13 @@ Problem problem_of_status(int status) {
 }
 
 Refusal refusal_of(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const TenantBudget::TenantFull&) {
+    return {.problem = Problem::kTooMany, .detail = kTenantHasItsJson};
+  } catch (...) {
+    // Below.
+  }
   if (auto answer = http::answer_to_exception(exception)) {
     return {.problem = problem_of_status(answer->status), .detail = std::move(answer->detail)};
   }

@@ -10,6 +10,7 @@
 
 #include "api-server/errors.hpp"
 #include "base/tenant.hpp"
+#include "http/task.hpp"
 
 namespace vbrain::api {
 
@@ -22,6 +23,12 @@ class TenantBudget {
  public:
   // A text of up to this size is not counted: most requests and answers are that small.
   static constexpr std::size_t kFree = 16 * 1024;
+
+  // The tenant holds as much as it may. Others are served.
+  class TenantFull : public http::Overloaded {
+   public:
+    TenantFull() : Overloaded("the tenant's part of a budget is used up") {}
+  };
 
   // `bytes`: of all tenants together. `tenant_bytes`: of one tenant. `free`: a Share of up to this size is not counted.
   TenantBudget(std::uint64_t bytes, std::uint64_t tenant_bytes, std::size_t free = kFree)
@@ -36,8 +43,8 @@ class TenantBudget {
     Share& operator=(Share&&) = delete;
     ~Share() { settle(0); }
 
-    // Grows the share to `bytes`; a larger share stays as it is. Call it before the memory is taken. Throws
-    // http::Overloaded, with nothing changed, if the tenant or all together would hold too much.
+    // Grows the share to `bytes`; a larger share stays as it is. Call it before the memory is taken. Throws TenantFull
+    // if the tenant would hold too much, else http::Overloaded if all together would; nothing is changed then.
     void cover(std::size_t bytes);
     // Shrinks the share to `bytes`; a smaller share stays as it is.
     void settle(std::size_t bytes);

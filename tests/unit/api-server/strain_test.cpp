@@ -68,12 +68,18 @@ TEST(TenantBudget, ATenantHasItsPart) {
   {
     TenantBudget::Share first(budget, a);
     first.cover(500'000);
-    EXPECT_THROW(first.cover(600'001), http::Overloaded);
+    EXPECT_THROW(first.cover(600'001), TenantBudget::TenantFull);
     TenantBudget::Share second(budget, a);
-    EXPECT_THROW(second.cover(100'001), http::Overloaded) << "its tenant's part";
+    EXPECT_THROW(second.cover(100'001), TenantBudget::TenantFull) << "its tenant's part";
     second.cover(100'000);
     TenantBudget::Share other(budget, b);
-    EXPECT_THROW(other.cover(400'001), http::Overloaded) << "what is left of all";
+    try {
+      other.cover(400'001);
+      ADD_FAILURE() << "what is left of all";
+    } catch (const TenantBudget::TenantFull&) {
+      ADD_FAILURE() << "its tenant's part has room";
+    } catch (const http::Overloaded&) {
+    }
     other.cover(400'000);
     TenantBudget::Share small(budget, b);
     small.cover(TenantBudget::kFree);
@@ -124,7 +130,7 @@ TEST(Strain, AUsedUpBudgetDoesNotRefuseAJobInALargeRepository) {
   World world(first);  // has not read it yet
   TenantBudget::Share all(*world.json_budget, World::tenant());
   all.cover(world.json_budget->room(World::tenant()));
-  EXPECT_EQ(world.get("/api/v1/repository/" + repository).status, 503);
+  EXPECT_EQ(world.get("/api/v1/repository/" + repository).status, 429);
   EXPECT_EQ(world.post_json("/api/v1/job/execute", "{}", {{"repository_id", repository}}).status, 201);
 }
 

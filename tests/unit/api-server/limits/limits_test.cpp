@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -115,6 +117,45 @@ TEST(Queue, ATenantThatFillsItsPartGets429AndAnotherIsServed) {
   held.release();
   EXPECT_EQ(status_of(eve.read_reply()), 200);
   for (const auto& client : waiting) EXPECT_EQ(status_of(client->read_reply()), 200);
+}
+
+// Nobody has to poll faster than others for it: slow readers of large answers are enough.
+TEST(Memory, ATenantThatHasItsPartGets429AndAnotherIsServed) {
+  World world;
+  const std::string large = R"({"params":{"a":")" + std::string(60'000, 'x') + "\"}}";
+  const auto make = [&](const std::string& username) {
+    Headers headers = World::identity(username);
+    headers.emplace_back("Content-Type", "application/json");
+    const HttpReply made = world.call("POST", "/api/v1/repository", headers, large);
+    return "/api/v1/repository/" + made.json()["repository_id"].get<std::string>();
+  };
+  const std::string of_ana = make("ana");
+  const std::string of_eve = make("eve");
+  std::optional<TenantBudget::Share> held(std::in_place, *world.json_budget, World::tenant());
+  held->cover(world.json_budget->room(World::tenant()));
+  const HttpReply refused = world.get(of_ana);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.body,
+            R"({"error":"Too many requests","detail":"your client has as much JSON under way as it may (half of )"
+            R"(--max-json-memory); send fewer or smaller requests at a time, read answers to their end, and send )"
+            R"(this one again after the time in Retry-After"})");
+  EXPECT_EQ(refused.header("Retry-After"), "1");
+  EXPECT_THAT(world.metrics.render(), HasSubstr("vbrain_api_tenant_limit_total{reason=\"memory\"} 1\n"));
+  const artifacts::Tenant third{"initech", "Tutorial", "north"};
+  const std::uint64_t left = world.json_budget->room(third);
+  EXPECT_EQ(world.call("GET", of_eve, World::identity("eve")).status, 200);
+  // The answer gives its room back a moment after its client has it.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (world.json_budget->room(third) != left && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  // All together have no more: that is nobody's own limit.
+  TenantBudget::Share rest(*world.json_budget, third);
+  rest.cover(left);
+  const HttpReply overload = world.call("GET", of_eve, World::identity("eve"));
+  EXPECT_EQ(overload.status, 503);
+  EXPECT_THAT(overload.body, HasSubstr("the server is overloaded"));
+  EXPECT_THAT(world.metrics.render(), HasSubstr("vbrain_api_tenant_limit_total{reason=\"memory\"} 1\n"));
+  held.reset();
+  EXPECT_EQ(world.get(of_ana).status, 200);
 }
 
 bool wait_for_connections(World& world, std::size_t count) {
