@@ -8,9 +8,9 @@
 
 namespace vbrain::http {
 
-// The number of a source, which is an IPv4 address or an IPv6 /64, what one customer of a provider gets: the first 4
-// bytes of an IPv4 address (also of one written as ::ffff:1.2.3.4), the first 8 of an IPv6 address. Texts that are no
-// address are all one source. Pure.
+// The number of a source, which is an IPv4 address (also one written as ::ffff:1.2.3.4) or an IPv6 /64, what one
+// customer of a provider gets. Different sources have different numbers. Texts that are no address are all one source.
+// Pure.
 std::uint64_t source_of(std::string_view peer);
 
 // How many connections each source has. Thread-safe.
@@ -19,6 +19,7 @@ class SourceCounts {
   // `most` of one source; 0: no limit, nothing is counted.
   explicit SourceCounts(std::size_t most) : most_(most) {}
 
+  bool limits() const { return most_ != 0; }
   // False: the source has as many as it may. After true, leave() has to be called.
   bool enter(std::uint64_t source);
   void leave(std::uint64_t source);

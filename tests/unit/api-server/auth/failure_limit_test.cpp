@@ -50,6 +50,10 @@ TEST(FailureLimit, SourcesAreIpv4AddressesAndIpv6Networks) {
   EXPECT_NE(source_of("2001:db8:1:2::1"), source_of("2001:db8:1:3::1"));
   EXPECT_EQ(source_of("fe80::1%eth0"), source_of("fe80::2"));
   EXPECT_EQ(source_of(""), source_of("no address"));
+  // The same first bytes: they would share a limit.
+  EXPECT_NE(source_of("32.1.13.184"), source_of("2001:db8::1"));
+  EXPECT_NE(source_of("0.0.0.0"), source_of("::1"));
+  EXPECT_NE(source_of(""), source_of("::1"));
 }
 
 TEST(FailureLimit, ManyWrongKeysAre429AndRightOnesPass) {
