@@ -14,7 +14,6 @@
 #include "api-server/uploads/tus.hpp"
 #include "base/log/log.hpp"
 #include "base/metrics.hpp"
-#include "job/names.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -96,7 +95,11 @@ Api::~Api() = default;
 
 http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   const auto begun = steady_clock::now();
-  Progress progress{.route = metrics_.size() - 1, .context = read_context(exchange.head, services_.clock.now())};
+  const auto known = std::make_shared<Progress>();
+  exchange.note = known;
+  Progress& progress = *known;
+  progress.route = metrics_.size() - 1;
+  progress.context = read_context(exchange.head, services_.clock.now());
   Answer result = co_await answer(exchange, progress);
   if (result) {
     if (auto refused = check_if_match(exchange.head, *result)) result = Unexpected<Refusal>(std::move(*refused));
@@ -111,7 +114,9 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
     result = to_reply(refusal);
   }
   outcome.status = result->status;
-  if (!of_job && progress.route != routes().size()) audit(exchange, progress, outcome);
+  if (!of_job && progress.route != routes().size()) {
+    audit(&exchange.head, exchange.peer, progress, outcome, progress.notes);
+  }
   // Not the time for which the client asked the server to wait.
   const std::chrono::duration<double> took = steady_clock::now() - begun - exchange.waiting.waited();
   metrics_.at(progress.route)->count(result->status, took.count());
@@ -158,7 +163,7 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
   if (http::is_client_gone(failure)) {
     base::log_info("the client closed the connection before it was answered",
                    {{"request_id", progress.context.request_id}, {"peer", exchange.peer}});
-    audit(exchange, progress, {});
+    audit(&exchange.head, exchange.peer, progress, {}, progress.notes);
     std::rethrow_exception(failure);
   }
   Refusal refusal = refusal_of(failure);
@@ -233,34 +238,36 @@ Result<void, Refusal> Api::take_token(Progress& progress) {
       .retry_after = progress.taken->retry_after});
 }
 
-// What came of a request, in the audit lines that it has.
-void Api::audit(const http::Exchange& exchange, const Progress& progress, const AuditOutcome& outcome) {
+// What came of a request, in the audit lines that it has. `head`: null if it could not be read.
+void Api::audit(const http::RequestHead* head, std::string_view peer, const Progress& progress,
+                const AuditOutcome& outcome, const AuditNotes& notes) {
   static const RouteAction kNone;
   const RouteAction& of_route = progress.route < actions_.size() ? actions_[progress.route] : kNone;
-  if (!has_audit_lines(of_route.changes, outcome.status, progress.notes)) return;
+  if (!has_audit_lines(of_route.changes, outcome.status, notes)) return;
   const bool known = !progress.caller.key_id.empty();
-  if (!known && !audit_.has_room(exchange.peer, services_.clock.steady())) return;
-  const bool only_refused = progress.notes.changes().empty() && outcome.status >= kFirstRefusal;
+  if (!known && !audit_.has_room(peer, services_.clock.steady())) return;
+  const bool only_refused = notes.changes().empty() && outcome.status >= kFirstRefusal;
   if (progress.seat != nullptr && only_refused && !progress.seat->refusals.take(services_.clock.steady()).admitted) {
     audit_.leave_out();
     return;
   }
-  AuditRequest request{.action = of_route.action,
-                       .resource = of_route.resource,
-                       .id = {},
-                       .changes = of_route.changes,
-                       .method = to_string(exchange.head.method),
-                       .path = hide_secrets(exchange.head.path.substr(0, kMaxLoggedPath)),
-                       .username = progress.caller.username,
-                       .organization = progress.caller.tenant.organization,
-                       .application = progress.caller.tenant.application,
-                       .client = progress.caller.tenant.client,
-                       .role = known ? to_string(progress.caller.role) : std::string_view(),
-                       .key_id = progress.caller.key_id,
-                       .peer = exchange.peer,
-                       .forwarded_for = forwarded_for(exchange.head.fields, forwarded_header_),
-                       .request_id = progress.context.request_id,
-                       .trace_id = progress.context.trace_id()};
+  AuditRequest request{
+      .action = of_route.action,
+      .resource = of_route.resource,
+      .id = {},
+      .changes = of_route.changes,
+      .method = head == nullptr ? std::string_view() : to_string(head->method),
+      .path = head == nullptr ? std::string() : hide_secrets(head->path.substr(0, kMaxLoggedPath)),
+      .username = progress.caller.username,
+      .organization = progress.caller.tenant.organization,
+      .application = progress.caller.tenant.application,
+      .client = progress.caller.tenant.client,
+      .role = known ? to_string(progress.caller.role) : std::string_view(),
+      .key_id = progress.caller.key_id,
+      .peer = peer,
+      .forwarded_for = head == nullptr ? std::string() : forwarded_for(head->fields, forwarded_header_),
+      .request_id = progress.context.request_id,
+      .trace_id = progress.context.trace_id()};
   const std::string id = hide_secrets(progress.id.substr(0, kMaxLoggedPath));
   request.id = id;
   if (!known) {
@@ -272,22 +279,24 @@ void Api::audit(const http::Exchange& exchange, const Progress& progress, const 
     request.client = hide_secrets(identity.client_id);
     request.key_id = readable_key_id(identity.api_key);
   }
-  audit_.write(audit_lines(request, outcome, progress.notes));
+  audit_.write(audit_lines(request, outcome, notes));
 }
 
-http::Reply Api::refuse_request(int status, std::string_view detail, std::string_view peer) {
-  const Refusal refusal{.problem = problem_of_status(status), .detail = std::string(detail)};
-  const std::string request_id = job::new_job_id(services_.clock.now());
-  if (audit_.has_room(peer, services_.clock.steady())) {
-    AuditRequest request;
-    request.peer = peer;
-    request.request_id = request_id;
-    const AuditOutcome outcome{.status = status, .error = message_of(refusal), .detail = std::string(detail)};
-    audit_.write(audit_lines(request, outcome, {}));
+http::Reply Api::refuse_request(const http::RefusedRequest& refused) {
+  const Refusal refusal{.problem = problem_of_status(refused.status), .detail = std::string(refused.detail)};
+  auto known = std::static_pointer_cast<const Progress>(refused.note);
+  if (known == nullptr) {
+    static const http::RequestHead kNoHead;
+    const http::RequestHead& head = refused.head == nullptr ? kNoHead : *refused.head;
+    known = std::make_shared<const Progress>(
+        Progress{.route = metrics_.size() - 1, .context = read_context(head, services_.clock.now())});
   }
-  metrics_.back()->count(status, 0);
+  const AuditOutcome outcome{.status = refused.status, .error = message_of(refusal), .detail = refusal.detail};
+  // A handler that still works tells itself what it changes.
+  audit(refused.head, refused.peer, *known, outcome, {});
+  metrics_.back()->count(refused.status, 0);
   http::Reply reply = to_reply(refusal);
-  complete(reply, request_id);
+  complete(reply, known->context.request_id);
   return reply;
 }
 

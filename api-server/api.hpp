@@ -37,15 +37,16 @@ class Api {
 
   http::Task<http::Reply> handle(http::Exchange& exchange);
 
-  // The answer for a refusal of the listener, with its audit line.
-  http::Reply refuse_request(int status, std::string_view detail, std::string_view peer);
+  // The answer for a refusal of the listener, with its audit line. They tell what handle() has found out, and have its
+  // request id, if the request has come so far.
+  http::Reply refuse_request(const http::RefusedRequest& refused);
 
   // AuditLog::report_left_out(). Call it about every minute, and at the end.
   void report_left_out() { audit_.report_left_out(); }
 
  private:
   struct RouteMetrics;
-  // What is known of a request so far, for the audit lines.
+  // What is known of a request so far, for the audit lines. It is the Exchange::note.
   struct Progress {
     std::size_t route = 0;  // index in metrics_
     RequestContext context = {};
@@ -62,7 +63,8 @@ class Api {
   Result<void, Refusal> take_token(Progress& progress);
   // What every answer has beside the answer itself: the request's id, and how it may be cached.
   static void complete(http::Reply& reply, const std::string& request_id);
-  void audit(const http::Exchange& exchange, const Progress& progress, const AuditOutcome& outcome);
+  void audit(const http::RequestHead* head, std::string_view peer, const Progress& progress,
+             const AuditOutcome& outcome, const AuditNotes& notes);
 
   const Services& services_;
   const ServedFiles served_;

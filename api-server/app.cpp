@@ -262,10 +262,7 @@ int run(const Config& given, std::stop_token stop) {
       metrics);
   http::HttpServer rest(
       "rest", config.listen, options, [&](http::Exchange& exchange) { return api.handle(exchange); },
-      [&](int status, std::string_view detail, std::string_view peer) {
-        return api.refuse_request(status, detail, peer);
-      },
-      io, &volume_workers, metrics);
+      [&](const http::RefusedRequest& refused) { return api.refuse_request(refused); }, io, &volume_workers, metrics);
   caches.start();
   key_watch.start();
   std::jthread prober([&](std::stop_token ended) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -44,13 +45,24 @@ struct Exchange {
   BodyReader& body;
   std::string_view peer;  // textual address of the client, without port
   Waiting& waiting;
+  // What the handler wants to know again if the server refuses this request in its place (RefusedRequest::note).
+  std::shared_ptr<void>& note;
 };
 
 // Answers one request. Runs on an I/O thread. What it throws becomes the answer of answer_to_exception().
 using Handler = std::function<Task<Reply>(Exchange&)>;
 
-// Creates the server's own refusals: malformed HTTP, limits, time, overload.
-using RefusalWriter = std::function<Reply(int status, std::string_view detail, std::string_view peer)>;
+// A request, or a connection, that the server itself refuses: malformed HTTP, limits, time, overload.
+struct RefusedRequest {
+  int status = 500;
+  std::string_view detail = {};
+  std::string_view peer = {};         // textual address of the client, without port
+  const RequestHead* head = nullptr;  // null: it was not read, or is malformed
+  std::shared_ptr<void> note = {};    // Exchange::note; null: the handler did not get the request, or has set none
+};
+
+// Creates the answers to them. Runs on the I/O thread of the connection, perhaps while the handler works.
+using RefusalWriter = std::function<Reply(const RefusedRequest&)>;
 
 // Status and detail of the answer for an exception of this library.
 struct ExceptionAnswer {

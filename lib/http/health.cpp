@@ -51,8 +51,8 @@ struct HealthListener::State {
       : checks(std::move(given)),
         server(
             "health", address, options(), [this](Exchange& exchange) { return handle(exchange); },
-            [](int status, std::string_view detail, std::string_view) {
-              return text_reply(status, std::string(detail) + "\n");
+            [](const RefusedRequest& refused) {
+              return text_reply(refused.status, std::string(refused.detail) + "\n");
             },
             io, nullptr, metrics) {}
 

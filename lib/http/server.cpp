@@ -43,13 +43,6 @@ constexpr std::string_view kTooManyOfAddress =
     "again, "
     "and come back after the time in Retry-After";
 
-// Without port; empty if the client has gone already.
-std::string address_of(const Socket& socket) {
-  error_code error;
-  const auto remote = socket.remote_endpoint(error);
-  return error ? std::string() : remote.address().to_string();
-}
-
 tcp::endpoint parse_address(const std::string& address) {
   const auto colon = address.rfind(':');
   if (colon == std::string::npos) throw std::runtime_error("address '" + address + "' is not host:port");
@@ -153,7 +146,7 @@ struct HttpServer::State {
   }
 
   Task<void> accept_loop();
-  Task<void> serve(Group& group, Socket socket, bool admitted, std::uint64_t source);
+  Task<void> serve(Group& group, Socket socket, std::string peer, bool admitted, std::uint64_t source);
   Task<void> watch_deadlines(Group& group);
   void turn_away(Socket& socket, int status, std::string_view why, const std::string& peer);
 
@@ -222,7 +215,8 @@ Task<void> HttpServer::State::accept_loop() {
     Group& group = *groups[turn % groups.size()];
     Socket socket(group.io.get_executor());
     error_code error;
-    co_await acceptor.async_accept(socket, asio::redirect_error(kAwait, error));
+    tcp::endpoint remote;
+    co_await acceptor.async_accept(socket, remote, asio::redirect_error(kAwait, error));
     if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) break;
     if (error) {
       // Most likely there are no descriptors left. Clients wait in the kernel's queue meanwhile.
@@ -231,8 +225,9 @@ Task<void> HttpServer::State::accept_loop() {
       co_await pause.async_wait(asio::redirect_error(kAwait, error));
       continue;
     }
-    const std::string peer = address_of(socket);
-    const std::uint64_t source = source_of(peer);
+    // Made once: requests need it for their audit lines and for the limit of wrong keys, when the client may have gone.
+    std::string peer = remote.address().to_string();
+    const std::uint64_t source = sources->limits() ? source_of(peer) : 0;
     if (!sources->enter(source)) {
       over_address->Increment();
       // A handshake costs more than a connection.
@@ -256,15 +251,17 @@ Task<void> HttpServer::State::accept_loop() {
       ++turned_away;
     }
     enter();
-    asio::co_spawn(group.io.get_executor(), serve(group, std::move(socket), admitted, source), asio::detached);
+    asio::co_spawn(group.io.get_executor(), serve(group, std::move(socket), std::move(peer), admitted, source),
+                   asio::detached);
   }
   error_code ignored;
   acceptor.close(ignored);
 }
 
-Task<void> HttpServer::State::serve(Group& group, Socket socket, bool admitted, std::uint64_t source) {
+Task<void> HttpServer::State::serve(Group& group, Socket socket, std::string peer, bool admitted,
+                                    std::uint64_t source) {
   const Membership<State> membership(*this);
-  Connection connection(std::move(socket), context);
+  Connection connection(std::move(socket), std::move(peer), context);
   group.members.insert(&connection);
   try {
     if (admitted) {
@@ -304,7 +301,7 @@ Task<void> HttpServer::State::watch_deadlines(Group& group) {
 
 void HttpServer::State::turn_away(Socket& socket, int status, std::string_view why, const std::string& peer) {
   context.refused->Increment();
-  const Reply reply = context.refuse(status, why, peer);
+  const Reply reply = context.refuse({.status = status, .detail = why, .peer = peer});
   const std::string text = render_head(reply, http_date_now(), false) + std::get<std::string>(reply.body);
   error_code ignored;
   socket.non_blocking(true, ignored);

@@ -80,14 +80,12 @@ std::string_view request_id_of(const Reply& reply) {
 
 }  // namespace
 
-Connection::Connection(Socket socket, ConnectionContext& context)
-    : socket_(std::move(socket), new_tls_session(context.options)), context_(context) {
+Connection::Connection(Socket socket, std::string peer, ConnectionContext& context)
+    : socket_(std::move(socket), new_tls_session(context.options)), context_(context), peer_(std::move(peer)) {
   error_code ignored;
   Socket& tcp = socket_.tcp();
   tcp.set_option(asio::ip::tcp::no_delay(true), ignored);
   tcp.non_blocking(true, ignored);
-  const auto remote = tcp.remote_endpoint(ignored);
-  if (!ignored) peer_ = remote.address().to_string();
   const milliseconds lifetime = context.options.connection_lifetime;
   if (lifetime > milliseconds(0)) end_of_life_ = steady_clock::now() + lifetime;
 }
@@ -158,7 +156,7 @@ bool Connection::client_has_left() {
 // Nothing is being written while the handler works, so the socket's buffer has room for an answer. The answer that the
 // handler gives later is dropped.
 void Connection::give_up_on_handler() {
-  const Reply reply = refuse(503, "the storage does not answer");
+  const Reply reply = refuse(503, "the storage does not answer", &request_);
   const std::string text = render_head(reply, http_date_now(), false) + std::get<std::string>(reply.body);
   error_code ignored;
   socket_.write_some(asio::buffer(text), ignored);
@@ -260,22 +258,23 @@ std::optional<HeadProblem> Connection::parse_head(std::size_t length) {
   return std::nullopt;
 }
 
-Reply Connection::refuse(int status, std::string_view detail) {
+// `head`: that of the request; null: there is none.
+Reply Connection::refuse(int status, std::string_view detail, const RequestHead* head) {
   context_.refused->Increment();
-  Reply reply = context_.refuse(status, detail, peer_);
+  Reply reply = context_.refuse({.status = status, .detail = detail, .peer = peer_, .head = head, .note = note_});
   reply.close = true;
   return reply;
 }
 
 Task<void> Connection::send_refusal(HeadProblem problem) {
-  Reply reply = refuse(problem.status, problem.detail);
+  Reply reply = refuse(problem.status, problem.detail, nullptr);
   co_await send(reply, false, false);
   co_await linger();
 }
 
 // The handler's answer, or the server's own if the handler threw. Nothing: the client is gone.
 Task<std::optional<Reply>> Connection::call_handler() {
-  Exchange exchange{request_, *this, peer_, *this};
+  Exchange exchange{request_, *this, peer_, *this, note_};
   waited_ = {};
   struct Watched {
     SteadyTime& deadline;
@@ -293,7 +292,7 @@ Task<std::optional<Reply>> Connection::call_handler() {
   }
   if (is_client_gone(failure)) co_return std::nullopt;
   const ExceptionAnswer answer = answer_to_exception(failure).value_or(ExceptionAnswer{});
-  co_return refuse(answer.status, answer.detail);
+  co_return refuse(answer.status, answer.detail, &request_);
 }
 
 // True if the connection can serve another request.
@@ -307,7 +306,7 @@ Task<bool> Connection::answer_request() {
   if (std::holds_alternative<StreamBody>(reply->body)) {
     if (!head_only && !place.take()) {
       place.leave();
-      reply = refuse(503, kTooManyStreams);
+      reply = refuse(503, kTooManyStreams, &request_);
     }
     if (!request_.http_1_1) reply->close = true;  // the end of the connection is the end of the body
   }
@@ -341,6 +340,7 @@ Task<bool> Connection::answer_request() {
 void Connection::forget_head() {
   request_.path = request_.query = {};
   request_.fields = {};
+  note_.reset();
   replace(head_bytes_, {});
 }
 

@@ -42,7 +42,8 @@ struct ConnectionContext {
 // on the connection's I/O thread.
 class Connection final : private BodyReader, private Waiting {
  public:
-  Connection(Socket socket, ConnectionContext& context);
+  // `peer`: textual address of the client, without port.
+  Connection(Socket socket, std::string peer, ConnectionContext& context);
   ~Connection() override;
   Connection(const Connection&) = delete;
 
@@ -75,7 +76,7 @@ class Connection final : private BodyReader, private Waiting {
   std::optional<HeadProblem> parse_head(std::size_t length);
   Task<bool> answer_request();
   Task<std::optional<Reply>> call_handler();
-  Reply refuse(int status, std::string_view detail);
+  Reply refuse(int status, std::string_view detail, const RequestHead* head);
   void give_up_on_handler();
   bool client_has_left();
   void end_body();
@@ -138,6 +139,7 @@ class Connection final : private BodyReader, private Waiting {
   std::string input_;       // bytes received and not yet consumed: head and pipelined requests
   std::string head_bytes_;  // the head that request_ points into
   RequestHead request_;
+  std::shared_ptr<void> note_;  // of the handler of request_
   std::optional<RequestParser> parser_;
 
   std::string body_buffer_;  // received bytes of the body, from body_begin_ to body_end_

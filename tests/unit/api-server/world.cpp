@@ -206,10 +206,8 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   io = std::make_unique<http::IoThreads>(1);
   server = std::make_unique<http::HttpServer>(
       "rest", "127.0.0.1:0", options, [this](http::Exchange& exchange) { return api->handle(exchange); },
-      [this](int status, std::string_view detail, std::string_view peer) {
-        return api->refuse_request(status, detail, peer);
-      },
-      *io, volume_workers.get(), metrics);
+      [this](const http::RefusedRequest& refused) { return api->refuse_request(refused); }, *io, volume_workers.get(),
+      metrics);
 }
 
 World::~World() {

@@ -89,10 +89,10 @@ class StreamTest : public ::testing::TestWithParam<Wire> {
     if (server_ == nullptr) {
       server_ = std::make_unique<HttpServer>(
           "test", "127.0.0.1:0", options_, [this](Exchange& exchange) { return handle(exchange); },
-          [](int status, std::string_view detail, std::string_view) {
+          [](const RefusedRequest& refused) {
             Reply reply;
-            reply.status = status;
-            reply.body = std::string(detail);
+            reply.status = refused.status;
+            reply.body = std::string(refused.detail);
             return reply;
           },
           io_, &pool_, metrics_);

@@ -4,10 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "base/log/log.hpp"
+#include "unit/api-server/held_pool.hpp"
+#include "unit/api-server/live/event_reader.hpp"
 #include "unit/api-server/uploads/tus_client.hpp"
 
 namespace vbrain::api {
@@ -267,6 +270,66 @@ TEST_F(AuditTest, RefusalsOfATenantAreBoundedAndHideNoChange) {
   EXPECT_EQ(line_of([&] { world_.api->report_left_out(); })["count"], 5);
   world_.clock.advance(std::chrono::seconds(1));
   EXPECT_THAT(lines_of([&] { world_.get("/api/v1/job/j"); }), SizeIs(1));
+}
+
+// What the listener refuses in place of the handler.
+void expect_known(const json& line, const HttpReply& reply, const std::string& username, const std::string& path) {
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.header("X-Request-Id"), "mine-1");
+  EXPECT_EQ(line["request_id"], "mine-1");
+  EXPECT_EQ(line["outcome"], "failed");
+  EXPECT_EQ(line["status"], 503);
+  EXPECT_EQ(line["detail"], reply.json()["detail"]);
+  EXPECT_EQ(line["method"], "GET");
+  EXPECT_EQ(line["path"], path);
+  EXPECT_EQ(line["username"], username);
+  EXPECT_EQ(line["role"], "leader");
+  EXPECT_EQ(line["key_id"], username + "1");
+}
+
+TEST(AuditOfTheListener, SaysWhoseStreamHadNoPlace) {
+  http::HttpOptions options;
+  options.max_streams = 1;
+  World world(Limits{}, options);
+  testing::EventReader first(world, "/api/v1/events");
+  EXPECT_EQ(first.next().type, "state");
+  Headers headers = World::identity("eve");
+  headers.emplace_back("X-Request-Id", "mine-1");
+  HttpReply refused;
+  const auto lines = lines_of([&] { refused = world.call("GET", "/api/v1/events", headers); });
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_THAT(refused.body, ::testing::HasSubstr("--max-streams"));
+  expect_known(lines[0], refused, "eve", "/api/v1/events");
+}
+
+TEST(AuditOfTheListener, SaysWhoseRequestWasGivenUp) {
+  std::atomic<bool> stuck{false};
+  http::HttpOptions options;
+  options.stuck_timeout = std::chrono::milliseconds(1);
+  options.header_timeout = std::chrono::milliseconds(200);  // how often the server checks
+  options.is_stuck = [&] { return stuck.load(); };
+  World world({}, options);
+  testing::HeldPool hangs(*world.volume_workers, World::kVolumeWorkers);
+  stuck = true;
+  HttpReply refused;
+  const auto lines = lines_of([&] { refused = world.get("/api/v1/repository", {{"X-Request-Id", "mine-1"}}); });
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(lines[0]["action"], "repository.read");
+  expect_known(lines[0], refused, "ana", "/api/v1/repository");
+}
+
+TEST(AuditOfTheListener, HasTheRequestIdOfTheAnswerIfNothingElseIsKnown) {
+  World world;
+  HttpReply refused;
+  const auto lines = lines_of([&] { refused = world.call("GET", "/api/v1/repository", {{"bad header", "x"}}); });
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_FALSE(refused.header("X-Request-Id").empty());
+  EXPECT_EQ(lines[0]["request_id"], refused.header("X-Request-Id"));
+  EXPECT_EQ(lines[0]["peer"], "127.0.0.1");
+  for (const char* member : {"action", "method", "path", "username", "role", "key_id"}) {
+    EXPECT_EQ(lines[0][member], "") << member;
+  }
 }
 
 TEST(AuditLogTest, ManySourcesTogetherAreBounded) {

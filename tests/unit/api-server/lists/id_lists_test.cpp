@@ -206,10 +206,8 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
   Api api(services, world.metrics);
   http::HttpServer server(
       "small", "127.0.0.1:0", {}, [&](http::Exchange& exchange) { return api.handle(exchange); },
-      [&](int status, std::string_view detail, std::string_view peer) {
-        return api.refuse_request(status, detail, peer);
-      },
-      *world.io, world.volume_workers.get(), world.metrics);
+      [&](const http::RefusedRequest& refused) { return api.refuse_request(refused); }, *world.io,
+      world.volume_workers.get(), world.metrics);
   const std::string made = world.make_job(job::Phase::kFinished);
   const std::string repository = world.jobs.get(made)->spec.repository_id;
   std::vector<std::string> want{made};

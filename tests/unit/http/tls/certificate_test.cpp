@@ -220,9 +220,9 @@ Task<Reply> serve(Exchange&) {
   co_return reply;
 }
 
-Reply refuse(int status, std::string_view, std::string_view) {
+Reply refuse(const RefusedRequest& refused) {
   Reply reply;
-  reply.status = status;
+  reply.status = refused.status;
   return reply;
 }
 
