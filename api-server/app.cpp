@@ -18,6 +18,7 @@
 #include "api-server/jobs/space.hpp"
 #include "api-server/jobs/volume_view.hpp"
 #include "api-server/keys/key_counts.hpp"
+#include "api-server/limits/queue_expiry.hpp"
 #include "api-server/live/job_feed.hpp"
 #include "api-server/live/stream_places.hpp"
 #include "api-server/open_files.hpp"
@@ -198,6 +199,7 @@ int run(const Config& given, std::stop_token stop) {
   base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued, config.volume_timeout);
   base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued, config.bulk_timeout, kBulkNice);
   base::WorkerPool list_workers("list", kListWorkers, config.max_queued, config.volume_timeout);
+  const QueueExpiry expiry({&workers, &volume_workers, &bulk_workers, &list_workers}, kExpiryPeriod);
   SpaceLedger space_ledger;
   KeyCounts key_counts(config.limits.max_idempotency_keys);
   UploadMetrics upload_metrics(metrics);
@@ -280,11 +282,7 @@ int run(const Config& given, std::stop_token stop) {
                                {"metrics", health.address()}});
   if (!config.address_file.empty()) write_addresses(config.address_file, rest.address(), health.address());
 
-  while (base::sleep_for(stop, kExpiryPeriod)) {
-    for (base::WorkerPool* pool : {&workers, &volume_workers, &bulk_workers, &list_workers}) {
-      pool->expire(std::chrono::steady_clock::now());
-    }
-  }
+  while (base::sleep_for(stop, std::chrono::hours(1))) continue;
 
   draining = true;
   base::log_info("draining", {{"connections", rest.connections()}});
