@@ -15,6 +15,14 @@
 
 namespace vbrain::http {
 
+namespace {
+
+// Records without data that may follow each other. A handshake has fewer than 20; a client renews its keys after
+// gigabytes. OpenSSL has limits for empty records and for alerts, and none for key updates (RFC 8446 section 4.6.3).
+constexpr std::size_t kMostRecords = 100;
+
+}  // namespace
+
 // OpenSSL's own BIO for sockets writes with write(2), which raises SIGPIPE, and keeps the number of the descriptor.
 struct WireAccess {
   static TlsSession::Wire& of(BIO* bio) { return *static_cast<TlsSession::Wire*>(BIO_get_data(bio)); }
@@ -22,6 +30,7 @@ struct WireAccess {
   static int read(BIO* bio, char* to, int size) {
     TlsSession::Wire& wire = of(bio);
     BIO_clear_retry_flags(bio);
+    if (wire.records > kMostRecords) return -1;
     const ssize_t got =
         base::without_eintr([&] { return ::recv(wire.socket, to, static_cast<std::size_t>(size), MSG_DONTWAIT); });
     if (got < 0 && errno == EAGAIN) BIO_set_retry_read(bio);
@@ -41,6 +50,12 @@ struct WireAccess {
     if (command == BIO_CTRL_FLUSH) return 1;
     if (command == BIO_CTRL_EOF) return of(bio).at_end ? 1 : 0;
     return 0;
+  }
+
+  // OpenSSL reads on until it has data or the socket is empty, so a client that sends others without an end would keep
+  // the thread. A callback of this kind cannot fail, so the next read does.
+  static void see_message(int is_write, int, int type, const void*, std::size_t, SSL*, void* wire) {
+    if (is_write == 0 && type == SSL3_RT_HEADER) ++static_cast<TlsSession::Wire*>(wire)->records;
   }
 
   static int create(BIO* bio) {
@@ -71,6 +86,8 @@ TlsSession::TlsSession(ssl_ctx_st* context) : ssl_(SSL_new(context)) {
   BIO_set_data(bio, &wire_);
   SSL_set_bio(ssl_, bio, bio);
   SSL_set_accept_state(ssl_);
+  SSL_set_msg_callback(ssl_, &WireAccess::see_message);
+  SSL_set_msg_callback_arg(ssl_, &wire_);
 }
 
 TlsSession::~TlsSession() {
@@ -101,6 +118,7 @@ TlsSession::Step TlsSession::step(int socket, const Call& call) {
 std::string TlsSession::failure(int kind, int error_number) const {
   const std::string reason = base::take_openssl_error();
   if (wire_.at_end) return "the client closed the connection";
+  if (wire_.records > kMostRecords) return "the client sends records without data";
   if (!reason.empty()) return reason;
   return kind == SSL_ERROR_SYSCALL && error_number != 0 ? std::strerror(error_number) : "unknown error";
 }
@@ -110,7 +128,9 @@ TlsSession::Step TlsSession::handshake(int socket) {
 }
 
 TlsSession::Step TlsSession::read(int socket, char* to, std::size_t size) {
-  return step(socket, [&](std::size_t& bytes) { return SSL_read_ex(ssl_, to, size, &bytes); });
+  const Step read = step(socket, [&](std::size_t& bytes) { return SSL_read_ex(ssl_, to, size, &bytes); });
+  if (read.state == State::kDone) wire_.records = 0;
+  return read;
 }
 
 TlsSession::Step TlsSession::write(int socket, std::string_view bytes) {

@@ -34,6 +34,7 @@ class TlsSession {
   TlsSession(const TlsSession&) = delete;
 
   Step handshake(int socket);
+  // Fails if the client has sent many records without data, such as updates of its keys, one after the other.
   Step read(int socket, char* to, std::size_t size);
   // One record. `bytes` is not empty.
   Step write(int socket, std::string_view bytes);
@@ -50,7 +51,8 @@ class TlsSession {
   // What the calls of OpenSSL read from and write to.
   struct Wire {
     int socket = -1;
-    bool at_end = false;  // the client has closed the connection
+    bool at_end = false;      // the client has closed the connection
+    std::size_t records = 0;  // that came since the last data
   };
   friend struct WireAccess;
 

@@ -109,6 +109,26 @@ TEST_F(TlsTest, RefusesToRenegotiate) {
   EXPECT_THAT(client.tls()->error(), HasSubstr("no renegotiation"));
 }
 
+// The server would read them as fast as they come, and nothing else on that thread.
+TEST_F(TlsTest, RefusesToRenewKeysForEver) {
+  const auto renew = [](RawClient& client, int times) {
+    for (int i = 0; i < times; ++i) {
+      if (SSL_key_update(client.tls()->ssl(), SSL_KEY_UPDATE_NOT_REQUESTED) != 1) return;
+      // Sends it now, without data.
+      if (SSL_do_handshake(client.tls()->ssl()) != 1) return;
+    }
+  };
+  RawClient some(address(), 0, {});
+  for (int turn = 0; turn < 3; ++turn) {
+    renew(some, 50);
+    ASSERT_TRUE(some.send(get("/")));
+    EXPECT_EQ(status_of(some.read_reply()), 200) << "what comes between data is no flood";
+  }
+  RawClient flood(address(), 0, {});
+  renew(flood, 2'000);
+  EXPECT_FALSE(flood.send(get("/")) && !flood.read_reply().empty());
+}
+
 TEST_F(TlsTest, TellsAPlainClientToUseHttps) {
   for (const char* method : {"GET", "POST", "DELETE", "OPTIONS", "get"}) {
     RawClient client(bare_address());
