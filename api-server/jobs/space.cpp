@@ -11,7 +11,43 @@
 namespace vbrain::api {
 namespace {
 
-constexpr std::size_t kEntries = 1'000;  // of a tenant in the ledger
+using Entries = std::map<base::TimePoint, std::uint64_t>;
+
+// In the ledger.
+constexpr std::size_t kEntries = 1'000;      // of a tenant
+constexpr std::size_t kUploads = 1'000;      // of a tenant
+constexpr std::size_t kUploadEntries = 100;  // of an upload
+// The clocks of the file server and of the controller differ by less.
+constexpr std::chrono::minutes kClocks{1};
+
+// measuredAt has no fractions of a second, and the entries have none.
+base::TimePoint second_of(base::TimePoint time) {
+  return std::chrono::floor<std::chrono::seconds>(time);
+}
+
+std::uint64_t sum_of(const Entries& entries) {
+  std::uint64_t bytes = 0;
+  for (const auto& [time, published] : entries) bytes += published;
+  return bytes;
+}
+
+// Takes out the entries before `second`, and returns their bytes.
+std::uint64_t take_before(Entries& entries, base::TimePoint second) {
+  std::uint64_t bytes = 0;
+  for (auto entry = entries.begin(); entry != entries.end() && entry->first < second; entry = entries.erase(entry)) {
+    bytes += entry->second;
+  }
+  return bytes;
+}
+
+void add_entry(Entries& entries, base::TimePoint now, std::uint64_t bytes, std::size_t most) {
+  entries[second_of(now)] += bytes;
+  if (entries.size() <= most) return;
+  // Nobody measures. The two oldest become one with the later time.
+  const auto oldest = entries.begin();
+  std::next(oldest)->second += oldest->second;
+  entries.erase(oldest);
+}
 
 }  // namespace
 
@@ -19,43 +55,56 @@ std::shared_ptr<const job::Client> client_of(const Services& services, const art
   return job::oldest(services.clients.by_index(kTenantIndex, tenant_key(tenant)));
 }
 
-std::uint64_t SpaceLedger::since(const artifacts::Tenant& tenant, base::TimePoint measured_at) {
+SpaceLedger::Since SpaceLedger::since(const artifacts::Tenant& tenant, base::TimePoint measured_at) {
+  const base::TimePoint second = second_of(measured_at);
   const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(tenant);
-  if (found == entries_.end()) return 0;
-  Entries& entries = found->second;
-  // measuredAt has no fractions of a second either.
-  entries.erase(entries.begin(), entries.lower_bound(std::chrono::floor<std::chrono::seconds>(measured_at)));
-  std::uint64_t bytes = 0;
-  for (const auto& [time, published] : entries) bytes += published;
-  if (entries.empty()) entries_.erase(found);
-  return bytes;
-}
-
-void SpaceLedger::add(const artifacts::Tenant& tenant, base::TimePoint now, std::uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
-  Entries& entries = entries_[tenant];
-  entries[std::chrono::floor<std::chrono::seconds>(now)] += bytes;
-  if (entries.size() <= kEntries) return;
-  // Nobody measures. The two oldest become one with the later time.
-  const auto oldest = entries.begin();
-  std::next(oldest)->second += oldest->second;
-  entries.erase(oldest);
-}
-
-void SpaceLedger::take_off(const artifacts::Tenant& tenant, std::uint64_t bytes) {
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(tenant);
-  if (found == entries_.end()) return;
-  for (auto entry = found->second.rbegin(); entry != found->second.rend() && bytes > 0; ++entry) {
-    const std::uint64_t taken = std::min(entry->second, bytes);
-    entry->second -= taken;
-    bytes -= taken;
+  const auto found = tenants_.find(tenant);
+  if (found == tenants_.end()) return {};
+  OfTenant& known = found->second;
+  take_before(known.published, second);
+  Since since{.added = sum_of(known.published)};
+  for (auto& [id, upload] : known.uploads) {
+    upload.measured += take_before(upload.entries, second);
+    since.added += sum_of(upload.entries);
   }
+  // Another measurement may have found the bytes, or not.
+  if (known.freed_of != second) known.freed = 0;
+  since.freed = known.freed;
+  if (known.published.empty() && known.uploads.empty() && known.freed == 0) tenants_.erase(found);
+  return since;
+}
+
+void SpaceLedger::add(const artifacts::Tenant& tenant, base::TimePoint now, std::uint64_t bytes,
+                      std::string_view upload) {
+  const std::lock_guard lock(mutex_);
+  OfTenant& known = tenants_[tenant];
+  if (upload.empty()) return add_entry(known.published, now, bytes, kEntries);
+  const auto of_upload = known.uploads.try_emplace(std::string(upload)).first;
+  add_entry(of_upload->second.entries, now, bytes, kUploadEntries);
+  if (known.uploads.size() <= kUploads) return;
+  // The oldest one has expired, or will. What it has counts on until it is measured.
+  const auto oldest = known.uploads.begin();
+  for (const auto& [time, published] : oldest->second.entries) add_entry(known.published, time, published, kEntries);
+  known.uploads.erase(oldest);
+}
+
+void SpaceLedger::take_off(const artifacts::Tenant& tenant, std::string_view upload, base::TimePoint measured_at,
+                           std::uint64_t measured) {
+  const base::TimePoint second = second_of(measured_at);
+  const std::lock_guard lock(mutex_);
+  OfTenant& known = tenants_[tenant];
+  if (const auto found = known.uploads.find(upload); found != known.uploads.end()) {
+    measured = std::max(measured, found->second.measured + take_before(found->second.entries, second));
+    known.uploads.erase(found);
+  }
+  if (known.freed_of != second) known.freed = 0;
+  known.freed_of = second;
+  known.freed += measured;
 }
 
 std::uint64_t TenantSpace::used() const {
-  return (measured ? static_cast<std::uint64_t>(std::max<std::int64_t>(measured->bytes, 0)) : 0) + added;
+  const std::uint64_t bytes = measured ? static_cast<std::uint64_t>(std::max<std::int64_t>(measured->bytes, 0)) : 0;
+  return bytes - std::min(bytes, freed) + added;
 }
 
 TenantSpace space_of(const Services& services, const artifacts::Tenant& tenant) {
@@ -63,7 +112,10 @@ TenantSpace space_of(const Services& services, const artifacts::Tenant& tenant) 
   const auto client = client_of(services, tenant);
   if (client == nullptr) return space;
   space.measured = client->usage;
-  space.added = services.space_ledger.since(tenant, space.measured ? space.measured->measured_at : base::TimePoint{});
+  const auto since =
+      services.space_ledger.since(tenant, space.measured ? space.measured->measured_at : base::TimePoint{});
+  space.added = since.added;
+  space.freed = since.freed;
   if (const auto quota = kube::parse_quantity(client->storage_quota)) space.quota = static_cast<std::uint64_t>(*quota);
   return space;
 }
@@ -79,11 +131,21 @@ std::optional<Refusal> check_space(const TenantSpace& space, std::uint64_t more)
   return Refusal{.problem = Problem::kNoSpace, .detail = std::move(detail)};
 }
 
-void note_published(const Services& services, const artifacts::Tenant& tenant, std::uint64_t bytes) {
+void note_published(const Services& services, const artifacts::Tenant& tenant, std::uint64_t bytes,
+                    std::string_view upload) {
   const auto client = client_of(services, tenant);
   // Without a quota nobody asks for it.
   if (client == nullptr || client->storage_quota.empty()) return;
-  services.space_ledger.add(tenant, services.clock.now(), bytes);
+  services.space_ledger.add(tenant, services.clock.now(), bytes, upload);
+}
+
+void note_upload_gone(const Services& services, const artifacts::Tenant& tenant, std::string_view upload,
+                      std::uint64_t bytes, std::optional<base::TimePoint> changed) {
+  const auto client = client_of(services, tenant);
+  if (client == nullptr || client->storage_quota.empty()) return;
+  const base::TimePoint measured_at = client->usage ? client->usage->measured_at : base::TimePoint{};
+  const bool is_measured = changed && *changed + kClocks < measured_at;
+  services.space_ledger.take_off(tenant, upload, measured_at, is_measured ? bytes : 0);
 }
 
 std::string render_usage(const TenantSpace& space) {

@@ -53,6 +53,7 @@ Refusal overtaken() {
 struct Receiving {
   Call& call;
   std::shared_ptr<UploadWriter> writer;
+  std::string_view upload_id{};
   std::shared_ptr<BodyChecksum> checksum{};  // null: none
   std::exception_ptr cut{};                  // why the body ended early
   std::optional<Refusal> full{};             // there is no room for more
@@ -64,7 +65,8 @@ struct Receiving {
 // Adds what has become durable to the ledger.
 void note_durable(Receiving& receiving) {
   const std::uint64_t now = receiving.writer->durable();
-  note_published(receiving.call.services, receiving.call.caller.tenant, now - receiving.noted);
+  if (now == receiving.noted) return;
+  note_published(receiving.call.services, receiving.call.caller.tenant, now - receiving.noted, receiving.upload_id);
   receiving.noted = now;
 }
 
@@ -163,7 +165,11 @@ http::Task<Result<std::uint64_t, Refusal>> receive(Call& call, const Upload& upl
   auto begun = co_await begin(call, upload, offset);
   if (!begun) co_return Unexpected<Refusal>(std::move(begun.error()));
   if (*begun == nullptr) co_return offset;
-  Receiving receiving{.call = call, .writer = std::move(*begun), .bytes = upload.record().bytes, .noted = offset};
+  Receiving receiving{.call = call,
+                      .writer = std::move(*begun),
+                      .upload_id = upload.id(),
+                      .bytes = upload.record().bytes,
+                      .noted = offset};
   if (checksum) receiving.checksum = std::make_shared<BodyChecksum>(*checksum);
   call.exchange.body.set_limit(upload.record().bytes - offset);
   WriteBehind writing(services.volume_workers);

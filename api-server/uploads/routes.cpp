@@ -57,10 +57,19 @@ Refusal too_many(const Limits& limits) {
           .retry_after = kTryLater};
 }
 
+// One that has expired is gone for all but DELETE, which frees its room at once.
+enum class Expired { kIsGone, kCounts };
+
 // The upload of the path.
-http::Task<Result<Upload, Refusal>> find_upload(Call& call) {
+http::Task<Result<Upload, Refusal>> find_upload(Call& call, Expired expired) {
   if (auto refused = check_tus_version(call.exchange.head.fields)) co_return Unexpected<Refusal>(std::move(*refused));
-  const auto find = [&] { return open_known_upload(call.services, call.caller.tenant, call.id); };
+  const auto find = [&]() -> Result<Upload, Refusal> {
+    auto found = open_known_upload(call.services, call.caller.tenant, call.id);
+    if (found && expired == Expired::kIsGone && has_expired(call.services, *found)) {
+      return Unexpected<Refusal>(expired_upload());
+    }
+    return found;
+  };
   auto found = co_await http::run_on(call.services.volume_workers, find);
   if (!found && found.error().problem == Problem::kUploadUsed) found.error().problem = Problem::kNoUpload;
   co_return found;
@@ -68,9 +77,10 @@ http::Task<Result<Upload, Refusal>> find_upload(Call& call) {
 
 // Takes the upload away, and its bytes from the tenant's space. Blocks on the volume.
 artifacts::EndedUpload remove_upload(const Services& services, const artifacts::Tenant& tenant, const Upload& upload) {
+  const auto changed = upload.changed();
   auto ended = end_upload(services.volume, tenant, upload);
   if (!ended.trashed) return ended;
-  services.space_ledger.take_off(tenant, ended.bytes);
+  note_upload_gone(services, tenant, upload.id(), ended.bytes, changed);
   purge_later(services, tenant, {*ended.trashed});
   return ended;
 }
@@ -155,7 +165,7 @@ http::Task<Answer> post_upload(Call& call) {
 }
 
 http::Task<Answer> head_upload(Call& call) {
-  const auto upload = co_await find_upload(call);
+  const auto upload = co_await find_upload(call, Expired::kIsGone);
   if (!upload) co_return Unexpected<Refusal>(upload.error());
   const auto state = co_await settled_state(call, *upload);
   if (!state) co_return refuse(Problem::kNoUpload);
@@ -176,7 +186,7 @@ http::Task<Answer> head_upload(Call& call) {
 http::Task<Answer> patch_upload(Call& call) {
   const http::RequestHead& head = call.exchange.head;
   call.audit.nothing_changed();  // but for the last byte, which receive() notes
-  const auto upload = co_await find_upload(call);
+  const auto upload = co_await find_upload(call, Expired::kIsGone);
   if (!upload) co_return Unexpected<Refusal>(upload.error());
   if (!has_offset_stream(head)) co_return Unexpected<Refusal>(not_offset_stream());
   const auto offset = read_number(head.fields, "Upload-Offset");
@@ -190,7 +200,7 @@ http::Task<Answer> patch_upload(Call& call) {
 
 http::Task<Answer> delete_upload(Call& call) {
   const Services& services = call.services;
-  const auto upload = co_await find_upload(call);
+  const auto upload = co_await find_upload(call, Expired::kCounts);
   if (!upload) co_return Unexpected<Refusal>(upload.error());
   const auto end = [&] { return remove_upload(services, call.caller.tenant, *upload); };
   const auto ended = co_await http::run_on(services.volume_workers, end);

@@ -25,6 +25,8 @@ using Kind = UploadState::Kind;
 
 // A request that has taken an upload publishes within this time, or it was killed.
 constexpr std::chrono::minutes kClaimHolds{15};
+// The clocks of this server and of the file server differ by less.
+constexpr std::chrono::hours kClocks{1};
 
 Refusal used() {
   return {.problem = Problem::kUploadUsed,
@@ -132,7 +134,7 @@ void UploadUse::spend() noexcept {
   try {
     const auto trashed = end_used_upload(services_.volume, tenant_, upload_);
     if (!trashed) return;
-    services_.space_ledger.take_off(tenant_, upload_.record().bytes);
+    note_upload_gone(services_, tenant_, upload_.id(), upload_.record().bytes, changed_);
     purge_later(services_, tenant_, {*trashed});
   } catch (const std::exception& problem) {
     base::log_warning("an upload that was used could not be removed; it is removed when it expires",
@@ -146,6 +148,20 @@ Result<Upload, Refusal> open_known_upload(const Services& services, const artifa
   if (found) return std::move(*found);
   if (was_upload_used(services.volume, tenant, id)) return Unexpected<Refusal>(used());
   return refuse(Problem::kNoUpload);
+}
+
+Refusal expired_upload() {
+  return {.problem = Problem::kNoUpload, .detail = "it has expired (Upload-Expires). Remedy: begin a new upload"};
+}
+
+bool has_expired(const Services& services, const Upload& upload) {
+  const auto changed = upload.changed();
+  if (!changed) return false;
+  const base::TimePoint end = *changed + upload.record().expiry;
+  // To ask the file server for its time costs a file.
+  if (end > services.clock.now() + kClocks) return false;
+  const auto now = services.volume.probe();
+  return now && end < *now;
 }
 
 namespace {
@@ -166,10 +182,11 @@ std::optional<Refusal> take_upload_header(const Call& call, Submission& submissi
   return std::nullopt;
 }
 
-// For an upload that is not there: perhaps an earlier request with this key has used it since this one looked for its
-// answer. Blocks on the volume.
+// For an upload that is not there, or has expired: perhaps an earlier request with this key has used it since this one
+// looked for its answer. Blocks on the volume.
 Result<std::optional<http::Reply>, Refusal> answer_without_upload(const Call& call, const std::string& id,
-                                                                  const std::optional<KeyedRequest>& key) {
+                                                                  const std::optional<KeyedRequest>& key,
+                                                                  bool expired) {
   const Services& services = call.services;
   const artifacts::Tenant& tenant = call.caller.tenant;
   if (is_done(services, tenant, key)) {
@@ -180,7 +197,7 @@ Result<std::optional<http::Reply>, Refusal> answer_without_upload(const Call& ca
     }
   }
   if (was_upload_used(services.volume, tenant, id)) return Unexpected<Refusal>(used());
-  return refuse(Problem::kNoUpload);
+  return Unexpected<Refusal>(expired ? expired_upload() : Refusal{.problem = Problem::kNoUpload});
 }
 
 }  // namespace
@@ -192,11 +209,19 @@ http::Task<Result<std::optional<http::Reply>, Refusal>> stage_upload(Call& call,
   if (auto refused = take_upload_header(call, submission)) co_return Unexpected<Refusal>(std::move(*refused));
   const std::string& id = submission.upload_id;
   if (id.empty()) co_return std::optional<http::Reply>();
-  const auto absent = [&] { return answer_without_upload(call, id, key); };
-  const auto find = [&] { return open_upload(services.volume, tenant, id); };
+  bool expired = false;
+  const auto absent = [&] { return answer_without_upload(call, id, key, expired); };
+  std::optional<base::TimePoint> changed;
+  const auto find = [&] {
+    auto found = open_upload(services.volume, tenant, id);
+    if (found) changed = found->changed();
+    expired = found && has_expired(services, *found);
+    if (expired) found.reset();
+    return found;
+  };
   auto found = co_await http::run_on(services.volume_workers, find);
   if (!found) co_return co_await http::run_on(services.volume_workers, absent);
-  submission.upload = std::make_shared<UploadUse>(services, tenant, std::move(*found));
+  submission.upload = std::make_shared<UploadUse>(services, tenant, std::move(*found), changed);
   const Upload& upload = submission.upload->upload();
   const auto state = co_await settled_state(call, upload);
   if (!state) co_return co_await http::run_on(services.volume_workers, absent);

@@ -15,8 +15,10 @@ namespace vbrain::api {
 // the upload is free again. Not thread-safe.
 class UploadUse {
  public:
-  UploadUse(const Services& services, const artifacts::Tenant& tenant, artifacts::Upload upload)
-      : services_(services), tenant_(tenant), upload_(std::move(upload)) {}
+  // `changed`: when its last bytes came, by the clock of the file server; nothing: not known.
+  UploadUse(const Services& services, const artifacts::Tenant& tenant, artifacts::Upload upload,
+            std::optional<base::TimePoint> changed = {})
+      : services_(services), tenant_(tenant), upload_(std::move(upload)), changed_(changed) {}
   UploadUse(const UploadUse&) = delete;
   // Frees the upload on a pool, unless keep() or spend() was called.
   ~UploadUse();
@@ -39,6 +41,7 @@ class UploadUse {
   const Services& services_;
   const artifacts::Tenant tenant_;
   artifacts::Upload upload_;
+  const std::optional<base::TimePoint> changed_;
   std::string owner_ = {};  // of claim()
   std::optional<artifacts::UploadState> claimed_ = {};
 };
@@ -46,6 +49,11 @@ class UploadUse {
 // The upload, or kNoUpload, or kUploadUsed. Blocks on the volume.
 Result<artifacts::Upload, Refusal> open_known_upload(const Services& services, const artifacts::Tenant& tenant,
                                                      std::string_view id);
+
+// Whether the upload has not changed for longer than its Upload-Expires promises, by the clock of the file server. The
+// controller's sweeper removes it within the next hour. Blocks on the volume.
+bool has_expired(const Services& services, const artifacts::Upload& upload);
+Refusal expired_upload();
 
 // If the body or the header upload_id names an upload: checks and unpacks it as an uploaded file, sets `input` and
 // `upload`, and checks the space for it. Refuses with kNoUpload, kUploadUnfinished, kUploadUsed, and as an uploaded

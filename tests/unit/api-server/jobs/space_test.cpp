@@ -64,7 +64,14 @@ class SpaceLedgerTest : public ::testing::Test {
     return base::TimePoint(std::chrono::milliseconds(milliseconds));
   }
   void add(std::int64_t milliseconds, std::uint64_t bytes) { ledger_.add(kNorth, at(milliseconds), bytes); }
-  std::uint64_t since(std::int64_t milliseconds) { return ledger_.since(kNorth, at(milliseconds)); }
+  void add_upload(std::int64_t milliseconds, std::uint64_t bytes, const std::string& id) {
+    ledger_.add(kNorth, at(milliseconds), bytes, id);
+  }
+  void take_off(const std::string& id, std::int64_t measured_at, std::uint64_t measured = 0) {
+    ledger_.take_off(kNorth, id, at(measured_at), measured);
+  }
+  std::uint64_t since(std::int64_t milliseconds) { return ledger_.since(kNorth, at(milliseconds)).added; }
+  std::uint64_t freed_since(std::int64_t milliseconds) { return ledger_.since(kNorth, at(milliseconds)).freed; }
 
   const artifacts::Tenant kNorth{"acme", "Tutorial", "north"};
   SpaceLedger ledger_;
@@ -74,7 +81,7 @@ TEST_F(SpaceLedgerTest, AMeasurementEndsWhatWasPublishedBeforeIt) {
   add(1'000, 10);
   add(2'000, 5);
   EXPECT_EQ(since(0), 15U);
-  EXPECT_EQ(ledger_.since({"acme", "Tutorial", "south"}, at(0)), 0U);
+  EXPECT_EQ(ledger_.since({"acme", "Tutorial", "south"}, at(0)).added, 0U);
   EXPECT_EQ(since(3'000), 0U);
 }
 
@@ -98,6 +105,48 @@ TEST_F(SpaceLedgerTest, AMeasurementBeforeTheLastOneCountsToo) {
 TEST_F(SpaceLedgerTest, NothingIsLostWhileNobodyMeasures) {
   for (int i = 0; i < 3'000; ++i) add(i * 1'000, 1);
   EXPECT_EQ(since(0), 3'000U);
+}
+
+TEST_F(SpaceLedgerTest, AnUploadThatIsGoneTakesItsOwnBytesOnly) {
+  add(1'000, 10);
+  add_upload(1'000, 7, "u1");
+  add_upload(2'000, 5, "u1");
+  add_upload(2'000, 3, "u2");
+  EXPECT_EQ(since(0), 25U);
+  take_off("u1", 0);
+  EXPECT_EQ(since(0), 13U);
+  take_off("u1", 0);
+  take_off("of another server", 0);
+  EXPECT_EQ(since(0), 13U) << "what was never counted here";
+  EXPECT_EQ(freed_since(0), 0U) << "nothing was measured";
+}
+
+TEST_F(SpaceLedgerTest, WhatWasMeasuredOfAnUploadIsFreedUntilTheNextMeasurement) {
+  add_upload(1'000, 7, "u1");
+  EXPECT_EQ(since(3'000), 0U) << "it was measured";
+  add_upload(4'000, 5, "u1");
+  add(4'000, 2);
+  take_off("u1", 3'000);
+  EXPECT_EQ(since(3'000), 2U);
+  EXPECT_EQ(freed_since(3'000), 7U);
+  // Of another server, and complete before the measurement.
+  take_off("u2", 3'000, 40);
+  EXPECT_EQ(freed_since(3'000), 47U);
+  EXPECT_EQ(freed_since(9'000), 0U) << "a later measurement has none of it";
+  EXPECT_EQ(freed_since(3'000), 0U);
+}
+
+TEST_F(SpaceLedgerTest, WhatIsFreedIsOfWhatWasMeasured) {
+  TenantSpace space{.measured = job::SpaceUsage{.bytes = 100}, .added = 5, .freed = 30};
+  EXPECT_EQ(space.used(), 75U);
+  space.freed = 300;
+  EXPECT_EQ(space.used(), 5U) << "never less than what was counted here";
+}
+
+TEST_F(SpaceLedgerTest, NothingIsLostOfManyUploads) {
+  for (int i = 0; i < 3'000; ++i) add_upload(i * 1'000, 1, "u" + std::to_string(i % 1'500));
+  for (int i = 0; i < 300; ++i) add_upload(i * 1'000, 1, "long");
+  EXPECT_EQ(since(0), 3'300U);
 }
 
 class SpaceTest : public ::testing::Test {

@@ -1,0 +1,92 @@
+// What an upload that is gone leaves of the tenant's quota, and uploads that expire.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "base/time/clock.hpp"
+#include "unit/api-server/uploads/tus_client.hpp"
+
+namespace vbrain::api {
+namespace {
+
+using testing::HttpReply;
+using testing::TusClient;
+using testing::World;
+
+// "d.csv".
+const std::string kCsv = "filename ZC5jc3Y=";
+
+// This server has not counted the upload. What it has counted for the tenant stays.
+TEST(UploadEnd, ThatCameThroughAnotherServerTakeNothingElseAway) {
+  World world;
+  World replica(world);
+  testing::set_quota(world, "1Mi");
+  testing::set_quota(replica, "1Mi");
+  const auto used = [](World& of) { return of.get("/api/v1/usage").json()["bytes_used"]; };
+  TusClient mine(replica);
+  mine.upload(std::string(5'000, 'x'));
+  TusClient tus(world);
+  tus.upload(std::string(4'000, 'x'), kCsv);
+  TusClient used_up(world);
+  used_up.upload(std::string(3'000, 'x'), kCsv);
+  EXPECT_EQ(tus.on(replica).remove().status, 204);
+  EXPECT_EQ(used(replica), 5'000);
+  EXPECT_EQ(used(world), 7'000) << "until it is measured";
+  EXPECT_EQ(replica.post_json("/api/v1/repository", R"({"upload_id":")" + used_up.id + "\"}").status, 201);
+  EXPECT_EQ(used(replica), 8'000);
+}
+
+// A repository is made of it through another server. The file must not count twice until the next measurement.
+TEST(UploadEnd, ThatWereMeasuredCountOnce) {
+  World world;
+  World replica(world);
+  TusClient tus(world);
+  tus.upload(std::string(700'000, 'x'), kCsv);
+  for (World* each : {&world, &replica}) {
+    const base::TimePoint now = base::SystemClock().now();
+    each->clock.advance(now + std::chrono::minutes(10) - each->clock.now());
+    auto client = std::make_shared<job::Client>(*each->clients.get("acme"));
+    client->storage_quota = "1Mi";
+    client->usage = job::SpaceUsage{.bytes = 700'000, .measured_at = now + std::chrono::minutes(5)};
+    each->clients.put("acme", client);
+  }
+  const HttpReply made = replica.post_json("/api/v1/repository", R"({"upload_id":")" + tus.id + "\"}");
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(replica.get("/api/v1/usage").json()["bytes_used"], 700'000);
+}
+
+// By the clock of the file server, for which the test has to wait: Upload-Expires is a second away.
+TEST(UploadEnd, AreGoneOnceTheyHaveExpired) {
+  World world(Limits{.upload_expiry = std::chrono::seconds(1)});
+  world.clock.advance(base::SystemClock().now() - world.clock.now());
+  TusClient tus(world);
+  ASSERT_EQ(tus.create(3, kCsv).status, 201);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (tus.head().status == 200 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  EXPECT_EQ(tus.head().status, 404);
+  const HttpReply refused = tus.patch(0, "a,b");
+  EXPECT_EQ(refused.status, 404);
+  EXPECT_EQ(refused.body,
+            R"({"error":"Invalid upload_id","detail":"it has expired (Upload-Expires). Remedy: begin a new upload"})");
+  EXPECT_EQ(world.post_json("/api/v1/job/execute", R"({"upload_id":")" + tus.id + "\"}").body, refused.body);
+  EXPECT_EQ(tus.remove().status, 204) << "its room is free at once";
+  EXPECT_EQ(tus.remove().status, 404);
+}
+
+TEST(UploadEnd, ExpireLaterWhenBytesCome) {
+  World world;
+  TusClient tus(world);
+  const std::string first = tus.create(1'000'000).header("Upload-Expires");
+  ASSERT_NE(first, "");
+  std::string later = first;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  for (std::uint64_t sent = 0; later == first && std::chrono::steady_clock::now() < end; ++sent) {
+    later = tus.patch(sent, "x").header("Upload-Expires");
+  }
+  EXPECT_NE(later, first);
+  EXPECT_EQ(tus.head().header("Upload-Expires"), later) << "a look moves nothing, and tells the same";
+}
+
+}  // namespace
+}  // namespace vbrain::api
