@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "api-server/find_once.hpp"
 #include "artifacts/archive/utf8.hpp"
 #include "artifacts/store/layout.hpp"
 
@@ -20,15 +21,6 @@ constexpr std::array<Header, 6> kHeaders{{{"username", &Identity::username},
                                           {"client_id", &Identity::client_id},
                                           {"x-api-key", &Identity::api_key},
                                           {"repository_id", &Identity::repository_id}}};
-
-// A hyphen and an underscore count as the same: many proxies drop names with underscores.
-bool is_named(std::string_view sent, std::string_view name) {
-  const auto fold = [](char c) {
-    if (c == '-') return '_';
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  };
-  return std::ranges::equal(sent, name, {}, fold, fold);
-}
 
 }  // namespace
 
@@ -58,18 +50,15 @@ std::optional<std::string> decode_header_value(std::string_view value) {
 Result<Identity, Refusal> read_identity(const std::vector<http::HeaderField>& fields, RepositoryHeader repository) {
   Identity identity;
   for (const Header& header : kHeaders) {
-    const http::HeaderField* found = nullptr;
-    for (const http::HeaderField& field : fields) {
-      if (!is_named(field.name, header.name)) continue;
-      if (found != nullptr) return refuse(Problem::kInvalid, std::string(header.name), "sent twice");
-      found = &field;
-    }
-    if (found == nullptr || found->value.empty()) {
+    const auto found = find_once(fields, header.name, Spelling::kHyphenOrUnderscore);
+    if (!found) return Unexpected<Refusal>(found.error());
+    const std::string_view sent = found->value_or("");
+    if (sent.empty()) {
       const bool optional = header.member == &Identity::repository_id && repository != RepositoryHeader::kRequired;
       if (optional) continue;
       return refuse(Problem::kMissing, std::string(header.name));
     }
-    auto value = decode_header_value(found->value);
+    auto value = decode_header_value(sent);
     if (!value) return refuse(Problem::kInvalid, std::string(header.name));
     identity.*header.member = std::move(*value);
   }

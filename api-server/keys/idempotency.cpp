@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api-server/find_once.hpp"
 #include "api-server/keys/key_counts.hpp"
 #include "base/log/log.hpp"
 
@@ -34,18 +35,15 @@ std::optional<std::string> unquote(std::string_view text) {
 }  // namespace
 
 Result<std::optional<std::string>, Refusal> read_idempotency_key(const std::vector<http::HeaderField>& fields) {
-  const http::HeaderField* found = nullptr;
-  for (const http::HeaderField& field : fields) {
-    if (!http::equal_ignoring_case(field.name, kHeader)) continue;
-    if (found != nullptr) return bad_key("sent twice; send one key");
-    found = &field;
-  }
-  if (found == nullptr) return std::optional<std::string>();
+  const auto found = find_once(fields, kHeader);
+  if (!found) return Unexpected<Refusal>(found.error());
+  if (!*found) return std::optional<std::string>();
+  const std::string_view text = **found;
   std::optional<std::string> key;
-  if (found->value.starts_with('"')) {
-    key = unquote(found->value);
-  } else if (std::ranges::all_of(found->value, [](char c) { return c > ' ' && c <= '~'; })) {
-    key = std::string(found->value);
+  if (text.starts_with('"')) {
+    key = unquote(text);
+  } else if (std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; })) {
+    key = std::string(text);
   }
   if (!key) return bad_key("not a string of visible ASCII characters, in quotation marks or without; send a UUID");
   if (key->empty() || key->size() > kLongest) return bad_key("it has 1 to 255 characters; send a UUID");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api-server/find_once.hpp"
 #include "api-server/transfer/file_receiver.hpp"
 #include "base/text/base64.hpp"
 #include "http/message/grammar.hpp"
@@ -17,18 +18,6 @@ constexpr const char* kLength = "Upload-Length";
 constexpr const char* kMetadata = "Upload-Metadata";
 constexpr const char* kChecksum = "Upload-Checksum";
 constexpr std::string_view kUsualName = "input.zip";
-
-// The value of a header that may be sent once; nothing: it was not sent.
-Result<std::optional<std::string_view>, Refusal> find_once(const std::vector<HeaderField>& fields,
-                                                           std::string_view name) {
-  std::optional<std::string_view> found;
-  for (const HeaderField& field : fields) {
-    if (!http::equal_ignoring_case(field.name, name)) continue;
-    if (found) return refuse(Problem::kInvalid, std::string(name), "sent twice; send it once");
-    found = field.value;
-  }
-  return found;
-}
 
 // RFC 4648 section 4, with or without padding.
 std::optional<std::string> strict_base64(std::string_view text) {
@@ -141,15 +130,8 @@ Result<NewUpload, Refusal> read_new_upload(const Limits& limits, const std::vect
 }
 
 Result<std::optional<std::string_view>, Refusal> read_upload_header(const std::vector<HeaderField>& fields) {
-  std::optional<std::string_view> found;
-  for (const HeaderField& field : fields) {
-    if (!http::equal_ignoring_case(field.name, "upload_id") && !http::equal_ignoring_case(field.name, "upload-id")) {
-      continue;
-    }
-    if (found) return refuse(Problem::kInvalid, "upload_id", "sent twice; send it once");
-    found = field.value;
-  }
-  if (found && found->empty()) found.reset();
+  auto found = find_once(fields, "upload_id", Spelling::kHyphenOrUnderscore);
+  if (found && *found && (*found)->empty()) found->reset();
   return found;
 }
 
