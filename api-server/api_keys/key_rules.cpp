@@ -8,6 +8,7 @@
 #include "api-server/auth/hide_secrets.hpp"
 #include "artifacts/store/layout.hpp"
 #include "base/json/json.hpp"
+#include "base/json/whole_number.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -27,8 +28,8 @@ Unexpected<Refusal> bad(std::string_view field, std::string_view why, std::strin
 }
 
 Result<base::TimePoint, Refusal> read_life(const json& value, base::TimePoint now) {
-  const std::uint64_t seconds = value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
-  if (seconds < 1 || seconds > static_cast<std::uint64_t>(kLongestLife.count())) {
+  const std::int64_t seconds = base::whole_number(value).value_or(0);
+  if (seconds < 1 || seconds > kLongestLife.count()) {
     return bad("expires_in", "not a number of seconds within the limits", kLifeRemedy);
   }
   return std::chrono::ceil<std::chrono::seconds>(now + std::chrono::seconds(seconds));

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
+
+#include "base/json/whole_number.hpp"
 
 namespace vbrain::api {
 
@@ -9,13 +12,15 @@ Result<std::int32_t, Refusal> read_priority(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r\n";
   text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
   text = text.substr(0, text.find_last_not_of(kBlanks) + 1);
-  std::int32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  if (!whole || number < kLeastPriority || number > kMostPriority) {
+  std::int32_t digits = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), digits);
+  const bool plain = error == std::errc() && end == text.data() + text.size();
+  // Programs that know one kind of number write 5.0.
+  const auto number = plain ? std::optional<std::int64_t>(digits) : base::whole_number_of(text);
+  if (!number || *number < kLeastPriority || *number > kMostPriority) {
     return refuse(Problem::kInvalid, "priority", "not an integer from -1000 to 1000; send one, or leave it out for 0");
   }
-  return number;
+  return static_cast<std::int32_t>(*number);
 }
 
 std::int32_t most_priority(job::Role role) {

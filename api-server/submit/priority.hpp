@@ -14,8 +14,8 @@ namespace vbrain::api {
 inline constexpr std::int32_t kLeastPriority = -1000;
 inline constexpr std::int32_t kMostPriority = 1000;
 
-// The number in a field of a form or in a JSON body: an integer in decimal digits, perhaps with blanks around it.
-// Pure.
+// The number in a field of a form or in a JSON body: an integer, perhaps with blanks around it, in decimal digits or
+// as any JSON number without a fraction (`5.0`). Pure.
 Result<std::int32_t, Refusal> read_priority(std::string_view text);
 
 // The highest priority that a user of this role may give: only leaders let their jobs overtake those of others. Pure.

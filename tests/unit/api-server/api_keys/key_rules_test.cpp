@@ -45,6 +45,7 @@ TEST(KeyWishes, AreRead) {
        "nightly import"},
       {R"({"username": "ana", "expires_in": 1})", "ana", "2026-06-01T12:30:02Z", ""},  // never earlier than asked for
       {R"({"username": "ana", "expires_in": 315360000})", "ana", "2036-05-29T12:30:01Z", ""},
+      {R"({"username": "ana", "expires_in": 1.0})", "ana", "2026-06-01T12:30:02Z", ""},
       {R"({"username": "ana", "expires_at": "2027-01-01T00:00:00Z"})", "ana", "2027-01-01T00:00:00Z", ""},
       {R"({"username": "ana", "expires_at": "2026-06-01T09:30:00.5-03:00"})", "ana", "2026-06-01T12:30:01Z", ""},
       {R"({"username": "ana", "description": ""})", "ana", "", ""},
@@ -75,6 +76,8 @@ TEST(KeyWishes, WhatIsWrongIsNamedWithItsRemedy) {
       {R"({"username": "ana", "expires_in": 315360001})", "Invalid expires_in"},
       {R"({"username": "ana", "expires_in": 18446744073709551615})", "Invalid expires_in"},
       {R"({"username": "ana", "expires_in": 1.5})", "Invalid expires_in"},
+      {R"({"username": "ana", "expires_in": 315360001.0})", "Invalid expires_in"},
+      {R"({"username": "ana", "expires_in": -1})", "Invalid expires_in"},
       {R"({"username": "ana", "expires_in": "90d"})", "Invalid expires_in"},
       {R"({"username": "ana", "expires_at": "tomorrow"})", "Invalid expires_at"},
       {R"({"username": "ana", "expires_at": 1800000000})", "Invalid expires_at"},

@@ -13,6 +13,7 @@ namespace {
 
 using job::Phase;
 using job::Role;
+using ::testing::HasSubstr;
 using testing::Headers;
 using testing::HttpReply;
 using testing::World;
@@ -113,14 +114,20 @@ TEST(Retry, NeedsTheRightToReadJobs) {
 }
 
 TEST(Priority, IsAnIntegerWithinLimits) {
-  for (const auto& [text, number] :
-       std::vector<std::pair<std::string, int>>{{"0", 0}, {"1000", 1000}, {"-1000", -1000}, {" 7\n", 7}, {"-0", 0}}) {
+  for (const auto& [text, number] : std::vector<std::pair<std::string, int>>{{"0", 0},
+                                                                             {"1000", 1000},
+                                                                             {"-1000", -1000},
+                                                                             {" 7\n", 7},
+                                                                             {"-0", 0},
+                                                                             {"-513.0", -513},
+                                                                             {"1000.0", 1000},
+                                                                             {" 1e2 ", 100}}) {
     const auto read = read_priority(text);
     ASSERT_TRUE(read) << text;
     EXPECT_EQ(*read, number);
   }
-  for (const std::string text :
-       {"", " ", "1001", "-1001", "1.0", "1e2", "\"5\"", "null", "true", "5 5", "0x5", "+5", "99999999999999999999"}) {
+  for (const std::string text : {"", " ", "1001", "-1001", "1001.0", "-1001.0", "1e4", "1.5", "\"5\"", "null", "true",
+                                 "5 5", "0x5", "+5", "99999999999999999999"}) {
     const auto read = read_priority(text);
     ASSERT_FALSE(read) << text;
     EXPECT_EQ(message_of(read.error()), "Invalid priority");
@@ -174,7 +181,12 @@ TEST(Priority, IsRefusedWhereItMayNotBe) {
   EXPECT_EQ(above.status, 403);
   EXPECT_EQ(above.json()["error"], "Permission denied");
   EXPECT_EQ(world.post_json(kExecute, R"({"priority":"5"})").status, 400);
-  EXPECT_EQ(world.post_json(kExecute, R"({"priority":1001})").json()["error"], "Invalid priority");
+  const std::string too_high = world.post_json(kExecute, R"({"priority":1001})").body;
+  EXPECT_THAT(too_high, HasSubstr("Invalid priority"));
+  EXPECT_EQ(world.post_json(kExecute, R"({"priority":1001.0})").body, too_high);
+  const HttpReply whole = world.post_json(kExecute, R"({"priority":-513.0})");
+  ASSERT_EQ(whole.status, 201) << whole.body;
+  EXPECT_EQ(file_of(world, whole.json()["job_id"]).priority, -513);
   EXPECT_EQ(world.post(kExecute, testing::kMultipartType, testing::multipart({{"name=priority", "x"}})).status, 400);
   const HttpReply repository = world.post_json("/api/v1/repository", R"({"priority":1})");
   EXPECT_EQ(repository.status, 400);
