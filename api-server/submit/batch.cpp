@@ -75,10 +75,16 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
     ++at;
     return &file;
   };
-  if (key) {
-    // What is too large is refused before the key is used: with it, fewer jobs may be sent.
-    artifacts::check_batch_size(next);
+  const TenantSpace space = space_of(services, file.tenant);
+  std::uint64_t bytes = 0;
+  if (key || space.quota) {
+    // What is too large is refused before the key is used: with it, fewer jobs may be sent. Each job repeats what the
+    // repository has, so a short body may need much space.
+    bytes = artifacts::check_batch_size(next);
     at = 0;
+  }
+  if (!(key && key->published)) {
+    if (auto full = check_space(space, bytes)) return Unexpected<Refusal>(std::move(*full));
   }
   const auto done = settle(services, file.tenant, key, batch);
   if (!done) return Unexpected<Refusal>(done.error());
@@ -87,7 +93,7 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
   try {
     switch (publish_batch(services.volume, file.tenant, file.repository_id, batch.id, next, committed)) {
       case BatchOutcome::kPublished:
-        note_published(services, file.tenant, 0);
+        note_published(services, file.tenant, bytes);
         return true;
       case BatchOutcome::kDone:
         batch.replayed = true;
@@ -100,6 +106,7 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
   } catch (const artifacts::VolumeError& problem) {
     if (!committed) throw;
     // The controller completes the publication.
+    note_published(services, file.tenant, bytes);
     base::log_error("volume failed",
                     {{"batch", batch.id}, {"request_id", context.request_id}, {"error", problem.what()}});
     return refuse(

@@ -118,12 +118,14 @@ bool undo_if_deleted(const Services& services, const Draft& draft) {
   return true;
 }
 
-// The result of Store::publish_job() of a settled draft, which added so many bytes.
+// The result of Store::publish_job() of a settled draft, which added so many bytes of files.
 Result<void, Refusal> check_published(const Services& services, Draft& draft,
                                       const Result<void, artifacts::PublishError>& published, std::uint64_t bytes) {
   if (published) {
     draft.done = undo_if_deleted(services, draft);
-    if (!draft.done) note_published(services, draft.file.tenant, bytes);
+    if (!draft.done) {
+      note_published(services, draft.file.tenant, bytes + draft.file.params.size() + draft.file.metadata.size());
+    }
     return {};
   }
   if (published.error() == artifacts::PublishError::kNoRepository) return refuse(Problem::kNoRepository);

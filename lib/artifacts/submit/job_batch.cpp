@@ -114,6 +114,7 @@ class BatchBytes {
         "than " +
         std::to_string(kBatchLimit) + " bytes; send fewer at once");
   }
+  std::size_t sum() const { return bytes_; }
 
  private:
   std::size_t bytes_ = 0;
@@ -121,9 +122,10 @@ class BatchBytes {
 
 }  // namespace
 
-void check_batch_size(const std::function<const JobFile*()>& next) {
+std::uint64_t check_batch_size(const std::function<const JobFile*()>& next) {
   BatchBytes bytes;
   while (const JobFile* file = next()) bytes.add(encode(*file).size());
+  return bytes.sum();
 }
 
 BatchOutcome publish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -34,8 +35,9 @@ enum class BatchOutcome {
 BatchOutcome publish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id,
                            std::string_view id, const std::function<const JobFile*()>& next, bool& committed);
 
-// Throws TooLarge if the jobs have too many bytes together for publish_batch(). Reads and writes nothing.
-void check_batch_size(const std::function<const JobFile*()>& next);
+// The bytes of all job.json together, about as publish_batch() writes them. Throws TooLarge if they are too many for
+// it. Reads and writes nothing.
+std::uint64_t check_batch_size(const std::function<const JobFile*()>& next);
 
 // The limit of all job.json of a batch together.
 inline constexpr std::size_t kBatchLimit = 64U << 20;

@@ -204,6 +204,41 @@ TEST_F(SpaceTest, WhatWasPublishedSinceTheMeasurementCounts) {
   EXPECT_EQ(world_.post("/api/v1/repository", kMultipartType, body).status, 201);
 }
 
+TEST_F(SpaceTest, JobsOfABatchCountAtOnce) {
+  const std::string repository = world_.post_json("/api/v1/repository", "{}").json().at("repository_id");
+  const testing::Headers in_repository{{"repository_id", repository}};
+  set("900k", 0);
+  std::string list;
+  for (int i = 0; i < 10; ++i) list += (i == 0 ? "" : ",") + (R"({"a":")" + std::string(50'000, 'x') + "\"}");
+  const std::string body = R"({"params":[)" + list + "]}";
+  EXPECT_EQ(world_.post_json("/api/v1/job/batch", body, in_repository).status, 201);
+  EXPECT_GE(world_.get("/api/v1/usage").json().at("bytes_used"), 500'000);
+  expect_full(world_.post_json("/api/v1/job/batch", body, in_repository));
+  EXPECT_EQ(world_.kube.objects().size(), 10U);
+}
+
+TEST_F(SpaceTest, ABatchNeedsRoomForWhatEachJobRepeatsOfTheRepository) {
+  const std::string large = R"({"params":{"a":")" + std::string(100'000, 'x') + "\"}}";
+  const std::string repository = world_.post_json("/api/v1/repository", large).json().at("repository_id");
+  const testing::Headers headers{{"repository_id", repository}, {"Idempotency-Key", "k"}};
+  const std::string body = R"({"params":[{},{},{},{},{},{},{},{},{},{}]})";
+  set("900k", 0);
+  expect_full(world_.post_json("/api/v1/job/batch", body, {{"repository_id", repository}}));
+  expect_full(world_.post_json("/api/v1/job/batch", body, headers));
+  EXPECT_EQ(world_.kube.objects().size(), 0U);
+  set("2M", 0);
+  EXPECT_EQ(world_.post_json("/api/v1/job/batch", body, headers).status, 201) << "the key was not used up";
+}
+
+TEST_F(SpaceTest, ParamsOfAJobCountAtOnce) {
+  const std::string repository = world_.post_json("/api/v1/repository", "{}").json().at("repository_id");
+  set("900k", 0);
+  const std::string body = R"({"params":{"a":")" + std::string(500'000, 'x') + "\"}}";
+  EXPECT_EQ(world_.post_json("/api/v1/job/execute", body, {{"repository_id", repository}}).status, 201);
+  EXPECT_GE(world_.get("/api/v1/usage").json().at("bytes_used"), 500'000);
+  expect_full(world_.post_json("/api/v1/job/execute", body, {{"repository_id", repository}}));
+}
+
 // The first try has published the input, and could not create the job's resource. Its own space must not keep the same
 // request from completing it.
 TEST_F(SpaceTest, ARepeatedRequestNeedsNoRoomForWhatItsFirstTryStored) {
