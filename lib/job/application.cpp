@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "job/decode.hpp"
+
 namespace vbrain::job {
 namespace {
 
@@ -28,9 +30,7 @@ bool Application::open_to(std::string_view organization) const {
 Application Application::decode(const json& object) {
   Application application;
   application.meta = kube::decode_meta(object);
-  const json* found = find_member(object, "spec");
-  if (found == nullptr) throw kube::DecodeError("no spec");
-  const json& spec = *found;
+  const json& spec = spec_of(object);
   application.application_id = get_string(spec, "applicationId");
   application.organizations = kube::get_strings(spec, "organizations");
   application.template_json = get_raw(spec, "template");

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "job/decode.hpp"
+
 namespace vbrain::job {
 namespace {
 
@@ -18,14 +20,6 @@ constexpr std::array<std::pair<Role, std::string_view>, 3> kRoles = {{
     {Role::kDeveloper, "developer"},
     {Role::kStakeholder, "stakeholder"},
 }};
-
-const json& list_of(const json& object, std::string_view key) {
-  static const json kEmpty = json::array();
-  const json* member = find_member(object, key);
-  if (member == nullptr) return kEmpty;
-  if (!member->is_array()) throw DecodeError("field '" + std::string(key) + "' is not a list");
-  return *member;
-}
 
 Member decode_member(const json& source) {
   Member member;
@@ -74,9 +68,7 @@ std::optional<Role> parse_role(std::string_view text) {
 Client Client::decode(const json& object) {
   Client client;
   client.meta = kube::decode_meta(object);
-  const json* found = find_member(object, "spec");
-  if (found == nullptr) throw DecodeError("no spec");
-  const json& spec = *found;
+  const json& spec = spec_of(object);
   client.organization_id = get_string(spec, "organizationId");
   client.application_id = get_string(spec, "applicationId");
   client.client_id = get_string(spec, "clientId");

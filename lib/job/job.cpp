@@ -4,6 +4,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "job/decode.hpp"
+
 namespace vbrain::job {
 namespace {
 
@@ -57,9 +59,7 @@ std::string inline_object(const json& spec, std::string_view key) {
 }
 
 JobSpec decode_spec(const json& object) {
-  const json* found = find_member(object, "spec");
-  if (found == nullptr) throw DecodeError("no spec");
-  const json& source = *found;
+  const json& source = spec_of(object);
   JobSpec spec;
   spec.organization_id = get_string(source, "organizationId");
   spec.application_id = get_string(source, "applicationId");
@@ -84,14 +84,6 @@ AttemptRecord decode_attempt(const json& source) {
   return {get_int32(source, "attempt"),  get_string(source, "podUid"),       get_string(source, "nodeName"),
           get_time(source, "startTime"), get_time(source, "completionTime"), get_optional_int32(source, "exitCode"),
           get_string(source, "reason"),  get_string(source, "message"),      get_string(source, "memoryLimit")};
-}
-
-template <class Read>
-void each_item(const json& object, std::string_view key, Read read) {
-  const json* array = find_member(object, key);
-  if (array == nullptr) return;
-  if (!array->is_array()) throw DecodeError("field '" + std::string(key) + "' is not a list");
-  std::ranges::for_each(*array, read);
 }
 
 void put(json& target, const char* key, const std::string& value) {
@@ -168,7 +160,7 @@ JobStatus decode_status(const json& object) {
   status.phase = decode_phase(source);
   status.reason = get_string(source, "reason");
   status.message = get_string(source, "message");
-  each_item(source, "conditions", [&](const json& item) { status.conditions.push_back(kube::decode_condition(item)); });
+  for (const json& item : list_of(source, "conditions")) status.conditions.push_back(kube::decode_condition(item));
   status.attempts = get_int32(source, "attempts");
   status.started_attempts = get_int32(source, "startedAttempts");
   status.accepted_attempt = get_optional_int32(source, "acceptedAttempt");
@@ -183,8 +175,7 @@ JobStatus decode_status(const json& object) {
   status.exit_code = get_optional_int32(source, "exitCode");
   status.next_attempt_time = get_time(source, "nextAttemptTime");
   if (const json* artifacts = find_member(source, "artifacts")) status.artifacts = decode_artifacts(*artifacts);
-  each_item(source, "attemptHistory",
-            [&](const json& item) { status.attempt_history.push_back(decode_attempt(item)); });
+  for (const json& item : list_of(source, "attemptHistory")) status.attempt_history.push_back(decode_attempt(item));
   return status;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "job/decode.hpp"
+
 namespace vbrain::job {
 
 using kube::find_member;
@@ -14,9 +16,7 @@ const kube::ResourceType Key::kType{"vbrain.visagio.com", "v1", "keys", "Key"};
 Key Key::decode(const json& object) {
   Key key;
   key.meta = kube::decode_meta(object);
-  const json* found = find_member(object, "spec");
-  if (found == nullptr) throw kube::DecodeError("no spec");
-  const json& spec = *found;
+  const json& spec = spec_of(object);
   key.organization_id = get_string(spec, "organizationId");
   key.application_id = get_string(spec, "applicationId");
   key.client_id = get_string(spec, "clientId");
