@@ -73,7 +73,7 @@ struct Api::RouteMetrics {
 
 Api::Api(const Services& services, base::Metrics& metrics, ServedFiles served, std::string forwarded_header)
     : services_(services),
-      served_(served),
+      served_{.docs = served.docs, .web = served.web, .uploads = services.limits.max_uploads > 0},
       forwarded_header_(std::move(forwarded_header)),
       failures_(services.limits.max_auth_failures_per_minute),
       tenants_(services),
@@ -123,7 +123,9 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   complete(*result, progress.context.request_id);
   if (progress.taken) {
     result->headers.emplace_back("RateLimit-Policy", policy_);
-    result->headers.emplace_back("RateLimit", rate_limit(*progress.taken));
+    // A 429 of another limit must not say how many requests are left.
+    const bool is_other_limit = result->status == 429 && progress.taken->admitted;
+    if (!is_other_limit) result->headers.emplace_back("RateLimit", rate_limit(*progress.taken));
   }
   if (auto* file = std::get_if<http::FileBody>(&result->body); file != nullptr && progress.seat != nullptr) {
     file->lane = &progress.seat->services.volume_workers;
@@ -187,7 +189,7 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
 
   if (is_encoded(head))
     return refuse(Problem::kMediaType, {}, "bodies are taken without Content-Encoding only; send the body as it is");
-  if (route.takes_body && head.content_length.value_or(0) > submission_limit(services_.limits, head)) {
+  if (route.takes_body && announces_too_large(services_.limits, head)) {
     return Unexpected<Refusal>(too_large_body(services_.limits, head));
   }
 

@@ -90,8 +90,10 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
              "further one is answered at once");
   add_number(app, "--max-idempotency-keys", config.limits.max_idempotency_keys, 1, 10'000'000,
              "Idempotency-Keys of one tenant within a day; a request with a further one gets 429");
-  add_number(app, "--max-uploads", config.limits.max_uploads, 0, 1'000'000,
-             "Resumable uploads of one tenant that no job or repository was made of yet; a further one gets 429");
+  add_number(
+      app, "--max-uploads", config.limits.max_uploads, 0, 1'000'000,
+      "Resumable uploads of one tenant that no job or repository was made of yet; a further one gets 429. 0: uploads "
+      "are turned off");
   add_number(app, "--max-header-bytes", config.max_header_bytes, 1024, 1 << 20, "Largest head of a request, in bytes");
   add_number(app, "--max-json-bytes", config.limits.max_json_bytes, 1024, 1 << 26,
              "Largest JSON body, and largest params or metadata field, in bytes");

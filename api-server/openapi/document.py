@@ -91,6 +91,13 @@ def read(folder, version):
     return document
 
 
+def without_uploads(document):
+    """The document of a server that takes no resumable uploads (max-uploads 0). Changes the one that is given."""
+    document["paths"] = {path: item for path, item in document["paths"].items() if not path.startswith("/uploads")}
+    document["tags"] = [tag for tag in document["tags"] if tag["name"] != "uploads"]
+    return document
+
+
 def text_of(document):
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 

@@ -72,7 +72,10 @@ def web_files():
 def files(version):
     """(path, media type, content) of all files."""
     yield from web_files()
-    yield "/api/v1/openapi.json", "application/json", document.text_of(document.read(HERE / "document", version)).encode()
+    whole = document.read(HERE / "document", version)
+    yield "/api/v1/openapi.json", "application/json", document.text_of(whole).encode()
+    # Not a path, so nobody can ask for it (embedded_reply.cpp).
+    yield "openapi.json without uploads", "application/json", document.text_of(document.without_uploads(whole)).encode()
     yield "/docs", "text/html; charset=utf-8", (PAGE / "page.html").read_bytes()
     yield "/docs/page.css", "text/css; charset=utf-8", (PAGE / "page.css").read_bytes()
     yield "/docs/page.js", "text/javascript; charset=utf-8", (PAGE / "page.js").read_bytes()

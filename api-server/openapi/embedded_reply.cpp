@@ -12,6 +12,8 @@ namespace vbrain::api {
 namespace {
 
 constexpr std::string_view kDocs = "/docs";
+constexpr std::string_view kDocument = "/api/v1/openapi.json";
+constexpr std::string_view kWithoutUploads = "openapi.json without uploads";
 
 // A page loads its own files only, asks this server only, and no other page shows it in a frame. Images of answers
 // are blobs, those of the style sheet data URLs.
@@ -96,7 +98,8 @@ std::optional<Answer> find_embedded(const http::RequestHead& head, const ServedF
     moved.headers.emplace_back("Location", "../docs");
     return moved;
   }
-  const auto file = std::ranges::find(embedded_files(), head.path, &EmbeddedFile::path);
+  const std::string_view path = head.path == kDocument && !served.uploads ? kWithoutUploads : head.path;
+  const auto file = std::ranges::find(embedded_files(), path, &EmbeddedFile::path);
   if (file == embedded_files().end()) return std::nullopt;
   if (head.method != http::Method::kGet && head.method != http::Method::kHead) {
     return refuse(Problem::kWrongMethod, {}, "GET, HEAD");

@@ -15,6 +15,8 @@ bool takes_gzip(std::string_view accept_encoding);
 struct ServedFiles {
   bool docs = true;  // the OpenAPI document and the page that shows it
   bool web = true;   // the page for people, at /
+  // Whether the document has the paths of resumable uploads. Api sets it: false if max-uploads is 0.
+  bool uploads = true;
 };
 
 // The answer for a file that the program carries. The files are the same for everybody, so no key is needed. Nothing:

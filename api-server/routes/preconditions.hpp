@@ -13,9 +13,9 @@ namespace vbrain::api {
 // the one of `reply`. Errors and other methods pass. Pure.
 std::optional<Refusal> check_if_match(const http::RequestHead& head, const http::Reply& reply);
 
-// For DELETE, before anything is deleted: reads the object as GET does. The refusal is that of the read, or 412 if
-// If-Match does not name the object's version or If-None-Match names it. Nothing is read without these headers. The
-// object may change between the check and the deletion.
+// For DELETE, before anything is deleted: reads the object as GET or HEAD does, if there is such a route. The refusal
+// is that of the read, or 412 if If-Match does not name the object's version or If-None-Match names it. Nothing is read
+// without these headers. The object may change between the check and the deletion.
 http::Task<std::optional<Refusal>> check_before_deletion(Call& call, const Route& deletion);
 
 }  // namespace vbrain::api

@@ -338,6 +338,14 @@ std::uint64_t submission_limit(const Limits& limits, const http::RequestHead& he
   return is_upload ? limits.max_upload_bytes : limits.max_json_bytes;
 }
 
+bool announces_too_large(const Limits& limits, const http::RequestHead& head) {
+  std::optional<ParameterizedValue> parsed;
+  const MediaType type = media_type(head, parsed);
+  const bool is_taken = is_upload_path(head.path) ? type == MediaType::kOffsetStream
+                                                  : type == MediaType::kJson || type == MediaType::kMultipart;
+  return is_taken && head.content_length.value_or(0) > submission_limit(limits, head);
+}
+
 Refusal too_large_body(const Limits& limits, const http::RequestHead& head) {
   std::optional<ParameterizedValue> parsed;
   const MediaType type = media_type(head, parsed);

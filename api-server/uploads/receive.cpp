@@ -42,6 +42,13 @@ Refusal other_offset(std::uint64_t offset) {
                     " bytes. Remedy: ask for its Upload-Offset with HEAD, and send from there"};
 }
 
+// Of a chunked body that turns out to be too long.
+Refusal too_many_chunks(std::uint64_t left) {
+  Refusal refusal = too_many_bytes(left);
+  refusal.detail += ". Bytes of this request may be kept. Remedy: ask for the Upload-Offset with HEAD";
+  return refusal;
+}
+
 Refusal overtaken() {
   return {.problem = Problem::kUploadOffset,
           .detail =
@@ -56,8 +63,9 @@ struct Receiving {
   std::string_view upload_id{};
   std::shared_ptr<BodyChecksum> checksum{};  // null: none
   std::exception_ptr cut{};                  // why the body ended early
-  std::optional<Refusal> full{};             // there is no room for more
+  std::optional<Refusal> full{};             // there is no room for more, or more came than the upload lacks
   std::uint64_t bytes = 0;                   // of the whole upload
+  std::uint64_t from = 0;                    // offset of the first byte of the body
   std::uint64_t noted = 0;                   // offset up to which the bytes are in the ledger of the tenant's space
   bool lost = false;                         // another request has taken over
 };
@@ -88,6 +96,12 @@ http::Task<void> read_all(Receiving& receiving, WriteBehind& writing) {
     std::string_view piece;
     try {
       piece = co_await receiving.call.exchange.body.read();
+    } catch (const http::BodyError& problem) {
+      if (problem.kind() == http::BodyError::Kind::kTooLarge) {
+        receiving.full = too_many_chunks(receiving.bytes - receiving.from);
+      } else {
+        receiving.cut = std::current_exception();
+      }
     } catch (const std::exception&) {
       receiving.cut = std::current_exception();
     }
@@ -124,7 +138,8 @@ http::Task<Result<std::shared_ptr<UploadWriter>, Refusal>> begin(Call& call, con
     if (state->offset != offset) co_return Unexpected<Refusal>(other_offset(state->offset));
     if (!call.exchange.head.has_body()) co_return std::shared_ptr<UploadWriter>();
     const std::uint64_t left = upload.record().bytes - offset;
-    if (call.exchange.head.content_length.value_or(1) > left) co_return Unexpected<Refusal>(too_many_bytes(left));
+    // A chunked body does not say its length.
+    if (call.exchange.head.content_length.value_or(0) > left) co_return Unexpected<Refusal>(too_many_bytes(left));
     const auto open = [&] { return upload.begin(*state); };
     auto writer = co_await http::run_on(call.services.volume_workers, open);
     if (writer) co_return std::make_shared<UploadWriter>(std::move(*writer));
@@ -169,6 +184,7 @@ http::Task<Result<std::uint64_t, Refusal>> receive(Call& call, const Upload& upl
                       .writer = std::move(*begun),
                       .upload_id = upload.id(),
                       .bytes = upload.record().bytes,
+                      .from = offset,
                       .noted = offset};
   if (checksum) receiving.checksum = std::make_shared<BodyChecksum>(*checksum);
   call.exchange.body.set_limit(upload.record().bytes - offset);

@@ -42,12 +42,12 @@ Refusal not_offset_stream() {
 
 Refusal too_many(const Limits& limits) {
   if (limits.max_uploads == 0) {
-    return {.problem = Problem::kTooMany,
+    // Not 429: clients would repeat the request again and again.
+    return {.problem = Problem::kNoSuchRoute,
             .detail =
                 "resumable uploads are turned off: the operator's setting --max-uploads (apiServer.maxUploads of the "
                 "chart) is 0. Remedy: send the file in the body of the request, or ask the operator for a higher "
-                "--max-uploads",
-            .retry_after = kTryLater};
+                "--max-uploads"};
   }
   return {.problem = Problem::kTooMany,
           .detail = "the client has " + std::to_string(limits.max_uploads) +
@@ -106,8 +106,9 @@ http::Task<Answer> append(Call& call, const Upload& upload, std::uint64_t offset
 
 http::Task<Answer> get_upload_options(Call& call) {
   http::Reply reply = empty_reply(204);
+  const bool may_begin = call.services.limits.max_uploads > 0;
   reply.headers = {{"Tus-Version", std::string(kTusVersion)},
-                   {"Tus-Extension", std::string(kTusExtensions)},
+                   {"Tus-Extension", std::string(may_begin ? kTusExtensions : kTusExtensionsWithoutCreation)},
                    {"Tus-Checksum-Algorithm", std::string(kTusChecksums)},
                    {"Tus-Max-Size", std::to_string(call.services.limits.max_upload_bytes)}};
   co_return reply;
@@ -120,6 +121,7 @@ http::Task<Answer> post_upload(Call& call) {
   if (auto refused = check_tus_version(head.fields)) co_return Unexpected<Refusal>(std::move(*refused));
   if (head.has_body() && !has_offset_stream(head)) co_return Unexpected<Refusal>(not_offset_stream());
   if (auto closed = refuse_closed_application(services, tenant)) co_return Unexpected<Refusal>(std::move(*closed));
+  if (services.limits.max_uploads == 0) co_return Unexpected<Refusal>(too_many(services.limits));
   auto wanted = read_new_upload(services.limits, head.fields);
   if (!wanted) co_return Unexpected<Refusal>(std::move(wanted.error()));
   if (const auto checksum = read_checksum(head.fields); !checksum) co_return Unexpected<Refusal>(checksum.error());
@@ -139,7 +141,11 @@ http::Task<Answer> post_upload(Call& call) {
   const auto create = [&] {
     if (count_uploads(services.volume, tenant) >= services.limits.max_uploads) return std::optional<Upload>();
     create_upload(services.volume, tenant, id, record);
-    return open_upload(services.volume, tenant, id);
+    auto created = open_upload(services.volume, tenant, id);
+    // Others may have counted at the same time. Each looks again after its own, so that the last one goes.
+    if (!created || count_uploads(services.volume, tenant) <= services.limits.max_uploads) return created;
+    remove_upload(services, tenant, *created);
+    return std::optional<Upload>();
   };
   const auto upload = co_await http::run_on(services.volume_workers, create);
   if (!upload) co_return Unexpected<Refusal>(too_many(services.limits));
@@ -202,7 +208,10 @@ http::Task<Answer> delete_upload(Call& call) {
   const Services& services = call.services;
   const auto upload = co_await find_upload(call, Expired::kCounts);
   if (!upload) co_return Unexpected<Refusal>(upload.error());
-  const auto end = [&] { return remove_upload(services, call.caller.tenant, *upload); };
+  const auto end = [&] {
+    free_if_abandoned(services, *upload);
+    return remove_upload(services, call.caller.tenant, *upload);
+  };
   const auto ended = co_await http::run_on(services.volume_workers, end);
   if (ended.in_use) {
     co_return refuse(Problem::kUploadUsed, {},

@@ -15,6 +15,7 @@ namespace vbrain::api {
 
 inline constexpr std::string_view kTusVersion = "1.0.0";
 inline constexpr std::string_view kTusExtensions = "creation,creation-with-upload,checksum,termination,expiration";
+inline constexpr std::string_view kTusExtensionsWithoutCreation = "checksum,termination,expiration";
 inline constexpr std::string_view kTusChecksums = "sha1,sha256";
 inline constexpr std::string_view kOffsetStream = "application/offset+octet-stream";
 

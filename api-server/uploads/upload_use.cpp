@@ -23,8 +23,6 @@ using artifacts::Upload;
 using artifacts::UploadState;
 using Kind = UploadState::Kind;
 
-// A request that has taken an upload publishes within this time, or it was killed.
-constexpr std::chrono::minutes kClaimHolds{15};
 // The clocks of this server and of the file server differ by less.
 constexpr std::chrono::hours kClocks{1};
 
@@ -51,13 +49,18 @@ std::string owner_of(const std::optional<KeyedRequest>& key) {
   return key ? base::sha256_hex(key->name + key->request).substr(0, 32) : artifacts::random_name();
 }
 
+// Whether the request that has taken an upload may still be at work. Blocks on the volume.
+bool may_live(const Services& services, const Upload& upload, std::chrono::minutes holds) {
+  const auto changed = upload.changed();
+  const auto now = services.volume.probe();
+  return !changed || !now || *now - *changed < holds;
+}
+
 // Whether another request than the owner's has taken the upload and is still at work. Blocks on the volume.
 bool is_held_by_another(const Services& services, const Upload& upload, const UploadState& state,
                         const std::string& owner) {
   if (state.kind != Kind::kUsing || state.by.starts_with(owner + "-")) return false;
-  const auto changed = upload.changed();
-  const auto now = services.volume.probe();
-  return !changed || !now || *now - *changed < kClaimHolds;
+  return may_live(services, upload, kClaimHolds);
 }
 
 bool is_done(const Services& services, const artifacts::Tenant& tenant, const std::optional<KeyedRequest>& key) {
@@ -250,6 +253,12 @@ http::Task<Result<std::optional<http::Reply>, Refusal>> stage_upload(Call& call,
     if (auto full = check_space(space_of(services, tenant), more)) co_return Unexpected<Refusal>(std::move(*full));
   }
   co_return std::optional<http::Reply>();
+}
+
+void free_if_abandoned(const Services& services, const Upload& upload, std::chrono::minutes holds) {
+  const auto state = upload.state();
+  if (!state || state->kind != Kind::kUsing || may_live(services, upload, holds)) return;
+  upload.step(*state, {.offset = state->offset, .data = state->data});
 }
 
 std::uint64_t bytes_given_back(const Submission& submission) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,6 +61,12 @@ Refusal expired_upload();
 // file is refused. With a key whose work is done meanwhile it returns the answer.
 http::Task<Result<std::optional<http::Reply>, Refusal>> stage_upload(Call& call, Submission& submission,
                                                                      const std::optional<KeyedRequest>& key);
+
+// Frees an upload that a request has taken and that is held by nobody any more: it has not changed for `holds`, by the
+// clock of the file server, so its request was killed. Blocks on the volume.
+inline constexpr std::chrono::minutes kClaimHolds{15};
+void free_if_abandoned(const Services& services, const artifacts::Upload& upload,
+                       std::chrono::minutes holds = kClaimHolds);
 
 // The bytes that are free when the submission has used its upload; 0: it has none.
 std::uint64_t bytes_given_back(const Submission& submission);

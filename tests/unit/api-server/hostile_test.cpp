@@ -9,7 +9,7 @@
 
 #include "api-server/auth/hide_secrets.hpp"
 #include "base/text/digest.hpp"
-#include "unit/api-server/world.hpp"
+#include "unit/api-server/uploads/tus_client.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 
 namespace vbrain::api {
@@ -96,7 +96,6 @@ TEST(Hostile, ABodyThatIsAnnouncedTooLargeIsRefusedAtItsHead) {
       {"multipart", form + "Content-Length: 1000000000000\r\n", ""},
       {"multipart by one", form + "Content-Length: 1048577\r\n", ""},
       {"expecting", form + "Content-Length: 1048577\r\nExpect: 100-continue\r\n", ""},
-      {"other type", "Content-Type: text/plain\r\nContent-Length: 1000000000000\r\n", ""},
       {"json chunk", json + "Transfer-Encoding: chunked\r\n", "1001\r\n"},
       {"multipart chunk", form + "Transfer-Encoding: chunked\r\n", "100001\r\n"},
       {"second chunk", form + "Transfer-Encoding: chunked\r\n", hex(begun.size()) + "\r\n" + begun + "\r\nfffff\r\n"},
@@ -110,6 +109,33 @@ TEST(Hostile, ABodyThatIsAnnouncedTooLargeIsRefusedAtItsHead) {
     EXPECT_EQ(testing::body_of(reply).rfind(R"({"error":"Payload too large")", 0), 0u) << c.name << ": " << reply;
   }
   expect_nothing_kept(world);
+}
+
+// The type is what is wrong: a client that is told of a length would ask its operator for a larger limit.
+TEST(Hostile, ABodyOfAnotherTypeIsRefusedForItsTypeWhateverItsLength) {
+  World world(Limits{.max_json_bytes = 4096});
+  testing::TusClient tus(world);
+  ASSERT_EQ(tus.create(1'000'000).status, 201);
+  const std::string json = "Content-Type: application/json\r\n";
+  const std::string bytes = "Content-Type: application/offset+octet-stream\r\n";
+  const struct {
+    std::string line, fields, remedy;
+  } cases[] = {
+      {"POST " + kExecute, "Content-Type: text/plain\r\n", "multipart/form-data; send one of them"},
+      {"POST " + kExecute, "", "multipart/form-data; send one of them"},
+      {"POST " + kExecute, bytes, "multipart/form-data; send one of them"},
+      {"PATCH " + tus.path(), "", "application/offset+octet-stream; name it in Content-Type"},
+      {"PATCH " + tus.path(), json, "application/offset+octet-stream; name it in Content-Type"},
+      {"POST /api/v1/uploads", "Upload-Length: 100000\r\n" + json, "application/offset+octet-stream; name it in"},
+  };
+  for (const auto& c : cases) {
+    RawClient client(world.server->address());
+    ASSERT_TRUE(client.send(c.line + " HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n" +
+                            identity_lines() + c.fields + "Content-Length: 100000\r\n\r\n"));
+    const std::string reply = client.read_reply();
+    EXPECT_EQ(status_of(reply), 415) << c.line << "\n" << c.fields << reply;
+    EXPECT_NE(reply.find(c.remedy), std::string::npos) << c.line << "\n" << c.fields << reply;
+  }
 }
 
 TEST(Hostile, EncodedBodiesAreNotTaken) {

@@ -70,6 +70,22 @@ TEST(RequestRate, AllAnswersToRightKeysSayWhatIsLeft) {
       << "a wrong key takes nothing of the tenant's";
 }
 
+TEST(RequestRate, IsNotToldWhereAnotherLimitIsReached) {
+  World world(Limits{.max_uploads = 1, .max_requests_per_second = 10});
+  const auto create = [&] {
+    Headers headers = World::identity("ana");
+    headers.emplace_back("Tus-Resumable", "1.0.0");
+    headers.emplace_back("Upload-Length", "1");
+    return world.call("POST", "/api/v1/uploads", headers);
+  };
+  EXPECT_EQ(create().header("RateLimit"), R"("default";r=9;t=1)");
+  const HttpReply refused = create();
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.header("RateLimit"), "") << "8 are left, and this one would fail again";
+  EXPECT_NE(refused.header("RateLimit-Policy"), "");
+  EXPECT_NE(refused.header("Retry-After"), "");
+}
+
 TEST(RequestRate, WithoutALimitNothingIsSaid) {
   World world;
   for (int i = 0; i < 20; ++i) {

@@ -74,6 +74,22 @@ TEST(EmbeddedReply, TheDocumentNeedsNoKey) {
   EXPECT_FALSE(reply.header("X-Request-Id").empty());
 }
 
+// The page for people, and clients that are made of it, read there what the server can do.
+TEST(EmbeddedReply, TheDocumentHasNoUploadsWhereTheyAreTurnedOff) {
+  World on;
+  World off(Limits{.max_uploads = 0});
+  const HttpReply with = on.call("GET", kDocument, {});
+  const HttpReply without = off.call("GET", kDocument, {});
+  EXPECT_TRUE(with.json()["paths"].contains("/uploads"));
+  EXPECT_TRUE(with.json()["paths"].contains("/uploads/{upload_id}"));
+  EXPECT_NE(with.header("ETag"), without.header("ETag"));
+  auto paths = with.json()["paths"];
+  paths.erase("/uploads");
+  paths.erase("/uploads/{upload_id}");
+  EXPECT_EQ(without.json()["paths"], paths);
+  EXPECT_EQ(off.call("GET", "openapi.json without uploads", {}).status, 400) << "no path";
+}
+
 TEST(EmbeddedReply, AKnownVersionIsNotSentAgain) {
   World world;
   const std::string tag = world.call("GET", kDocument, {}).header("ETag");

@@ -1,7 +1,7 @@
 // If-Match, and preconditions of deletions.
 #include <gtest/gtest.h>
 
-#include "unit/api-server/world.hpp"
+#include "unit/api-server/uploads/tus_client.hpp"
 
 namespace vbrain::api {
 namespace {
@@ -60,6 +60,20 @@ TEST(Preconditions, ADeletionIsOfTheVersionThatIsNamed) {
   EXPECT_EQ(world.call("DELETE", "/api/v1/job/absent", of_ana({{"If-Match", "*"}})).status, 404);
   EXPECT_EQ(world.call("DELETE", path, of_ana({{"If-Match", tag}})).status, 200);
   EXPECT_EQ(world.get(path).status, 404);
+}
+
+// They have no ETag, so no version that is named is the present one.
+TEST(Preconditions, ADeletionOfWhatHasNoVersionIsRefusedUnlessAnyWillDo) {
+  World world;
+  testing::TusClient tus(world);
+  ASSERT_EQ(tus.create(3).status, 201);
+  for (const Headers& wrong : {Headers{{"If-Match", "\"other\""}}, Headers{{"If-None-Match", "*"}}}) {
+    EXPECT_EQ(world.call("DELETE", tus.path(), tus.headers(wrong)).status, 412) << wrong[0].first;
+    EXPECT_EQ(world.call("DELETE", "/api/v1/keys/q7m2x9k4w1ab", of_ana(wrong)).status, 412) << wrong[0].first;
+  }
+  EXPECT_EQ(tus.head().status, 200) << "nothing was deleted";
+  EXPECT_EQ(world.call("DELETE", tus.path(), tus.headers({{"If-Match", "*"}})).status, 204);
+  EXPECT_EQ(world.call("DELETE", tus.path(), tus.headers({{"If-Match", "*"}})).status, 404) << "the error comes first";
 }
 
 }  // namespace

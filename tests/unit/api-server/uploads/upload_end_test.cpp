@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <thread>
+#include <vector>
 
+#include "artifacts/uploads/upload_store.hpp"
 #include "base/time/clock.hpp"
 #include "unit/api-server/uploads/tus_client.hpp"
 
@@ -54,6 +56,46 @@ TEST(UploadEnd, ThatWereMeasuredCountOnce) {
   const HttpReply made = replica.post_json("/api/v1/repository", R"({"upload_id":")" + tus.id + "\"}");
   ASSERT_EQ(made.status, 201) << made.body;
   EXPECT_EQ(replica.get("/api/v1/usage").json()["bytes_used"], 700'000);
+}
+
+// A chunked body does not say its length, so part of it has come when it turns out to be too long.
+TEST(UploadEnd, ABodyThatIsLongerThanTheUploadSaysSo) {
+  World world;
+  TusClient tus(world);
+  ASSERT_EQ(tus.create(10, kCsv).status, 201);
+  const auto send = [&](std::uint64_t offset, const std::string& chunks) {
+    http::testing::RawClient client(world.server->address());
+    std::string head = tus.patch_head(offset, 0);
+    const std::string length = "Content-Length: 0";
+    head.replace(head.find(length), length.size(), "Transfer-Encoding: chunked");
+    EXPECT_TRUE(client.send(head + chunks));
+    return client.read_reply();
+  };
+  const std::string refused = send(0, "6\r\nabcdef\r\n6\r\nghijkl\r\n0\r\n\r\n");
+  EXPECT_EQ(http::testing::status_of(refused), 413);
+  EXPECT_EQ(http::testing::body_of(refused),
+            R"({"error":"Payload too large","detail":"the upload lacks 10 bytes, by its Upload-Length; send no more. )"
+            R"(Bytes of this request may be kept. Remedy: ask for the Upload-Offset with HEAD"})");
+  const std::uint64_t offset = std::stoull(tus.head().header("Upload-Offset"));
+  EXPECT_LE(offset, 6U);
+  EXPECT_EQ(tus.patch(offset, std::string("abcdefghij").substr(offset)).header("Upload-Offset"), "10");
+  EXPECT_EQ(http::testing::status_of(send(10, "0\r\n\r\n")), 204) << "nothing more, as with Content-Length: 0";
+}
+
+// Each counts before and after it begins.
+TEST(UploadEnd, ManyThatBeginAtOnceAreNoMoreThanMayBe) {
+  World world(Limits{.max_uploads = 3});
+  World replica(world);
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 12; ++i) {
+      threads.emplace_back([&, i] {
+        const int status = TusClient(i % 2 == 0 ? world : replica).create(1).status;
+        EXPECT_TRUE(status == 201 || status == 429) << status;
+      });
+    }
+  }
+  EXPECT_LE(artifacts::count_uploads(*world.volume, World::tenant()), 3U);
 }
 
 // By the clock of the file server, for which the test has to wait: Upload-Expires is a second away.

@@ -208,6 +208,22 @@ TEST(UploadUse, AnOvertakenRequestPublishesNothing) {
   EXPECT_EQ(seen.state(), taken) << "the one that was overtaken must not free it";
 }
 
+// Its request was killed between taking it and publishing.
+TEST(UploadUse, OneThatIsHeldByNobodyAnyMoreCanBeDeleted) {
+  World world;
+  TusClient tus(world);
+  tus.upload("1,2\n", "filename Yi5jc3Y=");
+  const auto upload = artifacts::open_upload(*world.volume, World::tenant(), tus.id).value();
+  artifacts::UploadState taken = upload.state().value();
+  taken.kind = artifacts::UploadState::Kind::kUsing;
+  taken.by = "another-1";
+  ASSERT_TRUE(upload.step(upload.state().value(), taken));
+  EXPECT_EQ(tus.remove().status, 409) << "within the quarter of an hour";
+  EXPECT_EQ(upload.state(), taken);
+  free_if_abandoned(*world.services, upload, std::chrono::minutes(0));
+  EXPECT_EQ(tus.remove().status, 204);
+}
+
 TEST(UploadUse, TheSameRequestWithAKeyMayTakeItOver) {
   World world;
   TusClient tus(world);

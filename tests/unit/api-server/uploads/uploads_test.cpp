@@ -339,7 +339,10 @@ TEST(TusUploads, OfATenantAreLimited) {
 TEST(TusUploads, CanBeTurnedOff) {
   World world(Limits{.max_uploads = 0});
   const HttpReply refused = TusClient(world).create(1);
-  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.status, 404);
+  EXPECT_EQ(refused.header("Retry-After"), "") << "it will not help";
+  EXPECT_EQ(world.call("OPTIONS", TusClient::kPath, World::identity("ana")).header("Tus-Extension"),
+            "checksum,termination,expiration");
   EXPECT_EQ(
       refused.json()["detail"],
       "resumable uploads are turned off: the operator's setting --max-uploads (apiServer.maxUploads of the chart) is "
