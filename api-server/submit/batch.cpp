@@ -63,6 +63,17 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
   if (!artifacts::is_repository_id(file.repository_id)) return refuse(Problem::kNoRepository);
   const auto stored = services.view.repository(file.tenant, file.repository_id, VolumeView::Counting::kUncounted);
   if (stored == nullptr) return refuse(Problem::kNoRepository);
+  if (key && key->published) {
+    // The jobs stay as they are, whatever the schema of the Application says now.
+    const auto done = settle(services, file.tenant, key, batch);
+    if (!done) return Unexpected<Refusal>(done.error());
+    if (*done) return false;
+    const auto outcome = finish_batch(services.volume, file.tenant, file.repository_id, batch.id);
+    if (outcome == BatchOutcome::kNoRepository) return refuse(Problem::kNoRepository);
+    if (outcome == BatchOutcome::kPublished) note_key_done(services, file.tenant, batch.id);
+    batch.repeated = outcome == BatchOutcome::kDone;
+    return !batch.repeated;
+  }
   file.metadata = fields.metadata.empty() ? stored->file.metadata : fields.metadata;
   file.input = stored->file.input;
   std::size_t at = 0;
@@ -83,9 +94,7 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
     bytes = artifacts::check_batch_size(next);
     at = 0;
   }
-  if (!(key && key->published)) {
-    if (auto full = check_space(space, bytes)) return Unexpected<Refusal>(std::move(*full));
-  }
+  if (auto full = check_space(space, bytes)) return Unexpected<Refusal>(std::move(*full));
   const auto done = settle(services, file.tenant, key, batch);
   if (!done) return Unexpected<Refusal>(done.error());
   if (*done) return false;

@@ -81,8 +81,10 @@ http::Task<Answer> post_job_batch(Call& call) {
     fields->callback_url = std::move(*callback);
   }
   ParamsCheck check(services, tenant);
-  auto wrong = co_await check_batch(call, check, *fields);
-  if (wrong) co_return std::move(*wrong);
+  if (!published) {
+    auto wrong = co_await check_batch(call, check, *fields);
+    if (wrong) co_return std::move(*wrong);
+  }
   auto made =
       co_await execute_batch(services, call.caller, call.context, call.repository_id, *fields, check, looked->key);
   if (!made) co_return Unexpected<Refusal>(std::move(made.error()));

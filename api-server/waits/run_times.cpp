@@ -14,11 +14,12 @@ constexpr seconds kLatest{30};
 }  // namespace
 
 seconds retry_after(const job::JobStatus& status, std::optional<seconds> usual, base::TimePoint now) {
-  if (!usual) return kSoonest;
-  if (status.phase != job::Phase::kStarted || !status.start_time) return std::clamp(*usual, kSoonest, kLatest);
+  if (status.phase != job::Phase::kStarted || !status.start_time) {
+    return std::clamp(usual.value_or(kSoonest), kSoonest, kLatest);
+  }
   const seconds runs = std::chrono::floor<seconds>(now - *status.start_time);
-  if (runs < *usual) return std::clamp(*usual - runs, kSoonest, kLatest);
-  // It takes longer than usual: the longer, the less a moment more matters.
+  if (usual && runs < *usual) return std::clamp(*usual - runs, kSoonest, kLatest);
+  // It takes longer than usual, or nobody knows how long: the longer, the less a moment more matters.
   return std::clamp(runs / 10, kSoonest, kLatest);
 }
 

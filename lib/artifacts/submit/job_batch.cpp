@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "artifacts/records/encode_readable.hpp"
@@ -162,6 +163,21 @@ BatchOutcome publish_batch(const Store& store, const Tenant& tenant, std::string
   }
   base::failpoint("batch.committed");
   return distribute(store, tenant, batches, name);
+}
+
+bool is_batch_under_way(const Store& store, const Tenant& tenant, std::string_view id) {
+  const auto batches = store.root().sub(layout::tenant(tenant) + "/" + kFolder);
+  if (!batches) return false;
+  return std::ranges::any_of(batches->list(), [&](const Dir::Entry& entry) {
+    const auto parsed = parse_name(entry.name);
+    return parsed && parsed->id == id;
+  });
+}
+
+BatchOutcome finish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id,
+                          std::string_view id) {
+  const auto batches = store.root().sub(layout::tenant(tenant) + "/" + kFolder);
+  return batches ? distribute(store, tenant, *batches, name_of(repository_id, id)) : BatchOutcome::kPublished;
 }
 
 std::size_t finish_batches(const Store& store, base::TimePoint before, const OnUnreadable& unreadable,

@@ -35,6 +35,13 @@ enum class BatchOutcome {
 BatchOutcome publish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id,
                            std::string_view id, const std::function<const JobFile*()>& next, bool& committed);
 
+// Whether a batch of this id is committed, and not all of its jobs are known to have their places.
+bool is_batch_under_way(const Store& store, const Tenant& tenant, std::string_view id);
+
+// The second step for a batch that is committed; nothing is left to do if all of its jobs have their places.
+BatchOutcome finish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id,
+                          std::string_view id);
+
 // The bytes of all job.json together, about as publish_batch() writes them. Throws TooLarge if they are too many for
 // it. Reads and writes nothing.
 std::uint64_t check_batch_size(const std::function<const JobFile*()>& next);

@@ -11,6 +11,7 @@
 #include "artifacts/records/json_fields.hpp"
 #include "artifacts/scans/volume_walk.hpp"
 #include "artifacts/store/store_index.hpp"
+#include "artifacts/submit/job_batch.hpp"
 #include "base/json/json.hpp"
 #include "base/text/digest.hpp"
 
@@ -146,7 +147,9 @@ bool has_deletion_mark(const Store& store, const Tenant& tenant, std::string_vie
 }
 
 bool has_published(const Store& store, const Tenant& tenant, const KeyRecord& record) {
-  if (!record.jobs.empty()) return store.has_job(tenant, record.jobs.front());
+  if (!record.jobs.empty()) {
+    return store.has_job(tenant, record.jobs.front()) || is_batch_under_way(store, tenant, record.id);
+  }
   if (!record.repository_id.empty()) return store.has_repository(tenant, record.repository_id);
   return is_repository_id(record.id) ? store.has_repository(tenant, record.id) : store.has_job(tenant, record.id);
 }

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "api-server/submit/json_body.hpp"
 #include "unit/api-server/world.hpp"
 
@@ -118,6 +120,44 @@ TEST_F(Batch, HasOneAnswerForOneKey) {
   EXPECT_EQ(again.header("Idempotency-Replayed"), "true");
   EXPECT_EQ(send(R"({"params":[{"i":1}]})", key).status, 422);
   EXPECT_THAT(jobs(), SizeIs(2));
+}
+
+// The server was killed after it had committed the jobs, and the schema is another one since. The jobs come in any
+// case, so the repetition has to say which.
+TEST_F(Batch, IsCompletedAsItWasCommittedWhateverTheSchemaSaysNow) {
+  const std::string tenant = world_.root + "/" + artifacts::layout::tenant(World::tenant());
+  const std::string body = R"({"params":[{"i":1},{"i":2}]})";
+  for (const bool distributed : {true, false}) {
+    const Headers key{{"Idempotency-Key", distributed ? "k1" : "k2"}};
+    const HttpReply first = send(body, key);
+    ASSERT_EQ(first.status, 201) << first.body;
+    const auto ids = first.json()["job_ids"].get<std::vector<std::string>>();
+    // As it was before the end of the first request.
+    std::string batch;
+    for (const auto& entry : std::filesystem::directory_iterator(tenant + "/.keys")) {
+      const std::string name = entry.path().filename();
+      if (name.starts_with("done-")) batch = name.substr(5);
+    }
+    ASSERT_TRUE(std::filesystem::remove(tenant + "/.keys/done-" + batch));
+    if (!distributed) {
+      const std::string folder = tenant + "/.batches/" + repository_ + "-" + batch;
+      std::filesystem::create_directories(folder);
+      for (const std::string& id : ids) std::filesystem::rename(world_.job_folder(id), folder + "/" + id);
+    }
+    auto application = std::make_shared<job::Application>(*world_.applications.get("tutorial"));
+    application->params_schema = R"({"required":["z"]})";
+    world_.applications.put("tutorial", application);
+    EXPECT_EQ(send(body).status, 400) << "new work is checked";
+    const HttpReply again = send(body, key);
+    EXPECT_EQ(again.status, 201) << again.body;
+    EXPECT_EQ(again.body, first.body);
+    for (const std::string& id : ids) EXPECT_TRUE(world_.volume->has_job(World::tenant(), id)) << distributed;
+    EXPECT_EQ(send(R"({"params":[{"i":1}]})", key).status, 422) << "another request";
+    application = std::make_shared<job::Application>(*application);
+    application->params_schema.clear();
+    world_.applications.put("tutorial", application);
+  }
+  EXPECT_THAT(jobs(), SizeIs(4));
 }
 
 // Each job repeats the metadata and the names of the input files. With the same key fewer jobs may be sent.

@@ -18,7 +18,10 @@ TEST(RetryAfter, IsWhenJobsOfTheApplicationUsuallyEnd) {
     std::optional<seconds> usual;
     seconds want;
   } cases[] = {
-      {"nothing is known", job::Phase::kStarted, seconds(100), {}, seconds(1)},
+      {"nothing is known, and it waits", job::Phase::kQueued, {}, {}, seconds(1)},
+      {"nothing is known", job::Phase::kStarted, seconds(100), {}, seconds(10)},
+      {"nothing is known at its beginning", job::Phase::kStarted, seconds(3), {}, seconds(1)},
+      {"nothing is known of a long job", job::Phase::kStarted, seconds(3'600), {}, seconds(30)},
       {"it waits", job::Phase::kQueued, {}, seconds(20), seconds(20)},
       {"it waits for a long job", job::Phase::kQueued, {}, seconds(3'600), seconds(30)},
       {"jobs end at once", job::Phase::kQueued, {}, seconds(0), seconds(1)},
