@@ -288,7 +288,7 @@ http::Reply Api::refuse_request(const http::RefusedRequest& refused) {
   const Refusal refusal{.problem = problem_of_status(refused.status), .detail = std::string(refused.detail)};
   auto known = std::static_pointer_cast<const Progress>(refused.note);
   if (known == nullptr) {
-    static const http::RequestHead kNoHead;
+    static const http::RequestHead kNoHead{};
     const http::RequestHead& head = refused.head == nullptr ? kNoHead : *refused.head;
     known = std::make_shared<const Progress>(
         Progress{.route = metrics_.size() - 1, .context = read_context(head, services_.clock.now())});
