@@ -99,7 +99,10 @@ Result<NewRepository, Refusal> publish(const Call& call, Submission& submission,
 http::Task<Answer> post_repository(Call& call) {
   auto looked = co_await look_at_key(call, KeyedBody::kRead);
   if (!looked) co_return Unexpected<Refusal>(std::move(looked.error()));
-  if (looked->replayed) co_return std::move(*looked->replayed);
+  if (looked->replayed) {
+    co_await spend_left_upload(call, *looked->key);
+    co_return std::move(*looked->replayed);
+  }
   auto closed = refuse_closed_application(call.services, call.caller.tenant);
   if (closed) co_return Unexpected<Refusal>(std::move(*closed));
   const BodyTerms terms{.digest = looked->key ? BodyTerms::Digest::kToo : BodyTerms::Digest::kNone};

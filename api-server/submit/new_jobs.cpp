@@ -36,7 +36,10 @@ http::Task<Answer> post_job_execute(Call& call) {
   }
   auto looked = co_await look_at_key(call, KeyedBody::kRead);
   if (!looked) co_return Unexpected<Refusal>(std::move(looked.error()));
-  if (looked->replayed) co_return std::move(*looked->replayed);
+  if (looked->replayed) {
+    co_await spend_left_upload(call, *looked->key);
+    co_return std::move(*looked->replayed);
+  }
   auto closed = refuse_closed_application(services, call.caller.tenant);
   if (closed) co_return Unexpected<Refusal>(std::move(*closed));
   if (!call.repository_id.empty()) {

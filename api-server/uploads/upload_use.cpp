@@ -281,6 +281,27 @@ void keep_upload(const Submission& submission, const std::optional<KeyedRequest>
   if (key && submission.upload != nullptr) submission.upload->keep();
 }
 
+http::Task<void> spend_left_upload(const Call& call, const KeyedRequest& key) {
+  const Services& services = call.services;
+  const artifacts::Tenant& tenant = call.caller.tenant;
+  const std::string owner = owner_of(key) + "-";
+  const auto spend = [&] {
+    for (const std::string& id : list_uploads(services.volume, tenant)) {
+      auto upload = open_upload(services.volume, tenant, id);
+      const auto state = upload ? upload->state() : std::nullopt;
+      if (!state || state->kind != Kind::kUsing || !state->by.starts_with(owner)) continue;
+      UploadUse(services, tenant, std::move(*upload)).spend();
+    }
+  };
+  try {
+    co_await http::run_on(services.volume_workers, spend);
+  } catch (const std::exception& problem) {
+    base::log_warning(
+        "it is not known whether a request that was killed has left its upload; it is removed when it expires",
+        {{"request_id", call.context.request_id}, {"error", problem.what()}});
+  }
+}
+
 http::Task<void> spend_upload(const Services& services, const Submission& submission) {
   if (submission.upload == nullptr) co_return;
   base::failpoint("api-server.upload-unspent");

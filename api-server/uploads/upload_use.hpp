@@ -86,4 +86,8 @@ void keep_upload(const Submission& submission, const std::optional<KeyedRequest>
 // UploadUse::spend() of the submission's upload, if it has one.
 http::Task<void> spend_upload(const Services& services, const Submission& submission);
 
+// The same of an upload that an earlier request with this key has used, and not spent because it was killed. For an
+// answer that is repeated. A failure is logged.
+http::Task<void> spend_left_upload(const Call& call, const KeyedRequest& key);
+
 }  // namespace vbrain::api

@@ -99,11 +99,16 @@ bool was_upload_used(const Store& store, const Tenant& tenant, std::string_view 
   return is_job_folder_name(id) && store.root().status(mark_of(tenant, id)).has_value();
 }
 
+std::vector<std::string> list_uploads(const Store& store, const Tenant& tenant) {
+  std::vector<std::string> ids;
+  each_name(store, upload_places::folder_of(tenant), [&](std::string_view name) {
+    if (is_job_folder_name(name)) ids.emplace_back(name);
+  });
+  return ids;
+}
+
 std::uint64_t count_uploads(const Store& store, const Tenant& tenant) {
-  std::uint64_t count = 0;
-  each_name(store, upload_places::folder_of(tenant),
-            [&](std::string_view name) { count += is_job_folder_name(name) ? 1 : 0; });
-  return count;
+  return list_uploads(store, tenant).size();
 }
 
 EndedUpload end_upload(const Store& store, const Tenant& tenant, const Upload& upload) {

@@ -105,7 +105,9 @@ void create_upload(const Store& store, const Tenant& tenant, const std::string& 
 std::optional<Upload> open_upload(const Store& store, const Tenant& tenant, std::string_view id);
 // Whether an upload of this id was used within the last day. Other ids: false.
 bool was_upload_used(const Store& store, const Tenant& tenant, std::string_view id);
-// The uploads of a tenant, complete or not. Reads the whole folder.
+// The ids of a tenant's uploads, complete or not. Reads the whole folder.
+std::vector<std::string> list_uploads(const Store& store, const Tenant& tenant);
+// How many there are.
 std::uint64_t count_uploads(const Store& store, const Tenant& tenant);
 
 struct EndedUpload {

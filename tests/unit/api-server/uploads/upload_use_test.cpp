@@ -279,6 +279,32 @@ TEST(UploadUse, ARepeatedRequestWithAKeyIsAnsweredAgain) {
   }
 }
 
+// The server was killed when the job was there and the upload was not removed yet.
+TEST(UploadUse, ARepeatedRequestRemovesTheUploadThatItsFirstTryLeft) {
+  for (const std::string& path : {kExecute, kRepository}) {
+    World world;
+    TusClient tus(world);
+    tus.upload(testing::zip_of({{"a.csv", "1\n"}}), kZip);
+    const HttpReply first = world.post_json(path, json_of(tus.id), kKey);
+    ASSERT_EQ(first.status, 201) << first.body;
+    // As if it were still there.
+    TusClient left(world);
+    left.upload("1,2\n", "filename Yi5jc3Y=");
+    TusClient other(world);
+    other.upload("1,2\n", "filename Yi5jc3Y=");
+    const std::string name = artifacts::key_record_name(kKey[0].second);
+    const auto key = artifacts::find_key(*world.volume, World::tenant(), name).value();
+    UploadUse use(*world.services, World::tenant(),
+                  artifacts::open_upload(*world.volume, World::tenant(), left.id).value());
+    ASSERT_TRUE(use.claim(KeyedRequest{.name = name, .request = key.record.request}));
+    use.keep();
+    EXPECT_EQ(world.post_json(path, json_of(tus.id), kKey).body, first.body);
+    EXPECT_EQ(left.head().status, 404);
+    EXPECT_EQ(world.post_json(path, json_of(left.id)).status, 409) << "an upload serves once";
+    EXPECT_EQ(other.head().status, 200);
+  }
+}
+
 TEST(UploadUse, TheHeaderIsAPartOfTheRequestOfAKey) {
   World world;
   TusClient tus(world);
