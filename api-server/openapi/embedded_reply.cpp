@@ -28,6 +28,12 @@ bool is_web(std::string_view path) {
   return path == "/" || path.starts_with("/web/");
 }
 
+// The document is of both pages: that for people reads from it what the server can do.
+bool is_served(std::string_view path, const ServedFiles& served) {
+  if (path == kDocument) return served.docs || served.web;
+  return is_web(path) ? served.web : served.docs;
+}
+
 // True for "0", "0.0" and so on: the client does not want it.
 bool is_zero(std::string_view weight) {
   return !weight.empty() && weight.front() == '0' && weight.find_first_not_of("0.") == std::string_view::npos;
@@ -48,7 +54,7 @@ Wish read_wish(std::string_view item) {
   return wish;
 }
 
-http::Reply reply_with(const http::RequestHead& head, const EmbeddedFile& file) {
+http::Reply reply_with(const http::RequestHead& head, const EmbeddedFile& file, const ServedFiles& served) {
   const bool packed = takes_gzip(head.find("accept-encoding").value_or(""));
   http::Reply reply;
   reply.content_type = std::string(file.media_type);
@@ -57,6 +63,9 @@ http::Reply reply_with(const http::RequestHead& head, const EmbeddedFile& file) 
   reply.headers.emplace_back("Cache-Control", "no-cache");
   reply.headers.emplace_back("Vary", "Accept-Encoding");
   reply.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  // Where people read about it (RFC 8631 section 4.1). Relative: a proxy may add a prefix to all paths. Without it the
+  // page for people shows no link.
+  if (head.path == kDocument && served.docs) reply.headers.emplace_back("Link", "<../../docs>; rel=\"service-doc\"");
   const bool web = is_web(file.path);
   if (web || file.path.starts_with(kDocs)) {
     std::string policy(kPolicy);
@@ -90,7 +99,7 @@ bool takes_gzip(std::string_view accept_encoding) {
 }
 
 std::optional<Answer> find_embedded(const http::RequestHead& head, const ServedFiles& served) {
-  if (!(is_web(head.path) ? served.web : served.docs)) return std::nullopt;
+  if (!is_served(head.path, served)) return std::nullopt;
   if (head.path.starts_with(kDocs) && head.path.substr(kDocs.size()) == "/") {
     // Relative, as the page's own links: a proxy may add a prefix to all paths.
     http::Reply moved;
@@ -104,7 +113,7 @@ std::optional<Answer> find_embedded(const http::RequestHead& head, const ServedF
   if (head.method != http::Method::kGet && head.method != http::Method::kHead) {
     return refuse(Problem::kWrongMethod, {}, "GET, HEAD");
   }
-  return reply_with(head, *file);
+  return reply_with(head, *file, served);
 }
 
 }  // namespace vbrain::api

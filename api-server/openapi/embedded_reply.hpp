@@ -13,8 +13,8 @@ bool takes_gzip(std::string_view accept_encoding);
 
 // Which of the files are served. The operator can hide each group.
 struct ServedFiles {
-  bool docs = true;  // the OpenAPI document and the page that shows it
-  bool web = true;   // the page for people, at /
+  bool docs = true;  // the page /docs, and the OpenAPI document that it shows
+  bool web = true;   // the page for people, at /, and the OpenAPI document, from which it reads what the server can do
   // Whether the document has the paths of resumable uploads. Api sets it: false if max-uploads is 0.
   bool uploads = true;
 };

@@ -174,7 +174,7 @@ function api(request, response, path, query) {
     const data = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     response.writeHead(status, {'content-type': 'application/json', 'x-request-id': '01939c3e-1111-7c0e-9f7e-3f7c1a2b4c5d', 'content-length': Buffer.byteLength(data), ...headers}).end(data);
   };
-  if (path === 'openapi.json') return send(200, DOCUMENT);
+  if (path === 'openapi.json') return send(200, DOCUMENT, {link: '<../../docs>; rel="service-doc"'});
   if (request.headers['x-api-key'] !== (process.env.KEY ?? 'vb_mock')) return send(401, {error: 'Invalid x-api-key'});
   if (path === 'usage') return send(200, {bytes_used: 52_428_800_000, bytes_quota: 107_374_182_400, role});
   if (path === 'events') {

@@ -217,6 +217,13 @@ test('a server that hides its document has the old features', async () => {
   assert.equal(await readFeatures(base, async () => new Response('', {status: 404})), unknownFeatures);
 });
 
+test('the link to /docs is shown where the server says that the page is there', async () => {
+  const withLink = (value) => async () => new Response('{"paths":{}}', {headers: value ? {Link: value} : {}});
+  assert.ok((await readFeatures(base, withLink('<../../docs>; rel="service-doc"'))).documented);
+  assert.ok(!(await readFeatures(base, withLink())).documented);
+  assert.ok(!(await readFeatures(base, withLink('<x>; rel="next"'))).documented);
+});
+
 test('the document is asked for again until the server has told whether it has one', async () => {
   const {asked, fetch} = script(new TypeError('failed'), answer(503), answer(200, '<html>'), answer(200, '{"paths":{"/events":{"get":{}}}}'));
   assert.ok((await readFeatures(base, fetch, async () => {})).events);

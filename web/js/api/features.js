@@ -2,7 +2,7 @@
 import {pause, sleep} from '../state/backoff.js';
 
 const NONE = {documented: false, events: false, logs: false, cancel: false, retry: false, application: false, batch: false, uploads: false, keys: false};
-// What each role may do besides, by docs/api.md. It is used where the server hides its document.
+// What each role may do besides, by docs/api.md. It is used where the document is not there.
 const ROLES = {
   getJob: ['leader', 'developer'],
   deleteJob: ['leader'],
@@ -10,11 +10,12 @@ const ROLES = {
   createRepository: ['leader', 'developer'],
 };
 
-export function featuresOf(document) {
+// documented: whether the page /docs is there too.
+export function featuresOf(document, documented = false) {
   const paths = document?.paths ?? {};
   const of = (path, method) => paths[path]?.[method];
   const features = {
-    documented: true,  // the page /docs is there too
+    documented,
     events: Boolean(of('/events', 'get')),
     logs: Boolean(of('/job/{job_id}/logs/stream', 'get')),
     cancel: Boolean(of('/job/{job_id}/cancel', 'post')),
@@ -38,14 +39,15 @@ export function may(features, role, action) {
   return (features.roles[action] ?? []).includes(role);
 }
 
-// fetch without identity: the document is the same for everybody. Only a 404 means that the server hides it. After anything else
+// fetch without identity: the document is the same for everybody. Only a 404 means that there is none. After anything else
 // it is asked for again: the server may be starting, or the connection broke.
 export async function readFeatures(base, fetch, wait = sleep) {
   for (let count = 0; ; ++count) {
     try {
       const answer = await fetch(new URL('openapi.json', base), {credentials: 'omit', referrerPolicy: 'no-referrer'});
       if (answer.status === 404) return unknownFeatures;
-      if (answer.ok) return featuresOf(await answer.json());
+      // The link says that there is a page for people (RFC 8631): the operator can hide it and leave the document.
+      if (answer.ok) return featuresOf(await answer.json(), /rel="?service-doc\b/.test(answer.headers.get('Link') ?? ''));
     } catch {
       // No answer, or no JSON.
     }

@@ -150,12 +150,31 @@ TEST(EmbeddedReply, ThePageHasOneAddress) {
 
 TEST(EmbeddedReply, AnOperatorCanHideThem) {
   World world;
-  world.api = std::make_unique<Api>(*world.services, world.metrics, ServedFiles{.docs = false});
+  world.api = std::make_unique<Api>(*world.services, world.metrics, ServedFiles{.docs = false, .web = false});
   for (const char* path : {kDocument, "/docs", "/docs/", "/docs/page.js"}) {
     const HttpReply reply = world.call("GET", path, {});
     EXPECT_EQ(reply.status, 404) << path;
     EXPECT_EQ(reply.json()["error"], "Not found") << path;
   }
+}
+
+TEST(EmbeddedReply, ThePageForPeopleHasTheDocumentAlsoWithoutDocs) {
+  World world;
+  EXPECT_EQ(world.call("GET", kDocument, {}).header("Link"), "<../../docs>; rel=\"service-doc\"");
+  world.api = std::make_unique<Api>(*world.services, world.metrics, ServedFiles{.docs = false});
+  const HttpReply document = world.call("GET", kDocument, {});
+  EXPECT_EQ(document.status, 200);
+  EXPECT_EQ(document.header("Link"), "");
+  EXPECT_EQ(world.call("GET", "/", {}).status, 200);
+  EXPECT_EQ(world.call("GET", "/docs", {}).status, 404);
+}
+
+TEST(EmbeddedReply, TheDocumentIsThereAlsoWithoutThePageForPeople) {
+  World world;
+  world.api = std::make_unique<Api>(*world.services, world.metrics, ServedFiles{.web = false});
+  EXPECT_EQ(world.call("GET", kDocument, {}).status, 200);
+  EXPECT_EQ(world.call("GET", "/docs", {}).status, 200);
+  EXPECT_EQ(world.call("GET", "/", {}).status, 404);
 }
 
 }  // namespace
