@@ -108,6 +108,7 @@ classes() {
 
 # All checks come before the first build or change. After them: existing objects do not belong to this installation.
 examine_cluster() {
+  local lacks
   pin_context
   examine_volume
   if [[ ! -f "$ANSWERS" ]] && "$HELM" -n "$NAMESPACE" status vbrain >/dev/null 2>&1; then
@@ -117,11 +118,17 @@ examine_cluster() {
     "$KUBECTL" get namespace "$NAMESPACE" >/dev/null 2>&1 || note_made namespace
     # An older version has fewer kinds.
     if [[ -n "$("$KUBECTL" get crd "${DEFINITIONS[@]}" --ignore-not-found -o name 2>/dev/null)" ]]; then
-      say "the definitions are already in the cluster and are not changed (to update them: kubectl apply --server-side -f crds/)"
+      say "the definitions are already in the cluster and are not changed"
     else
       note_made definitions
     fi
     "$KUBECTL" -n "$NAMESPACE" get pvc vbrain-volume >/dev/null 2>&1 || note_made claim
+  fi
+  if ! made definitions; then
+    lacks="$(definitions_lack)"
+    # The API server would drop what it does not know, without a word.
+    [[ -z "$lacks" ]] || fail "the definitions in the cluster are older than this version; they lack ${lacks//$'\n'/, }. Upgrade the release that" \
+      "installed them, or if none did: kubectl apply --server-side --force-conflicts -f helm/vbrain/files/crds"
   fi
   printf '%s\n' "$ASKED" >"$ANSWERS.new"
   mv "$ANSWERS.new" "$ANSWERS"

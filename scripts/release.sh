@@ -41,6 +41,21 @@ release_is_current() {
   inside "$KUBECTL" -n "$NAMESPACE" diff -f - <<<"$installed" >/dev/null
 }
 
+# Kinds and fields of crds/ that the definitions in the cluster do not have, one on each line, at most five. A newer definition has more and lacks
+# nothing.
+definitions_lack() {
+  local file
+  for file in "$ROOT"/crds/*.yaml; do
+    jq -nr --slurpfile wanted <("$KUBECTL" create --dry-run=client --validate=false -o json -f "$file") \
+      --slurpfile there <("$KUBECTL" get crd --ignore-not-found -o json "$(basename "$file" .yaml)s.vbrain.visagio.com") '
+      # Paths of fields, as spec.webhook.url: what stands below "properties".
+      def fields: [.spec.versions[] | select(.name == "v1") | .schema.openAPIV3Schema | paths | select(.[-2] == "properties")
+        | map(select(type == "string" and . != "properties" and . != "items" and . != "additionalProperties")) | join(".")] | unique;
+      $wanted[0].spec.names.kind as $kind
+      | if $there == [] then "the kind \($kind)" else (($wanted[0] | fields) - ($there[0] | fields))[] | "\(.) of \($kind)" end'
+  done | sed -n 1,5p
+}
+
 roll_out() {
   local program
   for program in api-server controller; do

@@ -133,10 +133,100 @@ uninstall_and_return() {
   helm uninstall vbrain --no-hooks >/dev/null
   "$KUBECTL" patch crd jobs.vbrain.visagio.com --type=json \
     -p '[{"op":"replace","path":"/spec/versions/0/schema/openAPIV3Schema/description","value":"an older one"}]' >/dev/null
-  expect_match "an installation over older definitions is refused" "jobs.vbrain.visagio.com is already in the cluster" \
-    "$(helm install vbrain "$CHART" "${VALUES[@]}" || true)"
+  # An older version did not have this kind.
+  "$KUBECTL" delete crd keys.vbrain.visagio.com >/dev/null
+  local refused
+  refused="$(helm install vbrain "$CHART" "${VALUES[@]}" || true)"
+  expect_match "an installation over older definitions is refused" "jobs.vbrain.visagio.com: already in the cluster, from another version" "$refused"
+  works "the commands of the message" as_told "$refused"
+  works "bring them up to date, and the kind that was missing, for the release" helm install vbrain "$CHART" "${VALUES[@]}"
+}
+
+# as_told TEXT: runs the commands that the chart's refusal TEXT names.
+as_told() {
+  local commands
+  commands="$(sed -n 's/^ *kubectl /"$KUBECTL" /p' <<<"$1")"
+  [[ -n "$commands" ]] || { echo "no command in: $1"; return 1; }
+  (cd "$ROOT" && eval "$commands") 2>&1
+}
+
+# Definitions that no release, or another one, has made.
+other_owners() {
+  local refused
+  # As the remedy of the servers says, for definitions that miss a kind: kubectl makes it, without Helm's marks.
+  "$KUBECTL" delete crd keys.vbrain.visagio.com >/dev/null
   "$KUBECTL" apply --server-side --force-conflicts -f "$CHART/files/crds" >/dev/null
-  works "brought up to date as the message says, they are" helm install vbrain "$CHART" "${VALUES[@]}"
+  refused="$(helm upgrade vbrain "$CHART" "${VALUES[@]}" || true)"
+  expect_match "an upgrade names a definition that kubectl made" "- keys.vbrain.visagio.com: already in the cluster, and not of this release" "$refused"
+  works "and the commands" as_told "$refused"
+  works "hand it over" helm upgrade vbrain "$CHART" "${VALUES[@]}"
+
+  helm uninstall vbrain --no-hooks >/dev/null
+  refused="$(helm install other "$CHART" "${VALUES[@]}" || true)"
+  expect_match "a release of another name is told whose the definitions are" "the release vbrain in namespace $NAMESPACE. If that one is still there, set crds.install=false" "$refused"
+  works "and how to take them" as_told "$refused"
+  # The claim is that of vbrain, and stays.
+  works "which it can then" helm install other "$CHART" --set volume.existingClaim=vbrain-volume
+  helm uninstall other --no-hooks >/dev/null
+  works "the page's commands hand them back" page "Definitions"
+}
+
+# page SECTION [NUMBER]: runs blocks of docs/operations.md for this namespace. No pod runs here, so nothing is waited for.
+page() {
+  local blocks
+  blocks="$(PYTHONPATH="$ROOT/tests/support" python3 -c '
+import sys
+from pathlib import Path
+from page_blocks import shell_blocks
+for block in shell_blocks(Path(sys.argv[1]).read_text()):
+    if not block.not_run and block.section == sys.argv[2] and sys.argv[3:] in ([], [str(block.number)]):
+        print(block.text)' "$ROOT/docs/operations.md" "$@" | grep -v 'rollout status')"
+  [[ -n "$blocks" ]] || { echo "docs/operations.md has no block $*"; return 1; }
+  blocks="${blocks//-n vbrain/-n $NAMESPACE}"
+  mkdir -p "$WORK/page/bin"
+  ln -sfn "$ROOT/helm" "$WORK/page/helm"
+  ln -sf "$KUBECTL" "$WORK/page/bin/kubectl"
+  ln -sf "$HELM" "$WORK/page/bin/helm"
+  (cd "$WORK/page" && PATH="$WORK/page/bin:$PATH" bash -euo pipefail -c "${blocks//release-namespace=vbrain/release-namespace=$NAMESPACE}") 2>&1
+}
+
+# What the page saves comes back: values, Secrets, Applications and Clients.
+backup_and_restore() {
+  local tls=(--set apiServer.tls.secretName=own) certificate
+  works "an installation with settings of its own" helm install vbrain "$CHART" "${VALUES[@]}" "${tls[@]}"
+  k create secret generic own --from-literal=tls.crt=certificate --from-literal=tls.key=key >/dev/null
+  k create configmap terms --from-literal=text=x >/dev/null
+  kinds_are_served || fail "the new kinds are served"
+  k create -f "$ROOT/crds/examples/client.yaml" >/dev/null
+  works "a backup as the page has it" page "Backup and restore" 1
+  expect "no other may read it" 600 "$(stat -c %a "$WORK/page/vbrain-secrets.json")"
+  expect "Helm's own Secrets, and what the cluster makes, are not in it" "own terms" "$(jq -r '[.items[].metadata.name] | sort | join(" ")' "$WORK/page/vbrain-secrets.json")"
+  helm uninstall vbrain --no-hooks >/dev/null
+  k delete secret own >/dev/null
+  k delete configmap terms >/dev/null
+  k delete vclient,vapp --all >/dev/null
+  works "the restore of the page" page "Backup and restore" 2
+  certificate="$(k get deployment vbrain-api-server -o jsonpath='{.spec.template.spec.volumes[?(@.name=="rest-certificate")].secret.secretName}')"
+  expect "brings the settings back" own "$certificate"
+  expect "and the Secrets" certificate "$(k get secret own -o jsonpath='{.data.tls\.crt}' | base64 -d)"
+  expect_match "and the Clients" client.vbrain "$(k get vclient -o name)"
+}
+
+# What `make up CLUSTER=existing` says of definitions that it does not install.
+older_definitions() {
+  expect "definitions of this version lack nothing" "" "$(lacking)"
+  expect "kubectl diff shows nothing, as the page says" "" "$(differences)"
+  "$KUBECTL" get crd clients.vbrain.visagio.com -o json |
+    jq 'del(.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.webhook)' | "$KUBECTL" replace -f - >/dev/null
+  "$KUBECTL" delete crd keys.vbrain.visagio.com >/dev/null
+  expect "older ones lack fields and kinds" "spec.webhook of Client"$'\n'"spec.webhook.url of Client"$'\n'"the kind Key" "$(lacking)"
+  expect_match "and kubectl diff shows them" "webhook" "$(differences)"
+  "$KUBECTL" apply --server-side --force-conflicts -f "$ROOT/crds" >/dev/null
+}
+differences() { "$KUBECTL" diff --server-side --force-conflicts -f "$CHART/files/crds" 2>&1 || true; }
+lacking() {
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  KUBECTL="$KUBECTL" bash -c '. "$0/scripts/lib.sh"; . "$0/scripts/release.sh"; definitions_lack' "$ROOT"
 }
 
 # On a foreign cluster the test must not change definitions that are in use.
@@ -147,7 +237,10 @@ else
   rights
   upgrades
   uninstall_and_return
+  other_owners
+  backup_and_restore
   helm uninstall vbrain --no-hooks >/dev/null
+  older_definitions
   "$KUBECTL" delete pv "$NAMESPACE-vbrain-volume" --wait=false >/dev/null
 fi
 finish

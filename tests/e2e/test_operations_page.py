@@ -4,6 +4,7 @@ and removes. A block with a remark `not run by the tests` in the page is left ou
 import io
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -34,8 +35,10 @@ class Operator:
         self.folder = folder
         self.ran = set()
         self.blocks = [block for block in shell_blocks(PAGE.read_text()) if not block.not_run]
-        for name in ("helm", "crds", "examples"):
+        for name in ("crds", "examples"):
             (folder / name).symlink_to(ROOT / name)
+        # A copy, because an upgrade brings a newer chart.
+        shutil.copytree(ROOT / "helm", folder / "helm")
         self.environment = {**os.environ, "KUBECONFIG": description["kubeconfig"],
                             "PATH": f"{Path(description['kubectl']).parent}:{Path(description['helm']).parent}:{os.environ['PATH']}"}
 
@@ -61,6 +64,11 @@ class Operator:
                 done = subprocess.run([ROOT / "cluster" / "cluster.sh", "load", "--state", self.description["state"], "--name",
                                        self.description["name"], file], capture_output=True, text=True, check=False)
                 assert done.returncode == 0, done.stdout + done.stderr
+
+    def pull_newer_chart(self, version):
+        """The chart of a later clone: its images have this version as tag."""
+        chart = self.folder / "helm" / "vbrain" / "Chart.yaml"
+        chart.write_text(yaml.safe_dump({**yaml.safe_load(chart.read_text()), "version": version, "appVersion": version}))
 
     def make_claim(self):
         """The claim `shared` of the page, over a folder that stays the same when the claim is made again."""
@@ -157,6 +165,7 @@ def test_the_page_from_the_installation_to_the_end(operator):
     assert rest.wait(job)["job_status"] == "finished"
 
     operator.run("A second installation")
+    operator.pull_newer_chart("0.2.0")
     operator.run("Upgrade")
     operator.rolled_out()
     images = "kubectl -n vbrain get deployment vbrain-controller -o jsonpath='{.spec.template.spec.containers[0].image}'"
@@ -171,6 +180,10 @@ def test_the_page_from_the_installation_to_the_end(operator):
             assert section != "Health" or "ok" in printed, printed
             assert section != "Space" or "acme" in printed, printed
 
+    # What belongs to the installation and is not on the volume.
+    operator.sh("kubectl -n vbrain create secret generic registry-login --from-literal=password=secret")
+    operator.sh("helm -n vbrain upgrade vbrain helm/vbrain --reset-then-reuse-values --set apiServer.maxUploads=7")
+    operator.rolled_out()
     # A job that is accepted and has not run.
     operator.sh("kubectl -n vbrain scale deployment/vbrain-controller --replicas=0")
     wait_until("no controller leads", lambda: lease_holder(operator) == "")
@@ -181,6 +194,8 @@ def test_the_page_from_the_installation_to_the_end(operator):
     operator.run("Install", 2)
     operator.make_claim()
     operator.run("Backup and restore", 2)
+    assert operator.sh("helm -n vbrain get values vbrain -o json | jq .apiServer.maxUploads").strip() == "7"
+    assert operator.sh("kubectl -n vbrain get secret registry-login -o jsonpath='{.data.password}' | base64 -d") == "secret"
     rest = Rest(operator.platform(), rest.identity)
     Tenants(operator.platform()).wait_for(rest)
     assert rest.get(f"/job/{job}/result").json() == {"output": 42}
