@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import yaml
-from rendering import (CHART, KUBE_VERSION, MODES, ROOT, check, environment, expect, finish, helm, named, notes, of_kind, pod_of, render,
+from rendering import (CHART, KUBE_VERSION, MODES, ROOT, check, environment, expect, finish, helm, named, of_kind, pod_of, render,
                        restricted_violations, skip)
 
 
@@ -248,6 +248,23 @@ def test_network(objects):
     expect("exceptions are passed on", [rule],
            of_kind(render(f"networkPolicy.jobEgress=[{json.dumps(rule)}]"), "NetworkPolicy")[0]["spec"]["egress"])
     expect("it can be left out", [], of_kind(render("networkPolicy.enabled=false"), "NetworkPolicy"))
+    test_ways_out()
+
+
+def test_ways_out():
+    """Egress of the servers, for a namespace where everything is denied by default."""
+    def ways_out(*settings):
+        return {p["metadata"]["name"]: p["spec"].get("egress") for p in of_kind(render("networkPolicy.servers.enabled=true", *settings), "NetworkPolicy")
+                if "Egress" in p["spec"]["policyTypes"] and p["metadata"]["name"] != "vbrain-job"}
+    api, hooks = ({"to": [{"ipBlock": {"cidr": f"192.0.2.{n}/32"}}]} for n in (1, 2))
+    expect("what the servers reach is not restricted unless asked for", {}, ways_out())
+    expect("each program has its own ways out, and the pod of an uninstall those of the controller",
+           {"vbrain-api-server": [api], "vbrain-controller": [api, hooks], "vbrain-release-jobs": [api, hooks]},
+           ways_out(f"networkPolicy.servers.apiServerEgress=[{json.dumps(api)}]", f"networkPolicy.servers.controllerEgress=[{json.dumps(api)},{json.dumps(hooks)}]"))
+    objects = render("networkPolicy.servers.enabled=true", f"networkPolicy.servers.controllerEgress=[{json.dumps(api)}]")
+    policy, job = named(objects, "NetworkPolicy", "vbrain-release-jobs"), named(objects, "Job", "vbrain-release-jobs")
+    check("the policy of an uninstall is made for its pod, and before it", None if policy["spec"]["podSelector"]["matchLabels"].items()
+          <= job["spec"]["template"]["metadata"]["labels"].items() and policy["metadata"]["annotations"]["helm.sh/hook-weight"] == "-1" else policy)
 
 
 def test_settings():
@@ -323,7 +340,7 @@ def test_webhooks():
     none = {"VBRAIN_WEBHOOK_ALLOW": "", "VBRAIN_WEBHOOK_DENY": "", "VBRAIN_WEBHOOK_CA_FILE": ""}
     expect("webhooks are off", {"variables": none, "volumes": [], "mounts": []}, parts(render()))
     own = render('webhooks.allow=["hooks.example.com","*.corp.example"]', 'webhooks.deny=["198.52.0.0/16"]', "webhooks.caFile=/ca/ca.crt",
-                 "controller.webhooks.secretName=hooks")
+                 "controller.webhooks.secretName=hooks", 'controller.extraVolumeMounts=[{"name":"ca","mountPath":"/ca"}]')
     expect("hosts and secrets reach the controller", {
         "variables": {"VBRAIN_WEBHOOK_ALLOW": "hooks.example.com,*.corp.example", "VBRAIN_WEBHOOK_DENY": "198.52.0.0/16", "VBRAIN_WEBHOOK_CA_FILE": "/ca/ca.crt",
                       "VBRAIN_WEBHOOK_SECRETS": "/etc/vbrain/webhooks"},
@@ -368,28 +385,15 @@ def test_tls():
         ["vbrain.example.com", name, f"{name}.vbrain", f"{name}.vbrain.svc", f"{name}.vbrain.svc.cluster.local"]),
            (certificate["secretName"], certificate["issuerRef"], certificate["duration"], certificate.get("renewBefore"), certificate["dnsNames"]))
     expect("whose Secret is mounted", "vbrain-api-server-tls", parts(made)["volumes"][0]["secretName"])
+    check("for no address unless some are named", "ipAddresses" in certificate and certificate["ipAddresses"])
+    elsewhere = of_kind(render("apiServer.tls.certManager.issuerRef.name=ca", 'apiServer.tls.certManager.ipAddresses=["192.0.2.7","2001:db8::7"]',
+                               "apiServer.tls.certManager.clusterDomain=corp.example"), "Certificate")[0]["spec"]
+    expect("for addresses, and for the Service in a cluster with a domain of its own", (["192.0.2.7", "2001:db8::7"], f"{name}.vbrain.svc.corp.example"),
+           (elsewhere["ipAddresses"], elsewhere["dnsNames"][-1]))
     public = render("apiServer.tls.certManager.issuerRef.name=ca", 'apiServer.tls.certManager.dnsNames=["vbrain.example.com"]',
                     "apiServer.tls.certManager.onlyDnsNames=true", "apiServer.tls.secretName=own")
     expect("for a public authority only those of clients, in a Secret of another name", (["vbrain.example.com"], "own", "own"), (
         of_kind(public, "Certificate")[0]["spec"]["dnsNames"], of_kind(public, "Certificate")[0]["spec"]["secretName"], parts(public)["volumes"][0]["secretName"]))
-
-
-def test_notes():
-    """Where REST is reached, by which scheme, and whether keys cross the network in the clear there."""
-    tls, way_in, host = "apiServer.tls.secretName=own", "apiServer.ingress.enabled=true", "apiServer.ingress.hosts={a.example.com}"
-    for settings, where, warning in (
-            ((), "then http://localhost:8080/api/v1", "This is HTTP without TLS"),
-            ((tls,), "then https://localhost:8080/api/v1", None),
-            (("apiServer.service.type=NodePort", tls), "of every node, by https://", None),
-            (("apiServer.service.type=LoadBalancer",), "then http://EXTERNAL-IP", "This is HTTP without TLS"),
-            ((way_in, host, "apiServer.ingress.tlsSecret=x"), "https://a.example.com/api/v1", None),
-            ((way_in, host), "http://a.example.com/api/v1", "The Ingress is HTTP without TLS"),
-            ((way_in, host, tls), "http://a.example.com/api/v1", "The Ingress is HTTP without TLS"),
-            ((way_in, host, tls, "apiServer.ingress.tlsSecret=x"), "https://a.example.com/api/v1", None)):
-        text = notes(*settings)
-        warnings = [line.strip() for line in text.splitlines() if "HTTP without TLS" in line]
-        check(f"the notes for {settings or 'the defaults'}", None if where in text and len(warnings) == (warning is not None)
-              and all(line.startswith(warning) for line in warnings) else text[:900])
 
 
 def test_tutorial():
@@ -420,7 +424,6 @@ def main():
     test_settings()
     test_way_in()
     test_tls()
-    test_notes()
     test_tutorial()
     return finish()
 

@@ -18,7 +18,7 @@ release() {
 
 first_release() {
   local answer
-  answer="$(release first --set-json 'rbac.operators=[{"kind":"User","name":"olga"}]')" || { fail "a release installs" "$answer"; return; }
+  answer="$(release first --set-json 'rbac.operators=[{"kind":"User","name":"olga"}]' --set rbac.operatorSecrets=true --set apiServer.tls.secretName=vbrain-tls)" || { fail "a release installs" "$answer"; return; }
   NAMESPACE=first kinds_are_served || fail "the new kinds are served"
   expect_match "the release with the definitions says how to remove them" "kubectl delete crd jobs.vbrain" "$answer"
   expect_match "after a look at the other namespaces" "get vjob,vapp,vclient -A" "$answer"
@@ -74,7 +74,28 @@ people() {
   expect "nobody writes a status" no "$(may admin update jobs.vbrain.visagio.com status)"
   expect "an operator does" yes "$(may olga update clients.vbrain.visagio.com)"
   expect "and reads the logs of pods" yes "$(may olga get pods log)"
+  expect "and sees who leads" yes "$(may olga list leases.coordination.k8s.io)"
   expect "but no Secrets" no "$(may olga get secrets)"
+  replaced_certificate
+}
+
+# An operator with operatorSecrets replaces the certificate by the command of docs/operations.md, and does nothing else with Secrets.
+replaced_certificate() {
+  local command folder="$WORK/certificate" answer
+  mkdir -p "$folder"
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=new -keyout "$folder/tls.key" -out "$folder/tls.crt" 2>/dev/null
+  "$KUBECTL" -n first create secret generic vbrain-tls --type=kubernetes.io/tls --from-literal=tls.crt=old --from-literal=tls.key=old >/dev/null
+  "$KUBECTL" -n first create secret generic another --from-literal=a=b >/dev/null
+  command="$(sed -n 's/^ *kubectl create secret tls \(.*\) | kubectl -n vbrain apply \(.*\)$/\1\n\2/p' "$ROOT/docs/operations.md")"
+  # shellcheck disable=SC2086  # words of the page's command
+  if answer="$(cd "$folder" && "$KUBECTL" create secret tls $(sed -n 1p <<<"$command") | "$KUBECTL" -n first --as olga apply $(sed -n 2p <<<"$command") 2>&1)"; then
+    pass "an operator replaces the certificate, as the page says"
+  else
+    fail "an operator replaces the certificate, as the page says" "$answer"
+  fi
+  expect "it is the new one" "$(base64 -w0 "$folder/tls.crt")" "$("$KUBECTL" -n first get secret vbrain-tls -o jsonpath='{.data.tls\.crt}')"
+  expect "and may not read it" no "$(may olga get secrets/vbrain-tls)"
+  expect "or write another Secret" no "$(may olga patch secrets/another)"
 }
 
 if [[ "$OWN_CONTROL_PLANE" == no || "$HAD_DEFINITIONS" == yes ]]; then

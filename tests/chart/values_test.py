@@ -97,8 +97,9 @@ REFUSED = [
     ("two places for the files", "both say where the files are", "volume.hostPath.path=/srv", "volume.existingClaim=shared"),
     ("an address instead of a range", "192.0.2.1 is not a range of addresses", 'apiServer.service.loadBalancerSourceRanges=["192.0.2.1"]'),
     ("more pods at least than at most", "apiServer.autoscaling.minReplicas: 9 is above", "apiServer.autoscaling.minReplicas=9"),
-    ("autoscaling by an unknown share", "apiServer.resources.requests.cpu: apiServer.autoscaling needs it", "apiServer.autoscaling.enabled=true",
-     "apiServer.resources.requests.cpu=null"),
+    ("autoscaling by an unknown share", "apiServer.resources.requests.cpu: apiServer.autoscaling.targetCPUUtilizationPercentage needs it",
+     "apiServer.autoscaling.enabled=true", "apiServer.autoscaling.targetCPUUtilizationPercentage=200", "apiServer.resources.requests.cpu=null"),
+    ("autoscaling by an amount that is none", "apiServer.autoscaling.targetCPU: 500Mi is not an amount of CPU", "apiServer.autoscaling.targetCPU=500Mi"),
     ("webhooks without a secret", "webhooks.allow: nothing is sent without a secret", 'webhooks.allow=["hooks.example.com"]'),
     ("a volume with the name of ours", "apiServer.extraVolumes: tmp is the name of a volume of the chart", 'apiServer.extraVolumes=[{"name":"tmp"}]'),
     ("a mount over ours", "is mounted by the chart", 'controller.extraVolumeMounts=[{"name":"x","mountPath":"/var/lib/vbrain"}]'),
@@ -106,6 +107,13 @@ REFUSED = [
      'apiServer.extraVolumes=[{"name":"rest-certificate"}]', "apiServer.tls.secretName=own"),
     ("a mount over the certificate", "/etc/vbrain/tls is mounted by the chart", 'apiServer.extraVolumeMounts=[{"name":"x","mountPath":"/etc/vbrain/tls"}]',
      "apiServer.tls.secretName=own"),
+    ("uploads that expire at once", "apiServer.uploadExpiry: at least 1m", "apiServer.uploadExpiry=0s"),
+    ("a budget that lets nothing go, a number", "apiServer.podDisruptionBudget.maxUnavailable: with 0 no node", "apiServer.podDisruptionBudget.maxUnavailable=0"),
+    ("a budget that lets nothing go, a share", "controller.podDisruptionBudget.maxUnavailable: with 0% no node", "controller.podDisruptionBudget.maxUnavailable=0%"),
+    ("authorities that are not mounted", "webhooks.caFile: nothing is mounted at /ca/ca.crt", "webhooks.caFile=/ca/ca.crt",
+     'controller.extraVolumeMounts=[{"name":"x","mountPath":"/c"}]'),
+    ("ways out without policies", "networkPolicy.servers.enabled: must be true", 'networkPolicy.servers.controllerEgress=[{"to":[]}]'),
+    ("addresses without an issuer", "apiServer.tls.certManager.issuerRef.name: must name the issuer", 'apiServer.tls.certManager.ipAddresses=["192.0.2.7"]'),
     ("removing definitions of others", "crds.keep: false has no effect", "crds.keep=false", "crds.install=false"),
     ("switching the chart off without a parent", "enabled: false has an effect in a parent chart only", "enabled=false"),
     ("two faults at once: the first", "apiServer.timeouts.body: 3 is not a time", "apiServer.timeouts.body=3", "volume.size=x"),
@@ -125,6 +133,10 @@ TAKEN = [
     ("no replicas", "apiServer.replicas=0", "controller.replicas=0"),
     ("registries of all forms", "imageRegistry=registry.example.com:5000/team/a-b/", "controller.image.registry=127.0.0.1:30500", "tutorial.image.registry=localhost"),
     ("host names of all forms", 'apiServer.ingress.hosts=["*.example.com","a","a-b.example.com"]', "apiServer.ingress.enabled=true"),
+    ("no budget at all", "apiServer.podDisruptionBudget.maxUnavailable=0", "apiServer.podDisruptionBudget.enabled=false"),
+    ("authorities in a mounted folder", "webhooks.caFile=/ca/more/ca.crt", 'controller.extraVolumeMounts=[{"name":"x","mountPath":"/ca/"}]'),
+    ("authorities as a mounted file", "webhooks.caFile=/ca.crt", 'controller.extraVolumeMounts=[{"name":"x","mountPath":"/ca.crt","subPath":"ca.crt"}]'),
+    ("autoscaling by cores, without a request", "apiServer.autoscaling.enabled=true", "apiServer.autoscaling.targetCPU=2", "apiServer.resources.requests.cpu=null"),
     ("a range of IPv6", 'apiServer.service.loadBalancerSourceRanges=["2001:db8::/32"]'),
 ]
 
@@ -148,6 +160,11 @@ def test_refusals():
         for key, value in part.get("properties", {}).items():
             yield from of_form(value, (*path, key))
 
+    for path in ("controller.webhooks.secretName", "apiServer.ingress.tlsSecret", "volume.existingClaim", "apiServer.tls.secretName"):
+        refusal(f"{path}: what is no name is refused", path.rsplit(".", 1)[1], f"{path}=My_Secret")
+    refusal("controller.templateSecrets: what is no name is refused", "templateSecrets", 'controller.templateSecrets=["A B"]')
+    refusal("webhooks.caFile: a path that is not absolute is refused", "caFile", "webhooks.caFile=ca.crt")
+    refusal("an address that is none is refused", "ipAddresses", "apiServer.tls.certManager.issuerRef.name=ca", 'apiServer.tls.certManager.ipAddresses=["example.com"]')
     for path, form in of_form(schema):
         refusal(f"{path}: what is no {form} is refused with a sentence", f"{path}: 7 apples is not a {'time' if form == 'duration' else 'size'}", f"{path}=7 apples")
 
@@ -218,6 +235,10 @@ def test_platforms():
     scaler = of_kind(objects, "HorizontalPodAutoscaler")[0]["spec"]
     expect("autoscaling: of the api-server, which says no number of its own", ("vbrain-api-server", 3, 5, False),
            (scaler["scaleTargetRef"]["name"], scaler["minReplicas"], scaler["maxReplicas"], "replicas" in named(objects, "Deployment", "vbrain-api-server")["spec"]))
+    target = [metric["resource"]["target"] for metric in scaler["metrics"]]
+    expect("by half a core for each pod, whatever it requests", [{"type": "AverageValue", "averageValue": "500m"}], target)
+    share = of_kind(render("apiServer.autoscaling.enabled=true", "apiServer.autoscaling.targetCPUUtilizationPercentage=300"), "HorizontalPodAutoscaler")[0]["spec"]
+    expect("or by a share of the request", [{"type": "Utilization", "averageUtilization": 300}], [metric["resource"]["target"] for metric in share["metrics"]])
     expect("with a disruption budget", ["vbrain-api-server"], [b["metadata"]["name"] for b in of_kind(objects, "PodDisruptionBudget")])
     expect("no autoscaling unless asked for", [], of_kind(render(), "HorizontalPodAutoscaler"))
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
@@ -248,6 +269,16 @@ def test_people():
            [(s["kind"], s["name"], s.get("namespace"), s.get("apiGroup")) for s in named(objects, "RoleBinding", "vbrain-operator")["subjects"]])
     check("no right of theirs is a wildcard, or reaches Secrets or rights", [rule for rule in named(objects, "Role", "vbrain-operator")["rules"]
           if "*" in rule["verbs"] + rule["resources"] or set(rule["resources"]) & {"secrets", "roles", "rolebindings", "serviceaccounts/token"}])
+    check("they can list the Leases, as the remedy of NotObserved says", None if any({"list", "get"} <= set(rule["verbs"]) and not rule.get("resourceNames")
+          for rule in named(objects, "Role", "vbrain-operator")["rules"] if "leases" in rule["resources"]) else "they cannot")
+
+    def secrets(*settings):
+        role = named(render('rbac.operators=[{"kind":"Group","name":"ops"}]', "rbac.operatorSecrets=true", *settings), "Role", "vbrain-operator")
+        return [(rule["resourceNames"], rule["verbs"]) for rule in role["rules"] if "secrets" in rule["resources"]]
+    expect("with operatorSecrets they write the Secrets that the values name, and read none", [(["own", "hooks"], ["patch", "update"])],
+           secrets("apiServer.tls.secretName=own", "controller.webhooks.secretName=hooks"))
+    expect("also the one that cert-manager makes", [(["vbrain-api-server-tls"], ["patch", "update"])], secrets("apiServer.tls.certManager.issuerRef.name=ca"))
+    expect("and no Secret where none is named", [], secrets())
 
 
 def test_monitoring():
@@ -272,6 +303,12 @@ def test_monitoring():
            or len(r["annotations"].get("description", "")) < 80 or "namespace=" not in r["expr"] or r["labels"].get("severity") not in ("critical", "warning", "info")])
     board = json.loads(named(objects, "ConfigMap", "vbrain-dashboard")["data"]["vbrain.json"])
     check("every panel of the dashboard looks at the chosen namespace", [p["title"] for p in board["panels"] for t in p["targets"] if 'namespace="$namespace"' not in t["expr"]])
+    check("no panel has the number or the place of another", [p["title"] for p in board["panels"] if 1 < max(
+        sum(q["id"] == p["id"] for q in board["panels"]), sum((q["gridPos"]["x"], q["gridPos"]["y"]) == (p["gridPos"]["x"], p["gridPos"]["y"]) for q in board["panels"]))])
+    shown = " ".join(t["expr"] for p in board["panels"] for t in p["targets"])
+    check("the dashboard shows limits, streams, TLS and lost lines", [m for m in (
+        "vbrain_api_tenant_limit_total", "vbrain_api_streams_refused_total", "vbrain_api_waits_refused_total", "vbrain_http_address_limit_total", "vbrain_http_streams",
+        "vbrain_http_tls_handshakes_total", "vbrain_tls_certificate_expiry_timestamp_seconds", "vbrain_log_lines_dropped_total") if m not in shown])
     for kind, setting in (("ClusterIP", ()), ("NodePort", ("apiServer.service.type=NodePort",))):
         objects = render(*setting, release="123")
         pod = next(o for o in of_kind(objects, "Pod") if o["metadata"]["annotations"]["helm.sh/hook"] == "test")

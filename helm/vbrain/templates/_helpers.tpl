@@ -110,7 +110,8 @@ imagePullSecrets:
 {{- end -}}
 
 {{- define "vbrain.probes" -}}
-# Long enough to fill the caches of a large installation. The liveness probe starts after it.
+# Time for a program to begin to serve /livez, on a slow node too. The liveness probe starts after it. Filling the caches takes longer in
+# a large installation: meanwhile the pod is alive and not ready.
 startupProbe:
   httpGet: {path: /livez, port: metrics}
   periodSeconds: 2
