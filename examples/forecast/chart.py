@@ -5,7 +5,7 @@ from math import ceil, floor, log10
 import cairo
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 1040, 440, 84, 28, 52, 44
-INK, MUTED, GRID, ACCENT = (0.1, 0.11, 0.15), (0.4, 0.42, 0.48), (0.88, 0.89, 0.92), (0.255, 0.314, 0.784)
+INK, MUTED, GRID, ACCENT, BAND = (0.1, 0.11, 0.15, 1), (0.4, 0.42, 0.48, 1), (0.88, 0.89, 0.92, 1), (0.255, 0.314, 0.784, 1), (0.255, 0.314, 0.784, 0.15)
 
 
 def steps(least, most):
@@ -19,41 +19,36 @@ def draw(path, title, labels, history, ahead):
     """labels: of the history and the forecast; ahead: what model.forecast gives."""
     every = history + ahead["lower"] + ahead["upper"]
     ticks = steps(min(every), max(every)) if max(every) > min(every) else [every[0] - 1, every[0], every[0] + 1]
-    surface = cairo.ImageSurface(cairo.FORMAT_RGB24, WIDTH, HEIGHT)
-    pen = cairo.Context(surface)
+    pen = cairo.Context(cairo.ImageSurface(cairo.FORMAT_RGB24, WIDTH, HEIGHT))
     pen.set_source_rgb(1, 1, 1)
     pen.paint()
     pen.select_font_face("DejaVu Sans")
+    pen.set_font_size(13)
 
     def at(place, value):
-        return (LEFT + place / (len(labels) - 1) * (WIDTH - LEFT - RIGHT),
-                HEIGHT - BOTTOM - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (HEIGHT - TOP - BOTTOM))
+        height = (value - ticks[0]) / (ticks[-1] - ticks[0])
+        return LEFT + place / (len(labels) - 1) * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - height * (HEIGHT - TOP - BOTTOM)
 
-    def line(first, values, color, width):
-        for place, value in enumerate(values, first):
-            pen.line_to(*at(place, value))
-        pen.set_source_rgb(*color)
+    def trace(points, color, width=0):  # without a width, the area within the points
+        for point in points:
+            pen.line_to(*at(*point))
+        pen.set_source_rgba(*color)
         pen.set_line_width(width)
-        pen.stroke()
+        pen.stroke() if width else pen.fill()
 
     def write(text, x, y, align, color=MUTED):
-        pen.set_font_size(13)
-        pen.set_source_rgb(*color)
+        pen.set_source_rgba(*color)
         pen.move_to(x - align * pen.text_extents(text).x_advance, y)
         pen.show_text(text)
         pen.new_path()  # else the next line begins at the text
 
     write(title, LEFT, 30, 0, INK)
     for tick in ticks:
-        line(0, [tick] * len(labels), GRID, 1)
+        trace([(0, tick), (len(labels) - 1, tick)], GRID, 1)
         write(f"{tick:,.10g}", LEFT - 10, at(0, tick)[1] + 5, 1)
     for place in range(0, len(labels), ceil(len(labels) / 8)):
         write(labels[place], at(place, 0)[0], HEIGHT - 16, 0.5)
-    start = len(history)
-    for place, value in [*enumerate(ahead["upper"], start), *reversed([*enumerate(ahead["lower"], start)])]:
-        pen.line_to(*at(place, value))
-    pen.set_source_rgba(*ACCENT, 0.15)
-    pen.fill()
-    line(0, history, INK, 2)
-    line(start - 1, history[-1:] + ahead["forecast"], ACCENT, 2.5)
-    surface.write_to_png(str(path))
+    trace([*enumerate(ahead["upper"], len(history)), *reversed([*enumerate(ahead["lower"], len(history))])], BAND)
+    trace(enumerate(history), INK, 2)
+    trace(enumerate(history[-1:] + ahead["forecast"], len(history) - 1), ACCENT, 2.5)
+    pen.get_target().write_to_png(str(path))

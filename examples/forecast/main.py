@@ -6,7 +6,6 @@ forecast.xlsx and chart.png. With input that can't be used it prints why to stde
 
 import json
 import os
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from zipfile import BadZipFile
@@ -17,31 +16,27 @@ import chart
 import model
 
 DEFAULTS = {"column": "", "horizon": 12, "season": 12, "method": "holt-winters", "confidence": 0.9, "smoothing": None}
-LIMITS = {"horizon": (1, 60, int), "season": (1, 60, int), "confidence": (0.5, 0.99, (int, float)), "smoothing": (0.01, 1, (int, float))}
+WHOLE, NUMBER = (int,), (int, float)  # compared with type(), because True is an int too
+LIMITS = {"horizon": (1, 60, WHOLE), "season": (1, 60, WHOLE), "confidence": (0.5, 0.99, NUMBER), "smoothing": (0.01, 1, NUMBER)}
 
 
-class InputError(Exception):
-    """The input can't be used; the text says why and what to do."""
+class InputError(SystemExit):
+    """The input can't be used. Python prints the text to stderr and ends with 1."""
 
 
 def need(good, problem):
     if not good:
-        raise InputError(problem)
-
-
-def is_number(value, kinds=(int, float)):
-    return isinstance(value, kinds) and not isinstance(value, bool)
+        raise InputError(f"error: {problem}")
 
 
 def checked(params):
     """The params with defaults. vBrain may not have compared them with the schema."""
-    unknown = sorted(set(params) - set(DEFAULTS))
+    unknown = sorted(params.keys() - DEFAULTS.keys())
     need(not unknown, f"unknown params: {', '.join(unknown)}; there are {', '.join(DEFAULTS)}")
     values = {**DEFAULTS, **params}
     for name, (least, most, kinds) in LIMITS.items():
-        value = values[name]
-        good = (name == "smoothing" and value is None) or (is_number(value, kinds) and least <= value <= most)
-        need(good, f"{name} must be a {'whole ' if kinds is int else ''}number from {least} to {most}, not {json.dumps(value)}")
+        good = values[name] is DEFAULTS[name] or (type(values[name]) in kinds and least <= values[name] <= most)
+        need(good, f"{name} must be a {'whole ' if kinds is WHOLE else ''}number from {least} to {most}, not {json.dumps(values[name])}")
     # A list compares, also with what has no hash.
     need(values["method"] in list(model.METHODS), f"method must be one of {', '.join(model.METHODS)}, not {json.dumps(values['method'])}")
     need(isinstance(values["column"], str), f"column must be a text, not {json.dumps(values['column'])}")
@@ -54,44 +49,40 @@ def read_rows(path):
         sheet = load_workbook(path, data_only=True, read_only=True).worksheets[0]
         return [(number, row) for number, row in enumerate(sheet.iter_rows(values_only=True), 1) if any(cell is not None for cell in row)]
     except (BadZipFile, KeyError, ValueError, TypeError, IndexError, SyntaxError, OSError) as error:
-        raise InputError(f"{path.name} can't be read as a workbook: {error}. Open it in a spreadsheet program and save it as .xlsx") from error
+        raise InputError(f"error: {path.name} can't be read as a workbook: {error}. Open it in a spreadsheet program and save it as .xlsx") from error
 
 
 def pick(rows, wanted, name):
     """(Heading, labels, values) of the wanted column, or of the first one whose first value is a number."""
     need(len(rows) > 1, f"{name}: the first sheet needs a row of headings and rows with values below it")
     headings = ["" if cell is None else str(cell) for cell in rows[0][1]]
-    usable = [heading == wanted for heading in headings] if wanted else [is_number(cell) for cell in rows[1][1][:len(headings)]]
+    usable = [heading == wanted for heading in headings] if wanted else [type(cell) in NUMBER for cell in rows[1][1][:len(headings)]]
     need(any(usable), f"{name} has no column {wanted!r}; its columns are {', '.join(filter(None, headings))}" if wanted else
          f"{name}: no column has a number in its first row. If the cells have formulas, open and save the workbook in a spreadsheet program, which stores their values")
     column = usable.index(True)
-    labels, values = [], []
-    for number, row in rows[1:]:
-        cell = row[column] if column < len(row) else None
-        need(is_number(cell), f"{name}: row {number} of {headings[column]!r} has {'no value' if cell is None else repr(cell)} instead of a number")
-        values.append(float(cell))
-        labels.append(row[0] if column and row[0] is not None else len(values))
-    return headings[column], labels, values
+    cells = [(number, row[column] if column < len(row) else None) for number, row in rows[1:]]
+    for number, cell in cells:
+        need(type(cell) in NUMBER, f"{name}: row {number} of {headings[column]!r} has {'no value' if cell is None else repr(cell)} instead of a number")
+    labels = [row[0] if column and row[0] is not None else place for place, (_, row) in enumerate(rows[1:], 1)]
+    return headings[column], labels, [float(cell) for _, cell in cells]
 
 
 def labels_after(labels, count):
     """The labels that follow: months or equal steps after dates, numbers after all else."""
-    if len(labels) < 2 or not all(isinstance(label, datetime) for label in labels[-2:]):
-        return [len(labels) + number for number in range(1, count + 1)]
-    last, step = labels[-1], labels[-1] - labels[-2]
-    if not 28 <= step.days <= 31:
-        return [last + max(step, timedelta(days=1)) * number for number in range(1, count + 1)]
-    months = [last.year * 12 + last.month - 1 + number for number in range(1, count + 1)]
-    return [datetime(month // 12, month % 12 + 1, min(last.day, 28)) for month in months]
+    dated = len(labels) > 1 and all(isinstance(label, datetime) for label in labels[-2:])
+    last, step = (labels[-1], max(labels[-1] - labels[-2], timedelta(days=1))) if dated else (len(labels), 1)
+    if dated and 28 <= step.days <= 31:
+        months = [last.year * 12 + last.month - 1 + number for number in range(1, count + 1)]
+        return [datetime(month // 12, month % 12 + 1, min(last.day, 28)) for month in months]
+    return [last + step * number for number in range(1, count + 1)]
 
 
 def write_workbook(path, heading, labels, values, found):
     book = Workbook()
     sheet, summary = book.active, book.create_sheet("Summary")
     sheet.title, sheet.column_dimensions["A"].width = "Forecast", 14
-    sheet.append(["period", heading, "forecast", "lower", "upper"])
     ahead = [[None, *(round(number, 4) for number in numbers)] for numbers in zip(found["forecast"], found["lower"], found["upper"])]
-    for label, cells in zip(labels, [[value] for value in values] + ahead):
+    for label, cells in zip(["period", *labels], [[heading, "forecast", "lower", "upper"], *([value] for value in values), *ahead]):
         sheet.append([label, *cells])
     for name in ("observations", "mean", "growth_percent", "error_percent"):
         summary.append([name, found[name]])
@@ -103,12 +94,11 @@ def run(params_file, input_dir, output_dir, result_file):
     books = sorted(path for path in input_dir.rglob("*.xlsx") if not path.name.startswith("~$")) if input_dir.is_dir() else []
     need(books, "the input has no .xlsx file: send a workbook, or choose a repository that has one")
     print(f"reading {books[0].relative_to(input_dir)}", flush=True)
-    heading, labels, values = pick(read_rows(books[0]), params["column"], books[0].name)
+    heading, labels, values = pick(read_rows(books[0]), params.pop("column"), books[0].name)
     needed = model.needed(params["season"], params["method"])
     need(len(values) >= needed, f"{books[0].name}: {heading!r} has {len(values)} values, and this season and method need {needed}")
-    print(f"{len(values)} values of {heading!r}, the last is {values[-1]:g}", flush=True)
-    found = model.forecast(values, **{name: value for name, value in params.items() if name != "column"})
-    print(f"error {found['error_percent']:.2f} %, smoothing {json.dumps(found['smoothing'])}", flush=True)
+    found = model.forecast(values, **params)
+    print(f"{len(values)} values of {heading!r}, error {found['error_percent']:.2f} %, smoothing {json.dumps(found['smoothing'])}", flush=True)
     periods = [label.date() if isinstance(label, datetime) else label for label in labels + labels_after(labels, params["horizon"])]
     write_workbook(output_dir / "forecast.xlsx", heading, periods, values, found)
     chart.draw(output_dir / "chart.png", heading, [str(period) for period in periods], values, found)
@@ -117,7 +107,4 @@ def run(params_file, input_dir, output_dir, result_file):
 
 
 if __name__ == "__main__":
-    try:
-        run(*(Path(os.environ[f"VBRAIN_{name}"]) for name in ("PARAMS_FILE", "INPUT_DIR", "OUTPUT_DIR", "RESULT_FILE")))
-    except InputError as problem:
-        sys.exit(f"error: {problem}")
+    run(*(Path(os.environ[f"VBRAIN_{name}"]) for name in ("PARAMS_FILE", "INPUT_DIR", "OUTPUT_DIR", "RESULT_FILE")))

@@ -14,20 +14,21 @@ def needed(season, method):
 
 
 def smooth(values, season, factors, horizon, trending):
-    """(What was expected at each value, the next `horizon` values.) A season of 1 is none."""
+    """(How far each value was missed one period ahead, the next `horizon` values.) A season of 1 is none."""
     alpha, beta, gamma = factors
     first = fmean(values[:season])
     trend = (fmean(values[season:2 * season]) - first) / season if trending else 0.0
     level = first - trend * (season + 1) / 2
     pattern = [value - level - trend * (at + 1) for at, value in enumerate(values[:season])] if season > 1 else [0.0]
-    expected = []
+    errors = []
     for at, value in enumerate(values):
         usual = pattern[at % season]
-        expected.append(level + trend + usual)
+        errors.append(value - (level + trend + usual))
         before, level = level, alpha * (value - usual) + (1 - alpha) * (level + trend)
         trend = beta * (level - before) + (1 - beta) * trend
         pattern[at % season] = gamma * (value - level) + (1 - gamma) * usual
-    return expected, [level + trend * (step + 1) + pattern[(len(values) + step) % season] for step in range(horizon)]
+    # The first values made the beginning of the series.
+    return errors[season:], [level + trend * (step + 1) + pattern[(len(values) + step) % season] for step in range(horizon)]
 
 
 def forecast(values, horizon=12, season=12, method="holt-winters", confidence=0.9, smoothing=None):
@@ -35,14 +36,8 @@ def forecast(values, horizon=12, season=12, method="holt-winters", confidence=0.
     those with the smallest squared error. Needs needed(season, method) values."""
     level, trend, seasonal = METHODS[method]
     season = season if seasonal is FITTED else 1
-
-    def missed(factors):  # without the first values, which make the beginning of the series
-        expected, _ = smooth(values, season, factors, 0, trend is FITTED)
-        return [value - guess for value, guess in zip(values[season:], expected[season:])]
-
-    best = min(product(level if smoothing is None else (smoothing,), trend, seasonal), key=lambda factors: sum(error * error for error in missed(factors)))
-    errors = missed(best)
-    _, ahead = smooth(values, season, best, horizon, trend is FITTED)
+    tried = [(factors, *smooth(values, season, factors, horizon, trend is FITTED)) for factors in product(level if smoothing is None else (smoothing,), trend, seasonal)]
+    best, errors, ahead = min(tried, key=lambda one: sum(error * error for error in one[1]))
     spread = fmean(error * error for error in errors) ** 0.5 * NormalDist().inv_cdf((1 + confidence) / 2)
     margins = [spread * (1 + step * best[0] ** 2) ** 0.5 for step in range(horizon)]
     before, size = fmean(values[-horizon:]), fmean(map(abs, values))
