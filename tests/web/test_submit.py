@@ -95,6 +95,24 @@ def test_an_upload_goes_on_after_a_lost_connection(pages, page, world, tmp_path)
     assert network.sent - before < 30_000_000  # it did not begin anew
 
 
+def test_an_address_that_is_notified(page, world):
+    page.sign_in(world.lead.identity, "#/submit")
+    page.heading("New job")
+    page.fill("Name", "Told to nobody")
+    page.click("DisclosureTriangle", "More settings")
+    page.fill("Notify this address (webhook)", "https://127.0.0.1/jobs")
+    page.see("callback_url=https://127.0.0.1/jobs")  # the same call has it
+    page.click("button", "Start job")
+    page.see("The server does not take this address:", "webhooks.allow")
+    address = page.find("textbox", "Notify this address (webhook)")
+    assert page.property(address, "invalid") == "true" and page.property(address, "focused")
+    assert page.fragment() == "#/submit"
+    page.fill("Notify this address (webhook)", "")
+    page.see_no_more("The server does not take this address:")
+    page.click("button", "Start job")
+    page.heading("Told to nobody")
+
+
 def test_a_sweep_of_twenty(page, world):
     repository = world.lead.repository(params={"say": ["one of twenty"]}, metadata={"name": "For a sweep"})
     page.sign_in(world.lead.identity, f"#/submit?repository={repository}")

@@ -190,6 +190,9 @@ test('a stream that is refused is not asked for again', async () => {
 test('buttons are for what the document describes and the role may do', () => {
   const features = featuresOf({paths: {'/events': {get: {}}, '/job/{job_id}/cancel': {post: {'x-roles': ['leader']}}}});
   assert.ok(features.events && features.cancel && !features.retry);
+  // As the server's document has it.
+  assert.match(readFileSync(new URL('../../api-server/openapi/document/schemas.yaml', import.meta.url), 'utf8'), /\n {4}JobForm:\n(?: {6}.*\n)+? {8}callback_url:/);
+  assert.ok(featuresOf({components: {schemas: {JobForm: {properties: {callback_url: {}}}}}}).callback && !features.callback);
   assert.ok(may(features, 'leader', 'cancel') && !may(features, 'developer', 'cancel'));
   assert.ok(!may(unknownFeatures, 'leader', 'cancel'));
   assert.ok(may(features, 'leader', 'deleteJob') && !may(features, null, 'deleteJob') && !may(features, 'stakeholder', 'getJob'));
@@ -251,6 +254,31 @@ test('the curl call has every part quoted, and the key neither in it nor on the 
   assert.ok(words.some((word) => /^Idempotency-Key: [0-9a-fA-F-]{36}$/.test(word)));
   assert.ok(!words.join().includes('secret'));
   assert.equal(readFileSync(`${folder}/identity`, 'utf8'), "username: o'neil\norganization_id: acme\napplication_id: Tutorial\nclient_id: a$HOME`id`\\b\nx-api-key: secret\n");
+});
+
+test('the address that is told is a part of the same call', (context) => {
+  const told = {...call, params: '', metadata: '', fileName: '', callback: 'https://hooks.example.com/it\'s?a="b"'};
+  const {calls: [one]} = callsOf(context, asCurl(told));
+  assert.ok(one.includes('--form-string') && one.includes(`callback_url=${told.callback}`), one.join());
+  const {calls: [batch], folder} = callsOf(context, asCurl({...told, rows: '[{}]'}));
+  assert.ok(!batch.join().includes('callback_url'));
+  assert.equal(JSON.parse(readFileSync(`${folder}/sweep.json`, 'utf8')).callback_url, told.callback);
+  // What Python makes of it: the members of the form, and of the body of a sweep.
+  const python = (text) => execFileSync('python3', ['-c', `import json, sys, types
+class Answer:
+    def raise_for_status(self): pass
+    def json(self): return {"job_id": "", "job_ids": [], "repository_id": "1"}
+said = []
+def post(url, files=None, json=None, headers=None):
+    said.append({"url": url, "form": files and {name: value[1] for name, value in files.items()}, "body": json})
+    return Answer()
+sys.modules["requests"] = types.SimpleNamespace(post=post)
+exec(sys.stdin.read())
+print(json.dumps(said[-1]) if "json" in dir() else said)`], {input: text, encoding: 'utf8', env: {...process.env, VBRAIN_API_KEY: 'secret'}}).trim().split('\n').at(-1);
+  assert.equal(JSON.parse(python(asPython(told))).form.callback_url, told.callback);
+  const sweep = JSON.parse(python(asPython({...told, repository: '', rows: '[{}]'})));
+  assert.equal(sweep.body.callback_url, told.callback);
+  assert.equal(sweep.form, null);
 });
 
 // What a shell does with the text: the words of each curl. A curl that makes something prints `said`.

@@ -95,6 +95,7 @@ test('a sweep is sent as one batch; its repository is made first, once', async (
   assert.deepEqual(asked[2], asked[0]);
   assert.deepEqual(asked[3], asked[1]);
   assert.equal(batchBody({rows: [], metadata: ''}), '{"params":[]}');
+  assert.equal(batchBody({rows: [], metadata: '', callback: 'https://a/"'}), '{"params":[],"callback_url":"https://a/\\""}');
 });
 
 test('a large file is uploaded once, and named in the form; one that the server has lost is sent anew', async () => {
@@ -116,7 +117,7 @@ test('a large file is uploaded once, and named in the form; one that the server 
   }
   const file = {size: 9 << 20, lastModified: 1, slice: () => new Blob(['x'])};
   const submission = createSubmission({api, base: 'http://h/', identity: () => ({username: 'ana'}), uploads: () => true, XMLHttpRequest});
-  const job = {files: [{name: 'a.zip', file}], repository: '', params: '{}', metadata: ''};
+  const job = {files: [{name: 'a.zip', file}], repository: '', params: '{}', metadata: '', callback: 'https://hooks.example.com/a'};
   const run = () => submission.one(job, {onWork() {}, signal: new AbortController().signal});
   answer = {status: 503, text: '{}'};
   await assert.rejects(run(), {kind: 'away'});
@@ -126,5 +127,6 @@ test('a large file is uploaded once, and named in the form; one that the server 
   answer = {status: 201, text: '{"job_id":"1"}'};
   assert.equal((await run()).job_id, '1');
   assert.equal(uploads, 2);
+  assert.ok(forms.every(({callback_url: told}) => told === job.callback));
   assert.deepEqual(forms.map(({upload_id: id, file: sent}) => [id, sent]), [['u1', undefined], ['u1', undefined], ['u2', undefined]]);
 });

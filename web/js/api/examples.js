@@ -36,7 +36,7 @@ function curlUpload(base, fileName) {
 // fileName: of what is sent; one file is sent as it is, several as input.zip. resumable: it is uploaded first. rows: a JSON list of
 // params for many jobs, or null.
 export function asCurl(call) {
-  const {base, identity, repository, params, metadata, fileName, resumable, rows} = call;
+  const {base, identity, repository, params, metadata, callback, fileName, resumable, rows} = call;
   const upload = fileName && resumable ? curlUpload(base, fileName) : '';
   const file = [...(upload ? ['-F "upload_id=$upload"'] : []), ...(fileName && !upload ? [fileOption(fileName)] : [])];
   if (rows) return identityFile(identity) + upload + curlSweep({...call, file});
@@ -45,14 +45,15 @@ export function asCurl(call) {
   // --form-string: a value that begins with @ or < is text.
   if (params) options.push(`--form-string ${shellQuoted(`params=${params}`)}`);
   if (metadata) options.push(`--form-string ${shellQuoted(`metadata=${metadata}`)}`);
+  if (callback) options.push(`--form-string ${shellQuoted(`callback_url=${callback}`)}`);
   options.push(...file);
-  if (!params && !metadata && !fileName) options.push('-X POST');
+  if (!params && !metadata && !callback && !fileName) options.push('-X POST');
   return identityFile(identity) + upload + curl(base, 'job/execute', options);
 }
 
-function curlSweep({base, repository, metadata, rows, file}) {
+function curlSweep({base, repository, metadata, callback, rows, file}) {
   const long = rows.length > LONGEST_INLINE;
-  const body = `{"params":${rows}${metadata ? `,"metadata":${metadata}` : ''}}`;
+  const body = `{"params":${rows}${metadata ? `,"metadata":${metadata}` : ''}${callback ? `,"callback_url":${JSON.stringify(callback)}` : ''}}`;
   const text = long ? '' : `cat >${SWEEP_FILE} <<'END'\n${body}\nEND\n`;
   const json = ["-H 'Content-Type: application/json'", `--data-binary @${SWEEP_FILE}`];
   if (repository) return text + curl(base, 'job/batch', [NEW_KEY, `-H ${shellQuoted(`repository_id: ${repository}`)}`, ...json]);
@@ -72,12 +73,12 @@ const PYTHON_UPLOAD = (base, fileName) => [
   '    sent.raise_for_status()',
 ];
 
-export function asPython({base, identity, repository, params, metadata, fileName, resumable, rows}) {
+export function asPython({base, identity, repository, params, metadata, callback, fileName, resumable, rows}) {
   const upload = Boolean(fileName && resumable);
   const headers = [...names.map((name) => `    "${name}": ${pythonQuoted(identity[name])}.encode(),`), '    "x-api-key": os.environ["VBRAIN_API_KEY"],'];
   const once = '"Idempotency-Key": str(uuid.uuid4())';
   const place = repository ? `, "repository_id": ${pythonQuoted(repository)}` : '';
-  const fields = [['params', rows ? '' : params], ['metadata', metadata]].filter(([, value]) => value).map(([name, value]) => `    "${name}": (None, ${pythonQuoted(value)}),`);
+  const fields = [['params', rows ? '' : params], ['metadata', metadata], ['callback_url', rows ? '' : callback]].filter(([, value]) => value).map(([name, value]) => `    "${name}": (None, ${pythonQuoted(value)}),`);
   if (upload) fields.push('    "upload_id": (None, upload),');
   else if (fileName) fields.push(`    "file": open(${pythonQuoted(fileName)}, "rb"),`);
   const files = fields.length ? ['files = {', ...fields, '}'] : ['files = None'];
@@ -93,7 +94,7 @@ export function asPython({base, identity, repository, params, metadata, fileName
   }
   return [...lines,
     long ? `params = json.load(open("${SWEEP_FILE}"))["params"]` : `params = json.loads(${pythonQuoted(rows)})`,
-    `answer = requests.post(${pythonQuoted(new URL('job/batch', base).href)}, json={"params": params${metadata ? `, "metadata": json.loads(${pythonQuoted(metadata)})` : ''}},`,
+    `answer = requests.post(${pythonQuoted(new URL('job/batch', base).href)}, json={"params": params${metadata ? `, "metadata": json.loads(${pythonQuoted(metadata)})` : ''}${callback ? `, "callback_url": ${pythonQuoted(callback)}` : ''}},`,
     `    headers={**identity, ${once}, "repository_id": ${repository ? pythonQuoted(repository) : 'made.json()["repository_id"]'}})`,
     'answer.raise_for_status()', 'print(answer.json()["job_ids"])'].join('\n');
 }

@@ -1,7 +1,7 @@
 // What the server can do and who may do it, read from its OpenAPI document. Buttons are shown for that only.
 import {pause, sleep} from '../state/backoff.js';
 
-const NONE = {documented: false, events: false, logs: false, cancel: false, retry: false, application: false, batch: false, uploads: false, keys: false};
+const NONE = {documented: false, events: false, logs: false, cancel: false, retry: false, application: false, batch: false, uploads: false, keys: false, callback: false};
 // What each role may do besides, by docs/api.md. It is used where the document is not there.
 const ROLES = {
   getJob: ['leader', 'developer'],
@@ -24,6 +24,7 @@ export function featuresOf(document, documented = false) {
     batch: Boolean(of('/job/batch', 'post')),
     keys: Boolean(of('/keys', 'get') && of('/keys', 'post') && of('/keys/{key_id}', 'delete')),
     uploads: Boolean(of('/uploads', 'post') && of('/uploads/{upload_id}', 'patch')),
+    callback: Boolean(document?.components?.schemas?.JobForm?.properties?.callback_url),
   };
   const roles = {...ROLES};
   for (const [name, path] of [['cancel', '/job/{job_id}/cancel'], ['retry', '/job/{job_id}/retry']]) {

@@ -43,17 +43,17 @@ export function createSubmission({api, base, identity, uploads, XMLHttpRequest})
     return id;
   }
 
-  // Sends a request with files: {path, repository, params, metadata}.
+  // Sends a request with files: {path, repository, params, metadata, callback}.
   async function post(request, files, once, onWork, signal) {
     const {file, fileName} = await packed(files, onWork, signal);
     const upload = await uploaded(files, {file, fileName}, onWork, signal);
     onWork({step: upload ? 'waiting' : 'sending', done: 0, all: upload ? 0 : file?.size ?? 0});
-    const {path, repository, params, metadata} = request;
+    const {path, repository, params, metadata, callback = ''} = request;
     try {
       return await sendForm({
         base, identity: identity(), path, repository, signal, XMLHttpRequest,
-        form: formOf({file: upload ? null : file, fileName, upload, params, metadata}),
-        key: once.keyOf([identity().username, path, repository, params, metadata, listOf(files), upload]),
+        form: formOf({file: upload ? null : file, fileName, upload, params, metadata, callback}),
+        key: once.keyOf([identity().username, path, repository, params, metadata, callback, listOf(files), upload]),
         onProgress: (done, all) => onWork(all && done >= all ? {step: 'waiting', done, all} : {step: 'sending', done, all}),
       });
     } catch (error) {
@@ -67,7 +67,7 @@ export function createSubmission({api, base, identity, uploads, XMLHttpRequest})
   }
 
   return {
-    // {job_id, notes}. job: {files, repository, params, metadata}; params and metadata are JSON, or ''.
+    // {job_id, notes}. job: {files, repository, params, metadata, callback}; params and metadata are JSON, or ''.
     async one({files, ...request}, {onWork, signal}) {
       const made = await post({path: 'job/execute', ...request}, files, forJobs, onWork, signal);
       forJobs.done();
@@ -75,8 +75,8 @@ export function createSubmission({api, base, identity, uploads, XMLHttpRequest})
       return made;
     },
     // {job_ids, repository_id, notes} of many jobs. Without a repository one is made of the files.
-    async many({files, repository, rows, metadata}, {onWork, signal}) {
-      const body = batchBody({rows, metadata});
+    async many({files, repository, rows, metadata, callback}, {onWork, signal}) {
+      const body = batchBody({rows, metadata, callback});
       let made = {repository_id: repository};
       if (!repository && files.length) made = await post({path: 'repository', repository: '', params: '', metadata}, files, forRepository, onWork, signal);
       else if (!repository) made = await api.makeRepository(repositoryBody({metadata}), forRepository.keyOf([identity().username, metadata, body]), {signal});

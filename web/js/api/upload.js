@@ -8,11 +8,12 @@ const ALONE = /\.(zip|csv|xlsx|json)$/i;
 export const goesAlone = (files) => files.length === 1 && !files[0].name.includes('/') && ALONE.test(files[0].name);
 
 // upload: the id of an upload that has the file.
-export function formOf({file, fileName, upload, params, metadata}) {
+export function formOf({file, fileName, upload, params, metadata, callback}) {
   const form = new FormData();
   // The file comes last: what is wrong with the other fields is found before it is sent.
   if (params) form.append('params', params);
   if (metadata) form.append('metadata', metadata);
+  if (callback) form.append('callback_url', callback);
   if (upload) form.append('upload_id', upload);
   if (file) form.append('file', file, fileName);
   return form;

@@ -12,6 +12,7 @@ import {useApp, useLoad, useStore} from '../context.js';
 import {describeError, Loaded} from '../parts.js';
 import {ChooseRepository} from './choose_repository.js';
 import {DropZone} from './drop_zone.js';
+import {MoreSettings} from './more_settings.js';
 import {Progress} from './progress.js';
 import {SameCall} from './same_call.js';
 import {emptySweep, Sweep, useSweep} from './sweep.js';
@@ -67,7 +68,7 @@ function NewJob({schema, first, repository}) {
   const {role} = useStore(session);
   const makes = role === null || may(features, role, 'createRepository');
   const [fields, setFields] = useState(() => ({
-    existing: Boolean(repository) || !makes, repository, name: '', files: [], many: false, sweep: emptySweep,
+    existing: Boolean(repository) || !makes, repository, name: '', callback: '', files: [], many: false, sweep: emptySweep,
     params: first || (schema && hasForm(schema) ? writeParams(fixedParams(schema)) : ''),
   }));
   const [violations, setViolations] = useState([]);
@@ -118,6 +119,7 @@ function Form({fields, set, makes, params, sweep, setViolations}) {
   const {t, api, session, base, features} = useApp();
   const [work, setWork] = useState(null);  // {step, done, all, state, upload}
   const [problem, setProblem] = useState(null);
+  const [refusal, setRefusal] = useState('');  // of the callback
   const [told, setTold] = useState(null);  // {notes, place} of what was made, if the server had something to say
   const stop = useRef(null);
   const submission = useRef(null);
@@ -143,8 +145,9 @@ function Form({fields, set, makes, params, sweep, setViolations}) {
     }
     stop.current = new AbortController();
     const {signal} = stop.current;
-    const job = {files: fields.existing && fields.many ? [] : fields.files, repository: repositoryOf(fields), metadata: metadataOf(fields)};
+    const job = {files: fields.existing && fields.many ? [] : fields.files, repository: repositoryOf(fields), metadata: metadataOf(fields), callback: fields.callback.trim()};
     setProblem(null);
+    setRefusal('');
     setWork({step: 'sending', done: 0, all: 0});
     try {
       const made = fields.many
@@ -157,7 +160,8 @@ function Form({fields, set, makes, params, sweep, setViolations}) {
     } catch (caught) {
       const error = await api.refusal(caught, signal);
       if (error.violations?.length) setViolations(error.violations);
-      if (!isAbort(error)) setProblem(error instanceof RangeError ? {title: t('submit.too_large')} : error.kind === 'away' && !error.status ? {title: t('submit.lost')} : describeError(t, error));
+      if (error.error === 'Invalid callback_url') setRefusal(error.detail);
+      else if (!isAbort(error)) setProblem(error instanceof RangeError ? {title: t('submit.too_large')} : error.kind === 'away' && !error.status ? {title: t('submit.lost')} : describeError(t, error));
     }
     setWork(null);
   };
@@ -178,6 +182,7 @@ function Form({fields, set, makes, params, sweep, setViolations}) {
       ${fields.many && html`<p class="hint">${t('sweep.hint')}</p>`}</fieldset>`}
     <${Params} fields=${fields} params=${params} />
     ${fields.many && html`<${Sweep} fields=${fields} set=${set} sweep=${sweep} schema=${params.schema} />`}
+    ${features.callback && html`<${MoreSettings} fields=${fields} refusal=${refusal} set=${(part) => (setRefusal(''), set(part))} />`}
     ${params.tried && html`<${ErrorSummary} errors=${errors} anyway=${fields.many || work ? null : (event) => send(event, true)} />`}
     ${problem && html`<p class="field-error" role="alert">${problem.title} ${problem.hint}</p>`}
     ${work && html`<${Progress} work=${work} />`}
