@@ -104,6 +104,27 @@ std::optional<JobRecord> load_job(const Services& services, const artifacts::Ten
   return record;
 }
 
+namespace {
+
+// The attempts that are over, of a job that needed several. Of one that had a single attempt the job itself says all.
+void append_history(std::string& text, const job::JobStatus& status) {
+  if (status.attempts < 2 || status.attempt_history.empty()) return;
+  text.append(R"(,"attempt_history":[)");
+  for (const job::AttemptRecord& one : status.attempt_history) {
+    if (text.back() != '[') text.append(",");
+    text.append(R"({"attempt":)").append(std::to_string(one.attempt));
+    text.append(R"(,"reason":)").append(base::quote_json(one.reason));
+    if (one.start_time) text.append(R"(,"started_on":")").append(format_created_on(*one.start_time)).append("\"");
+    if (one.completion_time) {
+      text.append(R"(,"finished_on":")").append(format_created_on(*one.completion_time)).append("\"");
+    }
+    text.append("}");
+  }
+  text.append("]");
+}
+
+}  // namespace
+
 std::string render_job_head(const JobRecord& record) {
   return render_job_head(record.stored->file.job_id, record.status->phase);
 }
@@ -125,7 +146,9 @@ std::string render_job_tail(const job::JobStatus& status, const std::optional<ba
     text.append(R"(,"finished_on":")").append(format_created_on(*status.completion_time)).append("\"");
   }
   if (expires) text.append(R"(,"expires_on":")").append(format_created_on(*expires)).append("\"");
-  return text.append(R"(,"attempts":)").append(std::to_string(status.attempts)).append("}");
+  text.append(R"(,"attempts":)").append(std::to_string(status.attempts));
+  append_history(text, status);
+  return text.append("}");
 }
 
 }  // namespace vbrain::api

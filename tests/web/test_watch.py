@@ -130,6 +130,18 @@ def test_why_it_failed(page, world):
     page.see("A failed job has none. The logs say more.")
 
 
+def test_each_attempt_is_told(page, world, make_application):
+    make_application("Web-Twice", command=COMMAND, backoffLimit=1)
+    lead = world.tenants.make("Web-Twice")
+    job = lead.start(params={"exit": 3}, metadata={"name": "Twice in vain"})
+    page.sign_in(lead.identity, f"#/jobs/{job}")
+    page.heading("Twice in vain")
+    page.heading("Attempts")
+    page.see("Attempt 1", "Attempt 2")
+    page.see("Failed", "Why it failed")
+    assert page.tab.evaluate("[...document.querySelectorAll('.attempts li .tag')].map((one) => one.innerText).join()") == "NonZeroExit,NonZeroExit"
+
+
 def test_the_servers_are_killed_meanwhile(page, world):
     page.sign_in(world.lead.identity)
     page.see("Live")

@@ -8,6 +8,7 @@ import {formatRoute} from '../state/route.js';
 import {parseTime} from '../text/format.js';
 import {explainReason} from '../text/translate.js';
 import {whoMends} from '../text/who.js';
+import {Attempts} from './attempts.js';
 import {useApp, useLoad, useNow, useStore, useVisible} from './context.js';
 import {Files} from './files.js';
 import {Logs} from './logs.js';
@@ -93,6 +94,7 @@ function JobBody({job, tab}) {
     </dl>
     <${Timeline} job=${job} now=${now} />
     <${Why} job=${job} />
+    <${Attempts} job=${job} now=${now} />
     <${Tabs} label=${name} current=${current} onChange=${place} tabs=${TABS.map((part) => ({id: part, label: t(`job.${part}`)}))} />
     <section class="panel" id="panel" role="tabpanel" aria-labelledby=${`tab-${current}`}>
       <${Part} key=${`${current} ${job.job_status}`} name=${current} job=${job} />
