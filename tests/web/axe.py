@@ -5,6 +5,9 @@ from pathlib import Path
 
 import python_tools
 
+PICTURES = Path(__file__).resolve().parents[2] / "build" / "web-pictures"
+TAGS = {"en": "en-GB,en", "pt": "pt-BR,pt"}
+
 
 def source():
     """The script. Raises RuntimeError if it cannot be had."""
@@ -18,3 +21,13 @@ def violations(page, script):
     found = page.tab.evaluate("""axe.run(document, {resultTypes: ['violations'], reporter: 'v2'}).then(({violations, incomplete}) =>
       JSON.stringify(violations.map(({id, nodes}) => ({id, nodes: nodes.slice(0, 3).map(({html, failureSummary}) => `${html.slice(0, 200)} ${failureSummary}`)}))))""")
     return [f"{one['id']}: {' | '.join(one['nodes'])}" for one in json.loads(found)]
+
+
+def look(page, script, name):
+    """Keeps a picture of the page for people to look at, and returns what is wrong in it: what axe-core finds, or that it is wider
+    than the window."""
+    page.picture(PICTURES / f"{name}.png")
+    found = [f"{name}: {one}" for one in violations(page, script)]
+    # Not innerWidth: on a phone the window becomes as wide as what is in it.
+    wide = page.tab.evaluate("document.documentElement.scrollWidth") - page.width
+    return found + ([f"{name} is {wide} pixels wider than the window"] if wide > 0 else [])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import browser
 import pytest
+from axe import source
 from browse.lonely import Lonely
 from page import Page
 from world import World
@@ -30,6 +31,15 @@ def chromium(platform):
 def world(chromium, platform, tenants, make_application):
     """`chromium` comes first: without it no job is made."""
     return World(platform, tenants, make_application)
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The script of axe-core."""
+    try:
+        return source()
+    except RuntimeError as problem:
+        pytest.skip(str(problem))
 
 
 class Pages:

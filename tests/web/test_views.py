@@ -2,25 +2,14 @@
 build/web-pictures for people to look at."""
 
 import pytest
-from axe import source, violations
-from conftest import ROOT
+from axe import TAGS, look
 from platform_client import wait_until
 
-PICTURES = ROOT / "build" / "web-pictures"
 WORK = {  # name: params
     "Stock levels, week 48": {"horizon": 4}, "Demand forecast, southern stores": {"column": "south", "horizon": 6}, "Previsão de demanda – São Paulo": {"column": "north"},
     "Without a season": {"method": "trend"}, "Prices, a column that is not there": {"column": "price"}, "Demand forecast, northern stores": {"column": "north", "confidence": 0.95},
     "Five years ahead": {"horizon": 60}, "Demand forecast 2027": {"column": "north"},
 }
-TAGS = {"en": "en-GB,en", "pt": "pt-BR,pt"}
-
-
-@pytest.fixture(scope="module")
-def axe():
-    try:
-        return source()
-    except RuntimeError as problem:
-        pytest.skip(str(problem))
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +36,8 @@ def views(named, repository):
         ("jobs-none-match", "#/jobs?name=nothing+has+this+name", ".notice", []),
         ("job-result", f"#/jobs/{good}/result", ".json-tree", []),
         ("job-files", f"#/jobs/{good}/outputs", ".picture img", []),
+        ("job-workbook", f"#/jobs/{good}/outputs", ".preview .sheet", [".files-list li:nth-child(2) button"]),
+        ("job-plot", f"#/jobs/{good}/outputs", ".drawing canvas", [".files-list li:nth-child(2) button", ".preview button[aria-pressed]"]),
         ("job-params", f"#/jobs/{good}/params", ".json-tree", []),
         ("job-logs", f"#/jobs/{good}/logs", ".log-line", []),
         ("job-failed", f"#/jobs/{bad}", ".why-failed", []),
@@ -55,22 +46,21 @@ def views(named, repository):
         ("submit", "#/submit", "form #name", []),
         ("submit-params", "#/submit", ".params-form", []),
         ("submit-sweep", "#/submit", ".sweep", [".choice:nth-of-type(2) button:last-child"]),
+        ("submit-more", "#/submit", ".more-settings[open]", [".more-settings summary"]),
         ("submit-repository", f"#/submit?repository={repository}", "#repository option:nth-child(2)", []),
         ("repositories", "#/repositories", ".card-link", []),
         ("repository-input", f"#/repositories/{repository}", ".files-list li", []),
+        ("repository-params", f"#/repositories/{repository}", ".json-tree", ["#tab-params"]),
+        ("repository-metadata", f"#/repositories/{repository}", ".json-tree", ["#tab-metadata"]),
+        ("repository-delete", f"#/repositories/{repository}", "dialog[open]", [".danger-quiet"]),
         ("repository-jobs", f"#/repositories/{repository}", ".card-link.row", ["#tab-jobs"]),
         ("compare", f"#/repositories/{repository}/compare", ".drawing canvas", []),
+        ("keys", "#/keys", ".key-card", []),
         ("account", "#/jobs", "#account", [".account-button"]),
     ]
 
 
-PHONE = {"jobs", "overview", "job-failed", "job-files", "submit", "submit-params", "submit-sweep", "repositories", "compare", "repository-input"}
-SCROLLED = {"submit-params", "submit-sweep"}  # views of which a lower part is looked at: it comes to the top of the window
-
-
-def settled(page, ready):
-    wait_until(f"{ready} is there", lambda: page.tab.evaluate(
-        f"!!document.querySelector({ready!r}) && !document.querySelector('.waiting') && [...document.images].every((one) => one.complete) && document.getAnimations().every((one) => one.playState !== 'running')"))
+SCROLLED = {"submit-params", "submit-sweep", "submit-more"}  # views of which a lower part is looked at: it comes to the top of the window
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -81,28 +71,23 @@ def test_every_view(language, theme, page, showcase, axe):
     page.theme(theme)
     wrong = []
 
-    def look(name):
-        page.picture(PICTURES / f"{name}-{language}-{theme}.png")
-        wrong.extend(f"{name}: {one}" for one in violations(page, axe))
-        # Not innerWidth: on a phone the window becomes as wide as what is in it.
-        wide = page.tab.evaluate("document.documentElement.scrollWidth") - page.width
-        if wide > 0:
-            wrong.append(f"{name} is {wide} pixels wider than the window")
+    def see(name):
+        wrong.extend(look(page, axe, f"{name}-{language}-{theme}"))
 
     page.open()
-    settled(page, ".sign-in form")
-    look("sign-in")
+    page.settled(".sign-in form")
+    see("sign-in")
     assert page.tab.evaluate("document.documentElement.lang") == language
-    sign_in(page, lead.identity)
+    page.sign_in_anyhow(lead.identity)
     for view in views(named, repository):
         visit(page, *view)
-        look(view[0])
+        see(view[0])
         page.press("Escape")  # what a click has opened is closed
     page.size(360, 740)
     for view in views(named, repository):
-        if view[0] in PHONE:
-            visit(page, *view)
-            look(f"{view[0]}-phone")
+        visit(page, *view)
+        see(f"{view[0]}-phone")
+        page.press("Escape")
     assert wrong == []
 
 
@@ -110,18 +95,8 @@ def visit(page, name, fragment, ready, clicks):
     page.open("#/nowhere")  # the same address twice would be no new view
     page.open(fragment)
     for click in clicks:
-        settled(page, click)
+        page.settled(click)
         page.tab.evaluate(f"document.querySelector({click!r}).click()")
-    settled(page, ready)
+    page.settled(ready)
     if name in SCROLLED:
         page.tab.evaluate(f"scrollTo(0, document.querySelector({ready!r}).getBoundingClientRect().top + scrollY - 80)")
-
-
-def sign_in(page, identity):
-    """By the ids of the fields, in any language."""
-    for field, value in (("organization_id", identity.organization_id), ("application_id", identity.application_id), ("client_id", identity.client_id),
-                         ("username", identity.username), ("x-api-key", identity.key)):
-        page.tab.evaluate(f"(document.getElementById({field!r}).focus(), document.getElementById({field!r}).select())")
-        page.type(value)
-    page.press("Enter")
-    settled(page, ".table-row a")

@@ -36,6 +36,7 @@ const jobs = Array.from({length: count}, (_, index) => {
     name: NAMES[index % NAMES.length], input: ['data_input.xlsx'], created_on: stamp(created), created_by: ['ana', 'bruno', 'carla'][index % 3], params: true,
     metadata: {name: NAMES[index % NAMES.length]}, reason, message, attempts: status === 'queued' ? 0 : 1 + (index % 5 === 0)};
   if (status !== 'queued') job.started_on = stamp(created + 4000);
+  if (job.attempts === 2) job.attempt_history = [{attempt: 1, reason: 'PodLost', started_on: stamp(created + 4000), finished_on: stamp(created + 4600)}, ...(status === 'started' ? [] : [{attempt: 2, reason, started_on: stamp(created + 4700), finished_on: stamp(created + 5200)}])];
   if (status === 'finished' || status === 'failed') job.finished_on = stamp(created + 4000 + (index % 9) * 61_000 + 1200);
   return job;
 });
@@ -80,7 +81,7 @@ function zip(files) {
   return Buffer.concat([...locals, whole, end]);
 }
 
-const DOCUMENT = {paths: {'/job/{job_id}/logs/stream': {get: {}}, '/events': {get: {}}, '/job/{job_id}/cancel': {post: {'x-roles': ['leader']}}, '/job/{job_id}/retry': {post: {'x-roles': ['leader', 'developer']}},
+const DOCUMENT = {...(process.env.OLD ? {} : {components: {schemas: {JobForm: {properties: {callback_url: {}}}}}}), paths: {'/job/{job_id}/logs/stream': {get: {}}, '/events': {get: {}}, '/job/{job_id}/cancel': {post: {'x-roles': ['leader']}}, '/job/{job_id}/retry': {post: {'x-roles': ['leader', 'developer']}},
   ...(process.env.OLD ? {} : {'/application': {get: {}}, '/keys': {get: {}, post: {}}, '/keys/{key_id}': {delete: {}}, '/job/batch': {post: {}}, '/uploads': {post: {}}, '/uploads/{upload_id}': {head: {}, patch: {}}})}};
 const given = new Map();  // the params of jobs that were made by hand
 const schema = process.env.SCHEMA === '0' ? undefined : PARAMS_SCHEMA;
@@ -114,7 +115,7 @@ function bodyOf(request) {
 function fieldsOf(body, type) {
   if (/json/.test(type ?? '')) return JSON.parse(body.toString() || '{}');
   const fields = {};
-  for (const [, name, text] of body.toString('latin1').matchAll(/name="(params|metadata)"\r\n\r\n([\s\S]*?)\r\n--/g)) fields[name] = JSON.parse(Buffer.from(text, 'latin1').toString());
+  for (const [, name, text] of body.toString('latin1').matchAll(/name="(params|metadata|callback_url)"\r\n\r\n([\s\S]*?)\r\n--/g)) fields[name] = name === 'callback_url' ? text : JSON.parse(Buffer.from(text, 'latin1').toString());
   return fields;
 }
 
@@ -127,6 +128,9 @@ async function submit(request, send, path) {
   const body = fieldsOf(await bodyOf(request), request.headers['content-type']);
   const repository = request.headers.repository_id ?? repositories[0]?.repository_id ?? '202009231629398695';
   if (path === 'repository') return send(201, {message: 'Repository created successfully', repository_id: repository});
+  if (body.callback_url && !/^https:\/\/hooks\.example\.com\//.test(body.callback_url)) {
+    return send(400, {error: 'Invalid callback_url', detail: 'its host is not one that the operator allows. Remedy: send another URL, or ask the operator to name it in the chart value webhooks.allow'});
+  }
   if (path === 'job/batch') {
     for (const [index, params] of body.params.entries()) {
       const violations = violationsOf(params);

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import {attemptsOf} from '../js/state/attempts.js';
 import {pause, sleep} from '../js/state/backoff.js';
-import {empty, laidOver, mayBelong, visibleRows, withChange, withNewest, without, withPage} from '../js/state/job_list.js';
+import {countOf, empty, laidOver, mayBelong, missingPage, onlyThose, rowsBetween, visibleRows, withAgain, withChange, withNewest, without, withoutFar, withPage} from '../js/state/job_list.js';
 import {formatRoute, parseRoute} from '../js/state/route.js';
 import {createSession, wrongField} from '../js/state/session.js';
 import {chooseLanguage, createSettings} from '../js/state/settings.js';
 import {createStore} from '../js/state/store.js';
 
 const job = (id, status = 'finished') => ({job_id: id, job_status: status});
-const ids = (list) => list.jobs.map(({job_id: id}) => id).join('');
+const rows = (list) => rowsBetween(list, 0, countOf(list));
+const ids = (list) => rows(list).map((one) => one?.job_id ?? '?').join('');
 
 test('a store tells its watchers of changes only', () => {
   const store = createStore(1);
@@ -24,9 +26,8 @@ test('a store tells its watchers of changes only', () => {
 
 test('pages are put together, newest first, each job once', () => {
   let list = withPage(empty, [job('f'), job('e')], 'p2');
-  list = withPage(list, [job('e', 'failed'), job('d')], null);
+  list = withPage(list, [job('e'), job('d')], null);
   assert.equal(ids(list), 'fed');
-  assert.equal(list.jobs[1].job_status, 'failed');
   assert.ok(list.complete);
 });
 
@@ -41,12 +42,12 @@ test('the newest page adds jobs and takes away those that are gone from its rang
 
 test('an empty page with a further one is followed, and does not lose the place', () => {
   const begun = withNewest(empty, [], 'p2');
-  assert.deepEqual(begun, {jobs: [], next: 'p2', complete: false});
+  assert.deepEqual(begun, {pages: [], next: 'p2', complete: false});
   const further = withPage(begun, [], 'p3');
   assert.equal(withNewest(further, [], 'p2').next, 'p3');
   assert.equal(ids(withNewest(further, [job('a')], 'p2')), 'a');
   // All was read, and there was nothing; now the first page is not the last one.
-  assert.deepEqual(withNewest(withPage(begun, [], null), [], 'p2'), {jobs: [], next: 'p2', complete: false});
+  assert.deepEqual(withNewest(withPage(begun, [], null), [], 'p2'), {pages: [], next: 'p2', complete: false});
 });
 
 test('a newest page that lies behind all rows begins anew', () => {
@@ -57,7 +58,7 @@ test('a newest page that lies behind all rows begins anew', () => {
 
 test('a change is laid over its row, and tells nothing of others', () => {
   const list = withPage(empty, [{...job('b', 'started'), name: 'n'}, job('a')], null);
-  assert.deepEqual(withChange(list, {job_id: 'b', job_status: 'finished'}).jobs[0], {job_id: 'b', job_status: 'finished', name: 'n'});
+  assert.deepEqual(withChange(list, {job_id: 'b', job_status: 'finished'}).pages[0].jobs[0], {job_id: 'b', job_status: 'finished', name: 'n'});
   assert.deepEqual(laidOver({job_id: 'b', reason: 'Unschedulable', message: 'm', name: 'n'}, {job_id: 'b', reason: 'Running'}), {job_id: 'b', name: 'n', reason: 'Running'});
   assert.equal(withChange(list, job('x')), list);
   assert.equal(ids(without(list, 'b')), 'a');
@@ -72,6 +73,16 @@ test('only a job in the range of the rows causes a look', () => {
   assert.ok(mayBelong({...some, complete: true}, 'a'));
 });
 
+test('the attempts of a job are those that are over, and the one under way', () => {
+  const history = [{attempt: 1, reason: 'PodLost', started_on: 'a', finished_on: 'b'}, {attempt: 2, reason: 'NonZeroExit'}];
+  const over = [{number: 1, reason: 'PodLost', started: 'a', ended: 'b'}, {number: 2, reason: 'NonZeroExit', started: undefined, ended: undefined}];
+  assert.deepEqual(attemptsOf({job_status: 'failed', attempts: 2, attempt_history: history}), over);
+  assert.deepEqual(attemptsOf({job_status: 'started', attempts: 3, attempt_history: history}), [...over, {number: 3, reason: '', started: undefined, ended: undefined}]);
+  assert.equal(attemptsOf({job_status: 'started', attempts: 2, attempt_history: history.slice(0, 1)})[1].started, 'b');
+  assert.deepEqual(attemptsOf({job_status: 'finished', attempts: 1}), []);
+  assert.deepEqual(attemptsOf({job_status: 'started', attempts: 2}), []);
+});
+
 test('only rows in sight are drawn, of any number', () => {
   assert.deepEqual(visibleRows(100_000, 48, 0, 900, 8), {first: 0, end: 27});
   const {first, end} = visibleRows(100_000, 48, 48 * 50_000, 900, 8);
@@ -79,15 +90,75 @@ test('only rows in sight are drawn, of any number', () => {
   assert.deepEqual(visibleRows(3, 48, 10_000, 900, 8), {first: 3, end: 3});
 });
 
+// 100,000 jobs, loaded in pages of 500 while the window is at the end of what is loaded.
+const name = (number) => String(999_999 - number);
+const pageFrom = (begin, size = 500) => Array.from({length: size}, (_, index) => job(name(begin + index)));
+function manyJobs(look = (list) => list) {
+  let list = withNewest(empty, pageFrom(0, 100), 'after 100');
+  for (let count = 100; count < 100_100; count += 500) list = look(withPage(list, pageFrom(count), `after ${count + 500}`), count);
+  return list;
+}
+const loaded = (list) => list.pages.reduce((sum, {jobs}) => sum + (jobs?.length ?? 0), 0);
+
 test('one change among 100,000 jobs leaves the others as they are', () => {
-  let list = empty;
-  for (let page = 0; page < 100; ++page) {
-    const items = Array.from({length: 1000}, (_, index) => job(String(999_999 - page * 1000 - index)));
-    list = {jobs: [...list.jobs, ...items], next: 'x', complete: false};
-  }
+  const list = manyJobs();
   const next = withChange(list, job('950000', 'failed'));
-  assert.equal(next.jobs.length, 100_000);
-  assert.equal(next.jobs.filter((one, index) => one !== list.jobs[index]).length, 1);
+  assert.equal(countOf(next), 100_100);
+  const before = rows(list);
+  assert.deepEqual(rows(next).filter((one, index) => one !== before[index]), [job('950000', 'failed')]);
+});
+
+test('few jobs are kept of 100,000 that were scrolled through, and those that are looked at again are loaded again', () => {
+  let most = 0;
+  let list = manyJobs((grown, count) => {
+    const kept = withoutFar(grown, count - 20, count + 20);
+    most = Math.max(most, loaded(kept));
+    return kept;
+  });
+  assert.equal(countOf(list), 100_100);
+  assert.ok(most < 7000, `${most} jobs were kept`);
+  assert.deepEqual(rowsBetween(list, 50_000, 50_002), [null, null]);
+  // Two have been deleted meanwhile, and the server gives more than was asked for.
+  const gap = missingPage(list, 50_000, 50_030);
+  const begin = Number(gap.ref.slice('after '.length));
+  list = withAgain(list, gap.ref, pageFrom(begin, 1500).filter(({job_id: id}) => id !== name(50_000) && id !== name(50_001)));
+  assert.equal(countOf(list), 100_098);
+  assert.deepEqual(rowsBetween(list, 50_000, 50_001), [job(name(50_002))]);
+  assert.equal(missingPage(list, 50_000, 50_030), undefined);
+  assert.equal(missingPage(list, 0, 30), undefined);  // the newest are always there
+  assert.equal(withAgain(list, gap.ref, []), list);
+  const near = withoutFar(list, 50_000, 50_030);
+  assert.equal(withoutFar(near, 50_000, 50_030), near);
+});
+
+test('a page that was let go and is empty now is no row any more', () => {
+  const list = withoutFar(manyJobs(), 0, 20);
+  const gap = missingPage(list, 50_000, 50_001);
+  const next = withAgain(list, gap.ref, []);
+  assert.equal(countOf(next), 100_100 - gap.count);
+  assert.equal(next.pages.length, list.pages.length - 1);
+});
+
+test('what happens to a job that was let go changes nothing until it is loaded again', () => {
+  const list = withoutFar(manyJobs(), 0, 20);
+  assert.equal(withChange(list, job(name(50_000), 'failed')), list);
+  assert.equal(without(list, name(50_000)), list);
+  assert.ok(!mayBelong(list, name(50_000)));
+  assert.equal(onlyThose(list, ({job_status: state}) => state === 'finished'), list);
+  assert.equal(countOf(onlyThose(list, ({job_id: id}) => id !== name(7))), 100_099);
+});
+
+test('the first page does not get long while new jobs come', () => {
+  let list = withPage(withNewest(empty, [job('b5'), job('b4')], 'p2'), [job('b3')], 'p3');
+  for (let number = 1; number <= 6000; ++number) {
+    const newest = Array.from({length: 100}, (_, index) => job(`c${String(number + 99 - index).padStart(5, '0')}`));
+    list = withNewest(list, newest, `behind ${number}`);
+  }
+  assert.equal(countOf(list), 6000 + 99 + 3);
+  assert.equal(rows(list).map(({job_id: id}) => id).join(), [...rows(list)].map(({job_id: id}) => id).sort().reverse().join());
+  assert.ok(list.pages.every(({count}) => count <= 1000), list.pages.map(({count}) => count).join());
+  assert.ok(loaded(withoutFar(list, 0, 20)) < 3100);
+  assert.equal(list.next, 'p3');
 });
 
 test('routes are read and written, and hostile ones are text', () => {

@@ -1,24 +1,47 @@
-// The rows of the table of jobs: newest first, in the order of the ids. Pure functions on {jobs, next, ended}.
-// jobs: what is loaded so far. next: the reference of the next page, or null. complete: there is no further page.
-export const empty = {jobs: [], next: null, complete: false};
+// The rows of the table of jobs: newest first, in the order of the ids. Pure functions on {pages, next, complete}.
+// pages: [{ref, jobs, count, newest, oldest}]. The rows of a page that is far from what is looked at are let go: its `jobs` is null, and
+// `ref`, the request that it began with, gets them again. So the memory that a list takes does not grow with what was scrolled through.
+// next: the reference of the next page, or null. complete: there is no further page.
+export const empty = {pages: [], next: null, complete: false};
+
+const MOST = 1000;  // rows of one page
+const NEAR = 2000;  // rows on either side of those in sight that are kept
 
 const newerFirst = (left, right) => (left.job_id < right.job_id ? 1 : left.job_id > right.job_id ? -1 : 0);
+const pageOf = (ref, jobs) => ({ref, jobs, count: jobs.length, newest: jobs[0].job_id, oldest: jobs.at(-1).job_id});
+const filled = (ref, jobs) => (jobs.length ? [pageOf(ref, jobs)] : []);
+const holds = (page, id) => page.newest >= id && id >= page.oldest;
 
-// The rows with a further page behind them.
-export function withPage(list, page, next) {
-  return {jobs: merged(list.jobs, page), next, complete: next === null};
+export const countOf = (list) => list.pages.reduce((sum, {count}) => sum + count, 0);
+
+// The rows with a further page behind them. An id that is there already is not there twice.
+export function withPage(list, items, next) {
+  const known = list.pages.at(-1);
+  const jobs = items.filter((job) => !known || job.job_id < known.oldest).sort(newerFirst);
+  const rest = {next, complete: next === null};
+  if (jobs.length === 0) return {...list, ...rest};
+  const grows = known?.jobs && known.count + jobs.length <= MOST;
+  const pages = grows ? [...list.pages.slice(0, -1), pageOf(known.ref, [...known.jobs, ...jobs])] : [...list.pages, pageOf(list.next, jobs)];
+  return {pages, ...rest};
 }
 
 // The rows with the first page as it is now. What lies in its range and is not in it was deleted, or does not pass the
 // filter any more.
-export function withNewest(list, page, next) {
-  if (next === null) return {jobs: [...page].sort(newerFirst), next: null, complete: true};
+export function withNewest(list, items, next) {
+  const jobs = [...items].sort(newerFirst);
+  if (next === null) return {pages: filled(null, jobs), next: null, complete: true};
   // The server may give an empty page with a further one behind it. What is loaded so far stays, and so does how far it was read.
-  if (page.length === 0) return list.jobs.length > 0 || list.next !== null ? list : {jobs: [], next, complete: false};
-  const oldest = page.reduce((least, job) => (job.job_id < least ? job.job_id : least), page[0].job_id);
-  const older = list.jobs.filter((job) => job.job_id < oldest);
-  if (older.length === 0) return {jobs: [...page].sort(newerFirst), next, complete: false};
-  return {...list, jobs: merged(older, page)};
+  if (jobs.length === 0) return list.pages.length > 0 || list.next !== null ? list : {pages: [], next, complete: false};
+  const oldest = jobs.at(-1).job_id;
+  const older = list.pages.filter((page) => page.oldest < oldest);
+  const [first] = older;
+  // All rows are new, or what is older of a page is not known.
+  if (!first || (first.jobs === null && first.newest >= oldest)) return {pages: [pageOf(null, jobs)], next, complete: false};
+  if (first.newest < oldest) return {...list, pages: [pageOf(null, jobs), ...older]};
+  const rest = first.jobs.filter((job) => job.job_id < oldest);
+  // The first page is never let go, so it does not get long: `next` begins behind it.
+  const head = jobs.length + rest.length > MOST ? [pageOf(null, jobs), pageOf(next, rest)] : [pageOf(null, [...jobs, ...rest])];
+  return {...list, pages: [...head, ...older.slice(1)]};
 }
 
 // A job with the state that an event told. What the state does not have any more goes.
@@ -27,30 +50,82 @@ export function laidOver(job, change) {
   return {...lasting, ...change};
 }
 
-// A change that the event stream told. Returns the same list if the job is not in it.
+const placed = (list, at, page) => ({...list, pages: [...list.pages.slice(0, at), ...page, ...list.pages.slice(at + 1)]});
+
+// [page, row in it] of a job; [-1, -1] if it is not loaded.
+function placeOf(list, id) {
+  const at = list.pages.findIndex((page) => page.jobs && holds(page, id));
+  const row = at < 0 ? -1 : list.pages[at].jobs.findIndex((job) => job.job_id === id);
+  return row < 0 ? [-1, -1] : [at, row];
+}
+
+// A change that the event stream told. Returns the same list if the job is not loaded.
 export function withChange(list, change) {
-  const at = list.jobs.findIndex((job) => job.job_id === change.job_id);
+  const [at, row] = placeOf(list, change.job_id);
   if (at < 0) return list;
-  const jobs = [...list.jobs];
-  jobs[at] = laidOver(jobs[at], change);
-  return {...list, jobs};
+  const page = list.pages[at];
+  return placed(list, at, [{...page, jobs: page.jobs.with(row, laidOver(page.jobs[row], change))}]);
 }
 
 export function without(list, id) {
-  const jobs = list.jobs.filter((job) => job.job_id !== id);
-  return jobs.length === list.jobs.length ? list : {...list, jobs};
+  const [at, row] = placeOf(list, id);
+  if (at < 0) return list;
+  const {ref, jobs} = list.pages[at];
+  return placed(list, at, filled(ref, jobs.toSpliced(row, 1)));
+}
+
+// The loaded rows that pass a test. Returns the same list if all do.
+export function onlyThose(list, test) {
+  if (list.pages.every(({jobs}) => !jobs || jobs.every(test))) return list;
+  return {...list, pages: list.pages.flatMap((page) => (page.jobs ? filled(page.ref, page.jobs.filter(test)) : [page]))};
 }
 
 // Whether a job that is not in the list may belong into it: it is newer than the oldest row, or all rows are known.
 export function mayBelong(list, id) {
-  if (list.jobs.some((job) => job.job_id === id)) return false;
-  return list.complete || list.jobs.length === 0 || id > list.jobs.at(-1).job_id;
+  const page = list.pages.find((one) => holds(one, id));
+  if (page && (!page.jobs || page.jobs.some((job) => job.job_id === id))) return false;
+  return list.complete || list.pages.length === 0 || id > list.pages.at(-1).oldest;
 }
 
-function merged(jobs, more) {
-  const byId = new Map(jobs.map((job) => [job.job_id, job]));
-  for (const job of more) byId.set(job.job_id, job);
-  return [...byId.values()].sort(newerFirst);
+// Calls see(page, its first row) for each page that has rows from `first` up to `end`.
+function eachBetween(list, first, end, see) {
+  let begin = 0;
+  for (const page of list.pages) {
+    if (begin < end && begin + page.count > first) see(page, begin);
+    begin += page.count;
+  }
+}
+
+// The jobs in the rows from `first` up to `end`; null where one was let go.
+export function rowsBetween(list, first, end) {
+  const rows = [];
+  eachBetween(list, first, end, ({jobs, count}, begin) => {
+    for (let row = Math.max(first, begin); row < Math.min(end, begin + count); ++row) rows.push(jobs ? jobs[row - begin] : null);
+  });
+  return rows;
+}
+
+// The page with a row in sight that was let go; undefined if there is none.
+export function missingPage(list, first, end) {
+  const found = [];
+  eachBetween(list, first, end, (page) => page.jobs === null && found.push(page));
+  return found[0];
+}
+
+// The page with its rows again. items: what the server has in its range now, and perhaps more.
+export function withAgain(list, ref, items) {
+  const at = list.pages.findIndex((page) => page.ref === ref && page.jobs === null);
+  if (at < 0) return list;
+  return placed(list, at, filled(ref, items.filter(({job_id: id}) => holds(list.pages[at], id)).sort(newerFirst)));
+}
+
+// Without the rows that are far from those from `first` up to `end`. Returns the same list if there are none.
+export function withoutFar(list, first, end) {
+  const near = new Set();
+  eachBetween(list, first - NEAR, end + NEAR, (page) => near.add(page));
+  const far = (page) => page.ref !== null && page.jobs !== null && !near.has(page);
+  if (!list.pages.some(far)) return list;
+  return {...list, pages: list.pages.map((page) => (far(page) ? {...page, jobs: null} : page))};
 }
 
 // The part of a list of `count` rows that a scrolled box shows, with `spare` rows around it.

@@ -1,10 +1,11 @@
 // The table of jobs: newest first, loaded in pages while it is scrolled, kept up to date by the events.
 import {html, useCallback, useEffect, useMemo, useRef, useState} from '../dom.js';
 import {isAbort} from '../api/errors.js';
-import {empty, mayBelong, visibleRows, withChange, withNewest, without, withPage} from '../state/job_list.js';
+import {countOf, empty, mayBelong, missingPage, onlyThose, rowsBetween, visibleRows, withAgain, withChange, withNewest, without, withoutFar, withPage} from '../state/job_list.js';
 import {formatRoute} from '../state/route.js';
 import {parseTime} from '../text/format.js';
 import {useApp, useNow, useStore} from './context.js';
+import {isOpen} from './job.js';
 import {Badge, Failure, Notice, Time, Waiting} from './parts.js';
 
 const STATES = ['queued', 'started', 'finished', 'failed'];
@@ -58,7 +59,8 @@ function Filters({filter, change}) {
   </div>`;
 }
 
-// Loads the rows. more(): the next page. The list is drawn from `list`.
+// Loads the rows. more(): the next page. restore(page): the rows of one that was let go. keep(first, end): those rows are in sight. The
+// list is drawn from `list`.
 function useJobs(filter, username) {
   const {api, live} = useApp();
   const [state, setState] = useState({list: empty, loading: true, error: null, turn: 0});
@@ -75,6 +77,12 @@ function useJobs(filter, username) {
   const put = (next, rest = {}) => {
     list.current = next;
     setState((before) => ({...before, ...rest, list: next}));
+  };
+
+  const behind = (ref) => {
+    const reference = new URL(ref);
+    reference.searchParams.set('page_size', PAGE);
+    return api.nextPage(reference.href, {signal: stop.current.signal});
   };
 
   const newest = useCallback(async () => {
@@ -100,15 +108,38 @@ function useJobs(filter, username) {
     busy.current = true;
     setState((before) => ({...before, loading: true}));
     try {
-      const reference = new URL(list.current.next);
-      reference.searchParams.set('page_size', PAGE);
-      const page = await api.nextPage(reference.href, {signal: stop.current.signal});
+      const page = await behind(list.current.next);
       put(withPage(list.current, page.items, page.next), {loading: false, error: null});
     } catch (error) {
       if (!isAbort(error)) setState((before) => ({...before, loading: false, error}));
     }
     idle();
     if (again.current) newest();
+  }, []);
+
+  const restore = useCallback(async ({ref, oldest}) => {
+    if (busy.current) return;
+    busy.current = true;
+    setState((before) => ({...before, loading: true}));
+    try {
+      // The server may give the range in several pages.
+      let found = await behind(ref);
+      const items = [...found.items];
+      while (found.next && !(items.at(-1)?.job_id <= oldest)) {
+        found = await behind(found.next);
+        items.push(...found.items);
+      }
+      put(withAgain(list.current, ref, items), {loading: false, error: null});
+    } catch (error) {
+      if (!isAbort(error)) setState((before) => ({...before, loading: false, error}));
+    }
+    idle();
+    if (again.current) newest();
+  }, []);
+
+  const keep = useCallback((first, end) => {
+    const kept = withoutFar(list.current, first, end);
+    if (kept !== list.current) put(kept);
   }, []);
 
   useEffect(() => {
@@ -127,7 +158,7 @@ function useJobs(filter, username) {
       let next = list.current;
       for (const news of changes) next = news.type === 'job' ? withChange(next, news.job) : without(next, news.id);
       // With a filter by state a changed row may not belong here any more.
-      if (ask.status) next = {...next, jobs: next.jobs.filter((job) => job.job_status === ask.status)};
+      if (ask.status) next = onlyThose(next, (job) => job.job_status === ask.status);
       changes = [];
       if (next !== list.current) put(next);
     };
@@ -148,15 +179,13 @@ function useJobs(filter, username) {
     };
   }, []);
 
-  return {...state, more, newest};
+  return {...state, more, newest, restore, keep};
 }
 
 function JobTable({filter, username, clear}) {
   const {t, format} = useApp();
-  const {list, loading, error, turn, more, newest} = useJobs(filter, username);
-  const {jobs} = list;
-  const running = jobs.some((job) => job.job_status === 'queued' || job.job_status === 'started');
-  const now = useNow(running);
+  const {list, loading, error, turn, more, newest, restore, keep} = useJobs(filter, username);
+  const total = countOf(list);
   const box = useRef(null);
   const [view, setView] = useState({top: 0, height: 900, row: 48});
 
@@ -174,37 +203,49 @@ function JobTable({filter, username, clear}) {
       removeEventListener('scroll', measure);
       removeEventListener('resize', measure);
     };
-  }, [jobs.length > 0]);
+  }, [total > 0]);
 
-  const {first, end} = visibleRows(jobs.length, view.row, view.top, view.height);
-  const near = end >= jobs.length - 50;
+  const {first, end} = visibleRows(total, view.row, view.top, view.height);
+  const rows = rowsBetween(list, first, end);
+  const now = useNow(rows.some((job) => job && isOpen(job)));
+  const missing = missingPage(list, first, end);
+  const near = end >= total - 50;
   useEffect(() => {
-    if (near && !list.complete && !loading && !error) more();
-  }, [near, list, loading, error, turn]);
+    keep(first, end);
+    if (loading || error) return;
+    if (missing) restore(missing);
+    else if (near && !list.complete) more();
+  }, [first, end, list, loading, error, turn]);
 
   // Once it was known that there is none, that stays on the page while the list is read again.
   const wasRead = useRef(false);
   if (list.complete) wasRead.current = true;
   const filtered = filter.status || filter.name || filter.mine;
-  if (jobs.length === 0) {
+  if (total === 0) {
     if (error) return html`<${Failure} error=${error} retry=${newest} />`;
     if (!wasRead.current) return html`<${Waiting} />`;
     return filtered
       ? html`<${Notice} title=${t('jobs.none_match')} hint=${t('jobs.none_match_hint')}><button type="button" class="button" onClick=${clear}>${t('jobs.clear')}</button><//>`
       : html`<${Notice} title=${t('jobs.empty')} hint=${t('jobs.empty_hint')}><a class="button primary" href="#/submit">${t('nav.submit')}</a><//>`;
   }
-  const count = format.number(jobs.length);
+  const count = format.number(total);
   return html`
-    <div class="table" role="table" aria-label=${t('jobs.title')} aria-rowcount=${list.complete ? jobs.length + 1 : -1}>
+    <div class="table" role="table" aria-label=${t('jobs.title')} aria-rowcount=${list.complete ? total + 1 : -1}>
       <div role="rowgroup"><div class="table-row table-head" role="row" aria-rowindex="1">
-        ${['state', 'name', 'who', 'created', 'duration'].map((name) => html`<span role="columnheader" class=${`cell-${name}`} key=${name}>${t(`jobs.${name}`)}</span>`)}
+        ${['state', 'name', 'who', 'created', 'started', 'duration'].map((name) => html`<span role="columnheader" class=${`cell-${name}`} key=${name}>${t(`jobs.${name}`)}</span>`)}
       </div></div>
-      <div role="rowgroup" class="rows" ref=${box} style=${{height: `${jobs.length * view.row}px`}}>
-        ${jobs.slice(first, end).map((job, index) => html`<${JobRow} key=${job.job_id} job=${job} now=${now} index=${first + index} top=${(first + index) * view.row} />`)}
+      <div role="rowgroup" class="rows" ref=${box} style=${{height: `${total * view.row}px`}}>
+        ${rows.map((job, index) => (job ? html`<${JobRow} key=${job.job_id} job=${job} now=${now} index=${first + index} top=${(first + index) * view.row} />` : html`<${Gap} key=${first + index} index=${first + index} top=${(first + index) * view.row} />`))}
       </div>
     </div>
     <p class="hint table-foot" role="status">${error ? html`<button type="button" class="button small" onClick=${list.complete ? newest : more}>${t('common.retry')}</button>`
       : list.complete ? t('jobs.count', {count}) : t('jobs.count_more', {count})}</p>`;
+}
+
+// A row whose job is being loaded again.
+function Gap({index, top}) {
+  const {t} = useApp();
+  return html`<div class="table-row gap" role="row" aria-rowindex=${index + 2} style=${{transform: `translateY(${top}px)`}}><span role="cell"><span class="unseen">${t('common.loading')}</span></span></div>`;
 }
 
 function JobRow({job, now, index, top}) {
@@ -216,6 +257,7 @@ function JobRow({job, now, index, top}) {
     <span role="cell" class="cell-name"><a class="name" dir="auto" href=${formatRoute(['jobs', job.job_id])}>${job.name || t('jobs.unnamed')}</a>${shown && html`<span class="reason">${shown}</span>`}</span>
     <span role="cell" class="cell-who" dir="auto">${job.created_by}</span>
     <span role="cell" class="cell-created"><${Time} at=${created} now=${now} /></span>
+    <span role="cell" class="cell-started"><${Time} at=${parseTime(job.started_on)} now=${now} /></span>
     <span role="cell" class="cell-duration">${durationOf(job, now, format)}</span>
   </div>`;
 }

@@ -17,7 +17,7 @@ export const text = {
   'role.developer': 'developer',
   'role.stakeholder': 'stakeholder',
   'sign_in.title': 'Sign in',
-  'sign_in.lead': 'Start your team’s jobs, watch them, read their results.',
+  'sign_in.lead': 'Start your team’s jobs, watch them, read their results. The operator of the platform gives you what to fill in here.',
   'sign_in.again': 'The key is not accepted any more',
   'sign_in.again_hint': 'It was revoked or has expired. Ask the operator of the platform for a new key; what you were looking at stays open.',
   'sign_in.organization_id': 'Organization',
