@@ -1,7 +1,7 @@
-"""Prints the figures of docs/web.md: bytes and requests of the first view, the time to it, the memory that 100,000 jobs take and the time to
-draw them, and what Lighthouse says.
+"""Measures the figures of docs/web.md: bytes and requests of the first view, the time to it, the memory that 100,000 jobs take and the time
+to draw them, and what Lighthouse says. Prints them, and with --write puts them into the page.
 
-    python3 tests/web/figures.py [--times 9] [--jobs 100000] [--lighthouse FOLDER]
+    python3 tests/web/figures.py [--times 9] [--jobs 100000] [--lighthouse FOLDER] [--write]
 
 The first view is that of the installed platform that $VBRAIN_E2E describes, with 30 jobs of the tutorial; run it then in the network of
 the cluster (tests/README.md, "Running one test repeatedly"). Without that variable it is that of web/mock. The many jobs are always
@@ -29,6 +29,7 @@ from platform_client import Platform, wait_until  # noqa: E402
 from tenants import Tenants  # noqa: E402
 
 INVENTED = SimpleNamespace(organization_id="acme", application_id="Tutorial", client_id="north", username="ana", key="vb_mock")
+BEGIN, END = "<!-- written by tests/web/figures.py -->", "<!-- end -->"
 ROWS = 25  # that fill the window
 REAL_JOBS = 30
 # Runs before the page: who is signed in, as after "Stay signed in until this tab is closed", and when the first row is in the document.
@@ -47,9 +48,9 @@ COUNTED = """(() => {
 
 
 @contextlib.contextmanager
-def mock(jobs):
-    """(address, identity) of web/mock with so many invented jobs."""
-    server = subprocess.Popen(["node", ROOT / "web" / "mock" / "server.mjs", "0"], stdout=subprocess.PIPE, text=True, env={**os.environ, "JOBS": str(jobs)})
+def mock(jobs, **more):
+    """(address, identity) of web/mock with so many invented jobs; more: other variables of its environment."""
+    server = subprocess.Popen(["node", ROOT / "web" / "mock" / "server.mjs", "0"], stdout=subprocess.PIPE, text=True, env={**os.environ, "JOBS": str(jobs), **more})
     try:
         yield server.stdout.readline().split("/  key")[0], INVENTED
     finally:
@@ -127,7 +128,7 @@ def memory(chromium, jobs, most=420):
             f"scrollTo(0, 1e9), document.querySelector('.table-foot')?.innerText === '{jobs:,} jobs'"), deadline=most)
         seconds = time.monotonic() - begin
         used = heap(page)
-        jumps = [page.tab.evaluate(JUMP % place) for place in PLACES] if jobs > 1000 else []
+        jumps = [page.tab.evaluate(JUMP % place) for place in PLACES] if jobs > 100 else []
         after = heap(page)
         page.tab.close()
         return used, seconds, jumps, after
@@ -141,49 +142,103 @@ def ask_lighthouse(folder, program, site, identity, inside):
     return json.loads(done.stdout)
 
 
-def spread(samples, name, scale=1):
-    values = sorted(sample[name] / scale for sample in samples)
-    return f"{statistics.median(values):.0f} ({values[0]:.0f} to {values[-1]:.0f})"
+def log(chromium):
+    """(Seconds until the end of a log of 100 MB is shown, bytes of objects then)."""
+    with mock(5, LOG_MB="100") as (site, identity):
+        page = Page(chromium.tab(), site)
+        page.sign_in(identity, "#/jobs?status=started")
+        page.tab.evaluate("document.querySelector('.rows a').click()")
+        begin = time.monotonic()
+        wait_until("the end of the log", lambda: page.tab.evaluate("[...document.querySelectorAll('.log-line')].some((line) => line.innerText.includes('the end'))"), deadline=120)
+        seconds = time.monotonic() - begin
+        used = heap(page)
+        page.tab.close()
+        return seconds, used
+
+
+def spread(values, unit, digits=0):
+    """The median, and from where to where the values lie."""
+    values = sorted(values)
+    first, last = (f"{value:.{digits}f}" for value in (values[0], values[-1]))
+    return f"{statistics.median(values):.{digits}f} {unit}, median of {len(values)} ({first} to {last} {unit})"
+
+
+class Table:
+    """The rows of the table of docs/web.md: what, the figure, and when it was measured."""
+
+    def __init__(self, measured):
+        self.measured, self.rows = measured, {}
+
+    def add(self, what, figure):
+        self.rows[what] = f"| {what} | {figure} | {self.measured} |"
+        print(self.rows[what], flush=True)
+
+    def write(self, page):
+        """Puts the rows in place of those of the same name, or behind them."""
+        before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+        old, after = rest.split(END)
+        head, line, *others = old.strip().splitlines()
+        others = {row.split(" | ")[0].lstrip("| "): row for row in others}
+        page.write_text("\n".join([before + BEGIN, "", head, line, *{**others, **self.rows}.values(), "", END + after]), encoding="utf-8")
+
+
+def first_views(table, chromium, site, identity, times):
+    first_view(chromium, site, identity)  # what the system reads from the disk is read
+    samples = [first_view(chromium, site, identity) for _ in range(times)]
+    table.add("bytes of the first view, all modules and styles, packed by gzip", f"{samples[0]['bytes'] / 1000:.0f} kB (limit 250 kB, held by a test)")
+    table.add("requests of the first view", f"{samples[0]['requests']}, each answered by 304 when the page is loaded again")
+    place = "the local platform" if "VBRAIN_E2E" in os.environ else "`web/mock`"
+    table.add(f"first paint on {place}, with an empty cache", spread([one["paint"] / 1000 for one in samples], "s", 2))
+    table.add(f"first rows of the table on {place}, from the navigation, with an empty cache", spread([one["drawn"] / 1000 for one in samples], "s", 2))
+
+
+def many_jobs(table, chromium, jobs):
+    few, *_ = memory(chromium, 100)
+    most, seconds, jumps, after = memory(chromium, jobs)
+    table.add("objects of the page (JavaScript heap) with 100 jobs in its list", f"{few / 1e6:.1f} MB")
+    table.add(f"the same with {jobs:,} jobs, loaded by scrolling to the end", f"{most / 1e6:.1f} MB, in {seconds:.0f} s")
+    table.add(f"the same after {len(PLACES)} jumps in that list", f"{after / 1e6:.1f} MB")
+    table.add("from a jump in that list until its rows are drawn", spread([drawn for drawn, _ in jumps], "ms"))
+    table.add("from a jump until the jobs are in the rows, loaded again", spread([there for _, there in jumps], "ms"))
+    seconds, used = log(chromium)
+    table.add("a log of 100 MB with a line of 8 MB and a flood of colours, until its end is shown", f"{seconds:.0f} s, {used / 1e6:.0f} MB of objects")
+
+
+def lighthouse(table, said):
+    for view, scores in said.items():
+        if view != "missed":
+            table.add(f"Lighthouse, {view}", ", ".join(f"{name} {round(100 * score)}" for name, score in scores.items()))
+    for audit in said.get("missed", []):
+        print(f"Lighthouse would mend {audit}", file=sys.stderr)
 
 
 def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("--times", type=int, default=9, help="samples of the first view, 5 to 30")
-    parse.add_argument("--jobs", type=int, default=100_000, help="invented jobs, 1,000 to 100,000; 0 for none")
+    parse.add_argument("--jobs", type=int, default=100_000, help="invented jobs, 2,000 to 100,000; 0 for none")
     parse.add_argument("--lighthouse", metavar="FOLDER", help="where npm has installed lighthouse")
+    parse.add_argument("--write", action="store_true", help="write the figures into docs/web.md")
     options = parse.parse_args()
-    times, jobs = min(30, max(5, options.times)), min(100_000, options.jobs)
     program = browser.find()
     if program is None:
         sys.exit("Chromium is not installed (Debian: chromium)")
-    load = os.getloadavg()[0]
+    table = Table(f"{time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f}")
     with first_site() as (site, identity, inside):
         chromium = inside(browser.Chromium, program)
         try:
-            first_view(chromium, site, identity)  # what the system reads from the disk is read
-            samples = [first_view(chromium, site, identity) for _ in range(times)]
+            first_views(table, chromium, site, identity, min(30, max(5, options.times)))
         finally:
             chromium.close()
-        scores = ask_lighthouse(options.lighthouse, program, site, identity, inside) if options.lighthouse else {}
-    print(f"load of the machine before: {load:.1f}, on {os.cpu_count()} processors")
-    print(f"first view of {'the installed platform' if 'VBRAIN_E2E' in os.environ else 'web/mock'}, an empty cache, {times} times: median (from to)")
-    print(f"  requests {spread(samples, 'requests')}, kB {spread(samples, 'bytes', 1000)}")
-    print(f"  first paint, ms {spread(samples, 'paint')}")
-    print(f"  first rows of the table, ms {spread(samples, 'drawn')}", flush=True)
-    for view, categories in scores.items():
-        print(f"Lighthouse, {view}: " + (", ".join(f"{name} {round(100 * score)}" for name, score in categories.items()) if view != "missed" else "; ".join(categories) or "nothing"))
-    if jobs:
+        if options.lighthouse:
+            lighthouse(table, ask_lighthouse(options.lighthouse, program, site, identity, inside))
+    if options.jobs:
         chromium = browser.Chromium(program)
         try:
-            few, *_ = memory(chromium, 100)
-            many, seconds, jumps, after = memory(chromium, max(1001, jobs))
+            many_jobs(table, chromium, min(100_000, max(2000, options.jobs)))
         finally:
             chromium.close()
-        print(f"objects of the page with 100 jobs {few / 1e6:.1f} MB, with {jobs:,} jobs {many / 1e6:.1f} MB; loaded in {seconds:.0f} s by scrolling to the end")
-        for place, what in ((0, "the rows are drawn"), (1, "their jobs are in them")):
-            values = sorted(jump[place] for jump in jumps)
-            print(f"  ms from a jump in the list until {what}: median {statistics.median(values):.0f}, longest of {len(values)} {values[-1]:.0f}")
-        print(f"  objects after the jumps {after / 1e6:.1f} MB")
+    if options.write:
+        table.write(ROOT / "docs" / "web.md")
 
 
 if __name__ == "__main__":

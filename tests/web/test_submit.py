@@ -95,6 +95,37 @@ def test_an_upload_goes_on_after_a_lost_connection(pages, page, world, tmp_path)
     assert network.sent - before < 30_000_000  # it did not begin anew
 
 
+def test_what_is_filled_in_and_sent_stays_while_a_person_looks_around(pages, page, world, tmp_path):
+    table = tmp_path / "large.csv"
+    table.write_bytes(b"1,2,3\n" * 2_000_000)  # 12 MB
+    page.sign_in(world.lead.identity, "#/submit")
+    page.heading("New job")
+    page.fill("Name", "Sent in passing")
+    page.click("link", "Jobs")
+    page.heading("Jobs")
+    page.click("link", re.compile("^New job$"))
+    assert page.on(page.find("textbox", "Name"), "function () { return this.value; }") == "Sent in passing"
+    page.choose_files("Choose files", table)
+    network = pages.chromium.network
+    network.cut_after(3_000_000)
+    try:
+        page.click("button", "Start job")
+        page.see("The connection is lost. It goes on by itself")
+        page.click("link", "Repositories")
+        page.see("A new job is being sent. It goes on while you look at other things.")
+    finally:
+        network.mend()
+    page.see("The job was made")
+    page.click("link", "Look at it")
+    page.heading("Sent in passing")
+    page.open("#/submit")
+    page.heading("New job")
+    assert page.on(page.find("textbox", "Name"), "function () { return this.value; }") == ""
+    page.fill("Name", "Not sent")
+    page.click("button", "Clear the form")
+    wait_until("it is empty", lambda: page.on(page.find("textbox", "Name"), "function () { return this.value; }") == "")
+
+
 def test_an_address_that_is_notified(page, world):
     page.sign_in(world.lead.identity, "#/submit")
     page.heading("New job")

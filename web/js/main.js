@@ -2,6 +2,8 @@
 import {html, render, useEffect, useMemo, useState} from './dom.js';
 import {createClient} from './api/client.js';
 import {readFeatures, unknownFeatures} from './api/features.js';
+import {createClock} from './state/clock.js';
+import {noDraft} from './state/draft.js';
 import {createSession} from './state/session.js';
 import {createSettings, LANGUAGES} from './state/settings.js';
 import {createStore} from './state/store.js';
@@ -15,6 +17,14 @@ import {SignIn} from './view/sign_in.js';
 
 const base = new URL('api/v1/', document.baseURI).href;
 const ask = (...request) => fetch(...request);
+const clock = createClock();
+// What says the time, too: answers of the API are never from a cache.
+const timed = async (...request) => {
+  const begin = Date.now();
+  const answer = await fetch(...request);
+  clock.hear(answer.headers.get('date'), begin, Date.now());
+  return answer;
+};
 
 function storageOf(name) {
   try {
@@ -27,10 +37,11 @@ function storageOf(name) {
 const session = createSession(storageOf('sessionStorage'));
 const settings = createSettings(storageOf('localStorage'), navigator.languages);
 const away = createStore(false);
+const draft = createStore(noDraft);
 const features = createStore(null);  // null until the document was read
 const route = createStore(parseRoute(location.hash));
 const api = createClient({
-  base, fetch: ask,
+  base, fetch: timed,
   identity: () => session.get().identity,
   onAway: (yes) => away.set(yes),
   onKeyRefused: () => session.expire(),
@@ -45,7 +56,7 @@ function Page() {
   const {identity, expired} = useStore(session);
   const what = useStore(features);
   const app = useMemo(() => ({
-    api, base, session, settings, away, live, route, language,
+    api, base, session, settings, away, live, route, language, clock, draft,
     features: what ?? unknownFeatures,
     t: createTranslate(language),
     format: createFormats(localeOf(language, tags)),

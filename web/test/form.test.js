@@ -90,7 +90,7 @@ test('text and value are in step', () => {
 });
 
 test('numbers keep the digits that were typed; what is no number stays text', () => {
-  for (const [text, comma, want] of [['5', false, 5], ['1.10', false, '1.10!'], ['9007199254740993', false, '9007199254740993!'], ['', false, undefined], [' -2 ', false, -2], ['+.5', false, 0.5], ['1.', false, '1.'], ['abc', false, 'abc'], ['1,5', true, 1.5], ['1,5', false, '1,5'], ['0x10', false, '0x10'], ['Infinity', false, 'Infinity'], ['007', false, '007']]) {
+  for (const [text, comma, want] of [['5', false, 5], ['1.10', false, '1.10!'], ['9007199254740993', false, '9007199254740993!'], ['', false, undefined], [' -2 ', false, -2], ['+.5', false, 0.5], ['1.', false, '1.'], ['abc', false, 'abc'], ['1,5', true, 1.5], ['1.500', true, '1.500'], ['1.500', false, '1.500!'], ['12.5', true, 12.5], ['1,5', false, '1,5'], ['0x10', false, '0x10'], ['Infinity', false, 'Infinity'], ['007', false, '007']]) {
     const value = typedNumber(text, comma);
     assert.deepEqual(value instanceof WrittenNumber ? `${value.text}!` : value, want, text);
   }

@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import {attemptsOf} from '../js/state/attempts.js';
 import {pause, sleep} from '../js/state/backoff.js';
-import {countOf, empty, laidOver, mayBelong, missingPage, onlyThose, rowsBetween, visibleRows, withAgain, withChange, withNewest, without, withoutFar, withPage} from '../js/state/job_list.js';
+import {createClock} from '../js/state/clock.js';
+import {countOf, empty, laidOver, mayBelong, missingPage, onlyThose, reaches, rowsBetween, visibleRows, withAgain, withChange, withNewest as withParts, without, withoutFar, withPage} from '../js/state/job_list.js';
 import {formatRoute, parseRoute} from '../js/state/route.js';
 import {createSession, wrongField} from '../js/state/session.js';
 import {chooseLanguage, createSettings} from '../js/state/settings.js';
 import {createStore} from '../js/state/store.js';
 
 const job = (id, status = 'finished') => ({job_id: id, job_status: status});
+const withNewest = (list, items, next) => withParts(list, [{ref: null, items, next}]);
 const rows = (list) => rowsBetween(list, 0, countOf(list));
 const ids = (list) => rows(list).map((one) => one?.job_id ?? '?').join('');
 
@@ -56,6 +58,27 @@ test('a newest page that lies behind all rows begins anew', () => {
   assert.equal(next.next, 'new');
 });
 
+test('newest pages that do not reach the known rows leave no hole', () => {
+  const list = withPage(withNewest(empty, [job('f'), job('e')], 'p2'), [job('d')], null);
+  const gap = [{ref: null, items: [job('z'), job('y')], next: 'behind y'}];
+  assert.ok(!reaches(list, gap));
+  const anew = withParts(list, gap);
+  assert.equal(ids(anew), 'zy');
+  assert.deepEqual([anew.next, anew.complete], ['behind y', false]);
+  const read = [...gap, {ref: 'behind y', items: [job('x'), job('f')], next: 'behind f'}];
+  assert.ok(reaches(list, read) && reaches(empty, gap));
+  assert.equal(ids(withParts(list, read)), 'zyxfed');
+  assert.ok(withParts(list, read).complete);
+  // A sweep of 1,000 above 100 known rows.
+  const known = withNewest(empty, pageFrom(1000, 100), 'behind the known');
+  const many = [{ref: null, items: pageFrom(0, 100), next: 'a'}, {ref: 'a', items: pageFrom(100), next: 'b'}, {ref: 'b', items: pageFrom(600), next: 'c'}];
+  const whole = withParts(known, many);
+  assert.equal(countOf(whole), 1100);
+  assert.deepEqual(rows(whole), pageFrom(0, 1100));
+  assert.equal(whole.next, 'c');
+  assert.equal(missingPage(withoutFar(whole, 0, 20), 0, 2000), undefined);
+});
+
 test('a change is laid over its row, and tells nothing of others', () => {
   const list = withPage(empty, [{...job('b', 'started'), name: 'n'}, job('a')], null);
   assert.deepEqual(withChange(list, {job_id: 'b', job_status: 'finished'}).pages[0].jobs[0], {job_id: 'b', job_status: 'finished', name: 'n'});
@@ -71,6 +94,20 @@ test('only a job in the range of the rows causes a look', () => {
   assert.ok(!mayBelong(some, 'f'));
   assert.ok(!mayBelong(some, 'a'));
   assert.ok(mayBelong({...some, complete: true}, 'a'));
+});
+
+test('times are by the clock of the server, as far as its answers tell', () => {
+  const clock = createClock(() => 1_000_000);
+  assert.equal(clock.now(), 1_000_000);
+  const date = (at) => new Date(at).toUTCString();
+  clock.hear(date(1_001_000), 999_900, 1_000_100);  // nearly the same
+  assert.equal(clock.now(), 1_000_000);
+  clock.hear(date(1_600_000), 999_950, 1_000_050);
+  assert.equal(clock.now(), 1_600_500);
+  clock.hear(date(5_000_000), 990_000, 1_000_000);  // a slow answer says less
+  clock.hear(null, 1_000_000, 1_000_000);
+  clock.hear('rubbish', 1_000_000, 1_000_000);
+  assert.equal(clock.now(), 1_600_500);
 });
 
 test('the attempts of a job are those that are over, and the one under way', () => {
@@ -149,16 +186,16 @@ test('what happens to a job that was let go changes nothing until it is loaded a
 });
 
 test('the first page does not get long while new jobs come', () => {
-  let list = withPage(withNewest(empty, [job('b5'), job('b4')], 'p2'), [job('b3')], 'p3');
+  let list = empty;
   for (let number = 1; number <= 6000; ++number) {
     const newest = Array.from({length: 100}, (_, index) => job(`c${String(number + 99 - index).padStart(5, '0')}`));
     list = withNewest(list, newest, `behind ${number}`);
   }
-  assert.equal(countOf(list), 6000 + 99 + 3);
+  assert.equal(countOf(list), 6000 + 99);
   assert.equal(rows(list).map(({job_id: id}) => id).join(), [...rows(list)].map(({job_id: id}) => id).sort().reverse().join());
   assert.ok(list.pages.every(({count}) => count <= 1000), list.pages.map(({count}) => count).join());
   assert.ok(loaded(withoutFar(list, 0, 20)) < 3100);
-  assert.equal(list.next, 'p3');
+  assert.equal(list.next, 'behind 1');
 });
 
 test('routes are read and written, and hostile ones are text', () => {

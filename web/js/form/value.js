@@ -71,6 +71,8 @@ export const writeParams = (value) => (Object.keys(value).length === 0 ? '' : te
 export function typedNumber(text, comma = false) {
   const trimmed = text.trim();
   if (trimmed === '') return undefined;
+  // With a comma for decimals, 1.500 may be 1500 or 1.5: what it is must be written so that it is clear.
+  if (comma && /^[-+]?[1-9]\d{0,2}(\.\d{3})+$/.test(trimmed)) return text;
   const plain = comma && /^[-+]?\d*,\d+$/.test(trimmed) ? trimmed.replace(',', '.') : trimmed;
   const written = plain.replace(/^\+/, '').replace(/^(-?)\./, '$10.');
   if (!/^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/.test(written)) return text;

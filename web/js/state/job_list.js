@@ -25,23 +25,28 @@ export function withPage(list, items, next) {
   return {pages, ...rest};
 }
 
-// The rows with the first page as it is now. What lies in its range and is not in it was deleted, or does not pass the
-// filter any more.
-export function withNewest(list, items, next) {
-  const jobs = [...items].sort(newerFirst);
-  if (next === null) return {pages: filled(null, jobs), next: null, complete: true};
+// Whether the newest pages reach the rows that are known. If not, there are jobs between them that are in no page.
+export const reaches = (list, parts) => list.pages.length === 0 || parts.some(({items}) => items.some((job) => job.job_id <= list.pages[0].newest));
+
+// The rows with the newest pages as they are now: parts, [{ref, items, next}], each begins behind the one before. What lies in their range
+// and is not in them was deleted, or does not pass the filter any more. If they do not reach the known rows, the list begins anew.
+export function withNewest(list, parts) {
+  const {next} = parts.at(-1);
+  const pages = parts.flatMap(({ref, items}) => filled(ref, [...items].sort(newerFirst)));
+  if (next === null) return {pages, next: null, complete: true};
   // The server may give an empty page with a further one behind it. What is loaded so far stays, and so does how far it was read.
-  if (jobs.length === 0) return list.pages.length > 0 || list.next !== null ? list : {pages: [], next, complete: false};
-  const oldest = jobs.at(-1).job_id;
+  if (pages.length === 0) return list.pages.length > 0 || list.next !== null ? list : {pages: [], next, complete: false};
+  const {oldest} = pages.at(-1);
   const older = list.pages.filter((page) => page.oldest < oldest);
   const [first] = older;
-  // All rows are new, or what is older of a page is not known.
-  if (!first || (first.jobs === null && first.newest >= oldest)) return {pages: [pageOf(null, jobs)], next, complete: false};
-  if (first.newest < oldest) return {...list, pages: [pageOf(null, jobs), ...older]};
+  // What is older of a page that was let go is not known.
+  if (!first || !reaches(list, parts) || (first.jobs === null && first.newest >= oldest)) return {pages, next, complete: false};
+  if (first.newest < oldest) return {...list, pages: [...pages, ...older]};
   const rest = first.jobs.filter((job) => job.job_id < oldest);
+  const last = pages.pop();
   // The first page is never let go, so it does not get long: `next` begins behind it.
-  const head = jobs.length + rest.length > MOST ? [pageOf(null, jobs), pageOf(next, rest)] : [pageOf(null, [...jobs, ...rest])];
-  return {...list, pages: [...head, ...older.slice(1)]};
+  const joined = last.count + rest.length > MOST ? [last, pageOf(next, rest)] : [pageOf(last.ref, [...last.jobs, ...rest])];
+  return {...list, pages: [...pages, ...joined, ...older.slice(1)]};
 }
 
 // A job with the state that an event told. What the state does not have any more goes.

@@ -7,7 +7,7 @@ import {minuteOf} from '../overview/stats.js';
 import {laidOver} from '../state/job_list.js';
 import {formatRoute} from '../state/route.js';
 import {resultOf} from '../state/result.js';
-import {useApp, useStore} from './context.js';
+import {useApp, useStore, useTitle} from './context.js';
 import {saveFile} from './files.js';
 import {Badge, Failure, Notice, Waiting} from './parts.js';
 import {Plot} from './plot.js';
@@ -129,6 +129,7 @@ function useComparison(repository, first, last) {
 export function CompareView({id, first, last}) {
   const {t} = useApp();
   const {rows, loading, error, again} = useComparison(id, first, last);
+  useTitle(t(first ? 'compare.sweep' : 'compare.title'));
   return html`<div class="page"><p class="back"><a href=${formatRoute(['repositories', id])}>← ${t('job.repository')}</a></p>
     <div class="page-head"><h1 tabindex="-1">${t(first ? 'compare.sweep' : 'compare.title')}</h1></div>
     ${error && html`<${Failure} error=${error} retry=${again} />`}

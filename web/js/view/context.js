@@ -1,5 +1,5 @@
 // What all views share, given once by main.js: {api, base, session, settings, features, away, live, route,
-// language, t, format}.
+// language, clock, draft, t, format}.
 import {createContext, useCallback, useContext, useEffect, useRef, useState} from '../dom.js';
 import {isAbort} from '../api/errors.js';
 
@@ -41,15 +41,24 @@ export function useLoad(load, keys) {
   return {...state, reload, set};
 }
 
-// The time, new every second while `running`.
+// The time by the server's clock, new every second while `running`.
 export function useNow(running) {
-  const [now, setNow] = useState(Date.now);
+  const {clock} = useApp();
+  const [now, setNow] = useState(clock.now);
   useEffect(() => {
+    setNow(clock.now());
     if (!running) return undefined;
-    const timer = setInterval(() => setNow(Date.now()), 1000);
+    const timer = setInterval(() => setNow(clock.now()), 1000);
     return () => clearInterval(timer);
   }, [running]);
   return now;
+}
+
+// What the window and its tab are called: the place first, so that tabs and the history can be told apart.
+export function useTitle(text) {
+  useEffect(() => {
+    if (text) document.title = `${text} · vBrain`;
+  }, [text]);
 }
 
 // Whether the page is in sight. What holds a connection open ends while it is not: over HTTP/1.1 all tabs share six of them.

@@ -9,7 +9,7 @@ import {parseTime} from '../text/format.js';
 import {explainReason} from '../text/translate.js';
 import {whoMends} from '../text/who.js';
 import {Attempts} from './attempts.js';
-import {useApp, useLoad, useNow, useStore, useVisible} from './context.js';
+import {useApp, useLoad, useNow, useStore, useTitle, useVisible} from './context.js';
 import {Files} from './files.js';
 import {Logs} from './logs.js';
 import {Badge, Confirm, Copy, Loaded, Named, Notice, Tabs, Time} from './parts.js';
@@ -69,6 +69,7 @@ export function JobView({id, tab}) {
   const {t} = useApp();
   const state = useJob(id);
   const job = state.last;
+  useTitle(job?.name || (job ? t('jobs.unnamed') : t('job.id')));
   // The heading is the same element from the first moment on, because it has the focus.
   return html`<div class="page"><p class="back"><a href="#/jobs">← ${t('job.back')}</a></p>
     <div class="page-head"><h1 tabindex="-1" dir="auto">${job ? job.name || t('jobs.unnamed') : t('job.id')}</h1>${job && !state.gone && html`<${Badge} state=${job.job_status} /><span class="grow"></span><${Actions} job=${job} />`}</div>
@@ -128,7 +129,7 @@ function Why({job}) {
     <h2 id="why">${t(title)} <span class="code tag">${job.reason}</span></h2>
     <dl>${words && html`<div><dt>${t('job.cause')}</dt><dd>${words.cause}</dd></div>`}
       ${words?.remedy && html`<div><dt>${t('job.remedy')}</dt><dd>${words.remedy}${who && html`<span class="who">${t(`job.who_${who}`)}</span>`}</dd></div>`}</dl>
-    ${job.message && job.message !== words?.cause && html`<p class="code message" dir="auto">${job.message}</p>`}
+    ${job.message && job.message !== words?.cause && html`<p class="code message" dir="auto" lang="en">${job.message}</p>`}
   </section>`;
 }
 

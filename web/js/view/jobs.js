@@ -1,7 +1,7 @@
 // The table of jobs: newest first, loaded in pages while it is scrolled, kept up to date by the events.
 import {html, useCallback, useEffect, useMemo, useRef, useState} from '../dom.js';
 import {isAbort} from '../api/errors.js';
-import {countOf, empty, mayBelong, missingPage, onlyThose, rowsBetween, visibleRows, withAgain, withChange, withNewest, without, withoutFar, withPage} from '../state/job_list.js';
+import {countOf, empty, mayBelong, missingPage, onlyThose, reaches, rowsBetween, visibleRows, withAgain, withChange, withNewest, without, withoutFar, withPage} from '../state/job_list.js';
 import {formatRoute} from '../state/route.js';
 import {parseTime} from '../text/format.js';
 import {useApp, useNow, useStore} from './context.js';
@@ -11,6 +11,7 @@ import {Badge, Failure, Notice, Time, Waiting} from './parts.js';
 const STATES = ['queued', 'started', 'finished', 'failed'];
 const FIRST_PAGE = 100;
 const PAGE = 500;
+const MOST_BEHIND = 10;  // pages that are read to reach the known rows; then the list begins anew
 
 export function JobsView({query}) {
   const {t, session, features} = useApp();
@@ -94,8 +95,10 @@ function useJobs(filter, username) {
     try {
       do {
         again.current = false;
-        const page = await api.jobs({...ask, page_size: FIRST_PAGE}, {signal: stop.current.signal});
-        put(withNewest(list.current, page.items, page.next), {loading: false, error: null});
+        const parts = [{ref: null, ...await api.jobs({...ask, page_size: FIRST_PAGE}, {signal: stop.current.signal})}];
+        // Many may have come since the last look.
+        while (parts.at(-1).next && parts.length <= MOST_BEHIND && !reaches(list.current, parts)) parts.push({ref: parts.at(-1).next, ...await behind(parts.at(-1).next)});
+        put(withNewest(list.current, parts), {loading: false, error: null});
       } while (again.current);
     } catch (error) {
       if (!isAbort(error)) setState((before) => ({...before, loading: false, error}));
@@ -149,10 +152,24 @@ function useJobs(filter, username) {
     let changes = [];
     let drawing = 0;
     let looking = 0;
-    const look = () => (looking ||= setTimeout(() => {
-      looking = 0;
-      newest();
-    }, 1000));
+    // A job that was looked for and is not in the list does not pass the filter by name or user. An event does not tell these.
+    const wanted = new Set();
+    const outside = new Set();
+    const looksFor = (job) => {
+      if (ask.status && job.job_status !== ask.status) return;
+      if (outside.has(job.job_id) || !mayBelong(list.current, job.job_id)) return;
+      wanted.add(job.job_id);
+      looking ||= setTimeout(look, 1000);
+    };
+    const look = async () => {
+      const ids = [...wanted];
+      wanted.clear();
+      await newest();
+      looking = wanted.size ? setTimeout(look, 1000) : 0;
+      if (!ask.name && !ask.created_by) return;
+      if (outside.size > 10_000) outside.clear();
+      for (const id of ids) if (mayBelong(list.current, id)) outside.add(id);
+    };
     const draw = () => {
       drawing = 0;
       let next = list.current;
@@ -169,7 +186,7 @@ function useJobs(filter, username) {
       }
       changes.push(news);
       drawing ||= requestAnimationFrame(draw);
-      if (news.type === 'job' && mayBelong(list.current, news.job.job_id)) look();
+      if (news.type === 'job') looksFor(news.job);
     });
     return () => {
       end();

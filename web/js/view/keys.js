@@ -57,7 +57,7 @@ function NewKey({names, onMade}) {
 }
 
 function Key({about, reload}) {
-  const {t, api, session, format} = useApp();
+  const {t, api, session, format, clock} = useApp();
   const {identity} = useStore(session);
   const [asks, setAsks] = useState(false);
   const trigger = useRef(null);
@@ -67,7 +67,7 @@ function Key({about, reload}) {
   const facts = [
     source === 'Client' ? t('keys.by_operator') : t('keys.by', {who: about.created_by ?? '–', time: day(about.created_at)}),
     about.expires_at ? t('keys.expires_at', {time: day(about.expires_at)}) : t('keys.never_expires'),
-    source === 'Key' && (about.last_used ? t('keys.used', {time: format.moment(Date.parse(about.last_used), Date.now())}) : t('keys.unused')),
+    source === 'Key' && (about.last_used ? t('keys.used', {time: format.moment(Date.parse(about.last_used), clock.now())}) : t('keys.unused')),
   ].filter(Boolean);
   return html`<li class="card key-card"><div class="key-head"><strong dir="auto">${username}</strong>${about.role && html`<span class="tag">${t(`role.${about.role}`)}</span>`}
       <span class=${`badge ${state === 'live' ? 'badge-finished' : 'badge-failed'}`}><span class="dot" aria-hidden="true"></span>${t(`keys.${state}`)}</span>${own && html`<span class="tag">${t('keys.own')}</span>`}<span class="grow"></span>

@@ -1,5 +1,5 @@
 // What runs and waits, how long jobs waited and ran, how they ended, and what is stored.
-import {html, useEffect, useState} from '../dom.js';
+import {html, useEffect, useRef, useState} from '../dom.js';
 import {isAbort} from '../api/errors.js';
 import {loadOpen, loadStats} from '../overview/load.js';
 import {summaryOf} from '../overview/stats.js';
@@ -24,12 +24,16 @@ export function OverviewView() {
 function useOpen() {
   const {api, live} = useApp();
   const state = useLoad((signal) => loadOpen(api, {signal}), []);
+  const loading = useRef(true);
+  loading.current = state.loading;
   useEffect(() => {
     let timer = 0;
-    const end = live.listen(() => (timer ||= setTimeout(() => {
-      timer = 0;
-      state.reload();
-    }, AGAIN)));
+    // A load that is under way is not broken off: with many jobs, or on a slow line, none would ever end.
+    const again = () => {
+      timer = loading.current ? setTimeout(again, AGAIN) : 0;
+      if (!timer) state.reload();
+    };
+    const end = live.listen(() => (timer ||= setTimeout(again, AGAIN)));
     return () => {
       end();
       clearTimeout(timer);
@@ -44,7 +48,7 @@ function Figure({label, value, hint, href, tone}) {
 }
 
 function Now() {
-  const {t, format} = useApp();
+  const {t, format, clock} = useApp();
   const state = useOpen();
   const {data} = state;
   if (!data) return state.error ? html`<${Failure} error=${state.error} retry=${state.reload} />` : html`<${Waiting} slow=${state.slow} />`;
@@ -54,7 +58,7 @@ function Now() {
   return html`<section class="figures" aria-label=${t('overview.now')}>
     <${Figure} tone="started" label=${t('overview.running')} value=${count(data.started)} href=${formatRoute(['jobs'], {status: 'started'})} hint=${'\u00a0'} />
     <${Figure} tone="queued" label=${t('overview.waiting')} value=${count(data.queued)} href=${formatRoute(['jobs'], {status: 'queued'})}
-      hint=${since ? [t('overview.longest', {time: format.duration(Date.now() - since)}), why && why[0]].filter(Boolean).join(' · ') : '\u00a0'} />
+      hint=${since ? [t('overview.longest', {time: format.duration(clock.now() - since)}), why && why[0]].filter(Boolean).join(' · ') : '\u00a0'} />
     <${Storage} /></section>`;
 }
 
@@ -71,7 +75,7 @@ function Storage() {
 
 // The jobs of the last week, added up page by page.
 function useStats() {
-  const {api, session} = useApp();
+  const {api, session, clock} = useApp();
   const {signIns} = useStore(session);
   const [state, setState] = useState({found: null, loading: true, error: null});
   const [round, setRound] = useState(0);
@@ -80,7 +84,7 @@ function useStats() {
     const {signal} = stop;
     const put = (found, loading) => !signal.aborted && setState({found: {...found, part: {}}, loading, error: null});
     setState((before) => ({...before, loading: true, error: null}));
-    loadStats(api, {signal, onPart: (found) => put(found, true)}).then((found) => put(found, false), (error) => !signal.aborted && !isAbort(error) && setState((before) => ({...before, loading: false, error})));
+    loadStats(api, {now: clock.now(), signal, onPart: (found) => put(found, true)}).then((found) => put(found, false), (error) => !signal.aborted && !isAbort(error) && setState((before) => ({...before, loading: false, error})));
     return () => stop.abort();
   }, [round, signIns]);
   return {...state, again: () => setRound((count) => count + 1)};

@@ -13,11 +13,11 @@ export function RepositoriesView() {
 }
 
 function List({page, set}) {
-  const {t, format} = useApp();
+  const {t, format, clock} = useApp();
   if (page.items.length === 0 && !page.next) {
     return html`<${Notice} title=${t('repositories.empty')} hint=${t('repositories.empty_hint')}><a class="button primary" href="#/submit">${t('nav.submit')}</a><//>`;
   }
-  const now = Date.now();
+  const now = clock.now();
   return html`<ul class="cards">${page.items.map((repository) => html`<li key=${repository.repository_id}><a class="card-link" href=${formatRoute(['repositories', repository.repository_id])}>
       <span class="name" dir="auto">${repository.name || t('repositories.unnamed')}</span>
       <span class="hint code">${repository.repository_id}</span>

@@ -3,7 +3,7 @@ import {html, useRef, useState} from '../dom.js';
 import {may} from '../api/features.js';
 import {formatRoute} from '../state/route.js';
 import {parseTime} from '../text/format.js';
-import {useApp, useLoad, useStore} from './context.js';
+import {useApp, useLoad, useStore, useTitle} from './context.js';
 import {Files} from './files.js';
 import {Badge, Confirm, Copy, Loaded, More, Named, Notice, Tabs, Time} from './parts.js';
 import {JsonView} from './tree.js';
@@ -13,13 +13,14 @@ const TABS = ['input', 'params', 'metadata', 'jobs'];
 export function RepositoryView({id}) {
   const {t, api} = useApp();
   const state = useLoad((signal) => api.repository(id, {signal}), [id]);
+  useTitle(state.data ? state.data.name || t('repositories.unnamed') : t('job.repository'));
   return html`<div class="page"><p class="back"><a href="#/repositories">← ${t('repository.back')}</a></p>
     <div class="page-head"><h1 tabindex="-1" dir="auto">${state.data ? state.data.name || t('repositories.unnamed') : t('job.repository')}</h1><span class="grow"></span>${state.data && html`<${Actions} repository=${state.data} />`}</div>
     <${Loaded} state=${state}>${(repository) => html`<${Body} repository=${repository} />`}<//></div>`;
 }
 
 function Body({repository}) {
-  const {t, session} = useApp();
+  const {t, session, clock} = useApp();
   const {role} = useStore(session);
   const [tab, setTab] = useState('input');
   const id = repository.repository_id;
@@ -27,7 +28,7 @@ function Body({repository}) {
   return html`
     <dl class="facts"><div><dt>${t('job.repository')}</dt><dd><span class="code">${id}</span> <${Copy} value=${id} /></dd></div>
       <div><dt>${t('jobs.who')}</dt><dd dir="auto">${repository.created_by}</dd></div>
-      <div><dt>${t('job.created')}</dt><dd><${Time} at=${parseTime(repository.created_on)} now=${Date.now()} /></dd></div></dl>
+      <div><dt>${t('job.created')}</dt><dd><${Time} at=${parseTime(repository.created_on)} now=${clock.now()} /></dd></div></dl>
     <${Tabs} label=${id} current=${tab} onChange=${setTab} tabs=${tabs.map((part) => ({id: part, label: part === 'params' ? t('job.params') : t(`repository.${part}`)}))} />
     <section class="panel" id="panel" role="tabpanel" aria-labelledby=${`tab-${tab}`}><${Part} key=${tab} name=${tab} repository=${repository} /></section>`;
 }
@@ -65,7 +66,7 @@ function Part({name, repository}) {
     }
     if (name === 'jobs') {
       if (data.items.length === 0) return html`<${Notice} title=${t('repository.no_jobs')} />`;
-      return html`<div class="bar-row"><a class="button small" href=${formatRoute(['repositories', id, 'compare'])}>${t('compare.title')}</a></div><ul class="cards">${data.items.map((job) => html`<li key=${job.job_id}><a class="card-link row" href=${formatRoute(['jobs', job.job_id])}><${Badge} state=${job.job_status} /><span class="name" dir="auto">${job.name || t('jobs.unnamed')}</span><${Time} at=${parseTime(job.created_on)} now=${Date.now()} /></a></li>`)}</ul><${More} page=${data} set=${state.set} options=${{headers}} />`;
+      return html`<div class="bar-row"><a class="button small" href=${formatRoute(['repositories', id, 'compare'])}>${t('compare.title')}</a></div><ul class="cards">${data.items.map((job) => html`<li key=${job.job_id}><a class="card-link row" href=${formatRoute(['jobs', job.job_id])}><${Badge} state=${job.job_status} /><span class="name" dir="auto">${job.name || t('jobs.unnamed')}</span><${Time} at=${parseTime(job.created_on)} now=${clock.now()} /></a></li>`)}</ul><${More} page=${data} set=${state.set} options=${{headers}} />`;
     }
     if (data.trim() === '{}') return html`<${Notice} title=${t(name === 'params' ? 'job.no_params' : 'repository.no_metadata')} />`;
     return html`<${JsonView} text=${data} label=${name} />`;

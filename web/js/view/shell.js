@@ -4,7 +4,7 @@ import {LANGUAGES, THEMES} from '../state/settings.js';
 import {formatRoute} from '../state/route.js';
 import {createTranslate} from '../text/translate.js';
 import {CompareView} from './compare.js';
-import {useApp, useLoad, useStore} from './context.js';
+import {useApp, useLoad, useStore, useTitle} from './context.js';
 import {JobView} from './job.js';
 import {JobsView} from './jobs.js';
 import {OverviewView} from './overview.js';
@@ -12,7 +12,7 @@ import {KeysView} from './keys.js';
 import {Choice} from './parts.js';
 import {RepositoriesView} from './repositories.js';
 import {RepositoryView} from './repository.js';
-import {SubmitView} from './submit/submit.js';
+import {DraftNote, KeptSubmit} from './submit/draft.js';
 
 const PLACES = ['overview', 'jobs', 'submit', 'repositories'];
 const ALL_PLACES = [...PLACES, 'keys'];  // those that the menu leads to, too
@@ -20,7 +20,6 @@ const ALL_PLACES = [...PLACES, 'keys'];  // those that the menu leads to, too
 function viewOf([place, id, part], query) {
   if (place === 'jobs' && id) return html`<${JobView} key=${`job ${id}`} id=${id} tab=${part} />`;
   if (place === 'overview') return html`<${OverviewView} key="overview" />`;
-  if (place === 'submit') return html`<${SubmitView} key=${`submit ${query.repository ?? ''} ${query.job ?? ''}`} repository=${query.repository ?? ''} job=${query.job ?? ''} />`;
   if (place === 'repositories' && id && part === 'compare') return html`<${CompareView} key=${`compare ${id} ${query.first ?? ''} ${query.last ?? ''}`} id=${id} first=${query.first ?? ''} last=${query.last ?? ''} />`;
   if (place === 'repositories' && id) return html`<${RepositoryView} key=${`repository ${id}`} id=${id} />`;
   if (place === 'repositories') return html`<${RepositoriesView} key="repositories" />`;
@@ -41,16 +40,16 @@ export function Shell({hidden}) {
     if (usage.data?.role) session.setRole(usage.data.role);
   }, [usage.data]);
 
+  useTitle(parts[1] ? '' : t(`nav.${place}`));  // a view of one thing is called like it
   // A new view gets the focus at its heading, as a new page would.
   useLayoutEffect(() => {
-    document.title = `${t(`nav.${place}`)} · vBrain`;
     if (first.current) {
       first.current = false;
       return;
     }
-    content.current.querySelector('h1')?.focus();
+    [...content.current.querySelectorAll('h1')].find((one) => one.checkVisibility())?.focus();
     scrollTo(0, 0);
-  }, [place, parts[1] ?? '', parts[2] === 'compare', language]);
+  }, [place, parts[1] ?? '', parts[2] === 'compare']);
 
   return html`<div class="shell" hidden=${hidden} inert=${hidden}>
     <a class="skip" href="#content" onClick=${(event) => (event.preventDefault(), content.current.focus())}>${t('nav.skip')}</a>
@@ -62,7 +61,8 @@ export function Shell({hidden}) {
       <${Account} usage=${usage.data} />
     </header>
     <div class="away" role="status" aria-live="polite">${isAway && html`<p>${t('error.away')}</p>`}</div>
-    <main id="content" tabindex="-1" ref=${content}>${viewOf(parts[0] === place ? parts : ['jobs'], query)}</main>
+    <${DraftNote} shown=${place === 'submit'} />
+    <main id="content" tabindex="-1" ref=${content}>${place !== 'submit' && viewOf(parts[0] === place ? parts : ['jobs'], query)}<${KeptSubmit} key="submit" query=${place === 'submit' ? query : null} /></main>
   </div>`;
 }
 

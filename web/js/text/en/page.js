@@ -19,7 +19,7 @@ export const text = {
   'sign_in.title': 'Sign in',
   'sign_in.lead': 'Start your team’s jobs, watch them, read their results. The operator of the platform gives you what to fill in here.',
   'sign_in.again': 'The key is not accepted any more',
-  'sign_in.again_hint': 'It was revoked or has expired. Ask the operator of the platform for a new key; what you were looking at stays open.',
+  'sign_in.again_hint': 'It was revoked or has expired. Ask a leader of your client, or the operator of the platform, for a new one; what you were looking at stays open.',
   'sign_in.organization_id': 'Organization',
   'sign_in.application_id': 'Application',
   'sign_in.client_id': 'Client',

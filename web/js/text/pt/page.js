@@ -19,7 +19,7 @@ export const text = {
   'sign_in.title': 'Entrar',
   'sign_in.lead': 'Inicie os jobs da sua equipe, acompanhe-os e leia os resultados. O operador da plataforma informa o que preencher aqui.',
   'sign_in.again': 'A chave não é mais aceita',
-  'sign_in.again_hint': 'Ela foi revogada ou expirou. Peça uma nova ao operador da plataforma; o que você estava vendo continua aberto.',
+  'sign_in.again_hint': 'Ela foi revogada ou expirou. Peça uma nova a um líder do seu cliente ou ao operador da plataforma; o que você estava vendo continua aberto.',
   'sign_in.organization_id': 'Organização',
   'sign_in.application_id': 'Aplicação',
   'sign_in.client_id': 'Cliente',

@@ -6,12 +6,19 @@ import {useApp} from '../context.js';
 export function DropZone({files, set, hint}) {
   const {t, format} = useApp();
   const [over, setOver] = useState(false);
+  const [unreadable, setUnreadable] = useState(false);
   const pickFiles = useRef(null);
   const pickFolder = useRef(null);
   const drop = async (event) => {
     event.preventDefault();
     setOver(false);
-    set({files: await droppedFiles(event.dataTransfer)});
+    try {
+      const found = await droppedFiles(event.dataTransfer);
+      setUnreadable(false);
+      set({files: found});
+    } catch {
+      setUnreadable(true);
+    }
   };
   const picked = (event) => {
     // Of a chosen folder the names below it, as an input has them.
@@ -28,5 +35,5 @@ export function DropZone({files, set, hint}) {
         <button type="button" class="button small" onClick=${() => pickFolder.current.click()}>${t('submit.pick_folder')}</button>
         ${files.length > 0 && html`<button type="button" class="button small quiet" onClick=${() => set({files: []})}>${t('submit.remove')}</button>`}</div>
       <input type="file" multiple hidden ref=${pickFiles} onChange=${picked} /><input type="file" webkitdirectory hidden ref=${pickFolder} onChange=${picked} />
-    </div><p class="hint">${hint}</p></div>`;
+    </div>${unreadable && html`<p class="field-error" role="alert">${t('submit.unreadable')}</p>`}<p class="hint">${hint}</p></div>`;
 }

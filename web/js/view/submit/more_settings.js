@@ -18,6 +18,6 @@ export function MoreSettings({fields, set, refusal}) {
     <div class="field"><label for="callback">${t('submit.callback')}</label>
       <input id="callback" ref=${input} type="url" value=${fields.callback} placeholder="https:…" spellcheck=${false} autocomplete="off" maxlength="2048" aria-invalid=${refusal ? 'true' : undefined}
         aria-describedby=${refusal ? 'callback-hint callback-error' : 'callback-hint'} onInput=${(event) => set({callback: event.target.value})} />
-      ${refusal && html`<p class="field-error" id="callback-error" role="alert">${t('submit.callback_refused', {why: refusal})}</p>`}
+      ${refusal && html`<p class="field-error" id="callback-error" role="alert">${t('submit.callback_refused')} <span lang="en">${refusal}</span></p>`}
       <p class="hint" id="callback-hint">${t('submit.callback_hint')}</p></div></details>`;
 }

@@ -7,7 +7,7 @@ export function Progress({work}) {
   const {step, done, all, state, upload} = work;
   const held = state === 'paused' || state === 'key';
   const words = state === 'away' ? t('submit.upload_away') : state === 'busy' ? t('submit.upload_busy') : state === 'key' ? t('submit.upload_key') : state === 'paused' ? t('submit.upload_paused') : t(`submit.${step}`);
-  return html`<div class="progress" role="status"><span>${words}</span>
+  return html`<div class="progress"><span role="status">${words}</span>
     <progress max=${all || 1} value=${step === 'waiting' ? undefined : done} aria-label=${t(`submit.${step}`)}></progress>
     <div class="bar-row">${all > 0 && html`<span class="hint">${t('file.progress', {done: format.bytes(done), all: format.bytes(all)})}</span>`}
       ${upload && step === 'sending' && html`<button type="button" class="button small" onClick=${() => (held ? upload.resume() : upload.pause())}>${t(held ? 'submit.resume' : 'submit.pause')}</button>`}</div></div>`;

@@ -6,7 +6,8 @@ import {createSubmission} from '../../api/submission.js';
 import {beginning, isObject} from '../../form/schema.js';
 import {faultsOf} from '../../form/validate.js';
 import {readParams, writeParams} from '../../form/value.js';
-import {formatRoute} from '../../state/route.js';
+import {noDraft} from '../../state/draft.js';
+import {formatRoute, parseRoute} from '../../state/route.js';
 import {ErrorSummary, hasForm, ParamsForm, useParamErrors} from '../form/params.js';
 import {useApp, useLoad, useStore} from '../context.js';
 import {describeError, Loaded} from '../parts.js';
@@ -27,8 +28,8 @@ async function ifThere(load, without) {
   }
 }
 
-// job: the id of a job whose params are the first ones here.
-export function SubmitView({repository, job}) {
+// job: the id of a job whose params are the first ones here. clear(): begins anew.
+export function SubmitView({repository, job, clear}) {
   const {t, api, features} = useApp();
   // No such application: the answer to a new job says it.
   const state = useLoad(async (signal) => {
@@ -40,7 +41,7 @@ export function SubmitView({repository, job}) {
     return {schema: isObject(application.params_schema) ? application.params_schema : null, params: value ? writeParams(value) : params};
   }, [features.application, job]);
   return html`<div class="page"><div class="page-head"><h1 tabindex="-1">${t('submit.title')}</h1></div>
-    <${Loaded} state=${state}>${({schema, params}) => html`<${NewJob} schema=${schema} first=${params} repository=${repository} />`}<//></div>`;
+    <${Loaded} state=${state}>${({schema, params}) => html`<${NewJob} schema=${schema} first=${params} repository=${repository} clear=${clear} />`}<//></div>`;
 }
 
 const metadataOf = ({name}) => (name.trim() ? JSON.stringify({name: name.trim()}) : '');
@@ -63,8 +64,8 @@ function fixedParams({default: left, ...schema}) {
   return beginning(schema, schema);
 }
 
-function NewJob({schema, first, repository}) {
-  const {t, session, features} = useApp();
+function NewJob({schema, first, repository, clear}) {
+  const {t, session, features, draft} = useApp();
   const {role} = useStore(session);
   const makes = role === null || may(features, role, 'createRepository');
   const [fields, setFields] = useState(() => ({
@@ -76,6 +77,7 @@ function NewJob({schema, first, repository}) {
   const [held, setHeld] = useState({});
   const set = (part) => {
     setFields((before) => ({...before, ...part}));
+    draft.set((before) => (before.dirty ? before : {...before, dirty: true}));
     if ('params' in part || 'sweep' in part || 'repository' in part) setViolations((before) => (before.length ? [] : before));
   };
   const {params: inherited, gone} = useInherited(repositoryOf(fields));
@@ -91,7 +93,7 @@ function NewJob({schema, first, repository}) {
   };
   const params = {schema, gone, text, tried: all || violations.length > 0, fits, fault, inherited, errors, hold, held: Object.values(held).some(Boolean), onText: (next) => set({params: next})};
   return html`<div class="submit">
-    <${Form} fields=${fields} set=${set} makes=${makes} params=${params} sweep=${sweep} setViolations=${setViolations} />
+    <${Form} fields=${fields} set=${set} makes=${makes} params=${params} sweep=${sweep} setViolations=${setViolations} clear=${clear} />
     <div class="submit-beside">${hasForm(schema ?? {}) && html`<section class="card raw-params" aria-labelledby="raw-params"><h2 id="raw-params">${t('form.beside')}</h2><${RawParams} params=${params} hint="form.beside_hint" /></section>`}
       <${SameCall} fields=${fields} sweep=${sweep} metadata=${metadataOf(fields)} repository=${repositoryOf(fields)} /></div></div>`;
 }
@@ -115,8 +117,8 @@ function Params({fields, params}) {
     <${ParamsForm} ...${params} /></section>`;
 }
 
-function Form({fields, set, makes, params, sweep, setViolations}) {
-  const {t, api, session, base, features} = useApp();
+function Form({fields, set, makes, params, sweep, setViolations, clear}) {
+  const {t, api, session, base, features, draft} = useApp();
   const [work, setWork] = useState(null);  // {step, done, all, state, upload}
   const [problem, setProblem] = useState(null);
   const [refusal, setRefusal] = useState('');  // of the callback
@@ -126,8 +128,12 @@ function Form({fields, set, makes, params, sweep, setViolations}) {
   const what = useRef(features);
   what.current = features;
   submission.current ??= createSubmission({api, base, identity: () => session.get().identity, uploads: () => what.current.uploads, XMLHttpRequest});
-  useEffect(() => () => stop.current?.abort(), []);
+  useEffect(() => () => {
+    stop.current?.abort();
+    draft.set((before) => ({...before, busy: false, dirty: false}));
+  }, []);
   const {signIns} = useStore(session);
+  const {dirty} = useStore(draft);
   // After a new sign-in what was refused for the old key goes on.
   useEffect(() => {
     setProblem(null);
@@ -149,16 +155,22 @@ function Form({fields, set, makes, params, sweep, setViolations}) {
     setProblem(null);
     setRefusal('');
     setWork({step: 'sending', done: 0, all: 0});
+    draft.set({...noDraft, busy: true, dirty: true});
     try {
       const made = fields.many
         ? await submission.current.many({...job, rows: sweep.rows}, {onWork: setWork, signal})
         : await submission.current.one({...job, params: fields.params.trim()}, {onWork: setWork, signal});
       const place = session.get().role === 'stakeholder' ? formatRoute(['repositories'])
         : fields.many ? formatRoute(['repositories', made.repository_id, 'compare'], {first: made.job_ids[0], last: made.job_ids.at(-1)}) : formatRoute(['jobs', made.job_id]);
-      if (made.notes?.length) setTold({notes: made.notes, place});
+      const hidden = parseRoute(location.hash).parts[0] !== 'submit';
+      draft.set({...noDraft, told: hidden ? 'made' : '', place});
+      // Who looks at something else is told by a line there.
+      if (hidden) setWork(null);
+      else if (made.notes?.length) setTold({notes: made.notes, place});
       else location.hash = place;
     } catch (caught) {
       const error = await api.refusal(caught, signal);
+      draft.set({...noDraft, dirty: true, told: isAbort(error) || parseRoute(location.hash).parts[0] === 'submit' ? '' : 'failed'});
       if (error.violations?.length) setViolations(error.violations);
       if (error.error === 'Invalid callback_url') setRefusal(error.detail);
       else if (!isAbort(error)) setProblem(error instanceof RangeError ? {title: t('submit.too_large')} : error.kind === 'away' && !error.status ? {title: t('submit.lost')} : describeError(t, error));
@@ -187,6 +199,7 @@ function Form({fields, set, makes, params, sweep, setViolations}) {
     ${problem && html`<p class="field-error" role="alert">${problem.title} ${problem.hint}</p>`}
     ${work && html`<${Progress} work=${work} />`}
     <div class="form-actions"><button class="button primary" disabled=${Boolean(work) || !ready}>${!fields.many ? t('submit.start') : sweep.ready ? t('sweep.start', {count: sweep.shownCount}) : t('sweep.start_none')}</button>
-      ${work && html`<button type="button" class="button" onClick=${() => stop.current.abort()}>${t('submit.stop')}</button>`}</div>
+      ${work && html`<button type="button" class="button" onClick=${() => stop.current.abort()}>${t('submit.stop')}</button>`}
+      ${dirty && !work && html`<button type="button" class="button quiet" onClick=${clear}>${t('submit.clear')}</button>`}</div>
   </form>`;
 }
