@@ -98,7 +98,7 @@ def run(params_file, input_dir, output_dir, result_file):
     needed = model.needed(params["season"], params["method"])
     need(len(values) >= needed, f"{books[0].name}: {heading!r} has {len(values)} values, and this season and method need {needed}")
     found = model.forecast(values, **params)
-    print(f"{len(values)} values of {heading!r}, error {found['error_percent']:.2f} %, smoothing {json.dumps(found['smoothing'])}", flush=True)
+    print(f"{len(values)} values of {heading!r}, missed by {found['error_percent']:.2f} % on average, smoothing {json.dumps(found['smoothing'])}", flush=True)
     periods = [label.date() if isinstance(label, datetime) else label for label in labels + labels_after(labels, params["horizon"])]
     write_workbook(output_dir / "forecast.xlsx", heading, periods, values, found)
     chart.draw(output_dir / "chart.png", heading, [str(period) for period in periods], values, found)

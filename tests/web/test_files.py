@@ -19,8 +19,30 @@ def files(page, world):
 
 
 def choose(page, name):
-    page.click("button", re.compile(re.escape(name) + " "))
+    page.click("treeitem", re.compile("^" + re.escape(name.split("/")[-1]) + " "))
     page.heading(name)
+
+
+def test_folders_by_keyboard(files):
+    tree = "[...document.querySelectorAll('[role=treeitem]')].map((one) => one.querySelector('.file-name').innerText)"
+    assert files.tab.evaluate(tree)[:3] == ["deep", "folder", "inside.csv"]
+    assert files.tab.evaluate("document.querySelectorAll('[role=treeitem][tabindex=\"0\"]').length") == 1
+    files.tab.evaluate("document.querySelector('[role=treeitem][tabindex=\"0\"]').focus()")
+    files.press("Home")
+    focused = "document.activeElement.querySelector('.file-name').innerText"
+    wait_until("the first folder has the focus", lambda: files.tab.evaluate(focused) == "deep")
+    files.press("ArrowLeft")
+    wait_until("it is closed", lambda: "folder" not in files.tab.evaluate(tree))
+    files.press("ArrowRight")
+    wait_until("it is open", lambda: "folder" in files.tab.evaluate(tree))
+    for _ in range(2):
+        files.press("ArrowDown")
+    wait_until("the file has the focus", lambda: files.tab.evaluate(focused) == "inside.csv")
+    files.press("Enter")
+    files.heading("deep/folder/inside.csv")
+    assert files.tab.evaluate(focused) == "inside.csv"
+    files.press("ArrowLeft")
+    wait_until("its folder has the focus", lambda: files.tab.evaluate(focused) == "folder")
 
 
 def test_a_table_of_which_a_part_is_in_the_document(files):
@@ -150,8 +172,8 @@ def test_the_chart_and_the_workbook_of_a_forecast(page, world):
     world.has_ended(jobs[0], rest=lead)
     assert json.loads(lead.get(f"/job/{jobs[0]}/params").text)["smoothing"] == 0.05
     page.sign_in(lead.identity, f"#/jobs/{jobs[0]}/outputs")
-    page.click("button", re.compile("^chart.png "))
+    page.click("treeitem", re.compile("^chart.png "))
     wait_until("it is drawn", lambda: page.tab.evaluate("document.querySelector('.picture img')?.naturalWidth") == 1040)
-    page.click("button", re.compile("^forecast.xlsx "))
+    page.click("treeitem", re.compile("^forecast.xlsx "))
     page.find("columnheader", "forecast")
     page.see("Summary")

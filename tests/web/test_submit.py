@@ -51,7 +51,7 @@ def test_a_folder(how, page, world, tmp_path):
     assert sorted(info["input"]) == ["north/deep/größe.txt", "prices.csv"]
     # What was sent is there with the same previews.
     page.open(f"#/repositories/{info['repository_id']}")
-    page.click("button", re.compile("^prices.csv "))
+    page.click("treeitem", re.compile("^prices.csv "))
     page.find("columnheader", "a")
 
 
@@ -103,7 +103,7 @@ def test_what_is_filled_in_and_sent_stays_while_a_person_looks_around(pages, pag
     page.fill("Name", "Sent in passing")
     page.click("link", "Jobs")
     page.heading("Jobs")
-    page.click("link", re.compile("^New job$"))
+    page.open("#/submit")
     assert page.on(page.find("textbox", "Name"), "function () { return this.value; }") == "Sent in passing"
     page.choose_files("Choose files", table)
     network = pages.chromium.network

@@ -80,13 +80,14 @@ test('text has the contrast of WCAG AA in both themes', () => {
   for (const theme of [light, dark]) {
     assert.ok(Object.keys(theme).length > 15);
     for (const ground of ['ground', 'surface', 'sunken']) {
-      for (const ink of ['ink', 'muted', 'accent', 'queued', 'started', 'finished', 'failed']) {
+      for (const ink of ['ink', 'muted', 'accent', 'queued', 'started', 'finished', 'failed', 'magenta', 'cyan']) {
         assert.ok(contrast(theme[ink], theme[ground]) >= 4.5, `${ink} on ${ground}: ${contrast(theme[ink], theme[ground])}`);
       }
       assert.ok(contrast(theme['line-strong'], theme[ground]) >= 3, `borders on ${ground}: ${contrast(theme['line-strong'], theme[ground])}`);
     }
     for (const name of ['queued', 'started', 'finished', 'failed']) assert.ok(contrast(theme[name], theme[`${name}-soft`]) >= 4.5, name);
     assert.ok(contrast(theme['accent-ink'], theme.accent) >= 4.5);
+    for (const name of ['queued', 'accent', 'finished', 'failed']) assert.ok(contrast(theme.ink, theme[`${name}-soft`]) >= 4.5);
     assert.ok(contrast(theme.surface, theme.failed) >= 4.5);
     assert.ok(contrast(theme.started, theme['accent-soft']) >= 4.5);
     assert.ok(contrast(theme.accent, theme['accent-soft']) >= 4.5);

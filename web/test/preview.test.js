@@ -3,8 +3,9 @@ import test from 'node:test';
 import {ansiParts, firstLog, isErrorLine, withoutAnsi} from '../js/preview/ansi.js';
 import {delimiterOf, MOST_COLUMNS, numberColumns, parseCsv} from '../js/preview/csv.js';
 import {faultOf, parseJson, WrittenNumber} from '../js/preview/json.js';
+import {folderTree, foldersOf, foundRows, treeRows} from '../js/preview/folder.js';
 import {imageType, kindOfFile, looksLikePdf} from '../js/preview/kind.js';
-import {comparedColumns, flatten, numberOf, pointsOf, scale, ticks, toCsv} from '../js/preview/plot.js';
+import {asNumber, asText, comparedColumns, flatten, numberOf, ownValue, pointsOf, scale, ticks, toCsv} from '../js/preview/plot.js';
 import {resultOf} from '../js/state/result.js';
 
 test('delimited text is read', () => {
@@ -35,7 +36,7 @@ test('columns of numbers are found, in both ways to write them', () => {
 
 test('colours of a log become classes, all other escapes go', () => {
   const {parts, style} = ansiParts('\u001b[1;31mERROR\u001b[0m x\u001b[2K\u001b]0;title\u0007y\u001b[38;5;31mz\u001b[4m');
-  assert.deepEqual(parts, [{text: 'ERROR', class: 'ansi-1 ansi-bold'}, {text: ' xyz', class: ''}]);
+  assert.deepEqual(parts, [{text: 'ERROR', class: 'ansi-1 ansi-bold'}, {text: ' xy', class: ''}, {text: 'z', class: 'ansi-4'}]);
   assert.ok(style.underline);
   assert.equal(withoutAnsi('\u001b[1ma\u202eb\u0000'), 'ab');
 });
@@ -131,4 +132,40 @@ test('of a very wide table the first columns are kept', () => {
   assert.deepEqual(rows.map((row) => row.length), [MOST_COLUMNS, 2]);
   assert.equal(numberColumns(rows).length, MOST_COLUMNS);
   assert.equal(parseCsv(','.repeat(300)).columns, 301);
+});
+
+test('files are shown as folders that are open or closed', () => {
+  const files = ['a.csv', 'deep/b.csv', 'deep/er/c.csv', '__proto__/d', 'deep/e'].map((name) => ({name}));
+  const tree = folderTree(files);
+  const drawn = (open) => treeRows(tree, new Set(open)).map(({label, depth, count}) => `${' '.repeat(depth)}${label}${count ? ` ${count}` : ''}`);
+  assert.deepEqual(drawn([]), ['deep 3', '__proto__ 1', 'a.csv']);
+  assert.deepEqual(drawn(['deep', 'deep/er']), ['deep 3', ' er 1', '  c.csv', ' b.csv', ' e', '__proto__ 1', 'a.csv']);
+  assert.deepEqual(drawn(['deep/er']), ['deep 3', '__proto__ 1', 'a.csv']);
+  assert.deepEqual(foldersOf('deep/er/c.csv'), ['deep', 'deep/er']);
+  assert.deepEqual(foundRows(files, 'ER/').map(({label}) => label), ['deep/er/c.csv']);
+  // Paths of rows are keys: a folder and a file may have one name.
+  const rows = treeRows(folderTree([{name: 'x'}, {name: 'x/y'}]), new Set(['x']));
+  assert.equal(new Set(rows.map(({path}) => path)).size, 3);
+});
+
+test('columns of a comparison keep their digits, whatever they are called', () => {
+  const [one, other] = ['9007199254740992', '9007199254740993'].map((seed) => ({params: flatten({seed: new WrittenNumber(seed), ...JSON.parse('{"__proto__": {"x": 1}, "constructor": 2}')}), result: {}}));
+  assert.deepEqual(comparedColumns([one, other, {params: {}}]).map(({name, differs}) => [name, differs]), [['seed', true], ['__proto__.x', true], ['constructor', true]]);
+  assert.deepEqual([one, other].map(({params}) => asText(params.seed)), ['9007199254740992', '9007199254740993']);
+  assert.equal(Object.keys(flatten(parseJson('{"__proto__": 1}')))[0], '__proto__');
+  assert.equal(ownValue({}, 'constructor'), undefined);
+  assert.equal(asNumber(new WrittenNumber('1.10')), 1.1);
+  assert.ok(Number.isNaN(asNumber('1')));
+});
+
+test('a CSV for a spreadsheet whose decimals have a comma', () => {
+  assert.equal(toCsv([['a;b', 1.5, new WrittenNumber('1.10'), 'x,y', null, -2]], true), '"a;b";1,5;1,10;"x,y";;-2\r\n');
+});
+
+test('colours of a log: of 256, of red, green and blue, on a ground, and over the end of a line', () => {
+  const classes = (line, style) => ansiParts(line, style).parts.map(({class: name}) => name);
+  assert.deepEqual(classes('\u001b[38;5;196mred\u001b[38;2;10;200;10mgreen\u001b[48;5;21mon blue\u001b[49;39mplain'), ['ansi-1', 'ansi-2', 'ansi-2 ansi-on-4', '']);
+  assert.deepEqual(classes('\u001b[97;101mx\u001b[38;5;244my\u001b[38;2mz'), ['ansi-7 ansi-on-1']);
+  const lines = ['\u001b[31mfirst', 'second', 'third\u001b[0m', 'fourth'];
+  assert.deepEqual([0, 1, 2, 3].map((line) => classes(lines[line], styleBefore(line, (at) => lines[at]))[0]), ['ansi-1', 'ansi-1', 'ansi-1', '']);
 });

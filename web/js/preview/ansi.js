@@ -2,7 +2,15 @@
 const ESCAPE = /\u001b(?:\[([0-9;:]*)([ -/]*[@-~])|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[ -/]*[0-~]?)/g;
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-const plain = {colour: null, bold: false, dim: false, underline: false};
+const plain = {colour: null, ground: null, bold: false, dim: false, underline: false};
+
+// The nearest of the eight colours of the page to one of 256, or to red, green and blue.
+const ofMix = (...parts) => parts.reduce((sum, part, bit) => sum + (part > 127 ? 1 << bit : 0), 0);
+function ofMany(code) {
+  if (code < 16) return code % 8;
+  if (code > 231) return code > 243 ? 7 : 0;
+  return ofMix(...[36, 6, 1].map((place) => (Math.floor((code - 16) / place) % 6) * 51));
+}
 
 function changed(style, parameters) {
   const codes = parameters === '' ? [0] : parameters.split(/[;:]/).map(Number);
@@ -18,13 +26,22 @@ function changed(style, parameters) {
     else if (code >= 30 && code <= 37) next = {...next, colour: code - 30};
     else if (code >= 90 && code <= 97) next = {...next, colour: code - 90};
     else if (code === 39) next = {...next, colour: null};
-    else if (code === 38 || code === 48) at += codes[at + 1] === 5 ? 2 : 4;  // 256 colours: not shown
+    else if (code >= 40 && code <= 47) next = {...next, ground: code - 40};
+    else if (code >= 100 && code <= 107) next = {...next, ground: code - 100};
+    else if (code === 49) next = {...next, ground: null};
+    else if (code === 38 || code === 48) {
+      const many = codes[at + 1] === 5;
+      const given = codes.slice(at + 2, at + (many ? 3 : 5));
+      const found = many ? ofMany(given[0]) : ofMix(...given);
+      if (given.length === (many ? 1 : 3) && given.every((one) => one < 256)) next = {...next, [code === 38 ? 'colour' : 'ground']: found};
+      at += many ? 2 : 4;
+    }
   }
   return next;
 }
 
-export const classOf = ({colour, bold, dim, underline}) =>
-  [colour !== null && `ansi-${colour}`, bold && 'ansi-bold', dim && 'ansi-dim', underline && 'ansi-underline'].filter(Boolean).join(' ');
+export const classOf = ({colour, ground, bold, dim, underline}) =>
+  [colour !== null && `ansi-${colour}`, ground !== null && `ansi-on-${ground}`, bold && 'ansi-bold', dim && 'ansi-dim', underline && 'ansi-underline'].filter(Boolean).join(' ');
 
 const MOST_PARTS = 200;
 
@@ -48,6 +65,15 @@ export function ansiParts(line, style = plain) {
   }
   push(line.slice(from));
   return {parts, style};
+}
+
+const MOST_BEFORE = 200;
+
+// The style with which line `first` begins, from the MOST_BEFORE lines before it. lineOf(number): a line.
+export function styleBefore(first, lineOf) {
+  let style = plain;
+  for (let line = Math.max(0, first - MOST_BEFORE); line < first; ++line) if (lineOf(line).includes('\u001b')) ({style} = ansiParts(lineOf(line), style));
+  return style;
 }
 
 // The text without escapes.

@@ -23,18 +23,3 @@ export const imageType = (name) => `image/${IMAGES[name.split('.').pop().toLower
 
 // Whether the bytes begin as a PDF does; some programs write something in front of it.
 export const looksLikePdf = (bytes) => new TextDecoder('latin1').decode(bytes.subarray(0, 1024)).includes('%PDF-');
-
-// The files as a folder tree: {folders: Map, files: []}.
-export function folderTree(files) {
-  const root = {folders: new Map(), files: []};
-  for (const file of files) {
-    const parts = file.name.split('/');
-    let place = root;
-    for (const part of parts.slice(0, -1)) {
-      if (!place.folders.has(part)) place.folders.set(part, {folders: new Map(), files: []});
-      place = place.folders.get(part);
-    }
-    place.files.push({...file, label: parts.at(-1)});
-  }
-  return root;
-}

@@ -1,4 +1,5 @@
 // Numbers for a plot. Pure.
+import {isNode, WrittenNumber} from './json.js';
 
 // The number in a cell, or NaN. comma: the decimal mark is a comma, as in files with semicolons.
 export function numberOf(cell, comma = false) {
@@ -37,18 +38,18 @@ export function extent(values) {
   return [least, most];
 }
 
-// The numbers, texts and words in a JSON value: {'model.aic': -2.5, …}. Of lists only those with few entries.
+// Own members only, of names that every object has, too.
+const put = (found, name, value) => Object.defineProperty(found, name, {value, enumerable: true, writable: true, configurable: true});
+export const ownValue = (values, name) => (Object.hasOwn(values, name) ? values[name] : undefined);
+
+const MOST_NAMES = 1000;
+
+// The numbers, texts and words in a JSON value: {'model.aic': -2.5, …}. Of lists only those with few entries, of others their length.
 export function flatten(value, prefix = '', found = {}, depth = 0) {
-  if (value === null || typeof value !== 'object') {
-    found[prefix || 'value'] = value;
-    return found;
-  }
-  if (depth > 4 || Object.keys(found).length > 200) return found;
+  if (!isNode(value)) return put(found, prefix || 'value', value);
+  if (depth > 4 || Object.keys(found).length > MOST_NAMES) return found;
   const entries = Object.entries(value);
-  if (Array.isArray(value) && entries.length > 8) {
-    found[`${prefix || 'value'}.length`] = entries.length;
-    return found;
-  }
+  if (Array.isArray(value) && entries.length > 8) return put(found, `${prefix || 'value'}.length`, entries.length);
   for (const [key, child] of entries) flatten(child, prefix ? `${prefix}.${key}` : key, found, depth + 1);
   return found;
 }
@@ -60,18 +61,29 @@ export function comparedColumns(rows) {
   for (const part of ['params', 'result']) {
     const known = rows.map((row) => row[part]).filter((values) => values !== undefined);
     for (const name of new Set(known.flatMap(Object.keys))) {
-      const values = known.map((one) => one[name]);
+      const values = known.map((one) => ownValue(one, name));
       columns.push({part, name, differs: new Set(values.map((value) => JSON.stringify(value))).size > 1});
     }
   }
   return [...columns.filter(({differs}) => differs), ...columns.filter(({differs}) => !differs)];
 }
 
-// A cell as RFC 4180 has it. A text that a spreadsheet would take for a formula begins with an apostrophe.
-function csvCell(value) {
-  if (value === undefined || value === null) return '';
-  const text = typeof value === 'string' ? value.replace(/^[=+\-@\t\r]/, "'$&") : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+// A number, also one that is kept as it was written, or NaN.
+export const asNumber = (value) => (typeof value === 'number' ? value : value instanceof WrittenNumber ? Number(value.text) : NaN);
+
+// A value as text. comma: decimals have a comma.
+export function asText(value, comma = false) {
+  if (value === undefined || value === null) return value === null ? 'null' : '';
+  const text = value instanceof WrittenNumber ? value.text : String(value);
+  return comma && !Number.isNaN(asNumber(value)) ? text.replace('.', ',') : text;
 }
 
-export const toCsv = (rows) => rows.map((row) => row.map(csvCell).join(',')).join('\r\n') + '\r\n';
+// A cell as RFC 4180 has it. A text that a spreadsheet would take for a formula begins with an apostrophe.
+function csvCell(value, comma) {
+  if (value === undefined || value === null) return '';
+  const text = typeof value === 'string' ? value.replace(/^[=+\-@\t\r]/, "'$&") : asText(value, comma);
+  return /[",;\r\n]/.test(text) && !(comma && /^[-\d,eE+]+$/.test(text)) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+// comma: for a spreadsheet in a language whose decimals have a comma; then semicolons part the cells.
+export const toCsv = (rows, comma = false) => rows.map((row) => row.map((value) => csvCell(value, comma)).join(comma ? ';' : ',')).join('\r\n') + '\r\n';

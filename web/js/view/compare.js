@@ -2,7 +2,8 @@
 // first and its last job, or the newest finished ones of a repository.
 import {html, useEffect, useMemo, useState} from '../dom.js';
 import {isAbort} from '../api/errors.js';
-import {comparedColumns, flatten, toCsv} from '../preview/plot.js';
+import {parseJson} from '../preview/json.js';
+import {asNumber, asText, comparedColumns, flatten, ownValue, toCsv} from '../preview/plot.js';
 import {minuteOf} from '../overview/stats.js';
 import {laidOver} from '../state/job_list.js';
 import {formatRoute} from '../state/route.js';
@@ -61,8 +62,8 @@ function useComparison(repository, first, last) {
       const row = rows.get(id);
       if (!row || !lacks(row)) return;
       try {
-        const params = row.params ?? flatten(JSON.parse(await api.jobParams(id, {signal})));
-        const result = row.job.job_status === 'finished' ? flatten(JSON.parse(resultOf(await api.result(id, {signal})) ?? 'null')) : undefined;
+        const params = row.params ?? flatten(parseJson(await api.jobParams(id, {signal})));
+        const result = row.job.job_status === 'finished' ? flatten(parseJson(resultOf(await api.result(id, {signal})) ?? 'null')) : undefined;
         rows.set(id, {...rows.get(id), params, result});
       } catch (error) {
         if (error.kind !== 'missing') throw error;
@@ -148,40 +149,44 @@ function Standing({rows}) {
 }
 
 const titleOf = ({part, name}) => `${part}.${name}`;
-const shown = (value) => (value === undefined ? '' : String(value));
+const valueOf = (row, {part, name}) => ownValue(row[part], name);
+const SHOWN = 60;  // columns; the CSV has all
 
 function Comparison({rows, sweep}) {
   const {t, format} = useApp();
   const loaded = useMemo(() => rows.map(({job, params = {}, result = {}}) => ({job, params, result})), [rows]);
-  const columns = useMemo(() => comparedColumns(rows).slice(0, 60), [rows]);
+  const every = useMemo(() => comparedColumns(rows), [rows]);
+  const columns = useMemo(() => every.slice(0, SHOWN), [every]);
   const [order, setOrder] = useState({title: null, down: false});
   const sorted = useMemo(() => {
     const column = columns.find((one) => titleOf(one) === order.title);
     if (!column) return loaded;
-    const {part, name} = column;
-    const compare = (left, right) => (typeof left === 'number' && typeof right === 'number' ? left - right : String(left ?? '').localeCompare(String(right ?? '')));
-    return [...loaded].sort((left, right) => compare(left[part][name], right[part][name]) * (order.down ? -1 : 1));
+    const compare = (left, right) => {
+      const apart = asNumber(left) - asNumber(right);
+      return Number.isNaN(apart) ? asText(left ?? '').localeCompare(asText(right ?? '')) : apart;
+    };
+    return [...loaded].sort((left, right) => compare(valueOf(left, column), valueOf(right, column)) * (order.down ? -1 : 1));
   }, [loaded, columns, order]);
-  const numbers = useMemo(() => columns.map(({part, name}) => loaded.some((row) => typeof row[part][name] === 'number')), [columns, loaded]);
+  const numbers = useMemo(() => columns.map((column) => loaded.some((row) => !Number.isNaN(asNumber(valueOf(row, column))))), [columns, loaded]);
   const firstOf = (wanted) => columns.findIndex(({part, differs}, index) => part === wanted && differs && numbers[index]);
   const x = firstOf('params');
   const y = firstOf('result');
-  const points = (across, up) => loaded.map((row, index) => ({x: across === null ? index + 1 : row[columns[across]?.part]?.[columns[across].name], y: row[columns[up].part][columns[up].name]}))
+  const points = (across, up) => loaded.map((row, index) => ({x: across === null ? index + 1 : asNumber(valueOf(row, columns[across])), y: asNumber(valueOf(row, columns[up]))}))
     .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y));
   const sort = (title) => setOrder((before) => ({title, down: before.title === title && !before.down}));
-  const save = () => saveFile(new Blob([toCsv([['job_id', 'name', 'status', ...columns.map(titleOf)], ...sorted.map(({job, ...row}) => [job.job_id, job.name, job.job_status, ...columns.map(({part, name}) => row[part][name])])])], {type: 'text/csv'}), 'comparison.csv');
+  // With a mark in front, without which spreadsheet programs do not read it as UTF-8.
+  const save = () => saveFile(new Blob(['\ufeff', toCsv([['job_id', 'name', 'status', ...every.map(titleOf)], ...sorted.map((row) => [row.job.job_id, row.job.name, row.job.job_status, ...every.map((column) => valueOf(row, column))])], format.comma)], {type: 'text/csv'}), 'comparison.csv');
   const heads = [t('jobs.name'), ...(sweep ? [t('jobs.state')] : []), ...columns.map((column) => html`<button type="button" class="sort" onClick=${() => sort(titleOf(column))}>${column.name}<span class="hint"> ${t(`compare.${column.part}`)}</span></button>`)];
   const ahead = sweep ? 2 : 1;
   const cell = (row, column) => {
     const {job} = sorted[row];
     if (column === 0) return html`<a href=${formatRoute(['jobs', job.job_id])} dir="auto">${job.name || t('jobs.unnamed')}</a>`;
     if (column < ahead) return html`<${Badge} state=${job.job_status} />`;
-    const {part, name} = columns[column - ahead];
-    return shown(sorted[row][part][name]);
+    return asText(valueOf(sorted[row], columns[column - ahead]), format.comma);
   };
   const blank = Array.from({length: ahead}, () => undefined);
   return html`${x >= 0 || y >= 0 ? html`<${Plot} key=${columns.map(titleOf).join()} names=${columns.map(titleOf)} numbers=${numbers} points=${points} first=${{x: x < 0 ? null : x, y: y < 0 ? undefined : y}} />` : ''}
-    <div class="bar-row"><span class="hint">${t('jobs.count', {count: format.number(rows.length)})}</span><span class="grow"></span><button type="button" class="button small" onClick=${save}>${t('compare.csv')}</button></div>
+    <div class="bar-row"><span class="hint">${t('jobs.count', {count: format.number(rows.length)})}${every.length > SHOWN && ` · ${t('compare.columns', {shown: format.number(SHOWN), count: format.number(every.length)})}`}</span><span class="grow"></span><button type="button" class="button small" onClick=${save}>${t('compare.csv')}</button></div>
     <${Sheet} heads=${heads} numbers=${[...blank, ...numbers]} sorts=${[...blank, ...columns.map((column) => (titleOf(column) === order.title ? (order.down ? 'descending' : 'ascending') : undefined))]}
       count=${sorted.length} cell=${cell} keyOf=${(row) => sorted[row].job.job_id} label=${t('compare.title')} />`;
 }

@@ -5,26 +5,29 @@ import {delimiterOf, numberColumns, parseCsv} from '../preview/csv.js';
 import {imageType, kindOfFile, looksLikePdf, PREVIEW_BYTES, WHOLE} from '../preview/kind.js';
 import {pointsOf} from '../preview/plot.js';
 import {useApp, useLoad} from './context.js';
+import {FileList} from './file_list.js';
 import {Failure, Loaded, Waiting} from './parts.js';
 import {Plot} from './plot.js';
 import {Sheet} from './sheet.js';
 import {JsonView} from './tree.js';
 
 const MOST_ROWS = 1000;
-const LISTED = 500;
 
 export function Files({files, pathOf, archive, archiveName}) {
-  const {t, format} = useApp();
+  const {t} = useApp();
   const [chosen, setChosen] = useState(() => files.find((file) => kindOfFile(file.name) !== 'none') ?? files[0]);
-  const [shown, setShown] = useState(LISTED);
+  const preview = useRef(null);
+  const choose = (file) => {
+    setChosen(file);
+    // On a narrow window the preview is below the list.
+    requestAnimationFrame(() => preview.current?.scrollIntoView({block: 'nearest'}));
+  };
   return html`<div class="files">
     <div class="files-list">
-      <ul>${files.slice(0, shown).map((file) => html`<li key=${file.name}><button type="button" aria-current=${file === chosen ? 'true' : undefined} onClick=${() => setChosen(file)}>
-        <span class="file-name" dir="auto">${file.name}</span><span class="hint">${format.bytes(file.bytes)}</span></button></li>`)}</ul>
-      ${files.length > shown && html`<button type="button" class="button small" onClick=${() => setShown(shown + LISTED)}>${t('tree.more', {count: format.number(files.length - shown)})}</button>`}
+      <${FileList} files=${files} chosen=${chosen} onChoose=${choose} />
       <${Download} path=${archive} name=${archiveName} label=${t('job.download_all')} />
     </div>
-    <div class="preview">${chosen && html`<${Preview} key=${chosen.name} file=${chosen} path=${pathOf(chosen.name)} />`}</div>
+    <div class="preview" ref=${preview}><p class="unseen" role="status">${t('file.shown', {name: chosen.name})}</p>${chosen && html`<${Preview} key=${chosen.name} file=${chosen} path=${pathOf(chosen.name)} />`}</div>
   </div>`;
 }
 

@@ -3,7 +3,7 @@ import {html, useEffect, useMemo, useRef, useState} from '../dom.js';
 import {isAbort} from '../api/errors.js';
 import {followLog} from '../api/log_stream.js';
 import {readDirectory, readEntry} from '../api/zip.js';
-import {ansiParts, firstLog} from '../preview/ansi.js';
+import {ansiParts, firstLog, styleBefore} from '../preview/ansi.js';
 import {createLogBuffer, createSearch, LIMITS} from '../preview/log_buffer.js';
 import {visibleRows} from '../state/job_list.js';
 import {useApp, useStore, useVisible} from './context.js';
@@ -207,6 +207,7 @@ function LogText({log, open, label, choice, note, download}) {
   const middle = at >= dropped && !follow ? at - dropped : count;
   const range = wrap ? {first: Math.max(0, Math.min(middle - WRAPPED / 2, count - WRAPPED)), end: Math.min(count, Math.max(middle + WRAPPED / 2, WRAPPED))} : visibleRows(count, LINE, view.top, view.height, 20);
   const rows = Array.from({length: Math.max(0, range.end - range.first)}, (_, index) => range.first + index);
+  let style = buffer && styleBefore(range.first, (row) => buffer.line(row));  // a colour goes on over the end of a line
   return html`<div class="logs">
     <div class="bar-row log-tools">
       ${choice}
@@ -224,7 +225,11 @@ function LogText({log, open, label, choice, note, download}) {
     <div class=${`log ${wrap ? 'wrap' : ''} ${open ? '' : 'ended'}`} ref=${box} tabindex="0" role="region" aria-label=${label} onScroll=${onScroll}>
       <div class="log-lines" style=${wrap ? undefined : {height: `${count * LINE}px`, paddingTop: `${range.first * LINE}px`}}>
         ${wrap && range.first > 0 && html`<p class="hint log-rest">${t('logs.above', {count: format.number(range.first)})}</p>`}
-        ${rows.map((row) => html`<${LogLine} key=${row + dropped} text=${buffer.line(row)} number=${row + dropped} marked=${row + dropped === at} />`)}
+        ${rows.map((row) => {
+          const {parts, style: next} = ansiParts(buffer.line(row), style);
+          style = next;
+          return html`<${LogLine} key=${row + dropped} parts=${parts} number=${row + dropped} marked=${row + dropped === at} />`;
+        })}
         ${wrap && range.end < count && html`<p class="hint log-rest">${t('logs.below', {count: format.number(count - range.end)})}</p>`}
       </div>
     </div>
@@ -232,7 +237,6 @@ function LogText({log, open, label, choice, note, download}) {
   </div>`;
 }
 
-function LogLine({text, number, marked}) {
-  const parts = useMemo(() => ansiParts(text).parts, [text]);
+function LogLine({parts, number, marked}) {
   return html`<div data-line=${number} class=${`log-line ${marked ? 'at' : ''}`}><span class="log-number" aria-hidden="true">${number + 1}</span><span class="log-text">${parts.map((part) => (part.class ? html`<span class=${part.class}>${part.text}</span>` : part.text))}</span></div>`;
 }
