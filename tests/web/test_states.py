@@ -11,9 +11,26 @@ def nobody(world):
     return world.tenants.team("Web", ana="leader", carla="stakeholder")
 
 
+@pytest.fixture
+def analyst(world):
+    """A leader of the Forecast, whose key the test may end."""
+    return world.tenants.make("Forecast")
+
+
+@pytest.fixture(scope="module")
+def sweep(world):
+    """(Repository, jobs) of a small sweep that has ended; one of its jobs has failed."""
+    repository = world.lead.repository(metadata={"name": "For a small sweep"})
+    made = world.lead.call("POST", "/job/batch", {"repository_id": repository}, json={"params": [{"result": {"x": 1}}, {"result": {"x": 4}}, {"result": {"x": 9}}, {"exit": 1}]})
+    jobs = made.json()["job_ids"]
+    for job in jobs:
+        world.lead.wait(job)
+    return repository, jobs
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "pt"])
-def test_every_state(language, theme, pages, world, nobody, axe):
+def test_every_state(language, theme, pages, world, nobody, sweep, axe):
     wrong = []
 
     def tab():
@@ -46,6 +63,23 @@ def test_every_state(language, theme, pages, world, nobody, axe):
     page.sign_in_anyhow(nobody["carla"].identity, ".notice")
     see(page, "jobs-stakeholder")
 
+    page = tab()
+    page.open("#/keys")
+    page.settled(".sign-in form")
+    page.sign_in_anyhow(nobody["ana"].identity, ".key-card")
+    page.tab.evaluate("(document.getElementById('key-user').focus(), document.getElementById('key-user').select())")
+    page.type("ana")
+    page.press("Enter")
+    page.settled(".made-key")
+    see(page, "key-made")
+
+    page = tab()
+    page.open(f"#/repositories/{sweep[0]}/compare?first={sweep[1][0]}&last={sweep[1][-1]}")
+    page.settled(".sign-in form")
+    page.sign_in_anyhow(world.lead.identity, ".standing")
+    page.settled(".drawing canvas")
+    see(page, "sweep-results")
+
     job, _ = world.waiting("Deleted meanwhile")
     page = tab()
     page.open(f"#/jobs/{job}/logs")
@@ -55,6 +89,33 @@ def test_every_state(language, theme, pages, world, nobody, axe):
     assert world.lead.delete(f"/job/{job}").status_code == 200
     page.settled(".notice a.primary")
     see(page, "job-deleted")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_what_has_to_be_mended(language, theme, page, world, axe, analyst):
+    page.language(TAGS[language])
+    page.theme(theme)
+    page.open("#/submit")
+    page.settled(".sign-in form")
+    page.sign_in_anyhow(analyst.identity, ".params-form")
+    page.tab.evaluate("""(() => { const field = document.getElementById('params');
+      field.value = '{"horizon": 0, "colour": "red"}';
+      field.dispatchEvent(new Event('input', {bubbles: true})); })()""")
+    page.tab.evaluate("document.querySelector('.form-actions .primary').click()")
+    page.settled(".error-summary")
+    wrong = look(page, axe, f"submit-faults-{language}-{theme}")
+    page.size(360, 740)
+    wrong += look(page, axe, f"submit-faults-phone-{language}-{theme}")
+    page.size(1280, 900)
+    key, entry = world.tenants.keygen("ana", "leader")
+    old = analyst.identity
+    world.tenants.client(old.organization_id, old.application_id, old.client_id, [entry])
+    world.tenants.wait_for(analyst, known=False)
+    page.open("#/overview")
+    page.settled(".sign-in form")
+    wrong += look(page, axe, f"key-expired-{language}-{theme}")
     assert wrong == []
 
 

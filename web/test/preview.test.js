@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {ansiParts, firstLog, isErrorLine, withoutAnsi} from '../js/preview/ansi.js';
+import {ansiParts, firstLog, isErrorLine, styleBefore, withoutAnsi} from '../js/preview/ansi.js';
 import {delimiterOf, MOST_COLUMNS, numberColumns, parseCsv} from '../js/preview/csv.js';
 import {faultOf, parseJson, WrittenNumber} from '../js/preview/json.js';
 import {folderTree, foldersOf, foundRows, treeRows} from '../js/preview/folder.js';
