@@ -43,8 +43,7 @@ bool belongs_to(const job::Job& job, const artifacts::Tenant& tenant);
 std::optional<JobRecord> load_job(const Services& services, const artifacts::Tenant& tenant, std::string_view job_id);
 
 // {"job_id", "job_status", …}: the contract's object is the head, StoredJob::shown, perhaps `,"jobs":` and the list of
-// the repository's jobs, and the tail. `expires` is the time when the job is removed. The tail of a job with more than one
-// attempt has the attempts that are over (`attempt_history`, the last 10). Pure.
+// the repository's jobs, and the tail. `expires` is the time when the job is removed. Pure.
 std::string render_job_head(const JobRecord& record);
 std::string render_job_head(std::string_view job_id, job::Phase phase);
 std::string render_job_tail(const job::JobStatus& status, const std::optional<base::TimePoint>& expires);

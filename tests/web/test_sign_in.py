@@ -109,6 +109,8 @@ def test_language_and_theme_by_the_menu(page, world):
     page.click("button", account)
     page.click("button", "Português")
     page.see("Repositórios")
+    wait_until("the tab has it too", lambda: page.tab.evaluate("document.title") == "Jobs · vBrain")
+    assert page.tab.evaluate("document.getElementById('account').contains(document.activeElement)")  # the focus stays in the menu
     page.click("button", "Escuro")
     wait_until("the page has both", lambda: page.tab.evaluate("[document.documentElement.lang, document.documentElement.dataset.theme].join()") == "pt,dark")
     page.press("Escape")

@@ -19,6 +19,7 @@ def test_from_queued_to_finished(page, world, make_application):
     job = lead.start(repository_id=inputs[1], metadata={"name": "The second one"})
     page.sign_in(lead.identity, f"#/jobs/{job}")
     page.heading("The second one")
+    wait_until("the tab is called like it", lambda: page.tab.evaluate("document.title") == "The second one · vBrain")
     page.tab.evaluate(MARK)
     page.see("Queued", "Why it waits", "ConcurrencyLimit", "has as many jobs under way as it may have")
     world.release(inputs[0])
@@ -54,6 +55,23 @@ def test_the_list_is_live(page, world):
     world.lead.delete(f"/job/{job}")
     wait_until("the row goes", lambda: page.tab.evaluate(state) is None)
     assert stays(page)
+
+
+def test_a_filter_asks_for_nothing_that_it_hides(pages, page, world):
+    def asked():
+        return sum("/api/v1/job?" in url for url in page.tab.requested())
+
+    page.sign_in(world.lead.identity, "#/jobs?status=failed")
+    page.see("Live")
+    wait_until("its rows are there", lambda: page.tab.evaluate("!document.querySelector('.waiting')"))
+    before = asked()
+    other = pages()
+    other.sign_in(world.lead.identity)
+    other.see("Live")
+    job = world.start("Hidden by a filter", result=1)
+    state = f"""document.querySelector('[href="#/jobs/{job}"]')?.closest('[role=row]').innerText"""
+    wait_until("another tab shows that it is finished", lambda: "Finished" in (other.tab.evaluate(state) or ""))
+    assert asked() == before
 
 
 def test_filters_are_in_the_address(page, world):
