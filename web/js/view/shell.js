@@ -40,7 +40,7 @@ export function Shell({hidden}) {
     if (usage.data?.role) session.setRole(usage.data.role);
   }, [usage.data]);
 
-  useTitle(parts[1] ? '' : t(`nav.${place}`));  // a view of one thing is called like it
+  useTitle(parts[0] === place && parts[1] ? '' : t(`nav.${place}`));  // a view of one thing is called like it
   // A new view gets the focus at its heading, as a new page would.
   useLayoutEffect(() => {
     if (first.current) {

@@ -20,6 +20,7 @@ export function KeptSubmit({query}) {
     addEventListener('beforeunload', ask);
     return () => removeEventListener('beforeunload', ask);
   }, [busy, dirty]);
+  useEffect(() => () => draft.set(noDraft), []);  // signed out
   const shown = query !== null;
   useEffect(() => {
     if (shown) draft.set((before) => (before.told ? {...before, told: ''} : before));

@@ -128,7 +128,9 @@ function Form({fields, set, makes, params, sweep, setViolations, clear}) {
   const what = useRef(features);
   what.current = features;
   submission.current ??= createSubmission({api, base, identity: () => session.get().identity, uploads: () => what.current.uploads, XMLHttpRequest});
+  const gone = useRef(false);
   useEffect(() => () => {
+    gone.current = true;
     stop.current?.abort();
     draft.set((before) => ({...before, busy: false, dirty: false}));
   }, []);
@@ -162,6 +164,7 @@ function Form({fields, set, makes, params, sweep, setViolations, clear}) {
         : await submission.current.one({...job, params: fields.params.trim()}, {onWork: setWork, signal});
       const place = session.get().role === 'stakeholder' ? formatRoute(['repositories'])
         : fields.many ? formatRoute(['repositories', made.repository_id, 'compare'], {first: made.job_ids[0], last: made.job_ids.at(-1)}) : formatRoute(['jobs', made.job_id]);
+      if (gone.current) return;
       const hidden = parseRoute(location.hash).parts[0] !== 'submit';
       draft.set({...noDraft, told: hidden ? 'made' : '', place});
       // Who looks at something else is told by a line there.
@@ -170,6 +173,7 @@ function Form({fields, set, makes, params, sweep, setViolations, clear}) {
       else location.hash = place;
     } catch (caught) {
       const error = await api.refusal(caught, signal);
+      if (gone.current) return;
       draft.set({...noDraft, dirty: true, told: isAbort(error) || parseRoute(location.hash).parts[0] === 'submit' ? '' : 'failed'});
       if (error.violations?.length) setViolations(error.violations);
       if (error.error === 'Invalid callback_url') setRefusal(error.detail);
