@@ -50,7 +50,7 @@ function Actions({repository}) {
 }
 
 function Part({name, repository}) {
-  const {t, api} = useApp();
+  const {t, api, clock} = useApp();
   const id = repository.repository_id;
   const headers = {repository_id: id};
   const state = useLoad(async (signal) => {
