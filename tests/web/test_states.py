@@ -72,6 +72,9 @@ def test_every_state(language, theme, pages, world, nobody, sweep, axe):
     page.press("Enter")
     page.settled(".made-key")
     see(page, "key-made")
+    for key in nobody["ana"].get("/keys").json()["keys"]:  # a user has at most two
+        if key["source"] == "Key":
+            assert nobody["ana"].delete(f"/keys/{key['key_id']}").status_code == 200
 
     page = tab()
     page.open(f"#/repositories/{sweep[0]}/compare?first={sweep[1][0]}&last={sweep[1][-1]}")

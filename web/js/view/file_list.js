@@ -1,5 +1,5 @@
 // Files as folders that open and close, by the keys of the ARIA pattern for trees: one stop for the tab key, however many there are.
-import {html, useEffect, useMemo, useRef, useState} from '../dom.js';
+import {html, useLayoutEffect, useMemo, useRef, useState} from '../dom.js';
 import {folderTree, foldersOf, foundRows, treeRows} from '../preview/folder.js';
 import {useApp} from './context.js';
 
@@ -19,7 +19,8 @@ export function FileList({files, chosen, onChoose}) {
   const stop = rows.some(({path}) => path === at) ? at : rows[0]?.path;
   const list = useRef(null);
   const moves = useRef(false);
-  useEffect(() => {
+  // At once: the next key may come before the page is drawn.
+  useLayoutEffect(() => {
     if (moves.current) list.current.querySelector('[tabindex="0"]')?.focus();
     moves.current = false;
   }, [at, open]);
