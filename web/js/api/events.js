@@ -1,6 +1,7 @@
 // Server-Sent Events over fetch, because EventSource can't send the identity headers. The format is that of
 // https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 import {ApiError, isAbort} from './errors.js';
+import {createWatchdog} from './watchdog.js';
 import {pause, sleep} from '../state/backoff.js';
 
 const LONGEST_EVENT = 16 << 20;  // characters; a stream with a longer one is not ours
@@ -46,15 +47,16 @@ export function createEventParser(onEvent, onRetry = () => {}) {
 
 // Follows a stream until it is complete (204), the signal ends it, or the server refuses it. It goes on after breaks with
 // the last id. open(headers, signal) sends the request. onState(live, problem): whether the stream is open, and
-// the error if it broke or was refused.
-export async function followEvents({open, onEvent, onState = () => {}, signal, wait = sleep, random = Math.random}) {
+// the error if it broke or was refused. A connection on which nothing comes is given up. tick: as sleep(), for the time until then.
+export async function followEvents({open, onEvent, onState = () => {}, signal, wait = sleep, tick = sleep, random = Math.random}) {
   let lastId;
   let least = 1000;
   for (let count = 0; !signal.aborted; ++count) {
     let asked = 0;
     let broke = null;
+    const watchdog = createWatchdog(signal, {wait: tick});
     try {
-      const answer = await open({accept: 'text/event-stream', ...(lastId ? {'last-event-id': lastId} : {})}, signal);
+      const answer = await open({accept: 'text/event-stream', ...(lastId ? {'last-event-id': lastId} : {})}, watchdog.signal);
       if (answer.status === 204) return;
       onState(true);
       const parse = createEventParser((event) => {
@@ -62,15 +64,23 @@ export async function followEvents({open, onEvent, onState = () => {}, signal, w
         if (event.id !== undefined) lastId = event.id;
         onEvent(event);
       }, (milliseconds) => (least = Math.min(milliseconds, 60_000)));
-      for await (const text of texts(answer.body)) parse(text);
-    } catch (problem) {
-      if (isAbort(problem) || signal.aborted) return;
+      for await (const text of texts(answer.body)) {
+        watchdog.heard();
+        parse(text);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      // Some browsers tell an end by a signal without its reason.
+      const problem = watchdog.late() ? new ApiError('away') : error;
+      if (isAbort(problem)) return;
       if (problem instanceof ApiError && problem.kind !== 'away' && problem.kind !== 'server') {
         onState(false);
         throw problem;
       }
       asked = problem.retryAfter ?? 0;
       broke = problem;
+    } finally {
+      watchdog.end();
     }
     onState(false, broke);
     try {

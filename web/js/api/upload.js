@@ -29,8 +29,13 @@ export function sendForm({base, identity, path = 'job/execute', repository, form
     if (key) request.setRequestHeader('Idempotency-Key', key);
     request.upload.onprogress = (event) => onProgress(event.loaded, event.lengthComputable ? event.total : 0);
     request.onload = () => {
-      if (request.status === 201) resolve(JSON.parse(request.responseText));
-      else reject(errorOf(request.status, (name) => request.getResponseHeader(name), request.responseText));
+      if (request.status === 201) {
+        try {
+          resolve(JSON.parse(request.responseText));
+        } catch {
+          reject(new ApiError('server', {status: 201, requestId: request.getResponseHeader('x-request-id') ?? ''}));
+        }
+      } else reject(errorOf(request.status, (name) => request.getResponseHeader(name), request.responseText));
     };
     request.onerror = () => reject(new ApiError('away'));
     request.onabort = () => reject(signal.reason);

@@ -8,10 +8,108 @@ export class WrittenNumber {
 // A list or an object, not a number that is kept as it was written.
 export const isNode = (value) => value !== null && typeof value === 'object' && !(value instanceof WrittenNumber);
 
-// Browsers that do not tell the source of a number show it as JavaScript reads it.
-export function parseJson(text) {
-  return JSON.parse(text, (_, value, context) =>
-    typeof value === 'number' && context?.source !== undefined && String(value) !== context.source ? new WrittenNumber(context.source) : value);
+// Whether this browser tells a reviver how a number was written.
+const TELLS = (() => {
+  let tells = false;
+  JSON.parse('1', (_, value, context) => {
+    tells = context?.source === '1';
+    return value;
+  });
+  return tells;
+})();
+
+// Throws a SyntaxError if it is no JSON.
+export function parseJson(text, tells = TELLS) {
+  if (tells) return JSON.parse(text, (_, value, context) => (typeof value === 'number' && String(value) !== context.source ? new WrittenNumber(context.source) : value));
+  const value = JSON.parse(text);
+  // Such numbers become texts with a beginning that no text has, and then what they are.
+  const mark = `${Math.random()} ${Math.random()} `;
+  const marked = withMarkedNumbers(text, mark);
+  return marked === null ? value : JSON.parse(marked, (_, one) => (typeof one === 'string' && one.startsWith(mark) ? new WrittenNumber(one.slice(mark.length)) : one));
+}
+
+// Where the string ends that begins at `at`, in text that is JSON.
+function endOfString(text, at) {
+  for (++at; at < text.length; ++at) {
+    const code = text.charCodeAt(at);
+    if (code === 0x22) return at + 1;
+    if (code === 0x5c) ++at;
+  }
+  return text.length;
+}
+
+const NUMBER = /-?\d[\d.eE+-]*/y;
+
+// null: there are none that JavaScript would write in another way.
+function withMarkedNumbers(text, mark) {
+  const parts = [];
+  let from = 0;
+  for (let at = 0; at < text.length; ) {
+    const code = text.charCodeAt(at);
+    if (code === 0x22) at = endOfString(text, at);
+    else if (code === 0x2d || (code >= 0x30 && code <= 0x39)) {
+      NUMBER.lastIndex = at;
+      const [written] = NUMBER.exec(text);
+      if (String(Number(written)) !== written) {
+        parts.push(text.slice(from, at), `"${mark}${written}"`);
+        from = at + written.length;
+      }
+      at += written.length;
+    } else ++at;
+  }
+  return from === 0 ? null : parts.join('') + text.slice(from);
+}
+
+const isBlank = (text, at) => ' \t\r\n'.includes(text[at] ?? 'x');
+const REST = /[^\s,\]}]+/y;
+const MOST_INDENTED = 40;  // levels; a text with very many would grow by the square of them
+
+// JSON in lines. Only its white space is another: members keep their order, numbers and texts their letters. {text, cut}: at most `most`
+// characters of it, and whether that is not all. text must be JSON.
+export function indentJson(text, most = Infinity) {
+  const parts = [];
+  let size = 0;
+  let depth = 0;
+  let at = 0;
+  const put = (part) => {
+    parts.push(part);
+    size += part.length;
+  };
+  const line = () => put(`\n${'  '.repeat(Math.min(depth, MOST_INDENTED))}`);
+  while (at < text.length && size < most) {
+    const mark = text[at];
+    if (isBlank(text, at)) ++at;
+    else if (mark === '{' || mark === '[') {
+      let next = at + 1;
+      while (isBlank(text, next)) ++next;
+      const empty = text[next] === '}' || text[next] === ']';
+      put(empty ? mark + text[next] : mark);
+      at = empty ? next + 1 : at + 1;
+      if (empty) continue;
+      ++depth;
+      line();
+    } else if (mark === '}' || mark === ']') {
+      --depth;
+      line();
+      put(mark);
+      ++at;
+    } else if (mark === ',') {
+      put(mark);
+      line();
+      ++at;
+    } else if (mark === ':') {
+      put(': ');
+      ++at;
+    } else {
+      REST.lastIndex = at;
+      const end = mark === '"' ? endOfString(text, at) : at + (REST.exec(text)?.[0].length ?? 1);
+      put(text.slice(at, end));
+      at = end;
+    }
+  }
+  while (isBlank(text, at)) ++at;
+  const whole = parts.join('');
+  return {text: whole.slice(0, most), cut: at < text.length || whole.length > most};
 }
 
 // Why a text is not a JSON object, as {line, column} of the first fault, {object: false} if it is another value, or null.

@@ -1,5 +1,5 @@
 import {html, useEffect, useRef, useState} from '../dom.js';
-import {createClient} from '../api/client.js';
+import {createClient, jsonOf} from '../api/client.js';
 import {FIELDS, wrongField} from '../state/session.js';
 import {useApp, useStore} from './context.js';
 import {describeError} from './parts.js';
@@ -8,7 +8,7 @@ import {describeError} from './parts.js';
 export async function checkIdentity({base, identity, fetch}) {
   const api = createClient({base, identity: () => identity, fetch});
   const answer = await api.send('GET', 'usage');
-  const {role} = await answer.json();
+  const {role} = await jsonOf(answer);
   if (role) return role;
   try {
     await api.send('GET', 'job', {query: {page_size: 1}});
