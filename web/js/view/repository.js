@@ -1,6 +1,7 @@
 // One repository: its input, params and metadata, and the jobs made from it.
 import {html, useRef, useState} from '../dom.js';
 import {may} from '../api/features.js';
+import {textOf} from '../form/value.js';
 import {formatRoute} from '../state/route.js';
 import {parseTime} from '../text/format.js';
 import {useApp, useLoad, useStore, useTitle} from './context.js';
@@ -57,7 +58,7 @@ function Part({name, repository}) {
     if (name === 'input') return api.inputs(id, {signal});
     if (name === 'params') return api.repositoryParams(id, {signal});
     if (name === 'jobs') return api.filled(await api.jobs({}, {signal, headers}), 1, {signal, headers});
-    return JSON.stringify(repository.metadata ?? {});
+    return textOf(repository.metadata ?? {}, '');
   }, [name, id]);
   return html`<${Loaded} state=${state}>${(data) => {
     if (name === 'input') {

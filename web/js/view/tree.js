@@ -1,11 +1,12 @@
 // JSON as a tree. What is closed is not in the document, and of long lists only a part.
 import {html, useMemo, useState} from '../dom.js';
-import {isNode, parseJson, WrittenNumber} from '../preview/json.js';
+import {indentJson, isNode, parseJson, WrittenNumber} from '../preview/json.js';
 import {useApp} from './context.js';
 import {Copy} from './parts.js';
 
 const PART = 200;
 const LONGEST_TEXT = 2000;
+const SHOWN = 1 << 20;  // characters of a text in one piece
 
 function Leaf({value}) {
   if (value instanceof WrittenNumber) return html`<span class="json-number">${value.text}</span>`;
@@ -45,20 +46,19 @@ export function JsonView({text, label}) {
   const {t} = useApp();
   const [raw, setRaw] = useState(false);
   const value = useMemo(() => parsed(text), [text]);
+  const copy = html`<${Copy} value=${text} />`;
   if (value === undefined) {
-    return html`<p class="hint">${t('file.damaged')}</p><pre class="text">${text.slice(0, 1 << 20)}</pre>`;
+    return html`<div class="bar-row"><p class="hint">${t('file.damaged')}</p><span class="grow"></span>${copy}</div><${Lines} text=${text.slice(0, SHOWN)} cut=${text.length > SHOWN} />`;
   }
   return html`<div class="json">
     <div class="bar-row"><div class="segments" role="group" aria-label=${label}>
       <button type="button" aria-pressed=${String(!raw)} onClick=${() => setRaw(false)}>${t('job.tree')}</button>
-      <button type="button" aria-pressed=${String(raw)} onClick=${() => setRaw(true)}>${t('job.raw')}</button></div><span class="grow"></span><${Copy} value=${text} /></div>
-    ${raw ? html`<pre class="text" tabindex="0">${pretty(text)}</pre>` : html`<ul class="json-tree"><${Node} value=${value} depth=${0} /></ul>`}
+      <button type="button" aria-pressed=${String(raw)} onClick=${() => setRaw(true)}>${t('job.raw')}</button></div><span class="grow"></span>${copy}</div>
+    ${raw ? html`<${Lines} ...${indentJson(text, SHOWN)} />` : html`<ul class="json-tree"><${Node} value=${value} depth=${0} /></ul>`}
   </div>`;
 }
 
-// Indented where that changes no number, else as it came.
-function pretty(text) {
-  if (text.length > 1 << 20) return text.slice(0, 1 << 20);
-  const indented = JSON.stringify(JSON.parse(text), null, 2);
-  return indented.replace(/\s/g, '').length === text.replace(/\s/g, '').length ? indented : text;
+function Lines({text, cut}) {
+  const {t, format} = useApp();
+  return html`${cut && html`<p class="hint">${t('tree.cut', {count: format.number(SHOWN)})}</p>`}<pre class="text" tabindex="0">${text}</pre>`;
 }
