@@ -86,3 +86,35 @@ test('values are shown as spreadsheets have them', () => {
   }
   assert.deepEqual(['A1', 'Z9', 'AA1', 'XFD1', ''].map(columnOf), [0, 25, 26, 16383, -1]);
 });
+
+test('a formula without a stored value is shown as one; with a value, the value is', async () => {
+  const cells = ['<c r="A1"><f>SUM(B1:C1)</f><v></v></c>', '<c r="B1"><f>1&lt;2</f><v/></c>', '<c r="C1"><f t="shared" si="0"/></c>', '<c r="D1" t="str"><f>""</f><v></v></c>', '<c r="E1" t="str"><f>X()</f></c>', '<c r="F1"><f>6*7</f><v>42</v></c>', '<c r="G1"><v>7</v></c>'];
+  const {rows, uncomputed, columns} = await rowsOf(`<worksheet><sheetData><row r="1">${cells.join('')}</row></sheetData></worksheet>`);
+  assert.deepEqual(rows, [['=SUM(B1:C1)', '=1<2', '=…', '', '=X()', '42', '7']]);
+  assert.deepEqual([...uncomputed], ['0 0', '0 1', '0 2', '0 4']);
+  assert.equal(columns, 7);
+});
+
+test('a full sheet of texts that are all different is read', async () => {
+  const [height, width] = [1000, 200];
+  const sheet = Array.from({length: height}, (_, row) => `<row>${Array.from({length: width}, (__, column) => `<c t="s"><v>${row * width + column}</v></c>`).join('')}</row>`).join('');
+  const {rows} = await rowsOf(`<worksheet><sheetData>${sheet}</sheetData></worksheet>`, {'xl/sharedStrings.xml': `<sst>${Array.from({length: height * width}, (_, number) => `<si><t>t${number}</t></si>`).join('')}</sst>`});
+  assert.equal(rows[height - 1][width - 1], `t${height * width - 1}`);
+});
+
+test('cells are written as the reader writes', async () => {
+  const words = {comma: true, yes: 'VERDADEIRO', no: 'FALSO'};
+  const workbook = await openWorkbook(book('<worksheet><sheetData><row><c><v>1234.5</v></c><c t="b"><v>1</v></c><c t="b"><v>0</v></c><c s="1"><v>0.125</v></c><c t="str"><v>1.5</v></c></row></sheetData></worksheet>', {
+    'xl/styles.xml': '<styleSheet><cellXfs><xf numFmtId="0"/><xf numFmtId="10"/></cellXfs></styleSheet>'}), {words});
+  assert.deepEqual((await workbook.read(0, 10)).rows, [['1234,5', 'VERDADEIRO', 'FALSO', '12,5%', '1.5']]);
+});
+
+test('a workbook whose parts are UTF-16 is read', async () => {
+  const wide = (text) => [0xff, 0xfe, ...Buffer.from(text, 'utf16le')];
+  const parts = {'xl/workbook.xml': '<workbook xmlns:r="r"><sheets><sheet name="São" sheetId="1" r:id="rId1"/></sheets></workbook>', 'xl/_rels/workbook.xml.rels': '<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>', 'xl/worksheets/sheet1.xml': '<worksheet><sheetData><row><c><v>1</v></c></row></sheetData></worksheet>'};
+  const script = 'import io,json,sys,zipfile\nb=io.BytesIO()\nz=zipfile.ZipFile(b,"w")\n[z.writestr(n,bytes(t)) for n,t in json.load(sys.stdin).items()]\nz.close()\nsys.stdout.buffer.write(b.getvalue())';
+  const bytes = execFileSync('python3', ['-c', script], {input: JSON.stringify(Object.fromEntries(Object.entries(parts).map(([name, text]) => [name, wide(text)])))});
+  const workbook = await openWorkbook(new Uint8Array(bytes));
+  assert.equal(workbook.sheets[0].name, 'São');
+  assert.deepEqual((await workbook.read(0, 10)).rows, [['1']]);
+});

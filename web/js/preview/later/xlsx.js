@@ -2,16 +2,23 @@
 // read piece by piece, and no further than it is shown, so that neither a large nor a hostile workbook holds up the page.
 import {entryStream, readDirectory} from '../../api/zip.js';
 import {MOST_COLUMNS} from '../csv.js';
+import {createDecoder} from '../decode.js';
 import {attributesOf, createXmlReader} from './xml.js';
 
 const MOST_UNPACKED = 256 << 20;  // bytes that are read of one part
 const MOST_TEXT = 32_767;  // characters of a cell, by the format
 const MOST_SHEETS = 200;
+const MOST_FORMAT = 255;  // characters of a number format, by Excel's limits
 const SLICE = 12;  // milliseconds; then the page has its turn
 const DAY = 86_400_000;
+const NONE = new Uint8Array(0);
 
-// {sheets: [{name, hidden}], read(index, most)}. read gives {rows, more, columns} as parseCsv does. Throws if it is no workbook.
-export async function openWorkbook(bytes, {signal} = {}) {
+// How cells are written: decimals with a comma or a point, and the words for true and false.
+const PLAIN = {comma: false, yes: 'TRUE', no: 'FALSE'};
+
+// {sheets: [{name, hidden}], read(index, most)}. read gives {rows, more, columns} as parseCsv does, and uncomputed: the places of the cells
+// of which only the formula is stored, as 'row column'. Throws if it is no workbook.
+export async function openWorkbook(bytes, {signal, words = PLAIN} = {}) {
   const entries = new Map(readDirectory(bytes).map((entry) => [entry.name.replace(/^\//, '').toLowerCase(), entry]));
   const part = async (path, reader, done) => {
     const entry = entries.get(path.toLowerCase());
@@ -41,8 +48,8 @@ export async function openWorkbook(bytes, {signal} = {}) {
       if (!styles) styles = await readStyles(part);
       const sheet = await readSheet(part, book.sheets[index].path, most);
       await fillShared(part, sheet.shared);
-      for (const {row, column, type, text, style} of sheet.cells) sheet.rows[row][column] = shownCell(type, text, styles[style] ?? 'number', book.base);
-      return {rows: sheet.rows, more: sheet.more, columns: sheet.columns};
+      for (const {row, column, type, text, style} of sheet.cells) sheet.rows[row][column] = shownCell(type, text, styles[style] ?? 'number', book.base, words);
+      return {rows: sheet.rows, more: sheet.more, columns: sheet.columns, uncomputed: sheet.uncomputed};
     },
   };
 }
@@ -58,18 +65,18 @@ function pathOf(target) {
 }
 
 async function readPart(stream, push, done = () => false, signal) {
-  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = stream.getReader();
+  const decoder = createDecoder();
   let size = 0;
   let turn = performance.now();
   try {
     for (;;) {
       signal?.throwIfAborted();
-      const {value, done: ended} = await reader.read();
-      if (ended) return;
+      const {value = NONE, done: ended} = await reader.read();
       size += value.length;
       if (size > MOST_UNPACKED) throw new Error('a workbook that is too large');
-      push(value);
-      if (done()) return;
+      push(decoder.push(value, ended));
+      if (ended || done()) return;
       if (performance.now() - turn > SLICE) {
         await new Promise((resolve) => setTimeout(resolve));
         turn = performance.now();
@@ -84,9 +91,9 @@ async function readPart(stream, push, done = () => false, signal) {
 const KNOWN_FORMATS = new Map([[9, 'percent'], [10, 'percent'], [14, 'date'], [15, 'date'], [16, 'date'], [17, 'date'], [18, 'time'], [19, 'time'], [20, 'time'], [21, 'time'], [22, 'moment'], [45, 'time'], [46, 'span'], [47, 'time']]);
 
 export function formatKind(code) {
-  const plain = code.split(';')[0].replace(/"[^"]*"|\\.|_.|\*./g, '');
+  const plain = code.slice(0, MOST_FORMAT).split(';')[0].replace(/"[^"]*"|\\.|_.|\*./g, '');
   if (/\[(h+|m+|s+)\]/i.test(plain)) return 'span';
-  const letters = plain.replace(/\[[^\]]*\]/g, '').toLowerCase();
+  const letters = plain.replace(/\[[^[\]]*\]/g, '').toLowerCase();
   if (/general/.test(letters)) return 'number';
   const day = /[yd]/.test(letters) || /m/.test(letters) && !/[hs]/.test(letters);
   const time = /[hs]/.test(letters);
@@ -125,12 +132,15 @@ export function columnOf(reference) {
 
 // Cells whose text is not known yet, by the number of the shared text.
 async function readSheet(part, path, most) {
-  const sheet = {rows: [], cells: [], shared: new Map(), more: false, columns: 0};
+  const sheet = {rows: [], cells: [], shared: new Map(), more: false, columns: 0, uncomputed: new Set()};
   let row = -1;
   let column = -1;
   let cell = null;
   let value = '';
+  let formula = null;  // of the cell; '' for one that it shares with another cell
   let takes = 0;  // within a <v>, or a <t> of the cell
+  let takesFormula = false;
+  let valued = false;  // the cell has a <v>, or a <t>
   let phonetic = 0;
   const found = await part(path, createXmlReader({
     open(name, text) {
@@ -146,22 +156,39 @@ async function readSheet(part, path, most) {
         column = place > column ? place : column + 1;
         cell = {row, column, type: attributes.get('t') ?? 'n', style: Number(attributes.get('s') ?? 0)};
         value = '';
+        formula = null;
+        takesFormula = false;
+        valued = false;
       } else if (name === 'rPh') ++phonetic;
-      else if (cell && (name === 'v' || name === 't' && !phonetic)) ++takes;
+      else if (name === 'f' && cell) {
+        formula = '';
+        takesFormula = true;
+      } else if (cell && (name === 'v' || name === 't' && !phonetic)) {
+        ++takes;
+        valued = true;
+      }
     },
     text(text) {
       if (takes && value.length < MOST_TEXT) value += text;
+      else if (takesFormula && formula.length < MOST_TEXT) formula += text;
     },
     close(name) {
       if (name === 'rPh') --phonetic;
+      else if (name === 'f') takesFormula = false;
       else if ((name === 'v' || name === 't') && takes) --takes;
       else if (name === 'c' && cell) {
-        if (value !== '' && !sheet.more && row >= 0) {
+        // Programs that don't compute store a formula without its value. The empty text is one where the cell has the type of a text.
+        const uncomputed = value === '' && formula !== null && !(valued && cell.type === 'str');
+        if ((value !== '' || uncomputed) && !sheet.more && row >= 0) {
           sheet.columns = Math.max(sheet.columns, cell.column + 1);
-          if (cell.column < MOST_COLUMNS) keep(sheet, {...cell, text: value.slice(0, MOST_TEXT)});
+          if (cell.column < MOST_COLUMNS && uncomputed) {
+            sheet.uncomputed.add(`${cell.row} ${cell.column}`);
+            keep(sheet, {...cell, type: 'str', text: `=${formula.slice(0, MOST_TEXT) || '…'}`});
+          } else if (cell.column < MOST_COLUMNS) keep(sheet, {...cell, text: value.slice(0, MOST_TEXT)});
         }
         cell = null;
         takes = 0;
+        takesFormula = false;
       }
     },
   }), () => sheet.more);
@@ -187,7 +214,8 @@ function keep(sheet, cell) {
 // Texts are kept once for the whole workbook. Only those that are shown are kept here, and it is read no further than the last of them.
 async function fillShared(part, shared) {
   if (shared.size === 0) return;
-  const last = Math.max(...shared.keys());
+  let last = -1;
+  for (const key of shared.keys()) if (key > last) last = key;
   let number = -1;
   let value = '';
   let takes = false;
@@ -214,14 +242,14 @@ async function fillShared(part, shared) {
 const two = (value) => String(value).padStart(2, '0');
 
 // The text of a cell. Dates are written as ISO 8601 does, numbers with the 15 digits that spreadsheets have.
-export function shownCell(type, text, kind, base) {
-  if (type === 'b') return text === '1' ? 'TRUE' : 'FALSE';
+export function shownCell(type, text, kind, base, {comma, yes, no} = PLAIN) {
+  if (type === 'b') return text === '1' ? yes : no;
   if (type === 'd') return text.replace('T', ' ');
   if (type !== 'n' || text.trim() === '' || !Number.isFinite(Number(text))) return text;
   const number = Number(text);
-  const plain = String(Number(number.toPrecision(15)));
-  if (kind === 'percent') return `${Number((number * 100).toPrecision(12))}%`;
-  if (kind === 'number' || Math.abs(number) > 3_000_000) return plain;
+  const written = (value) => (comma ? String(value).replace('.', ',') : String(value));
+  if (kind === 'percent') return `${written(Number((number * 100).toPrecision(12)))}%`;
+  if (kind === 'number' || Math.abs(number) > 3_000_000) return written(Number(number.toPrecision(15)));
   const seconds = Math.round((number * DAY) / 1000);
   if (kind === 'span') return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
   const iso = new Date(base + seconds * 1000).toISOString();

@@ -12,11 +12,31 @@ export function decodeEntities(text) {
   });
 }
 
-// The attributes of a tag as a Map, their names without prefixes' meaning: 'r:id' stays 'r:id'.
+const isSpace = (character) => character === ' ' || character === '\n' || character === '\t' || character === '\r';
+
+// The attributes of a tag as a Map, their names without prefixes' meaning: 'r:id' stays 'r:id'. It is read once from left to right: a tag
+// may be long and hostile.
 export function attributesOf(text) {
   const found = new Map();
-  for (const [, name, double, single] of text.matchAll(/([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g)) found.set(name, decodeEntities(double ?? single));
-  return found;
+  for (let at = 0; ; ) {
+    const equals = text.indexOf('=', at);
+    if (equals < 0) return found;
+    let end = equals;
+    while (end > at && isSpace(text[end - 1])) --end;
+    let begin = end;
+    while (begin > at && !isSpace(text[begin - 1])) --begin;
+    let open = equals + 1;
+    while (isSpace(text[open])) ++open;
+    const quote = text[open];
+    if (quote !== '"' && quote !== "'") {
+      at = open;
+      continue;
+    }
+    const close = text.indexOf(quote, open + 1);
+    if (close < 0) return found;
+    if (begin < end) found.set(text.slice(begin, end), decodeEntities(text.slice(open + 1, close)));
+    at = close + 1;
+  }
 }
 
 const plainName = (name) => name.slice(name.indexOf(':') + 1);
