@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {ApiError} from '../js/api/errors.js';
+import {createSubmission} from '../js/api/submission.js';
 import {sendUpload, uploadId, uploadMetadata} from '../js/api/tus.js';
 
 // A server that keeps what it gets. trouble(count, method): an error instead of the answer of request `count`; 'after' as its second
@@ -104,4 +105,63 @@ test('an upload that is given up is removed; a busy server is told from a lost c
 test('the id is the last part of the address, whoever made it', () => {
   for (const [location, want] of [['/api/v1/uploads/x', 'x'], ['https://h/p/uploads/x%20y?z', 'x y'], ['uploads', null], [null, null], ['/other/x', null], ['./uploads/y', 'y']]) assert.equal(uploadId(location), want);
   assert.equal(uploadMetadata('ö.csv'), 'filename w7YuY3N2');
+});
+
+// Waits that end at once, but not for ever.
+function few() {
+  let left = 100;
+  return async () => assert.ok(left-- > 0, 'it is repeated for ever');
+}
+const refusal = (status, more) => new ApiError(status === 500 ? 'server' : 'away', {status, ...more});
+
+test('a refusal that stays is told with its reason, and not repeated for ever', async () => {
+  for (const [status, method, times] of [[500, 'POST', 5], [429, 'POST', 5], [500, 'PATCH', 5], [429, 'PATCH', 5]]) {
+    const error = refusal(status, {detail: 'why'});
+    const {api, asked} = serverOf({trouble: (_, asking) => (asking === method ? error : null)});
+    const states = [];
+    await assert.rejects(sendUpload({api, blob, onState: (...state) => states.push(state.join()), ...quick, wait: few()}).done, (problem) => problem === error && Boolean(problem.unmade) === (status === 429 && method === 'POST'));
+    assert.equal(asked.filter((one) => one.startsWith(method)).length, times, `${status} ${method}`);
+    assert.ok(states.includes('busy,why'));
+  }
+});
+
+test('refusals between which something is taken do not end it, nor does a server that is away', async () => {
+  for (const error of [refusal(429), refusal(503), refusal(502), new ApiError('away')]) {
+    const {api, content} = serverOf({trouble: (count) => (error.status === 429 ? count % 5 < 2 : count < 12) ? error : null});
+    await sendUpload({api, blob, ...quick, wait: few()}).done;
+    assert.equal(await content(), text, String(error.status));
+  }
+});
+
+test('a server that takes no upload gets the file in the request', async () => {
+  for (const more of [{retryAfter: 60_000, detail: 'resumable uploads are turned off'}, {}]) {
+    const forms = [];
+    let asked = 0;
+    class XMLHttpRequest {
+      upload = {};
+      open() {}
+      setRequestHeader() {}
+      getResponseHeader() { return null; }
+      send(form) {
+        forms.push(Object.fromEntries(form));
+        this.status = 201;
+        this.responseText = '{"job_id":"1"}';
+        queueMicrotask(this.onload);
+      }
+    }
+    const file = new File([new Uint8Array(9 << 20)], 'a.zip');
+    const api = {send: async () => (++asked, Promise.reject(refusal(429, more)))};
+    const waits = [];
+    const most = few();
+    const submission = createSubmission({api, base: 'http://h/', identity: () => ({username: 'ana'}), uploads: () => true, XMLHttpRequest, wait: (time) => (waits.push(time), most())});
+    const steps = [];
+    const made = await submission.one({files: [{name: 'a.zip', file}], repository: '', params: '', metadata: ''}, {onWork: (work) => steps.push(work), signal: new AbortController().signal});
+    assert.equal(made.job_id, '1');
+    assert.equal(forms[0].file.size, file.size);
+    assert.equal(forms[0].upload_id, undefined);
+    // Who is told to come back in a minute does not wait: there is another way.
+    assert.equal(asked, more.retryAfter ? 1 : 5);
+    assert.ok(waits.every((time) => time < 60_000));
+    assert.equal(steps.at(-1).upload, undefined);
+  }
 });

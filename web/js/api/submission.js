@@ -10,7 +10,7 @@ const listOf = (files) => files.map(({name, file}) => [name, file.size, file.las
 
 // One for each view. It keeps what makes a repetition of the same submission safe: the idempotency keys, and what was uploaded.
 // uploads(): whether the server takes resumable uploads.
-export function createSubmission({api, base, identity, uploads, XMLHttpRequest}) {
+export function createSubmission({api, base, identity, uploads, XMLHttpRequest, wait}) {
   const forRepository = createOnce();
   const forJobs = createOnce();
   let sent = null;  // {text, id} of the upload of these files
@@ -23,23 +23,25 @@ export function createSubmission({api, base, identity, uploads, XMLHttpRequest})
     return {file: await packFiles(files, (done) => onWork({step: 'packing', done, all}), signal), fileName: 'input.zip'};
   }
 
-  // Sends a large file before the request, so that a lost connection does not lose it. The id of the upload, or null.
+  // Sends a large file before the request, so that a lost connection does not lose it. The id of the upload; null if the file goes in the
+  // request, as it does where the server takes no upload: they may be turned off, or the client has as many as it may have.
   async function uploaded(files, {file, fileName}, onWork, signal) {
     if (!file || file.size < WORTH || !uploads()) return null;
     const text = JSON.stringify([identity().username, listOf(files)]);
     if (sent?.text === text) return sent.id;
     let place = {step: 'sending', done: 0, all: file.size};
     const upload = sendUpload({
-      api, blob: file, fileName, signal,
+      api, blob: file, fileName, signal, wait,
       onProgress: (done, all) => onWork((place = {...place, done, all, upload})),
-      onState: (state) => onWork((place = {...place, state, upload})),
+      onState: (state, reason) => onWork((place = {...place, state, reason, upload})),
     });
     onWork((place = {...place, upload}));
     const id = await upload.done.catch((error) => {
+      if (error.unmade) return null;
       if (error.kind === 'missing') error.kind = 'upload';
       throw error;
     });
-    sent = {text, id};
+    if (id !== null) sent = {text, id};
     return id;
   }
 

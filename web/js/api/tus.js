@@ -9,6 +9,8 @@ const QUICK = 2000;  // milliseconds; a part that takes less is followed by a la
 const SLOW = 8000;
 const MOST_DAMAGED = 5;
 const DAMAGED = 460;  // Checksum Mismatch
+const MOST_REFUSED = 5;  // times in a row, with 429 or a fault of the server; then it is told
+const LONG = 10_000;  // milliseconds; a server that takes no new upload for so long is not waited for
 
 // From this size on an upload is worth its requests.
 export const WORTH = 8 << 20;
@@ -31,9 +33,10 @@ export function uploadId(location) {
   return found ? decodeURIComponent(found[1]) : null;
 }
 
-// Begins to send. {done, pause, resume}: done is a promise of the upload's id. onState('sending' | 'paused' | 'away' | 'busy' | 'key').
-// With 'busy' the server can't take it at the moment; with 'key' it does not take the key any more: resume() after a new sign-in. What
-// was sent is removed when the signal ends it. api: send() of the client.
+// Begins to send. {done, pause, resume}: done is a promise of the upload's id. onState('sending' | 'paused' | 'away' | 'busy' | 'key', reason).
+// With 'busy' the server can't take it at the moment, and the reason is what it says; with 'key' it does not take the key any more: resume()
+// after a new sign-in. A refusal that stays ends it; if the server takes no upload (429), the error has unmade: true. What was sent is removed
+// when the signal ends it. api: send() of the client.
 export function sendUpload({api, blob, fileName = 'input.zip', onProgress = () => {}, onState = () => {}, signal, wait = sleep, now = () => performance.now(), subtle = globalThis.crypto?.subtle}) {
   let paused = null;  // {promise, resolve} while it is
   let part = null;  // the request under way
@@ -44,7 +47,7 @@ export function sendUpload({api, blob, fileName = 'input.zip', onProgress = () =
       paused = {promise: new Promise((done) => (resolve = done)), resolve};
     }
   };
-  const state = (name) => onState(name);
+  const state = (name, reason = '') => onState(name, reason);
 
   async function gate() {
     signal?.throwIfAborted();
@@ -55,9 +58,10 @@ export function sendUpload({api, blob, fileName = 'input.zip', onProgress = () =
 
   const ask = (method, path, options = {}) => api.send(method, path, {...options, signal: part.signal, headers: {...VERSION, ...options.headers}});
 
-  // Repeats the request until it is answered. Lost connections, an overloaded server, a pause and a refused key only hold it up.
-  async function lasting(request) {
-    for (let count = 0; ; ) {
+  // Repeats the request until it is answered. Lost connections, a server that is away, a pause and a refused key only hold it up. longest: the
+  // pause that a server may ask for.
+  async function lasting(request, longest = Infinity) {
+    for (let count = 0, refused = 0; ; ) {
       do await gate(); while (paused);
       part = new AbortController();
       const stop = () => part.abort(signal.reason);
@@ -72,7 +76,10 @@ export function sendUpload({api, blob, fileName = 'input.zip', onProgress = () =
           state('key');
           hold();
         } else if (error.kind === 'away' || error.kind === 'server') {
-          state(error.status ? 'busy' : 'away');
+          const refusal = error.status === 429 || error.kind === 'server';
+          refused = refusal ? refused + 1 : 0;
+          if (refused === MOST_REFUSED || (refusal && error.retryAfter > longest)) throw error;
+          state(error.status ? 'busy' : 'away', error.detail || error.error);
           await wait(pauseFor(count++, {atLeast: error.retryAfter}), signal);
         } else if (!isAbort(error)) throw error;
       } finally {
@@ -88,7 +95,10 @@ export function sendUpload({api, blob, fileName = 'input.zip', onProgress = () =
   };
 
   async function run() {
-    const made = await lasting(() => ask('POST', 'uploads', {headers: {'upload-length': String(blob.size), 'upload-metadata': uploadMetadata(fileName)}}));
+    const made = await lasting(() => ask('POST', 'uploads', {headers: {'upload-length': String(blob.size), 'upload-metadata': uploadMetadata(fileName)}}), LONG)
+      .catch((error) => {
+        throw error.status === 429 ? Object.assign(error, {unmade: true}) : error;
+      });
     const id = uploadId(made.headers.get('location'));
     if (!id) throw new ApiError('server', {error: 'Location'});
     const path = `uploads/${encodeURIComponent(id)}`;
