@@ -5,7 +5,7 @@ import {delimiterOf, MOST_COLUMNS, numberColumns, parseCsv} from '../js/preview/
 import {faultOf, parseJson, WrittenNumber} from '../js/preview/json.js';
 import {folderTree, foldersOf, foundRows, treeRows} from '../js/preview/folder.js';
 import {imageType, kindOfFile, looksLikePdf} from '../js/preview/kind.js';
-import {asNumber, asText, comparedColumns, flatten, numberOf, ownValue, pointsOf, scale, ticks, toCsv} from '../js/preview/plot.js';
+import {asNumber, asText, comparedColumns, flatten, ownValue, scale, ticks, toCsv} from '../js/preview/plot.js';
 import {resultOf} from '../js/state/result.js';
 
 test('delimited text is read', () => {
@@ -95,13 +95,6 @@ test('only pictures are pictures', () => {
   assert.equal(kindOfFile('x.XLSX'), 'workbook');
   assert.ok(looksLikePdf(new TextEncoder().encode('\n%PDF-1.7')) && !looksLikePdf(new TextEncoder().encode('<script>%PDF')));
   assert.equal(imageType('x.svg'), 'image/svg+xml');
-});
-
-test('numbers are read in both ways to write them', () => {
-  for (const [cell, comma, want] of [['1,234.5', false, 1234.5], ['1.234,5', true, 1234.5], [' 12% ', false, 12], ['-2e3', false, -2000], ['x', false, NaN], ['', true, NaN], [undefined, false, NaN]]) {
-    assert.deepEqual(numberOf(cell, comma), want, cell);
-  }
-  assert.deepEqual(pointsOf([['1', 'x'], ['2', '5']], null, 1), [{x: 2, y: 5}]);
 });
 
 test('the values at an axis are round and cover it', () => {

@@ -1,4 +1,6 @@
 // A table out of delimited text (RFC 4180; also with semicolons or tabs). Cells are text: nothing is computed.
+import {isNumber} from './numbers.js';
+
 export function delimiterOf(text) {
   const counts = {',': 0, ';': 0, '\t': 0};
   let quoted = false;
@@ -65,6 +67,6 @@ export function numberColumns(rows) {
   const width = rows.reduce((most, row) => Math.max(most, row.length), 0);
   return Array.from({length: width}, (_, column) => {
     const cells = rows.slice(1).map((row) => (row[column] ?? '').trim()).filter(Boolean);
-    return cells.length > 0 && cells.every((cell) => /^[-+]?(\d+([.,]\d+)*|[.,]\d+)([eE][-+]?\d+)?%?$/.test(cell));
+    return cells.length > 0 && cells.every(isNumber);
   });
 }

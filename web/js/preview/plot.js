@@ -1,13 +1,6 @@
 // Numbers for a plot. Pure.
 import {isNode, WrittenNumber} from './json.js';
 
-// The number in a cell, or NaN. comma: the decimal mark is a comma, as in files with semicolons.
-export function numberOf(cell, comma = false) {
-  const text = (cell ?? '').trim().replace(/%$/, '');
-  const plain = comma ? text.replaceAll('.', '').replace(',', '.') : text.replaceAll(',', '');
-  return /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(plain) ? Number(plain) : NaN;
-}
-
 // Round values that cover [least, most], about `count` of them.
 export function ticks(least, most, count = 5) {
   if (least === most) return [least];
@@ -21,12 +14,6 @@ export function ticks(least, most, count = 5) {
 
 // A function from values to pixels. Equal ends are put in the middle.
 export const scale = (least, most, from, to) => (value) => (least === most ? (from + to) / 2 : from + ((value - least) / (most - least)) * (to - from));
-
-// The points {x, y} of two columns; rows without both numbers are left out. x null: the number of the row.
-export function pointsOf(rows, x, y, comma = false) {
-  return rows.map((row, index) => ({x: x === null ? index + 1 : numberOf(row[x], comma), y: numberOf(row[y], comma)}))
-    .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y));
-}
 
 export function extent(values) {
   let least = Infinity;

@@ -1,8 +1,8 @@
 // The rows of a sweep against the schema, and its table. Pure.
 import {faultsOf} from '../form/validate.js';
-import {sameValue} from '../form/value.js';
+import {textOf} from '../form/value.js';
 import {flatten} from '../preview/plot.js';
-import {WrittenNumber} from '../preview/json.js';
+import {isNode} from '../preview/json.js';
 
 const MOST_SHOWN = 5;
 
@@ -19,19 +19,20 @@ export function rowFaults(schema, rows, inherited = {}) {
   return {count, first};
 }
 
-// The columns of a preview: what differs between the rows first, then what all have. [{name, cells}] of `shown` rows.
+// The columns of a preview: what differs between the rows first, then what all have. [{name, cells}] of `shown` rows. Values are shown as
+// JSON has them: the text "0,1" is not the number 0.1.
 export function previewColumns(rows, shown = 8, most = 12) {
-  const flat = rows.map((row) => flatten(plain(row)));
+  const flat = rows.map((row) => flatten(written(row)));
   const names = [...new Set(flat.flatMap((row) => Object.keys(row)))];
-  const differs = (name) => flat.some((row) => !sameValue(row[name], flat[0][name]));
+  const cell = (row, name) => (Object.hasOwn(row, name) ? String(row[name]) : '');
+  const differs = (name) => flat.some((row) => cell(row, name) !== cell(flat[0], name));
   return [...names.filter(differs), ...names.filter((name) => !differs(name))].slice(0, most)
-    .map((name) => ({name, cells: flat.slice(0, shown).map((row) => (row[name] === undefined ? '' : String(row[name])))}));
+    .map((name) => ({name, cells: flat.slice(0, shown).map((row) => cell(row, name))}));
 }
 
-// Numbers that are kept as they were written as their text.
-function plain(value) {
-  if (value instanceof WrittenNumber) return value.text;
-  if (Array.isArray(value)) return value.map(plain);
-  if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, plain(child)]));
+// Each value as its JSON.
+function written(value) {
+  if (!isNode(value)) return textOf(value, '');
+  if (Array.isArray(value)) return value.map(written);
+  return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, written(child)]));
 }

@@ -1,16 +1,27 @@
 // A grid of params: each axis has values for one param, and every combination is a job. Pure.
 import {describe} from '../form/schema.js';
 import {typedNumber, withValue} from '../form/value.js';
+import {parseJson, WrittenNumber} from '../preview/json.js';
 
 export const MOST_JOBS = 1000;  // of one POST /job/batch
+
+// What parts the values. Where decimals have a comma, that is a semicolon, a line break, or a comma with a blank behind it.
+function markIn(text, comma) {
+  if (/\n/.test(text.trim())) return /\n/;
+  if (text.includes(';')) return ';';
+  if (!comma || !/\d,\d/.test(text)) return ',';
+  return /,\s/.test(text) ? /,\s+/ : /\s+/;
+}
+
+// 1,2,3 may be three values, or rubbish.
+const UNCLEAR = /^[-+]?\d+(,\d+){2,}$/;
 
 // The values in "0.1, 0.2; 3" or one each line, as the param's kind reads them. about: that of describe(), or undefined.
 // {values} or {fault}.
 export function listedValues(text, about, comma = false) {
-  // Where decimals have a comma, values are parted by semicolons or line breaks.
-  const mark = /\n/.test(text.trim()) ? /\n/ : text.includes(';') ? ';' : comma && /\d,\d/.test(text) && !/,\s/.test(text) ? /\s+/ : ',';
-  const parts = text.split(mark).map((part) => part.trim()).filter((part) => part !== '');
+  const parts = text.split(markIn(text, comma)).map((part) => part.trim()).filter((part) => part !== '');
   if (parts.length === 0) return {fault: 'empty'};
+  if (comma && about?.kind !== 'text' && about?.kind !== 'choice' && parts.some((part) => UNCLEAR.test(part))) return {fault: 'comma'};
   return {values: parts.map((part) => cellValue(part, about, comma))};
 }
 
@@ -24,9 +35,10 @@ export function cellValue(text, about, comma = false) {
   if (about?.kind === 'number') return typedNumber(text, comma);
   if (about?.kind === 'boolean' && /^(true|yes|sim|1)$/i.test(text)) return true;
   if (about?.kind === 'boolean' && /^(false|no|não|nao|0)$/i.test(text)) return false;
+  const plain = comma && /^-?\d+,\d+([eE][-+]?\d+)?$/.test(text) ? text.replace(',', '.') : text;
   try {
-    const value = JSON.parse(text);
-    return typeof value === 'number' ? typedNumber(text) : value;
+    const value = parseJson(plain);
+    return typeof value === 'number' || value instanceof WrittenNumber ? typedNumber(plain) : value;
   } catch {
     return text;
   }

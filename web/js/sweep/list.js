@@ -3,12 +3,16 @@ import {isObject} from '../form/schema.js';
 import {withValue} from '../form/value.js';
 import {parseJson} from '../preview/json.js';
 import {delimiterOf, parseCsv} from '../preview/csv.js';
+import {decimalMarks} from '../preview/numbers.js';
 import {cellValue, MOST_JOBS} from './grid.js';
 
 // {count, rows, fault}. fault: {code, line}. base: the params that all jobs have; a row replaces them one by one.
 export function listRows(text, base, aboutOf = () => undefined) {
   const trimmed = text.trim();
   if (trimmed === '') return {count: 0, rows: [], fault: null};
+  // Letters that were lost when the text was read are not sent to a job.
+  const lost = text.indexOf('\ufffd');
+  if (lost >= 0) return wrong('letters', text.slice(0, lost).split('\n').length);
   if (trimmed.startsWith('[')) return ofJson(trimmed, base);
   if (trimmed.startsWith('{')) return ofLines(text, base);
   return ofTable(text.replace(/^\s*\n/, ''), base, aboutOf);
@@ -43,6 +47,8 @@ function ofLines(text, base) {
   return laid(found, base);
 }
 
+const GROUPED = /^[-+]?\d{1,3}(\.\d{3})+$/;
+
 // A cell without text leaves the param out. A name with points leads into nested objects, unless there is a param of that name.
 function ofTable(text, base, aboutOf) {
   const delimiter = delimiterOf(text);
@@ -59,9 +65,13 @@ function ofTable(text, base, aboutOf) {
     const path = aboutOf([name]) || !name.includes('.') ? [name] : name.split('.');
     return {path, about: aboutOf(path)};
   });
+  const {marks, known} = decimalMarks(given, names.length, delimiter === ';' ? ',' : '.');
   const rows = given.map((line) => line.reduce((row, cell, index) => {
     const {path, about} = columns[index];
-    return cell.trim() === '' ? row : withValue(row, path, cellValue(cell.trim(), about, delimiter === ';'));
+    const text = cell.trim();
+    if (text === '') return row;
+    // Beside 0,5 the cell 1.234 is 1234. JSON has no such groups: it stays a text, and the preview shows it as one.
+    return withValue(row, path, known[index] === ',' && GROUPED.test(text) ? text : cellValue(text, about, marks[index] === ','));
   }, base));
   return {count: rows.length, rows, fault: null};
 }

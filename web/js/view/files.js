@@ -1,12 +1,14 @@
 // A list of files with previews: the outputs of a job, the input of a repository.
 import {html, useEffect, useMemo, useRef, useState} from '../dom.js';
+import {bodyOf} from '../api/client.js';
 import {isAbort} from '../api/errors.js';
 import {delimiterOf, numberColumns, parseCsv} from '../preview/csv.js';
+import {decodeText} from '../preview/decode.js';
 import {imageType, kindOfFile, looksLikePdf, PREVIEW_BYTES, WHOLE} from '../preview/kind.js';
-import {pointsOf} from '../preview/plot.js';
+import {decimalMarks, numberOf, pointsOf} from '../preview/numbers.js';
 import {useApp, useLoad} from './context.js';
 import {FileList} from './file_list.js';
-import {Failure, Loaded, Waiting} from './parts.js';
+import {Choice, Failure, Loaded, Waiting} from './parts.js';
 import {Plot} from './plot.js';
 import {Sheet} from './sheet.js';
 import {JsonView} from './tree.js';
@@ -89,18 +91,27 @@ function Content({file, path, kind}) {
   const {api, t} = useApp();
   const cut = file.bytes > PREVIEW_BYTES[kind];
   const state = useLoad(async (signal) => {
-    const answer = await api.read(path, {signal, headers: cut ? {range: `bytes=0-${PREVIEW_BYTES[kind] - 1}`} : {}});
-    if (kind === 'workbook' || kind === 'pdf') return new Uint8Array(await answer.arrayBuffer());
-    return kind === 'image' ? new Blob([await answer.arrayBuffer()], {type: imageType(file.name)}) : answer.text();
+    const options = {signal, headers: cut ? {range: `bytes=0-${PREVIEW_BYTES[kind] - 1}`} : {}};
+    const bytes = new Uint8Array(await api.read(path, options, (answer) => bodyOf(answer, 'arrayBuffer')));
+    if (kind === 'image') return new Blob([bytes], {type: imageType(file.name)});
+    return kind === 'workbook' || kind === 'pdf' ? bytes : decodeText(bytes, cut);
   }, [path]);
   return html`<${Loaded} state=${state}>${(data) => {
     if (kind === 'image') return html`<${Picture} blob=${data} name=${file.name} />`;
-    if (kind === 'json') return html`<${JsonView} text=${data} label=${file.name} />`;
     if (kind === 'workbook') return html`<${Workbook} bytes=${data} />`;
     if (kind === 'pdf') return html`<${Pdf} bytes=${data} name=${file.name} />`;
-    if (kind === 'table') return html`<${Table} text=${data} cut=${cut} tabs=${/\.tsv$/i.test(file.name)} />`;
-    return html`${cut && html`<p class="hint">${t('file.cut')}</p>`}<pre class="text" tabindex="0">${data}</pre>`;
+    const {text} = data;
+    return html`<${EncodingNote} ...${data} />${kind === 'json' ? html`<${JsonView} text=${text} label=${file.name} />`
+      : kind === 'table' ? html`<${Table} text=${text} cut=${cut} tabs=${/\.tsv$/i.test(file.name)} />`
+      : html`${cut && html`<p class="hint">${t('file.cut')}</p>`}<pre class="text" tabindex="0">${text}</pre>`}`;
   }}<//>`;
+}
+
+// Says how a text was read if it is not plain UTF-8.
+export function EncodingNote({encoding, damaged}) {
+  const {t} = useApp();
+  if (damaged) return html`<p class="hint">${t('file.letters_lost')}</p>`;
+  return encoding !== 'UTF-8' && html`<p class="hint">${t('file.encoding', {encoding})}</p>`;
 }
 
 // An <img> runs no script, also not that of an SVG.
@@ -134,25 +145,26 @@ function Pdf({bytes, name}) {
 
 // The reader of workbooks is loaded when the first one is shown.
 function Workbook({bytes}) {
-  const {t, format} = useApp();
+  const {t, format, language} = useApp();
   const [chosen, setChosen] = useState(0);
+  const {comma} = format;
   const book = useLoad(async (signal) => {
     const {openWorkbook} = await import('../preview/later/xlsx.js');
-    return openWorkbook(bytes, {signal}).catch(() => null);
-  }, [bytes.length]);
-  const sheet = useLoad(async () => (book.data ? book.data.read(chosen, MOST_ROWS + 1).catch(() => null) : undefined), [chosen, Boolean(book.data)]);
+    return openWorkbook(bytes, {signal, words: {comma, yes: t('file.true'), no: t('file.false')}}).catch(() => null);
+  }, [bytes.length, language, comma]);
+  const sheet = useLoad(async () => (book.data ? {...await book.data.read(chosen, MOST_ROWS + 1), decimal: comma ? ',' : '.', sure: true} : undefined), [chosen, Boolean(book.data), language, comma]);
   if (book.error) return html`<${Failure} error=${{kind: 'away'}} retry=${book.reload} />`;
   if (book.data === null) return html`<p class="hint">${t('file.damaged')}</p>`;
-  if (!book.data || sheet.data === undefined) return html`<${Waiting} slow=${sheet.slow} />`;
+  if (!book.data || (sheet.data === undefined && !sheet.error)) return html`<${Waiting} slow=${sheet.slow} />`;
   const {sheets} = book.data;
   return html`${sheets.length > 1 && html`<div class="bar-row"><label class="check">${t('file.sheet')} <select class="short" value=${chosen} onChange=${(event) => setChosen(Number(event.target.value))}>${sheets.map(({name, hidden}, index) => html`<option key=${index} value=${index}>${name}${hidden ? ` (${t('file.hidden')})` : ''}</option>`)}</select></label><span class="hint">${t('file.sheets', {count: format.number(sheets.length)})}</span></div>`}
-    ${sheet.data === null ? html`<p class="hint">${t('file.damaged')}</p>` : html`<${Rows} key=${chosen} table=${sheet.data} />`}`;
+    ${sheet.error ? html`<p class="hint">${t('file.damaged')}</p>` : html`<${Rows} key=${chosen} table=${sheet.data} />`}`;
 }
 
 function Table({text, cut, tabs}) {
   const table = useMemo(() => {
     const delimiter = tabs ? '\t' : delimiterOf(text);
-    const read = {...parseCsv(text, MOST_ROWS + 1, delimiter), comma: delimiter === ';'};
+    const read = {...parseCsv(text, MOST_ROWS + 1, delimiter), decimal: delimiter === ';' ? ',' : '.'};
     // The last line of a part of a file may be a part, too.
     if (cut && !read.more && read.rows.length > 1) read.rows.pop();
     return {...read, more: read.more || cut};
@@ -160,18 +172,34 @@ function Table({text, cut, tabs}) {
   return html`<${Rows} table=${table} />`;
 }
 
-// table: {rows, more, columns, comma}. The first row has the names of the columns.
+// table: {rows, more, columns, decimal, sure, uncomputed}. The first row has the names of the columns. decimal: the decimal mark where cells
+// do not tell it; sure: it is that of the table. uncomputed: see openWorkbook().
 function Rows({table}) {
   const {t, format} = useApp();
   const [plotted, setPlotted] = useState(false);
-  const {rows, more, comma = false, columns} = table;
+  const [chosen, setChosen] = useState(null);  // the decimal mark, by the reader
+  const {rows, more, decimal, sure, uncomputed, columns} = table;
   const right = useMemo(() => numberColumns(rows), [rows]);
+  const {marks, unsure} = useMemo(() => (plotted ? decimalMarks(rows.slice(1), right.length, chosen ?? decimal) : {}), [rows, right, plotted, chosen, decimal]);
   if (rows.length === 0) return html`<p class="hint">${t('file.no_rows')}</p>`;
   const body = rows.slice(1);
   const counts = {count: format.number(body.length), columns: format.number(columns)};
   const names = right.map((_, column) => rows[0][column] || `#${column + 1}`);
+  const cell = (row, column) => {
+    const text = body[row][column] ?? '';
+    return uncomputed?.has(`${row + 1} ${column}`) ? html`<span class="hint">${text}</span>` : text;
+  };
   return html`<div class="bar-row"><span class="hint">${t(more ? 'file.first_rows' : 'file.rows', counts)}${columns > right.length && ` · ${t('file.first_columns', {columns: format.number(right.length)})}`}</span><span class="grow"></span>
       ${right.some(Boolean) && html`<button type="button" class="button small" aria-pressed=${String(plotted)} onClick=${() => setPlotted(!plotted)}>${t('plot.title')}</button>`}</div>
-    ${plotted && html`<${Plot} names=${names} numbers=${right} points=${(x, y) => pointsOf(body, x, y, comma)} />`}
-    <${Sheet} heads=${right.map((_, column) => rows[0][column] ?? '')} numbers=${right} count=${body.length} cell=${(row, column) => body[row][column] ?? ''} titleOf=${(row, column) => body[row][column]} label=${t('file.preview')} numbered=${true} />`;
+    ${uncomputed?.size > 0 && html`<p class="hint">${t('file.uncomputed', {count: format.number(uncomputed.size)})}</p>`}
+    ${plotted && unsure && !sure && html`<${DecimalMark} example=${unsure} mark=${chosen ?? decimal} onChange=${setChosen} />`}
+    ${plotted && html`<${Plot} reading=${marks.join('')} names=${names} numbers=${right} points=${(x, y) => pointsOf(body, x, y, marks)} />`}
+    <${Sheet} heads=${right.map((_, column) => rows[0][column] ?? '')} numbers=${right} count=${body.length} cell=${cell} titleOf=${(row, column) => body[row][column]} label=${t('file.preview')} numbered=${true} />`;
+}
+
+// Nothing in the table tells what its marks are: the reader may know.
+function DecimalMark({example, mark, onChange}) {
+  const {t, format} = useApp();
+  return html`<div class="bar-row"><span class="hint" role="status">${t('plot.unsure', {example, value: format.exactNumber(numberOf(example, mark))})}</span><span class="grow"></span>
+    <${Choice} plain=${true} label=${t('plot.decimal')} values=${['.', ',']} current=${mark} text=${(one) => t(one === '.' ? 'plot.point' : 'plot.comma')} onChange=${onChange} /></div>`;
 }

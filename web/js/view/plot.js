@@ -3,8 +3,9 @@ import {html, useEffect, useRef, useState} from '../dom.js';
 import {extent} from '../preview/plot.js';
 import {useApp, useStore} from './context.js';
 
-// names: of the columns; numbers: which have numbers; points(x, y): [{x, y}], x null for the number of the row.
-export function Plot({names, numbers, points, first}) {
+// names: of the columns; numbers: which have numbers; points(x, y): [{x, y}], x null for the number of the row. reading: how they were read
+// out of the cells; with another one it is drawn anew.
+export function Plot({names, numbers, points, first, reading = ''}) {
   const {t, format} = useApp();
   const usable = names.map((name, index) => ({name, index})).filter(({index}) => numbers[index]);
   const [x, setX] = useState(first?.x ?? null);
@@ -21,13 +22,13 @@ export function Plot({names, numbers, points, first}) {
       <label class="check">${t('plot.y')} <select value=${y} onChange=${(event) => setY(Number(event.target.value))}>${usable.map(({name, index}) => html`<option key=${index} value=${index}>${name}</option>`)}</select></label>
       <div class="segments" role="group" aria-label=${t('plot.title')}><button type="button" aria-pressed=${String(line)} onClick=${() => setLine(true)}>${t('plot.line')}</button><button type="button" aria-pressed=${String(!line)} onClick=${() => setLine(false)}>${t('plot.points')}</button></div>
     </div>
-    ${data.length === 0 ? html`<p class="hint">${t('plot.no_numbers')}</p>` : html`<${Drawing} data=${data} line=${line} label=${label} nameX=${nameX} nameY=${names[y]} />`}
+    ${data.length === 0 ? html`<p class="hint">${t('plot.no_numbers')}</p>` : html`<${Drawing} data=${data} line=${line} label=${label} nameX=${nameX} nameY=${names[y]} reading=${reading} />`}
   </div>`;
 }
 
 const MARKED = 80;  // a line with fewer values has its points marked
 
-function Drawing({data, line, label, nameX, nameY}) {
+function Drawing({data, line, label, nameX, nameY, reading}) {
   const {t, format, settings} = useApp();
   const {theme} = useStore(settings);
   const box = useRef(null);
@@ -41,7 +42,7 @@ function Drawing({data, line, label, nameX, nameY}) {
     media.addEventListener('change', turn);
     return () => media.removeEventListener('change', turn);
   }, []);
-  const key = `${line} ${nameX} ${nameY} ${data.length} ${data[0].x} ${data[0].y} ${data.at(-1).x} ${data.at(-1).y}`;
+  const key = `${line} ${nameX} ${nameY} ${reading} ${data.length} ${data[0].x} ${data[0].y} ${data.at(-1).x} ${data.at(-1).y}`;
   useEffect(() => {
     let plot = null;
     let gone = false;

@@ -1,11 +1,13 @@
 // Many jobs in one submission: a grid of values, or a pasted list; how many they are, and the first of them.
 import {html, useMemo, useRef, useState} from '../../dom.js';
 import {leaves, pathOf, pointerOf} from '../../form/schema.js';
+import {decodeText} from '../../preview/decode.js';
 import {readParams} from '../../form/value.js';
 import {previewColumns, rowFaults} from '../../sweep/check.js';
 import {aboutIn, gridRows, MOST_JOBS} from '../../sweep/grid.js';
 import {listRows} from '../../sweep/list.js';
 import {useApp} from '../context.js';
+import {EncodingNote} from '../files.js';
 import {Choice} from '../parts.js';
 
 const MOST_TEXT = 4 << 20;  // bytes of a list that is read from a file
@@ -99,16 +101,28 @@ function Pasted({text, fault, onChange}) {
   const {t, format} = useApp();
   const pick = useRef(null);
   const [problem, setProblem] = useState('');
+  const [encoding, setEncoding] = useState('UTF-8');  // of the file that was read last
   const picked = async (event) => {
     const [file] = event.target.files;
     event.target.value = '';
     setProblem('');
-    if (file && file.size > MOST_TEXT) setProblem(t('sweep.file_too_large', {size: format.bytes(MOST_TEXT)}));
-    else if (file) onChange(await file.text());
+    if (!file) return;
+    if (file.size > MOST_TEXT) {
+      setProblem(t('sweep.file_too_large', {size: format.bytes(MOST_TEXT)}));
+      return;
+    }
+    try {
+      const read = decodeText(new Uint8Array(await file.arrayBuffer()));
+      setEncoding(read.encoding);
+      onChange(read.text);
+    } catch {
+      setProblem(t('sweep.file_gone'));
+    }
   };
   const words = problem || (fault ? t(`sweep.fault_${fault.code}`, {line: format.number(fault.line)}) : '');
   return html`<div class="field"><label for="sweep-list">${t('sweep.list_label')}</label>
     <textarea id="sweep-list" class="code" rows="7" spellcheck=${false} value=${text} placeholder=${'smoothing,season\n0.1,winter\n0.2,winter'} aria-invalid=${words ? 'true' : undefined} aria-describedby="sweep-list-hint" onInput=${(event) => onChange(event.target.value)}></textarea>
     <p id="sweep-list-hint" class=${words ? 'field-error' : 'hint'} role=${words ? 'status' : undefined}>${words || t('sweep.list_hint')}</p>
+    ${text !== '' && html`<${EncodingNote} encoding=${encoding} />`}
     <div class="bar-row"><button type="button" class="button small" onClick=${() => pick.current.click()}>${t('sweep.pick')}</button><input type="file" hidden accept=".csv,.tsv,.json,.jsonl,.ndjson,.txt" ref=${pick} onChange=${picked} /></div></div>`;
 }
