@@ -1,6 +1,7 @@
 // One job: what happened, why, and what came out of it.
-import {html, useEffect, useRef, useState} from '../dom.js';
+import {html, useEffect, useLayoutEffect, useRef, useState} from '../dom.js';
 import {createOnce} from '../api/once.js';
+import {createWatchdog} from '../api/watchdog.js';
 import {may} from '../api/features.js';
 import {laidOver} from '../state/job_list.js';
 import {resultOf} from '../state/result.js';
@@ -17,8 +18,22 @@ import {JsonView} from './tree.js';
 
 const TABS = ['result', 'outputs', 'params', 'logs'];
 const HELD = 50;  // seconds for which the server holds an answer back; proxies often give up after 60
+const TICKS = 6;  // of a watchdog; an answer that takes longer does not come
 
 export const isOpen = (job) => job.job_status === 'queued' || job.job_status === 'started';
+
+// The job when it has changed, or after HELD; null if the connection is dead.
+async function held(api, id, signal) {
+  const watchdog = createWatchdog(signal, {ticks: TICKS});
+  try {
+    return await api.job(id, {wait: HELD, signal: watchdog.signal});
+  } catch (error) {
+    if (!watchdog.late()) throw error;
+    return null;
+  } finally {
+    watchdog.end();
+  }
+}
 
 // The job, kept up to date: by the stream of events, and while that is not open by requests that wait for a change. A hidden
 // page asks for nothing. gone: it was here and is deleted; then `last` is what was known of it. A server answers the same for a job
@@ -50,9 +65,9 @@ function useJob(id) {
     (async () => {
       try {
         while (!stop.signal.aborted) {
-          const job = await api.job(id, {wait: HELD, signal: stop.signal});
-          state.set(() => job);
-          if (!isOpen(job)) return;
+          const job = await held(api, id, stop.signal);
+          if (job) state.set(() => job);
+          if (job && !isOpen(job)) return;
           // A server with too many waits answers at once.
           await new Promise((resolve) => setTimeout(resolve, 1000));
         }
@@ -82,7 +97,9 @@ function JobBody({job, tab}) {
   const {t} = useApp();
   const open = isOpen(job);
   const now = useNow(open);
-  const current = TABS.includes(tab) ? tab : job.job_status === 'finished' ? 'result' : 'logs';
+  // Without one in the address, the tab is the one that fits when the job is opened. It stays when the job ends: somebody may be reading.
+  const [first] = useState(job.job_status === 'finished' ? 'result' : 'logs');
+  const current = TABS.includes(tab) ? tab : first;
   const name = job.name || t('jobs.unnamed');
   const place = (part) => location.replace(formatRoute(['jobs', job.job_id, part]));
   return html`
@@ -98,7 +115,7 @@ function JobBody({job, tab}) {
     <${Attempts} job=${job} now=${now} />
     <${Tabs} label=${name} current=${current} onChange=${place} tabs=${TABS.map((part) => ({id: part, label: t(`job.${part}`)}))} />
     <section class="panel" id="panel" role="tabpanel" aria-labelledby=${`tab-${current}`}>
-      <${Part} key=${`${current} ${job.job_status}`} name=${current} job=${job} />
+      <${Part} key=${current} name=${current} job=${job} />
     </section>`;
 }
 
@@ -173,6 +190,12 @@ function Actions({job}) {
   };
   const name = job.name || t('jobs.unnamed');
   const open = isOpen(job);
+  // A button that goes with the state takes its focus along: then the heading gets it.
+  const box = useRef(null);
+  const had = box.current?.contains(document.activeElement);
+  useLayoutEffect(() => {
+    if (had && !box.current.contains(document.activeElement)) document.querySelector('main h1')?.focus();
+  }, [open]);
   const what = html`<${Named} name=${name} id=${job.job_id} />`;
   const questions = {
     delete: {title: t('job.delete_title'), lines: [what, open && t('job.delete_runs'), t('job.delete_text')], action: t('job.delete'), danger: true,
@@ -193,7 +216,7 @@ function Actions({job}) {
         location.hash = formatRoute(['jobs', made.job_id]);
       }},
   };
-  return html`<div class="actions">
+  return html`<div class="actions" ref=${box}>
     ${features.retry && !open && may(features, role, 'retry') && html`<button type="button" class="button" onClick=${ask('retry')}>${t('job.retry')}</button>`}
     ${job.repository_id && html`<a class="button" href=${formatRoute(['submit'], {repository: job.repository_id, job: job.job_id})}>${t('job.again')}</a>`}
     ${features.cancel && open && may(features, role, 'cancel') && html`<button type="button" class="button" onClick=${ask('cancel')}>${t('job.cancel')}</button>`}

@@ -1,9 +1,11 @@
 // The logs of a job. While it runs as a stream, if the server has one; else out of the archive, read again and again.
 import {html, useEffect, useMemo, useRef, useState} from '../dom.js';
 import {isAbort} from '../api/errors.js';
+import {bodyOf} from '../api/client.js';
 import {followLog} from '../api/log_stream.js';
 import {readDirectory, readEntry} from '../api/zip.js';
 import {ansiParts, firstLog, styleBefore} from '../preview/ansi.js';
+import {createDecoder} from '../preview/decode.js';
 import {createLogBuffer, createSearch, LIMITS} from '../preview/log_buffer.js';
 import {visibleRows} from '../state/job_list.js';
 import {useApp, useStore, useVisible} from './context.js';
@@ -16,52 +18,70 @@ const PIECE = 1 << 18;  // bytes that are split into lines at once
 const WRAPPED = 1000;  // lines that are drawn when lines are wrapped
 const LINE = 20;
 const AGAIN = 2000;
+const SILENT = 45_000;  // milliseconds
 const SLICE = 12;  // milliseconds of reading; then the page has its turn
 const DRAW = 100;  // milliseconds; many pieces are drawn at once
 
 // {entries, bytes}, or {size} if the archive is too large, or null for the one that is known already.
 async function loadLogs(api, id, etag, signal) {
-  const path = api.logs(id);
-  const answer = await api.read(path, {signal, headers: etag ? {'if-none-match': etag} : {}});
-  if (answer.status === 304) return null;
-  const size = Number(answer.headers.get('content-length')) || 0;
-  if (size > MOST_ARCHIVE) {
-    answer.body?.cancel().catch(() => {});
-    return {size};
-  }
-  const bytes = new Uint8Array(await answer.arrayBuffer());
-  return {bytes, etag: answer.headers.get('etag'), entries: bytes.length ? readDirectory(bytes) : []};
+  return api.read(api.logs(id), {signal, headers: etag ? {'if-none-match': etag} : {}}, async (answer) => {
+    if (answer.status === 304) return null;
+    const size = Number(answer.headers.get('content-length')) || 0;
+    if (size > MOST_ARCHIVE) {
+      answer.body?.cancel().catch(() => {});
+      return {size};
+    }
+    const bytes = new Uint8Array(await bodyOf(answer, 'arrayBuffer'));
+    return {bytes, etag: answer.headers.get('etag'), entries: bytes.length ? readDirectory(bytes) : []};
+  });
 }
 
+// Logs that were followed stay what they are when the job ends, with the place, the search and the focus of who reads them. The files of
+// the archive are a button away then.
 export function Logs({job, open}) {
   const {features} = useApp();
-  return open && features.logs ? html`<${StreamedLogs} job=${job} />` : html`<${ArchivedLogs} job=${job} open=${open} />`;
+  const [streams, setStreams] = useState(open);
+  const all = () => {
+    setStreams(false);
+    document.getElementById('tab-logs')?.focus();  // the button goes
+  };
+  return streams && features.logs ? html`<${StreamedLogs} job=${job} open=${open} all=${all} />` : html`<${ArchivedLogs} job=${job} open=${open} />`;
 }
 
 const STREAMS = ['stdout', 'stderr'];
 
-// follow: to the end of the job; else what is there now.
-function StreamedLogs({job, follow = true}) {
-  const {api, t, session} = useApp();
+// follow: to the end of the job; else what is there now. open: whether the job has not ended. all(): shows the files of the archive.
+function StreamedLogs({job, follow = true, open: runs = follow, all}) {
+  const {api, t, session, live} = useApp();
   const {signIns} = useStore(session);
   const [stream, setStream] = useState('stdout');
   const [log, setLog] = useState({buffer: createLogBuffer(), version: 0});
   const [error, setError] = useState(null);
   const [round, setRound] = useState(0);
   const visible = useVisible();
+  const whole = useRef('');  // the log that was read to its end
+  const heard = useRef(0);
+  const which = JSON.stringify([job.job_id, stream, round, follow]);
   useEffect(() => setLog({buffer: createLogBuffer(), version: 0}), [job.job_id, stream]);
+  // Nothing comes of a log in which nothing is written, so it shows no dead connection. The stream of events does: when that was opened
+  // anew, a log of which nothing came for long is, too.
+  useEffect(() => live.listen(({type}) => {
+    if (type === 'look' && live.open.get() && whole.current !== which && performance.now() - heard.current > SILENT) setRound((count) => count + 1);
+  }), [which]);
   useEffect(() => {
-    if (!visible) return undefined;
+    if (!visible || whole.current === which) return undefined;
     const stop = new AbortController();
     let drawing = 0;
     let turn = performance.now();
     let buffer = null;
+    heard.current = performance.now();
     setError(null);
     const draw = () => {
       drawing = 0;
       setLog(({version}) => ({buffer, version: version + 1}));
     };
     const onText = (piece) => {
+      heard.current = performance.now();
       buffer.append(piece);
       drawing ||= setTimeout(draw, DRAW);
       if (performance.now() - turn < SLICE) return undefined;
@@ -71,15 +91,20 @@ function StreamedLogs({job, follow = true}) {
       }));
     };
     const open = (signal) => (follow ? api.logStream : api.logEnd)(job.job_id, stream, {signal});
-    followLog({open, onBegin: () => (buffer = createLogBuffer()), onText, signal: stop.signal}).catch((problem) => setError(problem));
+    const onBegin = () => {
+      heard.current = performance.now();
+      buffer = createLogBuffer();
+    };
+    followLog({open, onBegin, onText, signal: stop.signal}).then(() => !stop.signal.aborted && (whole.current = which), (problem) => setError(problem));
     return () => {
       stop.abort();
       clearTimeout(drawing);
     };
   }, [job.job_id, stream, round, signIns, visible, follow]);
   if (error) return html`<${Failure} error=${error} retry=${() => setRound(round + 1)} />`;
-  const choice = html`<div class="segments" role="group" aria-label=${t('logs.file')}>${STREAMS.map((name) => html`<button type="button" key=${name} aria-pressed=${String(name === stream)} onClick=${() => setStream(name)}>${name}</button>`)}</div>`;
-  return html`<${LogText} log=${log} open=${follow} label=${stream} choice=${choice}
+  const choice = html`<div class="segments" role="group" aria-label=${t('logs.file')}>${STREAMS.map((name) => html`<button type="button" key=${name} aria-pressed=${String(name === stream)} onClick=${() => setStream(name)}>${name}</button>`)}</div>
+    ${all && !runs && html`<button type="button" class="button small quiet" onClick=${all}>${t('logs.all')}</button>`}`;
+  return html`<${LogText} log=${log} open=${runs} label=${stream} choice=${choice}
     download=${html`<${Download} path=${api.logs(job.job_id)} name=${`${job.job_id}-logs.zip`} label=${t('file.download')} small=${true} />`} />`;
 }
 
@@ -90,6 +115,7 @@ function ArchivedLogs({job, open}) {
   const [error, setError] = useState(null);
   const [round, setRound] = useState(0);
   const [chosen, setChosen] = useState(null);
+  const shown = useRef(null);
   const visible = useVisible();
   useEffect(() => {
     if (!visible && open) return undefined;
@@ -120,16 +146,18 @@ function ArchivedLogs({job, open}) {
   if (logs.size) return html`<${Notice} title=${t('logs.too_large', {size: format.bytes(logs.size)})}>${download}<//>`;
   const entries = logs.entries.filter((entry) => !entry.name.endsWith('/'));
   if (entries.every((entry) => entry.size === 0)) return html`<${Notice} title=${t('logs.empty')} />`;
-  const entry = entries.find(({name}) => name === chosen) ?? firstLog(entries, job.job_status === 'failed');
+  // The file that is shown stays when the job ends.
+  const entry = entries.find(({name}) => name === (chosen ?? shown.current)) ?? firstLog(entries, job.job_status === 'failed');
+  shown.current = entry.name;
   return html`<${LogFile} key=${entry.name} bytes=${logs.bytes} entry=${entry} entries=${entries} choose=${setChosen} open=${open} download=${download} />`;
 }
 
 // Splits a file into lines piece by piece, so that the page answers meanwhile.
 async function readLog(bytes, entry, buffer, signal) {
   const part = await readEntry(bytes, entry, MOST_SHOWN);
-  const decoder = new TextDecoder();
+  const decoder = createDecoder();
   for (let at = 0; at < part.length && !signal.aborted; at += PIECE) {
-    buffer.append(decoder.decode(part.subarray(at, at + PIECE), {stream: true}));
+    buffer.append(decoder.push(part.subarray(at, at + PIECE), at + PIECE >= part.length));
     await new Promise((resolve) => setTimeout(resolve));
   }
 }

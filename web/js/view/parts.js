@@ -1,6 +1,6 @@
 // Small pieces that several views use.
-import {html, useEffect, useRef, useState} from '../dom.js';
-import {useApp} from './context.js';
+import {html, useEffect, useLayoutEffect, useRef, useState} from '../dom.js';
+import {useApp, useStore} from './context.js';
 
 export function Badge({state}) {
   const {t} = useApp();
@@ -92,9 +92,11 @@ export function Loaded({state, children}) {
 // Something by its name and its id, in a question.
 export const Named = ({name, id}) => html`<bdi>${name}</bdi> · <span class="code">${id}</span>`;
 
-// A question before something that cannot be undone. act() is sent once; its error is shown in the dialog.
+// A question before something that cannot be undone. act() is sent once; its error is shown in the dialog. It ends with the session: as long
+// as it is open the browser lets nobody into the rest of the page, and so not to the question for a new key.
 export function Confirm({title, lines, action, danger, act, onClose}) {
-  const {t} = useApp();
+  const {t, session} = useApp();
+  const {expired} = useStore(session);
   const dialog = useRef(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(null);
@@ -102,6 +104,10 @@ export function Confirm({title, lines, action, danger, act, onClose}) {
     dialog.current.showModal();
     dialog.current.querySelector('[data-first]')?.focus();
   }, []);
+  // Before the sign-in gives the focus to its field.
+  useLayoutEffect(() => {
+    if (expired) dialog.current.close();
+  }, [expired]);
   const run = async () => {
     setBusy(true);
     setError(null);

@@ -78,6 +78,7 @@ export const text = {
   'job.missing_hint': 'The address is not complete, the job belongs to another client, or it was deleted before. Compare the id with the one that you were given, or look for the job in the list.',
   'job.new_state': '{name}: {state}',
   'logs.file': 'File',
+  'logs.all': 'All files of the logs',
   'logs.follow': 'Follow',
   'logs.wrap': 'Wrap lines',
   'logs.search': 'Search',

@@ -78,6 +78,7 @@ export const text = {
   'job.missing_hint': 'O endereço está incompleto, o job é de outro cliente, ou já foi apagado antes. Confira o id com o que você recebeu, ou procure o job na lista.',
   'job.new_state': '{name}: {state}',
   'logs.file': 'Arquivo',
+  'logs.all': 'Todos os arquivos dos logs',
   'logs.follow': 'Acompanhar',
   'logs.wrap': 'Quebrar linhas',
   'logs.search': 'Buscar',
