@@ -50,7 +50,7 @@ def test_letters(name, encoding, files):
     choose(files, name)
     files.find("columnheader", "região")
     files.find("cell", re.compile("^São Paulo(, 5 €)?$"))
-    files.see(f"It is no UTF-8; read as {encoding}.")
+    files.see(f"Not UTF-8: read as {encoding}.")
     plot(files, "valor")
     value = "1.5" if name == "windows.csv" else "0.25"
     files.find("image", re.compile(f"From {re.escape(value)} to {re.escape(value)}"))
@@ -90,7 +90,7 @@ def test_a_sweep_from_a_file_of_a_spreadsheet(page, world, tmp_path):
     page.click("button", "A sweep of many")
     page.click("button", "List")
     page.choose_files("Read a file", tmp_path / "sweep.csv")
-    page.see("2 jobs. The first of them:", "It is no UTF-8; read as Windows-1252.")
+    page.see("2 jobs. The first of them:", "Not UTF-8: read as Windows-1252.")
     page.find("columnheader", "região")
     page.find("cell", '"São Paulo"')
     page.find("cell", "0.1")
