@@ -37,6 +37,11 @@ def test_a_part_that_fails_has_a_row_and_the_others_are_measured(tmp_path):
         assert row in done.stdout
 
 
+def test_the_part_for_a_real_kubelet_finds_its_modules():
+    # `make bench` runs it last, after 20 minutes.
+    subprocess.run([sys.executable, "-c", "import one_job"], cwd=ROOT / "tests" / "bench", check=True)
+
+
 @pytest.mark.parametrize(("values", "wanted"), [
     ([10, 10, 11], "flat"),
     ([1, 3, 10], "linear"),

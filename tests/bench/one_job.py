@@ -17,8 +17,9 @@ import urllib.request
 from base64 import b64decode
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+# First, because both folders have a tenants.py.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 from measure import cpu_seconds  # noqa: E402
 from report import Row, as_json, markdown, row_of_failure  # noqa: E402
 from tenants import Tenants, application  # noqa: E402
@@ -178,4 +179,5 @@ def main():
     print(markdown(rows))
 
 
-main()
+if __name__ == "__main__":
+    main()
