@@ -1,5 +1,3 @@
-#include <malloc.h>
-
 #include <exception>
 #include <stop_token>
 #include <string_view>
@@ -9,18 +7,19 @@
 #include "api-server/commands/check.hpp"
 #include "api-server/commands/keygen.hpp"
 #include "api-server/config.hpp"
+#include "base/heap.hpp"
 #include "base/log/log.hpp"
 #include "base/log/log_writer.hpp"
 #include "base/threads/stop.hpp"
+
+// A few, because the threads of the pools allocate for each request.
+constexpr int kHeaps = 4;
 
 int main(int argc, char** argv) {
   using namespace vbrain;
   if (argc > 1 && std::string_view(argv[1]) == "keygen") return api::run_keygen(argc - 1, argv + 1);
   if (argc > 1 && std::string_view(argv[1]) == "check") return api::run_check(argc - 1, argv + 1);
-  // Memory that a burst of requests took is returned to the system: large blocks are mappings of their own, and the
-  // threads share a few arenas.
-  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-  mallopt(M_ARENA_MAX, 4);
+  base::share_heaps(kHeaps);
   base::block_termination_signals();
   api::Config config;
   const base::OptionsOutcome options = api::read_config(argc, argv, config);

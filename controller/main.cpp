@@ -4,6 +4,7 @@
 #include <string_view>
 #include <thread>
 
+#include "base/heap.hpp"
 #include "base/log/log.hpp"
 #include "base/log/log_writer.hpp"
 #include "base/threads/stop.hpp"
@@ -13,12 +14,17 @@
 #include "controller/space/usage_report.hpp"
 #include "job/causes.hpp"
 
+// One holds all objects of the caches, whichever thread decoded them, and malloc_trim() gives back all that is free in
+// it.
+constexpr int kHeaps = 1;
+
 int main(int argc, char** argv) {
   using namespace vbrain;
   if (argc == 2 && std::string_view(argv[1]) == "reasons") {
     std::cout << job::causes_as_markdown();
     return 0;
   }
+  base::share_heaps(kHeaps);
   base::block_termination_signals();
   controller::Config config;
   const std::string_view command = argc > 1 ? argv[1] : "";

@@ -59,6 +59,24 @@ void begin_or_end(std::optional<base::SteadyPoint>& start, bool holds, base::Ste
 
 }  // namespace
 
+JobMemory::Live* JobMemory::find_live(const std::string& job) const {
+  const auto found = entries_.find(job);
+  return found == entries_.end() ? nullptr : found->second.live.get();
+}
+
+JobMemory::Live& JobMemory::live_of(const std::string& job) {
+  return live_of(entries_[job]);
+}
+
+JobMemory::Live& JobMemory::live_of(Entry& entry) {
+  if (entry.live == nullptr) entry.live = std::make_unique<Live>();
+  return *entry.live;
+}
+
+bool JobMemory::is_settled(const Live& live) {
+  return !live.answered && live.pods.empty() && !live.deleting && live.lost_attempt == 0 && live.failures.empty();
+}
+
 job::Job JobMemory::newest(const job::Job& cached) {
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_[cached.meta.name];
@@ -66,12 +84,11 @@ job::Job JobMemory::newest(const job::Job& cached) {
     entry = {};
     entry.uid = cached.meta.uid;
   }
-  if (!entry.answered) return cached;
-  if (kube::is_older_version(cached.meta.resource_version, entry.answered->meta.resource_version)) {
-    return *entry.answered;
-  }
+  if (!entry.live || !entry.live->answered) return cached;
+  auto& answered = entry.live->answered;
+  if (kube::is_older_version(cached.meta.resource_version, answered->meta.resource_version)) return *answered;
   // The watch has caught up.
-  entry.answered.reset();
+  answered.reset();
   return cached;
 }
 
@@ -82,29 +99,28 @@ void JobMemory::forget(const std::string& job) {
 
 void JobMemory::note_newest(const job::Job& job, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
-  Entry& entry = entries_[job.meta.name];
-  entry.answered = std::make_unique<const job::Job>(job);
-  entry.answered_at = now;
+  Live& live = live_of(job.meta.name);
+  live.answered = std::make_unique<const job::Job>(job);
+  live.answered_at = now;
 }
 
 void JobMemory::forget_writes(const std::string& job) {
   const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(job);
-  if (found != entries_.end()) found->second.answered.reset();
+  if (Live* live = find_live(job)) live->answered.reset();
 }
 
 std::optional<std::chrono::milliseconds> JobMemory::unseen_write_for(const std::string& job,
                                                                      base::SteadyPoint now) const {
   const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(job);
-  if (found == entries_.end() || !found->second.answered) return std::nullopt;
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now - found->second.answered_at);
+  const Live* live = find_live(job);
+  if (live == nullptr || !live->answered) return std::nullopt;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now - live->answered_at);
 }
 
 JobMemory::NotedFailure JobMemory::note_failure(const std::string& job, const std::string& action,
                                                 const Failure& failure, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
-  auto& failures = entries_[job].failures;
+  auto& failures = live_of(job).failures;
   // An attempt has only a few names. This bounds the memory in any case.
   if (failures.size() >= kMostFailures && !failures.contains(action)) failures.clear();
   auto [slot, added] = failures.try_emplace(action);
@@ -121,12 +137,12 @@ JobMemory::NotedFailure JobMemory::note_failure(const std::string& job, const st
 
 void JobMemory::note_success(const std::string& job, const std::string& action) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = entries_.find(job); found != entries_.end()) found->second.failures.erase(action);
+  if (Live* live = find_live(job)) live->failures.erase(action);
 }
 
 void JobMemory::forget_failures(const std::string& job) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = entries_.find(job); found != entries_.end()) found->second.failures.clear();
+  if (Live* live = find_live(job)) live->failures.clear();
 }
 
 FailedAction JobMemory::as_failed(const std::string& action, const FailureEntry& entry, base::SteadyPoint now) {
@@ -140,9 +156,9 @@ FailedAction JobMemory::as_failed(const std::string& action, const FailureEntry&
 std::vector<FailedAction> JobMemory::failures(const std::string& job, base::SteadyPoint now) const {
   const std::lock_guard lock(mutex_);
   std::vector<FailedAction> all;
-  const auto found = entries_.find(job);
-  if (found == entries_.end()) return all;
-  for (const auto& [action, entry] : found->second.failures) all.push_back(as_failed(action, entry, now));
+  const Live* live = find_live(job);
+  if (live == nullptr) return all;
+  for (const auto& [action, entry] : live->failures) all.push_back(as_failed(action, entry, now));
   return all;
 }
 
@@ -158,7 +174,7 @@ void JobMemory::note_pods(const std::string& job, const std::vector<PodSighting>
   const auto found = entries_.find(job);
   if (found == entries_.end()) return;
   for (const PodSighting& sighting : pods) {
-    auto [slot, added] = found->second.pods.try_emplace(sighting.pod->meta.uid);
+    auto [slot, added] = live_of(found->second).pods.try_emplace(sighting.pod->meta.uid);
     PodEntry& entry = slot->second;
     if (added) {
       entry.pod = sighting.pod;
@@ -178,7 +194,7 @@ void JobMemory::note_deleted(const std::string& job, std::shared_ptr<const kube:
   // A pod of an earlier Job with this name says nothing about this Job.
   const kube::OwnerReference* owner = pod->meta.controller_owner();
   if (owner == nullptr || owner->uid != found->second.uid) return;
-  PodEntry& entry = found->second.pods[pod->meta.uid];
+  PodEntry& entry = live_of(found->second).pods[pod->meta.uid];
   entry.pod = std::move(pod);
   entry.gone = true;
 }
@@ -218,13 +234,13 @@ std::chrono::milliseconds JobMemory::measure(std::optional<Stopwatch>& watch, ba
 std::chrono::milliseconds JobMemory::since_start(const std::string& job, base::TimePoint start,
                                                  const base::Clock& clock) {
   const std::lock_guard lock(mutex_);
-  return measure(entries_[job].started, start, clock);
+  return measure(live_of(job).started, start, clock);
 }
 
 std::chrono::milliseconds JobMemory::since_attempt(const std::string& job, base::TimePoint start,
                                                    const base::Clock& clock) {
   const std::lock_guard lock(mutex_);
-  return measure(entries_[job].attempt, start, clock);
+  return measure(live_of(job).attempt, start, clock);
 }
 
 PodSighting JobMemory::sight(PodEntry& entry, const base::Clock& clock) {
@@ -270,7 +286,9 @@ std::vector<PodSighting> JobMemory::sightings(const job::Job& job,
                                               const base::Clock& clock) {
   const std::lock_guard lock(mutex_);
   const base::SteadyPoint now = clock.steady();
-  auto& pods = entries_[job.meta.name].pods;
+  Entry& known = entries_[job.meta.name];
+  if (!known.live && cached.empty()) return {};
+  auto& pods = live_of(known).pods;
   for (auto& [uid, entry] : pods) entry.cached = false;
   for (const auto& pod : cached) {
     PodEntry& entry = pods[pod->meta.uid];
@@ -289,6 +307,8 @@ std::vector<PodSighting> JobMemory::sightings(const job::Job& job,
   std::vector<PodSighting> all;
   all.reserve(pods.size());
   for (auto& [uid, entry] : pods) all.push_back(sight(entry, clock));
+  const bool has_ended = job::is_terminal(job.status.phase) && !job.meta.deletion_timestamp;
+  if (has_ended && is_settled(*known.live)) known.live.reset();
   return all;
 }
 
@@ -301,24 +321,24 @@ std::chrono::milliseconds JobMemory::known_for(const std::string& job, base::Ste
 
 std::chrono::milliseconds JobMemory::deleting_for(const std::string& job, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
-  Entry& entry = entries_[job];
-  begin_or_end(entry.deleting, true, now);
-  return since(entry.deleting, now);
+  Live& live = live_of(job);
+  begin_or_end(live.deleting, true, now);
+  return since(live.deleting, now);
 }
 
 std::chrono::milliseconds JobMemory::lost_for(const std::string& job, int attempt, base::SteadyPoint now) {
   const std::lock_guard lock(mutex_);
-  Entry& entry = entries_[job];
-  if (entry.lost_attempt != attempt) {
-    entry.lost_attempt = attempt;
-    entry.lost_since = now;
+  Live& live = live_of(job);
+  if (live.lost_attempt != attempt) {
+    live.lost_attempt = attempt;
+    live.lost_since = now;
   }
-  return since(entry.lost_since, now);
+  return since(live.lost_since, now);
 }
 
 void JobMemory::note_found(const std::string& job) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = entries_.find(job); found != entries_.end()) found->second.lost_attempt = 0;
+  if (Live* live = find_live(job)) live->lost_attempt = 0;
 }
 
 }  // namespace vbrain::controller

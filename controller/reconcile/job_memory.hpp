@@ -60,7 +60,8 @@ class JobMemory {
   std::chrono::milliseconds since_start(const std::string& job, base::TimePoint start, const base::Clock& clock);
   std::chrono::milliseconds since_attempt(const std::string& job, base::TimePoint start, const base::Clock& clock);
 
-  // The pods of a job: those in the caches and others. Drops entries of pods that are not needed any more.
+  // The pods of a job: those in the caches and others. Drops entries of pods that are not needed any more, and of an
+  // ended job whose pods are gone all that only live jobs need.
   std::vector<PodSighting> sightings(const job::Job& job, const std::vector<std::shared_ptr<const kube::Pod>>& cached,
                                      const base::Clock& clock);
 
@@ -104,15 +105,12 @@ class JobMemory {
     std::optional<Stopwatch> age;
     std::string waiting_reason;
   };
-  struct Entry {
-    std::string uid;
+  // What is known of a job while something happens to it.
+  struct Live {
     // Newer than the caches. A pointer, because most entries have none, and a Job is three times the rest.
     std::unique_ptr<const job::Job> answered;
     base::SteadyPoint answered_at{};
     std::unordered_map<std::string, PodEntry> pods;
-    bool archived = false;
-    bool removed = false;
-    std::optional<base::SteadyPoint> known;
     std::optional<base::SteadyPoint> deleting;
     int lost_attempt = 0;  // 0: none is missing
     base::SteadyPoint lost_since{};
@@ -120,7 +118,23 @@ class JobMemory {
     std::optional<Stopwatch> started;
     std::optional<Stopwatch> attempt;
   };
+  struct Entry {
+    std::string uid;
+    bool archived = false;
+    bool removed = false;
+    std::optional<base::SteadyPoint> known;
+    // Null for most jobs: they have ended and wait for the end of their time to live.
+    std::unique_ptr<Live> live;
+  };
+  using Entries = std::unordered_map<std::string, Entry>;
 
+  // Null if nothing happens to the job, or if it is unknown.
+  Live* find_live(const std::string& job) const;
+  // Creates both.
+  Live& live_of(const std::string& job);
+  static Live& live_of(Entry& entry);
+  // Nothing of it is needed once the job has ended.
+  static bool is_settled(const Live& live);
   static PodSighting sight(PodEntry& entry, const base::Clock& clock);
   static void note_events(const PodSighting& sighting, PodEntry& entry, base::SteadyPoint now);
   static FailedAction as_failed(const std::string& action, const FailureEntry& entry, base::SteadyPoint now);
@@ -128,7 +142,7 @@ class JobMemory {
                                            const base::Clock& clock);
 
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, Entry> entries_;
+  Entries entries_;
 };
 
 }  // namespace vbrain::controller

@@ -110,12 +110,13 @@ Snapshot JobReconciler::observe(const job::Job& cached) {
   return snapshot;
 }
 
-// Times since the times in the job's status.
+// Times since the times in the job's status. Nobody asks for those of an ended job.
 void JobReconciler::measure(Snapshot& snapshot) {
   const std::string& name = snapshot.job.meta.name;
   snapshot.since_start = {};
   snapshot.since_attempt = {};
-  if (const auto start = snapshot.job.status.start_time) {
+  const job::JobStatus& status = snapshot.job.status;
+  if (const auto start = status.start_time; start && !job::is_terminal(status.phase)) {
     snapshot.since_start = memory_.since_start(name, *start, clock_);
     snapshot.since_attempt = memory_.since_attempt(name, attempt_start(snapshot), clock_);
   }
