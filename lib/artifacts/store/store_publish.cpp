@@ -159,14 +159,17 @@ class RepositoryIds {
 
 }  // namespace
 
-// All but repository.json becomes durable. With an ordered journal the names need no fsync of their own: that of
-// repository.json covers them.
+// What is below the folder becomes durable. The names in it are covered by the fsync that follows that of
+// repository.json: of the folder, or with an ordered journal of that file itself, which covers empty folders, too.
 void Store::stage_repository(Staging& staging, const RepositoryFile& file) const {
   encode_readable(file, decode_repository_file);
   const bool has_files = staging.input_.has_value();
-  staging.input();
-  staging.folder().make_new("jobs");
-  if (has_files || !ordered_journal_) staging.folder().sync_tree();
+  const Dir& input = staging.input();
+  const std::optional<Dir> jobs = staging.folder().make_new("jobs");
+  if (has_files) input.sync_tree();
+  if (ordered_journal_) return;
+  if (!has_files) input.sync();
+  if (jobs) jobs->sync();
 }
 
 bool Store::rename_repository(Staging& staging, const RepositoryFile& file, const Dir& repositories) const {

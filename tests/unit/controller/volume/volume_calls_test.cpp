@@ -92,6 +92,14 @@ TEST_F(VolumeCalls, PublishingAJobByRest) {
   EXPECT_LE(calls[SYS_openat2], 10);
 }
 
+// `execute` without a repository does this first. The folder needs one fsync for all names in it.
+TEST_F(VolumeCalls, PublishingARepository) {
+  auto calls =
+      count_system_calls([&] { return !store_.publish_repository(store_.stage(tenant_of(job_)), {}, at(0)).empty(); });
+  EXPECT_EQ(calls[SYS_mkdirat], 3) << "the repository's, input, jobs";
+  EXPECT_EQ(calls[SYS_fsync], 5) << "input/, jobs/, repository.json, the folder, repositories/";
+}
+
 // The record is a link, which the fsync of job.json covers. Without an ordered journal it is a file with two fsyncs.
 TEST_F(VolumeCalls, AnIdempotencyKeyNeedsNoFsyncWithAnOrderedJournal) {
   const artifacts::Store journaled(folder_.path(), true);
@@ -134,7 +142,7 @@ TEST_F(VolumeCalls, WithAnOrderedJournalPublishingNeedsTwoFsyncs) {
     artifacts::write_all(staging.input().create_file("data.csv")->get(), "x");
     return !journaled.publish_repository(std::move(staging), {}, at(0)).empty();
   });
-  EXPECT_GE(calls[SYS_fsync], 3) << "data.csv too";
+  EXPECT_EQ(calls[SYS_fsync], 4) << "data.csv and input/ too";
 }
 
 }  // namespace
