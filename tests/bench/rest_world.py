@@ -21,6 +21,7 @@ http {{
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; types {{ application/json json; application/zip zip; }}
   client_body_temp_path {folder}/temp; client_max_body_size 0;
   server {{ listen 127.0.0.1:{port}; root {folder}/files; location /put/ {{ dav_methods PUT; }} }}
+  {more}
 }}
 """
 
@@ -115,14 +116,16 @@ class RestWorld(Ours):
 
 
 class Nginx:
-    def __init__(self, world):
+    """`more`: more of the block http of its configuration."""
+
+    def __init__(self, world, more=""):
         self.world = world
         self.folder = world.state / "nginx"
         (self.folder / "files" / "put").mkdir(parents=True, exist_ok=True)
         port = choose_port()
         self.base = f"http://127.0.0.1:{port}"
         configuration = self.folder / "nginx.conf"
-        configuration.write_text(NGINX.format(folder=self.folder, port=port))
+        configuration.write_text(NGINX.format(folder=self.folder, port=port, more=more))
         world.run("nginx", [shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-p", self.folder, "-c", configuration])
         wait_until("nginx answers", lambda: subprocess.run(["curl", "-s", "-o", os.devnull, self.base], check=False).returncode == 0)
 
