@@ -88,7 +88,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
                      "Time between two walks that measure what each tenant stores and remove what spec.retention says");
   app.add_option("--webhook-allow", config.webhooks.allow,
                  "Hosts that webhooks are sent to, such as hooks.example.com, *.corp.example, hooks.example.com:8443, "
-                 "http://hooks.corp.example or 10.1.2.0/24. None: no webhook is sent")
+                 "http://hooks.corp.example, hooks.corp.example=10.1.2.0/24 (only there) or 10.1.2.0/24. None: no "
+                 "webhook is sent")
       ->delimiter(',');
   app.add_option(
          "--webhook-deny", config.webhooks.deny,
@@ -97,7 +98,7 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   app.add_option("--webhook-secrets", config.webhooks.secrets,
                  "Folder with the secrets that webhooks are signed with: a file for each Client, named like it");
   app.add_option("--webhook-ca-file", config.webhooks.ca_file,
-                 "PEM file with further authorities that the certificates of receivers may be of");
+                 "PEM file with further authorities that the certificates of receivers may be of; it must hold one");
   app.add_option("--log-level", config.log_level, "debug, info, warning or error")->capture_default_str();
   base::add_environment_and_config(app);
   base::OptionsOutcome outcome = base::read_options(app, argc, argv);

@@ -241,9 +241,10 @@ Plan plan_ended(const Snapshot& snapshot) {
   if (!snapshot.archived) plan.actions.emplace_back(ArchiveStatus{});
   // The garbage collector removes the pods with the resource that owns them.
   if (!plan.actions.empty() || waits_for_pods(snapshot, plan)) return plan;
-  // With the resource it would be forgotten that its receiver is still to be told.
-  // Whoever tells it writes the result when the time is over, so the Job stays a minute longer.
-  const auto to_tell = job::callback_left(snapshot.job, snapshot.now - std::chrono::minutes(1));
+  // With the resource it would be forgotten that its receiver is still to be told. Who leads tells it, or gives it up
+  // after a day; the write of the result brings the job here again.
+  const std::chrono::milliseconds to_tell =
+      job::callback_is_due(snapshot.job) ? job::kCallbackPatience : std::chrono::hours(0);
   const auto left = std::max(time_to_live(snapshot), to_tell);
   if (left > std::chrono::milliseconds(0)) {
     // An uninstallation took it. Without it a deletion of the Job would leave its files.

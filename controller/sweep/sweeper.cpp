@@ -10,6 +10,7 @@
 #include "base/log/log.hpp"
 #include "base/threads/stop.hpp"
 #include "controller/volume/volume.hpp"
+#include "job/callback.hpp"
 #include "job/names.hpp"
 
 namespace vbrain::controller {
@@ -268,6 +269,10 @@ bool Sweeper::create_resource(const ScannedJob& folder, std::stop_token stop) {
   if (created) {
     recovered_.Increment();
     base::log_info("Job resource recreated from its folder", {{"job", file->job_id}});
+    if (!job::callback_was_kept(file->callback_url, *created)) {
+      base::log_warning("the receiver of a job will not be told",
+                        {{"job", file->job_id}, {"reason", job::kCallbackNotKept}});
+    }
     return true;
   }
   // The caches were stale.

@@ -15,7 +15,7 @@ std::optional<CallbackEvent> event_of(const job::Job& job) {
   }
   CallbackEvent event;
   event.ended = job::is_terminal(status.phase);
-  event.id = job.meta.uid + (event.ended ? "-ended" : "-started");
+  event.id = job.meta.name + (event.ended ? "-ended" : "-started");
   event.type = "job." + std::string(job::rest_state(status.phase));
   const auto time = event.ended ? status.completion_time : status.start_time;
   // As GET /job/:job_id names them.

@@ -11,7 +11,8 @@ namespace vbrain::controller {
 // What the receiver of a job's callback_url is told now. A job has two events at most, job.started and then
 // job.finished or job.failed. Only the newest is told: job.started is left out once the job has ended.
 struct CallbackEvent {
-  std::string id;    // the same at every try and in every process: the job's UID and the event
+  // The same at every try, in every process, and for a Job that was lost and made again: the job's id and the event.
+  std::string id;
   std::string type;  // "job.started", "job.finished" or "job.failed"
   std::string body;  // JSON, as small as one event: reason and message at most
   bool ended = false;

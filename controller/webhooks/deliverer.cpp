@@ -20,10 +20,14 @@ using std::chrono::milliseconds;
 
 // A receiver that is away for a moment costs no write.
 constexpr unsigned kTriesBeforeTold = 3;
+// A job that ended longer ago is tried late. Then the first failure is recorded, so that the day has an end although
+// leaders come and go.
+constexpr std::chrono::hours kLate{1};
 constexpr milliseconds kLookForRecord{200};
 
 constexpr const char* kDelivered = "Delivered";
 constexpr const char* kGivenUp = "GivenUp";
+constexpr const char* kGone = "Gone";
 
 std::string tenant_of(const job::Job& job) {
   return tenant_key(job.spec.organization_id, job.spec.application_id, job.spec.client_id);
@@ -59,7 +63,8 @@ std::string remedy_of(http::NoAnswer::Cause cause) {
   using Cause = http::NoAnswer::Cause;
   switch (cause) {
     case Cause::kRefused:
-      return "name the address in the chart value webhooks.allow if it may be called, for example as 10.1.2.3/32";
+      return "name host and address in the chart value webhooks.allow if it may be called, for example as "
+             "hooks.corp.example=10.1.2.3/32";
     case Cause::kNotTrusted:
       return "give the receiver a certificate for its name, or name its authority in the chart value webhooks.caFile";
     default:
@@ -75,18 +80,18 @@ std::vector<std::string> callback_index(const job::Job& job) {
   return {};
 }
 
-// A turn of a tenant that was begun.
+// A turn of a receiver that was begun.
 class Deliverer::Turn {
  public:
-  Turn(Deliverer& deliverer, const std::string& tenant) : deliverer_(deliverer), tenant_(tenant) {}
+  Turn(Deliverer& deliverer, const Callee& callee) : deliverer_(deliverer), callee_(callee) {}
   Turn(const Turn&) = delete;
   ~Turn() {
-    if (const auto next = deliverer_.turns_.end(tenant_)) deliverer_.parts_.wake(*next);
+    if (const auto next = deliverer_.turns_.end(callee_)) deliverer_.parts_.wake(*next);
   }
 
  private:
   Deliverer& deliverer_;
-  const std::string& tenant_;
+  const Callee& callee_;
 };
 
 Deliverer::Deliverer(Parts parts)
@@ -94,9 +99,6 @@ Deliverer::Deliverer(Parts parts)
       waiting_(parts_.metrics.gauge("vbrain_webhooks_waiting",
                                     "Jobs of which a try to tell the receiver has failed, and others follow.")),
       delivered_(parts_.metrics.counter("vbrain_webhooks_delivered_total", "Events that a receiver has taken.")),
-      given_up_(parts_.metrics.counter("vbrain_webhooks_given_up_total",
-                                       "Jobs of whose end the receiver was not told: within 24 h no try succeeded, or "
-                                       "it answered 410.")),
       random_(std::random_device{}()) {
   waiting_.Set(0);
 }
@@ -120,7 +122,7 @@ ReconcileResult Deliverer::look(const std::string& name, std::stop_token stop) {
     return ReconcileResult::ok();
   }
   if (stop.stop_requested() || !parts_.may_write()) return ReconcileResult::retryable("not leading");
-  State state = state_of(name, event->id);
+  State state = state_of(*job, event->id);
   if (state.result) return conclude(*job, std::move(state), stop);
   if (state.told) return ReconcileResult::ok();
   const base::SteadyPoint now = parts_.clock.steady();
@@ -135,24 +137,30 @@ ReconcileResult Deliverer::look(const std::string& name, std::stop_token stop) {
 
 ReconcileResult Deliverer::tell(const job::Job& job, const CallbackEvent& event, State state, std::stop_token stop) {
   const std::string& name = job.meta.name;
-  if (event.ended && job::callback_left(job, parts_.clock.now()) == milliseconds(0)) {
-    state.result = condition("False", kGivenUp,
-                             "the receiver was not told within 24 h of the job's end" +
-                                 (state.last.empty() ? "" : "; the last try failed: " + state.last));
-    return conclude(job, std::move(state), stop);
+  if (event.ended) {
+    if (!state.since) state.since = parts_.clock.now();
+    if (is_over(job, state)) {
+      state.result = condition(
+          "False", kGivenUp,
+          state.tries == 0
+              ? "no try was made within 24 h, because receivers of other jobs of the tenant did not answer in "
+                "time. Remedy: look into the log of the receivers"
+              : "the receiver was not told within 24 h of the first try; the last try failed: " + state.last);
+      return conclude(job, std::move(state), stop);
+    }
   }
-  const std::string tenant = tenant_of(job);
+  const Callee callee{.tenant = tenant_of(job), .receiver = host_of(job)};
   // Its turn comes by wake().
-  if (!turns_.begin(tenant, name)) {
+  if (!turns_.begin(callee, name, state.tries == 0)) {
     keep(name, std::move(state));
     return ReconcileResult::ok();
   }
   std::optional<Trouble> trouble;
   {
     // Also after an exception: the tenant's other jobs wait for the turn.
-    const Turn turn(*this, tenant);
+    const Turn turn(*this, callee);
     if (state.refused) {
-      trouble = Trouble{.reason = "Gone", .detail = "the receiver has answered 410", .remedy = "", .final = true};
+      trouble = Trouble{.reason = kGone, .detail = "the receiver has answered 410", .remedy = "", .final = true};
     } else {
       trouble = try_once(job, event, stop);
     }
@@ -225,7 +233,7 @@ std::optional<Deliverer::Trouble> Deliverer::try_once(const job::Job& job, const
   }
   if (*status >= 200 && *status < 300) return std::nullopt;
   const std::string answer = "the receiver has answered " + std::to_string(*status);
-  if (*status == 410) return Trouble{.reason = "Gone", .detail = answer, .remedy = "", .final = true};
+  if (*status == 410) return Trouble{.reason = kGone, .detail = answer, .remedy = "", .final = true};
   const bool moved = *status >= 300 && *status < 400;
   return Trouble{.reason = moved ? "Redirected" : "BadStatus",
                  .detail = answer + (moved ? ", and redirects are not followed" : ""),
@@ -253,7 +261,8 @@ ReconcileResult Deliverer::after_failure(const job::Job& job, const CallbackEven
       state.result = condition("False", trouble.reason, trouble.detail + ", so it is told no more");
       return conclude(job, std::move(state), stop);
     }
-    state.refused = true;
+    // The end is refused by itself if webhooks are off.
+    state.refused = trouble.reason == kGone;
     state.told = true;
     keep(name, std::move(state));
     return ReconcileResult::ok();
@@ -265,14 +274,17 @@ ReconcileResult Deliverer::after_failure(const job::Job& job, const CallbackEven
   }
   if (event.ended) {
     const base::TimePoint now = parts_.clock.now();
-    const milliseconds left = job::callback_left(job, now);
+    const milliseconds left = job::callback_left(since_of(job, state), now);
     delay = std::clamp(delay, milliseconds(1), std::max(left, milliseconds(1)));
     state.last = trouble.reason + ": " + trouble.detail + remedy;
     const bool needs_operator = trouble.reason == "NoSecret" || trouble.reason == "NotAllowed";
-    if (state.reason != trouble.reason && (needs_operator || state.tries >= kTriesBeforeTold)) {
-      const kube::Condition news = condition("Unknown", trouble.reason,
-                                             number + " failed: " + trouble.detail + "; further ones follow until " +
-                                                 base::format_rfc3339_seconds(now + left) + remedy);
+    const bool late = now - job.status.completion_time.value_or(now) >= kLate && !job::callback_failing_since(job);
+    const bool is_news = needs_operator || late || state.tries >= kTriesBeforeTold;
+    if (state.reason != trouble.reason && is_news && left > milliseconds(0)) {
+      kube::Condition news = condition("Unknown", trouble.reason,
+                                       number + " failed: " + trouble.detail + "; further ones follow until " +
+                                           base::format_rfc3339_seconds(now + left) + remedy);
+      news.last_transition_time = since_of(job, state);
       if (write(job, news, stop)) {
         state.reason = trouble.reason;
         warn(job, news);
@@ -284,13 +296,29 @@ ReconcileResult Deliverer::after_failure(const job::Job& job, const CallbackEven
   return ReconcileResult::after(delay);
 }
 
+// When the day began: recorded by an earlier leader, or else in this term.
+base::TimePoint Deliverer::since_of(const job::Job& job, const State& state) {
+  return std::min(*state.since, job::callback_failing_since(job).value_or(*state.since));
+}
+
+// Each leader tries once, also if the day of an earlier one is over: nobody may have led since then.
+bool Deliverer::is_over(const job::Job& job, const State& state) const {
+  const base::TimePoint since = state.tries > 0 ? since_of(job, state) : *state.since;
+  return job::callback_left(since, parts_.clock.now()) == milliseconds(0);
+}
+
 // Writes the result. Until that has succeeded it is kept, so that nothing is told again in this term.
 ReconcileResult Deliverer::conclude(const job::Job& job, State state, std::stop_token stop) {
   const kube::Condition result = *state.result;
   const bool good = result.status == "True";
   if (!state.warned && !good) {
     state.warned = true;
-    given_up_.Increment();
+    parts_.metrics
+        .counter("vbrain_webhooks_given_up_total",
+                 "Jobs of whose end the receiver was not told: in 24 h no try succeeded (GivenUp), it answered 410 "
+                 "(Gone), or webhooks are off (NotAllowed).",
+                 {{"reason", result.reason}})
+        .Increment();
     warn(job, result);
   }
   keep(job.meta.name, state);
@@ -341,15 +369,13 @@ void Deliverer::warn(const job::Job& job, const kube::Condition& condition) {
                        over ? "CallbackGivenUp" : "CallbackWaits", condition.reason + ": " + condition.message, "Tell");
 }
 
-// Another event of the job begins anew.
-Deliverer::State Deliverer::state_of(const std::string& name, const std::string& event_id) {
+// Another event of the job begins anew, and so does another Job with its name.
+Deliverer::State Deliverer::state_of(const job::Job& job, const std::string& event_id) {
   const std::lock_guard lock(mutex_);
-  const auto found = states_.find(name);
-  if (found == states_.end()) return {.event_id = event_id};
-  const State& known = found->second;
-  if (known.event_id == event_id) return known;
-  const auto uid_of = [](const std::string& id) { return id.substr(0, id.rfind('-')); };
-  return {.event_id = event_id, .refused = known.refused && uid_of(known.event_id) == uid_of(event_id)};
+  const auto found = states_.find(job.meta.name);
+  const bool same = found != states_.end() && found->second.uid == job.meta.uid;
+  if (same && found->second.event_id == event_id) return found->second;
+  return {.uid = job.meta.uid, .event_id = event_id, .refused = same && found->second.refused};
 }
 
 void Deliverer::keep(const std::string& name, State state) {

@@ -30,15 +30,17 @@ inline constexpr const char* kJobsByCallback = "callback";
 inline constexpr const char* kCallbackOpen = "open";
 std::vector<std::string> callback_index(const job::Job& job);
 
-// How many jobs of one tenant are told at the same time, and of all.
-inline constexpr std::size_t kTellsPerTenant = 2;
-inline constexpr std::size_t kTells = 8;
+// How many calls are made at the same time to one receiver of a tenant, to all of a tenant, and at all.
+inline constexpr std::size_t kTellsPerReceiver = 2;
+inline constexpr std::size_t kTellsPerTenant = 3;
+inline constexpr std::size_t kTells = 12;
 // For one try, and for the end of a job to be on the volume, where REST looks for it.
 inline constexpr std::chrono::milliseconds kTellPatience{10'000};
 
 // Tells the receivers of jobs what becomes of them (docs/decisions/0044). The caller's queue has the names of Jobs, and
 // gives one job to one thread at a time, so that its events stay in order. The result is a condition of the Job, which
-// is all that outlives the process: a new leader begins again with those Jobs that lack it. For one term; thread-safe.
+// is all that outlives the process: a new leader begins again with those Jobs that lack it, however long ago they have
+// ended, and tries each at least once. For one term; thread-safe.
 class Deliverer {
  public:
   struct Parts {
@@ -73,8 +75,10 @@ class Deliverer {
   };
   // What is known of one job in this term.
   struct State {
+    std::string uid{};
     std::string event_id{};
     unsigned tries = 0;
+    std::optional<base::TimePoint> since{};  // the end was to be told first, in this term
     base::SteadyPoint next{};
     bool told = false;                        // the event was taken
     bool refused = false;                     // 410: no more events of this job
@@ -90,6 +94,8 @@ class Deliverer {
   kube::ReconcileResult tell(const job::Job& job, const CallbackEvent& event, State state, std::stop_token stop);
   std::optional<Trouble> try_once(const job::Job& job, const CallbackEvent& event, std::stop_token stop);
   Result<std::vector<std::string>, Trouble> keys_of(const job::Job& job) const;
+  static base::TimePoint since_of(const job::Job& job, const State& state);
+  bool is_over(const job::Job& job, const State& state) const;
   kube::ReconcileResult after_failure(const job::Job& job, const CallbackEvent& event, State state, Trouble trouble,
                                       std::stop_token stop);
   kube::ReconcileResult conclude(const job::Job& job, State state, std::stop_token stop);
@@ -98,15 +104,14 @@ class Deliverer {
   void warn(const job::Job& job, const kube::Condition& condition);
 
   static bool is_waiting(const State& state) { return state.tries > 0 && !state.told && !state.result; }
-  State state_of(const std::string& name, const std::string& event_id);
+  State state_of(const job::Job& job, const std::string& event_id);
   void keep(const std::string& name, State state);
   void forget(const std::string& name);
 
   const Parts parts_;
-  ClientTurns turns_{kTellsPerTenant};
+  ClientTurns turns_{kTellsPerTenant, kTellsPerReceiver};
   prometheus::Gauge& waiting_;
   prometheus::Counter& delivered_;
-  prometheus::Counter& given_up_;
   std::mutex mutex_;
   std::minstd_rand random_;
   std::unordered_map<std::string, State> states_;

@@ -1,5 +1,6 @@
 #include "controller/webhooks/webhooks.hpp"
 
+#include <stdexcept>
 #include <utility>
 
 #include "base/files/text_file.hpp"
@@ -15,7 +16,14 @@ Webhooks::Webhooks(Parts parts, const WebhookSettings& settings)
     : parts_(std::move(parts)),
       allowed_(http::AllowList::parse(settings.allow, settings.deny).value()),
       secrets_(settings.secrets),
-      authorities_(settings.ca_file) {}
+      authorities_(settings.ca_file) {
+  if (settings.ca_file.empty()) return;
+  if (const auto context = authorities_.context(); !context) {
+    throw std::runtime_error("webhooks cannot be sent: --webhook-ca-file: " + context.error() +
+                             "; put the certificates of the receivers' authorities, as PEM, into the file (the chart "
+                             "values webhooks.caFile and controller.extraVolumes), or leave the setting empty");
+  }
+}
 
 void Webhooks::on_job_change(const kube::Change<job::Job>& change) {
   const job::Job& job = change.now ? *change.now : *change.old;
@@ -29,7 +37,7 @@ Deliverer::Parts Webhooks::parts_of_deliverer() {
     return base::read_text_file(secrets_ + "/" + client);
   };
   const auto send = [this](const http::Post& request, std::stop_token stop) {
-    const auto check = [this](const http::IpAddress& address) { return allowed_.check(address); };
+    const auto check = [&](const http::IpAddress& address) { return allowed_.check(request.url, address); };
     return http::post(request, check, authorities_, kTellPatience, std::move(stop));
   };
   return {.client = parts_.client,

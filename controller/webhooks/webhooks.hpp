@@ -28,7 +28,8 @@ class Webhooks {
     std::function<bool()> may_write;
   };
 
-  // The settings were checked.
+  // The settings were checked. Throws std::runtime_error, with cause and remedy, if the file of authorities can't be
+  // used.
   Webhooks(Parts parts, const WebhookSettings& settings);
 
   // The informer calls it after its cache has the change.

@@ -1,6 +1,7 @@
 #include "job/callback.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace vbrain::job {
 
@@ -10,11 +11,22 @@ bool callback_is_due(const Job& job) {
   return told == nullptr || (told->status != "True" && told->status != "False");
 }
 
-std::chrono::milliseconds callback_left(const Job& job, base::TimePoint now) {
-  if (!callback_is_due(job)) return {};
-  const base::TimePoint end = job.status.completion_time.value_or(job.meta.creation_timestamp);
+std::optional<base::TimePoint> callback_failing_since(const Job& job) {
+  const kube::Condition* told = job.status.condition(kCallbackCondition);
+  if (told == nullptr || told->status != "Unknown") return std::nullopt;
+  return told->last_transition_time;
+}
+
+bool callback_was_kept(const std::string& url, const nlohmann::json& created) {
+  if (url.empty()) return true;
+  const nlohmann::json* spec = kube::find_member(created, "spec");
+  const nlohmann::json* kept = spec == nullptr ? nullptr : kube::find_member(*spec, "callbackURL");
+  return kept != nullptr && *kept == url;
+}
+
+std::chrono::milliseconds callback_left(base::TimePoint since, base::TimePoint now) {
   // A clock that was set back makes the wait no longer than it is.
-  const auto left = std::min<std::chrono::milliseconds>(end + kCallbackPatience - now, kCallbackPatience);
+  const auto left = std::min<std::chrono::milliseconds>(since + kCallbackPatience - now, kCallbackPatience);
   return std::max(left, std::chrono::milliseconds(0));
 }
 

@@ -17,11 +17,13 @@ namespace vbrain::http {
 //   hooks.example.com:8443   with another port; `:*`: with any
 //   *.corp.example           all names below corp.example, not corp.example itself
 //   http://in.corp.example   http, port 80
-//   10.1.2.0/24              hosts that are these addresses. And names that are listed may resolve to them, although
-//                            they are not public
+//   in.corp.example=10.1.2.0/24    this host, and only at these addresses, public or not; several entries of a host
+//                            add up
+//   10.1.2.0/24              hosts that are written as these addresses, and no names
 //
-// So what is not public (special_kind) is called only if its address is listed: who may change a listed name in DNS
-// can't make this program call the cluster. Constant; thread-safe.
+// So what is not public (special_kind) is called only if the entry of the host itself lists its address: who may change
+// a listed name in DNS can't make this program call the cluster, nor the addresses that are listed for another host.
+// Constant; thread-safe.
 class AllowList {
  public:
   // Fails with a sentence that names the entry. `denied`: further networks that are never called unless they are
@@ -33,16 +35,20 @@ class AllowList {
   bool empty() const { return entries_.empty(); }
   // Before the name is resolved. Fails with what is wrong and what helps, without internals. Pure.
   Result<void, std::string> check(const Url& url) const;
-  // Each address that the URL's host resolves to. Fails with a reason such as "127.0.0.1 is a loopback address". Pure.
-  Result<void, std::string> check(const IpAddress& address) const;
+  // An address that the host of the URL resolves to, by the entries that allow the URL: not public ones need a network
+  // in the entry. Fails with a reason such as "127.0.0.1 is a loopback address". Pure.
+  Result<void, std::string> check(const Url& url, const IpAddress& address) const;
 
  private:
   struct Entry {
     bool tls = true;
-    std::optional<Network> network{};  // else a name
-    std::string name{};
-    bool below = false;                 // the names below it
-    std::optional<std::uint16_t> port;  // nothing: any
+    std::string name{};                   // empty: hosts that are addresses
+    bool below = false;                   // the names below it
+    std::optional<Network> network{};     // the only addresses; nothing: those that are public
+    std::optional<std::uint16_t> port{};  // nothing: any
+
+    bool names(const Url& url) const;
+    bool takes(const Url& url) const;
   };
   static Result<Entry, std::string> parse_entry(std::string_view text);
 

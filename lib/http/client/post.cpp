@@ -19,6 +19,8 @@
 #include <limits>
 #include <optional>
 
+#include "base/files/text_file.hpp"
+#include "base/log/log.hpp"
 #include "base/tls/pem.hpp"
 #include "http/client/resolve.hpp"
 
@@ -190,35 +192,53 @@ class Call {
 
 }  // namespace
 
-Authorities::Authorities(std::string more, std::string system) : files_{std::move(system), std::move(more)} {}
+Authorities::Authorities(std::string more, std::string system) : more_(std::move(more)), system_(std::move(system)) {}
 
 Result<std::shared_ptr<ssl_ctx_st>, std::string> Authorities::context() {
   const std::lock_guard lock(mutex_);
-  std::string stamp;
-  for (const std::string& file : files_) stamp += stamp_of(file) + "\n";
+  std::string stamp = stamp_of(more_) + "\n" + stamp_of(system_);
   if (context_ != nullptr && stamp == stamp_) return context_;
+  auto context = read();
+  ERR_clear_error();
+  if (context) {
+    context_ = std::move(*context);
+    stamp_ = std::move(stamp);
+    problem_.clear();
+    return context_;
+  }
+  if (context_ == nullptr) return context;
+  if (problem_ != context.error()) {
+    problem_ = context.error();
+    base::log_error("the new authorities of receivers cannot be used; those read before stay in use",
+                    {{"error", problem_}, {"remedy", "put the certificates of authorities, as PEM, into the file"}});
+  }
+  return context_;
+}
+
+Result<std::shared_ptr<ssl_ctx_st>, std::string> Authorities::read() const {
   ERR_clear_error();
   std::shared_ptr<ssl_ctx_st> context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
   if (context == nullptr) throw std::bad_alloc();
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-  std::string names;
-  std::string problem = "there is none of these files";
-  bool usable = false;
-  for (const std::string& file : files_) {
-    if (file.empty()) continue;
-    names += (names.empty() ? "" : " and ") + file;
-    if (stamp_of(file).empty()) continue;
-    const bool read = SSL_CTX_load_verify_locations(context.get(), file.c_str(), nullptr) == 1;
-    if (!read) problem = file + ": " + base::take_openssl_error();
-    usable = usable || read;
+  if (!more_.empty()) {
+    const auto text = base::read_text_file(more_);
+    if (!text) return Unexpected<std::string>(text.error());
+    const auto certificates = base::read_certificates(*text, more_);
+    if (!certificates) return Unexpected<std::string>(certificates.error());
+    X509_STORE* const store = SSL_CTX_get_cert_store(context.get());
+    for (const base::Certificate& certificate : *certificates) {
+      if (X509_STORE_add_cert(store, certificate.get()) != 1) {
+        return Unexpected<std::string>(more_ + ": " + base::take_openssl_error());
+      }
+    }
   }
-  ERR_clear_error();
-  if (!usable) return Unexpected<std::string>("no certificate of an authority in " + names + ": " + problem);
-  context_ = std::move(context);
-  stamp_ = std::move(stamp);
-  return context_;
+  const bool has_system = !stamp_of(system_).empty();
+  if (has_system && SSL_CTX_load_verify_locations(context.get(), system_.c_str(), nullptr) == 1) return context;
+  if (!more_.empty()) return context;
+  return Unexpected<std::string>("no certificate of an authority in " + system_ + ": " +
+                                 (has_system ? base::take_openssl_error() : "there is no such file"));
 }
 
 Result<void, NoAnswer> allow_all(const std::vector<IpAddress>& addresses, const AddressCheck& check) {

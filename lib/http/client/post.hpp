@@ -21,18 +21,24 @@ namespace vbrain::http {
 // change. Thread-safe.
 class Authorities {
  public:
-  // Files that do not exist are left out. `more`: a further file; empty: none.
+  // `more`: a further file, which must hold a certificate and 1 MiB at most; empty: none. `system`: left out if there
+  // is no such file.
   explicit Authorities(std::string more = {}, std::string system = "/etc/ssl/certs/ca-certificates.crt");
 
   // The rules of a handshake: TLS 1.2 or newer, a certificate that one of the authorities has signed. Fails with a
-  // sentence if no file has an authority. Blocks on the files.
+  // sentence if `more` can't be used, or no file has an authority; if that comes later it is logged, each problem
+  // once, and the rules before stay in use. Blocks on the files.
   Result<std::shared_ptr<ssl_ctx_st>, std::string> context();
 
  private:
-  const std::vector<std::string> files_;
+  Result<std::shared_ptr<ssl_ctx_st>, std::string> read() const;
+
+  const std::string more_;
+  const std::string system_;
   std::mutex mutex_;
-  std::string stamp_;
+  std::string stamp_;  // of the files that context_ is of
   std::shared_ptr<ssl_ctx_st> context_;
+  std::string problem_;  // of the files now, as logged; "": they can be used
 };
 
 struct Post {

@@ -83,9 +83,9 @@ TEST(Plan, EndedJobsStayUntilTheirReceiverIsTold) {
       {"its pods go", ended().ttl(0).after(600).pod(PodOf().succeeded()), "remove-pods"},
       {"told", ended("True").ttl(0), "delete-job"},
       {"given up", ended("False").ttl(0), "delete-job"},
-      {"tried", ended("Unknown").ttl(60).after(86'399), "", seconds(61)},
-      {"not for ever", ended().ttl(60).after(86'460), "delete-job"},
-      {"its own time is longer", ended().ttl(90'000).after(86'400), "", seconds(3'600)},
+      {"tried", ended("Unknown").ttl(60).after(86'399), "", std::chrono::hours(24)},
+      {"long after its end: nobody may have led", ended().ttl(60).after(864'000), "", std::chrono::hours(24)},
+      {"its own time is longer", ended().ttl(200'000).after(86'400), "", seconds(113'600)},
       {"deleted by somebody", ended().ttl(0).deleted(), "purge, remove-finalizer"},
   });
 }

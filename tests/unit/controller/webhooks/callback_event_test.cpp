@@ -4,7 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "controller/webhooks/client_turns.hpp"
 #include "job/callback.hpp"
 #include "unit/controller/builders.hpp"
 
@@ -36,7 +35,7 @@ TEST(CallbackEvent, TellsTheNewestState) {
   EXPECT_FALSE(event_of(a_job_of(job::Phase::kQueued)));
   const auto started = event_of(a_job_of(job::Phase::kStarted));
   ASSERT_TRUE(started);
-  EXPECT_EQ(started->id, std::string(testing::kJobUid) + "-started");
+  EXPECT_EQ(started->id, std::string(testing::kJobId) + "-started");
   EXPECT_FALSE(started->ended);
   EXPECT_EQ(json::parse(started->body), json::parse(R"({"type": "job.started", "timestamp": "2023-11-14T22:13:25.000Z",
       "data": {"job_id": "01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d", "job_status": "started",
@@ -44,7 +43,7 @@ TEST(CallbackEvent, TellsTheNewestState) {
                "client_id": "north"}})"));
   const auto failed = event_of(a_job_of(job::Phase::kFailed));
   ASSERT_TRUE(failed);
-  EXPECT_EQ(failed->id, std::string(testing::kJobUid) + "-ended");
+  EXPECT_EQ(failed->id, std::string(testing::kJobId) + "-ended");
   EXPECT_TRUE(failed->ended);
   const json body = json::parse(failed->body);
   EXPECT_EQ(body["type"], "job.failed");
@@ -72,19 +71,54 @@ TEST(CallbackEvent, AMessageThatIsNoTextIsSentAsText) {
   EXPECT_TRUE(json::accept(event_of(job)->body));
 }
 
-TEST(Callback, IsDueUntilTheResultIsKnownOrADayIsOver) {
-  const auto due_at = [](const char* status, std::int64_t now) {
+// A cluster that was restored makes another object of the same job, and receivers tell events apart by the id.
+TEST(CallbackEvent, AJobThatWasMadeAgainHasTheSameIds) {
+  for (const job::Phase phase : {job::Phase::kStarted, job::Phase::kFinished}) {
+    const job::Job before = a_job_of(phase);
+    job::Job again = before;
+    again.meta.uid = "another";
+    again.meta.resource_version = "1";
+    again.meta.creation_timestamp = at(50'000);
+    again.status.start_time = at(50'001);
+    again.status.attempts = 1;
+    EXPECT_EQ(event_of(again)->id, event_of(before)->id);
+  }
+  EXPECT_NE(event_of(a_job_of(job::Phase::kStarted))->id, event_of(a_job_of(job::Phase::kFinished))->id);
+  // Whether it finished or failed is one event: there is one end.
+  EXPECT_EQ(event_of(a_job_of(job::Phase::kFailed))->id, event_of(a_job_of(job::Phase::kFinished))->id);
+}
+
+TEST(Callback, IsDueUntilTheResultIsKnown) {
+  const auto job_with = [](const char* status) {
     job::Job job = a_job_of(job::Phase::kFinished);
-    if (*status != 0) job.status.conditions.push_back({std::string(job::kCallbackCondition), status, "R", "", at(0)});
-    return job::callback_left(job, at(now));
+    if (*status != 0) job.status.conditions.push_back({std::string(job::kCallbackCondition), status, "R", "", at(70)});
+    return job;
   };
-  EXPECT_EQ(due_at("", 9), hours(24));
-  EXPECT_EQ(due_at("Unknown", 10), hours(24) - seconds(1));
-  EXPECT_EQ(due_at("", 9 + 86'400), milliseconds(0));
-  EXPECT_EQ(due_at("", 8), hours(24)) << "the clock went back";
-  EXPECT_EQ(due_at("True", 9), milliseconds(0));
-  EXPECT_EQ(due_at("False", 9), milliseconds(0));
+  EXPECT_TRUE(job::callback_is_due(job_with("")));
+  EXPECT_TRUE(job::callback_is_due(job_with("Unknown")));
+  EXPECT_FALSE(job::callback_is_due(job_with("True")));
+  EXPECT_FALSE(job::callback_is_due(job_with("False")));
   EXPECT_FALSE(job::callback_is_due(a_job_of(job::Phase::kStarted)));
+  EXPECT_EQ(job::callback_failing_since(job_with("Unknown")), at(70));
+  EXPECT_EQ(job::callback_failing_since(job_with("")), std::nullopt);
+  EXPECT_EQ(job::callback_failing_since(job_with("True")), std::nullopt);
+}
+
+TEST(Callback, OfANewJobMayBeRemovedByOlderDefinitions) {
+  const std::string url = "https://hooks.example.com/";
+  EXPECT_TRUE(job::callback_was_kept(url, {{"spec", {{"callbackURL", url}}}}));
+  EXPECT_FALSE(job::callback_was_kept(url, {{"spec", {{"username", "ana"}}}}));
+  EXPECT_FALSE(job::callback_was_kept(url, json::object()));
+  EXPECT_FALSE(job::callback_was_kept(url, {{"spec", {{"callbackURL", nullptr}}}}));
+  EXPECT_TRUE(job::callback_was_kept("", {{"spec", {{"username", "ana"}}}})) << "there was none";
+}
+
+TEST(Callback, IsGivenUpAfterADay) {
+  EXPECT_EQ(job::callback_left(at(9), at(9)), hours(24));
+  EXPECT_EQ(job::callback_left(at(9), at(10)), hours(24) - seconds(1));
+  EXPECT_EQ(job::callback_left(at(9), at(9 + 86'400)), milliseconds(0));
+  EXPECT_EQ(job::callback_left(at(9), at(9 + 864'000)), milliseconds(0));
+  EXPECT_EQ(job::callback_left(at(9), at(8)), hours(24)) << "the clock went back";
 }
 
 TEST(DelayAfter, DoublesUpToAnHour) {
@@ -95,34 +129,6 @@ TEST(DelayAfter, DoublesUpToAnHour) {
   EXPECT_EQ(delay_after(4'000'000'000U, 0.5), hours(1));
   EXPECT_EQ(delay_after(1, 0), seconds(4));
   EXPECT_EQ(delay_after(1, 1), seconds(6));
-}
-
-TEST(ClientTurns, GoRoundWithinATenant) {
-  ClientTurns turns(2);
-  EXPECT_TRUE(turns.begin("a", "1"));
-  EXPECT_TRUE(turns.begin("a", "2"));
-  EXPECT_FALSE(turns.begin("a", "3"));
-  EXPECT_FALSE(turns.begin("a", "4"));
-  EXPECT_FALSE(turns.begin("a", "4")) << "it waits once";
-  EXPECT_TRUE(turns.begin("b", "5")) << "another tenant does not wait";
-  EXPECT_EQ(turns.end("a"), "3");
-  EXPECT_TRUE(turns.begin("a", "3"));
-  EXPECT_EQ(turns.pass("3"), std::nullopt) << "it used its turn";
-  EXPECT_EQ(turns.end("a"), "4");
-  // It was deleted meanwhile.
-  EXPECT_EQ(turns.pass("4"), std::nullopt);
-  EXPECT_EQ(turns.end("a"), std::nullopt);
-}
-
-TEST(ClientTurns, AJobThatIsGonePassesItsTurnOn) {
-  ClientTurns turns(1);
-  EXPECT_TRUE(turns.begin("a", "1"));
-  for (const char* job : {"2", "3", "4"}) EXPECT_FALSE(turns.begin("a", job));
-  EXPECT_EQ(turns.end("a"), "2");
-  EXPECT_EQ(turns.pass("2"), "3");
-  EXPECT_EQ(turns.pass("3"), "4");
-  EXPECT_TRUE(turns.begin("a", "4"));
-  EXPECT_EQ(turns.end("a"), std::nullopt);
 }
 
 }  // namespace

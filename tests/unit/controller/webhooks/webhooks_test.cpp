@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <thread>
 
 #include "controller/reconcile/admission.hpp"
@@ -126,9 +128,9 @@ TEST_F(WebhooksTest, ATermTellsWhatItFindsAndWhatComes) {
   leading.request_stop();
 }
 
-// The name is listed, and what it resolves to is not.
+// The name is listed, and what it resolves to is not, or only for others.
 TEST_F(WebhooksTest, AListedNameDoesNotReachThisMachine) {
-  Webhooks webhooks = webhooks_with({"localhost:*"});
+  Webhooks webhooks = webhooks_with({"localhost:*", "127.0.0.1/32:*", "::1/128:*", "other.example.com=127.0.0.1/32"});
   put_job(testing::kJobId, receiver_.url("localhost") + "/jobs");
   const Webhooks::Term term(webhooks, {});
   EXPECT_TRUE(becomes([&] {
@@ -136,6 +138,30 @@ TEST_F(WebhooksTest, AListedNameDoesNotReachThisMachine) {
            std::string::npos;
   }));
   EXPECT_EQ(receiver_.connections(), 0);
+}
+
+TEST_F(WebhooksTest, ANameWithItsNetworkReachesIt) {
+  Webhooks webhooks = webhooks_with({"localhost:*=127.0.0.0/8", "localhost:*=::1/128"});
+  put_job(testing::kJobId, receiver_.url("localhost") + "/jobs");
+  const Webhooks::Term term(webhooks, {});
+  EXPECT_TRUE(becomes([&] { return is_delivered(testing::kJobId); }));
+}
+
+TEST_F(WebhooksTest, AFileOfAuthoritiesThatHoldsNoneEndsTheStart) {
+  const auto fault = [this] {
+    try {
+      webhooks_with({"hooks.example.com"});
+      return std::string();
+    } catch (const std::runtime_error& problem) {
+      return std::string(problem.what());
+    }
+  };
+  EXPECT_EQ(fault(), "");
+  const std::string file = folder_ / "ca.crt";
+  vbrain::testing::write_file(file, "no certificate");
+  EXPECT_THAT(fault(), HasSubstr("--webhook-ca-file: " + file + " holds no readable PEM certificate; put the"));
+  std::filesystem::remove(file);
+  EXPECT_THAT(fault(), HasSubstr("cannot open " + file));
 }
 
 TEST(WebhookSettings, AreCheckedAtTheStart) {

@@ -248,17 +248,24 @@ TEST(AllowList, NamesHosts) {
   EXPECT_FALSE(list_of({}).check(*parse_url("https://hooks.example.com/")));
 }
 
-// A listed name may resolve to anything: only listed networks make a special address callable.
+std::string verdict_of(const AllowList& list, const char* url, const char* address) {
+  const auto verdict = list.check(parse_url(url).value(), parse_address(address).value());
+  return verdict ? "" : verdict.error();
+}
+
+// A listed name may resolve to anything: only a network of its own entry makes a special address callable.
 TEST(AllowList, NamesAddresses) {
-  const AllowList list =
-      list_of({"hooks.example.com", "*.corp.example", "10.1.2.0/24", "fd00::1", "203.0.113.7"}, {"198.52.0.0/16"});
+  const AllowList list = list_of({"hooks.example.com", "hooks.example.com=10.1.2.0/24", "hooks.example.com=fd00::1",
+                                  "hooks.example.com=203.0.113.7", "hooks.example.com=198.52.7.0/24"},
+                                 {"198.52.0.0/16"});
   const std::pair<const char*, const char*> cases[] = {
-      {"8.8.8.8", nullptr},
-      {"2606:4700::1111", nullptr},
-      {"10.1.2.3", nullptr},
-      {"::ffff:10.1.2.3", nullptr},
-      {"fd00::1", nullptr},
-      {"203.0.113.7", nullptr},
+      {"8.8.8.8", ""},
+      {"2606:4700::1111", ""},
+      {"10.1.2.3", ""},
+      {"::ffff:10.1.2.3", ""},
+      {"fd00::1", ""},
+      {"203.0.113.7", ""},
+      {"198.52.7.1", ""},
       {"10.1.3.3", "10.1.3.3 is a private address"},
       {"127.0.0.1", "127.0.0.1 is a loopback address"},
       {"::ffff:127.0.0.1", "127.0.0.1 is a loopback address"},
@@ -268,15 +275,61 @@ TEST(AllowList, NamesAddresses) {
       {"203.0.113.8", "203.0.113.8 is a documentation address"},
       {"198.52.1.1", "198.52.1.1 is an address of the cluster"},
   };
-  for (const auto& [text, why] : cases) {
-    const auto verdict = list.check(parse_address(text).value());
-    EXPECT_EQ(verdict ? "" : verdict.error(), why == nullptr ? "" : why) << text;
-  }
+  for (const auto& [text, why] : cases) EXPECT_EQ(verdict_of(list, "https://hooks.example.com/", text), why) << text;
+}
+
+// Who may change one listed name in DNS must not reach what is listed for another host, or at another port.
+TEST(AllowList, ANetworkIsOpenToItsOwnEntryOnly) {
+  const AllowList list = list_of({"in.corp.example=10.1.2.0/24", "http://in.corp.example:8080=10.1.3.0/24",
+                                  "*.lab.example:*=10.9.0.0/16", "tenant.example.com:*", "10.4.4.0/24"},
+                                 {"8.8.4.0/24"});
+  const char* const private_address = " is a private address";
+  const std::tuple<const char*, const char*, std::string> cases[] = {
+      {"https://in.corp.example/", "10.1.2.3", ""},
+      {"https://in.corp.example/", "10.1.3.3", std::string("10.1.3.3") + private_address},
+      {"https://in.corp.example/", "8.8.8.8", "8.8.8.8 is not one of the addresses that are listed for this host"},
+      {"http://in.corp.example:8080/", "10.1.3.3", ""},
+      {"http://in.corp.example:8080/", "10.1.2.3", std::string("10.1.2.3") + private_address},
+      {"https://a.lab.example:9/", "10.9.1.1", ""},
+      {"https://a.lab.example:9/", "127.0.0.1", "127.0.0.1 is a loopback address"},
+      {"https://tenant.example.com/", "8.8.8.8", ""},
+      {"https://tenant.example.com/", "8.8.4.4", "8.8.4.4 is an address of the cluster"},
+      {"https://tenant.example.com/", "10.1.2.3", std::string("10.1.2.3") + private_address},
+      {"https://tenant.example.com/", "10.4.4.4", std::string("10.4.4.4") + private_address},
+      {"https://10.4.4.4/", "10.4.4.4", ""},
+      {"https://other.example.com/", "8.8.8.8", "its host is not one that the operator allows"},
+  };
+  for (const auto& [url, address, why] : cases) EXPECT_EQ(verdict_of(list, url, address), why) << url << address;
+  EXPECT_FALSE(list.check(parse_url("https://in.corp.example:8080/").value())) << "the port is that of http";
+  EXPECT_TRUE(list.check(parse_url("http://in.corp.example:8080/").value()));
 }
 
 TEST(AllowList, RefusesEntriesThatMeanNothing) {
-  for (const char* entry : {"https://", "ftp://a", "a/b", "https://a/b", "*", "*.", "a.*", "*.*", "10.1.2.3/24", "a:0",
-                            "a:b", "a b", "user@a", "*.10.1.2.3", "127.1", "10.1.2.0/24:x", "https://a?x"}) {
+  for (const char* entry : {"https://",
+                            "ftp://a",
+                            "a/b",
+                            "https://a/b",
+                            "*",
+                            "*.",
+                            "a.*",
+                            "*.*",
+                            "10.1.2.3/24",
+                            "a:0",
+                            "a:b",
+                            "a b",
+                            "user@a",
+                            "*.10.1.2.3",
+                            "127.1",
+                            "10.1.2.0/24:x",
+                            "https://a?x",
+                            "a=",
+                            "a=b",
+                            "a=10.1.2.3/24",
+                            "=10.1.2.0/24",
+                            "10.1.2.0/24=10.1.2.0/24",
+                            "10.1.2.3=10.1.2.3",
+                            "a=10.1.2.0/24:8443",
+                            "a=10.1.2.0/24=10.1.2.0/24"}) {
     const auto list = AllowList::parse({entry});
     EXPECT_FALSE(list) << entry;
     if (!list) {

@@ -6,9 +6,11 @@
 
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <thread>
 
 #include "http/client/allow_list.hpp"
+#include "support/cpp/certificates.hpp"
 #include "support/cpp/temp_dir.hpp"
 #include "support/cpp/tls_server.hpp"
 #include "unit/http/server_fixture.hpp"
@@ -152,7 +154,8 @@ TEST_F(PostTest, ARefusedAddressIsNotConnected) {
 // One of several addresses is enough to refuse the host.
 TEST(AllowAll, ChecksEachAddress) {
   const auto list = AllowList::parse({"hooks.example.com"}).value();
-  const auto check = [&](const IpAddress& address) { return list.check(address); };
+  const Url url = parse_url("https://hooks.example.com/").value();
+  const auto check = [&](const IpAddress& address) { return list.check(url, address); };
   const IpAddress open = parse_address("8.8.8.8").value();
   const IpAddress loopback = parse_address("::1").value();
   EXPECT_TRUE(allow_all({open, open}, check));
@@ -247,6 +250,56 @@ TEST_F(PostTest, ANewFileOfAuthoritiesIsUsed) {
   EXPECT_EQ(send(first).value(), 200);
   TlsServer second(serve);
   EXPECT_EQ(send(second).value(), 200);
+}
+
+class AuthoritiesTest : public ::testing::Test {
+ protected:
+  // The sentence if there are no rules.
+  static std::string fault_of(Authorities& authorities) {
+    const auto context = authorities.context();
+    return context ? "" : context.error();
+  }
+  void put(const std::string& text) { vbrain::testing::write_file(file_, text); }
+  static std::string an_authority() {
+    return vbrain::testing::make_certificate({.common_name = "authority", .authority = true}).certificate_pem;
+  }
+
+  vbrain::testing::TempDir folder_{::testing::TempDir()};
+  const std::string file_ = folder_ / "ca.crt";
+};
+
+// Also where the system has authorities: the operator relies on those of the file.
+TEST_F(AuthoritiesTest, AFileThatIsNamedMustHoldACertificate) {
+  vbrain::testing::write_file(folder_ / "system.crt", an_authority());
+  Authorities both(file_, folder_ / "system.crt");
+  EXPECT_THAT(fault_of(both), HasSubstr("cannot open " + file_));
+  for (const char* text : {"", "no certificate\n", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}) {
+    put(text);
+    EXPECT_EQ(fault_of(both), file_ + " holds no readable PEM certificate") << text;
+  }
+  put(an_authority());
+  EXPECT_EQ(fault_of(both), "");
+}
+
+TEST_F(AuthoritiesTest, ABrokenNewFileLeavesTheOnesBeforeInUse) {
+  put(an_authority());
+  Authorities authorities(file_, folder_ / "no-such-file");
+  const auto before = authorities.context();
+  ASSERT_TRUE(before) << before.error();
+  put("half a certificate");
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(authorities.context().value(), *before);
+  EXPECT_EQ(authorities.context().value(), *before);
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("those read before stay in use"));
+  EXPECT_THAT(log, HasSubstr("holds no readable PEM certificate"));
+  EXPECT_EQ(log.find("stay in use"), log.rfind("stay in use")) << "once: " << log;
+  ::testing::internal::CaptureStderr();
+  std::filesystem::remove(file_);
+  EXPECT_EQ(authorities.context().value(), *before) << "a file that went away";
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("cannot open " + file_));
+  put(an_authority());
+  EXPECT_NE(authorities.context().value(), *before);
 }
 
 class PlainPostTest : public testing::HttpServerBase {
