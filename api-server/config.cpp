@@ -147,7 +147,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
                      "Longest time after drain-delay in which open requests are answered");
   app.add_option("--webhook-allow", config.limits.webhook_allow,
                  "Hosts that callback_url may name, such as hooks.example.com, *.corp.example, hooks.example.com:8443, "
-                 "http://hooks.corp.example or 10.1.2.0/24; the same as of the controller. None: it is refused")
+                 "http://hooks.corp.example, hooks.corp.example=10.1.2.0/24 or 10.1.2.0/24; the same as of the "
+                 "controller. None: it is refused")
       ->delimiter(',')
       ->check(&fault_of_host);
   base::add_environment_and_config(app);

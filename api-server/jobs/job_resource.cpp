@@ -9,6 +9,7 @@
 #include "api-server/jobs/job_record.hpp"
 #include "base/log/log.hpp"
 #include "base/threads/stop.hpp"
+#include "job/callback.hpp"
 #include "kube/api/api_client.hpp"
 
 namespace vbrain::api {
@@ -115,6 +116,10 @@ Result<void, NotCreated> create_resource(const Services& services, const artifac
   bool may_exist = false;
   for (int turn = 1;; ++turn) {
     auto created = services.kube.create(job::Job::kType, services.namespace_name, body, services.stop);
+    if (created && !job::callback_was_kept(file.callback_url, *created)) {
+      base::log_warning("the receiver of a job will not be told",
+                        {{"job", file.job_id}, {"reason", job::kCallbackNotKept}});
+    }
     // It is from an earlier try of ours: 74 bits of the id are random.
     if (created || created.error().code == ErrorCode::kAlreadyExists) return {};
     kube::Error& error = created.error();

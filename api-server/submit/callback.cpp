@@ -1,7 +1,13 @@
 #include "api-server/submit/callback.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "api-server/jobs/space.hpp"
+#include "base/log/log.hpp"
 #include "http/client/allow_list.hpp"
+#include "job/callback.hpp"
+#include "job/names.hpp"
+#include "kube/api/api_client.hpp"
 
 namespace vbrain::api {
 
@@ -29,6 +35,33 @@ Result<std::string, Refusal> callback_of(const Services& services, const artifac
                    ". Remedy: send another URL, or ask the operator to name it in the chart value webhooks.allow");
   }
   return sent;
+}
+
+http::Task<std::optional<Refusal>> refuse_lost_callback(const Services& services, const Caller& caller,
+                                                        const std::string& url) {
+  if (url.empty()) co_return std::nullopt;
+  job::JobSpec spec;
+  spec.organization_id = caller.tenant.organization;
+  spec.application_id = caller.tenant.application;
+  spec.client_id = caller.tenant.client;
+  spec.username = caller.username;
+  spec.callback_url = url;
+  const std::string id = job::new_job_id(services.clock.now());
+  const nlohmann::json body = job::encode_new_job(services.namespace_name, id, spec);
+  const auto try_it = [&] {
+    return services.kube.create<job::Job>(services.namespace_name, body, {.dry_run = true}, services.stop);
+  };
+  const auto made = co_await http::run_on(services.workers, try_it);
+  if (!made) {
+    // For example an admission webhook with side effects. The answer of the real create is looked at, too.
+    base::log_debug("a dry run does not say whether the definition of Job knows callbackURL",
+                    {{"code", to_string(made.error().code)}, {"error", made.error().message}});
+    co_return std::nullopt;
+  }
+  if (made->spec.callback_url == url) co_return std::nullopt;
+  Refusal refusal{.problem = Problem::kUnavailable};
+  refusal.detail = "callback_url can't be taken: " + std::string(job::kCallbackNotKept) + ". Or leave callback_url out";
+  co_return refusal;
 }
 
 }  // namespace vbrain::api

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "api-server/errors.hpp"
 #include "api-server/services.hpp"
 #include "artifacts/store/layout.hpp"
+#include "http/task.hpp"
 
 namespace vbrain::api {
 
@@ -16,5 +18,12 @@ std::string default_callback(const Services& services, const artifacts::Tenant& 
 // cause and remedy, if it is no URL or names a host that the operator does not allow.
 Result<std::string, Refusal> callback_of(const Services& services, const artifacts::Tenant& tenant,
                                          const std::string& sent);
+
+// kUnavailable, with cause and remedy, if the cluster's definition of Job does not know callbackURL: then nobody would
+// be told of a job of `caller` whose request names `url`. It is asked by a dry run of a create, which makes nothing,
+// and at each request, so that the answer is that of the definition that is there now. Nothing: it knows it, `url` is
+// empty, or the API server does not say. Throws http::Overloaded.
+http::Task<std::optional<Refusal>> refuse_lost_callback(const Services& services, const Caller& caller,
+                                                        const std::string& url);
 
 }  // namespace vbrain::api

@@ -78,6 +78,8 @@ http::Task<Answer> post_job_batch(Call& call) {
   if (!published) {
     auto callback = callback_of(services, tenant, fields->callback_url);
     if (!callback) co_return Unexpected<Refusal>(std::move(callback.error()));
+    auto lost = co_await refuse_lost_callback(services, call.caller, fields->callback_url);
+    if (lost) co_return Unexpected<Refusal>(std::move(*lost));
     fields->callback_url = std::move(*callback);
   }
   ParamsCheck check(services, tenant);

@@ -63,6 +63,8 @@ http::Task<Answer> post_job_execute(Call& call) {
   if (!is_published(looked->key)) {
     auto callback = callback_of(services, call.caller.tenant, submission->callback_url);
     if (!callback) co_return Unexpected<Refusal>(std::move(callback.error()));
+    auto lost = co_await refuse_lost_callback(services, call.caller, submission->callback_url);
+    if (lost) co_return Unexpected<Refusal>(std::move(*lost));
     submission->callback_url = std::move(*callback);
     typed = co_await type_new_job(call, submission->params);
   }
@@ -99,6 +101,9 @@ http::Task<Answer> post_job_retry(Call& call) {
   TypedJob typed;
   // Whether it has ended is asked first.
   if (is_terminal(record->status->phase) && !is_published(looked->key)) {
+    const std::string url = services.limits.webhook_allow.empty() ? "" : record->stored->file.callback_url;
+    auto lost = co_await refuse_lost_callback(services, call.caller, url);
+    if (lost) co_return Unexpected<Refusal>(std::move(*lost));
     auto checked = co_await type_params(call, record->stored->file.params);
     if (!checked) co_return std::move(checked.error());
     typed = std::move(*checked);

@@ -134,6 +134,84 @@ TEST_F(Callback, AnotherOneIsAnotherRequest) {
   EXPECT_EQ(send("https://other.example.com/").status, 422);
 }
 
+// Definitions that are older than the server: the API server drops a field that it does not know, and says nothing.
+class CallbackWithOldDefinitions : public Callback {
+ protected:
+  CallbackWithOldDefinitions() {
+    world_.kube.answer = [this](const kube::Request& request) {
+      kube::Request pruned = request;
+      if (old_ && request.method == "POST") {
+        nlohmann::json body = nlohmann::json::parse(request.body);
+        body["spec"].erase("callbackURL");
+        pruned.body = body.dump();
+      }
+      return world_.kube.serve(pruned);
+    };
+  }
+  void expect_refused(const HttpReply& reply) {
+    EXPECT_EQ(reply.status, 503) << reply.body;
+    EXPECT_THAT(reply.json()["detail"].get<std::string>(),
+                HasSubstr("callback_url can't be taken: the cluster's definition of Job is older than this program"));
+    EXPECT_THAT(reply.json()["detail"].get<std::string>(), HasSubstr("Remedy: the operator installs the definitions"));
+  }
+
+  bool old_ = true;
+  const std::string named_ = R"({"params":{},"callback_url":")" + kUrl + "\"}";
+};
+
+TEST_F(CallbackWithOldDefinitions, IsRefusedAndMakesNothing) {
+  expect_refused(world_.post_json(kExecute, named_));
+  expect_refused(world_.post_json(kExecute, named_, {{"Idempotency-Key", "k1"}}));
+  EXPECT_TRUE(world_.files("repositories").empty());
+  EXPECT_TRUE(world_.kube.objects().empty());
+  const HttpReply without = world_.post_json(kExecute, R"({"params":{}})");
+  EXPECT_EQ(without.status, 201) << without.body;
+  expect_refused(world_.post_json("/api/v1/job/batch", R"({"params":[{},{}],"callback_url":")" + kUrl + "\"}",
+                                  {{"repository_id", without.json()["repository_id"]}}));
+  EXPECT_EQ(world_.kube.objects().size(), 1u);
+  // The operator has installed the new ones: no restart is needed.
+  old_ = false;
+  const HttpReply made = world_.post_json(kExecute, named_);
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(in_resource(made.json()["job_id"]), kUrl);
+}
+
+TEST_F(CallbackWithOldDefinitions, ARetryIsRefusedToo) {
+  old_ = false;
+  const std::string id = world_.post_json(kExecute, named_).json()["job_id"];
+  world_.catch_up();
+  job::JobStatus status;
+  status.phase = job::Phase::kFailed;
+  status.completion_time = world_.clock.now();
+  world_.set_status(id, status);
+  world_.record(id);
+  old_ = true;
+  expect_refused(world_.post_json("/api/v1/job/" + id + "/retry", ""));
+  EXPECT_EQ(world_.kube.objects().size(), 1u);
+}
+
+// The default is the operator's: it must not stop a tenant's jobs.
+TEST_F(CallbackWithOldDefinitions, ThatOfTheClientIsLeftOutAndLogged) {
+  set_default("https://default.example.com/");
+  ::testing::internal::CaptureStderr();
+  const HttpReply made = world_.post_json(kExecute, R"({"params":{}})");
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(made.status, 201) << made.body;
+  EXPECT_THAT(log, HasSubstr("the receiver of a job will not be told"));
+  EXPECT_THAT(log, HasSubstr("Remedy: the operator installs the definitions"));
+}
+
+// As with an admission webhook that has side effects.
+TEST_F(Callback, IsTakenWhereADryRunIsRefused) {
+  world_.kube.answer = [this](const kube::Request& request) -> kube::KubeResult<kube::Response> {
+    if (request.target.find("dryRun") == std::string::npos) return world_.kube.serve(request);
+    return Unexpected<kube::Error>(kube::error_from_response(400, R"({"kind":"Status","reason":"BadRequest"})"));
+  };
+  const HttpReply made = world_.post_json(kExecute, R"({"params":{},"callback_url":")" + kUrl + "\"}");
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(in_resource(made.json()["job_id"]), kUrl);
+}
+
 TEST(CallbackOff, IsRefusedWithTheRemedy) {
   World world;
   const HttpReply reply = world.post_json(kExecute, R"({"params":{},"callback_url":")" + kUrl + "\"}");
@@ -144,10 +222,10 @@ TEST(CallbackOff, IsRefusedWithTheRemedy) {
 
 TEST(CallbackSetting, AHostThatIsNoneEndsTheStart) {
   Config config;
-  const char* good[] = {"api-server", "--webhook-allow", "hooks.example.com,*.corp.example,10.1.2.0/24"};
+  const char* good[] = {"api-server", "--webhook-allow", "hooks.example.com,in.corp.example=10.1.2.0/24,10.1.2.0/24"};
   ASSERT_TRUE(read_config(3, good, config).proceed);
   EXPECT_EQ(config.limits.webhook_allow,
-            (std::vector<std::string>{"hooks.example.com", "*.corp.example", "10.1.2.0/24"}));
+            (std::vector<std::string>{"hooks.example.com", "in.corp.example=10.1.2.0/24", "10.1.2.0/24"}));
   const char* bad[] = {"api-server", "--webhook-allow", "hooks.example.com,a b"};
   Config other;
   EXPECT_EQ(read_config(3, bad, other).exit_code, 2);
