@@ -101,6 +101,11 @@ REFUSED = [
      "apiServer.autoscaling.enabled=true", "apiServer.autoscaling.targetCPUUtilizationPercentage=200", "apiServer.resources.requests.cpu=null"),
     ("autoscaling by an amount that is none", "apiServer.autoscaling.targetCPU: 500Mi is not an amount of CPU", "apiServer.autoscaling.targetCPU=500Mi"),
     ("webhooks without a secret", "webhooks.allow: nothing is sent without a secret", 'webhooks.allow=["hooks.example.com"]'),
+    *((f"webhooks to {entry}", f"webhooks.allow: {entry} is not a host such as hooks.example.com", f'webhooks.allow=["{entry}"]')
+      for entry in ("https://hooks.example.com/in", "hooks.example.com/", "ftp://a", "10.1.2.0/33", "127.1", "*.10.1.2.3", "*", "a:b", "user@a", "a=", "a=b",
+                    "a=10.1.2.0/24:8443", "10.1.2.0/24=10.1.2.0/24", "fd00::/129", "10.1.2.0/24:x")),
+    ("a network of webhooks with more bits than its prefix", "webhooks: 10.1.2.3/24 is not a network", 'webhooks.allow=["a.example.com=10.1.2.3/24"]'),
+    ("a name as a network without webhooks", "webhooks.deny: example.com is not a network", 'webhooks.deny=["example.com"]'),
     ("a volume with the name of ours", "apiServer.extraVolumes: tmp is the name of a volume of the chart", 'apiServer.extraVolumes=[{"name":"tmp"}]'),
     ("a mount over ours", "is mounted by the chart", 'controller.extraVolumeMounts=[{"name":"x","mountPath":"/var/lib/vbrain"}]'),
     ("a volume with the name of the certificate's", "apiServer.extraVolumes: rest-certificate is the name of a volume of the chart",
@@ -137,6 +142,10 @@ TAKEN = [
     ("authorities in a mounted folder", "webhooks.caFile=/ca/more/ca.crt", 'controller.extraVolumeMounts=[{"name":"x","mountPath":"/ca/"}]'),
     ("authorities as a mounted file", "webhooks.caFile=/ca.crt", 'controller.extraVolumeMounts=[{"name":"x","mountPath":"/ca.crt","subPath":"ca.crt"}]'),
     ("autoscaling by cores, without a request", "apiServer.autoscaling.enabled=true", "apiServer.autoscaling.targetCPU=2", "apiServer.resources.requests.cpu=null"),
+    ("hosts of webhooks of all forms", 'webhooks.allow=["hooks.example.com","Eight.example.com:8443","any.example.com:*","*.corp.example","http://plain.example.com","a",'
+     '"in.corp.example=10.1.2.0/24","http://in.corp.example:8080=10.1.3.128/25","*.lab.example:*=fd00::/8","10.1.2.0/24","http://10.1.2.3:*","0.0.0.0/0",'
+     '"https://127.0.0.1/32:8443","[2001:db8::1]:8443","fd00::1","fd00::/8:*","x.3com","a_b.example.com"]', 'webhooks.deny=["198.51.100.0/24","198.51.100.7","2001:db8::/32"]',
+     "controller.webhooks.secretName=hooks"),
     ("a range of IPv6", 'apiServer.service.loadBalancerSourceRanges=["2001:db8::/32"]'),
 ]
 
