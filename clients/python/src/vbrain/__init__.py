@@ -5,7 +5,8 @@ from .client import Client, Job
 from .errors import (ApiError, Conflict, ConnectionFailed, Error, Forbidden, InsufficientStorage, InvalidRequest, JobFailed, NotFound,
                      PreconditionFailed, ServerError, TooManyRequests, Unauthorized, Unavailable, Violation)
 from .models import File, JobInfo
+from .webhooks import Webhook, WebhookRefused, read_webhook
 
 __all__ = ["ApiError", "AsyncClient", "AsyncJob", "Client", "Conflict", "ConnectionFailed", "Error", "File", "Forbidden", "InsufficientStorage",
            "InvalidRequest", "Job", "JobFailed", "JobInfo", "NotFound", "PreconditionFailed", "ServerError", "TooManyRequests",
-           "Unauthorized", "Unavailable", "Violation"]
+           "Unauthorized", "Unavailable", "Violation", "Webhook", "WebhookRefused", "read_webhook"]

@@ -56,12 +56,13 @@ class AsyncClient:
 
     async def run(self, application: Optional[str] = None, params: Optional[Mapping[str, Any]] = None,
                   files: Optional[Files] = None, *, metadata: Optional[Mapping[str, Any]] = None,
-                  repository_id: Optional[str] = None, idempotency_key: Optional[str] = None) -> AsyncJob:
+                  repository_id: Optional[str] = None, idempotency_key: Optional[str] = None,
+                  callback_url: Optional[str] = None) -> AsyncJob:
         if application is not None and not isinstance(application, str):
             raise TypeError("the first argument is the name of an application; for params alone write run(params=…)")
         identity = self.identity.of_application(application)
         created: Created = await self._upload(identity, files, idempotency_key is None, lambda upload, bar: flows.execute(
-            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar))
+            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar, callback_url))
         return AsyncJob(self, identity, created.job_id, created)
 
     def job(self, job_id: str, application: Optional[str] = None) -> AsyncJob:

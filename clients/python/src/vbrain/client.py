@@ -84,15 +84,16 @@ class Client:
 
     def run(self, application: Optional[str] = None, params: Optional[Mapping[str, Any]] = None, files: Optional[Files] = None, *,
             metadata: Optional[Mapping[str, Any]] = None, repository_id: Optional[str] = None,
-            idempotency_key: Optional[str] = None) -> Job:
+            idempotency_key: Optional[str] = None, callback_url: Optional[str] = None) -> Job:
         """Starts a job and returns it at once. `application` replaces that of the client. `files` may be a path, several paths,
         or a mapping of names to bytes, text, paths, open files or DataFrames. With `repository_id` the job uses the input and the
-        params of that repository, overlaid by these."""
+        params of that repository, overlaid by these. `callback_url` is told when the job starts and ends (see read_webhook); its host
+        must be one that the operator allows. Without it, it is that of the client, if the operator has set one."""
         if application is not None and not isinstance(application, str):
             raise TypeError("the first argument is the name of an application; for params alone write run(params=…)")
         identity = self.identity.of_application(application)
         created: Created = self._upload(identity, files, idempotency_key is None, lambda upload, bar: flows.execute(
-            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar))
+            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar, callback_url))
         return Job(self, identity, created.job_id, created)
 
     def job(self, job_id: str, application: Optional[str] = None) -> Job:

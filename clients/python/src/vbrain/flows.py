@@ -269,7 +269,8 @@ def delete(policy: Policy, identity: Identity, path: str) -> Flow[None]:
 
 
 def submit(policy: Policy, identity: Identity, path: str, params: Optional[Mapping[str, Any]], upload: Union[None, Upload, Stored],
-           metadata: Optional[Mapping[str, Any]], repository_id: Optional[str], key: Optional[str], bar: Bar) -> Flow[Answer]:
+           metadata: Optional[Mapping[str, Any]], repository_id: Optional[str], key: Optional[str], bar: Bar,
+           callback_url: Optional[str] = None) -> Flow[Answer]:
     """POST /job/execute or /repository. Every try has the same Idempotency-Key."""
     parts = {name: value for name, value in (("params", params), ("metadata", metadata)) if value is not None}
     request = Request(identity, "POST", path, headers={"Idempotency-Key": key or str(uuid.uuid4())}, bar=bar, stores=upload is not None)
@@ -279,16 +280,18 @@ def submit(policy: Policy, identity: Identity, path: str, params: Optional[Mappi
         request.headers["upload_id"] = upload.upload_id
         upload = None
     request.upload = upload
+    texts = {} if callback_url is None else {"callback_url": callback_url}
     if upload is None:
-        request.json = parts
+        request.json = {**parts, **texts}
     else:
-        request.form = {name: encode(value).decode() for name, value in parts.items()}
+        request.form = {**{name: encode(value).decode() for name, value in parts.items()}, **texts}
     return (yield from send(policy, request))
 
 
 def execute(policy: Policy, identity: Identity, params: Optional[Mapping[str, Any]], upload: Union[None, Upload, Stored],
-            metadata: Optional[Mapping[str, Any]], repository_id: Optional[str], key: Optional[str], bar: Bar) -> Flow[Created]:
-    answer = yield from submit(policy, identity, "/job/execute", params, upload, metadata, repository_id, key, bar)
+            metadata: Optional[Mapping[str, Any]], repository_id: Optional[str], key: Optional[str], bar: Bar,
+            callback_url: Optional[str] = None) -> Flow[Created]:
+    answer = yield from submit(policy, identity, "/job/execute", params, upload, metadata, repository_id, key, bar, callback_url)
     return answer.read(lambda told: Created(told["job_id"], told.get("repository_id", repository_id), list(told.get("notes", []))))
 
 
