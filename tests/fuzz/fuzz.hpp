@@ -26,5 +26,6 @@ std::vector<Target> json_targets();
 std::vector<Target> kube_targets();
 std::vector<Target> upload_targets();
 std::vector<Target> schema_targets();
+std::vector<Target> webhook_targets();
 
 }  // namespace vbrain::fuzz
