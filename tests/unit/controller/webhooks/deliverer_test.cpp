@@ -185,19 +185,19 @@ TEST_F(DelivererTest, AReceiverThatHangsHoldsUpNoOtherOfItsTenant) {
   const auto name = [](int number) { return "01939c3e-7a61-7c0e-9f7e-00000000000" + std::to_string(number); };
   for (int i = 1; i <= 4; ++i) put_job(job::Phase::kFinished, name(i), "north", "https://hangs.example.com/");
   put_job(job::Phase::kFinished, name(5), "north", "https://answers.example.com/");
-  std::vector<std::string> during_first;
+  std::vector<std::string> while_two_hang;
   int depth = 0;
   meanwhile_ = [&] {
     ++depth;
     while (loop_->work_once()) {
     }
-    if (depth == 1 && during_first.empty()) {
-      for (const http::Post& post : posts_) during_first.push_back(post.url.host);
+    if (depth == 2 && while_two_hang.empty()) {
+      for (const http::Post& post : posts_) while_two_hang.push_back(post.url.host);
     }
     --depth;
   };
   work();
-  EXPECT_THAT(during_first, ::testing::Contains("answers.example.com"));
+  EXPECT_THAT(while_two_hang, ::testing::Contains("answers.example.com"));
   EXPECT_EQ(posts_.size(), 5u);
 }
 
