@@ -47,15 +47,14 @@ TEST(AttemptHistory, EachAttemptThatIsOverIsToldWithoutNamesOfTheCluster) {
   status.attempt_history = {attempt(1, "PodLost"), attempt(2, "Unsch\"eduled")};
   status.attempt_history[0].start_time = at(0);
   status.attempt_history[0].completion_time = at(61);
-  EXPECT_EQ(tail_of(status),
-            json({{"job_id", "x"},
-                  {"attempts", 3},
-                  {"attempt_history",
-                   {{{"attempt", 1},
-                     {"reason", "PodLost"},
-                     {"started_on", "2020-09-13_12:26:40"},
-                     {"finished_on", "2020-09-13_12:27:41"}},
-                    {{"attempt", 2}, {"reason", "Unsch\"eduled"}}}}}));
+  EXPECT_EQ(tail_of(status), json({{"job_id", "x"},
+                                   {"attempts", 3},
+                                   {"attempt_history",
+                                    {{{"attempt", 1},
+                                      {"reason", "PodLost"},
+                                      {"started_on", "2020-09-13_12:26:40"},
+                                      {"finished_on", "2020-09-13_12:27:41"}},
+                                     {{"attempt", 2}, {"reason", "Unsch\"eduled"}}}}}));
 }
 
 }  // namespace
