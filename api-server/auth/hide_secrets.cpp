@@ -17,21 +17,21 @@ bool is_of_secret(char c) {
 
 }  // namespace
 
+// Each place where a key could begin is looked at, also within an id or a secret: keys may stand side by side.
 std::string hide_secrets(std::string_view text) {
   std::string shown;
-  for (auto at = text.find(kBegin); at != std::string_view::npos; at = text.find(kBegin)) {
+  std::size_t done = 0;  // bytes of the text that are shown or hidden
+  for (auto at = text.find(kBegin); at != std::string_view::npos; at = text.find(kBegin, at + 1)) {
     const std::string_view id = readable_key_id(text.substr(at));
-    const std::size_t head = at + kBegin.size() + (id.empty() ? 0 : id.size() + 1);
-    shown.append(text.substr(0, head));
-    text.remove_prefix(head);
     if (id.empty()) continue;
-    const auto end = std::ranges::find_if_not(text, is_of_secret);
-    const auto length = static_cast<std::size_t>(end - text.begin());
+    const std::size_t begin = at + kBegin.size() + id.size() + 1;
+    const std::string_view rest = text.substr(begin);
+    const auto length = static_cast<std::size_t>(std::ranges::find_if_not(rest, is_of_secret) - rest.begin());
     if (length < kShortestSecret) continue;
-    shown.append("(hidden)");
-    text.remove_prefix(length);
+    shown.append(text.substr(done, begin - done)).append("(hidden)");
+    done = begin + length;
   }
-  return shown.append(text);
+  return shown.append(text.substr(done));
 }
 
 }  // namespace vbrain::api

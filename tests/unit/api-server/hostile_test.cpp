@@ -177,6 +177,8 @@ TEST(Hostile, SecretsOfKeysAreHidden) {
                {"/api/v1/job/vb_abcd_" + secret + "/x", "/api/v1/job/vb_abcd_(hidden)/x"},
                {"vb_vb_abcd_" + secret + " vb_efgh_" + secret, "vb_vb_abcd_(hidden) vb_efgh_(hidden)"},
                {"vb_abcd_" + secret.substr(20), "vb_abcd_(hidden)"},
+               {"vb_abcd_" + secret + "vb_efgh_" + secret, "vb_abcd_(hidden)_efgh_(hidden)"},
+               {"vb_userxvb_abcd_" + secret, "vb_userxvb_abcd_(hidden)"},
                {"vb_team_2024", "vb_team_2024"}};
   for (const auto& [text, want] : table) EXPECT_EQ(hide_secrets(text), want);
 }
