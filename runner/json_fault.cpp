@@ -198,12 +198,13 @@ JsonFault name_json_fault(std::string_view before, std::string_view at, bool is_
   if (at.starts_with("\xFF\xFE") || at.starts_with("\xFE\xFF")) return {0, "UTF-16", "write UTF-8"};
   if (at.starts_with(kByteOrderMark)) return {0, "a byte order mark", "only one is taken, at the beginning"};
   std::string_view rest = at;
-  if (byte >= 0x80 && !artifacts::take_code_point(rest)) {
-    return {0, "the byte " + hex_byte(at[0]) + " (not UTF-8)", "write UTF-8"};
-  }
-  if (byte < 0x20) {
+  const auto point = artifacts::take_code_point(rest);
+  if (!point) return {0, "the byte " + hex_byte(at[0]) + " (not UTF-8)", "write UTF-8"};
+  if (artifacts::is_control(*point)) {
     if (at[0] == '\n') return {0, "a line break in a string", "write it as an escape sequence"};
-    return {0, "the control character " + hex_byte(at[0]), "remove it, or write it as an escape sequence in a string"};
+    // Those of C1 have two bytes; the second one is the number.
+    const char number = byte < 0x80 ? at[0] : at[1];
+    return {0, "the control character " + hex_byte(number), "remove it, or write it as an escape sequence in a string"};
   }
   if (is_complete) return {0, "more text after the end of the value", "the file must hold one value"};
   if (is_word(at[0]) || (!before.empty() && is_word(before.back()))) {

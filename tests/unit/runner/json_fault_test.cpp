@@ -69,6 +69,12 @@ TEST(JsonFault, NamesTheWordThePlaceAndTheRemedy) {
       {"[1 \x01]",
        "it is not JSON: the control character 0x01 at byte 4 (line 1, column 4), JSON Pointer /1; remove it, or write "
        "it as an escape sequence in a string"},
+      {"[\x7F]",
+       "it is not JSON: the control character 0x7F at byte 2 (line 1, column 2), JSON Pointer /0; remove it, or write "
+       "it as an escape sequence in a string"},
+      {"[\xC2\x9B]",
+       "it is not JSON: the control character 0x9B at byte 2 (line 1, column 2), JSON Pointer /0; remove it, or write "
+       "it as an escape sequence in a string"},
       {"[1 // x\n]", "it is not JSON: '/' at byte 4 (line 1, column 4), JSON Pointer /1; JSON has no comments"},
       {"{\"a\": 1 \"b\": 2}",
        "it is not JSON: '\"' at byte 9 (line 1, column 9); a comma or a colon is missing before it"},
