@@ -45,9 +45,10 @@ TEST(RunOn, DoesNotBeginWorkThatWaitedTooLong) {
 }
 
 TEST(RunOn, IsToldThatItWaitsTooLongWhileAllThreadsAreBusy) {
-  base::WorkerPool pool("test", 1, 8, std::chrono::minutes(1));
+  // They live longer than the pool, whose thread may still use them when the test ends.
   std::promise<void> release;
   std::promise<void> busy;
+  base::WorkerPool pool("test", 1, 8, std::chrono::minutes(1));
   ASSERT_TRUE(pool.try_post([&] {
     busy.set_value();
     release.get_future().wait();
@@ -72,11 +73,11 @@ TEST(RunOn, IsToldThatItWaitsTooLongWhileAllThreadsAreBusy) {
 }
 
 TEST(RunOn, SaysWhoseQueueIsFull) {
+  std::promise<void> release;
+  std::promise<void> busy;
   base::WorkerPool pool("test", 1, 2);
   const base::Lane lane = pool.new_lane();
   pool.new_lane();
-  std::promise<void> release;
-  std::promise<void> busy;
   ASSERT_TRUE(lane.try_post([&] {
     busy.set_value();
     release.get_future().wait();
