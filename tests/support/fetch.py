@@ -13,7 +13,7 @@ import clients  # noqa: E402
 
 
 def fetch_all():
-    lists = ("axe", "tuspy", "schemathesis")
+    lists = ("axe", "pandas", "tuspy", "schemathesis")
     for name, fetch in [*((name, lambda name=name: python_tools.folder(name)) for name in lists),
                         *((fetch.__name__, fetch) for fetch in clients.FETCHES)]:
         try:
