@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "api-server/lists/id_lists.hpp"
+#include "artifacts/uploads/upload_store.hpp"
+#include "unit/api-server/uploads/tus_client.hpp"
 #include "unit/api-server/world.hpp"
 
 namespace vbrain::api {
@@ -70,6 +72,41 @@ TEST_F(NetworkServer, AFullVolumeIsSaidAndLeavesNothing) {
   here_->finish_volume_work();
   EXPECT_THAT(here_->files(".staging"), IsEmpty());
   EXPECT_THAT(here_->files("repositories"), IsEmpty());
+}
+
+// The files of its repository are copied for its job, which may take many minutes. Then it counts as dead, and another
+// request takes its upload.
+TEST_F(NetworkServer, ARequestThatIsOvertakenWhileItCopiesPublishesNothing) {
+  const HttpReply repository = here_->post("/api/v1/repository", testing::kMultipartType,
+                                           testing::multipart({{"name=file; filename=old.csv", "1\n"}}));
+  ASSERT_EQ(repository.status, 201) << repository.body;
+  const std::string id = repository.json()["repository_id"];
+  testing::TusClient tus(*here_);
+  tus.upload("2\n", "filename bmV3LmNzdg==");
+  one_->add("hang open */" + id + "/input/old.csv");
+  auto slow = std::async(std::launch::async, [&] {
+    return here_->post_json("/api/v1/job/execute", R"({"upload_id":")" + tus.id + "\"}", {{"repository_id", id}});
+  });
+  const bool copies = one_->wait_for_hanging(1);
+  // As UploadUse::claim() of a server on the other machine does after so many minutes.
+  const artifacts::Store there(other_->path());
+  const auto upload = artifacts::open_upload(there, World::tenant(), tus.id).value();
+  const auto claimed = upload.state().value();
+  auto taken = claimed;
+  taken.by = "another-1";
+  const bool overtaken = upload.step(claimed, taken);
+  one_->clear();
+  const HttpReply reply = slow.get();
+  ASSERT_TRUE(copies);
+  ASSERT_EQ(claimed.kind, artifacts::UploadState::Kind::kUsing);
+  ASSERT_TRUE(overtaken);
+  EXPECT_EQ(reply.status, 409) << reply.body;
+  EXPECT_EQ(reply.json()["error"], "Upload already used");
+  EXPECT_EQ(here_->kube.count("POST"), 0u);
+  here_->finish_volume_work();
+  EXPECT_THAT(here_->files("jobs"), IsEmpty());
+  EXPECT_THAT(here_->files(".staging"), IsEmpty());
+  EXPECT_EQ(upload.state(), taken) << "the one that was overtaken must not free it";
 }
 
 // A name that this machine has looked up too early is found once its mount asks again.

@@ -159,6 +159,54 @@ TEST_F(AuditTest, ARepetitionIsToldAsOne) {
   const std::string made = world_.post_json(kExecute, "{}", key).json()["job_id"];
   EXPECT_THAT(in_short(lines_of([&] { world_.post_json(kExecute, "{}", key); })),
               ElementsAre("job.execute " + made + " repeated 201"));
+  const std::string retry = "/api/v1/job/" + world_.make_job(job::Phase::kFinished) + "/retry";
+  const Headers other{{"Idempotency-Key", "l"}};
+  const std::string again = world_.post(retry, "", "", other).json()["job_id"];
+  EXPECT_THAT(in_short(lines_of([&] { world_.post(retry, "", "", other); })),
+              ElementsAre("job.retry " + again + " repeated 201"));
+}
+
+// Two requests with one key at the same time. The second one finds the work done when it begins with it.
+TEST_F(AuditTest, WhatAnotherRequestHasDoneMeanwhileIsToldAsRepeated) {
+  const std::string inside = world_.post_json("/api/v1/repository", "{}").json()["repository_id"];
+  const struct {
+    std::string path, body, repository;
+    std::vector<std::string> want;
+  } cases[] = {
+      {"/api/v1/repository", "{}", "", {"repository.create repeated"}},
+      {kExecute, "{}", "", {"repository.create repeated", "job.execute repeated"}},
+      {kExecute, "{}", inside, {"job.execute repeated"}},
+      {"/api/v1/job/batch", R"({"params":[{},{}]})", inside, {"job.batch repeated"}},
+  };
+  int number = 0;
+  for (const auto& one : cases) {
+    Headers headers{{"Idempotency-Key", "key-" + std::to_string(++number)}};
+    if (!one.repository.empty()) headers.emplace_back("repository_id", one.repository);
+    Headers all = World::identity("ana");
+    all.insert(all.end(), headers.begin(), headers.end());
+    all.insert(all.end(), {{"Content-Type", "application/json"},
+                           {"Content-Length", std::to_string(one.body.size())},
+                           {"Expect", "100-continue"}});
+    std::string head = "POST " + one.path + " HTTP/1.1\r\nHost: x\r\n";
+    for (const auto& [name, value] : all) head += name + ": " + value + "\r\n";
+    testing::RawClient late(world_.server->address());
+    ASSERT_TRUE(late.send(head + "\r\n"));
+    // It has looked for the key, and waits for its body.
+    ASSERT_NE(late.read_until("100 Continue\r\n\r\n"), "") << one.path;
+    const HttpReply first = world_.post_json(one.path, one.body, headers);
+    ASSERT_EQ(first.status, 201) << first.body;
+    std::string second;
+    const auto lines = lines_of([&] {
+      late.send(one.body);
+      second = late.read_reply();
+    });
+    EXPECT_EQ(testing::body_of(second), first.body);
+    std::vector<std::string> seen;
+    for (const json& line : lines) {
+      seen.push_back(line["action"].get<std::string>() + " " + line["outcome"].get<std::string>());
+    }
+    EXPECT_EQ(seen, one.want) << one.path;
+  }
 }
 
 TEST_F(AuditTest, RefusalsAreToldAndReadsAreNot) {

@@ -231,5 +231,31 @@ TEST(CallbackSetting, AHostThatIsNoneEndsTheStart) {
   EXPECT_EQ(read_config(3, bad, other).exit_code, 2);
 }
 
+// The operator has turned them off since: nobody would be told, and the controller would say so of each job.
+TEST_F(Callback, WithWebhooksOffNoNewJobHasOne) {
+  const HttpReply made = world_.post_json(kExecute, R"({"params":{},"callback_url":")" + kUrl + "\"}");
+  const std::string id = made.json()["job_id"];
+  world_.catch_up();
+  job::JobStatus status;
+  status.phase = job::Phase::kFailed;
+  status.completion_time = world_.clock.now();
+  world_.set_status(id, status);
+  world_.record(id);
+  set_default("https://default.example.com/");
+  world_.limits.webhook_allow.clear();  // no request is under way
+  const std::string repository = made.json()["repository_id"];
+  const testing::Headers in{{"repository_id", repository}};
+  EXPECT_EQ(in_resource(world_.post_json(kExecute, "{}").json()["job_id"]), "none");
+  EXPECT_EQ(in_resource(world_.post_json("/api/v1/job/batch", R"({"params":[{}]})", in).json()["job_ids"][0]), "none");
+  EXPECT_EQ(in_resource(world_.post_json("/api/v1/job/" + id + "/retry", "").json()["job_id"]), "none");
+  for (const std::string& path : {kExecute, std::string("/api/v1/job/batch")}) {
+    const std::string params = path == kExecute ? "{}" : "[{}]";
+    const HttpReply refused =
+        world_.post_json(path, R"({"params":)" + params + R"(,"callback_url":")" + kUrl + "\"}", in);
+    EXPECT_EQ(refused.status, 400) << path;
+    EXPECT_EQ(refused.json()["error"], "Invalid callback_url") << path;
+  }
+}
+
 }  // namespace
 }  // namespace vbrain::api

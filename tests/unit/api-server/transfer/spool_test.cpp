@@ -8,9 +8,12 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstdarg>
+#include <random>
 #include <string_view>
+#include <thread>
 
 #include "support/cpp/netfs_mount.hpp"
 #include "unit/api-server/world.hpp"
@@ -115,6 +118,35 @@ TEST_F(Spool, OneTenantsSlowReadersDoNotFillTheVolume) {
   EXPECT_TRUE(begin(other)) << "another tenant has room";
   first.reset();
   EXPECT_TRUE(begin(World::tenant()));
+}
+
+// An answer that its client does not read keeps its archive.
+TEST_F(Spool, AnArchiveCountsUntilItIsSent) {
+  constexpr std::size_t kSize = 6U << 20;             // more than the buffers of a socket take
+  World world(Limits{.max_spool_bytes = 20U << 20});  // 10 MiB of one tenant
+  std::mt19937 random(1);
+  std::string bytes(kSize, ' ');
+  for (char& c : bytes) c = static_cast<char>(random());
+  const HttpReply made =
+      world.post("/api/v1/repository", testing::kMultipartType,
+                 testing::multipart({{"name=file; filename=d.zip", testing::zip_of({{"d", bytes}})}}));
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string input = "/api/v1/repository/" + made.json()["repository_id"].get<std::string>() + "/input";
+  std::string request = "GET " + input + " HTTP/1.1\r\nHost: x\r\n";
+  for (const auto& [name, value] : World::identity("ana")) request += name + ": " + value + "\r\n";
+  testing::RawClient slow(world.server->address(), 4096);
+  ASSERT_TRUE(slow.send(request + "\r\n"));
+  ASSERT_EQ(testing::status_of(slow.read_head()), 200);
+  EXPECT_EQ(world.get(input).status, 429) << "two archives are more than the tenant may hold";
+  slow.close();
+  // The server notices in its own time that the client has gone.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  HttpReply again = world.get(input);
+  while (again.status == 429 && std::chrono::steady_clock::now() < end) {
+    std::this_thread::yield();
+    again = world.get(input);
+  }
+  EXPECT_EQ(again.status, 200) << again.body;
 }
 
 TEST_F(Spool, TheAnswerSaysWhichLimitItIs) {
