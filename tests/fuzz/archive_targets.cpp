@@ -7,6 +7,7 @@
 
 #include "artifacts/archive/archive_reader.hpp"
 #include "artifacts/archive/name_tree.hpp"
+#include "artifacts/raw_zip/file_reader.hpp"
 #include "artifacts/store/layout.hpp"
 #include "fuzz/fuzz.hpp"
 #include "support/cpp/decode_component.hpp"
@@ -62,6 +63,36 @@ void run_zip(std::string_view input) {
   if (files) require(written == total, "all that was declared is written");
 }
 
+// The same bytes as an output of an application, of which single files are read.
+void run_sealed(std::string_view input) {
+  const Fd fd = file_of(input);
+  const auto reader = artifacts::FileReader::open(fd.get(), input.size());
+  if (!reader) {
+    require(!reader.error().reason.empty(), "a refusal has a reason");
+    return;
+  }
+  std::set<std::string> names;
+  const auto listed = reader->each([&](const artifacts::ArchiveEntry& entry) {
+    require(artifacts::check_entry_name(entry.name).empty(), "names are harmless");
+    require(names.insert(entry.name).second, "names differ");
+  });
+  if (!listed) return;
+  std::size_t tried = 0;  // entries may share their data: each of them unpacks to 32 MiB at most
+  for (const std::string& name : names) {
+    if (++tried > 4) break;
+    const auto found = reader->find(name);
+    if (!found) continue;  // its local header is wrong
+    require(found->has_value() && (*found)->name == name, "what is listed is found");
+    std::uint64_t bytes = 0;
+    const auto read = reader->read(**found, [&](std::string_view piece) { bytes += piece.size(); });
+    require(bytes <= (*found)->size, "never more is given than declared");
+    if (read) require(bytes == (*found)->size, "all that was declared is given");
+  }
+  const std::string absent = "no such name";
+  const auto none = reader->find(absent);
+  require(names.contains(absent) || !none || !none->has_value(), "what is not listed is not found");
+}
+
 void run_uploads(std::string_view input) {
   const Fd fd = file_of(input);
   static_cast<void>(artifacts::check_xlsx(fd.get()));
@@ -86,6 +117,9 @@ void run_names(std::string_view input) {
     if (!artifacts::check_entry_name(name).empty()) continue;
     require(("/" + std::string(name) + "/").find("/../") == std::string::npos && !name.starts_with('/'), "no way out");
     static_cast<void>(tree.add(name, false));
+    if (const auto tenant = artifacts::layout::tenant_of(name)) {
+      require(artifacts::layout::tenant(*tenant) == name, "a folder of a tenant is the one that it has");
+    }
   }
 }
 
@@ -110,12 +144,13 @@ std::vector<Target> archive_targets() {
        zips,
        {"PK\1\2", "PK\3\4", "PK\5\6", "PK\6\6", "PK\6\7", "PK\7\10", std::string("\x01\x00\x10\x00", 4),
         std::string("\x75\x70\x09\x00\x01", 5), "../", "/", "\\", "a", "A", "INPUT/"}},
+      {"sealed", run_sealed, zips, {"PK\1\2", "PK\3\4", "PK\5\6", "PK\6\6", "PK\6\7", "../", "/", "a", "b.csv"}},
       {"uploads", run_uploads, uploads, {"PK\3\4", "\xef\xbb\xbf", "\x1f\x8b", "null", "[", "{", "\"", "1e9"}},
       {"names",
        run_names,
        {"a/b\nA/c\nd/\xc3\xa7\xc3\xa3o.csv\n", "..\n/x\nC:\\x\nnul.txt\n", "caf\xc3\xa9\nCAF\xc3\x89\n",
-        "\xe2\x80\xaexyz\n"},
-       {"\n", "/", "..", "~", "%2F", ".", "\xc3\x89", "\xe2\x80\xae", "CON", "INPUT/"}},
+        "\xe2\x80\xaexyz\n", "tenants/acme/Tutorial/a%20b\ntenants/a/b/~\n"},
+       {"\n", "/", "..", "tenants/", "~", "%2F", ".", "\xc3\x89", "\xe2\x80\xae", "CON", "INPUT/"}},
   };
 }
 

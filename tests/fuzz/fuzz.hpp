@@ -24,6 +24,8 @@ std::vector<Target> archive_targets();
 std::vector<Target> http_targets();
 std::vector<Target> json_targets();
 std::vector<Target> kube_targets();
+std::vector<Target> request_targets();
+std::vector<Target> runner_targets();
 std::vector<Target> upload_targets();
 std::vector<Target> schema_targets();
 std::vector<Target> webhook_targets();

@@ -8,11 +8,14 @@
 #include "job/application.hpp"
 #include "job/client.hpp"
 #include "job/job.hpp"
+#include "job/key.hpp"
 #include "kube/api/config.hpp"
 #include "kube/api/error.hpp"
 #include "kube/api/json_cut.hpp"
 #include "kube/api/pod.hpp"
+#include "kube/api/quantity.hpp"
 #include "kube/cache/watch_decoder.hpp"
+#include "kube/runtime/lease.hpp"
 
 namespace vbrain::fuzz {
 namespace {
@@ -28,14 +31,37 @@ void decode(const json& object) {
   }
 }
 
-// Custom resources, which every kubectl user with the right can write, and pods.
+// A text of the API server as its tree, which leaves out what nobody reads.
+void require_same_tree(std::string_view input, const json& object) {
+  const auto tree = kube::parse_object(input, {});
+  if (!tree) return;
+  json whole = object;
+  if (whole.is_object() && whole.contains("metadata") && whole["metadata"].is_object()) {
+    whole["metadata"].erase("managedFields");
+  }
+  require(*tree == whole, "another parser reads the same");
+}
+
+// Custom resources, which every kubectl user with the right can write, pods and Leases.
 void run_resources(std::string_view input) {
   const json object = json::parse(input, nullptr, false);
   if (object.is_discarded()) return;
   decode<job::Job>(object);
   decode<job::Application>(object);
   decode<job::Client>(object);
+  decode<job::Key>(object);
   decode<kube::Pod>(object);
+  decode<kube::Lease>(object);
+  require_same_tree(input, object);
+}
+
+void run_quantity(std::string_view input) {
+  const auto bytes = kube::parse_quantity(input);
+  if (!bytes) return;
+  require(*bytes >= 0, "a quantity is no debt");
+  require(kube::is_quantity(input), "what is read is one that the API server takes");
+  require(kube::parse_quantity(kube::format_quantity(*bytes)) == *bytes || *bytes >= std::int64_t{1} << 53,
+          "a quantity is read as it was written");
 }
 
 std::string watch(std::string_view input, std::size_t piece) {
@@ -55,8 +81,17 @@ std::string watch(std::string_view input, std::size_t piece) {
 void run_watch(std::string_view input) {
   const std::string whole = watch(input, input.size());
   require(whole == watch(input, 1) && whole == watch(input, 11), "pieces change nothing");
-  static_cast<void>(kube::cut_list(input));
-  static_cast<void>(kube::cut_event(input));
+  const auto is_part = [&](std::string_view object) {
+    return object.starts_with('{') && object.data() >= input.data() &&
+           object.data() + object.size() <= input.data() + input.size();
+  };
+  if (const auto list = kube::cut_list(input)) {
+    for (const std::string_view item : list->items) {
+      require(is_part(item), "an item is a part of its list");
+      static_cast<void>(kube::parse_object(item, "template"));
+    }
+  }
+  if (const auto event = kube::cut_event(input)) require(is_part(event->object), "an object is a part of its event");
   static_cast<void>(kube::error_from_response(409, input, input));
 }
 
@@ -83,6 +118,12 @@ std::vector<Target> kube_targets() {
       std::string(64, 'a') + R"(","expiresAt":"2030-01-01T00:00:00Z"}]}]}})";
   const std::string pod =
       R"({"metadata":{"name":"p","resourceVersion":"1","ownerReferences":[{"apiVersion":"v1","kind":"Job","name":"j","uid":"u","controller":true}]},"spec":{"nodeName":"n"},"status":{"phase":"Failed","containerStatuses":[{"name":"main","state":{"terminated":{"exitCode":3,"reason":"Error","message":"{}"}}}]}})";
+  const std::string key =
+      R"({"metadata":{"name":"abc1","uid":"u","resourceVersion":"1","ownerReferences":[{"apiVersion":"v","kind":"Client","name":"c","uid":"u"}]},"spec":{"organizationId":"acme","applicationId":"Tutorial","clientId":"north","username":"ana","sha256":")" +
+      std::string(64, 'a') +
+      R"(","expiresAt":"2030-01-01T00:00:00Z","createdBy":"ana","description":"x"},"status":{"lastUsedTime":"2026-01-01T00:00:00Z"}})";
+  const std::string lease =
+      R"({"metadata":{"name":"l","uid":"u","resourceVersion":"1"},"spec":{"holderIdentity":"a","leaseDurationSeconds":10,"acquireTime":"2026-01-01T00:00:00.000000Z","renewTime":"2026-01-01T00:00:00.000000Z","leaseTransitions":3}})";
   const std::vector<std::string> words = {"null",
                                           "{}",
                                           "[]",
@@ -99,7 +140,11 @@ std::vector<Target> kube_targets() {
                                           ",",
                                           ":"};
   return {
-      {"resources", run_resources, {job, application, client, pod}, words},
+      {"resources", run_resources, {job, application, client, key, pod, lease}, words},
+      {"quantity",
+       run_quantity,
+       {"64Mi", "1.5Gi", "128974848000m", "1e9", "9223372036854775807", ".5Ei"},
+       {"Ki", "Mi", "Ei", "E", "e", "m", "n", "+", "-", ".", "0", "9999999999", "e30", "e-30"}},
       {"watch",
        run_watch,
        {R"({"type":"ADDED","object":)" + job + "}\n" +

@@ -116,8 +116,8 @@ void fuzz(const Target& target, const Budget& budget) {
 
 std::vector<Target> all_targets() {
   std::vector<Target> all;
-  for (auto* list : {&archive_targets, &http_targets, &json_targets, &kube_targets, &schema_targets, &upload_targets,
-                     &webhook_targets}) {
+  for (auto* list : {&archive_targets, &http_targets, &json_targets, &kube_targets, &request_targets, &runner_targets,
+                     &schema_targets, &upload_targets, &webhook_targets}) {
     for (Target& target : list()) all.push_back(std::move(target));
   }
   return all;

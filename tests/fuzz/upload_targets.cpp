@@ -6,24 +6,13 @@
 #include "artifacts/uploads/upload_record.hpp"
 #include "artifacts/uploads/upload_state.hpp"
 #include "fuzz/fuzz.hpp"
+#include "fuzz/header_lines.hpp"
 
 namespace vbrain::fuzz {
 namespace {
 
-// Lines of `name: value`, as a request would have them.
-std::vector<http::HeaderField> fields_of(std::string_view input) {
-  std::vector<http::HeaderField> fields;
-  while (!input.empty()) {
-    const std::string_view line = input.substr(0, input.find('\n'));
-    input.remove_prefix(std::min(line.size() + 1, input.size()));
-    const auto colon = line.find(": ");
-    if (colon != std::string_view::npos) fields.push_back({line.substr(0, colon), line.substr(colon + 2)});
-  }
-  return fields;
-}
-
 void run_tus(std::string_view input) {
-  const auto fields = fields_of(input);
+  const auto fields = header_lines(input);
   static_cast<void>(api::check_tus_version(fields));
   const api::Limits limits;
   if (const auto upload = api::read_new_upload(limits, fields)) {
