@@ -48,9 +48,8 @@ http::Task<std::optional<Refusal>> refuse_lost_callback(const Services& services
   spec.callback_url = url;
   const std::string id = job::new_job_id(services.clock.now());
   const nlohmann::json body = job::encode_new_job(services.namespace_name, id, spec);
-  const auto try_it = [&] {
-    return services.kube.create<job::Job>(services.namespace_name, body, {.dry_run = true}, services.stop);
-  };
+  const kube::Request request = kube::create_request(job::Job::kType, services.namespace_name, body, {.dry_run = true});
+  const auto try_it = [&] { return services.kube.call(request, services.stop); };
   const auto made = co_await http::run_on(services.workers, try_it);
   if (!made) {
     // For example an admission webhook with side effects. The answer of the real create is looked at, too.
@@ -58,7 +57,9 @@ http::Task<std::optional<Refusal>> refuse_lost_callback(const Services& services
                     {{"code", to_string(made.error().code)}, {"error", made.error().message}});
     co_return std::nullopt;
   }
-  if (made->spec.callback_url == url) co_return std::nullopt;
+  // Not a Job as others: the answer of a dry run has no resourceVersion.
+  const nlohmann::json answer = nlohmann::json::parse(made->body, nullptr, false);
+  if (answer.is_discarded() || job::callback_was_kept(url, answer)) co_return std::nullopt;
   Refusal refusal{.problem = Problem::kUnavailable};
   refusal.detail = "callback_url can't be taken: " + std::string(job::kCallbackNotKept) + ". Or leave callback_url out";
   co_return refusal;

@@ -54,7 +54,11 @@ kube::KubeResult<kube::Response> FakeKube::serve(const kube::Request& request) {
     if (objects_.contains(name)) return refuse(409, "AlreadyExists");
     body["metadata"]["uid"] = "uid-" + std::to_string(++uids_);
     body["metadata"]["resourceVersion"] = "1";
-    if (request.target.find("dryRun=All") == std::string::npos) objects_[name] = body;
+    if (request.target.find("dryRun=All") != std::string::npos) {
+      body["metadata"].erase("resourceVersion");  // as a real one answers
+      return kube::Response{201, body.dump()};
+    }
+    objects_[name] = body;
     return kube::Response{201, body.dump()};
   }
   const auto found = objects_.find(request.target.substr(request.target.rfind('/') + 1));
