@@ -54,9 +54,10 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   app.add_option("--log-level", config.log_level, "debug, info, warning or error")
       ->capture_default_str()
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  app.add_option("--docs", config.docs,
-                 "Serve the page /docs and the document /api/v1/openapi.json, which need no key: true or false. With --web "
-                 "the document is served anyway")
+  app.add_option(
+         "--docs", config.docs,
+         "Serve the page /docs and the document /api/v1/openapi.json, which need no key: true or false. With --web "
+         "the document is served anyway")
       ->default_str("true");
   app.add_option("--web", config.web,
                  "Serve the page for people at /, which shows data only to who has a key: true or false")
