@@ -84,7 +84,7 @@ replaced_certificate() {
   local command folder="$WORK/certificate" answer
   mkdir -p "$folder"
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=new -keyout "$folder/tls.key" -out "$folder/tls.crt" 2>/dev/null
-  "$KUBECTL" -n first create secret generic vbrain-tls --type=kubernetes.io/tls --from-literal=tls.crt=old --from-literal=tls.key=old >/dev/null
+  "$KUBECTL" -n first create secret generic vbrain-tls --type=kubernetes.io/tls --from-literal=tls.crt=old --from-literal=tls.key=old >/dev/null 2>&1
   "$KUBECTL" -n first create secret generic another --from-literal=a=b >/dev/null
   command="$(sed -n 's/^ *kubectl create secret tls \(.*\) | kubectl -n vbrain apply \(.*\)$/\1\n\2/p' "$ROOT/docs/operations.md")"
   # shellcheck disable=SC2086  # words of the page's command
