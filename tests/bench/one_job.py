@@ -18,7 +18,6 @@ from base64 import b64decode
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-# First, because both folders have a tenants.py.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 from measure import cpu_seconds  # noqa: E402
 from report import Row, as_json, markdown, row_of_failure  # noqa: E402
