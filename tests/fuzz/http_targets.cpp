@@ -40,7 +40,7 @@ Body read_body(http::RequestParser& parser, std::string_view input, std::size_t 
     input.remove_prefix(std::min(piece, input.size()));
     while (!parser.is_done() && !have.empty()) {
       boost::system::error_code error;
-      const std::size_t used = parser.put(boost::asio::buffer(have), error);
+      const std::size_t used = parser.put_body(have, error);
       body.bytes += parser.take_piece();
       have.erase(0, used);
       if (error == boost::beast::http::error::need_more) break;

@@ -84,7 +84,7 @@ std::string_view Connection::next_body_piece() {
   while (body_begin_ < body_end_ && !parser_->is_done()) {
     error_code error;
     const std::size_t used =
-        parser_->put(asio::buffer(body_buffer_.data() + body_begin_, body_end_ - body_begin_), error);
+        parser_->put_body(std::string_view(body_buffer_).substr(body_begin_, body_end_ - body_begin_), error);
     body_begin_ += used;
     const std::string_view piece = parser_->take_piece();
     if (error == boost::beast::http::error::need_more) break;

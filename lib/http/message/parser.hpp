@@ -15,7 +15,10 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
   explicit RequestParser(RequestHead& head);
 
-  // The body bytes found by the last put(), a view into the argument of put().
+  // put() for bytes behind the head: how many of them were used. `error` is need_more if more are needed first.
+  std::size_t put_body(std::string_view bytes, boost::beast::error_code& error);
+
+  // The body bytes found by the last put_body(), a view into its argument.
   std::string_view take_piece() { return std::exchange(piece_, {}); }
 
   // The sum of the sizes that the heads of all chunks so far announce; the largest number if it does not fit.
