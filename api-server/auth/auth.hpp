@@ -40,7 +40,7 @@ struct Caller {
   job::Role role = job::Role::kStakeholder;
   std::string key_id;
   std::shared_ptr<const job::Key> issued = {};  // the Key that admitted the sender; null: a key of the Client
-  std::string request_id = {};  // RequestContext::request_id of the request, for log lines about it
+  std::string request_id = {};                  // RequestContext::request_id of the request, for log lines about it
 };
 
 // An API key as sent: vb_<id>_<secret>. The views point into the text.

@@ -343,13 +343,13 @@ bool announces_too_large(const Limits& limits, const http::RequestHead& head) {
   const MediaType type = media_type(head, parsed);
   const bool is_taken = is_upload_path(head.path) ? type == MediaType::kOffsetStream
                                                   : type == MediaType::kJson || type == MediaType::kMultipart;
-  return is_taken && head.content_length.value_or(0) > submission_limit(limits, head);
+  return head.content_length.value_or(0) > (is_taken ? submission_limit(limits, head) : limits.max_upload_bytes);
 }
 
 Refusal too_large_body(const Limits& limits, const http::RequestHead& head) {
   std::optional<ParameterizedValue> parsed;
   const MediaType type = media_type(head, parsed);
-  if (type == MediaType::kOffsetStream) return too_large_upload(limits);
+  if (type == MediaType::kOffsetStream || type == MediaType::kOther) return too_large_upload(limits);
   return {.problem = Problem::kTooLarge,
           .detail = type == MediaType::kMultipart
                         ? "a multipart body has at most " + std::to_string(limits.max_upload_bytes) + kUploadSetting

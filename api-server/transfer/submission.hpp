@@ -87,8 +87,8 @@ std::string render_notes(const Submission& submission);
 // The largest body that read_submission() would take of this request, by its media type.
 std::uint64_t submission_limit(const Limits& limits, const http::RequestHead& head);
 
-// Whether the head announces a body that is larger than any of its media type may be. False for a type that the path
-// does not take: then the type is what is wrong, whatever the length. Pure.
+// Whether the head announces a body that is larger than any of its media type may be. Of a type that the path does not
+// take the limit is that of the largest bodies: below it the type is what is wrong. Pure.
 bool announces_too_large(const Limits& limits, const http::RequestHead& head);
 
 // The answer to a body of this request that is larger than that.

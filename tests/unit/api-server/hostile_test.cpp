@@ -96,6 +96,7 @@ TEST(Hostile, ABodyThatIsAnnouncedTooLargeIsRefusedAtItsHead) {
       {"multipart", form + "Content-Length: 1000000000000\r\n", ""},
       {"multipart by one", form + "Content-Length: 1048577\r\n", ""},
       {"expecting", form + "Content-Length: 1048577\r\nExpect: 100-continue\r\n", ""},
+      {"other type", "Content-Type: text/plain\r\nContent-Length: 1000000000000\r\n", ""},
       {"json chunk", json + "Transfer-Encoding: chunked\r\n", "1001\r\n"},
       {"multipart chunk", form + "Transfer-Encoding: chunked\r\n", "100001\r\n"},
       {"second chunk", form + "Transfer-Encoding: chunked\r\n", hex(begun.size()) + "\r\n" + begun + "\r\nfffff\r\n"},

@@ -143,7 +143,7 @@ TEST(Memory, ATenantThatHasItsPartGets429AndAnotherIsServed) {
     Headers headers = World::identity(username);
     headers.emplace_back("Content-Type", "application/json");
     const HttpReply made = world.call("POST", "/api/v1/repository", headers, large);
-    return "/api/v1/repository/" + made.json()["repository_id"].get<std::string>();
+    return "/api/v1/repository/" + made.json()["repository_id"].get<std::string>() + "/params";
   };
   const std::string of_ana = make("ana");
   const std::string of_eve = make("eve");

@@ -127,6 +127,7 @@ TEST_F(Batch, HasOneAnswerForOneKey) {
 TEST_F(Batch, IsCompletedAsItWasCommittedWhateverTheSchemaSaysNow) {
   const std::string tenant = world_.root + "/" + artifacts::layout::tenant(World::tenant());
   const std::string body = R"({"params":[{"i":1},{"i":2}]})";
+  std::string earlier;
   for (const bool distributed : {true, false}) {
     const Headers key{{"Idempotency-Key", distributed ? "k1" : "k2"}};
     const HttpReply first = send(body, key);
@@ -136,9 +137,10 @@ TEST_F(Batch, IsCompletedAsItWasCommittedWhateverTheSchemaSaysNow) {
     std::string batch;
     for (const auto& entry : std::filesystem::directory_iterator(tenant + "/.keys")) {
       const std::string name = entry.path().filename();
-      if (name.starts_with("done-")) batch = name.substr(5);
+      if (name.starts_with("done-") && name.substr(5) != earlier) batch = name.substr(5);
     }
     ASSERT_TRUE(std::filesystem::remove(tenant + "/.keys/done-" + batch));
+    earlier = batch;
     if (!distributed) {
       const std::string folder = tenant + "/.batches/" + repository_ + "-" + batch;
       std::filesystem::create_directories(folder);
