@@ -31,8 +31,8 @@ RequestParser::RequestParser(RequestHead& head) : head_(head) {
 
 std::size_t RequestParser::put_body(std::string_view bytes, Error& error) {
   // Beast 1.74 ends a program with assertions here if it has seen the first line of such a body before: it counts the
-  // line break of an earlier chunk.
-  if (chunked() && announced_ == 0 && bytes == "0\r\n\r") {
+  // line break of an earlier chunk. The fourth byte begins a trailer or the end, so more must come.
+  if (chunked() && announced_ == 0 && bytes.size() == 4 && bytes.starts_with("0\r\n")) {
     error = boost::beast::http::error::need_more;
     return 0;
   }

@@ -36,6 +36,7 @@ std::string read_in_pieces(std::string_view body, std::size_t piece) {
 TEST(RequestParser, ABodyIsTheSameInAnyPieces) {
   for (std::size_t piece = 1; piece < 9; ++piece) {
     EXPECT_EQ(read_in_pieces("0\r\n\r\n", piece), "") << piece;
+    EXPECT_EQ(read_in_pieces("0\r\nTrailer: t\r\n\r\n", piece), "") << piece;
     EXPECT_EQ(read_in_pieces("0;x=y\r\nTrailer: t\r\n\r\n", piece), "") << piece;
     EXPECT_EQ(read_in_pieces("4\r\n0\r\n\r\r\n0\r\n\r\n", piece), "0\r\n\r") << piece;
     EXPECT_EQ(read_in_pieces("3\r\nabc\r\n1;x=y\r\nd\r\n0\r\nTrailer: t\r\n\r\n", piece), "abcd") << piece;
