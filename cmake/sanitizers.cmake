@@ -4,8 +4,9 @@ if(VBRAIN_SANITIZE)
   add_link_options(-fsanitize=${VBRAIN_SANITIZE})
 endif()
 
-# Makes the compiler call a function of tests/fuzz/coverage.cpp at every branch.
-option(VBRAIN_COUNT_BRANCHES "Compile for the fuzzer" OFF)
-if(VBRAIN_COUNT_BRANCHES)
-  add_compile_options(-fsanitize-coverage=trace-pc)
+# Makes clang count branches and watch comparisons in all that is compiled, as libFuzzer wants it. tests/CMakeLists.txt links
+# libFuzzer.
+option(VBRAIN_LIBFUZZER "Compile for libFuzzer (clang only)" OFF)
+if(VBRAIN_LIBFUZZER)
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()

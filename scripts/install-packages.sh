@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs the Debian packages for building, testing and running. Does nothing if all are installed.
-#   install-packages.sh [--e2e=off | --existing | --build | --bench]
+#   install-packages.sh [--e2e=off | --existing | --build | --bench | --fuzz]
 # --e2e=off leaves out packages that only the local cluster needs. --existing does so too and adds the tools that push images
 # to a registry. --build installs only the compiler and the libraries, for the build stage of the Dockerfiles. --bench adds
-# the programs beside which `make bench` measures.
+# the programs beside which `make bench` measures. --fuzz installs what `make fuzz` needs, which nothing else does: clang.
 set -euo pipefail
 PROGRAM=scripts/install-packages.sh
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -28,6 +28,8 @@ TESTS=(libfuse3-dev fuse3 zip libarchive-tools p7zip-full json-schema-test-suite
 BROWSER=(chromium)
 CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2)
 BENCH=(nghttp2-client nginx wrk)
+# llvm has the program that names the lines of a stack trace.
+FUZZ=(clang-19 libclang-rt-19-dev llvm-19)
 
 case "${1:-}" in
   "") wanted=("${BUILD[@]}" "${TOOLS[@]}" "${TESTS[@]}" "${CLUSTER[@]}" "${BROWSER[@]}") ;;
@@ -35,7 +37,8 @@ case "${1:-}" in
   --existing) wanted=("${BUILD[@]}" "${TOOLS[@]}" "${REGISTRY[@]}") ;;
   --build) wanted=("${BUILD[@]}") ;;
   --bench) wanted=("${BUILD[@]}" "${TOOLS[@]}" "${TESTS[@]}" "${CLUSTER[@]}" "${BENCH[@]}") ;;
-  *) say "usage: install-packages.sh [--e2e=off | --existing | --build | --bench]"; exit 2 ;;
+  --fuzz) wanted=("${BUILD[@]}" libfuse3-dev "${FUZZ[@]}") ;;
+  *) say "usage: install-packages.sh [--e2e=off | --existing | --build | --bench | --fuzz]"; exit 2 ;;
 esac
 
 missing_packages() {
@@ -101,4 +104,4 @@ if ((${#missing[@]})); then
 fi
 
 # The local control plane and cluster are Go programs.
-[[ "${1:-}" == --build ]] || "$ROOT/cluster/go.sh" >/dev/null
+[[ "${1:-}" == --build || "${1:-}" == --fuzz ]] || "$ROOT/cluster/go.sh" >/dev/null

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,8 +15,14 @@ struct Target {
   std::vector<std::string> words;  // tokens that mutations insert
 };
 
-// If `promise` is false, writes the input to a file and ends the program with the sentence.
+// If `promise` is false, ends the program with the sentence. libFuzzer then stores the input.
 void require(bool held, const char* promise);
+
+// Runs the target on a copy of exact size, so that the sanitizer sees a read beyond the end. Ends the program if the
+// target throws.
+void run_copy(const Target& target, std::string_view input) noexcept;
+
+std::vector<Target> all_targets();
 
 // The targets by subject, one file each.
 std::vector<Target> archive_targets();

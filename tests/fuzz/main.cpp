@@ -1,188 +1,127 @@
-// fuzz [--seconds N | --runs N] [--seed N] [target...]     N of each target; default 2 seconds
-// fuzz --replay FILE target                                one input
-// fuzz --list
-//
-// Runs every parser of untrusted input with mutated inputs. An input that crashes the parser, fails a check or takes
-// longer than ten seconds is written to the working folder as crash-<target>, and the program ends.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <chrono>
-#include <csignal>
+// fuzz --list                      names of the targets
+// fuzz --replay FILE TARGET        one input
+// fuzz --write FOLDER TARGET       the target's seeds as files in FOLDER/seeds, its words as libFuzzer's FOLDER/words
+// fuzz TARGET [libFuzzer's options and folders]      only in a build by clang with the preset `fuzz`
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <filesystem>
 #include <fstream>
-#include <memory>
-#include <optional>
 #include <sstream>
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
-#endif
+#include <stdexcept>
 
 #include "base/log/log.hpp"
-#include "fuzz/coverage.hpp"
 #include "fuzz/fuzz.hpp"
-#include "fuzz/mutate.hpp"
 
-#if defined(__SANITIZE_ADDRESS__)
-// An input of 32 KiB must not need more than half a gigabyte.
-extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() {
-  return "handle_abort=1:max_allocation_size_mb=512:detect_leaks=0";
-}
+#if defined(VBRAIN_LIBFUZZER)
+extern "C" int LLVMFuzzerRunDriver(int* argc, char*** argv, int (*run)(const std::uint8_t* data, std::size_t size));
 #endif
 
 namespace vbrain::fuzz {
 namespace {
 
-constexpr unsigned kPatience = 10;  // seconds per input
+constexpr const char* kUsage =
+    "usage: fuzz --list | --replay FILE TARGET | --write FOLDER TARGET | TARGET [libFuzzer's options and folders]";
 
-std::string_view current_input;
-std::string crash_file;
-
-void keep_input() {
-  const int fd = ::open(crash_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd >= 0 && ::write(fd, current_input.data(), current_input.size()) >= 0) ::close(fd);
-  std::fprintf(stderr, "fuzz: the input is in %s\n", crash_file.c_str());
+Target target_called(std::string_view name) {
+  for (Target& target : all_targets()) {
+    if (target.name == name) return std::move(target);
+  }
+  throw std::runtime_error("no such target: " + std::string(name) + "; see --list");
 }
 
-#if !defined(__SANITIZE_ADDRESS__)
-void on_signal(int signal) {
-  keep_input();
-  std::signal(signal, SIG_DFL);
-  std::raise(signal);
-}
-#endif
-
-void watch_for_death() {
-  std::signal(SIGALRM, [](int) {
-    std::fprintf(stderr, "fuzz: an input takes longer than %u s\n", kPatience);
-    std::abort();
-  });
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_set_death_callback(keep_input);
-#else
-  for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) std::signal(signal, on_signal);
-#endif
+void write(const std::filesystem::path& path, std::string_view bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  if (!file.flush()) throw std::runtime_error("can't write " + path.string());
 }
 
-// A copy of exact size, so that the sanitizer detects a read beyond the end.
-void run(const Target& target, std::string_view input) {
-  const std::unique_ptr<char[]> copy(new char[input.size()]);
-  std::memcpy(copy.get(), input.data(), input.size());
-  current_input = {copy.get(), input.size()};
-  alarm(kPatience);
-  clear_coverage();
-  target.run(current_input);
-  alarm(0);
-  current_input = {};
+// A line of a dictionary; see https://llvm.org/docs/LibFuzzer.html#dictionaries.
+std::string dictionary_line(std::string_view word) {
+  std::string line = "\"";
+  for (const unsigned char c : word) {
+    char code[5];
+    std::snprintf(code, sizeof code, "\\x%02x", c);
+    line += code;
+  }
+  return line + "\"\n";
 }
 
-struct Budget {
-  double seconds = 2;
-  std::optional<std::uint64_t> runs;
-  std::uint64_t seed = 1;
-};
-
-void fuzz(const Target& target, const Budget& budget) {
-  using Clock = std::chrono::steady_clock;
-  crash_file = std::string("crash-") + target.name;
-  Mutator mutator(budget.seed);
-  std::vector<std::string> corpus = target.seeds;
-  if (corpus.empty()) corpus.emplace_back();
-  forget_coverage();
-  for (const std::string& seed : target.seeds) {
-    run(target, seed);
-    saw_something_new();
-  }
-  const auto end =
-      Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(budget.seconds));
-  std::uint64_t runs = 0;
-  for (; budget.runs ? runs < *budget.runs : Clock::now() < end; ++runs) {
-    // The newest inputs are chosen more often than old ones.
-    const std::size_t newest = mutator.pick(2) * (corpus.size() - (corpus.size() + 3) / 4);
-    const std::string& from = corpus[newest + mutator.pick(corpus.size() - newest)];
-    const std::string& other = corpus[mutator.pick(corpus.size())];
-    std::string input = mutator.mutate(from, other, target.words);
-    run(target, input);
-    if (saw_something_new()) corpus.push_back(std::move(input));
-  }
-  std::printf("%-16s %9llu runs %6zu kept %6u branches\n", target.name, static_cast<unsigned long long>(runs),
-              corpus.size() - target.seeds.size(), branches_seen());
-  std::fflush(stdout);
+void write_first_inputs(const std::filesystem::path& folder, const Target& target) {
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder / "seeds");
+  std::size_t number = 0;
+  for (const std::string& seed : target.seeds) write(folder / "seeds" / std::to_string(number++), seed);
+  std::string lines;
+  for (const std::string& word : target.words) lines += dictionary_line(word);
+  write(folder / "words", lines);
 }
 
-std::vector<Target> all_targets() {
-  std::vector<Target> all;
-  for (auto* list : {&archive_targets, &http_targets, &json_targets, &kube_targets, &request_targets, &runner_targets,
-                     &schema_targets, &upload_targets, &webhook_targets}) {
-    for (Target& target : list()) all.push_back(std::move(target));
-  }
-  return all;
+void replay(const std::string& path, const Target& target) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  if (!file.is_open() || file.bad()) throw std::runtime_error("can't read " + path);
+  run_copy(target, bytes.str());
 }
 
-int main_of(const std::vector<std::string>& arguments) {
-  Budget budget;
-  std::string replay;
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& argument = arguments[i];
-    const auto value = [&]() -> const std::string& { return arguments.at(++i); };
-    if (argument == "--seconds") {
-      budget.seconds = std::stod(value());
-    } else if (argument == "--runs") {
-      budget.runs = std::stoull(value());
-    } else if (argument == "--seed") {
-      budget.seed = std::stoull(value());
-    } else if (argument == "--replay") {
-      replay = value();
-    } else if (argument == "--list") {
-      for (const Target& target : all_targets()) std::puts(target.name);
-      return 0;
-    } else {
-      names.push_back(argument);
-    }
-  }
-  // Log lines about such inputs are not useful.
-  base::set_log_level(base::LogLevel::kError);
-  watch_for_death();
-  std::size_t found = 0;
-  for (const Target& target : all_targets()) {
-    if (!names.empty() && std::ranges::find(names, target.name) == names.end()) continue;
-    ++found;
-    if (replay.empty()) {
-      fuzz(target, budget);
-      continue;
-    }
-    std::ostringstream bytes;
-    bytes << std::ifstream(replay, std::ios::binary).rdbuf();
-    crash_file = "/dev/null";
-    run(target, bytes.str());
-  }
-  if (found < std::max<std::size_t>(names.size(), 1)) {
-    std::fputs("fuzz: no such target; see --list\n", stderr);
-    return 2;
-  }
+#if defined(VBRAIN_LIBFUZZER)
+// libFuzzer starts the program again to merge folders or to make an input smaller, with its own options only.
+constexpr const char* kTargetVariable = "VBRAIN_FUZZ_TARGET";
+
+Target chosen;
+
+// An exception must end the program here: libFuzzer would not store the input of one that reaches main().
+int run_chosen(const std::uint8_t* data, std::size_t size) noexcept {
+  chosen.run({reinterpret_cast<const char*>(data), size});  // a copy of exact size already
   return 0;
 }
 
-}  // namespace
+int run_libfuzzer(int argc, char** argv) {
+  const char* outer = std::getenv(kTargetVariable);
+  const std::string name = outer ? outer : argv[1];
+  chosen = target_called(name);
+  if (!outer) {
+    ::setenv(kTargetVariable, name.c_str(), 1);
+    argv[1] = argv[0];
+    ++argv;
+    --argc;
+  }
+  return LLVMFuzzerRunDriver(&argc, &argv, &run_chosen);
+}
+#endif
 
-void require(bool held, const char* promise) {
-  if (held) return;
-  std::fprintf(stderr, "fuzz: not held: %s\n", promise);
-  std::abort();
+int main_of(int argc, char** argv) {
+  // Log lines about such inputs are not useful.
+  base::set_log_level(base::LogLevel::kError);
+  const std::string command = argc > 1 ? argv[1] : "";
+  if (command == "--list") {
+    for (const Target& target : all_targets()) std::puts(target.name);
+    return 0;
+  }
+  if (command == "--replay" && argc == 4) {
+    replay(argv[2], target_called(argv[3]));
+    return 0;
+  }
+  if (command == "--write" && argc == 4) {
+    write_first_inputs(argv[2], target_called(argv[3]));
+    return 0;
+  }
+#if defined(VBRAIN_LIBFUZZER)
+  if (!command.empty()) return run_libfuzzer(argc, argv);
+#endif
+  std::fprintf(stderr, "%s\n", kUsage);
+  return 2;
 }
 
+}  // namespace
 }  // namespace vbrain::fuzz
 
 int main(int argc, char** argv) {
   try {
-    return vbrain::fuzz::main_of({argv + 1, argv + argc});
+    return vbrain::fuzz::main_of(argc, argv);
   } catch (const std::exception& problem) {
     std::fprintf(stderr, "fuzz: %s\n", problem.what());
-    std::abort();
+    return 2;
   }
 }
