@@ -15,6 +15,8 @@ scripts/build.sh fuzz fuzz
 export PROGRAM=build/fuzz/tests/fuzz FOLDER=.local/fuzz SEED="${FUZZ_SEED:-1}"
 export ASAN_SYMBOLIZER_PATH="${ASAN_SYMBOLIZER_PATH:-$(command -v llvm-symbolizer-19)}"
 mkdir -p "$FOLDER"
+# Some targets write files for each input.
+if [[ -w /dev/shm ]]; then export TMPDIR=/dev/shm; fi
 
 mapfile -t known < <("$PROGRAM" --list)
 read -ra targets <<<"${FUZZ_TARGETS:-${known[*]}}"
