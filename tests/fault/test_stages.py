@@ -139,7 +139,8 @@ def test_the_controller_killed_while_it_deletes(world, worker, stage):
     wait_until("the controller met its end", lambda: world.fired(point))
     wait_until("the resource is gone", lambda: world.platform.find_job(job) is None)
     assert not world.platform.job_folders(job)
-    assert not world.platform.pods_of(job)
+    # The kubelet removes a pod a moment after its deletion.
+    wait_until("its pod is gone", lambda: not world.platform.pods_of(job))
     assert worker.get(f"/job/{job}").json() == {"error": "Invalid job_id"}
 
 
