@@ -15,11 +15,13 @@ scripts/build.sh fuzz fuzz
 export PROGRAM=build/fuzz/tests/fuzz FOLDER=.local/fuzz SEED="${FUZZ_SEED:-1}"
 export ASAN_SYMBOLIZER_PATH="${ASAN_SYMBOLIZER_PATH:-$(command -v llvm-symbolizer-19)}"
 mkdir -p "$FOLDER"
-# Some targets write files for each input.
-if [[ -w /dev/shm ]]; then export TMPDIR=/dev/shm; fi
+# Some targets write files for each input. In containers this folder is often small.
+free="$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)"
+if [[ -w /dev/shm && "${free:-0}" -ge 262144 ]]; then export TMPDIR=/dev/shm; fi
 
 mapfile -t known < <("$PROGRAM" --list)
 read -ra targets <<<"${FUZZ_TARGETS:-${known[*]}}"
+mapfile -t targets < <(printf '%s\n' "${targets[@]}" | sort -u)
 for target in "${targets[@]}"; do
   [[ " ${known[*]} " == *" $target "* ]] || fail "no such target: $target; there are ${known[*]}"
 done
