@@ -22,7 +22,7 @@ def end_with_the_test():
 
 
 class Program:
-    """Restarts a program when it ends. `ends` are the exit codes so far."""
+    """Restarts a program when it ends. `ends` are the exit codes so far, one for each process that ended."""
 
     def __init__(self, name, arguments, folder, failpoints):
         self.command = [str(PROGRAMS / "bin" / name), *arguments]
@@ -30,11 +30,16 @@ class Program:
         self.command += ["--address-file", str(self.address_file)]
         self.log = (folder / f"{name}.log").open("ab")
         self.environment = {**os.environ, "FAILPOINTS": str(failpoints)}
-        self.ends = []
+        self._gone = []  # processes that ended
+        self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._process = self._start()
         self._thread = threading.Thread(target=self._keep, daemon=True)
         self._thread.start()
+
+    @property
+    def ends(self):
+        return [process.returncode for process in self._gone]
 
     def _start(self):
         return subprocess.Popen(self.command, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
@@ -42,7 +47,10 @@ class Program:
 
     def _keep(self):
         while True:
-            self.ends.append(self._process.wait())
+            self._process.wait()
+            with self._changed:
+                self._gone.append(self._process)
+                self._changed.notify_all()
             # A program that can't start must not be restarted in a busy loop.
             if self._stopping.wait(0.2):
                 return
@@ -61,7 +69,11 @@ class Program:
         return Path(self.log.name).read_text(errors="replace")
 
     def kill(self):
-        self._process.kill()
+        """Kills the process that runs now. Returns when its end is in `ends`."""
+        process = self._process
+        process.kill()
+        with self._changed:
+            assert self._changed.wait_for(lambda: process in self._gone, timeout=60), "the killed process did not end"
 
     def stop(self):
         self._stopping.set()

@@ -58,8 +58,8 @@ class Tenants:
     def __init__(self, platform):
         self.platform = platform
         self.made = 0
-        # Several test processes share the installation.
-        self.prefix = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        # Several processes of several suites share the installation, and processes of two suites have the same name.
+        self.prefix = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-{uuid.uuid4().hex[:6]}"
 
     def keygen(self, username, role, *arguments):
         """A new key, and its entry for a Client's members."""
