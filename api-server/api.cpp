@@ -128,7 +128,7 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
     if (!is_other_limit) result->headers.emplace_back("RateLimit", rate_limit(*progress.taken));
   }
   if (auto* file = std::get_if<http::FileBody>(&result->body); file != nullptr && progress.seat != nullptr) {
-    file->lane = &progress.seat->services.volume_workers;
+    file->lane = &progress.seat->services.transfer_workers;
   }
   if (is_upload_path(exchange.head.path)) add_tus_headers(*result);
   co_return std::move(*result);

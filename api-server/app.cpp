@@ -44,6 +44,7 @@
 namespace vbrain::api {
 namespace {
 
+using std::chrono::microseconds;
 using std::chrono::seconds;
 
 constexpr seconds kProbePeriod{5};
@@ -57,8 +58,11 @@ constexpr seconds kIoPatience{30};
 constexpr seconds kLastLogLines{2};
 // How often tasks that have waited too long for a thread are looked for.
 constexpr seconds kExpiryPeriod{1};
-// Unpacking and packing take all of a processor: answers that need little of it go first.
-constexpr int kBulkNice = 10;
+// Answers that need little of a processor go first. Unpacking and packing take all of one, and the digest of what is
+// uploaded takes much (docs/decisions/0041-a-lane-for-each-tenant.md).
+constexpr base::Scheduling kAnswering{.turn = microseconds(100)};
+constexpr base::Scheduling kTransfer{.nice = 5, .turn = microseconds(200)};
+constexpr base::Scheduling kBulk{.nice = 10, .turn = microseconds(200), .gives_way = true};
 // Of cached jobs, and of cached repositories.
 constexpr std::size_t kViewBytes = 8U << 20;
 
@@ -196,10 +200,13 @@ int run(const Config& given, std::stop_token stop) {
   MadeArchives made_archives(clock);
   base::WorkerPool workers("worker", config.workers, config.max_queued, config.kube_timeout);
   base::WorkerPool probe_worker("probe", 1, 1);
-  base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued, config.volume_timeout);
-  base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued, config.bulk_timeout, kBulkNice);
+  base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued, config.volume_timeout,
+                                  kAnswering);
+  base::WorkerPool transfer_workers("transfer", config.volume_workers, config.max_queued, config.volume_timeout,
+                                    kTransfer);
+  base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued, config.bulk_timeout, kBulk);
   base::WorkerPool list_workers("list", kListWorkers, config.max_queued, config.volume_timeout);
-  const QueueExpiry expiry({&workers, &volume_workers, &bulk_workers, &list_workers}, kExpiryPeriod);
+  const QueueExpiry expiry({&workers, &volume_workers, &transfer_workers, &bulk_workers, &list_workers}, kExpiryPeriod);
   SpaceLedger space_ledger;
   KeyCounts key_counts(config.limits.max_idempotency_keys);
   UploadMetrics upload_metrics(metrics);
@@ -212,6 +219,7 @@ int run(const Config& given, std::stop_token stop) {
       config.namespace_name,
       workers,
       volume_workers,
+      transfer_workers,
       bulk_workers,
       list_workers,
       json_budget,
@@ -264,7 +272,7 @@ int run(const Config& given, std::stop_token stop) {
       metrics);
   http::HttpServer rest(
       "rest", config.listen, options, [&](http::Exchange& exchange) { return api.handle(exchange); },
-      [&](const http::RefusedRequest& refused) { return api.refuse_request(refused); }, io, &volume_workers, metrics);
+      [&](const http::RefusedRequest& refused) { return api.refuse_request(refused); }, io, &transfer_workers, metrics);
   caches.start();
   key_watch.start();
   std::jthread prober([&](std::stop_token ended) {
@@ -309,6 +317,7 @@ int run(const Config& given, std::stop_token stop) {
   workers.close();
   bulk_workers.close();
   list_workers.close();
+  transfer_workers.close();
   volume_workers.close();
   probe_worker.close();
   base::log_info("stopped");

@@ -1,8 +1,10 @@
 #include "api-server/config.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "base/log/log.hpp"
+#include "base/threads/processors.hpp"
 #include "http/client/allow_list.hpp"
 
 namespace vbrain::api {
@@ -72,9 +74,13 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
   add_number(app, "--io-threads", config.io_threads, 1, 64, "Threads that read from and write to connections");
   add_number(app, "--workers", config.workers, 1, 1024,
              "Threads that call the Kubernetes API; a call blocks its thread");
-  add_number(app, "--volume-workers", config.volume_workers, 1, 1024, "Threads for short work on the volume");
-  add_number(app, "--bulk-workers", config.bulk_workers, 1, 1024,
-             "Threads for long work on the volume: unpacking uploads, publishing files, creating archives");
+  add_number(app, "--volume-workers", config.volume_workers, 1, 1024,
+             "Threads for short work on the volume, and as many more that write what is uploaded and read what is "
+             "downloaded");
+  add_number(
+      app, "--bulk-workers", config.bulk_workers, 0, 1024,
+      "Threads for long work on the volume: unpacking uploads, publishing files, creating archives. 0: one for each "
+      "processor that the server may use, from 2 to 4");
   add_number(
       app, "--max-queued", config.max_queued, 1, 1'000'000,
       "Requests that may wait for a thread of each of these pools; a further one gets 503. Of several tenants one has "
@@ -153,7 +159,10 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
       ->delimiter(',')
       ->check(&fault_of_host);
   base::add_environment_and_config(app);
-  return base::read_options(app, argc, argv);
+  const base::OptionsOutcome outcome = base::read_options(app, argc, argv);
+  // One tenant has half of them: so one that packs all the time leaves a processor to the answers of others.
+  if (config.bulk_workers == 0) config.bulk_workers = std::clamp<std::size_t>(base::usable_processors(), 2, 4);
+  return outcome;
 }
 
 void log_config(const Config& config) {

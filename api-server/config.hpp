@@ -50,7 +50,7 @@ struct Config {
   std::size_t io_threads = 2;
   std::size_t workers = 16;
   std::size_t volume_workers = 16;
-  std::size_t bulk_workers = 4;
+  std::size_t bulk_workers = 0;   // 0 only until read_config() has chosen
   std::size_t max_queued = 1024;  // requests waiting for a thread of a pool, of each
   std::size_t max_connections = 10'000;
   std::size_t max_connections_per_address = 0;  // 0: no limit

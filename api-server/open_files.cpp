@@ -16,7 +16,7 @@ constexpr std::uint64_t kForTheProgram = 256;
 
 std::uint64_t needed_descriptors(const Config& config) {
   const std::uint64_t threads =
-      config.workers + config.volume_workers + config.bulk_workers + kListWorkers + config.io_threads;
+      config.workers + 2 * config.volume_workers + config.bulk_workers + kListWorkers + config.io_threads;
   return config.max_connections + threads * kPerThread + kForTheProgram;
 }
 

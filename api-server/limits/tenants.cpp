@@ -37,8 +37,8 @@ Seat& Tenants::shared_seat(const base::Tenant& tenant) {
 
 std::unique_ptr<Seat> Tenants::new_seat(const RequestRate& rate) const {
   Services services = all_;
-  for (base::Lane Services::*pool :
-       {&Services::workers, &Services::volume_workers, &Services::bulk_workers, &Services::list_workers}) {
+  for (base::Lane Services::*pool : {&Services::workers, &Services::volume_workers, &Services::transfer_workers,
+                                     &Services::bulk_workers, &Services::list_workers}) {
     services.*pool = (services.*pool).pool().new_lane();
   }
   return std::unique_ptr<Seat>(new Seat{.services = std::move(services), .bucket = TokenBucket(rate)});

@@ -207,7 +207,7 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
                                .memory = TenantBudget::Share(services.json_budget, tenant)},
                 .form = {},
                 .file = {}};
-  WriteBehind writing(services.volume_workers);
+  WriteBehind writing(services.transfer_workers);
   std::optional<Refusal> refused;
   std::exception_ptr failure;
   try {

@@ -188,7 +188,7 @@ http::Task<Result<std::uint64_t, Refusal>> receive(Call& call, const Upload& upl
                       .noted = offset};
   if (checksum) receiving.checksum = std::make_shared<BodyChecksum>(*checksum);
   call.exchange.body.set_limit(upload.record().bytes - offset);
-  WriteBehind writing(services.volume_workers);
+  WriteBehind writing(services.transfer_workers);
   writing.begin([writer = receiving.writer, digest = receiving.checksum](std::string_view bytes) {
     writer->write(bytes);
     if (digest != nullptr) digest->update(bytes);

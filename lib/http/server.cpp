@@ -19,6 +19,7 @@
 
 #include "base/log/log.hpp"
 #include "base/metrics.hpp"
+#include "base/threads/scheduling.hpp"
 #include "http/connection/connection.hpp"
 #include "http/message/date.hpp"
 #include "http/source.hpp"
@@ -89,6 +90,7 @@ IoThreads::IoThreads(std::size_t threads) {
     Loop& loop = *loops_.emplace_back(std::make_unique<Loop>());
     loop.thread = std::thread([&loop] {
       pthread_setname_np(pthread_self(), "io");
+      base::apply({.turn = std::chrono::microseconds(100)});
       loop.context.run();
     });
   }

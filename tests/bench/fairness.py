@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 """How much one tenant at its limit changes the answers of another: `GET /job/:id` of a tenant alone, and beside one that downloads archives of logs
-and uploads archives as fast as it can. Once as fast as its client can (wrk), which takes all of a small machine, and once 2,000 times in each second (h2load).
+and uploads archives as fast as it can. Once as fast as its client can (wrk), which takes all of a small machine, and once 2,000 times in each second (h2load,
+20 connections that are opened 101 ms after each other, so that their requests do not come all at once).
+
+Clients have machines of their own elsewhere. Here they share the processors with the server, and must not be what is measured: h2load has a real-time priority
+(chrt, if this user may), and the other tenant's client goes behind all others (nice 19, also between sessions).
 
   fairness.py --programs build/release --state FOLDER [--rounds 3] [--seconds 5] [--flag=--max-requests-per-second=50 …]
 
@@ -9,6 +13,7 @@ percentile of each round and how many times the 99th one is that alone (median).
 
 import argparse
 import http.client
+import multiprocessing
 import os
 import shutil
 import statistics
@@ -19,13 +24,16 @@ from pathlib import Path
 
 from world import CLUSTER, World, output_of  # first: it makes tests/support known
 from platform_client import Identity, Rest, wait_until, zip_of
-from rest_world import RestWorld, at_rate, wrk
+from rest_world import RestWorld, wrk
 from standalone import MIB, table_of_numbers
 
 LOGS = 64 * MIB
 INPUT = 8 * MIB
 DOWNLOADS, UPLOADS = 8, 4  # at a time
+READ = 64 << 10            # a longer call would keep the processor, whatever its priority
 CONNECTIONS = 8            # of the tenant that is measured
+PER_S = 2000
+PACED = 20                 # connections of those requests: h2load looks every 10 ms, so each sends one at a time
 
 
 class ControlPlane(World):
@@ -58,9 +66,6 @@ class TwoTenants(RestWorld):
         self.world.kube.create(path, {"apiVersion": "vbrain.visagio.com/v1", "kind": "Client", "metadata": {"name": "greedy"}, "spec": {
             "organizationId": "greedy", "applicationId": "Bench", "clientId": "north", "members": members}})
 
-    def server_command(self):
-        return [*super().server_command(), *self.more_flags]
-
     def make_tenant(self):
         super().make_tenant()
         self.greedy_identity = Identity("ana", "greedy", "Bench", "north", self.identity.key)
@@ -72,7 +77,34 @@ class TwoTenants(RestWorld):
 
 
 class Greed:
-    """The load of one tenant, from its making to `end`: what it sends is answered, refused or waits, as the server likes."""
+    """The load of one tenant, in a process of its own, from its making to `end`: what it sends is answered, refused or waits, as the server likes."""
+
+    def __init__(self, *of_it):
+        self.pipe, other_end = multiprocessing.Pipe()
+        self.process = multiprocessing.get_context("fork").Process(target=be_greedy, args=(other_end, *of_it), daemon=True)
+        self.process.start()
+
+    def end(self):
+        """How often it got which answer."""
+        self.pipe.send("end")
+        answers = self.pipe.recv()
+        self.process.join()
+        return answers
+
+
+def be_greedy(pipe, *of_it):
+    os.setsid()
+    os.nice(19)
+    # With sched_autogroup_enabled Linux shares processors between sessions first, and nice is for within one.
+    autogroup = Path("/proc/self/autogroup")
+    if autogroup.exists():
+        autogroup.write_text("19")
+    client = GreedyClient(*of_it)
+    pipe.recv()
+    pipe.send(client.end())
+
+
+class GreedyClient:
 
     def __init__(self, rest, job, archive):
         self.rest, self.job, self.archive = rest, job, archive
@@ -100,7 +132,7 @@ class Greed:
     def download(self, connection):
         connection.request("GET", f"/api/v1/job/{self.job}/logs", headers=self.rest.greedy_identity.headers())
         answer = connection.getresponse()
-        while answer.read(MIB) and not self.ended.is_set():
+        while answer.read(READ) and not self.ended.is_set():
             pass
         return answer.status
 
@@ -131,6 +163,22 @@ def write_logs(rest, job):
     (folder / "stdout.log").chmod(0o660)
 
 
+def paced(url, headers, log, seconds):
+    """As wrk() of rest_world, for PER_S requests in each second, while all connections are open."""
+    log.unlink(missing_ok=True)
+    first = subprocess.run(["chrt", "-f", "1", "true"], check=False, capture_output=True).returncode == 0
+    opening = PACED * 0.101
+    each = round((opening + seconds) * PER_S / PACED)
+    subprocess.run([*(["chrt", "-f", "1"] if first else []), "h2load", "--h1", "-t1", f"-c{PACED}", "-r1", "--rate-period=101ms", f"--rps={PER_S // PACED}",
+                    f"-n{each * PACED}", f"--log-file={log}", *headers, url], check=True, capture_output=True)
+    rows = [line.split() for line in log.read_text().splitlines()]
+    begin = min(int(row[0]) for row in rows) + opening * 1e6
+    during = [row for row in rows if begin <= int(row[0]) < begin + seconds * 1e6]
+    took = sorted(int(row[2]) for row in during)
+    return {"per_s": len(during) / seconds, "p50_ms": took[len(took) // 2] / 1000, "p99_ms": took[len(took) * 99 // 100] / 1000,
+            "errors": sum(not row[1].startswith("2") for row in during)}
+
+
 def measure(rest, rounds, seconds, log):
     job, of_greedy = rest.user.start(), rest.greedy.start()
     write_logs(rest, of_greedy)
@@ -138,7 +186,7 @@ def measure(rest, rounds, seconds, log):
     url = f"http://{rest.user.address}/api/v1/job/{job}"
     headers = rest.header_flags("-H")
     loads = {"as fast as it can": lambda: wrk(url, headers, CONNECTIONS, seconds),
-             "2,000 a second": lambda: at_rate(url, headers, log, CONNECTIONS, 2000, seconds)}
+             f"{PER_S} a second": lambda: paced(url, headers, log, seconds)}
     results = {load: {"alone": [], "beside": []} for load in loads}
     for _ in range(rounds):
         for load, run in loads.items():

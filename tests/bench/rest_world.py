@@ -153,18 +153,6 @@ def write_random(path, size):
             left -= len(block)
 
 
-def at_rate(url, headers, log, connections=8, per_s=2000, seconds=5):
-    """The 50th and 99th percentile of the latency in ms of `per_s` requests in each second, and how many answers were errors, by h2load, which
-    writes `log`. So the client leaves the processors time, unlike wrk."""
-    log.unlink(missing_ok=True)
-    subprocess.run(["h2load", "--h1", "-t1", f"-c{connections}", f"--rps={per_s / connections:g}", f"-D{seconds}", f"--log-file={log}", *headers, url],
-                   check=True, capture_output=True)
-    rows = [line.split() for line in log.read_text().splitlines()]
-    took = sorted(int(row[2]) for row in rows)
-    return {"per_s": len(rows) / seconds, "p50_ms": took[len(took) // 2] / 1000, "p99_ms": took[len(took) * 99 // 100] / 1000,
-            "errors": sum(not row[1].startswith("2") for row in rows)}
-
-
 def wrk(url, headers, connections=64, seconds=4):
     """Good answers per second, the 50th and 99th percentile of the latency in ms, and how many answers were errors or came
     too late (2 s)."""

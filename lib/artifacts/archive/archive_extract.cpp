@@ -14,11 +14,12 @@
 #include "artifacts/raw_zip/advice.hpp"
 #include "artifacts/raw_zip/guarded_source.hpp"
 #include "base/text/digest.hpp"
+#include "base/threads/scheduling.hpp"
 
 namespace vbrain::artifacts {
 namespace {
 
-constexpr std::size_t kBlock = 128U << 10;
+constexpr std::size_t kBlock = 16U << 10;
 constexpr std::size_t kShownName = 120;
 
 struct Refused {
@@ -179,6 +180,7 @@ class Extractor {
       if (got < 0) fail(*zip_file_get_error(from.get()), "it cannot be unpacked");
       if (got == 0) break;
       to.put({block_.data(), static_cast<std::size_t>(got)});
+      base::give_way();
     }
     if (!to.complete()) throw Refused{"it has fewer bytes than the directory says" + kPackAgain};
     if (entry.size > 0 && !source_.is_at_end()) throw Refused{"bytes behind its compressed data" + kPackAgain};

@@ -17,6 +17,7 @@
 #include "artifacts/raw_zip/raw_entry.hpp"
 #include "base/files/io.hpp"
 #include "base/text/digest.hpp"
+#include "base/threads/scheduling.hpp"
 
 namespace vbrain::artifacts {
 namespace {
@@ -158,7 +159,7 @@ struct ArchiveSpool::State {
   }
 
   void put_back() {
-    std::vector<char> block(256U << 10);
+    std::vector<char> block(64U << 10);
     for (const StoredPiece& one : pieces) {
       const auto file = folder.open_file(one.name);
       if (!file) throw VolumeError(ENOENT, "read a file of an archive");
@@ -167,6 +168,7 @@ struct ArchiveSpool::State {
         if (got <= 0) throw VolumeError(got < 0 ? errno : EIO, "read a file of an archive");
         write_at(archive.get(), {block.data(), static_cast<std::size_t>(got)}, one.offset + at);
         at += static_cast<std::uint64_t>(got);
+        base::give_way();
       }
       folder.remove_file(one.name);
     }

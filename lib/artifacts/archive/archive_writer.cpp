@@ -15,11 +15,14 @@
 #include "artifacts/archive/zip_format.hpp"
 #include "base/files/io.hpp"
 #include "base/text/digest.hpp"
+#include "base/threads/scheduling.hpp"
 
 namespace vbrain::artifacts {
 namespace {
 
-constexpr std::size_t kBlock = 256U << 10;
+constexpr std::size_t kPiece = 16U << 10;  // takes some 0.15 ms to compress
+constexpr std::size_t kSample = 32U << 10;
+constexpr std::size_t kBlock = std::max(kPiece, kSample);
 // Files up to this size are compressed in memory first, so that their local header contains the sizes and any reader
 // can skip or stream them. Larger files have a data descriptor.
 constexpr std::uint64_t kWholeLimit = 512U << 10;
@@ -118,12 +121,13 @@ struct ArchiveWriter::State {
   template <class Piece>
   void read_file(int fd, std::uint64_t size, const Piece& piece) {
     for (std::uint64_t at = 0; at < size;) {
-      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(size - at, block.size()));
+      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(size - at, kPiece));
       const ssize_t got = base::read_some_at(fd, {block.data(), want}, at);
       if (got < 0) throw VolumeError(errno, "read a file for an archive");
       if (got == 0) return;
       piece(std::string_view(block.data(), static_cast<std::size_t>(got)));
       at += static_cast<std::uint64_t>(got);
+      base::give_way();
     }
   }
 
@@ -131,7 +135,6 @@ struct ArchiveWriter::State {
   // The decision is based on samples from the beginning, the middle and the end.
   bool is_compressible(int fd, std::uint64_t size) {
     if (size <= kWholeLimit) return true;
-    constexpr std::size_t kSample = 32U << 10;
     std::size_t before = 0;
     std::size_t after = 0;
     deflater.restart();

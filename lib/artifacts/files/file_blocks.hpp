@@ -10,6 +10,7 @@
 
 #include "artifacts/files/safe_open.hpp"
 #include "base/files/io.hpp"
+#include "base/threads/scheduling.hpp"
 
 namespace vbrain::artifacts {
 
@@ -19,7 +20,7 @@ namespace vbrain::artifacts {
 template <class Piece>
 void for_each_block(int fd, const char* what, const Piece& piece,
                     std::uint64_t limit = std::numeric_limits<std::uint64_t>::max()) {
-  std::vector<char> block(128U << 10);
+  std::vector<char> block(64U << 10);
   for (std::uint64_t at = 0; at < limit;) {
     const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(limit - at, block.size()));
     const ssize_t got = base::read_some_at(fd, {block.data(), want}, at);
@@ -32,6 +33,7 @@ void for_each_block(int fd, const char* what, const Piece& piece,
       piece(bytes);
     }
     at += bytes.size();
+    base::give_way();
   }
 }
 

@@ -1,8 +1,6 @@
 #include "base/threads/worker_pool.hpp"
 
 #include <pthread.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -20,15 +18,15 @@ WorkerPool::Task regardless_of_turn(std::function<void()> task) {
 
 }  // namespace
 
-WorkerPool::WorkerPool(std::string name, std::size_t threads, std::size_t max_queued, milliseconds max_wait, int nice)
+WorkerPool::WorkerPool(std::string name, std::size_t threads, std::size_t max_queued, milliseconds max_wait,
+                       const Scheduling& scheduling)
     : max_queued_(max_queued), max_wait_(max_wait), free_(threads) {
   set_up(common_);
   name.resize(std::min<std::size_t>(name.size(), 15));
   for (std::size_t i = 0; i < threads; ++i) {
-    threads_.emplace_back([this, name, nice]() noexcept {
+    threads_.emplace_back([this, name, scheduling]() noexcept {
       pthread_setname_np(pthread_self(), name.c_str());
-      // Linux has a priority for each thread.
-      if (nice != 0) static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), nice));
+      apply(scheduling);
       work();
     });
   }

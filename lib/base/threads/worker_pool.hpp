@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/threads/scheduling.hpp"
+
 namespace vbrain::base {
 
 class Lane;
@@ -52,10 +54,10 @@ class WorkerPool {
     std::uint64_t serial_ = 0;  // 0: none
   };
 
-  // The threads get `name`, cut to 15 bytes, and the scheduling priority `nice` (setpriority(2)): above 0 other threads
-  // go first. `threads` is at least 1. At most `max_queued` tasks wait. `max_wait`: see max_wait().
+  // The threads get `name`, cut to 15 bytes, and `scheduling`. `threads` is at least 1. At most `max_queued` tasks
+  // wait. `max_wait`: see max_wait().
   WorkerPool(std::string name, std::size_t threads, std::size_t max_queued,
-             std::chrono::milliseconds max_wait = std::chrono::milliseconds::max(), int nice = 0);
+             std::chrono::milliseconds max_wait = std::chrono::milliseconds::max(), const Scheduling& scheduling = {});
   // Runs the queued tasks, then joins the threads.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;

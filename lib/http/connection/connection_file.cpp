@@ -24,7 +24,7 @@ using std::chrono::steady_clock;
 constexpr std::size_t kBodyPiece = 64 * 1024;
 constexpr std::size_t kFileBuffer = 128 * 1024;
 // What an I/O thread gives to one socket before others have their turn.
-constexpr std::size_t kMemoryPiece = 512 * 1024;
+constexpr std::size_t kMemoryPiece = 64 * 1024;
 
 // Reads up to `size` bytes at `offset`; throws std::runtime_error on an error or an unexpected end of the file.
 std::size_t read_at(int fd, char* to, std::size_t size, std::uint64_t offset) {

@@ -171,6 +171,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   client = std::make_unique<kube::ApiClient>(kube);
   workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
   volume_workers = std::make_unique<base::WorkerPool>("volume", kVolumeWorkers, 64);
+  transfer_workers = std::make_unique<base::WorkerPool>("transfer", kVolumeWorkers, 64);
   bulk_workers = std::make_unique<base::WorkerPool>("bulk", kBulkWorkers, 64);
   list_workers = std::make_unique<base::WorkerPool>("list", kListWorkers, 64);
   spool_space = std::make_unique<SpoolSpace>(limits.max_spool_bytes, limits.max_local_spool_bytes);
@@ -181,6 +182,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
                                                  "vbrain",
                                                  *workers,
                                                  *volume_workers,
+                                                 *transfer_workers,
                                                  *bulk_workers,
                                                  *list_workers,
                                                  *json_budget,
@@ -210,7 +212,7 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   io = std::make_unique<http::IoThreads>(1);
   server = std::make_unique<http::HttpServer>(
       "rest", "127.0.0.1:0", options, [this](http::Exchange& exchange) { return api->handle(exchange); },
-      [this](const http::RefusedRequest& refused) { return api->refuse_request(refused); }, *io, volume_workers.get(),
+      [this](const http::RefusedRequest& refused) { return api->refuse_request(refused); }, *io, transfer_workers.get(),
       metrics);
 }
 
@@ -218,6 +220,7 @@ World::~World() {
   server.reset();
   io.reset();
   workers.reset();
+  transfer_workers.reset();
   bulk_workers.reset();
   list_workers.reset();
   volume_workers.reset();
@@ -336,6 +339,7 @@ void World::watch_says(const std::string& job_id, std::shared_ptr<const job::Job
 }
 
 void World::finish_volume_work() {
+  transfer_workers->close();
   bulk_workers->close();
   list_workers->close();
   volume_workers->close();

@@ -170,6 +170,7 @@ class World {
   std::unique_ptr<base::WorkerPool> volume_workers;
   static constexpr int kVolumeWorkers = 2;
   static constexpr int kBulkWorkers = 2;
+  std::unique_ptr<base::WorkerPool> transfer_workers;
   std::unique_ptr<base::WorkerPool> bulk_workers;
   std::unique_ptr<base::WorkerPool> list_workers;
   std::unique_ptr<TenantBudget> json_budget;
