@@ -59,7 +59,7 @@ constexpr seconds kLastLogLines{2};
 // How often tasks that have waited too long for a thread are looked for.
 constexpr seconds kExpiryPeriod{1};
 // Answers that need little of a processor go first. Unpacking and packing take all of one, and the digest of what is
-// uploaded takes much (docs/decisions/0041-a-lane-for-each-tenant.md).
+// uploaded takes much (docs/decisions/0041-limits-per-tenant.md).
 constexpr base::Scheduling kAnswering{.turn = microseconds(100)};
 constexpr base::Scheduling kTransfer{.nice = 5, .turn = microseconds(200)};
 constexpr base::Scheduling kBulk{.nice = 10, .turn = microseconds(200), .gives_way = true};
@@ -198,7 +198,7 @@ int run(const Config& given, std::stop_token stop) {
   VolumeHealth volume_health(clock, kProbePatience);
   VolumeSpace volume_space(config.volume, metrics);
   MadeArchives made_archives(clock);
-  base::WorkerPool workers("worker", config.workers, config.max_queued, config.kube_timeout);
+  base::WorkerPool workers("worker", config.workers, config.max_queued, config.kube_timeout, kAnswering);
   base::WorkerPool probe_worker("probe", 1, 1);
   base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued, config.volume_timeout,
                                   kAnswering);

@@ -91,8 +91,9 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
       app, "--max-connections-per-address", config.max_connections_per_address, 0, 1'000'000,
       "Open connections of one source (an IPv4 address or an IPv6 /64); a further one gets 429, or is closed before "
       "TLS. 0: no limit. Behind a proxy all clients are one source");
-  add_number(app, "--max-streams", config.max_streams, 0, 1'000'000,
-             "Answers that are streamed at the same time; a further one gets 503");
+  add_number(
+      app, "--max-streams", config.max_streams, 0, 1'000'000,
+      "Answers that are streamed at the same time; a further one gets 503, or 429 if its tenant has half of them");
   add_number(app, "--max-waits", config.limits.max_waits, 0, 1'000'000,
              "Requests that wait for a change of a job (?wait) at the same time; one tenant gets half of it at most. A "
              "further one is answered at once");
@@ -160,7 +161,7 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
       ->check(&fault_of_host);
   base::add_environment_and_config(app);
   const base::OptionsOutcome outcome = base::read_options(app, argc, argv);
-  // One tenant has half of them: so one that packs all the time leaves a processor to the answers of others.
+  // With several tenants one has half of them: so one that packs all the time leaves a processor to the others.
   if (config.bulk_workers == 0) config.bulk_workers = std::clamp<std::size_t>(base::usable_processors(), 2, 4);
   return outcome;
 }

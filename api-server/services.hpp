@@ -49,8 +49,8 @@ struct Services {
   const base::Clock& clock;
   std::string namespace_name;
   // The pools on which a handler may block (http::run_on). `workers`: calls to the Kubernetes API, and nothing else.
-  // `volume_workers`: short work on the volume. `transfer_workers`: writing what is
-  // uploaded, reading what is downloaded and not in memory, and closing of files. `bulk_workers`: work on the volume
+  // `volume_workers`: short work on the volume. `transfer_workers`: writing what
+  // is uploaded, reading what is downloaded and not in memory, closing files. `bulk_workers`: work on the volume
   // that takes long. `list_workers`: the reading of long lists, which must not wait for archives. So a volume that
   // hangs does not stop calls to the API, and the reverse, and long work leaves room for reads. Each tenant has a lane
   // of its own on each (limits/tenants.hpp).

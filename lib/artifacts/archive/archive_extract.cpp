@@ -19,7 +19,8 @@
 namespace vbrain::artifacts {
 namespace {
 
-constexpr std::size_t kBlock = 16U << 10;
+constexpr std::size_t kPiece = 16U << 10;   // takes some 0.1 ms to unpack
+constexpr std::size_t kBlock = 128U << 10;  // is written at once
 constexpr std::size_t kShownName = 120;
 
 struct Refused {
@@ -165,6 +166,20 @@ class Extractor {
     return {entry.name, entry.size, piece.sha256, entry.modified};
   }
 
+  // Reads into block_ until it is full, or `most` bytes are in it, or the entry ends. Returns how many there are.
+  std::size_t fill_block(zip_file_t& from, std::uint64_t most) {
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(most, block_.size()));
+    std::size_t filled = 0;
+    while (filled < want) {
+      const zip_int64_t got = zip_fread(&from, block_.data() + filled, std::min(want - filled, kPiece));
+      if (got < 0) fail(*zip_file_get_error(&from), "it cannot be unpacked");
+      if (got == 0) break;
+      filled += static_cast<std::size_t>(got);
+      base::give_way();
+    }
+    return filled;
+  }
+
   InputFile extract(const ArchiveEntry& entry) {
     const auto piece = pieces_.find(entry.data_offset);
     if (piece != pieces_.end() && entry.size > 0) return adopt(entry, *piece->second);
@@ -174,13 +189,9 @@ class Extractor {
     source_.expect(entry);
     const std::unique_ptr<zip_file_t, Discard> from(zip_fopen_index(archive_.get(), entry.index, ZIP_FL_UNCHANGED));
     if (from == nullptr) fail(*zip_get_error(archive_.get()), "it cannot be unpacked");
-    for (;;) {
-      const auto room = std::min<std::uint64_t>(to.room(), block_.size());
-      const zip_int64_t got = zip_fread(from.get(), block_.data(), room);
-      if (got < 0) fail(*zip_file_get_error(from.get()), "it cannot be unpacked");
-      if (got == 0) break;
-      to.put({block_.data(), static_cast<std::size_t>(got)});
-      base::give_way();
+    for (std::size_t filled = kBlock; filled == kBlock;) {
+      filled = fill_block(*from, to.room());
+      to.put({block_.data(), filled});
     }
     if (!to.complete()) throw Refused{"it has fewer bytes than the directory says" + kPackAgain};
     if (entry.size > 0 && !source_.is_at_end()) throw Refused{"bytes behind its compressed data" + kPackAgain};

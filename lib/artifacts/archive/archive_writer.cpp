@@ -20,9 +20,9 @@
 namespace vbrain::artifacts {
 namespace {
 
-constexpr std::size_t kPiece = 16U << 10;  // takes some 0.15 ms to compress
+constexpr std::size_t kBlock = 128U << 10;  // is read at once
+constexpr std::size_t kPiece = 16U << 10;   // takes some 0.15 ms to compress
 constexpr std::size_t kSample = 32U << 10;
-constexpr std::size_t kBlock = std::max(kPiece, kSample);
 // Files up to this size are compressed in memory first, so that their local header contains the sizes and any reader
 // can skip or stream them. Larger files have a data descriptor.
 constexpr std::uint64_t kWholeLimit = 512U << 10;
@@ -117,17 +117,20 @@ struct ArchiveWriter::State {
     sink(bytes);
   }
 
-  // Calls `piece` with the file's bytes, at most `size` of them.
+  // Calls `piece` with the file's bytes, at most `size` of them, up to `at_once` with each call.
   template <class Piece>
-  void read_file(int fd, std::uint64_t size, const Piece& piece) {
+  void read_file(int fd, std::uint64_t size, std::size_t at_once, const Piece& piece) {
     for (std::uint64_t at = 0; at < size;) {
-      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(size - at, kPiece));
+      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(size - at, block.size()));
       const ssize_t got = base::read_some_at(fd, {block.data(), want}, at);
       if (got < 0) throw VolumeError(errno, "read a file for an archive");
       if (got == 0) return;
-      piece(std::string_view(block.data(), static_cast<std::size_t>(got)));
       at += static_cast<std::uint64_t>(got);
-      base::give_way();
+      for (std::string_view left(block.data(), static_cast<std::size_t>(got)); !left.empty();) {
+        piece(left.substr(0, at_once));
+        left.remove_prefix(std::min(left.size(), at_once));
+        base::give_way();
+      }
     }
   }
 
@@ -218,7 +221,7 @@ ArchiveWriter::Added ArchiveWriter::add(std::string_view name, int fd, std::uint
   };
   if (descriptor) s.put_local_header(entry, true, wide);
   if (deflated) s.deflater.restart();
-  s.read_file(fd, size, [&](std::string_view bytes) {
+  s.read_file(fd, size, kPiece, [&](std::string_view bytes) {
     digest.update(bytes);
     entry.crc = static_cast<std::uint32_t>(
         crc32(entry.crc, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
@@ -235,7 +238,7 @@ ArchiveWriter::Added ArchiveWriter::add(std::string_view name, int fd, std::uint
     entry.compressed = entry.size;
     s.put_local_header(entry, false, wide);
     const std::uint64_t start = s.position;
-    s.read_file(fd, entry.size, [&](std::string_view bytes) { s.put(bytes); });
+    s.read_file(fd, entry.size, kBlock, [&](std::string_view bytes) { s.put(bytes); });
     if (s.position - start != entry.size) throw VolumeError(EIO, "a file became shorter while it was read");
   }
   s.entries.push_back(std::move(entry));

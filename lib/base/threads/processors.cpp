@@ -1,5 +1,7 @@
 #include "base/threads/processors.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -17,6 +19,13 @@ std::string text_of(const char* path) {
   return text.str();
 }
 
+std::size_t present_processors() {
+  cpu_set_t mine;
+  // It fails where there are more than 1,024 processors.
+  if (sched_getaffinity(0, sizeof mine, &mine) == 0) return std::max(CPU_COUNT(&mine), 1);
+  return std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
+}
+
 }  // namespace
 
 std::optional<double> parse_cpu_max(std::string_view text) {
@@ -28,7 +37,7 @@ std::optional<double> parse_cpu_max(std::string_view text) {
 }
 
 std::size_t usable_processors() {
-  const std::size_t present = std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
+  const std::size_t present = present_processors();
   // A container sees its own cgroup here. The second is of cgroup version 1, where -1 is no limit.
   auto limit = parse_cpu_max(text_of("/sys/fs/cgroup/cpu.max"));
   if (!limit) {

@@ -28,15 +28,23 @@ struct Attributes {
 }  // namespace
 
 void apply(const Scheduling& scheduling) noexcept {
+  Attributes attributes;
+  const auto read = [&] { return syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0U) == 0; };
+  gives_way = false;
+  if (!read() || attributes.policy != 0) return;
   // Linux has a priority for each thread.
   if (scheduling.nice != 0) {
     static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), scheduling.nice));
   }
+  const auto turn = static_cast<std::uint64_t>(std::chrono::nanoseconds(scheduling.turn).count());
+  if (turn > 0) {
+    // With the nice value of now, which is set again.
+    if (!read()) return;
+    attributes.runtime = turn;
+    static_cast<void>(syscall(SYS_sched_setattr, 0, &attributes, 0U));
+    if (!read() || attributes.runtime != turn) return;
+  }
   gives_way = scheduling.gives_way;
-  const std::chrono::nanoseconds turn = scheduling.turn;
-  if (turn.count() == 0) return;
-  const Attributes attributes{.nice = scheduling.nice, .runtime = static_cast<std::uint64_t>(turn.count())};
-  static_cast<void>(syscall(SYS_sched_setattr, 0, &attributes, 0U));
 }
 
 void give_way() noexcept {

@@ -25,6 +25,7 @@ constexpr std::size_t kBodyPiece = 64 * 1024;
 constexpr std::size_t kFileBuffer = 128 * 1024;
 // What an I/O thread gives to one socket before others have their turn.
 constexpr std::size_t kMemoryPiece = 64 * 1024;
+constexpr std::size_t kMemoryLook = 8 * kMemoryPiece;
 
 // Reads up to `size` bytes at `offset`; throws std::runtime_error on an error or an unexpected end of the file.
 std::size_t read_at(int fd, char* to, std::size_t size, std::uint64_t offset) {
@@ -45,13 +46,21 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
   const base::Lane lane = body.lane == nullptr ? base::Lane(*context_.file_pool) : *body.lane;
   std::string buffer;  // only for what is not in memory
   std::uint64_t sent = 0;
-  std::uint64_t renew = 0;  // where the client has earned new time
+  std::uint64_t in_memory_to = 0;  // the place in the file up to which it was seen in memory
+  std::uint64_t renew = 0;         // where the client has earned new time
   answer_begun_ = true;
   while (sent < body.length) {
     if (cut_) co_return false;
     const std::uint64_t at = body.offset + sent;
     const std::size_t piece = std::min<std::uint64_t>(kMemoryPiece, body.length - sent);
-    if (context_.options.in_memory(body.file.get(), at, piece)) {
+    if (at + piece > in_memory_to) {
+      // One look is enough for several pieces.
+      for (const std::size_t look : {std::min<std::uint64_t>(kMemoryLook, body.length - sent), std::uint64_t{piece}}) {
+        if (at + piece > in_memory_to && context_.options.in_memory(body.file.get(), at, look))
+          in_memory_to = at + look;
+      }
+    }
+    if (at + piece <= in_memory_to) {
       const auto passed = send_pages(body.file.get(), at, piece);
       if (!passed) co_return false;
       sent += *passed;

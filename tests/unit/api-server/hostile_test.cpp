@@ -9,6 +9,7 @@
 
 #include "api-server/auth/hide_secrets.hpp"
 #include "base/text/digest.hpp"
+#include "support/cpp/temp_dir.hpp"
 #include "unit/api-server/uploads/tus_client.hpp"
 #include "unit/artifacts/zip_builder.hpp"
 
@@ -110,6 +111,23 @@ TEST(Hostile, ABodyThatIsAnnouncedTooLargeIsRefusedAtItsHead) {
     EXPECT_EQ(testing::body_of(reply).rfind(R"({"error":"Payload too large")", 0), 0u) << c.name << ": " << reply;
   }
   expect_nothing_kept(world);
+}
+
+// Who sends is what the head says; a proxy in front has looked at nothing else.
+TEST(Hostile, TrailersChangeNeitherSenderNorRequest) {
+  World world;
+  RawClient client(world.server->address());
+  ASSERT_TRUE(client.send("POST " + kExecute + " HTTP/1.1\r\nHost: x\r\n" + identity_lines() +
+                          "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+                          "Trailer: username, organization_id, x-api-key, Idempotency-Key\r\n\r\n"
+                          "d\r\n{\"params\":{}}\r\n0\r\n"
+                          "username: eve\r\norganization_id: globex\r\nx-api-key: vb_0000_wrong\r\n"
+                          "Idempotency-Key: a b\r\n\r\n"));
+  const std::string reply = client.read_reply();
+  ASSERT_EQ(status_of(reply), 201) << reply;
+  const std::string id = nlohmann::json::parse(testing::body_of(reply))["job_id"];
+  const auto file = nlohmann::json::parse(vbrain::testing::read_file(world.job_folder(id) + "/job.json"));
+  EXPECT_EQ(file["created_by"], "ana");
 }
 
 // The type is what is wrong: a client that is told of a length would ask its operator for a larger limit.

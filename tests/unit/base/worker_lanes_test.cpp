@@ -210,7 +210,7 @@ TEST(Lanes, TasksThatWaitTooLongAreToldSoWhileAllThreadsAreBusy) {
 
 TEST(WorkerPool, ItsThreadsLetOthersGoFirst) {
   std::promise<int> told;
-  WorkerPool pool("test", 1, 1, milliseconds::max(), 19);
+  WorkerPool pool("test", 1, 1, milliseconds::max(), {.nice = 19});
   ASSERT_TRUE(pool.try_post([&] { told.set_value(getpriority(PRIO_PROCESS, static_cast<id_t>(gettid()))); }));
   EXPECT_EQ(told.get_future().get(), 19);
   EXPECT_LT(getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())), 19) << "only its threads";

@@ -45,17 +45,19 @@ TEST_F(SealedTextsTest, ASecondReadNeedsNoPool) {
   const HttpReply first_result = result();
   ASSERT_EQ(first_output.body, "PK..");
   ASSERT_EQ(first_result.body, R"({"output":200})");
-  // All threads of the pool are busy.
+  // All threads that read the volume are busy.
   std::mutex mutex;
   std::condition_variable opened;
   bool open = false;
   int released = 0;
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(world_.volume_workers->try_post([&] {
-      std::unique_lock lock(mutex);
-      opened.wait_for(lock, std::chrono::seconds(8), [&] { return open; });
-      ++released;
-    }));
+  for (base::WorkerPool* pool : {world_.volume_workers.get(), world_.transfer_workers.get()}) {
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_TRUE(pool->try_post([&] {
+        std::unique_lock lock(mutex);
+        opened.wait_for(lock, std::chrono::seconds(8), [&] { return open; });
+        ++released;
+      }));
+    }
   }
   const HttpReply second_output = output();
   const HttpReply second_result = result();

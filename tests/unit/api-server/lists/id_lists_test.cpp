@@ -178,6 +178,7 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
                           with.namespace_name,
                           with.workers,
                           with.volume_workers,
+                          with.transfer_workers,
                           with.bulk_workers,
                           with.list_workers,
                           with.json_budget,
@@ -207,7 +208,7 @@ TEST_F(IdListsTest, ARepositoryThatIsTooLargeForMemoryIsAnsweredAllTheSame) {
   http::HttpServer server(
       "small", "127.0.0.1:0", {}, [&](http::Exchange& exchange) { return api.handle(exchange); },
       [&](const http::RefusedRequest& refused) { return api.refuse_request(refused); }, *world.io,
-      world.volume_workers.get(), world.metrics);
+      world.transfer_workers.get(), world.metrics);
   const std::string made = world.make_job(job::Phase::kFinished);
   const std::string repository = world.jobs.get(made)->spec.repository_id;
   std::vector<std::string> want{made};

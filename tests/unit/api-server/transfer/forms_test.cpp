@@ -117,6 +117,60 @@ TEST(Forms, OfRealClientsAreTaken) {
   }
 }
 
+// Byte for byte what .NET's MultipartFormDataContent writes, and with it PowerShell 7 (-Form): the boundary is quoted,
+// the type of a part comes first, names are not quoted, and a file has its name twice. Last, a body that scripts for
+// PowerShell 5.1 join by hand and send as ISO-8859-1.
+TEST(Forms, OfDotNetAndPowerShellAreTaken) {
+  const std::string boundary = "5f0c2a52-3b1e-4a8e-9c55-0d1f6f3a7e21";
+  const std::string quoted = "multipart/form-data; boundary=\"" + boundary + "\"";
+  const auto text_part = [](const std::string& name, const std::string& value) {
+    return "Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name=" + name + "\r\n\r\n" +
+           value;
+  };
+  const auto file_part = [](const std::string& type, const std::string& names) {
+    return type + "Content-Disposition: form-data; name=file; " + names + "\r\n\r\n1,2\n";
+  };
+  const std::string octets = "Content-Type: application/octet-stream\r\n";
+  struct Case {
+    const char* client;
+    std::string content_type;
+    std::vector<std::string> parts;
+    std::string file;
+  };
+  const std::vector<Case> cases = {
+      {".NET",
+       quoted,
+       {text_part("params", R"({"a": 1})"), file_part("", "filename=numbers.csv; filename*=utf-8''numbers.csv")},
+       "numbers.csv"},
+      {".NET, a name with accents",
+       quoted,
+       {file_part("Content-Type: text/csv\r\n",
+                  "filename=\"=?utf-8?B?cmVsYXTDs3Jpby5jc3Y=?=\"; filename*=utf-8''relat%C3%B3rio.csv"),
+        text_part("params", R"({"a": 1})")},
+       "relat\xc3\xb3rio.csv"},
+      {"PowerShell 7",
+       quoted,
+       {file_part(octets, "filename=\"two words.csv\"; filename*=utf-8''two%20words.csv"),
+        text_part("params", R"({"a": 1})")},
+       "two words.csv"},
+      {"PowerShell 5.1",
+       "multipart/form-data; boundary=" + boundary,
+       {"Content-Disposition: form-data; name=\"params\"\r\n\r\n{\"a\": 1}",
+        file_part(octets, "filename=\"relat\xf3rio.csv\"")},
+       "relat\xc3\xb3rio.csv"}};
+  World world;
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.client);
+    std::string body;
+    for (const std::string& part : one.parts) body += "--" + boundary + "\r\n" + part + "\r\n";
+    const HttpReply made = world.post("/api/v1/repository", one.content_type, body + "--" + boundary + "--\r\n");
+    ASSERT_EQ(made.status, 201) << made.body;
+    const std::string id = made.json()["repository_id"];
+    EXPECT_EQ(world.get("/api/v1/repository/" + id).json()["input"], json::array({one.file}));
+    EXPECT_EQ(world.get("/api/v1/repository/" + id + "/params").json(), (json{{"a", 1}}));
+  }
+}
+
 TEST(Forms, AreReadFromPiecesOfAnySize) {
   using Kind = MultipartReader::Event::Kind;
   for (const Sent& sent : all_sent()) {

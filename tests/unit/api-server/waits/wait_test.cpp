@@ -285,7 +285,8 @@ TEST(Wait, AWaitHoldsNoThreadAndNoBudget) {
   std::deque<Waiter> waiters;
   for (int i = 0; i < 5; ++i) waiters.emplace_back(world, "/api/v1/job/" + id + "?wait=60");
   EXPECT_EQ(world.json_budget->room(World::tenant()), world.limits.max_json_memory / 2);
-  for (base::WorkerPool* pool : {world.volume_workers.get(), world.workers.get(), world.bulk_workers.get()}) {
+  for (base::WorkerPool* pool :
+       {world.volume_workers.get(), world.transfer_workers.get(), world.workers.get(), world.bulk_workers.get()}) {
     EXPECT_TRUE(pass_through(*pool, 2));
   }
 }
