@@ -148,7 +148,7 @@ def test_progress_without_tqdm_is_refused_and_leaves_no_file_open(monkeypatch, t
     monkeypatch.setattr(vbrain.client, "prepare", lambda files: made.append(vbrain.files.prepare(files)) or made[0])
     (tmp_path / "in.csv").write_text("1")
     vb, _ = client(progress=True)
-    with pytest.raises(ImportError, match="pip install"):
+    with pytest.raises(ImportError, match="^progress bars need tqdm: pip install tqdm$"):
         vb.run(files=tmp_path / "in.csv")
     assert made[0].file.closed
 
