@@ -9,30 +9,14 @@ import subprocess
 import sys
 import threading
 import zipfile
-from pathlib import Path
 
 import pytest
 import python_tools
+from platform_client import wait_until
+from python_package import PACKAGE, arguments, vbrain
 from tenants import ABSENT_JOB
 
 pytestmark = pytest.mark.xdist_group("contract")
-
-PACKAGE = Path(__file__).resolve().parents[3] / "clients" / "python"
-sys.path.insert(0, str(PACKAGE / "src"))
-import vbrain  # noqa: E402
-
-
-def arguments(rest):
-    identity = rest.identity
-    return {"url": f"http://{rest.address}", "username": identity.username, "organization_id": identity.organization_id,
-            "application_id": identity.application_id, "client_id": identity.client_id, "api_key": identity.key}
-
-
-@pytest.fixture
-def client(world, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "*")
-    with vbrain.Client(**arguments(world.lead)) as made:
-        yield made
 
 
 def test_a_job_from_files_to_files(client, tmp_path):
@@ -91,7 +75,7 @@ def test_a_repository_for_several_jobs(client):
     jobs = [client.run(params={"result": str(number)}, repository_id=repository) for number in (2, 3)]
     assert [job.result() for job in jobs] == [2, 3]
     assert client.jobs(repository) == [job.id for job in jobs]
-    assert client.usage()["bytes_used"] > 0
+    wait_until("the usage is measured", lambda: client.usage()["bytes_used"] > 0)
     client.delete_repository(repository)
 
 
@@ -113,6 +97,24 @@ def test_a_batch_and_what_changes_a_job(client):
     with pytest.raises(vbrain.Conflict, match="Job cannot be changed"):
         again.cancel()
     client.delete_repository(repository)
+
+
+def test_priority(client, world):
+    repository = client.create_repository({"wait": True})
+    jobs = [client.run(repository_id=repository, priority=7), client.run(files={"in.csv": "x\n"}, repository_id=repository, priority=7),
+            *client.batch(repository, [{}, {}], priority=7)]
+    assert [world.platform.job(job.id)["spec"]["priority"] for job in jobs] == [7, 7, 7, 7]
+    with vbrain.Client(**arguments(world.dev)) as developer:
+        with pytest.raises(vbrain.Forbidden):
+            developer.batch(repository, [{}], priority=1)
+    client.delete_repository(repository)
+
+
+def test_an_address_that_the_operator_has_not_allowed(client, world):
+    for submit in (lambda: client.run(repository_id=world.empty_repository, callback_url="https://127.0.0.1/"),
+                   lambda: client.batch(world.empty_repository, [{}], callback_url="https://127.0.0.1/")):
+        with pytest.raises(vbrain.InvalidRequest, match="Invalid callback_url"):
+            submit()
 
 
 def test_events_and_logs(client, world):

@@ -57,21 +57,24 @@ class AsyncClient:
     async def run(self, application: Optional[str] = None, params: Optional[Mapping[str, Any]] = None,
                   files: Optional[Files] = None, *, metadata: Optional[Mapping[str, Any]] = None,
                   repository_id: Optional[str] = None, idempotency_key: Optional[str] = None,
-                  callback_url: Optional[str] = None) -> AsyncJob:
+                  callback_url: Optional[str] = None, priority: Optional[int] = None) -> AsyncJob:
         if application is not None and not isinstance(application, str):
             raise TypeError("the first argument is the name of an application; for params alone write run(params=…)")
         identity = self.identity.of_application(application)
         created: Created = await self._upload(identity, files, idempotency_key is None, lambda upload, bar: flows.execute(
-            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar, callback_url))
+            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar,
+            flows.given(priority=priority, callback_url=callback_url)))
         return AsyncJob(self, identity, created.job_id, created)
 
     def job(self, job_id: str, application: Optional[str] = None) -> AsyncJob:
         return AsyncJob(self, self.identity.of_application(application), job_id)
 
     async def batch(self, repository_id: str, params: Sequence[Mapping[str, Any]], *, application: Optional[str] = None,
-                    metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None) -> List[AsyncJob]:
+                    metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None,
+                    callback_url: Optional[str] = None, priority: Optional[int] = None) -> List[AsyncJob]:
         identity = self.identity.of_application(application)
-        made = await self._drive(flows.batch(self._policy, identity, repository_id, params, metadata, idempotency_key))
+        made = await self._drive(flows.batch(self._policy, identity, repository_id, params, metadata, idempotency_key,
+                                             flows.given(priority=priority, callback_url=callback_url)))
         return [AsyncJob(self, identity, created.job_id, created) for created in made]
 
     async def jobs(self, repository_id: str) -> List[str]:

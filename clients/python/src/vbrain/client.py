@@ -84,16 +84,19 @@ class Client:
 
     def run(self, application: Optional[str] = None, params: Optional[Mapping[str, Any]] = None, files: Optional[Files] = None, *,
             metadata: Optional[Mapping[str, Any]] = None, repository_id: Optional[str] = None,
-            idempotency_key: Optional[str] = None, callback_url: Optional[str] = None) -> Job:
+            idempotency_key: Optional[str] = None, callback_url: Optional[str] = None, priority: Optional[int] = None) -> Job:
         """Starts a job and returns it at once. `application` replaces that of the client. `files` may be a path, several paths,
         or a mapping of names to bytes, text, paths, open files or DataFrames. With `repository_id` the job uses the input and the
         params of that repository, overlaid by these. `callback_url` is told when the job starts and ends (see read_webhook); its host
-        must be one that the operator allows. Without it, it is that of the client, if the operator has set one."""
+        must be one that the operator allows. Without it, it is that of the client, if the operator has set one. `priority`, from -1000
+        to 1000: of the jobs that wait for the same limit of running jobs, that with the highest starts first. Only a leader may give
+        more than 0, which it is by default."""
         if application is not None and not isinstance(application, str):
             raise TypeError("the first argument is the name of an application; for params alone write run(params=…)")
         identity = self.identity.of_application(application)
         created: Created = self._upload(identity, files, idempotency_key is None, lambda upload, bar: flows.execute(
-            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar, callback_url))
+            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar,
+            flows.given(priority=priority, callback_url=callback_url)))
         return Job(self, identity, created.job_id, created)
 
     def job(self, job_id: str, application: Optional[str] = None) -> Job:
@@ -101,11 +104,14 @@ class Client:
         return Job(self, self.identity.of_application(application), job_id)
 
     def batch(self, repository_id: str, params: Sequence[Mapping[str, Any]], *, application: Optional[str] = None,
-              metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None) -> List[Job]:
+              metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None,
+              callback_url: Optional[str] = None, priority: Optional[int] = None) -> List[Job]:
         """Starts one job for each element of `params`, 1,000 at most, over the input and the params of a repository: all of them or,
-        with an exception, none. The jobs are in the order of `params`."""
+        with an exception, none. The jobs are in the order of `params`. `callback_url` and `priority` are those of each job, as for
+        run()."""
         identity = self.identity.of_application(application)
-        made = self._drive(flows.batch(self._policy, identity, repository_id, params, metadata, idempotency_key))
+        made = self._drive(flows.batch(self._policy, identity, repository_id, params, metadata, idempotency_key,
+                                       flows.given(priority=priority, callback_url=callback_url)))
         return [Job(self, identity, created.job_id, created) for created in made]
 
     def jobs(self, repository_id: str) -> List[str]:

@@ -268,11 +268,16 @@ def delete(policy: Policy, identity: Identity, path: str) -> Flow[None]:
     yield from send(policy, Request(identity, "DELETE", path))
 
 
+def given(**values: Any) -> Dict[str, Any]:
+    """The values that are not None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def submit(policy: Policy, identity: Identity, path: str, params: Optional[Mapping[str, Any]], upload: Union[None, Upload, Stored],
            metadata: Optional[Mapping[str, Any]], repository_id: Optional[str], key: Optional[str], bar: Bar,
-           callback_url: Optional[str] = None) -> Flow[Answer]:
+           terms: Mapping[str, Any]) -> Flow[Answer]:
     """POST /job/execute or /repository. Every try has the same Idempotency-Key."""
-    parts = {name: value for name, value in (("params", params), ("metadata", metadata)) if value is not None}
+    parts = given(params=params, metadata=metadata)
     request = Request(identity, "POST", path, headers={"Idempotency-Key": key or str(uuid.uuid4())}, bar=bar, stores=upload is not None)
     if repository_id:
         request.headers["repository_id"] = repository_id
@@ -280,33 +285,34 @@ def submit(policy: Policy, identity: Identity, path: str, params: Optional[Mappi
         request.headers["upload_id"] = upload.upload_id
         upload = None
     request.upload = upload
-    texts = {} if callback_url is None else {"callback_url": callback_url}
     if upload is None:
-        request.json = {**parts, **texts}
+        request.json = {**parts, **terms}
     else:
-        request.form = {**{name: encode(value).decode() for name, value in parts.items()}, **texts}
+        request.form = {**{name: encode(value).decode() for name, value in parts.items()},
+                        **{name: str(value) for name, value in terms.items()}}
     return (yield from send(policy, request))
 
 
 def execute(policy: Policy, identity: Identity, params: Optional[Mapping[str, Any]], upload: Union[None, Upload, Stored],
             metadata: Optional[Mapping[str, Any]], repository_id: Optional[str], key: Optional[str], bar: Bar,
-            callback_url: Optional[str] = None) -> Flow[Created]:
-    answer = yield from submit(policy, identity, "/job/execute", params, upload, metadata, repository_id, key, bar, callback_url)
+            terms: Mapping[str, Any]) -> Flow[Created]:
+    """`terms`: priority and callback_url, if there are such."""
+    answer = yield from submit(policy, identity, "/job/execute", params, upload, metadata, repository_id, key, bar, terms)
     return answer.read(lambda told: Created(told["job_id"], told.get("repository_id", repository_id), list(told.get("notes", []))))
 
 
 def create_repository(policy: Policy, identity: Identity, params: Optional[Mapping[str, Any]],
                       upload: Union[None, Upload, Stored], metadata: Optional[Mapping[str, Any]], key: Optional[str], bar: Bar) -> Flow[str]:
-    answer = yield from submit(policy, identity, "/repository", params, upload, metadata, None, key, bar)
+    answer = yield from submit(policy, identity, "/repository", params, upload, metadata, None, key, bar, {})
     return answer.read(lambda told: str(told["repository_id"]))
 
 
 def batch(policy: Policy, identity: Identity, repository_id: str, params: Sequence[Mapping[str, Any]],
-          metadata: Optional[Mapping[str, Any]], key: Optional[str]) -> Flow[List[Created]]:
+          metadata: Optional[Mapping[str, Any]], key: Optional[str], terms: Mapping[str, Any]) -> Flow[List[Created]]:
     """POST /job/batch."""
     headers = {"Idempotency-Key": key or str(uuid.uuid4()), "repository_id": repository_id}
-    told = {"params": list(params), **({} if metadata is None else {"metadata": metadata})}
-    answer = yield from send(policy, Request(identity, "POST", "/job/batch", headers=headers, json=told, stores=True))
+    parts = {"params": list(params), **given(metadata=metadata), **terms}
+    answer = yield from send(policy, Request(identity, "POST", "/job/batch", headers=headers, json=parts, stores=True))
     return answer.read(lambda told: [Created(str(job_id), repository_id, []) for job_id in told["job_ids"]])
 
 
