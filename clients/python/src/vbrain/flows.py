@@ -189,7 +189,7 @@ def _raise_unsendable(request: Request, problem: Exception) -> None:
     if isinstance(problem, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
         raise ConnectionFailed(what + "the address needs http:// or https://, a host and a port that is a number")
     changed = "" if request.upload is None and request.piece is None else ", and a file may not change while it is sent"
-    raise ConnectionFailed(what + "repository_id and idempotency_key take no control characters" + changed)
+    raise ConnectionFailed(what + "repository_id, idempotency_key and last_event_id take no control characters" + changed)
 
 
 @dataclass
@@ -206,10 +206,11 @@ def _again(policy: Policy, request: Request, deadline: Deadline, trouble: Troubl
     """Pauses until the request may be sent again, and returns the number of tries so far. Raises the failure if it may not, or
     TimeoutError at the deadline. A question whether it may counts as a try if it gets no answer."""
     safe = trouble.nothing_done or request.is_repeatable()
+    keyed = "Idempotency-Key" in request.headers
     while True:
         if deadline.left() == 0:
             raise TimeoutError(f"{request.method} {request.path}: no answer in time: {trouble.text}") from trouble.failure
-        if turn >= policy.tries or not (safe or policy.replays is not False):
+        if turn >= policy.tries or not (safe or keyed and policy.replays is not False):
             raise trouble.failure
         yield deadline.cut(pause(turn, trouble.retry_after))
         if safe or (yield from _replays(policy, request.identity)):
@@ -220,7 +221,7 @@ def _again(policy: Policy, request: Request, deadline: Deadline, trouble: Troubl
 
 def send(policy: Policy, request: Request, deadline: Deadline = NO_END) -> Flow[Answer]:
     """The answer with a status below 300 or in request.accepted, or an ApiError. Repeats what may be repeated: reads and deletions
-    always, others if nothing was done or the server replays its answer. Raises TimeoutError when the deadline is over before there is
+    always, others if nothing was done or if they have an Idempotency-Key and the server replays its answer. Raises TimeoutError when the deadline is over before there is
     an answer."""
     turn, may_be_done = 0, False
     while True:
@@ -332,6 +333,15 @@ def job_path(job_id: str) -> str:
     return f"/job/{quote(job_id, safe='')}"
 
 
+def repository_path(repository_id: str) -> str:
+    return f"/repository/{quote(repository_id, safe='')}"
+
+
+def file_path(path: str, name: str) -> str:
+    """Of a file in the output or the input with this path."""
+    return f"{path}/files/{quote(name, safe='')}"
+
+
 def info(policy: Policy, identity: Identity, job_id: str) -> Flow[JobInfo]:
     answer = yield from send(policy, Request(identity, "GET", job_path(job_id), {"jobs": "false"}))
     return answer.read(JobInfo.of)
@@ -401,7 +411,8 @@ def check(answer: Answer, wanted: Tuple[int, ...]) -> None:
         raise error_of(answer.status, answer.headers, answer.body)
 
 
-def output_files(policy: Policy, identity: Identity, job_id: str) -> Flow[List[File]]:
-    answer = yield from send(policy, Request(identity, "GET", f"{job_path(job_id)}/output/files"))
+def files(policy: Policy, identity: Identity, path: str) -> Flow[List[File]]:
+    """The files of the output or the input with this path."""
+    answer = yield from send(policy, Request(identity, "GET", f"{path}/files"))
     check(answer, (200,))
     return answer.read(lambda told: [File.of(each) for each in told])
