@@ -150,6 +150,29 @@ def test_a_large_input_is_sent_in_pieces(client, world, monkeypatch):
     assert world.lead.get(f"/repository/{repository}/input/files/in.csv").text == table
 
 
+def test_names_in_any_script(platform, tenants, probe, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    key, entry = tenants.keygen("東", "leader")
+    who = {"username": "東", "organization_id": "Ελλάδα", "application_id": "Probe", "client_id": f"北-{tenants.prefix}", "api_key": key}
+    tenants.client(who["organization_id"], who["application_id"], who["client_id"], [entry])
+
+    def known(address):
+        try:
+            with vbrain.Client(f"http://{address}", **who) as made:
+                return bool(made.usage())
+        except vbrain.Unauthorized:
+            return False
+
+    wait_until("every replica knows the key", lambda: all(known(address) for address in platform.replicas()))
+    with vbrain.Client(f"http://{platform.address}", **who) as client:
+        job = client.run(params={"result": "1"}, files={"東.csv": "x\n"}, metadata={"name": "北京"})
+        assert (job.result(), job.info().created_by, job.info().input) == (1, "東", ["東.csv"])
+        assert [each.id for each in client.iter_jobs(created_by="東", name="京", page_size=1)] == [job.id]
+        assert client.read_input_file(job.repository_id, "東.csv") == b"x\n"
+        assert [each.username for each in client.keys()] == ["東"]
+        client.delete_repository(job.repository_id)
+
+
 def test_async_jobs_are_waited_for_together(client, world):
     async def run():
         async with vbrain.AsyncClient(**arguments(world.lead)) as asynchronous:
