@@ -3,7 +3,6 @@
 import asyncio
 import http.server
 import os
-import re
 import ssl
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import threading
 import zipfile
 
 import pytest
-import python_tools
 from platform_client import wait_until
 from python_package import PACKAGE, arguments, vbrain
 from tenants import ABSENT_JOB
@@ -183,44 +181,6 @@ def test_async_jobs_are_waited_for_together(client, world):
             return results
 
     assert asyncio.run(run()) == [0, 1, 2]
-
-
-# The application of the README's table: it multiplies the whole numbers of a table. It needs no pandas, which its image does not have.
-TABLE = """
-import csv, json, os, pathlib
-factor = json.load(open(os.environ["VBRAIN_PARAMS_FILE"]))["factor"]
-source = pathlib.Path(os.environ["VBRAIN_INPUT_DIR"]) / "data_input.csv"
-target = pathlib.Path(os.environ["VBRAIN_OUTPUT_DIR"]) / "table.csv"
-with open(source, newline="", encoding="utf-8") as read, open(target, "w", newline="", encoding="utf-8") as written:
-    for row in csv.reader(read):
-        csv.writer(written).writerow([int(cell) * factor if cell.isdecimal() else cell for cell in row])
-"""
-
-# Runs behind the README's block: what it has made, and a table with what CSV has to quote and with empty cells.
-CHECKS = """
-assert result.equals(table * 2), result
-mixed = pd.DataFrame({"name": ["São Paulo", 'a, "b"\\nc', "'"], "y": [1.5, None, -3e300], "n": [1, 2, 3]})
-job = client.run(params={"factor": 10}, files={"data_input.csv": mixed})
-job.wait()
-pd.testing.assert_frame_equal(pd.read_csv(io.BytesIO(job.read("table.csv"))), mixed.assign(n=mixed.n * 10))
-print("both tables came back")
-"""
-
-
-def test_a_table_of_pandas_comes_back(tenants, make_application, tmp_path):
-    """By the block of the README, in a program of its own: pandas needs newer packages than pytest has loaded."""
-    try:
-        packages = python_tools.folder("pandas")
-    except RuntimeError as problem:
-        pytest.skip(str(problem))
-    blocks = re.findall(r"^```python\n(.*?)^```$", (PACKAGE / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    block = next(block for block in blocks if "import pandas" in block)
-    make_application("Table", command=("python3", "-c", TABLE))
-    environment = {**os.environ, "NO_PROXY": "*", "PYTHONPATH": f"{PACKAGE / 'src'}:{packages}",
-                   **{f"VBRAIN_{name.upper()}": value for name, value in arguments(tenants.make("Table")).items()}}
-    done = subprocess.run([sys.executable, "-c", "from vbrain import Client\nclient = Client()\n" + block + CHECKS], cwd=tmp_path,
-                          env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.stdout.endswith("both tables came back\n"), done.stdout + done.stderr
 
 
 def test_pip_installs_the_package(tmp_path, client, world):
