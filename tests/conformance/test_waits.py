@@ -1,10 +1,12 @@
 """`?wait` on two servers: a request that waits at one is answered when another one, or the application, changes the job."""
 
+import contextlib
+import http.client
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import requests
 from platform_client import wait_until
 from tenants import make_job_with_kubectl
 
@@ -35,29 +37,41 @@ class Waiters:
         self._rest, self._job = rest, job
         wait_until("the server knows the job", lambda: rest.get(f"/job/{job}").status_code != 404)
         pool = ThreadPoolExecutor(len(paths))
-        self._answers = {path: pool.submit(self._ask, path) for path in paths}
+        self._answers = {path: pool.submit(self._read, self._sent(path)) for path in paths}
         pool.shutdown(wait=False)
+        # Other tests may have requests that wait there, too.
         wait_until("all of them wait", lambda: self._waiting() >= len(paths) or any(one.done() for one in self._answers.values()))
+        # They have looked at the job when a later request has.
+        rest.get(f"/job/{job}")
 
-    def _ask(self, path):
-        separator = "&" if "?" in path else "?"
-        return requests.Session().get(f"{self._rest.base}/job/{self._job}{path}{separator}wait={WAIT}",
-                                      headers=self._rest.identity.headers(), timeout=IN_TIME, proxies={"http": ""})
+    def _sent(self, path):
+        connection = http.client.HTTPConnection(self._rest.address, timeout=IN_TIME)
+        query = ("&" if "?" in path else "?") + f"wait={WAIT}"
+        connection.request("GET", f"/api/v1/job/{self._job}{path}{query}", headers=self._rest.identity.headers())
+        return connection
+
+    @staticmethod
+    def _read(connection):
+        with contextlib.closing(connection):
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
 
     def _waiting(self):
-        metrics = requests.get(f"http://{self._rest.address.partition(':')[0]}:9090/metrics", timeout=30, proxies={"http": ""}).text
-        return float(re.search(r"^vbrain_api_waits (\S+)$", metrics, re.MULTILINE)[1])
+        connection = http.client.HTTPConnection(self._rest.address.replace(":8080", ":9090"), timeout=30)
+        with contextlib.closing(connection):
+            connection.request("GET", "/metrics")
+            return float(re.search(r"^vbrain_api_waits (\S+)$", connection.getresponse().read().decode(), re.MULTILINE)[1])
 
     def wait_still(self, path):
         return not self._answers[path].done()
 
     def answer(self, path):
         """(status, body) of the answer; of a job that has ended, it is that of the same request without `wait`."""
-        answer = self._answers[path].result()
-        if answer.status_code != 202:
+        status, body = self._answers[path].result()
+        if status != 202:
             plain = self._rest.get(f"/job/{self._job}{path}")
-            assert (answer.status_code, answer.json()) == (plain.status_code, plain.json())
-        return answer.status_code, answer.json()
+            assert (status, body) == (plain.status_code, plain.json())
+        return status, body
 
 
 def test_a_cancel_at_another_server(pair, probe, repository):
