@@ -7,6 +7,10 @@ import re
 import jsonschema
 
 
+# Fields of every HTTP answer, which no document describes.
+OF_HTTP = {"connection", "content-length", "content-type", "date", "transfer-encoding"}
+
+
 def closed(schema):
     """The schema with `additionalProperties: false` wherever it lists properties: a key that is not described is found."""
     if isinstance(schema, list):
@@ -52,11 +56,23 @@ class Described:
 
     def problems(self, method, path, answer):
         """What in the answer (of `requests`) the document does not describe, as a list of sentences."""
-        described = self.find(method, path)["responses"].get(str(answer.status_code))
+        responses = self.find(method, path)["responses"]
+        described = responses.get(str(answer.status_code))
         if described is None:
             return [f"the status {answer.status_code} is not described ({answer.text[:200]})"]
         described = self.resolve(described)
-        return [*self._of_headers(described, answer), *self._of_body(described, answer)]
+        # An error may have headers of the success, and a 304 repeats some of the 200.
+        known = OF_HTTP.union(*([name.lower() for name in self.resolve(one).get("headers", {})] for one in responses.values()))
+        strange = [f"the header {name} is not described" for name in answer.headers if name.lower() not in known]
+        return [*strange, *self._of_headers(described, answer), *self._of_body(described, answer)]
+
+    def event_problems(self, method, path, kind, data):
+        """The same of one event of a stream that was answered with 200. `data` is its JSON."""
+        described = self.resolve(self.find(method, path)["responses"]["200"])
+        schema = described["content"]["text/event-stream"]["x-event-data"].get(kind)
+        if schema is None:
+            return [f"the event {kind!r} is not described"]
+        return list(self._of_json(f"the event {kind}", schema, data))
 
     def _of_headers(self, described, answer):
         for name, header in described.get("headers", {}).items():
@@ -81,6 +97,9 @@ class Described:
         if media is None:
             yield f"the type {kind!r} is not described"
         elif kind == "application/json" and kind in content:
-            validator = jsonschema.Draft202012Validator(closed(media["schema"]), resolver=self._resolver)
-            for error in validator.iter_errors(json.loads(answer.content)):
-                yield f"the body at /{'/'.join(map(str, error.absolute_path))}: {error.message}"
+            yield from self._of_json("the body", media["schema"], json.loads(answer.content))
+
+    def _of_json(self, what, schema, value):
+        validator = jsonschema.Draft202012Validator(closed(schema), resolver=self._resolver)
+        for error in validator.iter_errors(value):
+            yield f"{what} at /{'/'.join(map(str, error.absolute_path))}: {error.message}"
