@@ -101,7 +101,7 @@ http::Task<std::optional<http::Reply>> check_batch(Call& call, ParamsCheck& chec
       schema::Work steps(given);
       auto params = check.complete(artifacts::overlay_object(repository->file.params, fields.params[i]), steps);
       left -= given - steps.left();
-      if (steps.is_exhausted() && given < schema::Work::kLimit) {
+      if (!params && steps.is_exhausted() && given < schema::Work::kLimit) {
         // This one may be right. What is known to be wrong is said first.
         if (!found.empty()) break;
         return to_reply({.problem = Problem::kTooLarge,

@@ -273,7 +273,7 @@ TEST(Roles, FollowTheContract) {
       {kCreateRepository, true, true, false},  {kReadRepository, true, true, true},
       {kDeleteRepository, true, false, false}, {kCreateJob, true, true, true},
       {kReadJob, true, true, false},           {kDeleteJob, true, false, false},
-      {kRetryJob, true, true, false},          {kChangeJob, true, false, false},
+      {kRetryJob, true, false, false},         {kChangeJob, true, false, false},
       {kManageKeys, true, false, false},       {kReadUsage, true, true, true},
   };
   for (const auto& row : table) {

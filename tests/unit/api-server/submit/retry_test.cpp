@@ -119,7 +119,8 @@ TEST(Retry, TakesNoBody) {
   const std::string id = world.make_job(Phase::kFailed);
   world.record(id);
   const std::string path = "/api/v1/job/" + id + "/retry";
-  for (const std::string& body : {R"({"params":{"a":1}})", "x", std::string(100'000, ' ').c_str()}) {
+  const std::vector<std::string> bodies{R"({"params":{"a":1}})", "x", std::string(100'000, ' ')};
+  for (const std::string& body : bodies) {
     const HttpReply refused = world.post_json(path, body);
     EXPECT_EQ(refused.status, 400) << refused.body;
     EXPECT_EQ(refused.json()["error"], "Invalid body");
