@@ -206,7 +206,7 @@ Task<StreamPiece> Connection::next_piece(Stream& source) {
   } catch (const Overloaded&) {
     piece = StreamPiece::nothing(steady_clock::now() + kOverloadPause);
   } catch (const std::exception& problem) {
-    base::log_error("a stream was broken off", {{"request_id", request_id_}, {"error", problem.what()}});
+    base::log_error("a stream was broken off", {ids(), {"error", problem.what()}});
   }
   stuck_deadline_ = SteadyTime::max();
   co_return piece;

@@ -247,14 +247,19 @@ TEST(PodRemover, NobodyWaitsForAnApiServerThatHangs) {
   base::Metrics metrics;
   vbrain::testing::ManualClock clock;
   std::size_t taken = 0;
+  ::testing::internal::CaptureStderr();
   {
     PodRemover remover(
         client, 2, [] { return true; }, metrics, clock);
-    while (remover.remove("vbrain", "pod-" + std::to_string(taken), "uid")) ++taken;
+    while (remover.remove("vbrain", "pod-" + std::to_string(taken), "uid", {.request_id = {}, .trace_id = "4bf9"})) {
+      ++taken;
+    }
     EXPECT_GE(taken, PodRemover::kMaxWaiting);
     EXPECT_LE(taken, PodRemover::kMaxWaiting + 2);
     gate.open();
   }
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find(R"(","trace_id":"4bf9","error":"a policy")"),
+            std::string::npos);
   EXPECT_NE(metrics.render().find("vbrain_pod_removal_failures_total " + std::to_string(asked)), std::string::npos);
 }
 
