@@ -83,7 +83,6 @@ http::Task<Answer> get_job(Call& call) {
   if (!wait) co_return Unexpected<Refusal>(wait.error());
   if (*wait > std::chrono::seconds(0)) co_await wait_for_job(call, *wait, WaitFor::kOtherState);
   const Services& services = call.services;
-  const artifacts::Tenant& tenant = call.caller.tenant;
   const auto read = [&](const KnownList* known) -> SharedAnswer {
     const auto record = find_job(services, call.caller, call.id, call.repository_id);
     if (!record) return shared_refusal(record.error());

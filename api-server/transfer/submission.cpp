@@ -166,7 +166,8 @@ http::Task<std::optional<Refusal>> read_parts(const Services& services, const Ca
         const auto open = [&] {
           submission.input.emplace(services.bulk_workers, services.volume.stage(caller.tenant, caller.ids));
           submission.input->hold(upload.file);
-          upload.file->open(services.volume.root().at(artifacts::layout::staging(tenant)), submission.input->staging());
+          upload.file->open(services.volume.root().at(artifacts::layout::staging(caller.tenant)),
+                            submission.input->staging());
         };
         co_await http::run_on(services.volume_workers, open);
         writing.begin([file = upload.file, digest = upload.file_digest](std::string_view bytes) {

@@ -222,16 +222,16 @@ kube::KubeResult<job::Job> Executor::put_status(const job::Job& job, const job::
 namespace {
 
 // One line for each state of a job that an operator looks for. The others are for debugging.
-void tell_log(const job::Job& of, const job::JobStatus& status, bool has_notice) {
-  const std::string& job = of.meta.name;
+void tell_log(const job::Job& job, const job::JobStatus& status, bool has_notice) {
   if (job::is_terminal(status.phase) && !has_notice) {
-    base::log_info("a job's end was restored from its record on the volume",
-                   {{"job", job}, of.ids(), {"phase", job::to_string(status.phase)}, {"reason", status.reason}});
+    base::log_info(
+        "a job's end was restored from its record on the volume",
+        {{"job", job.meta.name}, job.ids(), {"phase", job::to_string(status.phase)}, {"reason", status.reason}});
     return;
   }
   if (job::is_terminal(status.phase)) {
-    base::log_info("job ended", {{"job", job},
-                                 of.ids(),
+    base::log_info("job ended", {{"job", job.meta.name},
+                                 job.ids(),
                                  {"phase", job::to_string(status.phase)},
                                  {"reason", status.reason},
                                  {"message", status.message},
@@ -243,9 +243,12 @@ void tell_log(const job::Job& of, const job::JobStatus& status, bool has_notice)
   }
   const bool waits = is_waiting(status);
   const base::LogLevel level = waits || has_notice ? base::LogLevel::kInfo : base::LogLevel::kDebug;
-  base::log(
-      level, waits ? "job waits" : "job goes on",
-      {{"job", job}, of.ids(), {"reason", status.reason}, {"message", status.message}, {"attempt", status.attempts}});
+  base::log(level, waits ? "job waits" : "job goes on",
+            {{"job", job.meta.name},
+             job.ids(),
+             {"reason", status.reason},
+             {"message", status.message},
+             {"attempt", status.attempts}});
 }
 
 }  // namespace

@@ -331,8 +331,7 @@ Task<bool> Connection::answer_request() {
 }
 
 const base::RequestIds& Connection::ids() const {
-  static const base::RequestIds kNone;
-  return note_ == nullptr ? kNone : note_->ids();
+  return note_ == nullptr ? stream_ids_ : note_->ids();
 }
 
 // Frees the head, which is not used after the answer was sent.
@@ -340,6 +339,7 @@ void Connection::forget_head() {
   request_.path = request_.query = {};
   request_.fields = {};
   note_.reset();
+  stream_ids_ = {};
   replace(head_bytes_, {});
 }
 

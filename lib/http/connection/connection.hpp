@@ -142,6 +142,7 @@ class Connection final : private BodyReader, private Waiting {
   std::string head_bytes_;  // the head that request_ points into
   RequestHead request_;
   std::shared_ptr<RequestNote> note_;  // of the handler of request_
+  base::RequestIds stream_ids_;        // of a stream, which outlives the note
   std::optional<RequestParser> parser_;
 
   std::string body_buffer_;  // received bytes of the body, from body_begin_ to body_end_

@@ -152,7 +152,9 @@ void Connection::end_waits() {
 }
 
 Task<bool> Connection::send_stream(StreamBody& body, std::string& head) {
+  base::RequestIds ids = this->ids();
   forget_head();
+  stream_ids_ = std::move(ids);
   answer_begun_ = true;
   limit_unsent(socket_.tcp(), kUnsent);
   notice_vanished_peer(socket_.tcp());
