@@ -247,20 +247,31 @@ TEST(PodRemover, NobodyWaitsForAnApiServerThatHangs) {
   base::Metrics metrics;
   vbrain::testing::ManualClock clock;
   std::size_t taken = 0;
-  ::testing::internal::CaptureStderr();
   {
     PodRemover remover(
         client, 2, [] { return true; }, metrics, clock);
-    while (remover.remove("vbrain", "pod-" + std::to_string(taken), "uid", {.request_id = {}, .trace_id = "4bf9"})) {
-      ++taken;
-    }
+    while (remover.remove("vbrain", "pod-" + std::to_string(taken), "uid")) ++taken;
     EXPECT_GE(taken, PodRemover::kMaxWaiting);
     EXPECT_LE(taken, PodRemover::kMaxWaiting + 2);
     gate.open();
   }
-  EXPECT_NE(::testing::internal::GetCapturedStderr().find(R"(","trace_id":"4bf9","error":"a policy")"),
-            std::string::npos);
   EXPECT_NE(metrics.render().find("vbrain_pod_removal_failures_total " + std::to_string(asked)), std::string::npos);
+}
+
+TEST(PodRemover, TheLineAboutAFailureHasTheTraceOfTheJob) {
+  vbrain::testing::FakeApiServer api;
+  api.set_before([](const kube::Request&) -> std::optional<kube::Error> {
+    return kube::Error{.code = kube::ErrorCode::kForbidden, .message = "a policy"};
+  });
+  kube::ApiClient client(api);
+  base::Metrics metrics;
+  vbrain::testing::ManualClock clock;
+  PodRemover remover(
+      client, 0, [] { return true; }, metrics, clock);
+  ::testing::internal::CaptureStderr();
+  remover.remove("vbrain", "job-1", "u1", {.request_id = {}, .trace_id = "4bf9"});
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find(R"("pod":"job-1","trace_id":"4bf9")"), std::string::npos) << log;
 }
 
 TEST(PodRemover, DeletesByUidAndOnlyWhileItLeads) {

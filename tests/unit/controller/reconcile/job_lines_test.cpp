@@ -11,6 +11,7 @@ namespace vbrain::controller {
 namespace {
 
 using nlohmann::json;
+using ::testing::HasSubstr;
 using testing::World;
 
 const std::string kTraceId = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -26,19 +27,18 @@ class JobLines : public ::testing::Test {
         {{"annotations", {{"vbrain.visagio.com/traceparent", "00-" + kTraceId + "-00f067aa0ba902b7-01"}}}});
   }
 
-  // The messages of the lines about the job, each of which has the trace.
-  std::vector<std::string> run(World& world) {
+  // What is logged until nothing changes any more. Each line about the job has the trace.
+  std::string run(World& world) {
     ::testing::internal::CaptureStderr();
     EXPECT_TRUE(world.run());
-    std::istringstream log(::testing::internal::GetCapturedStderr());
-    std::vector<std::string> messages;
+    const std::string all = ::testing::internal::GetCapturedStderr();
+    std::istringstream log(all);
     for (std::string text; std::getline(log, text);) {
       const json line = json::parse(text, nullptr, false);
       if (!line.is_object() || !line.contains("job")) continue;
       EXPECT_EQ(line.value("trace_id", ""), kTraceId) << text;
-      messages.push_back(line["message"]);
     }
-    return messages;
+    return all;
   }
 };
 
@@ -49,10 +49,9 @@ TEST_F(JobLines, UntilItEnds) {
   world.behave(1, {.exit_code = 3});
   int refused = 0;
   world.volume_refuses = [&](const std::string& what) { return what == "prepare" && ++refused < 20; };
-  const auto messages = run(world);
-  for (const char* want :
-       {"job goes on", "job waits", "job ended", "an action for a job failed and will be tried again"}) {
-    EXPECT_THAT(messages, ::testing::Contains(want));
+  const std::string log = run(world);
+  for (const char* want : {"job waits", "job ended", "an action for a job failed and will be tried again"}) {
+    EXPECT_THAT(log, HasSubstr(R"("message":")" + std::string(want)));
   }
 }
 
@@ -61,9 +60,9 @@ TEST_F(JobLines, UntilItIsDeleted) {
   world.add_application();
   add_job(world);
   world.when_running(1, [](World& now) { now.delete_job(); });
-  const auto messages = run(world);
-  EXPECT_THAT(messages, ::testing::Contains("a deleted job's files are removed"));
-  EXPECT_THAT(messages, ::testing::Contains("job deleted"));
+  const std::string log = run(world);
+  EXPECT_THAT(log, HasSubstr(R"("message":"a deleted job's files are removed")"));
+  EXPECT_THAT(log, HasSubstr(R"("message":"job deleted")"));
 }
 
 TEST_F(JobLines, UntilItExpires) {
@@ -72,7 +71,7 @@ TEST_F(JobLines, UntilItExpires) {
   add_job(world);
   world.let_jobs_expire();
   EXPECT_THAT(run(world),
-              ::testing::Contains("Job resource removed after its ttlSecondsAfterFinished; its files stay"));
+              HasSubstr(R"("message":"Job resource removed after its ttlSecondsAfterFinished; its files stay")"));
 }
 
 }  // namespace
