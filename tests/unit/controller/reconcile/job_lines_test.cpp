@@ -4,8 +4,7 @@
 #include <sstream>
 
 #include "base/log/log.hpp"
-#include "unit/controller/world/paths.hpp"
-#include "unit/controller/world/world.hpp"
+#include "unit/controller/world/every_world.hpp"
 
 namespace vbrain::controller {
 namespace {
@@ -16,7 +15,7 @@ using testing::World;
 
 const std::string kTraceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-class JobLines : public ::testing::Test {
+class JobLines : public testing::InEveryWorld {
  protected:
   JobLines() { base::set_log_level(base::LogLevel::kDebug); }
   ~JobLines() override { base::set_log_level(base::LogLevel::kInfo); }
@@ -42,21 +41,24 @@ class JobLines : public ::testing::Test {
   }
 };
 
-TEST_F(JobLines, UntilItEnds) {
-  World world;
+INSTANTIATE_TEST_SUITE_P(Worlds, JobLines, ::testing::ValuesIn(testing::all_flavours()), testing::name_of);
+
+TEST_P(JobLines, UntilItEnds) {
+  World world(GetParam());
   world.add_application([](json& spec) { spec["backoffLimit"] = 2; });
   add_job(world);
   world.behave(1, {.exit_code = 3});
-  int refused = 0;
-  world.volume_refuses = [&](const std::string& what) { return what == "prepare" && ++refused < 20; };
+  // The second attempt: its claim is written, and then its folder is refused.
+  int asked = 0;
+  world.volume_refuses = [&](const std::string& what) { return what == "prepare" && ++asked > 1 && asked < 20; };
   const std::string log = run(world);
   for (const char* want : {"job waits", "job ended", "an action for a job failed and will be tried again"}) {
     EXPECT_THAT(log, HasSubstr(R"("message":")" + std::string(want)));
   }
 }
 
-TEST_F(JobLines, UntilItIsDeleted) {
-  World world;
+TEST_P(JobLines, UntilItIsDeleted) {
+  World world(GetParam());
   world.add_application();
   add_job(world);
   world.when_running(1, [](World& now) { now.delete_job(); });
@@ -65,8 +67,8 @@ TEST_F(JobLines, UntilItIsDeleted) {
   EXPECT_THAT(log, HasSubstr(R"("message":"job deleted")"));
 }
 
-TEST_F(JobLines, UntilItExpires) {
-  World world;
+TEST_P(JobLines, UntilItExpires) {
+  World world(GetParam());
   world.add_application([](json& spec) { spec["ttlSecondsAfterFinished"] = 60; });
   add_job(world);
   world.let_jobs_expire();
