@@ -119,7 +119,7 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   // Not the time for which the client asked the server to wait.
   const std::chrono::duration<double> took = steady_clock::now() - begun - exchange.waiting.waited();
   metrics_.at(progress.route)->count(result->status, took.count());
-  complete(*result, progress.context.request_id);
+  complete(*result, progress.context.ids.request_id);
   if (progress.taken) add_rate(*result, *progress.taken);
   if (auto* file = std::get_if<http::FileBody>(&result->body); file != nullptr && progress.seat != nullptr) {
     file->lane = &progress.seat->services.transfer_workers;
@@ -160,15 +160,14 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
   }
   if (http::is_client_gone(failure)) {
     base::log_info("the client closed the connection before it was answered",
-                   {{"request_id", progress.context.request_id}, {"peer", exchange.peer}});
+                   {progress.context.ids, {"peer", exchange.peer}});
     audit(&exchange.head, exchange.peer, progress, {}, progress.notes);
     std::rethrow_exception(failure);
   }
   Refusal refusal = refusal_of(failure);
   if (limit) refusal.limit = limit;
   if (!refusal.for_operator.empty()) {
-    base::log_error("request failed", {{"request_id", progress.context.request_id},
-                                       {"trace_id", progress.context.trace_id()},
+    base::log_error("request failed", {progress.context.ids,
                                        {"route", metrics_.at(progress.route)->route},
                                        {"error", std::exchange(refusal.for_operator, {})}});
   }
@@ -218,7 +217,7 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
     return Unexpected<Refusal>(std::move(caller.error()));
   }
   progress.caller = std::move(*caller);
-  progress.caller.request_id = progress.context.request_id;
+  progress.caller.ids = progress.context.ids;
   if (progress.caller.issued != nullptr) services_.last_uses.note(*progress.caller.issued, services_.clock.now());
   progress.seat = &tenants_.of(progress.caller.tenant);
   if (auto place = take_connection(exchange, *progress.seat); !place) {
@@ -300,8 +299,8 @@ void Api::audit(const http::RequestHead* head, std::string_view peer, const Prog
       .key_id = progress.caller.key_id,
       .peer = peer,
       .forwarded_for = head == nullptr ? std::string() : forwarded_for(head->fields, forwarded_header_),
-      .request_id = progress.context.request_id,
-      .trace_id = progress.context.trace_id()};
+      .request_id = progress.context.ids.request_id,
+      .trace_id = progress.context.ids.trace_id};
   const std::string id = hide_secrets(progress.id.substr(0, kMaxLoggedPath));
   request.id = id;
   if (!known) {
@@ -326,15 +325,17 @@ http::Reply Api::refuse_request(const http::RefusedRequest& refused) {
   if (known == nullptr) {
     static const http::RequestHead kNoHead{};
     const http::RequestHead& head = refused.head == nullptr ? kNoHead : *refused.head;
-    known = std::make_shared<const Progress>(
-        Progress{.route = metrics_.size() - 1, .context = read_context(head, services_.clock.now())});
+    const auto made = std::make_shared<Progress>();
+    made->route = metrics_.size() - 1;
+    made->context = read_context(head, services_.clock.now());
+    known = made;
   }
   const AuditOutcome outcome{.status = refused.status, .error = message_of(refusal), .detail = refusal.detail};
   // A handler that still works tells itself what it changes.
   audit(refused.head, refused.peer, *known, outcome, {});
   metrics_.back()->count(refused.status, 0);
   http::Reply reply = to_reply(refusal);
-  complete(reply, known->context.request_id);
+  complete(reply, known->context.ids.request_id);
   if (known->taken) add_rate(reply, *known->taken);
   return reply;
 }

@@ -46,8 +46,10 @@ class Api {
 
  private:
   struct RouteMetrics;
-  // What is known of a request so far, for the audit lines. It is the Exchange::note.
-  struct Progress {
+  // What is known of a request so far, for log lines. It is the Exchange::note.
+  struct Progress : http::RequestNote {
+    const base::RequestIds& ids() const override { return context.ids; }
+
     std::size_t route = 0;  // index in metrics_
     RequestContext context = {};
     std::string_view id = {};  // in the path

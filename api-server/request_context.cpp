@@ -6,7 +6,7 @@
 #include <random>
 
 #include "api-server/auth/hide_secrets.hpp"
-#include "artifacts/records/job_file.hpp"
+#include "base/text/traceparent.hpp"
 #include "http/message/grammar.hpp"
 #include "job/names.hpp"
 
@@ -48,16 +48,13 @@ std::string new_request_id(base::TimePoint now) {
 
 }  // namespace
 
-std::string_view RequestContext::trace_id() const {
-  return traceparent.empty() ? std::string_view() : std::string_view(traceparent).substr(3, 32);
-}
-
 RequestContext read_context(const http::RequestHead& head, base::TimePoint now) {
   const std::string_view id = only(head, "x-request-id");
   const std::string_view trace = only(head, "traceparent");
   const bool taken = is_request_id(id) && hide_secrets(id) == id;  // it stands in the log
-  return {.request_id = taken ? std::string(id) : new_request_id(now),
-          .traceparent = artifacts::is_traceparent(trace) ? std::string(trace) : std::string()};
+  return {.ids = {.request_id = taken ? std::string(id) : new_request_id(now),
+                  .trace_id = std::string(base::trace_id_of(trace))},
+          .traceparent = base::is_traceparent(trace) ? std::string(trace) : std::string()};
 }
 
 }  // namespace vbrain::api

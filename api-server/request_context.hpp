@@ -1,8 +1,8 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
+#include "base/log/request_ids.hpp"
 #include "base/time/clock.hpp"
 #include "http/message/message.hpp"
 
@@ -10,11 +10,10 @@ namespace vbrain::api {
 
 // What connects a request with log lines of its client and of other programs.
 struct RequestContext {
-  std::string request_id;   // `X-Request-Id` as sent, or a new UUID of version 7; in every answer and log line
-  std::string traceparent;  // as sent (W3C Trace Context, version 00); empty: none, or not readable
-
-  // The 32 hexadecimal digits of the trace; empty without one.
-  std::string_view trace_id() const;
+  // `request_id` is `X-Request-Id` as sent, or a new UUID of version 7; `trace_id` that of `traceparent`. They are in
+  // every log line that is written because of the request.
+  base::RequestIds ids = {};
+  std::string traceparent = {};  // as sent (W3C Trace Context, version 00); empty: none, or not readable
 };
 
 // An `X-Request-Id` is taken if it has 1 to 128 characters and each is a letter, a digit or one of `-_.:/+=@,`. Another

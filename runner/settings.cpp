@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "artifacts/records/job_file.hpp"
+#include "base/text/traceparent.hpp"
 #include "runner/job_json.hpp"
 
 namespace vbrain::runner {
@@ -92,7 +92,7 @@ void export_contract(const Settings& settings, const JobIds& job) {
   if (settings.attempt_number == 0) return;
   set("VBRAIN_JOB_ID", job.job_id);
   set("VBRAIN_REPOSITORY_ID", job.repository_id);
-  if (artifacts::is_traceparent(job.traceparent)) set("TRACEPARENT", job.traceparent);
+  if (base::is_traceparent(job.traceparent)) set("TRACEPARENT", job.traceparent);
   set("VBRAIN_OUTPUT_LIMIT_BYTES", settings.output_limit);
   set("VBRAIN_LOG_LIMIT_BYTES", "");
 }

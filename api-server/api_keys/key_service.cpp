@@ -19,10 +19,9 @@ constexpr int kTries = 3;
 constexpr std::size_t kIdLength = 12;
 
 Refusal log_and_refuse(const Caller& caller, std::string_view what, const kube::Error& error) {
-  base::log_error(what, {{"request_id", caller.request_id},
-                         {"code", to_string(error.code)},
-                         {"http_status", error.http_status},
-                         {"error", error.message}});
+  base::log_error(
+      what,
+      {caller.ids, {"code", to_string(error.code)}, {"http_status", error.http_status}, {"error", error.message}});
   return refusal_of(error);
 }
 

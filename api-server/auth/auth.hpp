@@ -10,6 +10,7 @@
 #include "api-server/auth/identity.hpp"
 #include "api-server/errors.hpp"
 #include "artifacts/store/layout.hpp"
+#include "base/log/request_ids.hpp"
 #include "base/time/clock.hpp"
 #include "job/client.hpp"
 #include "job/key.hpp"
@@ -40,7 +41,7 @@ struct Caller {
   job::Role role = job::Role::kStakeholder;
   std::string key_id;
   std::shared_ptr<const job::Key> issued = {};  // the Key that admitted the sender; null: a key of the Client
-  std::string request_id = {};                  // RequestContext::request_id of the request, for log lines about it
+  base::RequestIds ids = {};                    // RequestContext::ids of the request
 };
 
 // An API key as sent: vb_<id>_<secret>. The views point into the text.

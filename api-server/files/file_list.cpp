@@ -59,7 +59,7 @@ std::uint64_t longest_list(std::uint64_t count, std::uint64_t names_bytes) {
 }
 
 SharedAnswer share_files(const Services& services, const artifacts::Tenant& tenant, std::uint64_t longest,
-                         const FileSource& files) {
+                         const FileSource& files, const base::RequestIds& ids) {
   TenantBudget::Share memory(services.json_budget, tenant);
   AnswerText answer;
   if (longest <= kShortList) {
@@ -72,7 +72,7 @@ SharedAnswer share_files(const Services& services, const artifacts::Tenant& tena
     const auto make = [&](const artifacts::ArchiveWriter::Sink& out) {
       return std::make_optional(artifacts::ArchiveWriter::Added{render_files(files, out), {}});
     };
-    auto spooled = spool(services.volume, tenant, services.spool_space, make);
+    auto spooled = spool(services.volume, tenant, services.spool_space, make, ids);
     answer.add_file(std::make_shared<const Spooled>(std::move(*spooled)));
   }
   return share_json(200, std::move(answer), std::move(memory));

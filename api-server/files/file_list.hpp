@@ -9,6 +9,7 @@
 #include "api-server/answers/shared_answer.hpp"
 #include "api-server/services.hpp"
 #include "artifacts/store/layout.hpp"
+#include "base/log/request_ids.hpp"
 
 namespace vbrain::api {
 
@@ -33,8 +34,8 @@ std::uint64_t longest_list(std::uint64_t count, std::uint64_t names_bytes);
 
 // A JSON array of all files. `longest`: see longest_list(). A list of up to kShortList counts against the tenant's part
 // of the JSON budget; a longer one takes 64 KiB of memory and has no entity tag. Blocks on the volume. Throws
-// VolumeError and http::Overloaded.
+// VolumeError and http::Overloaded. `ids`: of the request, for log lines.
 SharedAnswer share_files(const Services& services, const artifacts::Tenant& tenant, std::uint64_t longest,
-                         const FileSource& files);
+                         const FileSource& files, const base::RequestIds& ids);
 
 }  // namespace vbrain::api

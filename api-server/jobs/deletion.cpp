@@ -29,7 +29,7 @@ constexpr std::size_t kPiece = 64;
 
 Unexpected<Refusal> api_server_failed(const Caller& caller, std::string_view what, const kube::Error& error) {
   base::log_error("Job not deleted", {{"of", what},
-                                      {"request_id", caller.request_id},
+                                      caller.ids,
                                       {"code", to_string(error.code)},
                                       {"http_status", error.http_status},
                                       {"error", error.message}});
@@ -42,7 +42,7 @@ bool has_record(const Store& volume, const Tenant& tenant, const std::string& id
 }
 
 void volume_failed(const Caller& caller, std::string_view what, const artifacts::VolumeError& problem) {
-  base::log_error("volume failed", {{"of", what}, {"request_id", caller.request_id}, {"error", problem.what()}});
+  base::log_error("volume failed", {{"of", what}, caller.ids, {"error", problem.what()}});
 }
 
 // Begins the deletion of the resources of all, stopping at the first failure. `absent` gets those that have none,
@@ -85,33 +85,35 @@ std::optional<Ids> jobs_to_delete(const Services& services, const Tenant& tenant
 
 // Marks the jobs as deleted and moves those that have ended and have no resource to the trash. Returns the names for
 // purge(). The others of `absent` stay in it.
-Ids hide(const Services& services, const Tenant& tenant, const Ids& ids, Ids& absent) {
+Ids hide(const Services& services, const Caller& caller, const Ids& ids, Ids& absent) {
+  const Tenant& tenant = caller.tenant;
   services.volume.mark_all_deleted(tenant, ids);
   const auto ended = std::stable_partition(
       absent.begin(), absent.end(), [&](const std::string& id) { return !has_record(services.volume, tenant, id); });
   const Ids away(std::make_move_iterator(ended), std::make_move_iterator(absent.end()));
   absent.erase(ended, absent.end());
-  return away.empty() ? Ids() : services.volume.trash_jobs(tenant, away, {});
+  return away.empty() ? Ids() : services.volume.trash_jobs(tenant, away, {}, caller.ids);
 }
 
 }  // namespace
 
-void purge_later(const Services& services, const Tenant& tenant, Ids names) {
+void purge_later(const Services& services, const Tenant& tenant, Ids names, const base::RequestIds& ids) {
   if (names.empty()) return;
-  const auto purge = [&volume = services.volume, stop = services.stop, tenant, names = std::move(names)] {
+  // The request is over by then.
+  const auto purge = [&volume = services.volume, stop = services.stop, tenant, names = std::move(names), ids] {
     for (const std::string& name : names) {
       if (stop.stop_requested()) return;
       try {
         volume.purge(tenant, name);
       } catch (const std::exception& problem) {
         base::log_warning("deleted files were not removed yet; the controller's sweeper removes them later",
-                          {{"error", problem.what()}});
+                          {ids, {"error", problem.what()}});
       }
     }
   };
   if (services.bulk_workers.try_post(purge) || services.volume_workers.try_post(purge)) return;
   base::log_warning("deleted files were not removed yet; the controller's sweeper removes them later",
-                    {{"error", "no worker is free"}});
+                    {ids, {"error", "no worker is free"}});
 }
 
 http::Task<Result<void, Refusal>> delete_job(const Services& services, const Caller& caller, std::string_view job_id,
@@ -138,7 +140,9 @@ http::Task<Result<void, Refusal>> delete_job(const Services& services, const Cal
     try {
       const bool ended = *removed == Removal::kAbsent && has_record(services.volume, tenant, id);
       services.volume.mark_deleted(tenant, id, repository);
-      if (ended) purge_later(services, tenant, services.volume.trash_jobs(tenant, {id}, {}));
+      if (ended) {
+        purge_later(services, tenant, services.volume.trash_jobs(tenant, {id}, {}, caller.ids), caller.ids);
+      }
       if (*removed == Removal::kAbsent && !ended) unsure.push_back(id);
     } catch (const artifacts::VolumeError& problem) {
       volume_failed(caller, id, problem);
@@ -149,7 +153,7 @@ http::Task<Result<void, Refusal>> delete_job(const Services& services, const Cal
   const auto marked = co_await http::run_on(services.volume_workers, mark);
   if (!marked) co_return marked;
   base::failpoint("api-server.marked");
-  co_await remove_leftovers(services, tenant, unsure);
+  co_await remove_leftovers(services, tenant, unsure, caller.ids);
   co_return Result<void, Refusal>();
 }
 
@@ -169,8 +173,8 @@ http::Task<Result<void, Refusal>> delete_repository(const Services& services, co
 
   const auto move_away = [&]() -> Result<void, Refusal> {
     try {
-      Ids trash = hide(services, tenant, ids, unsure);
-      auto trashed = services.volume.trash_repository(tenant, repository);
+      Ids trash = hide(services, caller, ids, unsure);
+      auto trashed = services.volume.trash_repository(tenant, repository, caller.ids);
       if (trashed) {
         trash.push_back(std::move(trashed->name));
         // Jobs that were published since `ids` was read. Later ones are not possible: after publishing a job a server
@@ -183,7 +187,7 @@ http::Task<Result<void, Refusal>> delete_repository(const Services& services, co
         deleted.insert(deleted.end(), late.begin(), late.end());
         unsure.insert(unsure.end(), late.begin(), late.end());
       }
-      purge_later(services, tenant, std::move(trash));
+      purge_later(services, tenant, std::move(trash), caller.ids);
     } catch (const artifacts::VolumeError& problem) {
       volume_failed(caller, repository, problem);
       return refuse(Problem::kRepositoryNotDeleted);
@@ -192,7 +196,7 @@ http::Task<Result<void, Refusal>> delete_repository(const Services& services, co
   };
   const auto moved = co_await http::run_on(services.volume_workers, move_away);
   if (!moved) co_return moved;
-  co_await remove_leftovers(services, tenant, unsure);
+  co_await remove_leftovers(services, tenant, unsure, caller.ids);
   co_return Result<void, Refusal>();
 }
 

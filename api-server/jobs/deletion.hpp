@@ -7,13 +7,15 @@
 #include "api-server/auth/auth.hpp"
 #include "api-server/errors.hpp"
 #include "api-server/services.hpp"
+#include "base/log/request_ids.hpp"
 #include "http/task.hpp"
 
 namespace vbrain::api {
 
 // Removes what is in the tenant's trash under these names, on a pool; what a shutdown leaves there is removed by the
-// controller's sweeper. Does not block.
-void purge_later(const Services& services, const artifacts::Tenant& tenant, std::vector<std::string> names);
+// controller's sweeper. Does not block. `ids`: of the request, for log lines.
+void purge_later(const Services& services, const artifacts::Tenant& tenant, std::vector<std::string> names,
+                 const base::RequestIds& ids);
 
 // Deletes the caller's job. Order:
 //   1. the Job resource, by its UID. If that fails nothing is changed: kUnavailable.

@@ -111,14 +111,16 @@ Result<Edit, kube::Error> edit_once(const Services& services, const artifacts::T
 
 }  // namespace
 
-Result<void, NotCreated> create_resource(const Services& services, const artifacts::JobFile& file) {
-  const nlohmann::json body = job::encode_new_job(services.namespace_name, file.job_id, spec_of(file));
+Result<void, NotCreated> create_resource(const Services& services, const artifacts::JobFile& file,
+                                         const base::RequestIds& ids) {
+  const nlohmann::json body =
+      job::encode_new_job(services.namespace_name, file.job_id, spec_of(file), file.traceparent);
   bool may_exist = false;
   for (int turn = 1;; ++turn) {
     auto created = services.kube.create(job::Job::kType, services.namespace_name, body, services.stop);
     if (created && !job::callback_was_kept(file.callback_url, *created)) {
       base::log_warning("the receiver of a job will not be told",
-                        {{"job", file.job_id}, {"reason", job::kCallbackNotKept}});
+                        {{"job", file.job_id}, ids, {"reason", job::kCallbackNotKept}});
     }
     // It is from an earlier try of ours: 74 bits of the id are random.
     if (created || created.error().code == ErrorCode::kAlreadyExists) return {};
@@ -145,20 +147,20 @@ Result<Edit, kube::Error> edit_resource(const Services& services, const artifact
 }
 
 http::Task<void> remove_leftovers(const Services& services, const artifacts::Tenant& tenant,
-                                  const std::vector<std::string>& ids) {
-  if (ids.empty()) co_return;
+                                  const std::vector<std::string>& jobs, const base::RequestIds& ids) {
+  if (jobs.empty()) co_return;
   const auto remove = [&](std::size_t i) {
-    const auto removed = remove_resource(services, tenant, ids[i]);
+    const auto removed = remove_resource(services, tenant, jobs[i]);
     if (!removed)
       base::log_warning("the Job resource of a deleted job was not deleted; the controller's sweeper deletes it later",
-                        {{"job", ids[i]}});
+                        {{"job", jobs[i]}, ids});
   };
-  const std::size_t count = ids.size();
+  const std::size_t count = jobs.size();
   try {
     co_await for_each_on(services.workers, count, kResourcesAtOnce, remove);
   } catch (const http::Overloaded&) {
     base::log_warning("Job resources of deleted jobs were not deleted; the controller's sweeper deletes them later",
-                      {{"jobs", count}});
+                      {{"jobs", count}, ids});
   }
 }
 

@@ -8,6 +8,7 @@
 #include "api-server/services.hpp"
 #include "artifacts/records/job_file.hpp"
 #include "artifacts/store/layout.hpp"
+#include "base/log/request_ids.hpp"
 #include "base/result.hpp"
 #include "http/task.hpp"
 #include "kube/api/error.hpp"
@@ -16,7 +17,7 @@ namespace vbrain::api {
 
 // The writes of Job resources. They block on the Kubernetes API: call them on Services::workers. Each is retried a
 // few times where that can help. Where the server says when to come back there is no retry: a client should not wait
-// that long.
+// that long. `ids`: of the request, for log lines.
 
 struct NotCreated {
   kube::Error error;       // the last try's
@@ -24,7 +25,8 @@ struct NotCreated {
 };
 
 // Succeeds also if an earlier try of ours was executed although it failed.
-Result<void, NotCreated> create_resource(const Services& services, const artifacts::JobFile& file);
+Result<void, NotCreated> create_resource(const Services& services, const artifacts::JobFile& file,
+                                         const base::RequestIds& ids);
 
 enum class Removal {
   kBegun,   // it has a deletionTimestamp now, or is gone already
@@ -54,7 +56,7 @@ inline constexpr std::size_t kResourcesAtOnce = 4;
 // remove_resource() for jobs that are marked as deleted and whose resource may have come later. A failure is only
 // logged: the marker keeps such a job from running, and the controller removes it.
 http::Task<void> remove_leftovers(const Services& services, const artifacts::Tenant& tenant,
-                                  const std::vector<std::string>& ids);
+                                  const std::vector<std::string>& jobs, const base::RequestIds& ids);
 
 // Asks the API server whether the tenant's Job exists and is not being deleted.
 Result<bool, kube::Error> has_live_resource(const Services& services, const artifacts::Tenant& tenant,

@@ -29,7 +29,7 @@ void confirm_own(const artifacts::Store& volume, const artifacts::Tenant& tenant
 
 artifacts::RepositoryFile publish_repository(const Services& services, const artifacts::Tenant& tenant,
                                              const std::string& username, Submission& submission,
-                                             const std::optional<KnownRepository>& known) {
+                                             const base::RequestIds& ids, const std::optional<KnownRepository>& known) {
   const std::uint64_t bytes = bytes_of(submission);
   artifacts::RepositoryFile file;
   file.created_on = services.clock.now();
@@ -41,7 +41,7 @@ artifacts::RepositoryFile publish_repository(const Services& services, const art
     file.input = std::move(submission.input->files);
     file.empty_folders = std::move(submission.input->empty_folders);
   }
-  artifacts::Staging staging = submission.input ? submission.input->take() : services.volume.stage(tenant);
+  artifacts::Staging staging = submission.input ? submission.input->take() : services.volume.stage(tenant, ids);
   if (known) {
     file.repository_id = known->id;
     file.unknown = key_member(known->key_record);
@@ -57,11 +57,11 @@ artifacts::RepositoryFile publish_repository(const Services& services, const art
 }
 
 void take_back_repository(const artifacts::Store& volume, const artifacts::Tenant& tenant,
-                          const std::string& repository_id) {
+                          const std::string& repository_id, const base::RequestIds& ids) {
   // Another request may have used the repository.
   const auto others = volume.index_of(tenant, repository_id);
   if (!others || !others->empty()) return;
-  const auto trashed = volume.trash_repository(tenant, repository_id);
+  const auto trashed = volume.trash_repository(tenant, repository_id, ids);
   if (trashed) volume.purge(tenant, trashed->name);
 }
 

@@ -89,14 +89,15 @@ http::Reply reply_of_key(std::string answer, bool replayed) {
   return reply;
 }
 
-void note_key_done(const Services& services, const artifacts::Tenant& tenant, const std::string& id) noexcept {
+void note_key_done(const Services& services, const artifacts::Tenant& tenant, const std::string& id,
+                   const base::RequestIds& ids) noexcept {
   try {
     mark_key_done(services.volume, tenant, id);
   } catch (const std::exception& problem) {
     base::log_warning(
         "a request with an Idempotency-Key was not marked as done; if its job or repository is deleted, a "
         "repetition makes it again",
-        {{"id", id}, {"error", problem.what()}});
+        {{"id", id}, ids, {"error", problem.what()}});
   }
 }
 

@@ -7,6 +7,7 @@
 #include "api-server/errors.hpp"
 #include "api-server/services.hpp"
 #include "artifacts/submit/key_records.hpp"
+#include "base/log/request_ids.hpp"
 #include "http/message/message.hpp"
 
 namespace vbrain::api {
@@ -43,7 +44,8 @@ http::Reply reply_of_key(std::string answer, bool replayed);
 // The refusal of another request with a key that was used.
 Refusal other_submission();
 
-// mark_key_done(); a failure is only logged, because the answer does not depend on it.
-void note_key_done(const Services& services, const artifacts::Tenant& tenant, const std::string& id) noexcept;
+// mark_key_done(); a failure is only logged, because the answer does not depend on it. `ids`: of the request.
+void note_key_done(const Services& services, const artifacts::Tenant& tenant, const std::string& id,
+                   const base::RequestIds& ids) noexcept;
 
 }  // namespace vbrain::api

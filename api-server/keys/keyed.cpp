@@ -33,7 +33,7 @@ http::Task<Result<KeyLook, Refusal>> look_at_key(Call& call, KeyedBody body) {
   if (!found || !found->done) co_return look;
   if (body == KeyedBody::kRead) {
     const BodyTerms terms{.priority = true, .digest = BodyTerms::Digest::kOnly};
-    const auto submission = co_await read_submission(call.services, call.caller.tenant, call.exchange, terms);
+    const auto submission = co_await read_submission(call.services, call.caller, call.exchange, terms);
     if (!submission) co_return Unexpected<Refusal>(submission.error());
     set_digest(call, *look.key, submission->digest);
   }

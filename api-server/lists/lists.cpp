@@ -26,7 +26,7 @@ using Wanted = std::function<bool(std::string_view)>;
 
 // The list in a file. Null: there is no such list.
 std::shared_ptr<const Spooled> in_file(const Services& services, const artifacts::Tenant& tenant, const EachId& each,
-                                       const Wanted& wanted) {
+                                       const Wanted& wanted, const base::RequestIds& ids) {
   const auto make = [&](const artifacts::ArchiveWriter::Sink& sink) -> std::optional<artifacts::ArchiveWriter::Added> {
     artifacts::ArchiveWriter::Added written;
     std::string text = "[";
@@ -47,7 +47,7 @@ std::shared_ptr<const Spooled> in_file(const Services& services, const artifacts
     flush();
     return written;
   };
-  auto spooled = spool(services.volume, tenant, services.spool_space, make);
+  auto spooled = spool(services.volume, tenant, services.spool_space, make, ids);
   return spooled ? std::make_shared<const Spooled>(std::move(*spooled)) : nullptr;
 }
 
@@ -60,7 +60,8 @@ IdLists::Listed look_up(const Services& services, const artifacts::Tenant& tenan
 
 // False: there is no such list.
 bool add(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
-         const std::string& repository_id, const KnownList* known, const EachId& each, const Wanted& wanted) {
+         const std::string& repository_id, const KnownList* known, const EachId& each, const Wanted& wanted,
+         const base::RequestIds& ids) {
   auto known_or_read = look_up_list(answer, services, tenant, repository_id, known);
   if (!known_or_read) return true;
   IdLists::Listed listed = *std::move(known_or_read);
@@ -70,7 +71,7 @@ bool add(AnswerText& answer, const Services& services, const artifacts::Tenant& 
     answer.add_list(listed.ids, pieces_of(*listed.ids), listed.ids->tag());
     return true;
   }
-  auto file = in_file(services, tenant, each, wanted);
+  auto file = in_file(services, tenant, each, wanted, ids);
   if (file == nullptr) return false;
   answer.add_file(std::move(file));
   return true;
@@ -79,15 +80,15 @@ bool add(AnswerText& answer, const Services& services, const artifacts::Tenant& 
 }  // namespace
 
 std::optional<base::TimePoint> time_of_job(const Services& services, const artifacts::Tenant& tenant,
-                                           std::string_view id) {
+                                           std::string_view id, const base::RequestIds& ids) {
   if (const auto told = job::time_of_job_id(id)) return told;
   try {
     if (const auto stored = services.view.job(tenant, id)) return stored->file.created_on;
   } catch (const artifacts::CorruptFile& problem) {
     // One unreadable file must not hide the other jobs.
-    base::log_error("unreadable file on the volume", {{"error", problem.what()}});
+    base::log_error("unreadable file on the volume", {{"job", id}, ids, {"error", problem.what()}});
   } catch (const artifacts::UnsafeFile& problem) {
-    base::log_error("unreadable file on the volume", {{"error", problem.what()}});
+    base::log_error("unreadable file on the volume", {{"job", id}, ids, {"error", problem.what()}});
   }
   const auto resource = services.jobs.get(id);
   if (resource == nullptr || !belongs_to(*resource, tenant)) return std::nullopt;
@@ -109,21 +110,22 @@ KnownList read_list(const Services& services, const artifacts::Tenant& tenant, c
 }
 
 bool add_jobs(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
-              std::string_view repository_id, const DateRange& range, const KnownList* known) {
+              std::string_view repository_id, const DateRange& range, const KnownList* known,
+              const base::RequestIds& ids) {
   // A Job made with kubectl may have no repository.
   if (!artifacts::is_repository_id(repository_id)) return false;
   IdLists& lists = services.view.lists();
   const auto each = [&](const IdLists::Take& take) { return lists.each_job(tenant, repository_id, take); };
   const auto wanted = [&](std::string_view id) {
-    const auto time = time_of_job(services, tenant, id);
+    const auto time = time_of_job(services, tenant, id, ids);
     return time && range.contains(*time);
   };
   return add(answer, services, tenant, std::string(repository_id), known, each,
-             range.is_open() ? Wanted() : Wanted(wanted));
+             range.is_open() ? Wanted() : Wanted(wanted), ids);
 }
 
 void add_repositories(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
-                      const DateRange& range, const KnownList* known) {
+                      const DateRange& range, const KnownList* known, const base::RequestIds& ids) {
   IdLists& lists = services.view.lists();
   const auto each = [&](const IdLists::Take& take) {
     lists.each_repository(tenant, take);
@@ -133,7 +135,7 @@ void add_repositories(AnswerText& answer, const Services& services, const artifa
     const auto time = time_of_repository_id(id);
     return time && range.contains(*time);
   };
-  add(answer, services, tenant, {}, known, each, range.is_open() ? Wanted() : Wanted(wanted));
+  add(answer, services, tenant, {}, known, each, range.is_open() ? Wanted() : Wanted(wanted), ids);
 }
 
 }  // namespace vbrain::api

@@ -80,7 +80,7 @@ http::Task<StreamPiece> JobEvents::next() {
 }
 
 http::Task<std::string> JobEvents::news() {
-  const auto look = co_await look_at_job(services_, tenant_, job_id_);
+  const auto look = co_await look_at_job(services_, tenant_, job_id_, guard_.ids());
   if (!look->exists) {
     over_ = true;
     co_return render_event("", kDeletedEvent, render_deleted(job_id_));
@@ -177,9 +177,9 @@ TenantEvents::StatePart TenantEvents::read_part() const {
         try {
           record = load_job(services_, tenant_, name);
         } catch (const artifacts::CorruptFile& problem) {
-          base::log_error("unreadable file on the volume", {{"job", name}, {"error", problem.what()}});
+          base::log_error("unreadable file on the volume", {{"job", name}, guard_.ids(), {"error", problem.what()}});
         } catch (const artifacts::UnsafeFile& problem) {
-          base::log_error("unreadable file on the volume", {{"job", name}, {"error", problem.what()}});
+          base::log_error("unreadable file on the volume", {{"job", name}, guard_.ids(), {"error", problem.what()}});
         }
         if (record && !record->unconfirmed && !is_terminal(record->status->phase)) {
           part.last = false;
@@ -290,7 +290,7 @@ bool TenantEvents::needs_look(const JobNews& news) const {
 
 // The event of a change; empty: there is nothing to tell of it. Nothing: it may not be told yet.
 http::Task<std::optional<std::string>> TenantEvents::told_by_look(const JobNews& news) {
-  const auto look = co_await look_at_job(services_, tenant_, news.job_id);
+  const auto look = co_await look_at_job(services_, tenant_, news.job_id, guard_.ids());
   std::optional<std::string> event;
   if (!look->exists) {
     event = render_event("", kDeletedEvent, render_deleted(news.job_id));

@@ -39,7 +39,7 @@ std::string render_deleted(std::string_view job_id) {
 }
 
 http::Task<std::shared_ptr<const JobLook>> look_at_job(const Services& services, const base::Tenant& tenant,
-                                                       const std::string& job_id) {
+                                                       const std::string& job_id, const base::RequestIds& ids) {
   struct Seen {
     JobLook look;
     bool unconfirmed = false;
@@ -58,9 +58,9 @@ http::Task<std::shared_ptr<const JobLook>> look_at_job(const Services& services,
     try {
       return read();
     } catch (const artifacts::CorruptFile& problem) {
-      base::log_error("unreadable file on the volume", {{"job", job_id}, {"error", problem.what()}});
+      base::log_error("unreadable file on the volume", {{"job", job_id}, ids, {"error", problem.what()}});
     } catch (const artifacts::UnsafeFile& problem) {
-      base::log_error("unreadable file on the volume", {{"job", job_id}, {"error", problem.what()}});
+      base::log_error("unreadable file on the volume", {{"job", job_id}, ids, {"error", problem.what()}});
     }
     return {.look = {.exists = true, .unreadable = true}};
   };

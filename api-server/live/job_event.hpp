@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "api-server/services.hpp"
+#include "base/log/request_ids.hpp"
 #include "base/tenant.hpp"
 #include "http/task.hpp"
 
@@ -36,8 +37,9 @@ struct JobLook {
   std::string json = {};    // render_job(); empty of a job that exists: nothing can be said now, look again later
   bool unreadable = false;  // nothing can be said of it until its files are mended
 };
-// Streams that look at the same job at the same time share the look. Throws VolumeError, CorruptFile, http::Overloaded.
+// Streams that look at the same job at the same time share the look. `ids`: of the request, for log
+// lines; those of the one that looks are used. Throws VolumeError, CorruptFile, http::Overloaded.
 http::Task<std::shared_ptr<const JobLook>> look_at_job(const Services& services, const base::Tenant& tenant,
-                                                       const std::string& job_id);
+                                                       const std::string& job_id, const base::RequestIds& ids);
 
 }  // namespace vbrain::api

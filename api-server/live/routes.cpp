@@ -34,7 +34,7 @@ http::Task<Answer> get_job_events(Call& call) {
   const std::string known_id = last_event_id(call);
   const std::string job_id(call.id);
   if (!known_id.empty()) {
-    const auto look = co_await look_at_job(call.services, call.caller.tenant, job_id);
+    const auto look = co_await look_at_job(call.services, call.caller.tenant, job_id, call.caller.ids);
     if (look->ended && id_of_state(look->json) == known_id) {
       found->status = 204;
       co_return found;

@@ -7,10 +7,11 @@
 
 namespace vbrain::api {
 
-StreamGuard::StreamGuard(const Services& services, Identity identity, Permission permission,
+StreamGuard::StreamGuard(const Services& services, Identity identity, base::RequestIds ids, Permission permission,
                          std::unique_ptr<StreamPlaces::Place> place)
     : services_(&services),
       identity_(std::move(identity)),
+      ids_(std::move(ids)),
       permission_(permission),
       place_(std::move(place)),
       next_check_(std::chrono::steady_clock::now() + services.streams.period()) {}
@@ -20,7 +21,7 @@ Result<StreamGuard, Refusal> StreamGuard::admit(const Call& call, Permission per
   if (!identity) return Unexpected<Refusal>(std::move(identity.error()));
   auto place = call.services.streams.take(call.caller.tenant);
   if (!place) return Unexpected<Refusal>(std::move(place.error()));
-  return StreamGuard(call.services, std::move(*identity), permission, std::move(*place));
+  return StreamGuard(call.services, std::move(*identity), call.caller.ids, permission, std::move(*place));
 }
 
 bool StreamGuard::permits(http::SteadyTime now) {
@@ -33,6 +34,7 @@ bool StreamGuard::permits(http::SteadyTime now) {
                     {"application", identity_.application_id},
                     {"client", identity_.client_id},
                     {"key_id", readable_key_id(identity_.api_key)},
+                    ids_,
                     {"detail", why}});
     return false;
   };

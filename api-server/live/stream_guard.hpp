@@ -5,6 +5,7 @@
 #include "api-server/auth/auth.hpp"
 #include "api-server/live/stream_places.hpp"
 #include "api-server/routes/call.hpp"
+#include "base/log/request_ids.hpp"
 #include "http/waiting.hpp"
 
 namespace vbrain::api {
@@ -21,13 +22,16 @@ class StreamGuard {
   bool permits(http::SteadyTime now);
   // When permits() looks again.
   http::SteadyTime next_check() const { return next_check_; }
+  // Of the request that has opened the stream.
+  const base::RequestIds& ids() const { return ids_; }
 
  private:
-  StreamGuard(const Services& services, Identity identity, Permission permission,
+  StreamGuard(const Services& services, Identity identity, base::RequestIds ids, Permission permission,
               std::unique_ptr<StreamPlaces::Place> place);
 
   const Services* services_;
   Identity identity_;
+  base::RequestIds ids_;
   Permission permission_;
   std::unique_ptr<StreamPlaces::Place> place_;
   http::SteadyTime next_check_;

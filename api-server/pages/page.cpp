@@ -136,9 +136,9 @@ std::string quoted(std::string_view id) {
 }
 
 std::optional<Entry> job_entry(const Services& services, const Tenant& tenant, std::string_view id,
-                               const PageRequest& page) {
+                               const PageRequest& page, const base::RequestIds& ids) {
   if (!page.dates.is_open()) {
-    const auto time = time_of_job(services, tenant, id);
+    const auto time = time_of_job(services, tenant, id, ids);
     if (!time || !page.dates.contains(*time)) return std::nullopt;
   }
   if (page.has_filter()) {
@@ -180,14 +180,14 @@ std::optional<Entry> repository_entry(const Services& services, const Tenant& te
 
 // One unreadable file hides its own object only.
 template <class Make>
-auto readable(Make make) {
-  return [make = std::move(make)](std::string_view id) -> std::optional<Entry> {
+auto readable(const base::RequestIds& ids, Make make) {
+  return [&ids, make = std::move(make)](std::string_view id) -> std::optional<Entry> {
     try {
       return make(id);
     } catch (const artifacts::CorruptFile& problem) {
-      base::log_error("unreadable file on the volume", {{"error", problem.what()}});
+      base::log_error("unreadable file on the volume", {{"id", id}, ids, {"error", problem.what()}});
     } catch (const artifacts::UnsafeFile& problem) {
-      base::log_error("unreadable file on the volume", {{"error", problem.what()}});
+      base::log_error("unreadable file on the volume", {{"id", id}, ids, {"error", problem.what()}});
     }
     return std::nullopt;
   };
@@ -196,12 +196,13 @@ auto readable(Make make) {
 }  // namespace
 
 PageEnd add_page_of_jobs(AnswerText& answer, const Services& services, const Tenant& tenant,
-                         std::string_view repository_id, const PageRequest& page, const KnownList* known) {
+                         std::string_view repository_id, const PageRequest& page, const KnownList* known,
+                         const base::RequestIds& ids) {
   if (!repository_id.empty() && !artifacts::is_repository_id(repository_id)) return {.found = false};
   const std::string list(repository_id.empty() ? kAllJobs : repository_id);
   const auto listed = look_up_list(answer, services, tenant, list, known);
   if (!listed) return {};
-  const auto entry = readable([&](std::string_view id) { return job_entry(services, tenant, id, page); });
+  const auto entry = readable(ids, [&](std::string_view id) { return job_entry(services, tenant, id, page, ids); });
   if (listed->ids != nullptr) return fill(answer, services, page, Walk(*listed->ids, page), entry);
   if (!listed->too_large) return {.found = false};
   IdLists& lists = services.view.lists();
@@ -212,10 +213,10 @@ PageEnd add_page_of_jobs(AnswerText& answer, const Services& services, const Ten
 }
 
 PageEnd add_page_of_repositories(AnswerText& answer, const Services& services, const Tenant& tenant,
-                                 const PageRequest& page, const KnownList* known) {
+                                 const PageRequest& page, const KnownList* known, const base::RequestIds& ids) {
   const auto listed = look_up_list(answer, services, tenant, {}, known);
   if (!listed) return {};
-  const auto entry = readable([&](std::string_view id) { return repository_entry(services, tenant, id, page); });
+  const auto entry = readable(ids, [&](std::string_view id) { return repository_entry(services, tenant, id, page); });
   if (listed->ids != nullptr) return fill(answer, services, page, Walk(*listed->ids, page), entry);
   const auto each = [&](const IdLists::Take& take) { services.view.lists().each_repository(tenant, take); };
   return fill(answer, services, page, Walk(ids_after(each, page)), entry);

@@ -7,6 +7,7 @@
 #include "api-server/lists/lists.hpp"
 #include "api-server/pages/page_request.hpp"
 #include "api-server/services.hpp"
+#include "base/log/request_ids.hpp"
 
 namespace vbrain::api {
 
@@ -26,11 +27,12 @@ struct PageEnd {
   std::string last = {};  // the last id that was looked at, if there may be more; empty: the list ends here
 };
 
-// Jobs of a repository, or of the tenant if `repository_id` is empty. `known` as for add_jobs().
+// Jobs of a repository, or of the tenant if `repository_id` is empty. `known` and `ids` as for add_jobs().
 PageEnd add_page_of_jobs(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
-                         std::string_view repository_id, const PageRequest& page, const KnownList* known);
+                         std::string_view repository_id, const PageRequest& page, const KnownList* known,
+                         const base::RequestIds& ids);
 
 PageEnd add_page_of_repositories(AnswerText& answer, const Services& services, const artifacts::Tenant& tenant,
-                                 const PageRequest& page, const KnownList* known);
+                                 const PageRequest& page, const KnownList* known, const base::RequestIds& ids);
 
 }  // namespace vbrain::api

@@ -109,7 +109,9 @@ FileList list_output(const Call& call, Work work, bool is_confirmed) {
   }
   const Finished job = finished(*record);
   const artifacts::Tenant& tenant = call.caller.tenant;
-  if (job.sizes.output_bytes == 0) return {share_files(call.services, tenant, longest_list(0, 0), [](const auto&) {})};
+  if (job.sizes.output_bytes == 0)
+    return {share_files(
+        call.services, tenant, longest_list(0, 0), [](const auto&) {}, call.caller.ids)};
   const auto archive = open_archive(call, job);
   if (!archive) return {shared_refusal(not_visible_yet().value())};
   const FileReader reader = reader_of(call, *archive);
@@ -122,7 +124,7 @@ FileList list_output(const Call& call, Work work, bool is_confirmed) {
     });
     if (!done) refuse_output(call, done.error());
   };
-  return {share_files(call.services, tenant, longest, files)};
+  return {share_files(call.services, tenant, longest, files, call.caller.ids)};
 }
 
 FileList list_input(const Call& call, const std::vector<artifacts::InputFile>& input, Work work) {
@@ -135,7 +137,7 @@ FileList list_input(const Call& call, const std::vector<artifacts::InputFile>& i
       take({.name = file.name, .bytes = file.bytes, .sha256 = file.sha256});
     }
   };
-  return {share_files(call.services, call.caller.tenant, longest, files)};
+  return {share_files(call.services, call.caller.tenant, longest, files, call.caller.ids)};
 }
 
 // Blocks on the volume.

@@ -16,8 +16,9 @@ namespace vbrain::api {
 namespace {
 
 // The answer of GET /job/:job_id. Blocks on the volume.
-SharedAnswer describe(const Services& services, const artifacts::Tenant& tenant, const JobRecord& record,
-                      bool with_jobs, const KnownList* known) {
+SharedAnswer describe(const Services& services, const Caller& caller, const JobRecord& record, bool with_jobs,
+                      const KnownList* known) {
+  const artifacts::Tenant& tenant = caller.tenant;
   TenantBudget::Share memory(services.json_budget, tenant);
   const bool ended = is_terminal(record.status->phase);
   const auto expires = ended && record.status->completion_time
@@ -30,7 +31,7 @@ SharedAnswer describe(const Services& services, const artifacts::Tenant& tenant,
   if (with_jobs) {
     answer.add(R"(,"jobs":)");
     // A Job made with kubectl may have no repository.
-    if (!add_jobs(answer, services, tenant, record.stored->file.repository_id, {}, known)) answer.add("[]");
+    if (!add_jobs(answer, services, tenant, record.stored->file.repository_id, {}, known, caller.ids)) answer.add("[]");
   }
   answer.add(render_job_tail(*record.status, expires));
   SharedAnswer shared = share_json(ended ? 200 : 202, std::move(answer), std::move(memory));
@@ -40,12 +41,11 @@ SharedAnswer describe(const Services& services, const artifacts::Tenant& tenant,
 
 http::Task<Answer> answer_with_description(Call& call, bool with_jobs) {
   const Services& services = call.services;
-  const artifacts::Tenant& tenant = call.caller.tenant;
   const auto read = [&](const KnownList* known) -> SharedAnswer {
     const auto record = find_job(services, call.caller, call.id, call.repository_id);
     if (!record) return shared_refusal(record.error());
     if (record->unconfirmed) return SharedAnswer{.unconfirmed = true};
-    return describe(services, tenant, *record, with_jobs, known);
+    return describe(services, call.caller, *record, with_jobs, known);
   };
   const std::string key = key_of_read(with_jobs ? "job" : "job alone", call);
   const auto shared = co_await read_with_list(call, key, read);
@@ -56,7 +56,7 @@ http::Task<Answer> answer_with_description(Call& call, bool with_jobs) {
   const auto read_confirmed = [&](const KnownList* known) -> SharedAnswer {
     const auto record = find_job(services, call.caller, call.id, call.repository_id);
     if (!record) return shared_refusal(record.error());
-    return describe(services, tenant, *record, with_jobs, known);
+    return describe(services, call.caller, *record, with_jobs, known);
   };
   const std::string confirmed_key = "confirmed " + key;
   const auto found = co_await read_with_list(call, confirmed_key, read_confirmed);
@@ -72,7 +72,8 @@ http::Task<Answer> get_page_of_jobs(Call& call) {
   if (!page) co_return Unexpected<Refusal>(page.error());
   const auto read = [&](const KnownList* known) -> SharedAnswer {
     AnswerText answer;
-    const PageEnd end = add_page_of_jobs(answer, call.services, call.caller.tenant, call.repository_id, *page, known);
+    const PageEnd end =
+        add_page_of_jobs(answer, call.services, call.caller.tenant, call.repository_id, *page, known, call.caller.ids);
     if (!end.found) return shared_refusal({.problem = Problem::kNoRepository});
     return share_page(call, std::move(answer), end);
   };
@@ -89,7 +90,7 @@ http::Task<Answer> get_jobs(Call& call) {
   if (!range) co_return Unexpected<Refusal>(range.error());
   const auto read = [&](const KnownList* known) -> SharedAnswer {
     AnswerText answer;
-    if (!add_jobs(answer, call.services, call.caller.tenant, call.repository_id, *range, known)) {
+    if (!add_jobs(answer, call.services, call.caller.tenant, call.repository_id, *range, known, call.caller.ids)) {
       return shared_refusal({.problem = Problem::kNoRepository});
     }
     return share_json(200, std::move(answer), TenantBudget::Share(call.services.json_budget, call.caller.tenant));

@@ -25,7 +25,8 @@ http::Task<Answer> get_page_of_repositories(Call& call) {
   if (!page) co_return Unexpected<Refusal>(page.error());
   const auto read = [&](const KnownList* known) -> SharedAnswer {
     AnswerText answer;
-    const PageEnd end = add_page_of_repositories(answer, call.services, call.caller.tenant, *page, known);
+    const PageEnd end =
+        add_page_of_repositories(answer, call.services, call.caller.tenant, *page, known, call.caller.ids);
     return share_page(call, std::move(answer), end);
   };
   const std::string key = key_of_read("page of repositories", call);
@@ -41,7 +42,7 @@ http::Task<Answer> get_repositories(Call& call) {
   if (!range) co_return Unexpected<Refusal>(range.error());
   const auto read = [&](const KnownList* known) -> SharedAnswer {
     AnswerText answer;
-    add_repositories(answer, call.services, call.caller.tenant, *range, known);
+    add_repositories(answer, call.services, call.caller.tenant, *range, known, call.caller.ids);
     return share_json(200, std::move(answer), TenantBudget::Share(call.services.json_budget, call.caller.tenant));
   };
   const std::string key = key_of_read("repositories", call);
@@ -72,7 +73,8 @@ Result<NewRepository, Refusal> publish(const Call& call, Submission& submission,
   const auto taken = claim_upload(services, tenant, submission, key);
   if (!taken) return Unexpected<Refusal>(taken.error());
   if (!key) {
-    std::string id = publish_repository(services, tenant, call.caller.username, submission).repository_id;
+    std::string id =
+        publish_repository(services, tenant, call.caller.username, submission, call.caller.ids).repository_id;
     std::string answer = render_created(id, notes);
     return NewRepository{.id = std::move(id), .answer = std::move(answer)};
   }
@@ -83,11 +85,13 @@ Result<NewRepository, Refusal> publish(const Call& call, Submission& submission,
   keep_upload(submission, key);
   artifacts::KeyRecord& record = claimed->record;
   if (!claimed->done) {
-    publish_repository(services, tenant, call.caller.username, submission, KnownRepository{record.id, key->name});
+    publish_repository(services, tenant, call.caller.username, submission, call.caller.ids,
+                       KnownRepository{record.id, key->name});
     base::failpoint("api-server.repository-published");
-    note_key_done(services, tenant, record.id);
+    note_key_done(services, tenant, record.id, call.caller.ids);
     // Another request with the key had made it before, and it was deleted while this one was under way.
-    if (has_deletion_mark(services.volume, tenant, record.id)) take_back_repository(services.volume, tenant, record.id);
+    if (has_deletion_mark(services.volume, tenant, record.id))
+      take_back_repository(services.volume, tenant, record.id, call.caller.ids);
   }
   return NewRepository{.id = std::move(record.id),
                        .answer = std::move(record.answer),
@@ -139,7 +143,7 @@ http::Task<Answer> get_repository(Call& call) {
     answer.add(stored, std::string_view(stored->shown).substr(1), stored->tag);
     if (*with_jobs) {
       answer.add(R"(,"jobs":)");
-      if (!add_jobs(answer, call.services, call.caller.tenant, call.id, {}, known)) {
+      if (!add_jobs(answer, call.services, call.caller.tenant, call.id, {}, known, call.caller.ids)) {
         return shared_refusal({.problem = Problem::kNoRepository});
       }
     }

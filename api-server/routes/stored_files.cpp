@@ -78,7 +78,7 @@ Answer made_archive(const Call& call, Download what, Problem absent, const std::
   std::shared_ptr<const Spooled> archive;
   if (!key.empty()) archive = archives.find(key);
   if (archive == nullptr) {
-    auto spooled = spool(call.services.volume, call.caller.tenant, call.services.spool_space, make);
+    auto spooled = spool(call.services.volume, call.caller.tenant, call.services.spool_space, make, call.caller.ids);
     if (!spooled) return refuse(absent);
     archive = std::make_shared<const Spooled>(std::move(*spooled));
     if (!key.empty() && will_come_again(call.exchange.head)) archives.keep(key, archive);

@@ -68,9 +68,9 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
     const auto done = settle(services, file.tenant, key, batch);
     if (!done) return Unexpected<Refusal>(done.error());
     if (*done) return false;
-    const auto outcome = finish_batch(services.volume, file.tenant, file.repository_id, batch.id);
+    const auto outcome = finish_batch(services.volume, file.tenant, file.repository_id, batch.id, context.ids);
     if (outcome == BatchOutcome::kNoRepository) return refuse(Problem::kNoRepository);
-    if (outcome == BatchOutcome::kPublished) note_key_done(services, file.tenant, batch.id);
+    if (outcome == BatchOutcome::kPublished) note_key_done(services, file.tenant, batch.id, context.ids);
     batch.repeated = outcome == BatchOutcome::kDone;
     return !batch.repeated;
   }
@@ -100,7 +100,7 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
   if (*done) return false;
   bool committed = false;
   try {
-    switch (publish_batch(services.volume, file.tenant, file.repository_id, batch.id, next, committed)) {
+    switch (publish_batch(services.volume, file.tenant, file.repository_id, batch.id, next, committed, context.ids)) {
       case BatchOutcome::kPublished:
         note_published(services, file.tenant, bytes);
         return true;
@@ -116,8 +116,7 @@ Result<bool, Refusal> publish(const Services& services, JobFile& file, const Bat
     if (!committed) throw;
     // The controller completes the publication.
     note_published(services, file.tenant, bytes);
-    base::log_error("volume failed",
-                    {{"batch", batch.id}, {"request_id", context.request_id}, {"error", problem.what()}});
+    base::log_error("volume failed", {{"batch", batch.id}, context.ids, {"error", problem.what()}});
     return refuse(
         Problem::kUnavailable, {},
         "the storage failed; the jobs may be stored, and run then. Remedy: look for them with GET /api/v1/job before "
@@ -143,7 +142,8 @@ http::Task<void> create_resources(const Services& services, const RequestContext
     one.created_by = file.created_by;
     one.priority = file.priority;
     one.callback_url = file.callback_url;
-    auto created = create_resource(services, one);
+    one.traceparent = file.traceparent;
+    auto created = create_resource(services, one, context.ids);
     if (created) return;
     ++missing;
     if (!failed.exchange(true)) first = std::move(created.error().error);
@@ -157,7 +157,7 @@ http::Task<void> create_resources(const Services& services, const RequestContext
   }
   if (missing > 0) {
     base::log_warning("Jobs of a batch were not created now; the controller creates them later",
-                      {{"jobs", missing.load()}, {"request_id", context.request_id}, {"error", why}});
+                      {{"jobs", missing.load()}, context.ids, {"error", why}});
   }
 }
 
@@ -214,9 +214,9 @@ http::Task<Result<NewBatch, Refusal>> execute_batch(const Services& services, co
   } catch (const std::exception& problem) {
     // They were published, and nothing says that they were deleted.
     base::log_warning("it is not known whether jobs of a batch were deleted meanwhile",
-                      {{"batch", batch.id}, {"request_id", context.request_id}, {"error", problem.what()}});
+                      {{"batch", batch.id}, context.ids, {"error", problem.what()}});
   }
-  co_await remove_leftovers(services, file.tenant, deleted.jobs);
+  co_await remove_leftovers(services, file.tenant, deleted.jobs, context.ids);
   if (deleted.repository) co_return refuse(Problem::kNoRepository);
   co_return batch;
 }

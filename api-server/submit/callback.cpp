@@ -54,7 +54,7 @@ http::Task<std::optional<Refusal>> refuse_lost_callback(const Services& services
   if (!made) {
     // For example an admission webhook with side effects. The answer of the real create is looked at, too.
     base::log_debug("a dry run does not say whether the definition of Job knows callbackURL",
-                    {{"code", to_string(made.error().code)}, {"error", made.error().message}});
+                    {caller.ids, {"code", to_string(made.error().code)}, {"error", made.error().message}});
     co_return std::nullopt;
   }
   // Not a Job as others: the answer of a dry run has no resourceVersion.

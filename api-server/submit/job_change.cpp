@@ -49,7 +49,7 @@ http::Task<Result<void, Refusal>> change_job(const Services& services, const Cal
   if (!edited) {
     const kube::Error& error = edited.error();
     base::log_error("Job not changed", {{"job", job_id},
-                                        {"request_id", caller.request_id},
+                                        caller.ids,
                                         {"code", to_string(error.code)},
                                         {"http_status", error.http_status},
                                         {"error", error.message}});

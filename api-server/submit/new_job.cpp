@@ -27,6 +27,7 @@ using artifacts::Store;
 // A job on its way.
 struct Draft {
   JobFile file{};
+  base::RequestIds ids{};
   std::optional<std::string> params{};  // TypedJob::params
   bool new_repository = false;          // it gets one from the same body
   std::string notes{};                  // of the answer
@@ -92,20 +93,23 @@ bool close_first_attempt(const Store& volume, const JobFile& file, base::TimePoi
 }
 
 // Makes sure that the job does not run, and removes what can be removed, because its client gets no 201.
-void take_back(const Store& volume, const JobFile& file, Leftovers left, base::TimePoint now) noexcept {
+void take_back(const Store& volume, const Draft& draft, Leftovers left, base::TimePoint now) noexcept {
+  const JobFile& file = draft.file;
   try {
     const bool has_folder = volume.mark_deleted(file.tenant, file.job_id, file.repository_id);
     // If a resource can still appear the folder stays with the marker, and the controller makes no pod for it. Its
     // input, which may be large, is removed unless the first attempt has begun.
     if (!left.resource) {
-      volume.remove_job(file.tenant, file.job_id, file.repository_id);
+      volume.remove_job(file.tenant, file.job_id, file.repository_id, {}, draft.ids);
     } else if (has_folder && close_first_attempt(volume, file, now)) {
       volume.remove_input(file.tenant, file.job_id);
     }
-    if (left.repository && !file.repository_id.empty()) take_back_repository(volume, file.tenant, file.repository_id);
+    if (left.repository && !file.repository_id.empty()) {
+      take_back_repository(volume, file.tenant, file.repository_id, draft.ids);
+    }
   } catch (const std::exception& problem) {
     base::log_error("a job whose request gets an error could not be removed; delete it if it appears",
-                    {{"job", file.job_id}, {"error", problem.what()}});
+                    {{"job", file.job_id}, draft.ids, {"error", problem.what()}});
   }
 }
 
@@ -114,7 +118,7 @@ void take_back(const Store& volume, const JobFile& file, Leftovers left, base::T
 bool undo_if_deleted(const Services& services, const Draft& draft) {
   const JobFile& file = draft.file;
   if (draft.key == nullptr || !has_deletion_mark(services.volume, file.tenant, file.job_id)) return false;
-  take_back(services.volume, file, {.resource = false, .repository = false}, services.clock.now());
+  take_back(services.volume, draft, {.resource = false, .repository = false}, services.clock.now());
   return true;
 }
 
@@ -168,7 +172,8 @@ Result<void, Refusal> publish_in_repository(const Services& services, Draft& dra
   if (auto mine = confirm_upload(services, file.tenant, submission, key); !mine) return mine;
   const auto settled = settle(services, draft);
   if (!settled || draft.done) return settled;
-  const auto published = input != nullptr ? volume.publish_job(input->take(), file) : volume.publish_job(file);
+  const auto published =
+      input != nullptr ? volume.publish_job(input->take(), file) : volume.publish_job(file, draft.ids);
   return check_published(services, draft, published, bytes);
 }
 
@@ -182,7 +187,7 @@ Result<void, Refusal> publish_with_repository(const Services& services, Draft& d
     if (!settled || draft.done) return settled;
     known = KnownRepository{file.repository_id, draft.key->name};
   }
-  auto repository = publish_repository(services, file.tenant, file.created_by, submission, known);
+  auto repository = publish_repository(services, file.tenant, file.created_by, submission, draft.ids, known);
   file.repository_id = std::move(repository.repository_id);
   // The repository keeps the params as they were sent.
   file.params = std::move(draft.params ? *draft.params : repository.params);
@@ -193,13 +198,13 @@ Result<void, Refusal> publish_with_repository(const Services& services, Draft& d
     if (!settled) return settled;
   } else if (has_deletion_mark(services.volume, file.tenant, file.repository_id)) {
     // Another request with the same key had made it before, and it was deleted while this one was under way.
-    take_back_repository(services.volume, file.tenant, file.repository_id);
+    take_back_repository(services.volume, file.tenant, file.repository_id, draft.ids);
     draft.done = has_key_mark(services.volume, file.tenant, file.job_id);
     return draft.done ? Result<void, Refusal>() : refuse(Problem::kNoRepository);
   }
   base::failpoint("api-server.repository-published");
   // Another request may have deleted the repository already.
-  return check_published(services, draft, services.volume.publish_job(file), 0);
+  return check_published(services, draft, services.volume.publish_job(file, draft.ids), 0);
 }
 
 // Like `old`, with its own copy of the input if `old` has one of its own.
@@ -214,19 +219,20 @@ Result<void, Refusal> publish_again(const Services& services, Draft& draft, cons
   if (old.input_from == JobFile::InputFrom::kJob) {
     for (const artifacts::InputFile& one : old.input) bytes += one.bytes;
     if (auto full = check_space_of(services, draft, bytes)) return Unexpected<Refusal>(std::move(*full));
-    staging.emplace(volume.stage(file.tenant));
+    staging.emplace(volume.stage(file.tenant, draft.ids));
     if (!volume.copy_job_input(*staging, old.job_id)) return refuse(Problem::kNoJob);
   }
   const auto settled = settle(services, draft);
   if (!settled || draft.done) return settled;
-  const auto published = staging ? volume.publish_job(std::move(*staging), file) : volume.publish_job(file);
+  const auto published = staging ? volume.publish_job(std::move(*staging), file) : volume.publish_job(file, draft.ids);
   return check_published(services, draft, published, bytes);
 }
 
 // Whether a job was deleted while its resource was being created.
 enum class Fate { kKept, kDeleted, kRepositoryDeleted };
 
-Fate fate_of(const Store& volume, const JobFile& file) {
+Fate fate_of(const Store& volume, const Draft& draft) {
+  const JobFile& file = draft.file;
   try {
     if (!volume.has_repository(file.tenant, file.repository_id)) return Fate::kRepositoryDeleted;
     // After a complete deletion the marker is gone too.
@@ -235,14 +241,14 @@ Fate fate_of(const Store& volume, const JobFile& file) {
   } catch (const artifacts::VolumeError& problem) {
     // The job was published, and nothing says that it was deleted.
     base::log_warning("the volume failed after a job was created; the job counts as not deleted",
-                      {{"job", file.job_id}, {"error", problem.what()}});
+                      {{"job", file.job_id}, draft.ids, {"error", problem.what()}});
     return Fate::kKept;
   }
 }
 
 // take_back() on the volume's pool, also if its queue is full: a job that was not acknowledged must not run.
-http::Task<void> withdraw(const Services& services, const JobFile& file, Leftovers left) {
-  const auto undo = [&] { take_back(services.volume, file, left, services.clock.now()); };
+http::Task<void> withdraw(const Services& services, const Draft& draft, Leftovers left) {
+  const auto undo = [&] { take_back(services.volume, draft, left, services.clock.now()); };
   co_await http::run_always_on(services.volume_workers, undo);
 }
 
@@ -255,6 +261,7 @@ Draft begin_job(const Services& services, const Caller& caller, const RequestCon
   file.tenant = caller.tenant;
   file.created_by = caller.username;
   file.traceparent = context.traceparent;
+  draft.ids = context.ids;
   file.unknown = std::move(typed.members);
   draft.params = std::move(typed.params);
   if (key) draft.key = &*key;
@@ -265,8 +272,8 @@ using Publish = std::function<Result<void, Refusal>()>;
 
 // Publishes the job on `pool` by `publish`, which completes and settles the draft, and creates its resource. Where that
 // fails, a job with a key stays as it is: the same request completes it.
-http::Task<Result<void, Refusal>> launch(const Services& services, const RequestContext& context, const Draft& draft,
-                                         base::Lane pool, const Publish& publish) {
+http::Task<Result<void, Refusal>> launch(const Services& services, const Draft& draft, base::Lane pool,
+                                         const Publish& publish) {
   const JobFile& file = draft.file;
   const bool keyed = draft.key != nullptr;
   const Leftovers without_resource{.resource = false, .repository = draft.new_repository};
@@ -282,7 +289,7 @@ http::Task<Result<void, Refusal>> launch(const Services& services, const Request
   }
   if (failure) {
     // The client gets an error, so nothing of the job may stay.
-    if (!keyed) co_await withdraw(services, file, without_resource);
+    if (!keyed) co_await withdraw(services, draft, without_resource);
     std::rethrow_exception(failure);
   }
   base::failpoint("api-server.published");
@@ -291,7 +298,7 @@ http::Task<Result<void, Refusal>> launch(const Services& services, const Request
   std::optional<Result<void, NotCreated>> created;
   std::exception_ptr overloaded;
   try {
-    const auto create = [&] { return create_resource(services, file); };
+    const auto create = [&] { return create_resource(services, file, draft.ids); };
     created = co_await http::run_on(services.workers, create);
   } catch (const http::Overloaded&) {
     overloaded = std::current_exception();
@@ -300,11 +307,11 @@ http::Task<Result<void, Refusal>> launch(const Services& services, const Request
   if (overloaded != nullptr || !*created) {
     const bool may_exist = overloaded == nullptr && created->error().may_exist;
     const Leftovers left{.resource = may_exist, .repository = draft.new_repository};
-    if (!keyed) co_await withdraw(services, file, left);
+    if (!keyed) co_await withdraw(services, draft, left);
     if (overloaded != nullptr) std::rethrow_exception(overloaded);
     const kube::Error& error = created->error().error;
     base::log_error("Job not created", {{"job", file.job_id},
-                                        {"request_id", context.request_id},
+                                        draft.ids,
                                         {"code", to_string(error.code)},
                                         {"http_status", error.http_status},
                                         {"reason", error.reason},
@@ -320,18 +327,19 @@ http::Task<Result<void, Refusal>> launch(const Services& services, const Request
   Fate fate = Fate::kKept;
   try {
     const auto look = [&] {
-      if (keyed) note_key_done(services, file.tenant, file.job_id);
-      return fate_of(services.volume, file);
+      if (keyed) note_key_done(services, file.tenant, file.job_id, draft.ids);
+      return fate_of(services.volume, draft);
     };
     fate = co_await http::run_on(services.volume_workers, look);
   } catch (const http::Overloaded&) {
-    base::log_debug("no worker was free to check whether a new job was deleted meanwhile", {{"job", file.job_id}});
+    base::log_debug("no worker was free to check whether a new job was deleted meanwhile",
+                    {{"job", file.job_id}, draft.ids});
   }
   if (fate != Fate::kKept) {
     const Leftovers left{.resource = true, .repository = false};
-    co_await withdraw(services, file, left);
-    const std::vector<std::string> ids{file.job_id};
-    co_await remove_leftovers(services, file.tenant, ids);
+    co_await withdraw(services, draft, left);
+    const std::vector<std::string> jobs{file.job_id};
+    co_await remove_leftovers(services, file.tenant, jobs, draft.ids);
   }
   if (fate == Fate::kRepositoryDeleted) co_return refuse(Problem::kNoRepository);
   co_return Result<void, Refusal>();
@@ -366,7 +374,7 @@ http::Task<Result<NewJob, Refusal>> execute_job(const Services& services, const 
   };
   // With files this takes long: they are synced, and those of the repository are copied.
   const base::Lane pool = submission.input ? services.bulk_workers : services.volume_workers;
-  const auto launched = co_await launch(services, context, draft, pool, publish);
+  const auto launched = co_await launch(services, draft, pool, publish);
   if (!launched) co_return Unexpected<Refusal>(launched.error());
   co_await spend_upload(services, submission);
   co_return std::move(draft.made);
@@ -394,7 +402,7 @@ http::Task<Result<NewJob, Refusal>> retry_job(const Services& services, const Ca
   const Publish publish = [&] { return publish_again(services, draft, model); };
   const bool copies = model.input_from == JobFile::InputFrom::kJob;
   const base::Lane pool = copies ? services.bulk_workers : services.volume_workers;
-  const auto launched = co_await launch(services, context, draft, pool, publish);
+  const auto launched = co_await launch(services, draft, pool, publish);
   if (!launched) co_return Unexpected<Refusal>(launched.error());
   co_return std::move(draft.made);
 }

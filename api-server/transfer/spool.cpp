@@ -75,7 +75,7 @@ void SpoolSpace::LocalShare::take(std::size_t bytes) {
 }
 
 std::optional<Spooled> spool(const artifacts::Store& volume, const artifacts::Tenant& tenant, SpoolSpace& space,
-                             const ArchiveMaker& make) {
+                             const ArchiveMaker& make, const base::RequestIds& ids) {
   std::exception_ptr refused;
   try {
     return on_volume(volume, tenant, space, make);
@@ -90,7 +90,7 @@ std::optional<Spooled> spool(const artifacts::Store& volume, const artifacts::Te
     base::log_warning(
         "no room for an archive in $TMPDIR, and the volume cannot be written; free space on the volume or raise "
         "max-local-spool-bytes",
-        {{"error", problem.what()}});
+        {ids, {"error", problem.what()}});
   }
   std::rethrow_exception(refused);
 }

@@ -10,6 +10,7 @@
 #include "artifacts/archive/archive_writer.hpp"
 #include "artifacts/files/safe_open.hpp"
 #include "artifacts/store/layout.hpp"
+#include "base/log/request_ids.hpp"
 
 namespace vbrain::artifacts {
 class Store;
@@ -75,7 +76,8 @@ using ArchiveMaker =
 
 // Makes the archive in the tenant's folder on the volume. If the volume is full or read-only, it is made in the local
 // temporary folder, so that reading goes on. Throws the volume's VolumeError if neither has room, and TenantLimit.
+// `ids`: of the request, for log lines.
 std::optional<Spooled> spool(const artifacts::Store& volume, const artifacts::Tenant& tenant, SpoolSpace& local,
-                             const ArchiveMaker& make);
+                             const ArchiveMaker& make, const base::RequestIds& ids);
 
 }  // namespace vbrain::api

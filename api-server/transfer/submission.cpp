@@ -133,9 +133,9 @@ struct Upload {
 };
 
 // Reads the whole body into `upload`. Writing may go on behind it.
-http::Task<std::optional<Refusal>> read_parts(const Services& services, const artifacts::Tenant& tenant,
-                                              std::string_view boundary, http::BodyReader& body, const BodyTerms& terms,
-                                              Upload& upload, WriteBehind& writing) {
+http::Task<std::optional<Refusal>> read_parts(const Services& services, const Caller& caller, std::string_view boundary,
+                                              http::BodyReader& body, const BodyTerms& terms, Upload& upload,
+                                              WriteBehind& writing) {
   using Digest = BodyTerms::Digest;
   using Kind = MultipartReader::Event::Kind;
   MultipartReader reader(boundary);
@@ -164,9 +164,10 @@ http::Task<std::optional<Refusal>> read_parts(const Services& services, const ar
         }
         upload.file = std::make_shared<FileReceiver>(*event.head.filename);
         const auto open = [&] {
-          submission.input.emplace(services.bulk_workers, services.volume.stage(tenant));
+          submission.input.emplace(services.bulk_workers, services.volume.stage(caller.tenant, caller.ids));
           submission.input->hold(upload.file);
-          upload.file->open(services.volume.root().at(artifacts::layout::staging(tenant)), submission.input->staging());
+          upload.file->open(services.volume.root().at(artifacts::layout::staging(caller.tenant)),
+                            submission.input->staging());
         };
         co_await http::run_on(services.volume_workers, open);
         writing.begin([file = upload.file, digest = upload.file_digest](std::string_view bytes) {
@@ -197,21 +198,21 @@ bool is_left_empty(const std::optional<std::string>& field) {
   return !field || field->find_first_not_of(" \t\r\n") == std::string::npos;
 }
 
-http::Task<Result<Submission, Refusal>> read_multipart(const Services& services, const artifacts::Tenant& tenant,
+http::Task<Result<Submission, Refusal>> read_multipart(const Services& services, const Caller& caller,
                                                        std::string_view boundary, http::BodyReader& body,
                                                        const BodyTerms& terms) {
   using Digest = BodyTerms::Digest;
   Upload upload{.submission = {.params = {},
                                .metadata = {},
                                .input = {},
-                               .memory = TenantBudget::Share(services.json_budget, tenant)},
+                               .memory = TenantBudget::Share(services.json_budget, caller.tenant)},
                 .form = {},
                 .file = {}};
   WriteBehind writing(services.transfer_workers);
   std::optional<Refusal> refused;
   std::exception_ptr failure;
   try {
-    refused = co_await read_parts(services, tenant, boundary, body, terms, upload, writing);
+    refused = co_await read_parts(services, caller, boundary, body, terms, upload, writing);
   } catch (const std::exception&) {
     failure = std::current_exception();
   }
@@ -260,7 +261,7 @@ http::Task<Result<Submission, Refusal>> read_multipart(const Services& services,
   co_return std::move(submission);
 }
 
-http::Task<Result<Submission, Refusal>> read_body(const Services& services, const artifacts::Tenant& tenant,
+http::Task<Result<Submission, Refusal>> read_body(const Services& services, const Caller& caller,
                                                   http::Exchange& exchange, const BodyTerms& terms) {
   std::optional<ParameterizedValue> type;
   exchange.body.set_limit(submission_limit(services.limits, exchange.head));
@@ -269,17 +270,17 @@ http::Task<Result<Submission, Refusal>> read_body(const Services& services, cons
       co_return Submission{.params = {},
                            .metadata = {},
                            .input = {},
-                           .memory = TenantBudget::Share(services.json_budget, tenant),
+                           .memory = TenantBudget::Share(services.json_budget, caller.tenant),
                            .digest = digest_of_no_body()};
     case MediaType::kJson:
-      co_return co_await read_json(services, tenant, exchange.body, terms);
+      co_return co_await read_json(services, caller.tenant, exchange.body, terms);
     case MediaType::kMultipart: {
       const auto boundary = boundary_of(*type);
       if (!boundary)
         co_return refuse(Problem::kInvalid, "content-type",
                          "it needs a boundary; let the HTTP library set Content-Type");
       const std::string_view text = *boundary;
-      co_return co_await read_multipart(services, tenant, text, exchange.body, terms);
+      co_return co_await read_multipart(services, caller, text, exchange.body, terms);
     }
     case MediaType::kOffsetStream:
     case MediaType::kOther:
@@ -362,10 +363,10 @@ Refusal too_large_upload(const Limits& limits) {
           .detail = "an upload has at most " + std::to_string(limits.max_upload_bytes) + kUploadSetting};
 }
 
-http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
+http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const Caller& caller,
                                                         http::Exchange& exchange, const BodyTerms& terms) {
   try {
-    co_return co_await read_body(services, tenant, exchange, terms);
+    co_return co_await read_body(services, caller, exchange, terms);
   } catch (const http::BodyError& problem) {
     if (problem.kind() != http::BodyError::Kind::kTooLarge) throw;
   }

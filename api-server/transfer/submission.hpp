@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api-server/answers/tenant_budget.hpp"
+#include "api-server/auth/auth.hpp"
 #include "api-server/errors.hpp"
 #include "api-server/services.hpp"
 #include "artifacts/records/job_file.hpp"
@@ -74,7 +75,7 @@ struct BodyTerms {
 // Reads the body: JSON {params?, metadata?, priority?, callback_url?, upload_id?}, multipart with `file` and the same,
 // or none. Files go to the volume as they arrive, memory stays constant. An archive is checked before it is unpacked.
 // Throws BodyError, Overloaded and artifacts::VolumeError.
-http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const artifacts::Tenant& tenant,
+http::Task<Result<Submission, Refusal>> read_submission(const Services& services, const Caller& caller,
                                                         http::Exchange& exchange, const BodyTerms& terms);
 
 // The bytes that publishing a submission adds.

@@ -217,11 +217,9 @@ http::Task<Result<std::uint64_t, Refusal>> receive(Call& call, const Upload& upl
   services.upload_metrics.bytes.Increment(static_cast<double>(now - offset));
   if (early) services.upload_metrics.cut.Increment();
   if (early) {
-    base::log_info("a request with bytes of an upload ended early", {{"upload", upload.id()},
-                                                                     {"from", offset},
-                                                                     {"to", now},
-                                                                     {"request_id", call.context.request_id},
-                                                                     {"peer", call.exchange.peer}});
+    base::log_info(
+        "a request with bytes of an upload ended early",
+        {{"upload", upload.id()}, {"from", offset}, {"to", now}, call.caller.ids, {"peer", call.exchange.peer}});
   }
   if (now == upload.record().bytes && now > offset) {
     services.upload_metrics.completed.Increment();

@@ -77,12 +77,13 @@ http::Task<Result<Upload, Refusal>> find_upload(Call& call, Expired expired) {
 }
 
 // Takes the upload away, and its bytes from the tenant's space. Blocks on the volume.
-artifacts::EndedUpload remove_upload(const Services& services, const artifacts::Tenant& tenant, const Upload& upload) {
+artifacts::EndedUpload remove_upload(const Services& services, const Caller& caller, const Upload& upload) {
+  const artifacts::Tenant& tenant = caller.tenant;
   const auto changed = upload.changed();
   auto ended = end_upload(services.volume, tenant, upload);
   if (!ended.trashed) return ended;
   note_upload_gone(services, tenant, upload.id(), ended.bytes, changed);
-  purge_later(services, tenant, {*ended.trashed});
+  purge_later(services, tenant, {*ended.trashed}, caller.ids);
   return ended;
 }
 
@@ -141,11 +142,11 @@ http::Task<Answer> post_upload(Call& call) {
   const std::string id = job::new_job_id(record.created_on);
   const auto create = [&] {
     if (count_uploads(services.volume, tenant) >= services.limits.max_uploads) return std::optional<Upload>();
-    create_upload(services.volume, tenant, id, record);
+    create_upload(services.volume, tenant, id, record, call.caller.ids);
     auto created = open_upload(services.volume, tenant, id);
     // Others may have counted at the same time. Each looks again after its own, so that the last one goes.
     if (!created || count_uploads(services.volume, tenant) <= services.limits.max_uploads) return created;
-    remove_upload(services, tenant, *created);
+    remove_upload(services, call.caller, *created);
     return std::optional<Upload>();
   };
   const auto upload = co_await http::run_on(services.volume_workers, create);
@@ -164,7 +165,7 @@ http::Task<Answer> post_upload(Call& call) {
   }
   if (answer && failure == nullptr) co_return answer;
   // Its client does not learn the id, so nobody would go on with it.
-  const auto undo = [&] { remove_upload(services, tenant, *upload); };
+  const auto undo = [&] { remove_upload(services, call.caller, *upload); };
   co_await http::run_always_on(services.volume_workers, undo);
   call.audit.add({.action = "upload.delete", .id = id});
   if (failure != nullptr) std::rethrow_exception(failure);
@@ -211,7 +212,7 @@ http::Task<Answer> delete_upload(Call& call) {
   if (!upload) co_return Unexpected<Refusal>(upload.error());
   const auto end = [&] {
     free_if_abandoned(services, *upload);
-    return remove_upload(services, call.caller.tenant, *upload);
+    return remove_upload(services, call.caller, *upload);
   };
   const auto ended = co_await http::run_on(services.volume_workers, end);
   if (ended.in_use) {

@@ -77,11 +77,12 @@ Result<void, Refusal> unless_done(const Services& services, const artifacts::Ten
 }
 
 // As if the file had been in a form.
-Result<void, ArchiveError> unpack(const Services& services, const artifacts::Tenant& tenant, const Upload& upload,
+Result<void, ArchiveError> unpack(const Services& services, const Caller& caller, const Upload& upload,
                                   const UploadState& state, Submission& submission) {
+  const artifacts::Tenant& tenant = caller.tenant;
   const auto parts = upload.parts(state);
   auto receiver = std::make_shared<FileReceiver>(upload.record().name);
-  submission.input.emplace(services.bulk_workers, services.volume.stage(tenant));
+  submission.input.emplace(services.bulk_workers, services.volume.stage(tenant, caller.ids));
   StagedInput& input = *submission.input;
   if (receiver->is_archive() && parts.size() == 1) {
     const artifacts::OpenFile file = upload.open_part(parts.front());
@@ -98,14 +99,15 @@ Result<void, ArchiveError> unpack(const Services& services, const artifacts::Ten
 UploadUse::~UploadUse() {
   if (!claimed_) return;
   // Closing the folder may block, too.
-  services_.bulk_workers.post_always([upload = std::make_shared<Upload>(std::move(upload_)), from = *claimed_] {
-    try {
-      upload->step(from, {.offset = from.offset, .data = from.data});
-    } catch (const std::exception& problem) {
-      base::log_warning("an upload stays taken by a request that failed; it is free again after some minutes",
-                        {{"upload", upload->id()}, {"error", problem.what()}});
-    }
-  });
+  services_.bulk_workers.post_always(
+      [upload = std::make_shared<Upload>(std::move(upload_)), from = *claimed_, ids = std::move(ids_)] {
+        try {
+          upload->step(from, {.offset = from.offset, .data = from.data});
+        } catch (const std::exception& problem) {
+          base::log_warning("an upload stays taken by a request that failed; it is free again after some minutes",
+                            {{"upload", upload->id()}, ids, {"error", problem.what()}});
+        }
+      });
 }
 
 Result<void, Refusal> UploadUse::claim(const std::optional<KeyedRequest>& key) {
@@ -138,10 +140,10 @@ void UploadUse::spend() noexcept {
     const auto trashed = end_used_upload(services_.volume, tenant_, upload_);
     if (!trashed) return;
     note_upload_gone(services_, tenant_, upload_.id(), upload_.record().bytes, changed_);
-    purge_later(services_, tenant_, {*trashed});
+    purge_later(services_, tenant_, {*trashed}, ids_);
   } catch (const std::exception& problem) {
     base::log_warning("an upload that was used could not be removed; it is removed when it expires",
-                      {{"upload", upload_.id()}, {"error", problem.what()}});
+                      {{"upload", upload_.id()}, ids_, {"error", problem.what()}});
   }
 }
 
@@ -224,7 +226,7 @@ http::Task<Result<std::optional<http::Reply>, Refusal>> stage_upload(Call& call,
   };
   auto found = co_await http::run_on(services.volume_workers, find);
   if (!found) co_return co_await http::run_on(services.volume_workers, absent);
-  submission.upload = std::make_shared<UploadUse>(services, tenant, std::move(*found), changed);
+  submission.upload = std::make_shared<UploadUse>(services, tenant, std::move(*found), changed, call.caller.ids);
   const Upload& upload = submission.upload->upload();
   const auto state = co_await settled_state(call, upload);
   if (!state) co_return co_await http::run_on(services.volume_workers, absent);
@@ -236,7 +238,7 @@ http::Task<Result<std::optional<http::Reply>, Refusal>> stage_upload(Call& call,
   // Nothing: it was used and removed meanwhile.
   const auto work = [&]() -> std::optional<Result<void, ArchiveError>> {
     try {
-      return unpack(services, tenant, upload, *state, submission);
+      return unpack(services, call.caller, upload, *state, submission);
     } catch (const std::exception&) {
       if (upload.state()) throw;
       return std::nullopt;
@@ -290,7 +292,7 @@ http::Task<void> spend_left_upload(const Call& call, const KeyedRequest& key) {
       auto upload = open_upload(services.volume, tenant, id);
       const auto state = upload ? upload->state() : std::nullopt;
       if (!state || state->kind != Kind::kUsing || !state->by.starts_with(owner)) continue;
-      UploadUse(services, tenant, std::move(*upload)).spend();
+      UploadUse(services, tenant, std::move(*upload), {}, call.caller.ids).spend();
     }
   };
   try {
@@ -298,7 +300,7 @@ http::Task<void> spend_left_upload(const Call& call, const KeyedRequest& key) {
   } catch (const std::exception& problem) {
     base::log_warning(
         "it is not known whether a request that was killed has left its upload; it is removed when it expires",
-        {{"request_id", call.context.request_id}, {"error", problem.what()}});
+        {call.caller.ids, {"error", problem.what()}});
   }
 }
 

@@ -9,6 +9,7 @@
 #include "api-server/routes/call.hpp"
 #include "api-server/transfer/submission.hpp"
 #include "artifacts/uploads/upload_store.hpp"
+#include "base/log/request_ids.hpp"
 
 namespace vbrain::api {
 
@@ -16,10 +17,11 @@ namespace vbrain::api {
 // the upload is free again. Not thread-safe.
 class UploadUse {
  public:
-  // `changed`: when its last bytes came, by the clock of the file server; nothing: not known.
+  // `changed`: when its last bytes came, by the clock of the file server; nothing: not known. `ids`: of the
+  // request, for log lines.
   UploadUse(const Services& services, const artifacts::Tenant& tenant, artifacts::Upload upload,
-            std::optional<base::TimePoint> changed = {})
-      : services_(services), tenant_(tenant), upload_(std::move(upload)), changed_(changed) {}
+            std::optional<base::TimePoint> changed = {}, base::RequestIds ids = {})
+      : services_(services), tenant_(tenant), upload_(std::move(upload)), changed_(changed), ids_(std::move(ids)) {}
   UploadUse(const UploadUse&) = delete;
   // Frees the upload on a pool, unless keep() or spend() was called.
   ~UploadUse();
@@ -43,6 +45,7 @@ class UploadUse {
   const artifacts::Tenant tenant_;
   artifacts::Upload upload_;
   const std::optional<base::TimePoint> changed_;
+  base::RequestIds ids_;
   std::string owner_ = {};  // of claim()
   std::optional<artifacts::UploadState> claimed_ = {};
 };

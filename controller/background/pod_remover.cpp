@@ -26,13 +26,17 @@ PodRemover::~PodRemover() {
   closing_ = true;
 }
 
-bool PodRemover::remove(const std::string& namespace_name, const std::string& name, const std::string& uid) {
-  if (pool_) return pool_->try_post([this, namespace_name, name, uid] { delete_pod(namespace_name, name, uid); });
-  delete_pod(namespace_name, name, uid);
+bool PodRemover::remove(const std::string& namespace_name, const std::string& name, const std::string& uid,
+                        const base::RequestIds& ids) {
+  if (pool_) {
+    return pool_->try_post([this, namespace_name, name, uid, ids] { delete_pod(namespace_name, name, uid, ids); });
+  }
+  delete_pod(namespace_name, name, uid, ids);
   return true;
 }
 
-void PodRemover::delete_pod(const std::string& namespace_name, const std::string& name, const std::string& uid) {
+void PodRemover::delete_pod(const std::string& namespace_name, const std::string& name, const std::string& uid,
+                            const base::RequestIds& ids) {
   if (closing_ || !may_write_()) return;
   const auto removed = client_.remove(kube::Pod::kType, namespace_name, name, {.preconditions = {.uid = uid}});
   if (removed) return;
@@ -47,7 +51,7 @@ void PodRemover::delete_pod(const std::string& namespace_name, const std::string
     logged_at_ = now;
   }
   base::log_warning("the pod of an ended job was not removed; it is tried again within an hour",
-                    {{"pod", name}, {"error", removed.error().message}});
+                    {{"pod", name}, ids, {"error", removed.error().message}});
 }
 
 }  // namespace vbrain::controller

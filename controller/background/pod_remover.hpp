@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/log/request_ids.hpp"
 #include "base/metrics.hpp"
 #include "base/threads/worker_pool.hpp"
 #include "base/time/clock.hpp"
@@ -31,11 +32,13 @@ class PodRemover {
   PodRemover& operator=(const PodRemover&) = delete;
 
   // Deletes the pod with this UID, soon. False if too many wait. A failure is counted and logged, at most once a
-  // minute; the caller sees that the pod is still there.
-  bool remove(const std::string& namespace_name, const std::string& name, const std::string& uid);
+  // minute; the caller sees that the pod is still there. `ids`: of the job, for the log line.
+  bool remove(const std::string& namespace_name, const std::string& name, const std::string& uid,
+              const base::RequestIds& ids = {});
 
  private:
-  void delete_pod(const std::string& namespace_name, const std::string& name, const std::string& uid);
+  void delete_pod(const std::string& namespace_name, const std::string& name, const std::string& uid,
+                  const base::RequestIds& ids);
 
   kube::ApiClient& client_;
   const std::function<bool()> may_write_;

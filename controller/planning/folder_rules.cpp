@@ -32,7 +32,7 @@ nlohmann::json encode_recovered_job(std::string_view namespace_name, const artif
   spec.username = file.created_by;
   spec.priority = file.priority;
   spec.callback_url = file.callback_url;
-  nlohmann::json body = job::encode_new_job(namespace_name, file.job_id, spec);
+  nlohmann::json body = job::encode_new_job(namespace_name, file.job_id, spec, file.traceparent);
   body["metadata"]["labels"][std::string(kRecoveredLabel)] = "true";
   return body;
 }

@@ -191,6 +191,7 @@ Step Executor::run(const RemoveFinalizer&, const Pass& pass) {
   Step step = patch_finalizers(finalizers, pass);
   if (step.goes_on() && job.meta.deletion_timestamp) {
     base::log_info("job deleted", {{"job", job.meta.name},
+                                   job.ids(),
                                    {"phase", job::to_string(job.status.phase)},
                                    {"organization", job.spec.organization_id},
                                    {"application", job.spec.application_id},
@@ -215,20 +216,22 @@ kube::KubeResult<job::Job> Executor::put_status(const job::Job& job, const job::
   auto written = parts_.client.replace_status_for_meta(job::Job::kType, meta.namespace_name, body, stop);
   if (!written) return tl::unexpected(std::move(written.error()));
   // By way of JSON, which cuts some times to seconds.
-  return job::Job{std::move(*written), job.spec, job::decode_status(body)};
+  return job::Job{std::move(*written), job.spec, job::decode_status(body), job.traceparent};
 }
 
 namespace {
 
 // One line for each state of a job that an operator looks for. The others are for debugging.
-void tell_log(const std::string& job, const job::JobStatus& status, bool has_notice) {
+void tell_log(const job::Job& job, const job::JobStatus& status, bool has_notice) {
   if (job::is_terminal(status.phase) && !has_notice) {
-    base::log_info("a job's end was restored from its record on the volume",
-                   {{"job", job}, {"phase", job::to_string(status.phase)}, {"reason", status.reason}});
+    base::log_info(
+        "a job's end was restored from its record on the volume",
+        {{"job", job.meta.name}, job.ids(), {"phase", job::to_string(status.phase)}, {"reason", status.reason}});
     return;
   }
   if (job::is_terminal(status.phase)) {
-    base::log_info("job ended", {{"job", job},
+    base::log_info("job ended", {{"job", job.meta.name},
+                                 job.ids(),
                                  {"phase", job::to_string(status.phase)},
                                  {"reason", status.reason},
                                  {"message", status.message},
@@ -241,7 +244,11 @@ void tell_log(const std::string& job, const job::JobStatus& status, bool has_not
   const bool waits = is_waiting(status);
   const base::LogLevel level = waits || has_notice ? base::LogLevel::kInfo : base::LogLevel::kDebug;
   base::log(level, waits ? "job waits" : "job goes on",
-            {{"job", job}, {"reason", status.reason}, {"message", status.message}, {"attempt", status.attempts}});
+            {{"job", job.meta.name},
+             job.ids(),
+             {"reason", status.reason},
+             {"message", status.message},
+             {"attempt", status.attempts}});
 }
 
 }  // namespace
@@ -257,7 +264,7 @@ Step Executor::run(const WriteStatus& action, const Pass& pass) {
   auto written = put_status(before, sent, pass.stop);
   if (!written && is_refused(written.error()) && ends) {
     base::log_warning("the API server refused the details of a job's end; only phase and reason are written",
-                      {{"job", meta.name}, {"error", written.error().message}});
+                      {{"job", meta.name}, before.ids(), {"error", written.error().message}});
     sent = bare_facts(action.status);
     written = put_status(before, sent, pass.stop);
   }
@@ -279,7 +286,7 @@ void Executor::tell_written(const job::Job& before, const WriteStatus& write) {
   // An end without a notice is an old one: it was told and counted when it came.
   if (write.notice || !job::is_terminal(write.status.phase)) job_metrics_.note_written(before, write.status);
   if (write.notice) record(*write.notice, before.meta);
-  tell_log(before.meta.name, write.status, write.notice.has_value());
+  tell_log(before, write.status, write.notice.has_value());
 }
 
 void Executor::note_seen(const job::Job& job) {

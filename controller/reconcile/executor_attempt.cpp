@@ -183,7 +183,7 @@ Step Executor::run(const RemovePods&, const Pass& pass) {
   for (const PodSighting& sighting : pass.learned.pods) {
     const kube::ObjectMeta& meta = sighting.pod->meta;
     if (sighting.gone || meta.deletion_timestamp) continue;
-    if (!pod_remover_.remove(meta.namespace_name, meta.name, meta.uid)) {
+    if (!pod_remover_.remove(meta.namespace_name, meta.name, meta.uid, pass.learned.job.ids())) {
       return Step::pass_ends(ReconcileResult::after(kRemoverBusy));
     }
   }

@@ -83,7 +83,8 @@ Step Executor::run(const DeleteJob&, const Pass& pass) {
   }
   if (!gone) return failed_request("the removal of the Job", removed.error());
   learned.removed = true;
-  base::log_info("Job resource removed after its ttlSecondsAfterFinished; its files stay", {{"job", meta.name}});
+  base::log_info("Job resource removed after its ttlSecondsAfterFinished; its files stay",
+                 {{"job", meta.name}, learned.job.ids()});
   return Step::go_on();
 }
 
@@ -93,14 +94,15 @@ Step Executor::run(const PurgeFolder&, const Pass& pass) {
   const auto leaving = is_being_uninstalled(parts_.client, meta.namespace_name, pass.stop);
   if (!leaving) return failed_request("whether the installation is being deleted", leaving.error());
   if (*leaving) {
-    base::log_info("the files of a job are kept, because the installation is being deleted", {{"job", meta.name}});
+    base::log_info("the files of a job are kept, because the installation is being deleted",
+                   {{"job", meta.name}, pass.learned.job.ids()});
     return Step::go_on();
   }
   base::failpoint("controller.before-purge");
   parts_.volume.purge(pass.learned.job);
   base::failpoint("controller.purged");
   // The purge may be repeated. The line "job deleted" follows with the finalizer, which is removed once.
-  base::log_debug("a deleted job's files are removed", {{"job", meta.name}});
+  base::log_debug("a deleted job's files are removed", {{"job", meta.name}, pass.learned.job.ids()});
   return Step::go_on();
 }
 

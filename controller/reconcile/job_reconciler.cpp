@@ -159,6 +159,7 @@ void JobReconciler::note_failure(const Action& action, const Failure& failure, S
   snapshot.failed.push_back(failed);
   if (!worth_telling) return;
   base::log_warning("an action for a job failed and will be tried again", {{"job", job.meta.name},
+                                                                           job.ids(),
                                                                            {"action", name},
                                                                            {"reason", failure.reason},
                                                                            {"error", failure.message},
@@ -235,7 +236,7 @@ ReconcileResult JobReconciler::reconcile(const std::string& key, std::stop_token
     note_loss(snapshot);
   }
   base::log_error("a job's plan asks for new actions without end, which is a fault of vBrain; the job is tried again",
-                  {{"job", key}});
+                  {{"job", key}, snapshot.job.ids()});
   return ReconcileResult::retryable("the plan asked for new actions without end");
 }
 

@@ -275,6 +275,7 @@ bool SpaceKeeper::remove_job(const artifacts::Tenant& tenant, const EndedJob& jo
   const auto record = parts_.store.read_status(tenant, job.id);
   const auto file = parts_.store.read_job(tenant, job.id);
   if (!record || !file) return false;
+  const base::RequestIds ids = file->ids();
   const auto live = parts_.client.get<job::Job>(parts_.namespace_name, job.id, stop);
   if (live && tenant_of(*live) == tenant) {
     const std::string uid = record->value(nlohmann::json::json_pointer("/metadata/uid"), "");
@@ -285,21 +286,22 @@ bool SpaceKeeper::remove_job(const artifacts::Tenant& tenant, const EndedJob& jo
     const auto removed = parts_.client.remove(job::Job::kType, parts_.namespace_name, job.id, options, stop);
     if (!removed && removed.error().code != ErrorCode::kNotFound) {
       base::log_warning("retention could not delete an ended Job; the next walk tries again",
-                        {{"job", job.id}, {"error", refusal(removed.error())}});
+                        {{"job", job.id}, ids, {"error", refusal(removed.error())}});
       return false;
     }
   } else if (live || live.error().code == ErrorCode::kNotFound) {
-    for (const std::string& name : parts_.store.trash_jobs(tenant, {job.id}, file->repository_id)) {
+    for (const std::string& name : parts_.store.trash_jobs(tenant, {job.id}, file->repository_id, ids)) {
       parts_.discard(tenant, name);
     }
   } else {
     base::log_warning("retention could not look up an ended Job; the next walk tries again",
-                      {{"job", job.id}, {"error", refusal(live.error())}});
+                      {{"job", job.id}, ids, {"error", refusal(live.error())}});
     return false;
   }
   expired_jobs_.Increment();
   base::log_info("removed an ended job because of spec.retention",
                  {{"job", job.id},
+                  ids,
                   {"organization", tenant.organization},
                   {"application", tenant.application},
                   {"client", tenant.client},

@@ -218,7 +218,7 @@ bool Sweeper::tend(const ScannedJob& folder, std::stop_token stop) {
     case FolderCare::kCreateResource:
       return create_resource(folder, stop);
     case FolderCare::kDeleteResource:
-      return delete_resource(folder.id(), resource->meta.uid, stop);
+      return delete_resource(*resource, stop);
     case FolderCare::kRemoveFolder:
       return remove_folder(folder, stop);
   }
@@ -228,9 +228,9 @@ bool Sweeper::tend(const ScannedJob& folder, std::stop_token stop) {
 // A refusal of one job says nothing about the next one; any other error will come again. Forbidden may have two causes:
 // an admission policy or a quota refuses one job, a missing Role refuses all. After several in a row the API server is
 // asked which it is.
-bool Sweeper::can_go_on_after(const char* what, std::string_view verb, const std::string& job, const kube::Error& error,
-                              std::stop_token stop) {
-  base::log_warning(what, {{"job", job}, {"code", to_string(error.code)}, {"error", error.message}});
+bool Sweeper::can_go_on_after(const char* what, std::string_view verb, const std::string& job,
+                              const base::RequestIds& ids, const kube::Error& error, std::stop_token stop) {
+  base::log_warning(what, {{"job", job}, ids, {"code", to_string(error.code)}, {"error", error.message}});
   if (error.code == ErrorCode::kForbidden) {
     if (++refused_in_a_row_ < kRefusals) return true;
     refused_in_a_row_ = 0;
@@ -263,50 +263,53 @@ bool Sweeper::create_resource(const ScannedJob& folder, std::stop_token stop) {
   const auto file = folder.read();
   // The folder is open, and may have been moved to the trash with its tenant.
   if (!file || !parts_.store.has_job(file->tenant, file->job_id)) return true;
+  const base::RequestIds ids = file->ids();
   const auto created = parts_.client.create(job::Job::kType, parts_.namespace_name,
                                             encode_recovered_job(parts_.namespace_name, *file), stop);
   if (created || created.error().code == ErrorCode::kAlreadyExists) refused_in_a_row_ = 0;
   if (created) {
     recovered_.Increment();
-    base::log_info("Job resource recreated from its folder", {{"job", file->job_id}});
+    base::log_info("Job resource recreated from its folder", {{"job", file->job_id}, ids});
     if (!job::callback_was_kept(file->callback_url, *created)) {
       base::log_warning("the receiver of a job will not be told",
-                        {{"job", file->job_id}, {"reason", job::kCallbackNotKept}});
+                        {{"job", file->job_id}, ids, {"reason", job::kCallbackNotKept}});
     }
     return true;
   }
   // The caches were stale.
   if (created.error().code == ErrorCode::kAlreadyExists) return true;
-  return can_go_on_after("a Job resource was not recreated from its folder", "create", file->job_id, created.error(),
-                         stop);
+  return can_go_on_after("a Job resource was not recreated from its folder", "create", file->job_id, ids,
+                         created.error(), stop);
 }
 
-bool Sweeper::delete_resource(const std::string& name, const std::string& uid, std::stop_token stop) {
-  const auto removed =
-      parts_.client.remove(job::Job::kType, parts_.namespace_name, name, {.preconditions = {.uid = uid}}, stop);
-  if (removed) base::log_info("deleted the Job of a job whose deletion was interrupted", {{"job", name}});
+bool Sweeper::delete_resource(const job::Job& job, std::stop_token stop) {
+  const std::string& name = job.meta.name;
+  const auto removed = parts_.client.remove(job::Job::kType, parts_.namespace_name, name,
+                                            {.preconditions = {.uid = job.meta.uid}}, stop);
+  if (removed) base::log_info("deleted the Job of a job whose deletion was interrupted", {{"job", name}, job.ids()});
   if (removed || removed.error().code == ErrorCode::kNotFound) {
     refused_in_a_row_ = 0;
     return true;
   }
-  return can_go_on_after("the Job of a job whose deletion was interrupted was not deleted", "delete", name,
+  return can_go_on_after("the Job of a job whose deletion was interrupted was not deleted", "delete", name, job.ids(),
                          removed.error(), stop);
 }
 
 bool Sweeper::remove_folder(const ScannedJob& folder, std::stop_token stop) {
   const auto file = folder.read();
   if (!file) return true;
+  const base::RequestIds ids = file->ids();
   // The caches may be stale, and a resource must not lose its folder before its pods are gone.
   const auto live = parts_.client.get<job::Job>(parts_.namespace_name, file->job_id, stop);
   if (live && is_of(*live, folder)) {
-    return live->meta.deletion_timestamp || delete_resource(file->job_id, live->meta.uid, stop);
+    return live->meta.deletion_timestamp || delete_resource(*live, stop);
   }
   if (!live && live.error().code != ErrorCode::kNotFound) {
-    return can_go_on_after("a deleted job's folder was not removed", "get", file->job_id, live.error(), stop);
+    return can_go_on_after("a deleted job's folder was not removed", "get", file->job_id, ids, live.error(), stop);
   }
   refused_in_a_row_ = 0;
-  parts_.store.remove_job(file->tenant, file->job_id, file->repository_id, stop);
-  base::log_info("removed the folder of a job whose deletion was interrupted", {{"job", file->job_id}});
+  parts_.store.remove_job(file->tenant, file->job_id, file->repository_id, stop, ids);
+  base::log_info("removed the folder of a job whose deletion was interrupted", {{"job", file->job_id}, ids});
   return true;
 }
 

@@ -75,11 +75,11 @@ class Sweeper {
   bool tend(const artifacts::ScannedJob& folder, std::stop_token stop);
   FolderFacts look(const artifacts::ScannedJob& folder, const job::Job* resource) const;
   bool create_resource(const artifacts::ScannedJob& folder, std::stop_token stop);
-  bool delete_resource(const std::string& name, const std::string& uid, std::stop_token stop);
+  bool delete_resource(const job::Job& job, std::stop_token stop);
   bool remove_folder(const artifacts::ScannedJob& folder, std::stop_token stop);
   // Logs a failure for one job. True if the scan can continue with the next one.
-  bool can_go_on_after(const char* what, std::string_view verb, const std::string& job, const kube::Error& error,
-                       std::stop_token stop);
+  bool can_go_on_after(const char* what, std::string_view verb, const std::string& job, const base::RequestIds& ids,
+                       const kube::Error& error, std::stop_token stop);
   bool may(std::string_view verb, std::stop_token stop);
 
   Parts parts_;

@@ -50,6 +50,7 @@ artifacts::JobFile file_of(const job::Job& job) {
   file.metadata = inline_object(job.spec.metadata).value_or("{}");
   file.priority = job.spec.priority;
   file.callback_url = job.spec.callback_url;
+  file.traceparent = job.traceparent;
   return file;
 }
 
@@ -119,7 +120,7 @@ Result<bool, Failure> StoreVolume::publish(const job::Job& job, const job::Appli
   if (application != nullptr) {
     if (auto failure = apply_schemas(*application, file)) return Unexpected<Failure>(std::move(*failure));
   }
-  const auto published = store_.publish_job(file);
+  const auto published = store_.publish_job(file, job.ids());
   // Another controller, or this one before a crash, may have created it.
   if (!published && published.error() == artifacts::PublishError::kNoRepository) {
     return refused("UnknownRepository", "there is no repository " + job.spec.repository_id);
@@ -218,7 +219,7 @@ bool StoreVolume::archive(const job::Job& job) {
     if (folder->read_status()) return false;
   } catch (const artifacts::CorruptFile& error) {
     base::log_warning("status.json of a job cannot be read and is written again",
-                      {{"job", job.meta.name}, {"error", error.what()}});
+                      {{"job", job.meta.name}, job.ids(), {"error", error.what()}});
   }
   folder->write_status(record);
   return false;
@@ -233,7 +234,7 @@ bool StoreVolume::publish_ended(const job::Job& job, const nlohmann::json& recor
     if (repository) lay_over(*repository, file);
   } catch (const artifacts::CorruptFile& error) {
     base::log_warning("the files of an ended job lack the params and metadata of its repository, which cannot be read",
-                      {{"job", job.meta.name}, {"error", error.what()}});
+                      {{"job", job.meta.name}, job.ids(), {"error", error.what()}});
   }
   return store_.publish_ended_job(file, record).has_value();
 }
@@ -241,7 +242,7 @@ bool StoreVolume::publish_ended(const job::Job& job, const nlohmann::json& recor
 void StoreVolume::purge(const job::Job& job) {
   if (!has_sound_names(job)) return;
   const artifacts::Tenant tenant = tenant_of(job);
-  for (const std::string& name : store_.trash_jobs(tenant, {job.meta.name}, job.spec.repository_id)) {
+  for (const std::string& name : store_.trash_jobs(tenant, {job.meta.name}, job.spec.repository_id, job.ids())) {
     discard_(tenant, name);
   }
 }

@@ -171,7 +171,7 @@ ReconcileResult Deliverer::tell(const job::Job& job, const CallbackEvent& event,
   if (event.ended) base::failpoint("controller.webhook-sent");
   delivered_.Increment();
   base::log_info("webhook delivered",
-                 {{"job", name}, {"event", event.type}, {"host", host_of(job)}, {"tries", state.tries}});
+                 {{"job", name}, job.ids(), {"event", event.type}, {"host", host_of(job)}, {"tries", state.tries}});
   state.told = true;
   if (!event.ended) {
     keep(name, std::move(state));
@@ -346,7 +346,7 @@ bool Deliverer::write(const job::Job& job, const kube::Condition& condition, std
   const auto written = parts_.client.replace_status_for_meta(job::Job::kType, meta.namespace_name, body, stop);
   if (!written) {
     base::log_debug("the condition of a webhook was not written; it is tried again",
-                    {{"job", meta.name}, {"error", written.error().message}});
+                    {{"job", meta.name}, job.ids(), {"error", written.error().message}});
   }
   return written.has_value();
 }
@@ -362,9 +362,11 @@ kube::Condition Deliverer::condition(const char* status, std::string reason, std
 
 void Deliverer::warn(const job::Job& job, const kube::Condition& condition) {
   const bool over = condition.status == "False";
-  base::log_warning(
-      over ? "webhook given up" : "webhook waits",
-      {{"job", job.meta.name}, {"host", host_of(job)}, {"reason", condition.reason}, {"message", condition.message}});
+  base::log_warning(over ? "webhook given up" : "webhook waits", {{"job", job.meta.name},
+                                                                  job.ids(),
+                                                                  {"host", host_of(job)},
+                                                                  {"reason", condition.reason},
+                                                                  {"message", condition.message}});
   parts_.events.record(kube::reference_to(job::Job::kType, job.meta), kube::EventKind::kWarning,
                        over ? "CallbackGivenUp" : "CallbackWaits", condition.reason + ": " + condition.message, "Tell");
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/log/request_ids.hpp"
 #include "http/message/message.hpp"
 #include "http/task.hpp"
 #include "http/waiting.hpp"
@@ -40,14 +41,21 @@ class BodyReader {
   virtual Task<std::string_view> read() = 0;
 };
 
+// What the handler has found out about a request.
+struct RequestNote {
+  virtual ~RequestNote() = default;
+  // For log lines of the server about the request.
+  virtual const base::RequestIds& ids() const = 0;
+};
+
 // One request with its body and the client's address.
 struct Exchange {
   const RequestHead& head;
   BodyReader& body;
   std::string_view peer;  // textual address of the client, without port
   Waiting& waiting;
-  // What the handler wants to know again if the server refuses this request in its place (RefusedRequest::note).
-  std::shared_ptr<void>& note;
+  // Set by the handler; it gets it back if the server refuses this request in its place (RefusedRequest::note).
+  std::shared_ptr<RequestNote>& note;
   // What the handler wants to keep as long as the connection is open. It is destroyed with the connection.
   std::shared_ptr<void>& kept;
 };
@@ -59,9 +67,9 @@ using Handler = std::function<Task<Reply>(Exchange&)>;
 struct RefusedRequest {
   int status = 500;
   std::string_view detail = {};
-  std::string_view peer = {};         // textual address of the client, without port
-  const RequestHead* head = nullptr;  // null: it was not read, or is malformed
-  std::shared_ptr<void> note = {};    // Exchange::note; null: the handler did not get the request, or has set none
+  std::string_view peer = {};              // textual address of the client, without port
+  const RequestHead* head = nullptr;       // null: it was not read, or is malformed
+  std::shared_ptr<RequestNote> note = {};  // Exchange::note; null: the handler did not get the request, or has set none
   // If the client's source has as many connections as it may: how many that is. Zero for all others.
   std::size_t connections_of_source = 0;
 };

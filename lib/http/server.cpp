@@ -277,7 +277,7 @@ Task<void> HttpServer::State::serve(Group& group, Socket socket, std::string pee
       co_await connection.turn_away();
     }
   } catch (const std::exception& problem) {
-    base::log_error("connection failed", {{"error", problem.what()}});
+    base::log_error("connection failed", {connection.ids(), {"error", problem.what()}});
   }
   group.members.erase(&connection);
   sources->leave(source);

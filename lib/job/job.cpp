@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/text/traceparent.hpp"
 #include "job/decode.hpp"
 
 namespace vbrain::job {
@@ -86,6 +87,13 @@ AttemptRecord decode_attempt(const json& source) {
           get_string(source, "reason"),  get_string(source, "message"),      get_string(source, "memoryLimit")};
 }
 
+// Anybody who may write Jobs can set the annotation.
+std::string decode_trace(const json& object) {
+  const json& annotations = kube::member_or_null(kube::member_or_null(object, "metadata"), "annotations");
+  std::string trace = kube::text_or_empty(annotations, kTraceAnnotation);
+  return base::is_traceparent(trace) ? trace : std::string();
+}
+
 void put(json& target, const char* key, const std::string& value) {
   if (!value.empty()) target[key] = value;
 }
@@ -146,6 +154,10 @@ void JobStatus::set_condition(kube::Condition condition) {
   *found = std::move(condition);
 }
 
+base::RequestIds Job::ids() const {
+  return {.request_id = {}, .trace_id = std::string(base::trace_id_of(traceparent))};
+}
+
 bool Job::made_by_rest() const {
   const auto found = meta.labels.find(std::string(kOriginLabel));
   return found != meta.labels.end() && found->second == kOriginRest;
@@ -180,7 +192,7 @@ JobStatus decode_status(const json& object) {
 }
 
 Job Job::decode(const json& object) {
-  return {kube::decode_meta(object), decode_spec(object), decode_status(object)};
+  return {kube::decode_meta(object), decode_spec(object), decode_status(object), decode_trace(object)};
 }
 
 json encode(const JobStatus& status) {
@@ -212,7 +224,8 @@ json encode(const JobStatus& status) {
   return target;
 }
 
-json encode_new_job(std::string_view namespace_name, std::string_view name, const JobSpec& spec) {
+json encode_new_job(std::string_view namespace_name, std::string_view name, const JobSpec& spec,
+                    std::string_view traceparent) {
   json target{{"organizationId", spec.organization_id},
               {"applicationId", spec.application_id},
               {"clientId", spec.client_id},
@@ -223,13 +236,14 @@ json encode_new_job(std::string_view namespace_name, std::string_view name, cons
   put(target, "callbackURL", spec.callback_url);
   if (!spec.params.empty()) target["params"] = json::parse(spec.params);
   if (!spec.metadata.empty()) target["metadata"] = json::parse(spec.metadata);
+  json metadata{{"name", name},
+                {"namespace", namespace_name},
+                {"labels", {{kOriginLabel, kOriginRest}}},
+                {"finalizers", {kFinalizer}}};
+  if (!traceparent.empty()) metadata["annotations"] = {{kTraceAnnotation, traceparent}};
   return {{"apiVersion", kube::api_version(Job::kType)},
           {"kind", Job::kType.kind},
-          {"metadata",
-           {{"name", name},
-            {"namespace", namespace_name},
-            {"labels", {{kOriginLabel, kOriginRest}}},
-            {"finalizers", {kFinalizer}}}},
+          {"metadata", std::move(metadata)},
           {"spec", std::move(target)}};
 }
 

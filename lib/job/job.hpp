@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log/request_ids.hpp"
 #include "kube/api/object.hpp"
 
 namespace vbrain::job {
@@ -18,6 +19,9 @@ inline constexpr std::string_view kFinalizer = "vbrain.visagio.com/artifacts";
 // with kubectl.
 inline constexpr std::string_view kOriginLabel = "vbrain.visagio.com/origin";
 inline constexpr std::string_view kOriginRest = "rest";
+
+// The annotation with the `traceparent` of the request that created the job (W3C Trace Context).
+inline constexpr std::string_view kTraceAnnotation = "vbrain.visagio.com/traceparent";
 
 enum class Phase { kQueued, kStarted, kFinished, kFailed };
 
@@ -101,6 +105,10 @@ struct Job {
   kube::ObjectMeta meta;
   JobSpec spec;
   JobStatus status;
+  std::string traceparent = {};  // of kTraceAnnotation (base::is_traceparent); empty: none
+
+  // For log lines about the job: the request that created it is known by its trace only.
+  base::RequestIds ids() const;
 
   // The REST server published the job's folder before it created the Job. Nobody else may make a folder for it.
   bool made_by_rest() const;
@@ -117,9 +125,10 @@ JobStatus decode_status(const nlohmann::json& object);
 // all others are RFC 3339 with milliseconds.
 nlohmann::json encode(const JobStatus& status);
 
-// The body of a create request: apiVersion, kind, metadata (name, namespace, origin label, finalizer) and spec, without
-// status.
-nlohmann::json encode_new_job(std::string_view namespace_name, std::string_view name, const JobSpec& spec);
+// The body of a create request: apiVersion, kind, metadata (name, namespace, origin label, finalizer, the trace if
+// there is one) and spec, without status.
+nlohmann::json encode_new_job(std::string_view namespace_name, std::string_view name, const JobSpec& spec,
+                              std::string_view traceparent = {});
 
 // A duration as the printer column Duration shows it: "0.4s", "59.9s", "3m5s", "2h3m0s". A negative one is shown as
 // zero.

@@ -51,8 +51,8 @@ auto members_of(Is<JobStatus> auto& status) {
                   start, end, running, duration, pod, node, exit_code, next, artifacts, history);
 }
 auto members_of(Is<Job> auto& job) {
-  auto& [meta, spec, status] = job;
-  return std::tie(meta, spec, status);
+  auto& [meta, spec, status, traceparent] = job;
+  return std::tie(meta, spec, status, traceparent);
 }
 
 template <class T>

@@ -104,9 +104,10 @@ void run_fields(std::string_view input) {
   http::RequestHead head;
   head.fields = header_lines(input);
   const auto context = api::read_context(head, base::TimePoint{});
-  require(!context.request_id.empty() && context.request_id.size() <= 128 && is_visible_ascii(context.request_id),
+  require(!context.ids.request_id.empty() && context.ids.request_id.size() <= 128 &&
+              is_visible_ascii(context.ids.request_id),
           "an id of a request is one word");
-  require(context.traceparent.empty() || context.trace_id().size() == 32, "a trace has an id");
+  require(context.traceparent.empty() || context.ids.trace_id.size() == 32, "a trace has an id");
   for (const char* header : {"Forwarded", "X-Forwarded-For"}) {
     const std::string said = api::forwarded_for(head.fields, header);
     require(said.size() <= 512, "what proxies say is bounded");

@@ -10,6 +10,7 @@
 #include "artifacts/records/json_fields.hpp"
 #include "artifacts/records/raw_json.hpp"
 #include "base/json/json.hpp"
+#include "base/text/traceparent.hpp"
 
 namespace vbrain::artifacts {
 namespace {
@@ -151,7 +152,7 @@ JobFile read_job(std::string_view text) {
   file.input = reader.input();
   file.priority = static_cast<std::int32_t>(fields::integer(reader.tree("priority"), "priority", INT32_MIN, INT32_MAX));
   file.traceparent = reader.text("traceparent", 255);
-  if (!is_traceparent(file.traceparent)) file.traceparent.clear();
+  if (!base::is_traceparent(file.traceparent)) file.traceparent.clear();
   file.callback_url = reader.text("callback_url", 2'048);
   file.unknown = reader.unknown();
   return file;
@@ -184,13 +185,8 @@ Result<File, std::string> decode(std::string_view text, File (*read)(std::string
 
 }  // namespace
 
-bool is_traceparent(std::string_view text) {
-  constexpr std::string_view kForm = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
-  const auto fits = [](char form, char c) {
-    return form == 'x' ? (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') : form == c;
-  };
-  const auto is_zero = [](std::string_view digits) { return digits.find_first_not_of('0') == std::string_view::npos; };
-  return std::ranges::equal(kForm, text, fits) && !is_zero(text.substr(3, 32)) && !is_zero(text.substr(36, 16));
+base::RequestIds JobFile::ids() const {
+  return {.request_id = {}, .trace_id = std::string(base::trace_id_of(traceparent))};
 }
 
 std::string encode(const JobFile& file) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "artifacts/store/layout.hpp"
+#include "base/log/request_ids.hpp"
 #include "base/result.hpp"
 #include "base/time/clock.hpp"
 
@@ -53,16 +54,15 @@ struct JobFile {
   InputFrom input_from = InputFrom::kRepository;
   std::vector<InputFile> input{};
   std::int32_t priority = 0;
-  std::string traceparent{};   // of the request that created the job (is_traceparent); empty: none
+  std::string traceparent{};   // of the request that created the job (base::is_traceparent); empty: none
   std::string callback_url{};  // empty: none
   std::string unknown = "{}";
 
+  // For log lines about the job: the request that created it is known by its trace only.
+  base::RequestIds ids() const;
+
   friend bool operator==(const JobFile&, const JobFile&) = default;
 };
-
-// Whether the text is a `traceparent` of version 00 whose trace and parent are not zero
-// (https://www.w3.org/TR/trace-context/#traceparent-header). Upper-case digits are not valid.
-bool is_traceparent(std::string_view text);
 
 // Largest file that the decoders accept. The names of a full archive (ArchiveLimits) and 2 MiB of params and metadata
 // fit.

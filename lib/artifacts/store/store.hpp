@@ -19,6 +19,7 @@
 #include "artifacts/records/manifest.hpp"
 #include "artifacts/store/job_folder.hpp"
 #include "artifacts/store/layout.hpp"
+#include "base/log/request_ids.hpp"
 #include "base/result.hpp"
 #include "base/time/clock.hpp"
 
@@ -38,7 +39,7 @@ class Staging {
 
  private:
   friend class Store;
-  Staging(Tenant tenant, std::shared_ptr<const Dir> parent, std::string name, Dir folder);
+  Staging(Tenant tenant, std::shared_ptr<const Dir> parent, std::string name, Dir folder, base::RequestIds ids);
   void discard() noexcept;
 
   Tenant tenant_;
@@ -46,6 +47,7 @@ class Staging {
   std::string name_;
   Dir folder_;
   std::optional<Dir> input_;
+  base::RequestIds ids_;
 };
 
 enum class PublishError {
@@ -55,7 +57,8 @@ enum class PublishError {
 
 // The shared volume for the servers. All members may be called from any thread and block on the volume: call them on
 // the volume's pool. They throw VolumeError if the volume fails; absence is an empty optional. Files that can't be
-// decoded throw CorruptFile.
+// decoded throw CorruptFile. `ids` are those of the request that the caller works for: lines about what was left behind
+// have them.
 class Store {
  public:
   // Opens the volume's root folder, which must exist.
@@ -71,7 +74,7 @@ class Store {
   // The file system does the group commit: fsyncs of several threads share one transaction of its journal. (Merging
   // them here, too, was measured and gained nothing.)
 
-  Staging stage(const Tenant& tenant) const;
+  Staging stage(const Tenant& tenant, const base::RequestIds& ids = {}) const;
 
   // Publishes `file` with the staged input as a new repository and returns its id, which consists of `now` and four
   // digits. Exclusive creation makes ids unique in a tenant. `file.repository_id` is ignored. Throws TooLarge.
@@ -89,7 +92,7 @@ class Store {
   // the repository becomes durable first, the folder last, so every visible job is in its repository's index. A job
   // made with kubectl may have no repository (empty id) and then no marker. The folder of the first attempt is part of
   // the job. Throws TooLarge.
-  Result<void, PublishError> publish_job(const JobFile& file) const;
+  Result<void, PublishError> publish_job(const JobFile& file, const base::RequestIds& ids = {}) const;
   Result<void, PublishError> publish_job(Staging staging, const JobFile& file) const;
 
   // Publishes an ended job together with its record, for reading only. Its repository need not exist; if it exists, the
@@ -178,13 +181,14 @@ class Store {
   // Moves folders of jobs to `.trash`, and removes the jobs from the index unless `repository_id` is empty. Returns the
   // names for purge(); absent folders have none.
   std::vector<std::string> trash_jobs(const Tenant& tenant, const std::vector<std::string>& job_ids,
-                                      std::string_view repository_id) const;
+                                      std::string_view repository_id, const base::RequestIds& ids = {}) const;
   // Moves a repository's folder to `.trash` in one step; the folders of its jobs stay.
   struct TrashedRepository {
     std::string name;               // for purge()
     std::vector<std::string> jobs;  // like index_of() after the move: no job can be added later
   };
-  std::optional<TrashedRepository> trash_repository(const Tenant& tenant, std::string_view repository_id) const;
+  std::optional<TrashedRepository> trash_repository(const Tenant& tenant, std::string_view repository_id,
+                                                    const base::RequestIds& ids = {}) const;
   // Moves a repository that no job refers to to `.trash`; returns the name for purge(). Nothing if a job refers to it,
   // if its index has changed since `unused_since` (by the file server's clock), or if there is no such repository. A
   // job that is published at the same time either keeps the repository or gets kNoRepository: its index is removed
@@ -211,7 +215,7 @@ class Store {
   // `repository_id` may be empty. After the move the job counts as removed: files that can't be removed are logged, and
   // sweep_rubbish() tries again.
   bool remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id,
-                  std::stop_token stop = {}) const;
+                  std::stop_token stop = {}, const base::RequestIds& ids = {}) const;
   // Removes the job's own input. For a job that is marked deleted, whose first attempt is closed, and whose folder must
   // stay for now.
   void remove_input(const Tenant& tenant, std::string_view job_id) const;

@@ -51,22 +51,23 @@ void copy_file(const OpenFile& from, int to) {
 
 // Undoes the first steps after a later one failed. If that fails too, it is logged; the caller throws the first error.
 template <class F>
-void take_back(F undo) noexcept {
+void take_back(const base::RequestIds& ids, F undo) noexcept {
   try {
     undo();
   } catch (const std::exception& error) {
-    base::log_error("an incomplete job or repository could not be removed from the volume", {{"error", error.what()}});
+    base::log_error("an incomplete job or repository could not be removed from the volume",
+                    {ids, {"error", error.what()}});
   }
 }
 
 // A job's entry in its repository's index, removed again unless the job is published. An entry of another caller stays.
 class Marker {
  public:
-  Marker() = default;
+  explicit Marker(const base::RequestIds& ids) : ids_(ids) {}
   Marker(const Marker&) = delete;
   Marker& operator=(const Marker&) = delete;
   ~Marker() {
-    if (markers_ != nullptr) take_back([&] { markers_->remove_file(job_id_); });
+    if (markers_ != nullptr) take_back(ids_, [&] { markers_->remove_file(job_id_); });
   }
 
   // Not durable until the folder is synced.
@@ -79,14 +80,19 @@ class Marker {
   void keep() { markers_ = nullptr; }
 
  private:
+  const base::RequestIds& ids_;
   const Dir* markers_ = nullptr;
   std::string job_id_;
 };
 
 }  // namespace
 
-Staging::Staging(Tenant tenant, std::shared_ptr<const Dir> parent, std::string name, Dir folder)
-    : tenant_(std::move(tenant)), parent_(std::move(parent)), name_(std::move(name)), folder_(std::move(folder)) {}
+Staging::Staging(Tenant tenant, std::shared_ptr<const Dir> parent, std::string name, Dir folder, base::RequestIds ids)
+    : tenant_(std::move(tenant)),
+      parent_(std::move(parent)),
+      name_(std::move(name)),
+      folder_(std::move(folder)),
+      ids_(std::move(ids)) {}
 
 Staging& Staging::operator=(Staging&& other) noexcept {
   if (this == &other) return *this;
@@ -96,6 +102,7 @@ Staging& Staging::operator=(Staging&& other) noexcept {
   name_ = std::move(other.name_);
   folder_ = std::move(other.folder_);
   input_ = std::move(other.input_);
+  ids_ = std::move(other.ids_);
   return *this;
 }
 
@@ -109,7 +116,7 @@ void Staging::discard() noexcept {
     parent_->remove_tree(name_);
   } catch (const std::exception& error) {
     // The sweeper removes it later.
-    base::log_warning("staged folder not removed", {{"error", error.what()}});
+    base::log_warning("staged folder not removed", {ids_, {"error", error.what()}});
   }
   parent_.reset();
 }
@@ -122,12 +129,12 @@ const Dir& Staging::input() {
   return *input_;
 }
 
-Staging Store::stage(const Tenant& tenant) const {
+Staging Store::stage(const Tenant& tenant, const base::RequestIds& ids) const {
   auto parent = std::make_shared<const Dir>(root().make(layout::staging(tenant)));
   for (;;) {
     std::string name = random_name();
     auto folder = parent->make_new(name);
-    if (folder) return Staging(tenant, std::move(parent), std::move(name), std::move(*folder));
+    if (folder) return Staging(tenant, std::move(parent), std::move(name), std::move(*folder), ids);
   }
 }
 
@@ -184,7 +191,7 @@ bool Store::rename_repository(Staging& staging, const RepositoryFile& file, cons
   try {
     repositories.sync();
   } catch (const VolumeError&) {
-    take_back([&] { trash_repository(staging.tenant_, file.repository_id); });
+    take_back(staging.ids_, [&] { trash_repository(staging.tenant_, file.repository_id, staging.ids_); });
     throw;
   }
   return true;
@@ -219,8 +226,8 @@ bool Store::place(Staging staging, const Dir& folder, std::string_view name) con
   return true;
 }
 
-Result<void, PublishError> Store::publish_job(const JobFile& file) const {
-  return publish_job(stage(file.tenant), file);
+Result<void, PublishError> Store::publish_job(const JobFile& file, const base::RequestIds& ids) const {
+  return publish_job(stage(file.tenant, ids), file);
 }
 
 Result<void, PublishError> Store::publish_job(Staging staging, const JobFile& file) const {
@@ -262,7 +269,7 @@ Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, 
   // 2. All that is left to create comes before the first fsync: the journal of a local file system takes it in one
   // transaction, and the fsyncs after the first one find it written. First the marker in the repository's index. After
   // a crash before step 4 it has no job; sweep_markers() removes it.
-  Marker marker;
+  Marker marker(staging.ids_);
   if (indexed && !in_index([&] { marker.create(*markers, file.job_id); })) return absent;
   write_synced(staging.folder(), layout::kJobFile, text);
   // 3. The names, in the order from below. The marker is durable before the job is visible. With an ordered journal the
@@ -283,13 +290,13 @@ Result<void, PublishError> Store::publish(Staging staging, const JobFile& file, 
   try {
     jobs.sync();
   } catch (const VolumeError&) {
-    take_back([&] { trash_jobs(file.tenant, {file.job_id}, file.repository_id); });
+    take_back(staging.ids_, [&] { trash_jobs(file.tenant, {file.job_id}, file.repository_id, staging.ids_); });
     throw;
   }
   // 6. If the repository is being removed at the same time, its jobs are removed too. If it was moved after step 2, the
   // remover has seen our marker. If it was moved before, we see it here.
   if (indexed && !has_repository(file.tenant, file.repository_id)) {
-    remove_job(file.tenant, file.job_id, {});
+    remove_job(file.tenant, file.job_id, {}, {}, staging.ids_);
     return absent;
   }
   return {};

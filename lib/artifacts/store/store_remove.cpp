@@ -28,7 +28,8 @@ namespace {
 
 // A request with an Idempotency-Key made it, perhaps, and is repeated after the deletion: it must not make it again,
 // whoever completed it. Records of keys live for a day.
-void mark_for_keys(const Store& store, const Tenant& tenant, const Dir& folder, std::string_view name) {
+void mark_for_keys(const Store& store, const Tenant& tenant, const Dir& folder, std::string_view name,
+                   const base::RequestIds& ids) {
   constexpr std::chrono::hours kLong{48};
   const auto found = folder.status(name);
   if (!found || changed_at(*found) + kLong < base::SystemClock().now()) return;
@@ -36,7 +37,7 @@ void mark_for_keys(const Store& store, const Tenant& tenant, const Dir& folder, 
     mark_key_deleted(store, tenant, name);
   } catch (const VolumeError& error) {
     // A full volume must not keep anybody from deleting.
-    base::log_warning("a deletion is not marked for requests with an Idempotency-Key", {{"error", error.what()}});
+    base::log_warning("a deletion is not marked for requests with an Idempotency-Key", {ids, {"error", error.what()}});
   }
 }
 
@@ -88,12 +89,12 @@ bool Store::is_deleted(const Tenant& tenant, std::string_view job_id) const {
 }
 
 std::vector<std::string> Store::trash_jobs(const Tenant& tenant, const std::vector<std::string>& job_ids,
-                                           std::string_view repository_id) const {
+                                           std::string_view repository_id, const base::RequestIds& ids) const {
   std::vector<std::string> moved;
   if (const auto jobs = root().sub(layout::jobs(tenant))) {
     const Dir trash = root().make(layout::trash(tenant));
     for (const std::string& id : job_ids) {
-      mark_for_keys(*this, tenant, *jobs, id);
+      mark_for_keys(*this, tenant, *jobs, id, ids);
       if (auto name = move_to_trash(*jobs, id, trash)) moved.push_back(std::move(*name));
     }
     trash.sync();
@@ -114,15 +115,15 @@ void Store::unindex(const Tenant& tenant, const std::vector<std::string>& job_id
 }
 
 bool Store::remove_job(const Tenant& tenant, std::string_view job_id, std::string_view repository_id,
-                       std::stop_token stop) const {
-  const auto moved = trash_jobs(tenant, {std::string(job_id)}, repository_id);
+                       std::stop_token stop, const base::RequestIds& ids) const {
+  const auto moved = trash_jobs(tenant, {std::string(job_id)}, repository_id, ids);
   // The move has removed the job. Files that cannot be removed, perhaps never, must not keep its resource.
   for (const std::string& name : moved) {
     try {
       purge(tenant, name, stop);
     } catch (const VolumeError& error) {
       base::log_warning("deleted files were not removed yet; the controller's sweeper removes them later",
-                        {{"error", error.what()}});
+                        {ids, {"error", error.what()}});
     }
   }
   return !moved.empty();
@@ -132,12 +133,12 @@ void Store::remove_input(const Tenant& tenant, std::string_view job_id) const {
   root().remove_tree(layout::job_input(tenant, job_id));
 }
 
-std::optional<Store::TrashedRepository> Store::trash_repository(const Tenant& tenant,
-                                                                std::string_view repository_id) const {
+std::optional<Store::TrashedRepository> Store::trash_repository(const Tenant& tenant, std::string_view repository_id,
+                                                                const base::RequestIds& ids) const {
   const auto repositories = root().sub(layout::repositories(tenant));
   if (!repositories || !is_repository_id(repository_id)) return std::nullopt;
   const Dir trash = root().make(layout::trash(tenant));
-  mark_for_keys(*this, tenant, *repositories, repository_id);
+  mark_for_keys(*this, tenant, *repositories, repository_id, ids);
   auto name = move_to_trash(*repositories, repository_id, trash);
   if (!name) return std::nullopt;
   trash.sync();
@@ -170,7 +171,7 @@ std::optional<std::string> Store::trash_unused_repository(const Tenant& tenant, 
     if (is_used || error == ENOTEMPTY || error == EEXIST) return std::nullopt;
     throw VolumeError(error, "remove the index of a repository");
   }
-  mark_for_keys(*this, tenant, *repositories, repository_id);
+  mark_for_keys(*this, tenant, *repositories, repository_id, {});
   auto name = move_to_trash(*repositories, repository_id, trash);
   if (!name) return std::nullopt;
   trash.sync();

@@ -49,7 +49,7 @@ bool unless_gone(const Move& move) {
 // Moves the jobs of a committed batch to their places and removes its folder. May be repeated, also by several programs
 // at once.
 BatchOutcome distribute(const Store& store, const Tenant& tenant, const Dir& batches, const std::string& name,
-                        std::stop_token stop = {}) {
+                        std::stop_token stop = {}, const base::RequestIds& ids = {}) {
   const auto batch = batches.sub(name);
   // Another program has completed it.
   if (!batch) return BatchOutcome::kPublished;
@@ -82,7 +82,7 @@ BatchOutcome distribute(const Store& store, const Tenant& tenant, const Dir& bat
   places.sync();
   // If the repository is being removed at the same time, its jobs are removed too; see Store::publish_job().
   if (!store.has_repository(tenant, parsed.repository_id)) {
-    for (const std::string& job : jobs) store.remove_job(tenant, job, {});
+    for (const std::string& job : jobs) store.remove_job(tenant, job, {}, {}, ids);
     batches.remove_tree(name);
     return BatchOutcome::kNoRepository;
   }
@@ -130,10 +130,11 @@ std::uint64_t check_batch_size(const std::function<const JobFile*()>& next) {
 }
 
 BatchOutcome publish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id,
-                           std::string_view id, const std::function<const JobFile*()>& next, bool& committed) {
+                           std::string_view id, const std::function<const JobFile*()>& next, bool& committed,
+                           const base::RequestIds& ids) {
   committed = false;
   if (!store.root().status(layout::markers(tenant, repository_id))) return BatchOutcome::kNoRepository;
-  Staging staging = store.stage(tenant);
+  Staging staging = store.stage(tenant, ids);
   BatchBytes bytes;
   while (const JobFile* file = next()) {
     const std::string text = encode_readable(*file, decode_job_file);
@@ -162,7 +163,7 @@ BatchOutcome publish_batch(const Store& store, const Tenant& tenant, std::string
     return BatchOutcome::kDone;
   }
   base::failpoint("batch.committed");
-  return distribute(store, tenant, batches, name);
+  return distribute(store, tenant, batches, name, {}, ids);
 }
 
 bool is_batch_under_way(const Store& store, const Tenant& tenant, std::string_view id) {
@@ -174,10 +175,10 @@ bool is_batch_under_way(const Store& store, const Tenant& tenant, std::string_vi
   });
 }
 
-BatchOutcome finish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id,
-                          std::string_view id) {
+BatchOutcome finish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id, std::string_view id,
+                          const base::RequestIds& ids) {
   const auto batches = store.root().sub(layout::tenant(tenant) + "/" + kFolder);
-  return batches ? distribute(store, tenant, *batches, name_of(repository_id, id)) : BatchOutcome::kPublished;
+  return batches ? distribute(store, tenant, *batches, name_of(repository_id, id), {}, ids) : BatchOutcome::kPublished;
 }
 
 std::size_t finish_batches(const Store& store, base::TimePoint before, const OnUnreadable& unreadable,

@@ -31,16 +31,17 @@ enum class BatchOutcome {
 // need not be in memory together. All are of `tenant` and `repository_id`, with the input of the repository. `id`
 // (is_job_folder_name()) is unique in the tenant; with the same id and jobs the call may be repeated, also at the same
 // time. Blocks on the volume. Throws VolumeError: if `committed` is true then, the jobs are accepted and will appear;
-// otherwise there are none. Throws TooLarge if one job or all together have too many bytes.
+// otherwise there are none. Throws TooLarge if one job or all together have too many bytes. `ids` as those of Store.
 BatchOutcome publish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id,
-                           std::string_view id, const std::function<const JobFile*()>& next, bool& committed);
+                           std::string_view id, const std::function<const JobFile*()>& next, bool& committed,
+                           const base::RequestIds& ids = {});
 
 // Whether a batch of this id is committed, and not all of its jobs are known to have their places.
 bool is_batch_under_way(const Store& store, const Tenant& tenant, std::string_view id);
 
 // The second step for a batch that is committed; nothing is left to do if all of its jobs have their places.
-BatchOutcome finish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id,
-                          std::string_view id);
+BatchOutcome finish_batch(const Store& store, const Tenant& tenant, std::string_view repository_id, std::string_view id,
+                          const base::RequestIds& ids = {});
 
 // The bytes of all job.json together, about as publish_batch() writes them. Throws TooLarge if they are too many for
 // it. Reads and writes nothing.

@@ -68,8 +68,9 @@ bool is_expired(const Dir& uploads, const std::string& id, base::TimePoint now) 
 
 }  // namespace
 
-void create_upload(const Store& store, const Tenant& tenant, const std::string& id, const UploadRecord& record) {
-  Staging staging = store.stage(tenant);
+void create_upload(const Store& store, const Tenant& tenant, const std::string& id, const UploadRecord& record,
+                   const base::RequestIds& ids) {
+  Staging staging = store.stage(tenant, ids);
   const Dir& folder = staging.folder();
   const UploadState state{.offset = 0, .data = random_name()};
   auto file = folder.create_file(kUploadRecord);

@@ -100,7 +100,8 @@ class UploadWriter {
 };
 
 // Makes an empty upload, durable. `id` is new.
-void create_upload(const Store& store, const Tenant& tenant, const std::string& id, const UploadRecord& record);
+void create_upload(const Store& store, const Tenant& tenant, const std::string& id, const UploadRecord& record,
+                   const base::RequestIds& ids = {});
 // Nothing: the tenant has none of this id. Throws CorruptFile.
 std::optional<Upload> open_upload(const Store& store, const Tenant& tenant, std::string_view id);
 // Whether an upload of this id was used within the last day. Other ids: false.

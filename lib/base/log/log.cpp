@@ -43,9 +43,16 @@ void append_value(std::string& line, const LogField::Value& value) {
     line += std::to_string(*number);
   } else if (const auto* real = std::get_if<double>(&value)) {
     line += std::to_string(*real);
-  } else {
-    line += std::get<bool>(value) ? "true" : "false";
+  } else if (const auto* truth = std::get_if<bool>(&value)) {
+    line += *truth ? "true" : "false";
   }
+}
+
+void append_member(std::string& line, const LogField& field) {
+  line += ',';
+  append_text(line, field.key);
+  line += ':';
+  append_value(line, field.value);
 }
 
 // Without the end.
@@ -60,10 +67,12 @@ std::string begin_of_line(LogLevel level, std::string_view message) {
 std::string line_of(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
   std::string line = begin_of_line(level, message);
   for (const LogField& field : fields) {
-    line += ',';
-    append_text(line, field.key);
-    line += ':';
-    append_value(line, field.value);
+    if (const auto* ids = std::get_if<LogField::Ids>(&field.value)) {
+      if (!ids->request_id.empty()) append_member(line, {"request_id", ids->request_id});
+      if (!ids->trace_id.empty()) append_member(line, {"trace_id", ids->trace_id});
+    } else {
+      append_member(line, field);
+    }
   }
   line += "}\n";
   return line;

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <variant>
 
+#include "base/log/request_ids.hpp"
+
 namespace vbrain::base {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
@@ -14,9 +16,13 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 // "debug", "info", "warning" or "error"; nothing otherwise.
 std::optional<LogLevel> parse_log_level(std::string_view text);
 
-// One key and its value in a log line.
+// One key and its value in a log line, or the ids of a request, which have keys of their own.
 struct LogField {
-  using Value = std::variant<std::string_view, std::int64_t, double, bool>;
+  struct Ids {
+    std::string_view request_id;
+    std::string_view trace_id;
+  };
+  using Value = std::variant<std::string_view, std::int64_t, double, bool, Ids>;
   std::string_view key;
   Value value;
 
@@ -28,6 +34,7 @@ struct LogField {
   template <class T>
   requires(std::is_integral_v<T> && !std::is_same_v<T, bool>) LogField(std::string_view k, T v)
       : key(k), value(static_cast<std::int64_t>(v)) {}
+  LogField(const RequestIds& ids) : value(Ids{ids.request_id, ids.trace_id}) {}
 };
 
 // Lines below this level are dropped. Thread-safe; the default is kInfo.

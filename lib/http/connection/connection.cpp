@@ -72,12 +72,6 @@ std::unique_ptr<TlsSession> new_tls_session(const HttpOptions& options) {
   return options.certificates == nullptr ? nullptr : options.certificates->current()->new_session();
 }
 
-// Empty: the handler has set none.
-std::string_view request_id_of(const Reply& reply) {
-  const auto field = std::ranges::find(reply.headers, "X-Request-Id", [](const auto& one) { return one.first; });
-  return field == reply.headers.end() ? std::string_view() : std::string_view(field->second);
-}
-
 }  // namespace
 
 Connection::Connection(Socket socket, std::string peer, ConnectionContext& context)
@@ -288,7 +282,7 @@ Task<std::optional<Reply>> Connection::call_handler() {
   } catch (const std::exception& problem) {
     failure = std::current_exception();
     if (!is_client_gone(failure) && !answer_to_exception(failure)) {
-      base::log_error("request failed", {{"method", to_string(request_.method)}, {"error", problem.what()}});
+      base::log_error("request failed", {{"method", to_string(request_.method)}, ids(), {"error", problem.what()}});
     }
   }
   if (is_client_gone(failure)) co_return std::nullopt;
@@ -337,11 +331,16 @@ Task<bool> Connection::answer_request() {
   co_return true;
 }
 
+const base::RequestIds& Connection::ids() const {
+  return note_ == nullptr ? stream_ids_ : note_->ids();
+}
+
 // Frees the head, which is not used after the answer was sent.
 void Connection::forget_head() {
   request_.path = request_.query = {};
   request_.fields = {};
   note_.reset();
+  stream_ids_ = {};
   replace(head_bytes_, {});
 }
 
@@ -349,14 +348,12 @@ Task<bool> Connection::send(Reply& reply, bool keep_alive, bool head_only) {
   std::string head = render_head(reply, http_date_now(), keep_alive, request_.http_1_1);
   if (head_only || reply.status == 304 || reply.status == 204) co_return co_await write(head);
   if (auto* file = std::get_if<FileBody>(&reply.body)) {
-    request_id_ = request_id_of(reply);
     co_return co_await send_file(*file, head);
   }
   if (auto* text = std::get_if<std::shared_ptr<const TextPieces>>(&reply.body)) {
     co_return co_await send_pieces(**text, head);
   }
   if (auto* stream = std::get_if<StreamBody>(&reply.body)) {
-    request_id_ = request_id_of(reply);
     co_return co_await send_stream(*stream, head);
   }
   const auto& text = std::get<std::string>(reply.body);

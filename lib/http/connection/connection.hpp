@@ -59,6 +59,9 @@ class Connection final : private BodyReader, private Waiting {
   // Closes the connection. A handler under way goes on; its answer is dropped.
   void cut();
 
+  // For log lines: of the request that is being answered; empty if its handler has set none.
+  const base::RequestIds& ids() const;
+
  private:
   enum class HeadResult { kRequest, kClosed, kRefused };
 
@@ -122,7 +125,6 @@ class Connection final : private BodyReader, private Waiting {
   bool awaiting_body_ = false;   // reading a body that the handler has asked for
   bool body_timed_out_ = false;  // then the handler's answer is 408, and the connection ends
   bool answer_begun_ = false;    // no other answer can be written; stuck_deadline_ is the one of the next piece
-  std::string request_id_;       // X-Request-Id of the file or stream that is being sent, for log lines
 
   // Waits and streams.
   struct Watch {
@@ -139,8 +141,9 @@ class Connection final : private BodyReader, private Waiting {
   std::string input_;       // bytes received and not yet consumed: head and pipelined requests
   std::string head_bytes_;  // the head that request_ points into
   RequestHead request_;
-  std::shared_ptr<void> note_;  // of the handler of request_
-  std::shared_ptr<void> kept_;  // Exchange::kept
+  std::shared_ptr<RequestNote> note_;  // of the handler of request_
+  std::shared_ptr<void> kept_;         // Exchange::kept
+  base::RequestIds stream_ids_;        // of a stream, which outlives the note
   std::optional<RequestParser> parser_;
 
   std::string body_buffer_;  // received bytes of the body, from body_begin_ to body_end_

@@ -92,7 +92,7 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
       busy = true;
     } catch (const std::exception& problem) {
       // Content-Length was sent already. Closing early tells the client that the body is incomplete.
-      base::log_error("a download was cut off", {{"request_id", request_id_}, {"error", problem.what()}});
+      base::log_error("a download was cut off", {ids(), {"error", problem.what()}});
       co_return false;
     }
     if (busy) {
@@ -123,13 +123,11 @@ std::optional<std::size_t> Connection::send_pages(int file, std::uint64_t offset
   const ssize_t passed = base::without_eintr([&] { return sendfile(socket_.tcp().native_handle(), file, &at, size); });
   if (passed > 0) return static_cast<std::size_t>(passed);
   if (passed == 0) {
-    base::log_error("a download was cut off",
-                    {{"request_id", request_id_}, {"error", "a file became shorter while it was sent"}});
+    base::log_error("a download was cut off", {ids(), {"error", "a file became shorter while it was sent"}});
     return std::nullopt;
   }
   if (errno == EAGAIN) return 0;
-  if (errno == EIO)
-    base::log_error("a download was cut off", {{"request_id", request_id_}, {"error", std::strerror(errno)}});
+  if (errno == EIO) base::log_error("a download was cut off", {ids(), {"error", std::strerror(errno)}});
   return std::nullopt;
 }
 
@@ -143,7 +141,7 @@ std::optional<std::size_t> Connection::send_copied_pages(int file, std::uint64_t
       const std::size_t got = read_at(file, buffer.data(), std::min(buffer.size(), size - passed), offset + passed);
       passed += socket_.write_some(asio::const_buffer(buffer.data(), got), error);
     } catch (const std::exception& problem) {
-      base::log_error("a download was cut off", {{"request_id", request_id_}, {"error", problem.what()}});
+      base::log_error("a download was cut off", {ids(), {"error", problem.what()}});
       return std::nullopt;
     }
     if (would_block(error)) break;

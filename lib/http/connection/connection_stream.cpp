@@ -152,7 +152,9 @@ void Connection::end_waits() {
 }
 
 Task<bool> Connection::send_stream(StreamBody& body, std::string& head) {
+  base::RequestIds ids = this->ids();
   forget_head();
+  stream_ids_ = std::move(ids);
   answer_begun_ = true;
   limit_unsent(socket_.tcp(), kUnsent);
   notice_vanished_peer(socket_.tcp());
@@ -206,7 +208,7 @@ Task<StreamPiece> Connection::next_piece(Stream& source) {
   } catch (const Overloaded&) {
     piece = StreamPiece::nothing(steady_clock::now() + kOverloadPause);
   } catch (const std::exception& problem) {
-    base::log_error("a stream was broken off", {{"request_id", request_id_}, {"error", problem.what()}});
+    base::log_error("a stream was broken off", {ids(), {"error", problem.what()}});
   }
   stuck_deadline_ = SteadyTime::max();
   co_return piece;

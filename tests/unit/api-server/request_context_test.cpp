@@ -25,26 +25,26 @@ http::RequestHead head(const std::vector<http::HeaderField>& fields) {
 TEST(RequestContext, TakesAReadableRequestId) {
   const std::string longest(128, 'x');
   for (const std::string& id : {std::string("a"), std::string("Root=1-67891233-abcdef012345678912345678"), longest}) {
-    EXPECT_EQ(read_context(head({{"X-REQUEST-ID", id}}), {}).request_id, id);
+    EXPECT_EQ(read_context(head({{"X-REQUEST-ID", id}}), {}).ids.request_id, id);
   }
   for (const std::string& id : {std::string(), std::string("a b"), std::string("\"a\""), longest + "x",
                                 std::string("\xc3\xa9"), World::key("ana")}) {
-    EXPECT_TRUE(job::is_job_id(read_context(head({{"x-request-id", id}}), {}).request_id)) << id;
+    EXPECT_TRUE(job::is_job_id(read_context(head({{"x-request-id", id}}), {}).ids.request_id)) << id;
   }
-  EXPECT_TRUE(job::is_job_id(read_context(head({{"x-request-id", "a"}, {"x-request-id", "b"}}), {}).request_id));
-  EXPECT_NE(read_context(head({}), {}).request_id, read_context(head({}), {}).request_id);
+  EXPECT_TRUE(job::is_job_id(read_context(head({{"x-request-id", "a"}, {"x-request-id", "b"}}), {}).ids.request_id));
+  EXPECT_NE(read_context(head({}), {}).ids.request_id, read_context(head({}), {}).ids.request_id);
 }
 
 TEST(RequestContext, TakesATrace) {
   const RequestContext context = read_context(head({{"traceparent", kTrace}}), {});
   EXPECT_EQ(context.traceparent, kTrace);
-  EXPECT_EQ(context.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+  EXPECT_EQ(context.ids.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
   for (std::string bad : {std::string(), "01" + kTrace.substr(2), kTrace + "-x", kTrace.substr(1),
                           "00-" + std::string(32, '0') + kTrace.substr(35),
                           kTrace.substr(0, 36) + std::string(16, '0') + "-01", "00-4BF9" + kTrace.substr(7)}) {
     EXPECT_EQ(read_context(head({{"traceparent", bad}}), {}).traceparent, "") << bad;
   }
-  EXPECT_EQ(RequestContext{}.trace_id(), "");
+  EXPECT_EQ(RequestContext{}.ids.trace_id, "");
 }
 
 TEST(RequestContext, EveryAnswerNamesTheRequest) {
@@ -70,11 +70,18 @@ TEST(RequestContext, AWrongKeyIsChallenged) {
 
 TEST(RequestContext, TheTraceIsKeptWithTheJob) {
   World world;
-  const HttpReply reply = world.post_json("/api/v1/job/execute", "{}", {{"traceparent", kTrace}});
-  ASSERT_EQ(reply.status, 201);
-  const auto file = world.volume->read_job(World::tenant(), reply.json().at("job_id").get<std::string>());
-  ASSERT_TRUE(file);
-  EXPECT_EQ(file->traceparent, kTrace);
+  const HttpReply one = world.post_json("/api/v1/job/execute", R"({"params":{}})", {{"traceparent", kTrace}});
+  ASSERT_EQ(one.status, 201);
+  const std::string repository = world.post_json("/api/v1/repository", "{}").json().at("repository_id");
+  const HttpReply batch = world.post_json("/api/v1/job/batch", R"({"params":[{}]})",
+                                          {{"traceparent", kTrace}, {"repository_id", repository}});
+  ASSERT_EQ(batch.status, 201) << batch.body;
+  for (const std::string id : {one.json().at("job_id"), batch.json().at("job_ids").at(0)}) {
+    const auto file = world.volume->read_job(World::tenant(), id);
+    ASSERT_TRUE(file);
+    EXPECT_EQ(file->traceparent, kTrace) << "the application gets it";
+    EXPECT_EQ(job::Job::decode(world.kube.object(id).value()).traceparent, kTrace) << "the controller logs it";
+  }
 }
 
 // The answer has no more than "try again": its cause stands in the log, and the id leads there.
@@ -88,7 +95,8 @@ TEST(RequestContext, StandsInTheLineThatHasTheCause) {
     return tl::unexpected(kube::Error{.code = kube::ErrorCode::kInternal, .message = "etcd is away"});
   };
   testing::Headers headers = World::identity("ana");
-  headers.insert(headers.end(), {{"X-Request-Id", "mine-1"}, {"Content-Type", "application/json"}});
+  headers.insert(headers.end(),
+                 {{"X-Request-Id", "mine-1"}, {"traceparent", kTrace}, {"Content-Type", "application/json"}});
   const struct {
     const char* method;
     std::string path;
@@ -102,6 +110,7 @@ TEST(RequestContext, StandsInTheLineThatHasTheCause) {
       {"DELETE", "/api/v1/keys/q7m2x9k4w1ab", "", "Key not deleted"},
       {"POST", "/api/v1/job/execute", "{}", "Job not created"},
   };
+  constexpr const char* kInLine = R"("request_id":"mine-1","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736")";
   for (const auto& c : kCases) {
     ::testing::internal::CaptureStderr();
     const HttpReply reply = world.call(c.method, c.path, headers, c.body);
@@ -111,7 +120,7 @@ TEST(RequestContext, StandsInTheLineThatHasTheCause) {
     bool told = false;
     for (std::string line; std::getline(lines, line);) {
       const bool of_it = line.find(c.message) != std::string::npos && line.find("etcd is away") != std::string::npos;
-      told = told || (of_it && line.find(R"("request_id":"mine-1")") != std::string::npos);
+      told = told || (of_it && line.find(kInLine) != std::string::npos);
     }
     EXPECT_TRUE(told) << c.path << '\n' << log;
   }

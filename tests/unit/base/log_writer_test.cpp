@@ -68,6 +68,23 @@ TEST(LogWriter, WritesLinesInOrder) {
   }
 }
 
+TEST(Log, HasTheIdsOfARequestThatThereAre) {
+  const Pipe pipe;
+  {
+    const LogWriter writer(pipe.to);
+    log_info("both", {{"a", 1}, RequestIds{.request_id = "r\"1", .trace_id = "4bf9"}, {"b", 2}});
+    log_info("one", {RequestIds{.request_id = "r2", .trace_id = {}}});
+    log_info("trace", {RequestIds{.request_id = {}, .trace_id = "4bf9"}});
+    log_info("none", {RequestIds(), {"b", 2}});
+    log_info("last");
+  }
+  const std::string all = pipe.read_until("\"last\"");
+  EXPECT_THAT(all, HasSubstr(R"("message":"both","a":1,"request_id":"r\"1","trace_id":"4bf9","b":2})"));
+  EXPECT_THAT(all, HasSubstr(R"("message":"one","request_id":"r2"})"));
+  EXPECT_THAT(all, HasSubstr(R"("message":"trace","trace_id":"4bf9"})"));
+  EXPECT_THAT(all, HasSubstr(R"("message":"none","b":2})"));
+}
+
 TEST(LogWriter, AFullPipeBlocksNobodyAndDroppedLinesAreCounted) {
   Pipe pipe;
   pipe.fill();

@@ -79,6 +79,19 @@ class ServerCertificate {
   std::optional<CertificateKeeper> keeper_;
 };
 
+// Of a request with X-Request-Id.
+struct Note final : RequestNote {
+  explicit Note(std::string_view id) : ids_{.request_id = std::string(id), .trace_id = "4bf9"} {}
+  const base::RequestIds& ids() const override { return ids_; }
+
+ private:
+  const base::RequestIds ids_;
+};
+
+inline void note(Exchange& exchange) {
+  if (const auto id = exchange.head.find("x-request-id")) exchange.note = std::make_shared<Note>(*id);
+}
+
 class HttpServerBase : public ::testing::Test {
  protected:
   explicit HttpServerBase(Wire wire) : certificate_(wire, options_, metrics_) {
@@ -105,6 +118,7 @@ class HttpServerBase : public ::testing::Test {
 
   Task<Reply> handle(Exchange& exchange) {
     seen_.change([&] { ++seen_.requests; });
+    note(exchange);
     Reply reply;
     const std::string path(exchange.head.path);
     if (path == "/echo") {

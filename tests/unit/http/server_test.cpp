@@ -72,6 +72,30 @@ TEST_P(HttpServerTest, WorkersBringResultsAndExceptionsBack) {
   EXPECT_THAT(failed, Not(HasSubstr("secret")));
 }
 
+TEST_P(HttpServerTest, LogLinesHaveTheIdsOfTheRequest) {
+  RawClient client(address());
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(client.send("GET /throw HTTP/1.1\r\nHost: x\r\nX-Request-Id: r1\r\n\r\n"));
+  EXPECT_EQ(status_of(client.read_reply()), 500);
+  RawClient next(address());
+  ASSERT_TRUE(next.send(get("/throw")));
+  EXPECT_EQ(status_of(next.read_reply()), 500);
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr(R"("method":"GET","request_id":"r1","trace_id":"4bf9","error":"secret"})"));
+  EXPECT_THAT(log, HasSubstr(R"("method":"GET","error":"secret"})"));
+}
+
+TEST_P(HttpServerTest, ALineAboutADownloadHasTheIdsOfTheRequest) {
+  make_file(100'000);
+  file_size_ = 200'000;
+  RawClient client(address());
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(client.send("GET /file HTTP/1.1\r\nHost: x\r\nX-Request-Id: r1\r\n\r\n"));
+  client.read_to_end();
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              HasSubstr(R"("message":"a download was cut off","request_id":"r1","trace_id":"4bf9")"));
+}
+
 TEST_P(HttpServerTest, HeadHasNoBodyAndHttp10Closes) {
   {
     RawClient client(address());

@@ -102,6 +102,7 @@ class StreamTest : public ::testing::TestWithParam<Wire> {
   }
 
   Task<Reply> handle(Exchange& exchange) {
+    note(exchange);
     Reply reply;
     const std::string path(exchange.head.path);
     if (path == "/feed") {

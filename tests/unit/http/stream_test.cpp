@@ -179,8 +179,11 @@ TEST_P(StreamTest, AnExceptionBreaksTheStreamAndOverloadDoesNot) {
     throw std::runtime_error("secret");
   };
   RawClient client(address());
-  ASSERT_TRUE(client.send(get("/asked")));
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(client.send("GET /asked HTTP/1.1\r\nHost: x\r\nX-Request-Id: r1\r\n\r\n"));
   const std::string all = client.read_to_end();
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              HasSubstr(R"("message":"a stream was broken off","request_id":"r1","trace_id":"4bf9")"));
   EXPECT_THAT(all, HasSubstr("9\r\nafter all\r\n"));
   EXPECT_THAT(all, Not(HasSubstr(kLastChunk)));
   EXPECT_THAT(all, Not(HasSubstr("secret")));

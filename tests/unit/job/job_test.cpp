@@ -120,6 +120,25 @@ TEST(Job, ANewJobCarriesTheFinalizerAndOnlyWhatIsSet) {
   EXPECT_EQ(body["spec"], json::parse(R"({"organizationId":"acme","applicationId":"Tutorial","clientId":"north",
                                           "username":"ana"})"));
   EXPECT_FALSE(body.contains("status"));
+  EXPECT_FALSE(body["metadata"].contains("annotations"));
+}
+
+TEST(Job, KeepsTheTraceInAnAnnotation) {
+  const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  json body = encode_new_job("vbrain", kName, {}, trace);
+  EXPECT_EQ(body["metadata"]["annotations"], (json{{"vbrain.visagio.com/traceparent", trace}}));
+  body["metadata"].update({{"uid", "u"}, {"resourceVersion", "1"}});
+  EXPECT_EQ(Job::decode(body).traceparent, trace);
+  EXPECT_EQ(Job::decode(body).ids().trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+  // Anybody who may write Jobs can set it, and it stands in log lines.
+  for (const json& bad :
+       {json(nullptr), json(7), json(""), json(trace + "x"), json("00-" + std::string(100'000, 'a'))}) {
+    body["metadata"]["annotations"] = {{"vbrain.visagio.com/traceparent", bad}};
+    EXPECT_EQ(Job::decode(body).traceparent, "") << bad.dump().substr(0, 80);
+    EXPECT_EQ(Job::decode(body).ids().trace_id, "");
+  }
+  body["metadata"]["annotations"] = "no object";
+  EXPECT_EQ(Job::decode(body).traceparent, "");
 }
 
 TEST(Job, PhasesHaveTwoSpellings) {

@@ -17,7 +17,9 @@ json job_object() {
                  "labels": {"vbrain.visagio.com/origin": "rest", "a": ""}, "finalizers": ["vbrain.visagio.com/artifacts"],
                  "ownerReferences": [{"apiVersion": "v1", "kind": "K", "name": "o", "uid": "u", "controller": true}],
                  "creationTimestamp": "2026-01-02T03:04:05Z", "deletionTimestamp": "1960-01-02T03:04:05.678Z",
-                 "deletionGracePeriodSeconds": 30},
+                 "deletionGracePeriodSeconds": 30,
+                 "annotations": {"vbrain.visagio.com/traceparent":
+                                 "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}},
     "spec": {"organizationId": "acme", "applicationId": "Tutorial", "clientId": "north",
              "repositoryId": "202009231629398695", "username": "ana", "priority": -2147483648, "suspend": true,
              "cancel": true, "callbackURL": "https://h/", "params": {"a": 1}, "metadata": {"b": 2}},
@@ -52,6 +54,7 @@ void expect_same(const Job& left, const Job& right) {
   EXPECT_EQ(left.spec.cancel, right.spec.cancel);
   EXPECT_EQ(left.spec.metadata, right.spec.metadata);
   EXPECT_EQ(encode(left.status), encode(right.status));
+  EXPECT_EQ(left.traceparent, right.traceparent);
 }
 
 TEST(PackedJob, LosesNothing) {

@@ -194,10 +194,11 @@ TEST_F(CallbackWithOldDefinitions, ARetryIsRefusedToo) {
 TEST_F(CallbackWithOldDefinitions, ThatOfTheClientIsLeftOutAndLogged) {
   set_default("https://default.example.com/");
   ::testing::internal::CaptureStderr();
-  const HttpReply made = world_.post_json(kExecute, R"({"params":{}})");
+  const HttpReply made = world_.post_json(kExecute, R"({"params":{}})", {{"X-Request-Id", "mine-1"}});
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(made.status, 201) << made.body;
-  EXPECT_THAT(log, HasSubstr("the receiver of a job will not be told"));
+  EXPECT_THAT(log, HasSubstr(R"("message":"the receiver of a job will not be told","job":)" +
+                             made.json()["job_id"].dump() + R"(,"request_id":"mine-1",)"));
   EXPECT_THAT(log, HasSubstr("Remedy: the operator installs the definitions"));
 }
 

@@ -95,7 +95,14 @@ TEST_F(Spool, TheLocalFolderIsNotFilledInstead) {
   read(world);
   for (const auto& [error, want_status] : {std::pair(ENOSPC, 507), std::pair(EROFS, 503)}) {
     error_ = error;
-    for (const HttpReply& reply : read(world)) EXPECT_EQ(reply.status, want_status) << reply.body;
+    ::testing::internal::CaptureStderr();
+    const auto replies = read(world);
+    const std::string log = ::testing::internal::GetCapturedStderr();
+    for (const HttpReply& reply : replies) {
+      EXPECT_EQ(reply.status, want_status) << reply.body;
+      const std::string id = R"(raise max-local-spool-bytes","request_id":")" + reply.header("X-Request-Id") + '"';
+      EXPECT_THAT(log, ::testing::HasSubstr(id));
+    }
   }
 }
 
@@ -106,10 +113,11 @@ TEST_F(Spool, OneTenantsSlowReadersDoNotFillTheVolume) {
   SpoolSpace space(4 * kMiB, 0);
   const std::string bytes(kMiB + 1, 'x');
   const auto begin = [&](const artifacts::Tenant& tenant) {
-    return spool(*world.volume, tenant, space, [&](const artifacts::ArchiveWriter::Sink& sink) {
+    const ArchiveMaker make = [&](const artifacts::ArchiveWriter::Sink& sink) {
       sink(bytes);
       return std::optional<artifacts::ArchiveWriter::Added>(std::in_place);
-    });
+    };
+    return spool(*world.volume, tenant, space, make, {});
   };
   const artifacts::Tenant other{"globex", "Tutorial", "north"};
   auto first = begin(World::tenant());

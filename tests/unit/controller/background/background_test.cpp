@@ -258,6 +258,22 @@ TEST(PodRemover, NobodyWaitsForAnApiServerThatHangs) {
   EXPECT_NE(metrics.render().find("vbrain_pod_removal_failures_total " + std::to_string(asked)), std::string::npos);
 }
 
+TEST(PodRemover, TheLineAboutAFailureHasTheTraceOfTheJob) {
+  vbrain::testing::FakeApiServer api;
+  api.set_before([](const kube::Request&) -> std::optional<kube::Error> {
+    return kube::Error{.code = kube::ErrorCode::kForbidden, .message = "a policy"};
+  });
+  kube::ApiClient client(api);
+  base::Metrics metrics;
+  vbrain::testing::ManualClock clock;
+  PodRemover remover(
+      client, 0, [] { return true; }, metrics, clock);
+  ::testing::internal::CaptureStderr();
+  remover.remove("vbrain", "job-1", "u1", {.request_id = {}, .trace_id = "4bf9"});
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find(R"("pod":"job-1","trace_id":"4bf9")"), std::string::npos) << log;
+}
+
 TEST(PodRemover, DeletesByUidAndOnlyWhileItLeads) {
   vbrain::testing::FakeApiServer api;
   kube::ApiClient client(api);

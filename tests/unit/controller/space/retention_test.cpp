@@ -22,7 +22,10 @@ TEST_F(SpaceKeeperTest, EndedJobsThatAreTooOldGo) {
   publish_ended("job-new", 59min);
   publish_ended("job-old", 61min);
   publish_job("job-open");
+  ::testing::internal::CaptureStderr();
   EXPECT_TRUE(walk());
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              ::testing::HasSubstr(R"("job":"job-old","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736")"));
   EXPECT_THAT(jobs(), ElementsAre("job-new", "job-open"));
   EXPECT_THAT(discarded_, ElementsAre(::testing::StartsWith("job-old-")));
   EXPECT_EQ(usage().at("jobs"), 2);

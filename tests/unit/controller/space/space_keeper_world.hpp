@@ -77,6 +77,7 @@ class SpaceKeeperTest : public ::testing::Test {
     file.job_id = id;
     file.tenant = kTenant;
     file.repository_id = repository;
+    file.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     ASSERT_TRUE(store_.publish_job(file));
     ids_.push_back(id);
   }

@@ -20,6 +20,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr const char* kUrl = "https://hooks.example.com/";
+const std::string kId = "01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d";
+const std::string kTrace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 class OldDefinitions final : public kube::Transport {
  public:
@@ -50,10 +52,11 @@ struct Recovery {
 Recovery recover(bool old_definitions) {
   const artifacts::JobFile file = [] {
     artifacts::JobFile made;
-    made.job_id = "01939c3e-7a61-7c0e-9f7e-3f7c1a2b4c5d";
+    made.job_id = kId;
     made.tenant = {"acme", "Tutorial", "north"};
     made.created_by = "ana";
     made.callback_url = kUrl;
+    made.traceparent = kTrace;
     return made;
   }();
   const vbrain::testing::TempDir folder;
@@ -89,6 +92,11 @@ TEST(RecoveredJob, WhoseReceiverIsLostIsLogged) {
   const Recovery kept = recover(false);
   EXPECT_THAT(kept.log, Not(HasSubstr("will not be told")));
   EXPECT_EQ(kept.job["spec"]["callbackURL"], kUrl);
+  const std::string in_line = R"(","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736")";
+  EXPECT_THAT(lost.log, HasSubstr(R"("message":"Job resource recreated from its folder","job":")" + kId + in_line));
+  EXPECT_THAT(lost.log, HasSubstr(R"("message":"the receiver of a job will not be told","job":")" + kId + in_line));
+  EXPECT_EQ(kept.job["metadata"]["annotations"]["vbrain.visagio.com/traceparent"], kTrace)
+      << "its later lines have the trace too";
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ TEST_F(StoreVolumeTest, AJobMadeWithKubectlGetsItsFolderFromItsSpec) {
   job::Job job = a_job();
   job.spec.repository_id.clear();
   job.spec.params = R"({"a":10})";
+  job.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   const auto prepared = volume_.prepare_attempt(job, 1, nullptr);
   ASSERT_TRUE(prepared);
   EXPECT_TRUE(prepared->published);
@@ -53,6 +54,7 @@ TEST_F(StoreVolumeTest, AJobMadeWithKubectlGetsItsFolderFromItsSpec) {
   const json file = json::parse(read_file(folder_ / prepared->paths.job_file));
   EXPECT_EQ(file["params"], json({{"a", 10}}));
   EXPECT_EQ(file["created_by"], "ana");
+  EXPECT_EQ(file["traceparent"], job.traceparent) << "of an annotation";
   const auto again = volume_.prepare_attempt(job, 1, nullptr);
   ASSERT_TRUE(again);
   EXPECT_FALSE(again->published);
@@ -235,6 +237,7 @@ TEST_F(StoreVolumeTest, TellsOfAttemptsAndAnEndThatTheResourceDoesNotKnow) {
 TEST_F(StoreVolumeTest, ArchivesOnceAndRepairsARecordThatIsNone) {
   job::Job job = a_job();
   job.spec.repository_id.clear();
+  job.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   ASSERT_TRUE(volume_.prepare_attempt(job, 1, nullptr));
   job.status.phase = job::Phase::kFinished;
   volume_.archive(job);
@@ -246,7 +249,10 @@ TEST_F(StoreVolumeTest, ArchivesOnceAndRepairsARecordThatIsNone) {
   volume_.archive(job);
   EXPECT_EQ(std::filesystem::last_write_time(folder(job) + "/status.json"), std::filesystem::file_time_type{});
   write_file(folder(job) + "/status.json", "{half");
+  ::testing::internal::CaptureStderr();
   volume_.archive(job);
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find(R"(","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736")"),
+            std::string::npos);
   EXPECT_EQ(json::parse(read_file(folder(job) + "/status.json")), record);
 }
 

@@ -98,7 +98,7 @@ class DelivererTest : public ::testing::Test {
     job::Job job = testing::a_job();
     job.spec.client_id = client;
     job.spec.callback_url = url;
-    json object = job::encode_new_job("vbrain", name, job.spec);
+    json object = job::encode_new_job("vbrain", name, job.spec, trace_);
     object["metadata"]["uid"] = "uid-" + name;
     job.status.phase = phase;
     if (phase != job::Phase::kQueued) job.status.start_time = clock_.now();
@@ -164,6 +164,7 @@ class DelivererTest : public ::testing::Test {
   bool last_stays_ = false;
   std::function<void()> meanwhile_;  // during each call of a receiver
   bool recorded_ = true;
+  std::string trace_;  // of the requests that create the jobs
   bool leads_ = true;
   std::vector<http::Post> posts_;
   std::vector<std::string> bodies_;

@@ -41,6 +41,21 @@ TEST_F(DelivererTest, TellsStartAndEndInOrderAndSigned) {
   EXPECT_EQ(stored["status"]["conditions"].size(), 2u) << "the other conditions stay";
 }
 
+TEST_F(DelivererTest, LogLinesHaveTheTraceOfTheJob) {
+  trace_ = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  answers_ = {410};
+  put_job(job::Phase::kFinished, "gone");
+  ::testing::internal::CaptureStderr();
+  work();
+  answers_.clear();
+  put_job(job::Phase::kFinished, "told");
+  work();
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  const std::string trace = R"(","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736")";
+  EXPECT_THAT(log, HasSubstr(R"("message":"webhook given up","job":"gone)" + trace));
+  EXPECT_THAT(log, HasSubstr(R"("message":"webhook delivered","job":"told)" + trace));
+}
+
 // What is told afterwards must not be older.
 TEST_F(DelivererTest, AStartThatWasNotTakenIsLeftOutAfterTheEnd) {
   answers_ = {500};
