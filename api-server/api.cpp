@@ -262,7 +262,8 @@ Result<void, Refusal> Api::take_connection(const http::Exchange& exchange, const
 // What the tenant has left of its rate. A 429 of another limit names both policies and says only that nothing is left
 // of the other one: with "8 requests are left" a client would repeat it at once.
 void Api::add_rate(http::Reply& reply, const TokenBucket::Taken& taken) const {
-  const auto other = std::ranges::find(reply.headers, "RateLimit-Policy", [](const auto& field) { return field.first; });
+  const auto other =
+      std::ranges::find(reply.headers, "RateLimit-Policy", [](const auto& field) { return field.first; });
   if (other == reply.headers.end()) {
     reply.headers.emplace_back("RateLimit-Policy", rate_limit_policy(rate_policy_));
     reply.headers.emplace_back("RateLimit", rate_limit(rate_policy_, taken.remaining, taken.next_in));

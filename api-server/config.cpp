@@ -91,9 +91,10 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
       app, "--max-connections-per-address", config.max_connections_per_address, 0, 1'000'000,
       "Open connections of one source (an IPv4 address or an IPv6 /64); a further one gets 429, or is closed before "
       "TLS. 0: no limit. Behind a proxy all clients are one source");
-  add_number(app, "--max-connections-per-tenant", config.limits.max_connections_per_tenant, 0, 1'000'000,
-             "Open connections of one tenant, whose key was in the latest request; a request on a further one gets 429. "
-             "0: half of --max-connections");
+  add_number(
+      app, "--max-connections-per-tenant", config.limits.max_connections_per_tenant, 0, 1'000'000,
+      "Open connections of one tenant, whose key was in the latest request; a request on a further one gets 429. "
+      "0: half of --max-connections");
   add_number(
       app, "--max-streams", config.max_streams, 0, 1'000'000,
       "Answers that are streamed at the same time; a further one gets 503, or 429 if its tenant has half of them");

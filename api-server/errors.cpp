@@ -147,7 +147,10 @@ Refusal refusal_of(const std::exception_ptr& exception) {
   } catch (const artifacts::TooLarge& problem) {
     return {.problem = Problem::kTooLarge, .detail = problem.what()};
   } catch (const TenantLimit& problem) {
-    return {.problem = Problem::kTooMany, .detail = problem.what(), .retry_after = std::chrono::seconds(5), .limit = problem.limit()};
+    return {.problem = Problem::kTooMany,
+            .detail = problem.what(),
+            .retry_after = std::chrono::seconds(5),
+            .limit = problem.limit()};
   } catch (const artifacts::UnsafeFile& problem) {
     refusal = unreadable(problem);
   } catch (const artifacts::VolumeError& problem) {

@@ -68,7 +68,7 @@ struct Refusal {
   std::string subject = {};  // what is missing or invalid; never unchecked text of the request
   std::string detail = {};   // helps a person; may be empty
   std::optional<std::chrono::seconds> retry_after = {};
-  std::string for_operator = {};  // for the audit line only
+  std::string for_operator = {};          // for the audit line only
   std::optional<QuotaPolicy> limit = {};  // of a 429: nothing is left of it
   bool close = false;                     // the connection ends with the answer
 };

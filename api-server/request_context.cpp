@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <random>
+#include <utility>
 
 #include "api-server/auth/hide_secrets.hpp"
 #include "base/text/traceparent.hpp"
@@ -50,11 +51,11 @@ std::string new_request_id(base::TimePoint now) {
 
 RequestContext read_context(const http::RequestHead& head, base::TimePoint now) {
   const std::string_view id = only(head, "x-request-id");
-  const std::string_view trace = only(head, "traceparent");
+  std::string trace = base::to_traceparent_00(only(head, "traceparent"));
   const bool taken = is_request_id(id) && hide_secrets(id) == id;  // it stands in the log
   return {.ids = {.request_id = taken ? std::string(id) : new_request_id(now),
                   .trace_id = std::string(base::trace_id_of(trace))},
-          .traceparent = base::is_traceparent(trace) ? std::string(trace) : std::string()};
+          .traceparent = std::move(trace)};
 }
 
 }  // namespace vbrain::api

@@ -27,8 +27,7 @@ class TenantBudget {
   // The tenant holds as much as it may. Others are served.
   class TenantFull : public http::Overloaded {
    public:
-    explicit TenantFull(std::uint64_t bytes)
-        : Overloaded("the tenant's part of a budget is used up"), bytes_(bytes) {}
+    explicit TenantFull(std::uint64_t bytes) : Overloaded("the tenant's part of a budget is used up"), bytes_(bytes) {}
     // As much as a tenant may hold.
     std::uint64_t bytes() const { return bytes_; }
 

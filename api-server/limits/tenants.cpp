@@ -41,8 +41,8 @@ std::unique_ptr<Seat> Tenants::new_seat(const RequestRate& rate, ConnectionCount
                                      &Services::bulk_workers, &Services::list_workers}) {
     services.*pool = (services.*pool).pool().new_lane();
   }
-  return std::unique_ptr<Seat>(new Seat{
-      .services = std::move(services), .bucket = TokenBucket(rate), .connections = std::move(connections)});
+  return std::unique_ptr<Seat>(
+      new Seat{.services = std::move(services), .bucket = TokenBucket(rate), .connections = std::move(connections)});
 }
 
 }  // namespace vbrain::api

@@ -44,8 +44,10 @@ void require_no_silent_gap(const api::JobFeed& feed, const api::JobFeed::Subscri
   Names told;
   for (const auto& item : part.items) told.insert(item.news->job_id);
   require(std::ranges::includes(told, client.changed), "every change since the event is told");
-  require(std::ranges::all_of(
-              told, [&](const auto& name) { return client.changed.contains(name) || client.removed_after_end.contains(name); }),
+  require(std::ranges::all_of(told,
+                              [&](const auto& name) {
+                                return client.changed.contains(name) || client.removed_after_end.contains(name);
+                              }),
           "nothing else is told");
 }
 

@@ -39,9 +39,14 @@ TEST(RequestContext, TakesATrace) {
   const RequestContext context = read_context(head({{"traceparent", kTrace}}), {});
   EXPECT_EQ(context.traceparent, kTrace);
   EXPECT_EQ(context.ids.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
-  for (std::string bad : {std::string(), "01" + kTrace.substr(2), kTrace + "-x", kTrace.substr(1),
-                          "00-" + std::string(32, '0') + kTrace.substr(35),
-                          kTrace.substr(0, 36) + std::string(16, '0') + "-01", "00-4BF9" + kTrace.substr(7)}) {
+  // A later version may have more parts behind.
+  for (const std::string& later : {"01" + kTrace.substr(2), "cc" + kTrace.substr(2) + "-what-comes-then"}) {
+    EXPECT_EQ(read_context(head({{"traceparent", later}}), {}).traceparent, kTrace) << later;
+  }
+  for (std::string bad :
+       {std::string(), "ff" + kTrace.substr(2), "0x" + kTrace.substr(2), kTrace + "-x", "01" + kTrace.substr(2) + "x",
+        "01" + kTrace.substr(2, 52), kTrace.substr(1), "00-" + std::string(32, '0') + kTrace.substr(35),
+        kTrace.substr(0, 36) + std::string(16, '0') + "-01", "00-4BF9" + kTrace.substr(7)}) {
     EXPECT_EQ(read_context(head({{"traceparent", bad}}), {}).traceparent, "") << bad;
   }
   EXPECT_EQ(RequestContext{}.ids.trace_id, "");

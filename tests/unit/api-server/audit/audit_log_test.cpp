@@ -155,8 +155,7 @@ TEST_F(AuditTest, JobsThatADeletionOfTheirRepositoryTookBeforeItFailed) {
     return Unexpected<kube::Error>(kube::Error{.code = kube::ErrorCode::kUnavailable});
   };
   const auto lines = lines_of([&] { EXPECT_EQ(world_.remove("/api/v1/repository/" + repository).status, 503); });
-  EXPECT_THAT(in_short(lines),
-              ElementsAre("job.delete  done 503", "repository.delete " + repository + " failed 503"));
+  EXPECT_THAT(in_short(lines), ElementsAre("job.delete  done 503", "repository.delete " + repository + " failed 503"));
   EXPECT_EQ(lines.front()["ids"], json({gone}));
 }
 
