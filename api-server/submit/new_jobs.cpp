@@ -109,7 +109,8 @@ http::Task<Answer> post_job_execute(Call& call) {
 
 http::Task<Answer> post_job_retry(Call& call) {
   const Services& services = call.services;
-  if (auto refused = co_await refuse_body_of_retry(call)) co_return Unexpected<Refusal>(std::move(*refused));
+  auto refused = co_await refuse_body_of_retry(call);
+  if (refused) co_return Unexpected<Refusal>(std::move(*refused));
   auto looked = co_await look_at_key(call, KeyedBody::kIgnored);
   if (!looked) co_return Unexpected<Refusal>(std::move(looked.error()));
   if (looked->replayed) co_return std::move(*looked->replayed);

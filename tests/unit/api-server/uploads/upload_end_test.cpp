@@ -1,7 +1,9 @@
-// What an upload that is gone leaves of the tenant's quota, and uploads that expire.
+// What an upload that is gone leaves of the tenant's quota, uploads that expire, and very large ones.
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -128,6 +130,37 @@ TEST(UploadEnd, ExpireLaterWhenBytesCome) {
   }
   EXPECT_NE(later, first);
   EXPECT_EQ(tus.head().header("Upload-Expires"), later) << "a look moves nothing, and tells the same";
+}
+
+// More bytes than 32 bits count. The file is made as large as if they had come.
+TEST(TusUploads, GoOnBehindFourGiB) {
+  constexpr std::uint64_t kHere = 5ULL << 30;
+  World world;
+  TusClient tus(world);
+  ASSERT_EQ(tus.create(kHere + 4, kCsv).status, 201);
+  ASSERT_EQ(tus.patch(0, "a").status, 204);
+  const std::filesystem::path folder = world.root + "/tenants/acme/Tutorial/north/.uploads/" + tus.id;
+  int found = 0;
+  const std::vector<std::filesystem::directory_entry> entries(std::filesystem::directory_iterator(folder),
+                                                              std::filesystem::directory_iterator{});
+  for (const std::filesystem::directory_entry& entry : entries) {
+    const std::string name = entry.path().filename();
+    const std::string state = "state.1.";
+    if (name.starts_with("data-")) {
+      std::filesystem::resize_file(entry.path(), kHere);
+      ++found;
+    } else if (name.starts_with(state)) {
+      std::filesystem::rename(entry.path(),
+                              folder / ("state." + std::to_string(kHere) + "." + name.substr(state.size())));
+      ++found;
+    }
+  }
+  ASSERT_EQ(found, 2) << "the layout of an upload is another one";
+  EXPECT_EQ(tus.head().header("Upload-Offset"), std::to_string(kHere));
+  EXPECT_EQ(tus.patch(kHere - (1ULL << 32), "b").status, 409) << "the same in 32 bits";
+  EXPECT_EQ(tus.patch(kHere, "bc").header("Upload-Offset"), std::to_string(kHere + 2));
+  EXPECT_EQ(tus.patch(kHere + 2, "def").status, 413) << "one byte too many";
+  EXPECT_EQ(tus.patch(kHere + 2, "de").header("Upload-Offset"), std::to_string(kHere + 4));
 }
 
 }  // namespace
