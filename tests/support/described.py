@@ -6,6 +6,8 @@ import re
 
 import jsonschema
 
+WHERE = "mend api-server/openapi/document (README.md there) or the server"
+
 
 def closed(schema):
     """The schema with `additionalProperties: false` wherever it lists properties: a key that is not described is found."""
@@ -84,3 +86,31 @@ class Described:
             validator = jsonschema.Draft202012Validator(closed(media["schema"]), resolver=self._resolver)
             for error in validator.iter_errors(json.loads(answer.content)):
                 yield f"the body at /{'/'.join(map(str, error.absolute_path))}: {error.message}"
+
+
+class Caller:
+    """Sends requests and compares the answers with the document."""
+
+    def __init__(self, described):
+        self.described = described
+
+    def __call__(self, user, status, method, path, headers=None, **arguments):
+        answer = user.call(method, path, headers, **arguments)
+        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+        problems = self.described.problems(method, path, answer)
+        assert not problems, f"{method} {path}, {status}: {problems}: {WHERE}"
+        return answer
+
+    def read(self, user, path, status=200, **headers):
+        """A GET, once more with its ETag, and with If-Match."""
+        answer = self(user, status, "GET", path, headers)
+        if "ETag" in answer.headers:
+            self(user, 304, "GET", path, {**headers, "If-None-Match": answer.headers["ETag"]})
+        self(user, 412, "GET", path, {**headers, "If-Match": '"other"'})
+        return answer
+
+    def download(self, user, path):
+        answer = self.read(user, path)
+        self(user, 206, "GET", path, {"Range": "bytes=0-0"})
+        self(user, 416, "GET", path, {"Range": "bytes=999999-"})
+        return answer

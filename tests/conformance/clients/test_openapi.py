@@ -1,48 +1,11 @@
 """Answers of a real server are as the OpenAPI document says, and have nothing that it does not describe."""
 
 import pytest
-from described import Described
+from described import Caller
 from platform_client import wait_until
 from tenants import ABSENT_JOB, ABSENT_REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("contract")
-
-WHERE = "mend api-server/openapi/document (README.md there) or the server"
-
-
-@pytest.fixture(scope="module")
-def described(world):
-    answer = world.lead.call("GET", "/openapi.json", dict.fromkeys(world.lead.identity.headers()))
-    assert answer.status_code == 200, answer.text
-    return Described(answer.json())
-
-
-class Caller:
-    """Sends requests and compares the answers with the document."""
-
-    def __init__(self, described):
-        self.described = described
-
-    def __call__(self, user, status, method, path, headers=None, **arguments):
-        answer = user.call(method, path, headers, **arguments)
-        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
-        problems = self.described.problems(method, path, answer)
-        assert not problems, f"{method} {path}, {status}: {problems}: {WHERE}"
-        return answer
-
-    def read(self, user, path, status=200, **headers):
-        """A GET, once more with its ETag, and with If-Match."""
-        answer = self(user, status, "GET", path, headers)
-        if "ETag" in answer.headers:
-            self(user, 304, "GET", path, {**headers, "If-None-Match": answer.headers["ETag"]})
-        self(user, 412, "GET", path, {**headers, "If-Match": '"other"'})
-        return answer
-
-    def download(self, user, path):
-        answer = self.read(user, path)
-        self(user, 206, "GET", path, {"Range": "bytes=0-0"})
-        self(user, 416, "GET", path, {"Range": "bytes=999999-"})
-        return answer
 
 
 def test_answers_are_as_described(world, described):
