@@ -17,6 +17,8 @@ WHERE = "edit the YAML files in api-server/openapi/document (README.md there)"
 
 sys.path.insert(0, str(OPENAPI))
 import document as sources  # noqa: E402
+API_PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+METHODS = "GET|POST|PATCH|DELETE|HEAD|OPTIONS"
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,28 @@ def test_every_component_is_used(document):
 def test_an_idempotency_key_is_as_the_server_takes_it(document, key, taken):
     pattern = document["components"]["parameters"]["IdempotencyKey"]["schema"]["pattern"]
     assert bool(re.search(pattern, key)) == taken
+
+
+def rows_of(title):
+    """The lines of the first table below a title of docs/api.md."""
+    return re.search(rf"^#+ {title}\n.*?\n\|---[^\n]*\n((?:\|[^\n]*\n)+)", API_PAGE, re.MULTILINE | re.DOTALL)[1].splitlines()
+
+
+def test_the_page_for_people_has_the_same_refusals(document):
+    on_the_page = {row.split("|")[1].strip() for row in rows_of("Errors")}
+    described = {status for item in document["paths"].values() for operation in item.values() for status in operation["responses"] if status >= "400"}
+    assert described == on_the_page, f"docs/api.md, Errors; {WHERE}"
+
+
+def test_each_endpoint_has_the_answers_of_the_page(document):
+    rows = rows_of("Endpoints")
+    assert len(rows) > 30
+    for row in rows:
+        _, endpoint, success, refusals, _ = row.split("|")
+        method, path = re.search(rf"`({METHODS}) (\S+)`", endpoint).groups()
+        operation = document["paths"][re.sub(r":(\w+)", r"{\1}", path)][method.lower()]
+        wanted = set(re.findall(r"\b[2-5]\d\d\b", success + refusals))
+        assert wanted <= set(operation["responses"]), f"{method} {path}; {WHERE}"
 
 
 def test_the_server_is_beside_the_document(document):

@@ -8,6 +8,15 @@ import jsonschema
 
 WHERE = "mend api-server/openapi/document (README.md there) or the server"
 
+# Headers that the document leaves out, with the reason.
+NOT_DESCRIBED = {
+    "content-type": "OpenAPI has it as `content` of the answer, and ignores it among the headers",
+    "content-length": "HTTP frames the body with it",
+    "transfer-encoding": "HTTP frames the body with it",
+    "connection": "it is of the connection, and a proxy replaces it",
+    "date": "RFC 9110 has every server send it",
+}
+
 
 def closed(schema):
     """The schema with `additionalProperties: false` wherever it lists properties: a key that is not described is found."""
@@ -54,11 +63,19 @@ class Described:
 
     def problems(self, method, path, answer):
         """What in the answer (of `requests`) the document does not describe, as a list of sentences."""
-        described = self.find(method, path)["responses"].get(str(answer.status_code))
+        described = self._answer(method, path, answer)
         if described is None:
             return [f"the status {answer.status_code} is not described ({answer.text[:200]})"]
-        described = self.resolve(described)
         return [*self._of_headers(described, answer), *self._of_body(described, answer)]
+
+    def problems_of_headers(self, method, path, answer):
+        """The same without the body, which is not read."""
+        described = self._answer(method, path, answer)
+        return list(self._of_headers(described, answer)) if described else [f"the status {answer.status_code} is not described"]
+
+    def _answer(self, method, path, answer):
+        described = self.find(method, path)["responses"].get(str(answer.status_code))
+        return None if described is None else self.resolve(described)
 
     def _of_headers(self, described, answer):
         for name, header in described.get("headers", {}).items():
@@ -71,6 +88,8 @@ class Described:
             typed = int(value) if header["schema"].get("type") == "integer" else value
             for error in jsonschema.Draft202012Validator(header["schema"]).iter_errors(typed):
                 yield f"the header {name}: {error.message}"
+        known = {*NOT_DESCRIBED, *map(str.lower, described.get("headers", {}))}
+        yield from (f"the header {name} is not described" for name in answer.headers if name.lower() not in known)
 
     def _of_body(self, described, answer):
         content = described.get("content", {})

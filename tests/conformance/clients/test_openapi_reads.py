@@ -1,7 +1,7 @@
 """What the OpenAPI document says of all reads and deletions: preconditions, and HEAD beside GET."""
 
 import pytest
-from described import Caller
+from described import WHERE, Caller
 from tenants import ABSENT_JOB, ABSENT_REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("contract")
@@ -78,6 +78,7 @@ def test_head_answers_as_get(world, described, objects):
         # A stream may have no end.
         with world.lead.call(method, path, headers, stream=True) as answer:
             assert method == "GET" or answer.raw.read() == b"", path
+            assert described.problems_of_headers("GET", path, answer) == [], f"{method} {path}: {WHERE}"
             return answer.status_code, {name: value for name, value in answer.headers.items() if name not in ("Date", "X-Request-Id")}
 
     for _, template in operations(described, "get"):
