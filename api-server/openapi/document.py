@@ -115,9 +115,9 @@ def read(folder, version):
 
 
 def without_uploads(document):
-    """The document of a server that takes no resumable uploads (max-uploads 0). Changes the one that is given."""
-    document["paths"] = {path: item for path, item in document["paths"].items() if not path.startswith("/uploads")}
-    document["tags"] = [tag for tag in document["tags"] if tag["name"] != "uploads"]
+    """The document of a server that begins no resumable uploads (max-uploads 0); those that were begun go on. Changes the one
+    that is given."""
+    del document["paths"]["/uploads"]["post"], document["components"]["schemas"]["UploadCreated"]
     return document
 
 
