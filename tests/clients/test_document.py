@@ -1,6 +1,7 @@
 """The OpenAPI document is valid, and its examples fit their schemas. Needs no server."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -116,6 +117,15 @@ def test_each_endpoint_has_the_answers_of_the_page(document):
 def test_the_server_is_beside_the_document(document):
     for place in ("http://server/", "https://proxy/vbrain/"):
         assert urljoin(f"{place}api/v1/openapi.json", document["servers"][0]["url"]) == f"{place}api/v1/"
+
+
+def test_other_files_of_swagger_ui_are_refused(tmp_path):
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE"):
+        (tmp_path / name).write_text("// changed on the way\n")
+    done = subprocess.run([OPENAPI / "page" / "fetch.sh"], env={**os.environ, "VBRAIN_SWAGGER_UI": str(tmp_path)}, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode != 0 and done.stdout == "", done.stdout
+    assert "does not have the files of swagger-ui-dist" in done.stderr
 
 
 def test_the_tests_that_the_readme_names_are_there():
