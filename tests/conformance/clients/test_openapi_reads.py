@@ -55,6 +55,13 @@ def test_a_read_of_another_version_is_412(world, described, objects):
             call(world.lead, 404, method, filled(template, ABSENT), headers)
 
 
+def test_a_page_that_has_not_changed_names_the_next_one_too(world, described):
+    call = Caller(described)
+    for path in ("/repository?page_size=1", "/job?page_size=1"):
+        assert "Link" in call.read(world.lead, path).headers
+        assert "Link" in call(world.lead, 304, "GET", path, {"If-None-Match": call(world.lead, 200, "GET", path).headers["ETag"]}).headers
+
+
 def test_a_deletion_of_another_version_is_412_and_deletes_nothing(world, described, deletable):
     call = Caller(described)
     deletions = operations(described, "delete")
