@@ -21,9 +21,10 @@ TOOLS=(git ca-certificates openssl curl jq python3 python3-venv python3-yaml pro
 REGISTRY=(skopeo)
 # libfuse3-dev and fuse3: the tests mount a file system of their own (tests/support/netfs). The Python packages are also
 # needed without a cluster, to count the tests as skipped. The archivers make the archives of the tests of real writers. The JDK
-# and Maven are for the clients that are generated from the OpenAPI document.
+# and Maven are for the clients that are generated from the OpenAPI document. Mono runs the example in C#.
 TESTS=(libfuse3-dev fuse3 zip libarchive-tools p7zip-full json-schema-test-suite python3-pytest python3-pytest-xdist
-  python3-requests python3-kubernetes python3-jsonschema python3-httpx python3-tqdm python3-setuptools python3-wheel openjdk-17-jdk-headless maven)
+  python3-requests python3-kubernetes python3-jsonschema python3-httpx python3-tqdm python3-setuptools python3-wheel openjdk-17-jdk-headless maven mono-mcs
+  mono-runtime libmono-system-net-http4.0-cil)
 # tests/web looks at the page with a browser.
 BROWSER=(chromium)
 CLUSTER=(containerd runc containernetworking-plugins iptables conntrack iproute2)

@@ -23,6 +23,7 @@ constexpr milliseconds kLongestPause{500};
 struct Look {
   std::string_view state = {};  // rest_state()
   bool final = false;           // it ended, or cannot be shown: nothing to wait for
+  bool unconfirmed = false;     // JobRecord::unconfirmed
 };
 
 // A look does not depend on the query.
@@ -59,9 +60,9 @@ http::Task<void> wait_for_job(Call& call, seconds time, WaitFor what) {
   const auto end = steady_clock::now() + time;
   const auto look = [&]() -> Look {
     const auto record = find_job(services, call.caller, call.id, call.repository_id);
-    if (!record || record->unconfirmed) return {.final = true};
+    if (!record) return {.final = true};
     const job::Phase phase = record->status->phase;
-    return {rest_state(phase), is_terminal(phase)};
+    return {rest_state(phase), is_terminal(phase), record->unconfirmed};
   };
   const std::string key = key_of_look(call);
   // Before the first look: what changes later wakes this request.
@@ -82,7 +83,8 @@ http::Task<void> wait_for_job(Call& call, seconds time, WaitFor what) {
     }
     auto next = end;
     const auto cached = services.jobs.get(call.id);
-    if (now == nullptr || (cached != nullptr && is_terminal(cached->status.phase))) {
+    // Nothing tells either when the folder of a job can be seen, which a job made with kubectl gets with its start.
+    if (now == nullptr || now->unconfirmed || (cached != nullptr && is_terminal(cached->status.phase))) {
       next = std::min(end, steady_clock::now() + pause);
       pause = std::min(2 * pause, kLongestPause);
     }

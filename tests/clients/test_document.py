@@ -16,6 +16,42 @@ ROOT = Path(__file__).resolve().parents[2]
 OPENAPI = ROOT / "api-server" / "openapi"
 WHERE = "edit the YAML files in api-server/openapi/document (README.md there)"
 
+# Bodies of which a text can show nothing.
+BYTES = {"application/zip", "application/offset+octet-stream"}
+
+NO_JOB, NO_REPOSITORY, NO_HEADER = {"error": "Invalid job_id"}, {"error": "Invalid repository_id"}, {"error": "Missing organization_id"}
+NOT_YET, FAILED = {"message": "Job not yet finished"}, {"error": "Job failed"}
+# What the published pages of the platform show, and what this project adds to them: a client of the platform knows these.
+PUBLISHED = [
+    ("GET /repository", "200", [["202011232005725016", "202009231629398695"]]),
+    ("GET /repository", "400", [NO_HEADER]),
+    ("POST /repository", "201", [{"message": "Repository created successfully", "repository_id": "202009231629398695"}]),
+    ("POST /repository", "400", [NO_HEADER]),
+    ("GET /repository/{repository_id}", "404", [NO_REPOSITORY]),
+    ("DELETE /repository/{repository_id}", "200", [{"message": "Repository and jobs deleted"}]),
+    ("DELETE /repository/{repository_id}", "404", [NO_REPOSITORY]),
+    ("DELETE /repository/{repository_id}", "500", [{"error": "Error deleting repository folder"}]),
+    ("GET /repository/{repository_id}/input", "404", [NO_REPOSITORY]),
+    ("GET /repository/{repository_id}/params", "404", [NO_REPOSITORY]),
+    ("GET /job", "400", [NO_HEADER]),
+    ("GET /job", "404", [NO_REPOSITORY]),
+    ("POST /job/execute", "201", [{"message": "Job created", "job_id": "2e065d31-b19f-486a-85ab-b69afab282b5"}]),
+    ("POST /job/execute", "400", [NO_HEADER]),
+    ("POST /job/execute", "404", [NO_REPOSITORY]),
+    ("GET /job/{job_id}", "404", [NO_JOB, NO_REPOSITORY]),
+    ("DELETE /job/{job_id}", "200", [{"message": "Jobs deleted"}]),
+    ("DELETE /job/{job_id}", "404", [NO_JOB]),
+    ("DELETE /job/{job_id}", "500", [{"error": "Error deleting job folder"}]),
+    ("GET /job/{job_id}/result", "200", [{"output": 200}, {"output": None}]),
+    *((f"GET /job/{{job_id}}/{part}", status, [body]) for part in ("result", "output") for status, body in (
+        ("202", NOT_YET), ("404", NO_JOB), ("500", FAILED))),
+    *((f"GET /job/{{job_id}}/{part}", "404", [NO_JOB]) for part in ("params", "logs")),
+    ("GET /usage", "401", [{"error": "Invalid x-api-key"}]),
+    ("GET /usage", "403", [{"error": "Permission denied"}]),
+    *(("POST /job/execute", status, [{"error": error}]) for status, error in (
+        ("413", "Payload too large"), ("429", "Too many requests"), ("431", "Headers too large"), ("500", "Internal error"))),
+]
+
 sys.path.insert(0, str(OPENAPI))
 import document as sources  # noqa: E402
 API_PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
@@ -67,10 +103,35 @@ def test_examples_fit_their_schemas(document):
     assert not wrong, f"{WHERE}: {wrong}"
 
 
-def test_every_json_answer_has_an_example(document):
-    lacking = [where for where, media in contents(document)
-               if where.endswith("application/json") and "getOpenApi" not in where and not list(examples_of(media))]
+def test_every_body_has_an_example(document):
+    lacking = [where for where, media in contents(document) if where.split()[-1] not in BYTES and not list(examples_of(media))]
     assert lacking == ["get /openapi.json 200 application/json"], f"{WHERE}: {lacking}"
+
+
+def test_examples_of_streams_fit_their_events(document):
+    resolver = jsonschema.RefResolver("", document)
+    seen = set()
+    for where, media in contents(document):
+        if not where.endswith("text/event-stream"):
+            continue
+        for _, text in examples_of(media):
+            for kind, data in re.findall(r"^event: (.*)\ndata: (.*)\n", text, re.MULTILINE):
+                jsonschema.Draft202012Validator(media["x-event-data"][kind], resolver=resolver).validate(json.loads(data))
+                seen.add(kind)
+    assert seen == {"job", "deleted", "state"}
+
+
+def without_ids(value):
+    """The body with all ids alike: those of an example are its own."""
+    return re.sub(r'"(\d{18}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"', '"ID"', json.dumps(value, sort_keys=True))
+
+
+@pytest.mark.parametrize(("operation", "status", "bodies"), PUBLISHED, ids=[f"{operation} {status}" for operation, status, _ in PUBLISHED])
+def test_the_published_bodies_are_examples(document, operation, status, bodies):
+    method, path = operation.lower().split(" ", 1)
+    answer = sources.resolve(document, document["paths"][path][method]["responses"][status])
+    shown = {without_ids(value) for _, value in examples_of(answer["content"]["application/json"])}
+    assert [body for body in bodies if without_ids(body) not in shown] == [], f"{WHERE}: {shown}"
 
 
 def test_every_component_is_used(document):
@@ -78,6 +139,16 @@ def test_every_component_is_used(document):
     unused = [f"#/components/{kind}/{name}" for kind, items in document["components"].items() if kind != "securitySchemes"
               for name in items if f'"#/components/{kind}/{name}"' not in text]
     assert unused == [], WHERE
+
+
+@pytest.mark.parametrize(("status", "states"), [("200", {("finished", "Completed"), ("failed", "NonZeroExit"), ("failed", "Cancelled")}),
+                                                ("202", {("queued", "NotObserved"), ("started", "Running"), ("queued", "Suspended")})])
+def test_jobs_are_shown_in_every_state(document, status, states):
+    media = document["paths"]["/job/{job_id}"]["get"]["responses"][status]["content"]["application/json"]
+    shown = [value for _, value in examples_of(media)]
+    assert {(job["job_status"], job["reason"]) for job in shown} == states
+    keys = {"job_id", "job_status", "repository_id", "name", "input", "created_on", "created_by", "params", "jobs", "metadata"}
+    assert [job for job in shown if not keys <= job.keys()] == []
 
 
 @pytest.mark.parametrize(("key", "taken"), [

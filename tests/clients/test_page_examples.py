@@ -9,7 +9,7 @@ import page_examples
 import pytest
 
 IDENTITY = {name: "x" for name in ("USERNAME", "ORGANIZATION_ID", "APPLICATION_ID", "CLIENT_ID", "API_KEY")}
-QUICK = ("bash", "python", "node")  # the others compile, or have a test of their own
+QUICK = ("bash", "python", "aiohttp", "node", "csharp")  # the others compile, or have a test of their own
 
 
 class FullServer(BaseHTTPRequestHandler):
@@ -48,6 +48,23 @@ class FullServer(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def test_every_block_of_the_page_is_run_or_says_why_not():
+    assert set(page_examples.EXAMPLES) == {*page_examples.RUNS, "forecast"}
+    assert page_examples.not_accounted_for(page_examples.PAGE) == []
+    assert f"printf '{page_examples.NUMBERS.encode('unicode_escape').decode()}' >numbers.csv" in page_examples.PAGE
+    above = [line for line, _ in page_examples.fences(page_examples.PAGE)]
+    assert [line for line in page_examples.RUN_ELSEWHERE if line not in above] == []
+
+
+@pytest.mark.parametrize("block", [
+    "```\nx\n```", "```python\nx\n```", "  ```js\nx\n```", "~~~\nx\n~~~", "<!-- run: cobol -->\n```\nx\n```",
+    "<!-- run: go -->\n\n```go\nx\n```", "<!-- not run by the tests: why -->\n```\nx\n```", "````\n```\n````"])
+def test_a_block_that_is_not_accounted_for_is_found(block):
+    fine = "<!-- run: go -->\n```go\nx\n```\n\n<!-- not run by the tests: it needs a ship -->\n```\n~~~\n```\n"
+    assert page_examples.not_accounted_for(fine) == []
+    assert len(page_examples.not_accounted_for(f"{fine}\n{block}\n\n{fine}")) == 1
 
 
 @pytest.fixture
@@ -99,3 +116,10 @@ def test_why_an_example_is_skipped(kind, version, modules, reason):
 
 def test_a_missing_program_is_named():
     assert page_examples.why_not("bash", lambda program: None if program == "curl" else program) == "curl is not installed"
+    assert page_examples.why_not("csharp", lambda program: None).startswith("dotnet is not installed, nor Mono")
+
+
+def test_csharp_needs_net_or_mono():
+    assert page_examples.why_not("csharp", lambda program: program, lambda program, _: "7.0.410") == "dotnet 7.0 is too old; the example needs 8.0"
+    assert page_examples.why_not("csharp", lambda program: program, lambda program, _: "8.0.404") is None
+    assert page_examples.why_not("csharp", lambda program: None if program == "dotnet" else program, lambda program, _: "") is None

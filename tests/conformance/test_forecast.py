@@ -11,6 +11,9 @@ import yaml
 from platform_client import unzip, zip_of
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "clients"))
+import page_examples  # noqa: E402
+
 EXAMPLE = ROOT / "examples" / "forecast"
 
 
@@ -23,13 +26,9 @@ def forecast(platform, tenants):
 
 
 def test_the_examples_of_the_page_of_clients(forecast, tmp_path):
-    text = (ROOT / "docs" / "clients.md").read_text()
-    section = text[text.index("### A workbook in"):text.index("## Python: requests")]
-    blocks = re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 2
     subprocess.run([sys.executable, EXAMPLE / "sample.py", "sales.xlsx"], cwd=tmp_path, check=True)
     identity = forecast.identity
-    done = subprocess.run([sys.executable, "-c", "\n".join(blocks)], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False, env={
+    done = subprocess.run([sys.executable, "-c", page_examples.EXAMPLES["forecast"]], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False, env={
         **os.environ, "NO_PROXY": "*", "PYTHONPATH": str(ROOT / "clients" / "python" / "src"), "VBRAIN_URL": f"http://{forecast.address}", "VBRAIN_USERNAME": identity.username,
         "VBRAIN_ORGANIZATION_ID": identity.organization_id, "VBRAIN_CLIENT_ID": identity.client_id, "VBRAIN_API_KEY": identity.key})
     assert done.returncode == 0, done.stderr

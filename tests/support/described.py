@@ -5,6 +5,7 @@ import json
 import re
 
 import jsonschema
+from event_stream import Events
 
 WHERE = "mend api-server/openapi/document (README.md there) or the server"
 
@@ -68,6 +69,14 @@ class Described:
             return [f"the status {answer.status_code} is not described ({answer.text[:200]})"]
         return [*self._of_headers(described, answer), *self._of_body(described, answer)]
 
+    def event_problems(self, method, path, kind, data):
+        """The same of one event of a stream that was answered with 200. `data` is its JSON."""
+        described = self.resolve(self.find(method, path)["responses"]["200"])
+        schema = described["content"]["text/event-stream"]["x-event-data"].get(kind)
+        if schema is None:
+            return [f"the event {kind!r} is not described"]
+        return list(self._of_json(f"the event {kind}", schema, data))
+
     def problems_of_headers(self, method, path, answer):
         """The same without the body, which is not read."""
         described = self._answer(method, path, answer)
@@ -102,9 +111,12 @@ class Described:
         if media is None:
             yield f"the type {kind!r} is not described"
         elif kind == "application/json" and kind in content:
-            validator = jsonschema.Draft202012Validator(closed(media["schema"]), resolver=self._resolver)
-            for error in validator.iter_errors(json.loads(answer.content)):
-                yield f"the body at /{'/'.join(map(str, error.absolute_path))}: {error.message}"
+            yield from self._of_json("the body", media["schema"], json.loads(answer.content))
+
+    def _of_json(self, what, schema, value):
+        validator = jsonschema.Draft202012Validator(closed(schema), resolver=self._resolver)
+        for error in validator.iter_errors(value):
+            yield f"{what} at /{'/'.join(map(str, error.absolute_path))}: {error.message}"
 
 
 class Caller:
@@ -119,6 +131,17 @@ class Caller:
         problems = self.described.problems(method, path, answer)
         assert not problems, f"{method} {path}, {status}: {problems}: {WHERE}"
         return answer
+
+    def follow(self, user, path, until, last_id=None):
+        """Compares the events of a stream up to the first for which `until` is true. Returns the id of the last one."""
+        with Events(user, path, last_id) as events:
+            problems = self.described.problems("GET", path, events.answer)
+            for kind, data in events:
+                problems += self.described.event_problems("GET", path, kind, data)
+                assert not problems, f"GET {path}: {problems}: {WHERE}"
+                if until(kind, data):
+                    return events.last_id
+        raise AssertionError(f"GET {path}: the stream ended before")
 
     def read(self, user, path, status=200, **headers):
         """A GET, once more with its ETag, and with If-Match."""

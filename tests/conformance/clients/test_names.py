@@ -32,7 +32,7 @@ def section():
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("kind", ["bash", "vbrain", "python", "node", "go"])
+@pytest.mark.parametrize("kind", ["bash", "vbrain", "python", "aiohttp", "node", "go"])
 def test_an_example_takes_the_name(kind, name, users, tmp_path):
     reason = page_examples.why_not(kind)
     if reason:

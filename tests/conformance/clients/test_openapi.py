@@ -1,11 +1,16 @@
 """Answers of a real server are as the OpenAPI document says, and have nothing that it does not describe."""
 
+import uuid
+
 import pytest
 from described import Caller
+from event_stream import says
 from platform_client import wait_until
 from tenants import ABSENT_JOB, ABSENT_REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("contract")
+
+MOST_UPLOADS = 100  # of one tenant, without a setting (docs/configuration.md)
 
 
 def test_answers_are_as_described(world, described):
@@ -63,6 +68,86 @@ def test_answers_are_as_described(world, described):
     call(lead, 200, "HEAD", upload, tus)
     call(lead, 204, "PATCH", upload, {**tus, "Upload-Offset": "4"}, data=b"3,4\n")
     call(lead, 204, "DELETE", upload, tus)
+
+
+def test_changes_of_jobs_are_as_described(world, described):
+    call = Caller(described)
+    lead, key = world.lead, {"Idempotency-Key": str(uuid.uuid4())}
+    there = {"repository_id": world.waiting_repository}
+    batch = {"params": [{"a": 1}, {"a": 2}], "metadata": {"name": "Batch"}, "priority": 1}
+    first, second = call(lead, 201, "POST", "/job/batch", {**there, **key}, json=batch).json()["job_ids"]
+    assert call(lead, 201, "POST", "/job/batch", {**there, **key}, json=batch).headers["Idempotency-Replayed"] == "true"
+    for job, changes in ((first, ("suspend", "resume", "cancel", "cancel")), (second, ("cancel",))):
+        for change in changes:
+            call(lead, 200, "POST", f"/job/{job}/{change}")
+    lead.wait(first)
+    for change in ("suspend", "resume"):
+        call(lead, 409, "POST", f"/job/{first}/{change}")
+    call(lead, 200, "POST", f"/job/{first}/cancel")
+    call(lead, 409, "POST", f"/job/{world.started}/retry")
+    again = {"Idempotency-Key": str(uuid.uuid4())}
+    retried = call(lead, 201, "POST", f"/job/{world.finished}/retry", again).json()["job_id"]
+    assert call(lead, 201, "POST", f"/job/{world.finished}/retry", again).headers["Idempotency-Replayed"] == "true"
+    for job in (first, second, retried):
+        call(lead, 200, "DELETE", f"/job/{job}")
+
+
+def test_streams_are_as_described(world, described):
+    call = Caller(described)
+    lead = world.lead
+    call.follow(lead, f"/job/{world.started}/events", lambda kind, data: data["job_status"] == "started")
+    for job in (world.finished, world.failed):
+        last_id = call.follow(lead, f"/job/{job}/events", lambda kind, data: data["job_status"] in ("finished", "failed"))
+        call(lead, 204, "GET", f"/job/{job}/events", {"Last-Event-ID": last_id})
+    last_id = call.follow(lead, "/events", lambda kind, data: kind == "state" and data["last"])
+    job = lead.start(repository_id=world.repository)
+    last_id = call.follow(lead, "/events", lambda kind, data: says(kind, data, job) == "finished", last_id)
+    call(lead, 200, "DELETE", f"/job/{job}")
+    call.follow(lead, "/events", lambda kind, data: says(kind, data, job) == "deleted", last_id)
+    for job in (world.queued, world.started, world.finished, world.failed):
+        for query in ("stream=both", "stream=stderr&tail=1", "file=own.log"):
+            call(lead, 200, "GET", f"/job/{job}/logs/stream?follow=false&{query}")
+    assert call(lead, 200, "GET", f"/job/{world.finished}/logs/stream").text.startswith("started attempt 1")
+    call(lead, 400, "GET", f"/job/{world.finished}/logs/stream?stream=all")
+
+
+def test_pages_are_as_described(world, described):
+    call = Caller(described)
+    lead = world.lead
+    for path, query in (("/repository", ""), ("/repository", "&order=desc&view=full"), ("/job", ""), ("/job", "&view=full&status=finished,failed")):
+        first = call.read(lead, f"{path}?page_size=1{query}")
+        assert len(first.json()) == 1, first.text
+        # Without a next page there is no Link, so that the document cannot demand it.
+        call.read(lead, path + first.links["next"]["url"])
+        assert "next" not in call.read(lead, f"{path}?page_size=1000{query}").links
+    call.read(lead, "/job?page_size=1", repository_id=world.repository)
+    call(lead, 400, "GET", "/job?page_size=0")
+
+
+def test_a_key_that_was_used_is_as_described(world, described):
+    call = Caller(described)
+    key, there = {"Idempotency-Key": str(uuid.uuid4())}, {"repository_id": world.empty_repository}
+    repository = call(world.lead, 201, "POST", "/repository", key, json={}).json()["repository_id"]
+    call(world.lead, 422, "POST", "/repository", key, json={"params": {"a": 1}})
+    call(world.lead, 422, "POST", "/job/execute", key, json={})
+    call(world.lead, 422, "POST", "/job/batch", {**key, **there}, json={"params": [{}]})
+    call(world.lead, 422, "POST", f"/job/{world.finished}/retry", key)
+    call(world.lead, 200, "DELETE", f"/repository/{repository}")
+
+
+def test_too_many_are_as_described(described, probe, tenants):
+    """Of uploads, whose limit is the lowest that a tenant has."""
+    call = Caller(described)
+    user = tenants.make("Probe")
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
+    made = []
+    while (answer := user.call("POST", "/uploads", tus)).status_code == 201:
+        made.append(answer.json()["upload_id"])
+        assert len(made) <= MOST_UPLOADS
+    refused = call(user, 429, "POST", "/uploads", tus)
+    assert "max-uploads" in refused.json()["detail"]
+    call(user, 204, "DELETE", f"/uploads/{made[0]}", tus)
+    call(user, 201, "POST", "/uploads", tus)
 
 
 def test_refusals_are_as_described(world, described):

@@ -232,6 +232,29 @@ TEST(Wait, AJobThatTheCacheLacksIsWaitedFor) {
   EXPECT_THAT(waiter.reply(), HasSubstr(R"("job_status":"started")"));
 }
 
+// The watch shows the start of a job made with kubectl before the volume shows its folder.
+TEST(Wait, AJobWhoseFolderIsNotThereYetIsWaitedFor) {
+  World world;
+  const std::string id = world.make_job(Phase::kQueued);
+  const std::string folder = world.job_folder(id);
+  const std::string aside = folder + "-aside";
+  ASSERT_EQ(std::rename(folder.c_str(), aside.c_str()), 0);
+  auto by_kubectl = std::make_shared<job::Job>(*world.jobs.get(id));
+  by_kubectl->meta.labels.clear();
+  world.watch_says(id, by_kubectl);
+  Waiter job(world, "/api/v1/job/" + id + "?wait=60");
+  Waiter result(world, "/api/v1/job/" + id + "/result?wait=60");
+  auto started = std::make_shared<job::Job>(*by_kubectl);
+  started->status = status_in(Phase::kStarted);
+  world.watch_says(id, started);
+  EXPECT_THAT(job.reply(), HasSubstr(R"("job_status":"started")"));
+  EXPECT_FALSE(result.has_answer());
+  ASSERT_EQ(std::rename(aside.c_str(), folder.c_str()), 0);
+  world.write_attempt(id, 1, "result.json", "200");
+  world.set_status(id, status_in(Phase::kFinished));
+  EXPECT_EQ(body_of(result.reply()), R"({"output":200})");
+}
+
 // The state changes after the request has looked at the job and before it waits.
 TEST(Wait, AChangeBetweenTheLookAndTheWaitIsNotLost) {
   World world;
