@@ -83,7 +83,7 @@ bench-quick: ## Measure only the flow of jobs beside the Job controller of Kuber
 test-bench: build ## Not in `make test`: test that the benchmark shows a slow controller and slow syncs (2 minutes)
 	@tests/bench/slow_test.sh
 
-fuzz: ## Run every parser of untrusted input with libFuzzer (clang), for 30 s in all (FUZZ_SECONDS=…, FUZZ_TARGETS=…)
+fuzz: ## Run every parser of untrusted input with libFuzzer (clang), for 5 minutes in all (FUZZ_SECONDS=…, FUZZ_TARGETS=…)
 	@scripts/fuzz.sh
 
 verify: ## Check formatting, generated copies, includes between folders, the chart

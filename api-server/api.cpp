@@ -35,8 +35,8 @@ bool is_encoded(const http::RequestHead& head) {
 prometheus::Counter& tenant_limit_counter(base::Metrics& metrics, const std::string& reason) {
   return metrics.counter("vbrain_api_tenant_limit_total",
                          "Requests refused with 429 because their tenant was at a limit: `rate` "
-                         "(max-requests-per-second), `queue` (half of max-queued) or `memory` (half of "
-                         "max-json-memory).",
+                         "(max-requests-per-second), `queue` (half of max-queued), `memory` (half of "
+                         "max-json-memory) or `connections` (max-connections-per-tenant).",
                          {{"reason", reason}});
 }
 
@@ -77,10 +77,11 @@ Api::Api(const Services& services, base::Metrics& metrics, ServedFiles served, s
       forwarded_header_(std::move(forwarded_header)),
       failures_(services.limits.max_auth_failures_per_minute),
       tenants_(services),
-      policy_(rate_limit_policy(rate_of(services.limits))),
+      rate_policy_(policy_of(rate_of(services.limits))),
       over_rate_(tenant_limit_counter(metrics, "rate")),
       over_queue_(tenant_limit_counter(metrics, "queue")),
-      over_memory_(tenant_limit_counter(metrics, "memory")) {
+      over_memory_(tenant_limit_counter(metrics, "memory")),
+      over_connections_(tenant_limit_counter(metrics, "connections")) {
   for (const Route& route : routes()) {
     patterns_.push_back(route.pattern);
     actions_.push_back(action_of(route.pattern));
@@ -114,19 +115,12 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
     result = to_reply(refusal);
   }
   outcome.status = result->status;
-  if (!of_job && progress.route != routes().size()) {
-    audit(&exchange.head, exchange.peer, progress, outcome, progress.notes);
-  }
+  if (!of_job) audit(&exchange.head, exchange.peer, progress, outcome, progress.notes);
   // Not the time for which the client asked the server to wait.
   const std::chrono::duration<double> took = steady_clock::now() - begun - exchange.waiting.waited();
   metrics_.at(progress.route)->count(result->status, took.count());
   complete(*result, progress.context.request_id);
-  if (progress.taken) {
-    result->headers.emplace_back("RateLimit-Policy", policy_);
-    // A 429 of another limit must not say how many requests are left.
-    const bool is_other_limit = result->status == 429 && progress.taken->admitted;
-    if (!is_other_limit) result->headers.emplace_back("RateLimit", rate_limit(*progress.taken));
-  }
+  if (progress.taken) add_rate(*result, *progress.taken);
   if (auto* file = std::get_if<http::FileBody>(&result->body); file != nullptr && progress.seat != nullptr) {
     file->lane = &progress.seat->services.transfer_workers;
   }
@@ -138,6 +132,7 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
 // because nobody is left to answer.
 http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
   std::exception_ptr failure;
+  std::optional<QuotaPolicy> limit;
   try {
     if (auto file = find_embedded(exchange.head, served_)) {
       progress.route = routes().size();
@@ -156,6 +151,7 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
   } catch (const http::LaneFull&) {
     over_queue_.Increment();
     failure = std::current_exception();
+    limit = {.name = "queue", .quota = services_.limits.max_queued / 2, .unit = kConcurrentRequests};
   } catch (const TenantBudget::TenantFull&) {
     over_memory_.Increment();
     failure = std::current_exception();
@@ -169,6 +165,7 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
     std::rethrow_exception(failure);
   }
   Refusal refusal = refusal_of(failure);
+  if (limit) refusal.limit = limit;
   if (!refusal.for_operator.empty()) {
     base::log_error("request failed", {{"request_id", progress.context.request_id},
                                        {"trace_id", progress.context.trace_id()},
@@ -211,8 +208,12 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
     // Only failures are refused: one bad script must not lock out others behind the same address.
     const auto wait = failures_.count(exchange.peer, services_.clock.steady());
     if (wait) {
-      return Unexpected<Refusal>(Refusal{
-          .problem = Problem::kTooMany, .retry_after = *wait, .for_operator = std::move(caller.error().for_operator)});
+      return Unexpected<Refusal>(Refusal{.problem = Problem::kTooMany,
+                                         .retry_after = *wait,
+                                         .for_operator = std::move(caller.error().for_operator),
+                                         .limit = QuotaPolicy{.name = "wrong-keys",
+                                                              .quota = services_.limits.max_auth_failures_per_minute,
+                                                              .window = std::chrono::minutes(1)}});
     }
     return Unexpected<Refusal>(std::move(caller.error()));
   }
@@ -220,6 +221,9 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
   progress.caller.request_id = progress.context.request_id;
   if (progress.caller.issued != nullptr) services_.last_uses.note(*progress.caller.issued, services_.clock.now());
   progress.seat = &tenants_.of(progress.caller.tenant);
+  if (auto place = take_connection(exchange, *progress.seat); !place) {
+    return Unexpected<Refusal>(std::move(place.error()));
+  }
   if (auto token = take_token(progress); !token) return Unexpected<Refusal>(std::move(token.error()));
   if (!may(progress.caller.role, route.permission)) return refuse(Problem::kNotPermitted);
   if (auto refused = check_query(head.query, route.parameters)) return Unexpected<Refusal>(std::move(*refused));
@@ -237,7 +241,35 @@ Result<void, Refusal> Api::take_token(Progress& progress) {
       .detail =
           "your client sends more requests than it may (--max-requests-per-second); send fewer, and this one again "
           "after the time in Retry-After",
-      .retry_after = progress.taken->retry_after});
+      .retry_after = progress.taken->retry_after,
+      .limit = rate_policy_});
+}
+
+// Counts the connection for the tenant whose key was right, until another tenant uses it or it ends.
+Result<void, Refusal> Api::take_connection(const http::Exchange& exchange, const Seat& seat) {
+  if (seat.connections == nullptr) return {};
+  const std::uint64_t most = services_.limits.max_connections_per_tenant;
+  if (count_connection(seat.connections, most, exchange.kept)) return {};
+  over_connections_.Increment();
+  return Unexpected<Refusal>(Refusal{
+      .problem = Problem::kTooMany,
+      .detail =
+          "your client has as many open connections as it may (--max-connections-per-tenant); close some or use them "
+          "again, and come back after the time in Retry-After",
+      .limit = QuotaPolicy{.name = "connections", .quota = most, .unit = kConcurrentRequests},
+      .close = true});
+}
+
+// What the tenant has left of its rate. A 429 of another limit names both policies and says only that nothing is left
+// of the other one: with "8 requests are left" a client would repeat it at once.
+void Api::add_rate(http::Reply& reply, const TokenBucket::Taken& taken) const {
+  const auto other = std::ranges::find(reply.headers, "RateLimit-Policy", [](const auto& field) { return field.first; });
+  if (other == reply.headers.end()) {
+    reply.headers.emplace_back("RateLimit-Policy", rate_limit_policy(rate_policy_));
+    reply.headers.emplace_back("RateLimit", rate_limit(rate_policy_, taken.remaining, taken.next_in));
+  } else if (taken.admitted) {
+    other->second = rate_limit_policy(rate_policy_) + ", " + other->second;
+  }
 }
 
 // What came of a request, in the audit lines that it has. `head`: null if it could not be read.
@@ -285,7 +317,11 @@ void Api::audit(const http::RequestHead* head, std::string_view peer, const Prog
 }
 
 http::Reply Api::refuse_request(const http::RefusedRequest& refused) {
-  const Refusal refusal{.problem = problem_of_status(refused.status), .detail = std::string(refused.detail)};
+  Refusal refusal{.problem = problem_of_status(refused.status), .detail = std::string(refused.detail)};
+  if (refused.connections_of_source > 0) {
+    refusal.limit = QuotaPolicy{
+        .name = "connections-of-address", .quota = refused.connections_of_source, .unit = kConcurrentRequests};
+  }
   auto known = std::static_pointer_cast<const Progress>(refused.note);
   if (known == nullptr) {
     static const http::RequestHead kNoHead{};
@@ -299,6 +335,7 @@ http::Reply Api::refuse_request(const http::RefusedRequest& refused) {
   metrics_.back()->count(refused.status, 0);
   http::Reply reply = to_reply(refusal);
   complete(reply, known->context.request_id);
+  if (known->taken) add_rate(reply, *known->taken);
   return reply;
 }
 

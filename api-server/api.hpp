@@ -61,6 +61,8 @@ class Api {
   http::Task<Answer> answer(http::Exchange& exchange, Progress& progress);
   Result<RouteMatch, Refusal> admit(const http::Exchange& exchange, Progress& progress);
   Result<void, Refusal> take_token(Progress& progress);
+  Result<void, Refusal> take_connection(const http::Exchange& exchange, const Seat& seat);
+  void add_rate(http::Reply& reply, const TokenBucket::Taken& taken) const;
   // What every answer has beside the answer itself: the request's id, and how it may be cached.
   static void complete(http::Reply& reply, const std::string& request_id);
   void audit(const http::RequestHead* head, std::string_view peer, const Progress& progress,
@@ -71,10 +73,11 @@ class Api {
   const std::string forwarded_header_;
   FailureLimit failures_;
   Tenants tenants_;
-  const std::string policy_;  // RateLimit-Policy; empty without a limit
+  const QuotaPolicy rate_policy_;
   prometheus::Counter& over_rate_;
   prometheus::Counter& over_queue_;
   prometheus::Counter& over_memory_;
+  prometheus::Counter& over_connections_;
   AuditLog audit_;
   std::vector<RoutePattern> patterns_;
   std::vector<RouteAction> actions_;  // per route

@@ -198,14 +198,14 @@ int run(const Config& given, std::stop_token stop) {
   VolumeHealth volume_health(clock, kProbePatience);
   VolumeSpace volume_space(config.volume, metrics);
   MadeArchives made_archives(clock);
-  base::WorkerPool workers("worker", config.workers, config.max_queued, config.kube_timeout, kAnswering);
+  base::WorkerPool workers("worker", config.workers, config.limits.max_queued, config.kube_timeout, kAnswering);
   base::WorkerPool probe_worker("probe", 1, 1);
-  base::WorkerPool volume_workers("volume", config.volume_workers, config.max_queued, config.volume_timeout,
+  base::WorkerPool volume_workers("volume", config.volume_workers, config.limits.max_queued, config.volume_timeout,
                                   kAnswering);
-  base::WorkerPool transfer_workers("transfer", config.volume_workers, config.max_queued, config.volume_timeout,
+  base::WorkerPool transfer_workers("transfer", config.volume_workers, config.limits.max_queued, config.volume_timeout,
                                     kTransfer);
-  base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.max_queued, config.bulk_timeout, kBulk);
-  base::WorkerPool list_workers("list", kListWorkers, config.max_queued, config.volume_timeout);
+  base::WorkerPool bulk_workers("bulk", config.bulk_workers, config.limits.max_queued, config.bulk_timeout, kBulk);
+  base::WorkerPool list_workers("list", kListWorkers, config.limits.max_queued, config.volume_timeout);
   const QueueExpiry expiry({&workers, &volume_workers, &transfer_workers, &bulk_workers, &list_workers}, kExpiryPeriod);
   SpaceLedger space_ledger;
   KeyCounts key_counts(config.limits.max_idempotency_keys);

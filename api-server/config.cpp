@@ -82,7 +82,7 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
       "Threads for long work on the volume: unpacking uploads, publishing files, creating archives. 0: one for each "
       "processor that the server may use, from 2 to 4");
   add_number(
-      app, "--max-queued", config.max_queued, 1, 1'000'000,
+      app, "--max-queued", config.limits.max_queued, 1, 1'000'000,
       "Requests that may wait for a thread of each of these pools; a further one gets 503. Of several tenants one has "
       "half of it at most; then it gets 429");
   add_number(app, "--max-connections", config.max_connections, 1, 1'000'000,
@@ -91,6 +91,9 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
       app, "--max-connections-per-address", config.max_connections_per_address, 0, 1'000'000,
       "Open connections of one source (an IPv4 address or an IPv6 /64); a further one gets 429, or is closed before "
       "TLS. 0: no limit. Behind a proxy all clients are one source");
+  add_number(app, "--max-connections-per-tenant", config.limits.max_connections_per_tenant, 0, 1'000'000,
+             "Open connections of one tenant, whose key was in the latest request; a request on a further one gets 429. "
+             "0: half of --max-connections");
   add_number(
       app, "--max-streams", config.max_streams, 0, 1'000'000,
       "Answers that are streamed at the same time; a further one gets 503, or 429 if its tenant has half of them");
@@ -161,6 +164,8 @@ base::OptionsOutcome read_config(int argc, const char* const* argv, Config& conf
       ->check(&fault_of_host);
   base::add_environment_and_config(app);
   const base::OptionsOutcome outcome = base::read_options(app, argc, argv);
+  std::uint64_t& of_tenant = config.limits.max_connections_per_tenant;
+  if (of_tenant == 0) of_tenant = (config.max_connections + 1) / 2;
   // With several tenants one has half of them: so one that packs all the time leaves a processor to the others.
   if (config.bulk_workers == 0) config.bulk_workers = std::clamp<std::size_t>(base::usable_processors(), 2, 4);
   return outcome;
@@ -182,9 +187,10 @@ void log_config(const Config& config) {
                                    {"workers", config.workers},
                                    {"volume_workers", config.volume_workers},
                                    {"bulk_workers", config.bulk_workers},
-                                   {"max_queued", config.max_queued},
+                                   {"max_queued", config.limits.max_queued},
                                    {"max_connections", config.max_connections},
                                    {"max_connections_per_address", config.max_connections_per_address},
+                                   {"max_connections_per_tenant", config.limits.max_connections_per_tenant},
                                    {"max_streams", config.max_streams},
                                    {"max_waits", config.limits.max_waits},
                                    {"max_idempotency_keys", config.limits.max_idempotency_keys},

@@ -28,6 +28,8 @@ struct Limits {
   std::chrono::milliseconds upload_expiry{86'400'000};  // without a change
   std::uint64_t max_requests_per_second = 0;            // of one tenant (TokenBucket); 0: no limit
   std::uint64_t max_request_burst = 0;                  // of one tenant at once; 0: as many as in a second
+  std::uint64_t max_connections_per_tenant = 5'000;     // open at a time; the setting's 0 is half of max_connections
+  std::uint64_t max_queued = 1024;                      // requests waiting for a thread of a pool, of each
   std::vector<std::string> webhook_allow = {};          // hosts of callback_url (http::AllowList); none: it is refused
 };
 
@@ -50,8 +52,7 @@ struct Config {
   std::size_t io_threads = 2;
   std::size_t workers = 16;
   std::size_t volume_workers = 16;
-  std::size_t bulk_workers = 0;   // 0 only until read_config() has chosen
-  std::size_t max_queued = 1024;  // requests waiting for a thread of a pool, of each
+  std::size_t bulk_workers = 0;  // 0 only until read_config() has chosen
   std::size_t max_connections = 10'000;
   std::size_t max_connections_per_address = 0;  // 0: no limit
   std::size_t max_streams = 1'000;

@@ -109,9 +109,15 @@ http::Reply to_reply(const Refusal& refusal) {
   http::Reply reply = json_reply(status_of(refusal.problem), json + "}");
   if (is_allow) reply.headers.emplace_back("Allow", refusal.detail);
   if (reply.status == 401) reply.headers.emplace_back("WWW-Authenticate", kChallenge);
+  const std::chrono::seconds again = refusal.retry_after.value_or(kRetrySoon);
   if (refusal.retry_after || reply.status == 503 || reply.status == 429) {
-    reply.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after.value_or(kRetrySoon).count()));
+    reply.headers.emplace_back("Retry-After", std::to_string(again.count()));
   }
+  if (refusal.limit) {
+    reply.headers.emplace_back("RateLimit-Policy", rate_limit_policy(*refusal.limit));
+    reply.headers.emplace_back("RateLimit", rate_limit(*refusal.limit, 0, again));
+  }
+  reply.close = refusal.close;
   return reply;
 }
 
@@ -125,8 +131,10 @@ Problem problem_of_status(int status) {
 Refusal refusal_of(const std::exception_ptr& exception) {
   try {
     std::rethrow_exception(exception);
-  } catch (const TenantBudget::TenantFull&) {
-    return {.problem = Problem::kTooMany, .detail = kTenantHasItsJson};
+  } catch (const TenantBudget::TenantFull& problem) {
+    return {.problem = Problem::kTooMany,
+            .detail = kTenantHasItsJson,
+            .limit = QuotaPolicy{.name = "memory", .quota = problem.bytes(), .unit = kContentBytes}};
   } catch (...) {
     // Below.
   }
@@ -139,7 +147,7 @@ Refusal refusal_of(const std::exception_ptr& exception) {
   } catch (const artifacts::TooLarge& problem) {
     return {.problem = Problem::kTooLarge, .detail = problem.what()};
   } catch (const TenantLimit& problem) {
-    return {.problem = Problem::kTooMany, .detail = problem.what(), .retry_after = std::chrono::seconds(5)};
+    return {.problem = Problem::kTooMany, .detail = problem.what(), .retry_after = std::chrono::seconds(5), .limit = problem.limit()};
   } catch (const artifacts::UnsafeFile& problem) {
     refusal = unreadable(problem);
   } catch (const artifacts::VolumeError& problem) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "api-server/limits/quota_policy.hpp"
 #include "base/result.hpp"
 #include "http/message/message.hpp"
 
@@ -68,6 +69,8 @@ struct Refusal {
   std::string detail = {};   // helps a person; may be empty
   std::optional<std::chrono::seconds> retry_after = {};
   std::string for_operator = {};  // for the audit line only
+  std::optional<QuotaPolicy> limit = {};  // of a 429: nothing is left of it
+  bool close = false;                     // the connection ends with the answer
 };
 
 using Answer = Result<http::Reply, Refusal>;
@@ -83,13 +86,18 @@ int status_of(Problem problem);
 // The value of "error": "Missing organization_id".
 std::string message_of(const Refusal& refusal);
 
-// {"error": …, "detail": …} with the headers that belong to it (Allow, Retry-After, WWW-Authenticate).
+// {"error": …, "detail": …} with the headers that belong to it (Allow, Retry-After, WWW-Authenticate, RateLimit and
+// RateLimit-Policy).
 http::Reply to_reply(const Refusal& refusal);
 
 // A limit of the sender's tenant is reached for now: 429. The text is the detail: which limit, and what to do.
 class TenantLimit : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  TenantLimit(const std::string& detail, const QuotaPolicy& limit) : std::runtime_error(detail), limit_(limit) {}
+  const QuotaPolicy& limit() const { return limit_; }
+
+ private:
+  QuotaPolicy limit_;
 };
 
 // For refusals of the listener, which know only a status.

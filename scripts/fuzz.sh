@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every parser of untrusted input with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, for FUZZ_SECONDS (30)
+# Runs every parser of untrusted input with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, for FUZZ_SECONDS (300)
 # in all; only those of FUZZ_TARGETS, if that is set ("zip json"). Two run at a time if there are two processors. FUZZ_SEED
 # sets the seed.
 #
@@ -28,7 +28,7 @@ done
 at_a_time=$(($(nproc) > 1 ? 2 : 1))
 ((at_a_time <= ${#targets[@]})) || at_a_time=${#targets[@]}
 # At least one second: 0 is no limit.
-SECONDS_EACH=$((${FUZZ_SECONDS:-30} * at_a_time / ${#targets[@]}))
+SECONDS_EACH=$((${FUZZ_SECONDS:-300} * at_a_time / ${#targets[@]}))
 ((SECONDS_EACH > 0)) || SECONDS_EACH=1
 export SECONDS_EACH
 

@@ -10,7 +10,7 @@ void TenantBudget::Share::cover(std::size_t bytes) {
   const std::lock_guard lock(budget_->mutex_);
   const auto found = budget_->held_.find(tenant_);
   const std::uint64_t of_tenant = found == budget_->held_.end() ? 0 : found->second;
-  if (of_tenant + more > budget_->tenant_bytes_) throw TenantFull();
+  if (of_tenant + more > budget_->tenant_bytes_) throw TenantFull(budget_->tenant_bytes_);
   if (more > budget_->left_) throw http::Overloaded();
   budget_->held_[tenant_] = of_tenant + more;
   budget_->left_ -= more;

@@ -27,7 +27,13 @@ class TenantBudget {
   // The tenant holds as much as it may. Others are served.
   class TenantFull : public http::Overloaded {
    public:
-    TenantFull() : Overloaded("the tenant's part of a budget is used up") {}
+    explicit TenantFull(std::uint64_t bytes)
+        : Overloaded("the tenant's part of a budget is used up"), bytes_(bytes) {}
+    // As much as a tenant may hold.
+    std::uint64_t bytes() const { return bytes_; }
+
+   private:
+    std::uint64_t bytes_;
   };
 
   // `bytes`: of all tenants together. `tenant_bytes`: of one tenant. `free`: a Share of up to this size is not counted.
@@ -57,6 +63,8 @@ class TenantBudget {
 
   // Whether the tenant's part has room for `bytes` more. Then a Share that gets no room lacks that of all together.
   bool tenant_has_room(const base::Tenant& tenant, std::uint64_t bytes) const;
+  // What one tenant may hold.
+  std::uint64_t tenant_bytes() const { return tenant_bytes_; }
   // What the tenant can still take.
   std::uint64_t room(const base::Tenant& tenant) const;
 

@@ -54,9 +54,10 @@ KubeResult<void> remove(const Services& services, const job::Key& key) {
 }
 
 // What cannot be deleted now stays for the next time: it has expired.
-void remove_expired(const Services& services, const std::vector<job::Key>& keys, base::TimePoint now) {
+void remove_expired(const Services& services, const std::vector<job::Key>& keys, base::TimePoint now,
+                    std::vector<std::string>& removed) {
   for (const job::Key& key : keys) {
-    if (!key.is_live(now) && !key.meta.deletion_timestamp) static_cast<void>(remove(services, key));
+    if (!key.is_live(now) && !key.meta.deletion_timestamp && remove(services, key)) removed.push_back(key.meta.name);
   }
 }
 
@@ -101,7 +102,8 @@ Refusal take_back(const Services& services, const Caller& caller, const MadeKey&
 
 }  // namespace
 
-Result<MadeKey, Refusal> make_issued_key(const Services& services, const Caller& caller, const KeyWish& wish) {
+Result<MadeKey, Refusal> make_issued_key(const Services& services, const Caller& caller, const KeyWish& wish,
+                                         std::vector<std::string>& expired) {
   const base::TimePoint now = services.clock.now();
   const Membership user = member_of(services.clients, caller.tenant, wish.username);
   if (user.member == nullptr) {
@@ -124,7 +126,7 @@ Result<MadeKey, Refusal> make_issued_key(const Services& services, const Caller&
   const auto before = keys_of_user(services, made.key);
   if (!before) return Unexpected<Refusal>(log_and_refuse(caller, "Keys not listed", before.error()));
   if (auto refused = refuse_more_keys(*before, now)) return Unexpected<Refusal>(std::move(*refused));
-  remove_expired(services, *before, now);
+  remove_expired(services, *before, now, expired);
 
   const auto created = create(services, *user.client, made, text);
   if (!created) return Unexpected<Refusal>(not_made(caller, created.error(), created.error().maybe_done));

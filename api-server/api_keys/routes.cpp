@@ -62,8 +62,10 @@ http::Task<Answer> post_key(Call& call) {
   if (too_large) co_return refuse(Problem::kTooLarge, {}, "the body of a key has at most 16384 bytes; send less");
   const auto wish = read_key_wish(body, services.clock.now());
   if (!wish) co_return Unexpected<Refusal>(wish.error());
-  const auto make = [&] { return make_issued_key(services, call.caller, *wish); };
+  std::vector<std::string> expired;
+  const auto make = [&] { return make_issued_key(services, call.caller, *wish, expired); };
   const auto made = co_await http::run_on(services.workers, make);
+  for (const std::string& id : expired) call.audit.add({.action = "key.delete", .id = id, .owner = wish->username});
   if (!made) co_return Unexpected<Refusal>(made.error());
   call.audit.add({.action = {}, .id = made->key.meta.name, .owner = made->key.username});
   co_return json_reply(201, render_new_key(made->key, made->text));

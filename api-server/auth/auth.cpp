@@ -32,11 +32,11 @@ bool may(job::Role role, Permission permission) {
       return true;
     case Permission::kCreateRepository:
     case Permission::kReadJob:
-    case Permission::kRetryJob:
       return role != job::Role::kStakeholder;
     case Permission::kDeleteRepository:
     case Permission::kDeleteJob:
     case Permission::kChangeJob:
+    case Permission::kRetryJob:
     case Permission::kManageKeys:
       return role == job::Role::kLeader;
   }

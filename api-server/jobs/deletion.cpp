@@ -45,9 +45,10 @@ void volume_failed(const Caller& caller, std::string_view what, const artifacts:
   base::log_error("volume failed", {{"of", what}, {"request_id", caller.request_id}, {"error", problem.what()}});
 }
 
-// Begins the deletion of the resources of all, stopping at the first failure. `absent` gets those that have none.
+// Begins the deletion of the resources of all, stopping at the first failure. `absent` gets those that have none,
+// `begun` all others.
 http::Task<Result<void, kube::Error>> remove_resources(const Services& services, const Tenant& tenant, const Ids& ids,
-                                                       Ids& absent) {
+                                                       Ids& absent, Ids& begun) {
   for (std::size_t from = 0; from < ids.size(); from += kPiece) {
     const std::size_t count = std::min(kPiece, ids.size() - from);
     std::vector<Result<Removal, kube::Error>> removed(count, Removal::kAbsent);
@@ -58,10 +59,12 @@ http::Task<Result<void, kube::Error>> remove_resources(const Services& services,
       if (!removed[i]) failed = true;
     };
     co_await for_each_on(services.workers, count, kResourcesAtOnce, remove);
+    // After a failure the others of the piece may have begun, or have not been asked for.
     for (std::size_t i = 0; i < count; ++i) {
-      if (!removed[i]) co_return Unexpected<kube::Error>(std::move(removed[i].error()));
-      if (*removed[i] == Removal::kAbsent) absent.push_back(ids[from + i]);
+      if (removed[i]) (*removed[i] == Removal::kAbsent ? absent : begun).push_back(ids[from + i]);
     }
+    const auto problem = std::ranges::find_if(removed, [](const auto& one) { return !one.has_value(); });
+    if (problem != removed.end()) co_return Unexpected<kube::Error>(std::move(problem->error()));
   }
   co_return Result<void, kube::Error>();
 }
@@ -151,7 +154,7 @@ http::Task<Result<void, Refusal>> delete_job(const Services& services, const Cal
 }
 
 http::Task<Result<void, Refusal>> delete_repository(const Services& services, const Caller& caller,
-                                                    std::string_view repository_id) {
+                                                    std::string_view repository_id, Ids& deleted) {
   const Tenant& tenant = caller.tenant;
   const std::string repository(repository_id);
   const auto look = [&] { return jobs_to_delete(services, tenant, repository); };
@@ -160,8 +163,9 @@ http::Task<Result<void, Refusal>> delete_repository(const Services& services, co
   const Ids ids = std::move(*found);
 
   Ids unsure;
-  const auto removed = co_await remove_resources(services, tenant, ids, unsure);
+  const auto removed = co_await remove_resources(services, tenant, ids, unsure, deleted);
   if (!removed) co_return api_server_failed(caller, repository, removed.error());
+  deleted = ids;
 
   const auto move_away = [&]() -> Result<void, Refusal> {
     try {
@@ -176,6 +180,7 @@ http::Task<Result<void, Refusal>> delete_repository(const Services& services, co
         std::ranges::copy_if(trashed->jobs, std::back_inserter(late),
                              [&](const std::string& id) { return !known.contains(id); });
         services.volume.mark_all_deleted(tenant, late);
+        deleted.insert(deleted.end(), late.begin(), late.end());
         unsure.insert(unsure.end(), late.begin(), late.end());
       }
       purge_later(services, tenant, std::move(trash));

@@ -32,8 +32,8 @@ http::Task<Result<void, Refusal>> delete_job(const Services& services, const Cal
 //   3. the repository's folder goes to the trash, in one step. From then on it does not exist.
 //   4. jobs that were created between 1. and 3. are deleted too.
 // Refuses with kNoRepository, and with kRepositoryNotDeleted where the volume fails. Throws Overloaded, and VolumeError
-// while looking for the repository.
+// while looking for the repository. `deleted` gets the ids of the jobs whose deletion has begun, also if it refuses.
 http::Task<Result<void, Refusal>> delete_repository(const Services& services, const Caller& caller,
-                                                    std::string_view repository_id);
+                                                    std::string_view repository_id, std::vector<std::string>& deleted);
 
 }  // namespace vbrain::api

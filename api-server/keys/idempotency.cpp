@@ -69,7 +69,10 @@ Result<ClaimedKey, Refusal> claim(const Services& services, const artifacts::Ten
                   .detail = "the client has used " + std::to_string(services.key_counts.limit()) +
                             " Idempotency-Keys within a day; the operator's setting is max-idempotency-keys. Remedy: "
                             "wait, or send the request without a key",
-                  .retry_after = KeyCounts::kPause});
+                  .retry_after = KeyCounts::kPause,
+                  .limit = QuotaPolicy{.name = "idempotency-keys",
+                                       .quota = services.key_counts.limit(),
+                                       .window = std::chrono::hours(24)}});
     }
     if (claim_key(services.volume, tenant, keyed.name, record)) return ClaimedKey{std::move(record), true, false};
     found = find_key(services.volume, tenant, keyed.name);

@@ -38,15 +38,12 @@ TokenBucket::Taken TokenBucket::take(base::SteadyPoint now) {
   }
 }
 
-std::string rate_limit_policy(const RequestRate& rate) {
-  if (rate.per_second == 0) return {};
-  const std::uint64_t burst = burst_of(rate);
-  const std::uint64_t window = std::max<std::uint64_t>(1, (burst + rate.per_second - 1) / rate.per_second);
-  return "\"default\";q=" + std::to_string(burst) + ";w=" + std::to_string(window);
-}
-
-std::string rate_limit(const TokenBucket::Taken& taken) {
-  return "\"default\";r=" + std::to_string(taken.remaining) + ";t=" + std::to_string(taken.next_in.count());
+QuotaPolicy policy_of(const RequestRate& rate) {
+  QuotaPolicy policy{.name = "default"};
+  if (rate.per_second == 0) return policy;
+  policy.quota = burst_of(rate);
+  policy.window = seconds(std::max<std::uint64_t>(1, (policy.quota + rate.per_second - 1) / rate.per_second));
+  return policy;
 }
 
 }  // namespace vbrain::api

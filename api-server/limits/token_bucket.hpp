@@ -3,8 +3,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <string>
 
+#include "api-server/limits/quota_policy.hpp"
 #include "base/time/clock.hpp"
 
 namespace vbrain::api {
@@ -40,13 +40,7 @@ class TokenBucket {
   std::atomic<Span::rep> full_at_{0};  // since the epoch of the clock
 };
 
-// The fields of draft-ietf-httpapi-ratelimit-headers-10 (structured fields, RFC 9651) as values. The policy is named
-// "default": `q` requests in `w` seconds, which are the burst and the time in which the bucket fills up.
-//   RateLimit-Policy: "default";q=100;w=1
-// Empty without a limit.
-std::string rate_limit_policy(const RequestRate& rate);
-// `r` requests are left, and there are more in `t` seconds.
-//   RateLimit: "default";r=99;t=1
-std::string rate_limit(const TokenBucket::Taken& taken);
+// The policy "default": the burst, and the time in which the bucket fills up. The quota is zero without a limit.
+QuotaPolicy policy_of(const RequestRate& rate);
 
 }  // namespace vbrain::api

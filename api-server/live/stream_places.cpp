@@ -21,9 +21,11 @@ Result<std::unique_ptr<StreamPlaces::Place>, Refusal> StreamPlaces::take(const b
   const auto found = by_tenant_.find(tenant);
   if ((found == by_tenant_.end() ? 0 : found->second) >= most_of_tenant_) {
     refused_.Increment();
-    return refuse(Problem::kTooMany, {},
-                  "your client has as many open streams as it may (half of --max-streams); close one, come back after "
-                  "the time in Retry-After, or ask from time to time instead of streaming");
+    return Unexpected<Refusal>(Refusal{
+        .problem = Problem::kTooMany,
+        .detail = "your client has as many open streams as it may (half of --max-streams); close one, come back after "
+                  "the time in Retry-After, or ask from time to time instead of streaming",
+        .limit = QuotaPolicy{.name = "streams", .quota = most_of_tenant_, .unit = kConcurrentRequests}});
   }
   ++by_tenant_[tenant];
   return std::unique_ptr<Place>(new Place(*this, tenant));

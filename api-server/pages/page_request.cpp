@@ -62,6 +62,8 @@ Problems take(PageRequest& page, std::string_view parameter, const std::string& 
   if (parameter == "status") return take_statuses(page, text);
   if (parameter == "order") return take_one_of_two(page.descending, parameter, text, "asc", "desc");
   if (parameter == "view") return take_one_of_two(page.full, parameter, text, "ids", "full");
+  // The first page, as generic clients ask for it (https://google.aip.dev/158).
+  if (parameter == "page_token" && text.empty()) return std::nullopt;
   if (text.empty()) return invalid(parameter, "it is empty; leave it out to get all");
   if (parameter == "created_by") page.created_by = text;
   if (parameter == "name") page.name = text;

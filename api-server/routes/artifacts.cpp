@@ -182,8 +182,10 @@ Answer logs_of(const Call& call, const JobRecord& record) {
 http::Task<Answer> get_job_result(Call& call) {
   const auto wait = wanted_wait(call.exchange.head.query);
   if (!wait) co_return Unexpected<Refusal>(wait.error());
-  if (*wait > std::chrono::seconds(0)) co_await wait_for_job(call, *wait, WaitFor::kEnd);
-  co_return co_await answer_with_sealed(call, Kind::kResult);
+  bool waited = false;
+  if (*wait > std::chrono::seconds(0)) waited = co_await wait_for_job(call, *wait, WaitFor::kEnd);
+  auto answer = co_await answer_with_sealed(call, Kind::kResult);
+  co_return waited ? ask_again_soon(std::move(answer)) : std::move(answer);
 }
 
 http::Task<Answer> get_job_output(Call& call) {

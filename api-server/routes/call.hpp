@@ -79,6 +79,8 @@ http::Task<Answer> get_repository_input(Call& call);
 // routes/files.cpp
 http::Task<Answer> get_job_output_files(Call& call);
 http::Task<Answer> get_job_output_file(Call& call);
+http::Task<Answer> get_job_input_files(Call& call);
+http::Task<Answer> get_job_input_file(Call& call);
 http::Task<Answer> get_repository_input_files(Call& call);
 http::Task<Answer> get_repository_input_file(Call& call);
 // routes/repositories.cpp

@@ -125,20 +125,32 @@ FileList list_output(const Call& call, Work work, bool is_confirmed) {
   return {share_files(call.services, tenant, longest, files)};
 }
 
-// Blocks on the volume.
-FileList list_input(const Call& call, Work work) {
-  const auto stored = call.services.view.repository(call.caller.tenant, call.id);
-  if (stored == nullptr) return {shared_refusal({.problem = Problem::kNoRepository})};
+FileList list_input(const Call& call, const std::vector<artifacts::InputFile>& input, Work work) {
   std::uint64_t names_bytes = 0;
-  for (const artifacts::InputFile& file : stored->file.input) names_bytes += file.name.size();
-  const std::uint64_t longest = longest_list(stored->file.input.size(), names_bytes);
+  for (const artifacts::InputFile& file : input) names_bytes += file.name.size();
+  const std::uint64_t longest = longest_list(input.size(), names_bytes);
   if (work == Work::kShort && longest > kShortList) return {.is_long = true};
   const auto files = [&](const std::function<void(const ListedFile&)>& take) {
-    for (const artifacts::InputFile& file : stored->file.input) {
+    for (const artifacts::InputFile& file : input) {
       take({.name = file.name, .bytes = file.bytes, .sha256 = file.sha256});
     }
   };
   return {share_files(call.services, call.caller.tenant, longest, files)};
+}
+
+// Blocks on the volume.
+FileList list_repository_input(const Call& call, Work work) {
+  const auto stored = call.services.view.repository(call.caller.tenant, call.id);
+  if (stored == nullptr) return {shared_refusal({.problem = Problem::kNoRepository})};
+  return list_input(call, stored->file.input, work);
+}
+
+// Blocks on the volume.
+FileList list_job_input(const Call& call, Work work, bool is_confirmed) {
+  const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
+  if (!record) return {shared_refusal(record.error())};
+  if (record->unconfirmed && !is_confirmed) return {SharedAnswer{.unconfirmed = true}};
+  return list_input(call, record->stored->file.input, work);
 }
 
 // The list that `read(work)` makes, shared with other requests for `key`.
@@ -232,38 +244,68 @@ std::optional<Answer> output_file(const Call& call, const JobRecord& record, con
   return download(call.exchange.head, std::move(what));
 }
 
-// Blocks on the volume.
-Answer input_file(const Call& call, const std::string& name) {
-  const Services& services = call.services;
-  const auto stored = services.view.repository(call.caller.tenant, call.id);
-  if (stored == nullptr) return refuse(Problem::kNoRepository);
-  const auto listed = std::ranges::find(stored->file.input, name, &artifacts::InputFile::name);
-  if (listed == stored->file.input.end()) return refuse(Problem::kNoFile);
-  auto content = services.volume.open_input_file(call.caller.tenant, call.id, name);
+// The file `name` of the folder `input`, which has the files of `list`. `gone`: the refusal if it is not there and what
+// it belongs to was deleted meanwhile. Blocks on the volume.
+Answer send_input(const Call& call, const std::vector<artifacts::InputFile>& list, const std::string& input,
+                  const std::string& name, const std::function<std::optional<Refusal>()>& gone) {
+  const auto listed = std::ranges::find(list, name, &artifacts::InputFile::name);
+  if (listed == list.end()) return refuse(Problem::kNoFile);
+  auto content = call.services.volume.root().open_file(input + "/" + name);
   if (!content || content->size != listed->bytes) {
-    if (!services.volume.has_repository(call.caller.tenant, call.id)) return refuse(Problem::kNoRepository);
-    throw artifacts::CorruptFile(artifacts::layout::repository_input(call.caller.tenant, call.id) +
-                                 ": a file that repository.json lists is missing or has another size");
+    if (auto refused = gone()) return Unexpected<Refusal>(std::move(*refused));
+    throw artifacts::CorruptFile(input + ": a file of the list of the input is missing or has another size");
   }
   Download what = described(name, listed->sha256);
   what.body = body_of(std::move(*content));
   return download(call.exchange.head, std::move(what));
 }
 
-}  // namespace
+// Blocks on the volume.
+Answer repository_input_file(const Call& call, const std::string& name) {
+  const artifacts::Tenant& tenant = call.caller.tenant;
+  const auto stored = call.services.view.repository(tenant, call.id);
+  if (stored == nullptr) return refuse(Problem::kNoRepository);
+  const auto gone = [&]() -> std::optional<Refusal> {
+    if (call.services.volume.has_repository(tenant, call.id)) return std::nullopt;
+    return Refusal{.problem = Problem::kNoRepository};
+  };
+  return send_input(call, stored->file.input, artifacts::layout::repository_input(tenant, call.id), name, gone);
+}
 
-http::Task<Answer> get_job_output_files(Call& call) {
-  const auto read = [&](Work work) { return list_output(call, work, false); };
-  const std::string key = key_of_read("output files", call);
-  const auto list = co_await read_files(call, key, read);
-  if (!list->unconfirmed) co_return reply_with(call.exchange.head, list);
+// A job that was sent with files has an input of its own, all others have their repository's. Blocks on the volume.
+Answer job_input_file(const Call& call, const JobRecord& record, const std::string& name) {
+  const artifacts::Tenant& tenant = call.caller.tenant;
+  const artifacts::JobFile& file = record.stored->file;
+  const bool is_own = file.input_from == artifacts::JobFile::InputFrom::kJob;
+  const std::string input = is_own ? artifacts::layout::job_input(tenant, call.id)
+                                   : artifacts::layout::repository_input(tenant, file.repository_id);
+  const auto gone = [&]() -> std::optional<Refusal> {
+    if (call.services.volume.has_job(tenant, std::string(call.id))) return std::nullopt;
+    return Refusal{.problem = Problem::kNoJob};
+  };
+  return send_input(call, file.input, input, name, gone);
+}
+
+// Answers with a list of files of a job.
+using ListOfJob = FileList (*)(const Call&, Work, bool is_confirmed);
+http::Task<Answer> answer_with_list(Call& call, std::string_view what, ListOfJob list) {
+  const auto read = [&](Work work) { return list(call, work, false); };
+  const std::string key = key_of_read(what, call);
+  const auto known = co_await read_files(call, key, read);
+  if (!known->unconfirmed) co_return reply_with(call.exchange.head, known);
   const auto confirm = [&] { return confirm_job(call.services, call.caller, call.id); };
   const auto confirmed = co_await http::run_on(call.services.workers, confirm);
   if (!confirmed) co_return Unexpected<Refusal>(confirmed.error());
-  const auto read_confirmed = [&](Work work) { return list_output(call, work, true); };
+  const auto read_confirmed = [&](Work work) { return list(call, work, true); };
   const std::string confirmed_key = "confirmed " + key;
   const auto found = co_await read_files(call, confirmed_key, read_confirmed);
   co_return reply_with(call.exchange.head, found);
+}
+
+}  // namespace
+
+http::Task<Answer> get_job_output_files(Call& call) {
+  return answer_with_list(call, "output files", list_output);
 }
 
 http::Task<Answer> get_job_output_file(Call& call) {
@@ -282,8 +324,20 @@ http::Task<Answer> get_job_output_file(Call& call) {
   co_return confined(std::move(answer));
 }
 
+http::Task<Answer> get_job_input_files(Call& call) {
+  return answer_with_list(call, "files of the input", list_job_input);
+}
+
+http::Task<Answer> get_job_input_file(Call& call) {
+  const auto name = file_name_in(call.rest);
+  if (!name) co_return Unexpected<Refusal>(name.error());
+  const auto look = [&](const JobRecord& record) { return job_input_file(call, record, *name); };
+  auto answer = co_await answer_with_job(call, call.services.volume_workers, look);
+  co_return confined(std::move(answer));
+}
+
 http::Task<Answer> get_repository_input_files(Call& call) {
-  const auto read = [&](Work work) { return list_input(call, work); };
+  const auto read = [&](Work work) { return list_repository_input(call, work); };
   const std::string key = key_of_read("input files", call);
   const auto list = co_await read_files(call, key, read);
   co_return reply_with(call.exchange.head, list);
@@ -292,7 +346,7 @@ http::Task<Answer> get_repository_input_files(Call& call) {
 http::Task<Answer> get_repository_input_file(Call& call) {
   const auto name = file_name_in(call.rest);
   if (!name) co_return Unexpected<Refusal>(name.error());
-  const auto work = [&] { return input_file(call, *name); };
+  const auto work = [&] { return repository_input_file(call, *name); };
   auto answer = co_await http::run_on(call.services.volume_workers, work);
   co_return confined(std::move(answer));
 }

@@ -38,6 +38,31 @@ SharedAnswer describe(const Services& services, const artifacts::Tenant& tenant,
   return shared;
 }
 
+http::Task<Answer> answer_with_description(Call& call, bool with_jobs) {
+  const Services& services = call.services;
+  const artifacts::Tenant& tenant = call.caller.tenant;
+  const auto read = [&](const KnownList* known) -> SharedAnswer {
+    const auto record = find_job(services, call.caller, call.id, call.repository_id);
+    if (!record) return shared_refusal(record.error());
+    if (record->unconfirmed) return SharedAnswer{.unconfirmed = true};
+    return describe(services, tenant, *record, with_jobs, known);
+  };
+  const std::string key = key_of_read(with_jobs ? "job" : "job alone", call);
+  const auto shared = co_await read_with_list(call, key, read);
+  if (!shared->unconfirmed) co_return reply_with(call.exchange.head, shared);
+  const auto confirm = [&] { return confirm_job(services, call.caller, call.id); };
+  const auto confirmed = co_await http::run_on(services.workers, confirm);
+  if (!confirmed) co_return Unexpected<Refusal>(confirmed.error());
+  const auto read_confirmed = [&](const KnownList* known) -> SharedAnswer {
+    const auto record = find_job(services, call.caller, call.id, call.repository_id);
+    if (!record) return shared_refusal(record.error());
+    return describe(services, tenant, *record, with_jobs, known);
+  };
+  const std::string confirmed_key = "confirmed " + key;
+  const auto found = co_await read_with_list(call, confirmed_key, read_confirmed);
+  co_return reply_with(call.exchange.head, found);
+}
+
 }  // namespace
 
 namespace {
@@ -79,29 +104,10 @@ http::Task<Answer> get_job(Call& call) {
   if (!with_jobs) co_return Unexpected<Refusal>(with_jobs.error());
   const auto wait = wanted_wait(call.exchange.head.query);
   if (!wait) co_return Unexpected<Refusal>(wait.error());
-  if (*wait > std::chrono::seconds(0)) co_await wait_for_job(call, *wait, WaitFor::kOtherState);
-  const Services& services = call.services;
-  const artifacts::Tenant& tenant = call.caller.tenant;
-  const auto read = [&](const KnownList* known) -> SharedAnswer {
-    const auto record = find_job(services, call.caller, call.id, call.repository_id);
-    if (!record) return shared_refusal(record.error());
-    if (record->unconfirmed) return SharedAnswer{.unconfirmed = true};
-    return describe(services, tenant, *record, *with_jobs, known);
-  };
-  const std::string key = key_of_read(*with_jobs ? "job" : "job alone", call);
-  const auto shared = co_await read_with_list(call, key, read);
-  if (!shared->unconfirmed) co_return reply_with(call.exchange.head, shared);
-  const auto confirm = [&] { return confirm_job(services, call.caller, call.id); };
-  const auto confirmed = co_await http::run_on(services.workers, confirm);
-  if (!confirmed) co_return Unexpected<Refusal>(confirmed.error());
-  const auto read_confirmed = [&](const KnownList* known) -> SharedAnswer {
-    const auto record = find_job(services, call.caller, call.id, call.repository_id);
-    if (!record) return shared_refusal(record.error());
-    return describe(services, tenant, *record, *with_jobs, known);
-  };
-  const std::string confirmed_key = "confirmed " + key;
-  const auto found = co_await read_with_list(call, confirmed_key, read_confirmed);
-  co_return reply_with(call.exchange.head, found);
+  bool waited = false;
+  if (*wait > std::chrono::seconds(0)) waited = co_await wait_for_job(call, *wait, WaitFor::kOtherState);
+  auto answer = co_await answer_with_description(call, *with_jobs);
+  co_return waited ? ask_again_soon(std::move(answer)) : std::move(answer);
 }
 
 http::Task<Answer> get_job_params(Call& call) {

@@ -8,6 +8,7 @@
 #include "api-server/pages/page.hpp"
 #include "api-server/routes/call.hpp"
 #include "api-server/routes/shared_read.hpp"
+#include "api-server/submit/json_body.hpp"
 #include "api-server/submit/new_work.hpp"
 #include "api-server/uploads/upload_use.hpp"
 #include "artifacts/store/store.hpp"
@@ -161,7 +162,18 @@ http::Task<Answer> get_repository_params(Call& call) {
 }
 
 http::Task<Answer> delete_repository(Call& call) {
-  const auto deleted = co_await delete_repository(call.services, call.caller, call.id);
+  std::vector<std::string> jobs;
+  const auto deleted = co_await delete_repository(call.services, call.caller, call.id, jobs);
+  if (deleted) call.audit.add({.action = {}, .id = std::string(call.id)});
+  // As many ids in a line as a batch has.
+  for (std::size_t from = 0; from < jobs.size(); from += kMostJobsOfBatch) {
+    const auto begin = jobs.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto count = std::min(kMostJobsOfBatch, jobs.size() - from);
+    call.audit.add({.action = "job.delete",
+                    .id = {},
+                    .repository = std::string(call.id),
+                    .jobs = std::vector<std::string>(begin, begin + static_cast<std::ptrdiff_t>(count))});
+  }
   if (!deleted) co_return Unexpected<Refusal>(deleted.error());
   co_return json_reply(200, R"({"message":"Repository and jobs deleted"})");
 }

@@ -54,7 +54,15 @@ Result<seconds, Refusal> wanted_wait(std::string_view query) {
   return time;
 }
 
-http::Task<void> wait_for_job(Call& call, seconds time, WaitFor what) {
+Answer ask_again_soon(Answer answer) {
+  if (!answer || answer->status != 202) return answer;
+  for (auto& [name, value] : answer->headers) {
+    if (name == "Retry-After") value = "1";
+  }
+  return answer;
+}
+
+http::Task<bool> wait_for_job(Call& call, seconds time, WaitFor what) {
   const Services& services = call.services;
   http::Waiting& waiting = call.exchange.waiting;
   const auto end = steady_clock::now() + time;
@@ -67,7 +75,7 @@ http::Task<void> wait_for_job(Call& call, seconds time, WaitFor what) {
   const std::string key = key_of_look(call);
   // Before the first look: what changes later wakes this request.
   const auto place = services.waits.enter(call.caller.tenant, call.id, waiting.waker());
-  if (place == nullptr) co_return;
+  if (place == nullptr) co_return false;
   std::optional<Look> first;
   milliseconds pause = kFirstPause;
   for (;;) {
@@ -79,7 +87,7 @@ http::Task<void> wait_for_job(Call& call, seconds time, WaitFor what) {
     }
     if (now != nullptr) {
       if (!first) first = *now;
-      if (has_come(*first, *now, what)) co_return;
+      if (has_come(*first, *now, what)) co_return true;
     }
     auto next = end;
     const auto cached = services.jobs.get(call.id);
@@ -92,7 +100,7 @@ http::Task<void> wait_for_job(Call& call, seconds time, WaitFor what) {
     if (woken == http::Woken::kGone) {
       throw http::BodyError(http::BodyError::Kind::kGone, "the client closed the connection while its request waited");
     }
-    if (woken == http::Woken::kStopping || steady_clock::now() >= end) co_return;
+    if (woken == http::Woken::kStopping || steady_clock::now() >= end) co_return true;
   }
 }
 

@@ -20,9 +20,13 @@ enum class WaitFor {
 };
 
 // Returns when that has happened, when `time` is over, or when the server stops; at once if the job has ended or cannot
-// be shown, or if as many requests wait as may (JobWaits). The caller then answers as it does without a wait. No thread
-// and no memory budget is held meanwhile. Throws http::BodyError (kGone) if the client goes, and what a look at the job
-// throws (find_job, http::run_on).
-http::Task<void> wait_for_job(Call& call, std::chrono::seconds time, WaitFor what);
+// be shown, or if as many requests wait as may (JobWaits); then it returns false. The caller then answers as it does
+// without a wait, but with ask_again_soon() after true. No thread and no memory budget is held meanwhile. Throws
+// http::BodyError (kGone) if the client goes, and what a look at the job throws (find_job, http::run_on).
+http::Task<bool> wait_for_job(Call& call, std::chrono::seconds time, WaitFor what);
+
+// The Retry-After of a 202 is for clients that come back without `wait`. Who waits and sleeps in between would learn
+// late of what happens meanwhile, so it becomes a second.
+Answer ask_again_soon(Answer answer);
 
 }  // namespace vbrain::api

@@ -390,7 +390,7 @@ http::Task<Result<NewJob, Refusal>> retry_job(const Services& services, const Ca
   file.callback_url = tells ? model.callback_url : default_callback(services, file.tenant);
   file.input_from = model.input_from;
   file.input = model.input;
-  file.priority = std::min(model.priority, most_priority(caller.role));
+  file.priority = model.priority;
   const Publish publish = [&] { return publish_again(services, draft, model); };
   const bool copies = model.input_from == JobFile::InputFrom::kJob;
   const base::Lane pool = copies ? services.bulk_workers : services.volume_workers;

@@ -27,6 +27,30 @@ bool is_published(const std::optional<KeyedRequest>& key) {
   return key && key->job_published;
 }
 
+// A client that sends params to a retry would believe that they count. `{}` is what some send for nothing.
+http::Task<std::optional<Refusal>> refuse_body_of_retry(Call& call) {
+  constexpr std::uint64_t kMost = 16;
+  call.exchange.body.set_limit(kMost);
+  std::string body;
+  try {
+    for (;;) {
+      const std::string_view piece = co_await call.exchange.body.read();
+      if (piece.empty()) break;
+      body += piece;
+    }
+  } catch (const http::BodyError& problem) {
+    if (problem.kind() != http::BodyError::Kind::kTooLarge) throw;
+    body = "too long";
+  }
+  std::erase_if(body, [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; });
+  if (body.empty() || body == "{}") co_return std::nullopt;
+  co_return Refusal{.problem = Problem::kInvalid,
+                    .subject = "body",
+                    .detail =
+                        "a retry takes no body: the new job has the input and params of the old one. Remedy: send the "
+                        "request without a body; for other params send POST /api/v1/job/execute"};
+}
+
 }  // namespace
 
 http::Task<Answer> post_job_execute(Call& call) {
@@ -85,6 +109,7 @@ http::Task<Answer> post_job_execute(Call& call) {
 
 http::Task<Answer> post_job_retry(Call& call) {
   const Services& services = call.services;
+  if (auto refused = co_await refuse_body_of_retry(call)) co_return Unexpected<Refusal>(std::move(*refused));
   auto looked = co_await look_at_key(call, KeyedBody::kIgnored);
   if (!looked) co_return Unexpected<Refusal>(std::move(looked.error()));
   if (looked->replayed) co_return std::move(*looked->replayed);

@@ -60,7 +60,8 @@ void SpoolSpace::VolumeShare::take(std::size_t bytes) {
     throw TenantLimit(
         "archives for this client that were not read to their end take too much room (--max-spool-bytes); read or "
         "close "
-        "the answers that are under way, then repeat this request");
+        "the answers that are under way, then repeat this request",
+        {.name = "archives", .quota = space_.on_volume_.tenant_bytes(), .unit = kContentBytes});
   }
 }
 

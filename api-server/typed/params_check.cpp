@@ -12,6 +12,10 @@
 namespace vbrain::api {
 namespace {
 
+// What the checks of one batch may cost together: some seconds of a thread. Each job has schema::Work::kLimit of it at
+// most, as a job that is sent alone.
+constexpr std::uint64_t kMostBatchSteps = 10 * schema::Work::kLimit;
+
 // A tree takes many times its text, but most params are short.
 constexpr std::size_t kTreeFactor = 4;
 // Bytes of the violations in `detail`.
@@ -91,12 +95,21 @@ http::Task<std::optional<http::Reply>> check_batch(Call& call, ParamsCheck& chec
     const auto repository = find_repository(call);
     if (repository == nullptr) return std::nullopt;
     std::vector<JobViolations> found;
-    schema::Work steps;
+    std::uint64_t left = kMostBatchSteps;
     for (std::size_t i = 0; i < fields.params.size(); ++i) {
+      const std::uint64_t given = std::min(left, schema::Work::kLimit);
+      schema::Work steps(given);
       auto params = check.complete(artifacts::overlay_object(repository->file.params, fields.params[i]), steps);
+      left -= given - steps.left();
+      if (steps.is_exhausted() && given < schema::Work::kLimit) {
+        // This one may be right. What is known to be wrong is said first.
+        if (!found.empty()) break;
+        return to_reply({.problem = Problem::kTooLarge,
+                         .detail =
+                             "to check the params of so many jobs against the schema of the application takes too much "
+                             "work for one request. Remedy: send fewer jobs at once"});
+      }
       if (!params) found.push_back({std::move(params.error()), i});
-      // The rest would only say that there is no work left for it. With nothing found it has to be said once.
-      if (steps.is_exhausted() && !found.empty()) break;
     }
     if (found.empty()) return std::nullopt;
     return refuse_params(call, found, true);

@@ -54,7 +54,8 @@ Refusal too_many(const Limits& limits) {
                     " uploads that no job or repository was made of yet; the operator's setting is --max-uploads "
                     "(apiServer.maxUploads of the chart). "
                     "Remedy: use some or delete them, or wait until they expire",
-          .retry_after = kTryLater};
+          .retry_after = kTryLater,
+          .limit = QuotaPolicy{.name = "uploads", .quota = limits.max_uploads}};
 }
 
 // One that has expired is gone for all but DELETE, which frees its room at once.

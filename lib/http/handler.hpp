@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -47,6 +48,8 @@ struct Exchange {
   Waiting& waiting;
   // What the handler wants to know again if the server refuses this request in its place (RefusedRequest::note).
   std::shared_ptr<void>& note;
+  // What the handler wants to keep as long as the connection is open. It is destroyed with the connection.
+  std::shared_ptr<void>& kept;
 };
 
 // Answers one request. Runs on an I/O thread. What it throws becomes the answer of answer_to_exception().
@@ -59,6 +62,8 @@ struct RefusedRequest {
   std::string_view peer = {};         // textual address of the client, without port
   const RequestHead* head = nullptr;  // null: it was not read, or is malformed
   std::shared_ptr<void> note = {};    // Exchange::note; null: the handler did not get the request, or has set none
+  // If the client's source has as many connections as it may: how many that is. Zero for all others.
+  std::size_t connections_of_source = 0;
 };
 
 // Creates the answers to them. Runs on the I/O thread of the connection, perhaps while the handler works.

@@ -150,7 +150,7 @@ struct HttpServer::State {
   Task<void> accept_loop();
   Task<void> serve(Group& group, Socket socket, std::string peer, bool admitted, std::uint64_t source);
   Task<void> watch_deadlines(Group& group);
-  void turn_away(Socket& socket, int status, std::string_view why, const std::string& peer);
+  void turn_away(Socket& socket, const RefusedRequest& refused);
 
   // Posts `action` for every group to the group's own thread.
   template <class F>
@@ -233,12 +233,17 @@ Task<void> HttpServer::State::accept_loop() {
     if (!sources->enter(source)) {
       over_address->Increment();
       // A handshake costs more than a connection.
-      if (!handshakes) turn_away(socket, 429, kTooManyOfAddress, peer);
+      if (!handshakes) {
+        turn_away(socket, {.status = 429,
+                           .detail = kTooManyOfAddress,
+                           .peer = peer,
+                           .connections_of_source = context.options.max_connections_per_address});
+      }
       continue;
     }
     const bool admitted = open.load() < context.options.max_connections;
     if (!admitted && !handshakes) {
-      turn_away(socket, 503, "too many connections", peer);
+      turn_away(socket, {.status = 503, .detail = "too many connections", .peer = peer});
       sources->leave(source);
       continue;
     }
@@ -301,9 +306,9 @@ Task<void> HttpServer::State::watch_deadlines(Group& group) {
   }
 }
 
-void HttpServer::State::turn_away(Socket& socket, int status, std::string_view why, const std::string& peer) {
+void HttpServer::State::turn_away(Socket& socket, const RefusedRequest& refused) {
   context.refused->Increment();
-  const Reply reply = context.refuse({.status = status, .detail = why, .peer = peer});
+  const Reply reply = context.refuse(refused);
   const std::string text = render_head(reply, http_date_now(), false) + std::get<std::string>(reply.body);
   error_code ignored;
   socket.non_blocking(true, ignored);

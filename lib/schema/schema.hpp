@@ -55,6 +55,7 @@ class Work {
   }
   struct Exhausted {};
   bool is_exhausted() const { return left_ == 0; }
+  std::uint64_t left() const { return left_; }
 
  private:
   [[noreturn]] void exhaust();

@@ -1,21 +1,26 @@
 #!/usr/bin/env python3
-"""How much one tenant at its limit changes the answers of another: `GET /job/:id` of a tenant alone, and beside one that downloads archives of logs
-and uploads archives as fast as it can. Once as fast as its client can (wrk), which takes all of a small machine, and once 2,000 times in each second (h2load,
+"""How much one tenant at its limit changes the answers of another: `GET /job/:id` of a tenant alone, and beside one that takes all it can get (--greed):
+  archives   downloads archives of logs and uploads archives
+  requests   sends GET /job/:id over 32 connections; with --flag=--max-requests-per-second=N nearly all get 429
+  streams    has all the streams of events that it may have, asks for more, and makes and deletes jobs, which all streams tell
+Once as fast as its client can (wrk), which takes all of a small machine, and once 2,000 times in each second (h2load,
 20 connections that are opened 101 ms after each other, so that their requests do not come all at once).
 
 Clients have machines of their own elsewhere. Here they share the processors with the server, and must not be what is measured: h2load has a real-time priority
 (chrt, if this user may), and the other tenant's client goes behind all others (nice 19, also between sessions).
 
-  fairness.py --programs build/release --state FOLDER [--rounds 3] [--seconds 5] [--flag=--max-requests-per-second=50 …]
+  fairness.py --programs build/release --state FOLDER [--greed archives] [--rounds 3] [--seconds 5] [--flag=--max-requests-per-second=50 …]
 
 It needs wrk, h2load, an etcd and a kube-apiserver (cluster/build.sh), all on the loopback interface, and some 100 MiB in FOLDER. Prints the 50th and 99th
 percentile of each round and how many times the 99th one is that alone (median). It asserts nothing: what it says is of use on an idle machine."""
 
 import argparse
 import http.client
+import json
 import multiprocessing
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -30,6 +35,8 @@ from standalone import MIB, table_of_numbers
 LOGS = 64 * MIB
 INPUT = 8 * MIB
 DOWNLOADS, UPLOADS = 8, 4  # at a time
+STREAMS, CHANGES = 32, 4   # requests for one more stream, and for jobs, at a time
+FLOOD = 32                 # connections of the greed "requests"
 READ = 64 << 10            # a longer call would keep the processor, whatever its priority
 CONNECTIONS = 8            # of the tenant that is measured
 PER_S = 2000
@@ -79,10 +86,11 @@ class TwoTenants(RestWorld):
 class Greed:
     """The load of one tenant, in a process of its own, from its making to `end`: what it sends is answered, refused or waits, as the server likes."""
 
-    def __init__(self, *of_it):
+    def __init__(self, make, *of_it):
         self.pipe, other_end = multiprocessing.Pipe()
-        self.process = multiprocessing.get_context("fork").Process(target=be_greedy, args=(other_end, *of_it), daemon=True)
+        self.process = multiprocessing.get_context("fork").Process(target=be_greedy, args=(other_end, make, *of_it))
         self.process.start()
+        self.pipe.recv()
 
     def end(self):
         """How often it got which answer."""
@@ -92,27 +100,43 @@ class Greed:
         return answers
 
 
-def be_greedy(pipe, *of_it):
+def be_greedy(pipe, make, *of_it):
     os.setsid()
     os.nice(19)
     # With sched_autogroup_enabled Linux shares processors between sessions first, and nice is for within one.
     autogroup = Path("/proc/self/autogroup")
     if autogroup.exists():
         autogroup.write_text("19")
-    client = GreedyClient(*of_it)
+    client = make(*of_it)
+    pipe.send("begun")
     pipe.recv()
     pipe.send(client.end())
 
 
-class GreedyClient:
+class Flood:
+    """wrk, which takes less of a processor for each request than Python."""
 
-    def __init__(self, rest, job, archive):
+    def __init__(self, rest, job, _archive):
+        flags = [part for name, value in rest.greedy_identity.headers().items() for part in ("-H", f"{name}: {value}")]
+        self.process = subprocess.Popen(["wrk", "-t1", f"-c{FLOOD}", "-d600", *flags, f"http://{rest.greedy.address}/api/v1/job/{job}"],
+                                        stdout=subprocess.PIPE, text=True)
+
+    def end(self):
+        self.process.send_signal(signal.SIGINT)
+        lines = self.process.communicate()[0].splitlines()
+        return " ".join(line.strip() for line in lines if "requests in" in line or "Non-2xx" in line)
+
+
+class GreedyClient:
+    """Does each kind of work in so many threads, again and again."""
+
+    def __init__(self, rest, job, archive, works):
         self.rest, self.job, self.archive = rest, job, archive
         self.ended = threading.Event()
         self.lock = threading.Lock()
         self.answers = {}
-        self.threads = [threading.Thread(target=self.repeat, args=(work,), daemon=True)
-                        for work, count in ((self.download, DOWNLOADS), (self.upload, UPLOADS)) for _ in range(count)]
+        self.threads = [threading.Thread(target=self.repeat, args=(getattr(self, work),), daemon=True)
+                        for work, count in works.items() for _ in range(count)]
         for thread in self.threads:
             thread.start()
 
@@ -144,11 +168,38 @@ class GreedyClient:
         answer.read()
         return answer.status
 
+    def change(self, connection):
+        body = json.dumps({"params": {}}).encode()
+        connection.request("POST", "/api/v1/job/execute", body=body, headers=self.rest.greedy_identity.headers(**{"Content-Type": "application/json"}))
+        answer = connection.getresponse()
+        made = json.loads(answer.read())
+        if answer.status == 201:
+            connection.request("DELETE", f"/api/v1/repository/{made['repository_id']}", headers=self.rest.greedy_identity.headers())
+            connection.getresponse().read()
+        return answer.status
+
+    def stream(self, connection):
+        connection.request("GET", "/api/v1/events", headers=self.rest.greedy_identity.headers())
+        connection.sock.settimeout(1)
+        answer = connection.getresponse()
+        while not self.ended.is_set():
+            try:
+                if not answer.read1(READ):
+                    break
+            except TimeoutError:
+                break
+        return answer.status
+
     def end(self):
         self.ended.set()
         for thread in self.threads:
             thread.join()
         return dict(sorted(self.answers.items()))
+
+
+GREEDS = {"archives": lambda *of_it: GreedyClient(*of_it, {"download": DOWNLOADS, "upload": UPLOADS}),
+          "requests": Flood,
+          "streams": lambda *of_it: GreedyClient(*of_it, {"stream": STREAMS, "change": CHANGES})}
 
 
 def write_logs(rest, job):
@@ -179,7 +230,7 @@ def paced(url, headers, log, seconds):
             "errors": sum(not row[1].startswith("2") for row in during)}
 
 
-def measure(rest, rounds, seconds, log):
+def measure(rest, make_greed, rounds, seconds, log):
     job, of_greedy = rest.user.start(), rest.greedy.start()
     write_logs(rest, of_greedy)
     archive = zip_of({"data.csv": table_of_numbers(INPUT)})
@@ -191,7 +242,7 @@ def measure(rest, rounds, seconds, log):
     for _ in range(rounds):
         for load, run in loads.items():
             results[load]["alone"].append(run())
-            greed = Greed(rest, of_greedy, archive)
+            greed = Greed(make_greed, rest, of_greedy, archive)
             try:
                 results[load]["beside"].append(run())
             finally:
@@ -208,6 +259,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--greed", choices=GREEDS, default="archives")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--flag", action="append", default=[], help="of the api-server")
@@ -223,7 +275,7 @@ def main():
         world.start()
         rest = TwoTenants(world, chosen.flag)
         rest.start()
-        measure(rest, chosen.rounds, chosen.seconds, state / "h2load.log")
+        measure(rest, GREEDS[chosen.greed], chosen.rounds, chosen.seconds, state / "h2load.log")
         rest.stop()
     finally:
         world.stop()

@@ -62,7 +62,8 @@ class RestBenchmark:
 
     def run_waits(self):
         # One tenant may have half of the waits.
-        with self.installation(f"--max-waits={2 * WAITERS}", f"--max-connections={WAITERS + 100}"):
+        with self.installation(f"--max-waits={2 * WAITERS}", f"--max-connections={WAITERS + 100}",
+                               f"--max-connections-per-tenant={WAITERS + 100}"):
             self.waits()
 
     def run_files(self):

@@ -30,13 +30,15 @@ def test_the_line_of_the_quickstart():
     assert vb.slept == []
 
 
-def test_the_headers_are_utf8():
-    vb, server = client((200, {"bytes_used": 1}))
+@pytest.mark.parametrize("name", ["Operações", "東", "Ελλάδα", "😀"])
+def test_the_headers_are_utf8(name, either):
+    vb, server = either((200, {"bytes_used": 1}), CREATED, username=name, organization_id=name, client_id=name)
     assert vb.usage() == {"bytes_used": 1}
-    sent = dict(server.requests[0].headers.raw)
-    names = {name.lower(): value for name, value in sent.items()}
-    assert names[b"username"] == "Operações".encode()
-    assert (names[b"application_id"], names[b"x-api-key"]) == (b"Probe", KEY.encode())
+    vb.run(name, files={f"{name}.csv": b"1"})
+    for request, application in zip(server.requests, ("Probe", name)):
+        sent = {field.lower(): value for field, value in request.headers.raw}
+        assert (sent[b"username"], sent[b"organization_id"], sent[b"client_id"]) == 3 * (name.encode(),)
+        assert (sent[b"application_id"], sent[b"x-api-key"]) == (application.encode(), KEY.encode())
 
 
 def test_the_environment_names_the_identity(monkeypatch):
@@ -148,7 +150,7 @@ def test_progress_without_tqdm_is_refused_and_leaves_no_file_open(monkeypatch, t
     monkeypatch.setattr(vbrain.client, "prepare", lambda files: made.append(vbrain.files.prepare(files)) or made[0])
     (tmp_path / "in.csv").write_text("1")
     vb, _ = client(progress=True)
-    with pytest.raises(ImportError, match="pip install"):
+    with pytest.raises(ImportError, match="^progress bars need tqdm: pip install tqdm$"):
         vb.run(files=tmp_path / "in.csv")
     assert made[0].file.closed
 

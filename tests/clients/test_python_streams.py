@@ -1,6 +1,7 @@
 """Events and logs of the Python package: what they give, and how they go on after a cut."""
 
 import asyncio
+import itertools
 import json
 
 import anyio
@@ -187,6 +188,55 @@ class Hanging(Parts):
     async def aclose(self):
         await anyio.sleep(0)
         self.closed = True
+
+
+def state(last, *jobs, id_line=""):
+    told = {"jobs": [{"job_id": job, "job_status": "started", "repository_id": "r"} for job in jobs], "last": last}
+    return f"{id_line}event: state\ndata: {json.dumps(told)}\n\n".encode()
+
+
+def told(stream, count):
+    return [(each.type, each.id, [job.id for job in each.jobs], each.job_id) for each in itertools.islice(stream, count)]
+
+
+DELETED = f'id: e3\nevent: deleted\ndata: {{"job_id":"{JOB}"}}\n\n'.encode()
+
+
+def test_what_becomes_of_all_jobs(either):
+    body = Parts(b"retry: 2710\n\n", state(False, "1", "2"), state(True, "3", id_line="id: e1\n"), b":\n\n", event(2, "started"), DELETED,
+                 b"event: of a later version\ndata: {}\n\n", state(True, id_line="id: e4\n"))
+    vb, server = either((200, body, SSE))
+    stream = vb.events()
+    assert told(stream, 4) == [("state", "e1", ["1", "2", "3"], ""), ("job", "e2", [JOB], JOB), ("deleted", "e3", [], JOB), ("state", "e4", [], "")]
+    assert server.calls() == ["GET /api/v1/events"] and "Last-Event-ID" not in server.requests[0].headers
+    assert not body.closed
+    stream.close()
+    assert body.closed
+
+
+def test_the_events_of_all_jobs_go_on_behind_the_last_one(either):
+    vb, server = either(sse(event(1, "queued"), CUT), LOST, sse(event(2, "started")), sse(event(3, "finished"), b":\nid: e9\n\n", CUT),
+                        sse(event(10, "started"), b"id:\nevent: job\ndata: " + json.dumps(info("failed")).encode() + b"\n\n"), sse(state(True, "7")))
+    # The end of one job is not that of the stream. An id may come alone, and an empty one says that none is known.
+    assert [kind for kind, *_ in told(vb.events(last_event_id="e0"), 6)] == ["job", "job", "job", "job", "job", "state"]
+    assert [request.headers.get("Last-Event-ID") for request in server.requests] == ["e0", "e1", "e1", "e2", "e9", None]
+
+
+def test_a_state_that_was_cut_is_read_anew(either):
+    vb, _ = either(sse(state(False, "1", "2"), CUT), sse(state(False, "2"), state(True, "3")))
+    assert told(vb.events(), 1) == [("state", "", ["2", "3"], "")]
+
+
+def test_the_events_of_all_jobs_end_with_the_right_to_read_them(either):
+    vb, _ = either(sse(event(1, "started"), CUT), (401, {"error": "Invalid x-api-key"}))
+    stream = vb.events()
+    assert next(stream).job_id == JOB
+    with pytest.raises(vbrain.Unauthorized):
+        next(stream)
+    vb, server = either(*99 * [sse(CUT)], tries=3)
+    with pytest.raises(vbrain.ConnectionFailed, match="GET /events: ReadError: cut"):
+        next(vb.events())
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("call", ["usage", "events"])

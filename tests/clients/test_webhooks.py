@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from fake_client import CREATED, client, vbrain
+from fake_client import CREATED, PACKAGE, client, vbrain
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -123,6 +123,25 @@ def test_the_message_of_the_page_is_signed():
     told, body = re.search(r"```\nPOST /jobs HTTP/1\.1\n(.*?)\n\n(\{.*?\})\n```", page, re.DOTALL).groups()
     headers = dict(line.split(": ", 1) for line in told.splitlines())
     assert SECRET in page and read(headers, body.encode()).type == "job.finished"
+
+
+def readme_block(words):
+    """The example of the package's README with these words."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", (PACKAGE / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    block, = (block for block in blocks if words in block)
+    return block
+
+
+def test_the_examples_of_the_readme(monkeypatch, capsys):
+    vb, server = client(CREATED)
+    exec(readme_block("callback_url="), {"client": vb})
+    assert json.loads(server.requests[0].content) == {"params": {"a": 10, "b": 20}, "callback_url": "https://hooks.example.com/jobs"}
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    names = {}
+    exec(readme_block("read_webhook"), names)
+    assert names["receive"](signed(BODY, sent=int(time.time())), BODY) == 204
+    assert capsys.readouterr().out == "j-1 failed NonZeroExit\n"
+    assert names["receive"](signed(BODY, (OTHER,), sent=int(time.time())), BODY) == 400
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ ENDPOINTS = {
     "describe repository": ("GET", "/repository/{repository}", "read repository"),
     "repository input": ("GET", "/repository/{repository}/input", "read repository"),
     "input files": ("GET", "/repository/{repository}/input/files", "read repository"),
+    "job input files": ("GET", "/job/{job}/input/files", "read job"),
+    "job input file": ("GET", f"/job/{{job}}/input/files/{CANARY}.csv", "read job"),
     "input file": ("GET", f"/repository/{{repository}}/input/files/{CANARY}.csv", "read repository"),
     "repository params": ("GET", "/repository/{repository}/params", "read repository"),
     "delete repository": ("DELETE", "/repository/{repository}", "delete repository"),

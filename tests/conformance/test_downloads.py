@@ -11,6 +11,7 @@ ALL = {"repositories": "/repository", "repository": "/repository/{repository}", 
        "logs": "/job/{finished}/logs", "job on its way": "/job/{started}", "no result yet": "/job/{started}/result",
        "failed output": "/job/{failed}/output", "absent": "/job/x",
        "input files": "/repository/{repository}/input/files", "output files": "/job/{finished}/output/files",
+       "job input files": "/job/{finished}/input/files", "job input file": "/job/{finished}/input/files/data_input.csv",
        "input file": "/repository/{repository}/input/files/data_input.csv", "output file": "/job/{finished}/output/files/table.csv",
        "no file yet": "/job/{started}/output/files/a", "failed file": "/job/{failed}/output/files/a",
        "absent file": "/job/{finished}/output/files/absent"}

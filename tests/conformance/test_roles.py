@@ -12,6 +12,8 @@ ROWS = {
     "read repository": ("GET", "/repository/{repository}", {}, "leader developer stakeholder"),
     "read repository input": ("GET", "/repository/{repository}/input", {}, "leader developer stakeholder"),
     "list input files": ("GET", "/repository/{repository}/input/files", {}, "leader developer stakeholder"),
+    "list a job's input files": ("GET", "/job/{finished}/input/files", {}, "leader developer"),
+    "read a job's input file": ("GET", "/job/{finished}/input/files/data_input.csv", {}, "leader developer"),
     "read input file": ("GET", "/repository/{repository}/input/files/data_input.csv", {}, "leader developer stakeholder"),
     "read repository params": ("GET", "/repository/{repository}/params", {}, "leader developer stakeholder"),
     "delete repository": ("DELETE", "/repository/{victim}", {}, "leader"),
@@ -33,7 +35,7 @@ ROWS = {
     "list keys": ("GET", "/keys", {}, "leader"),
     "delete job": ("DELETE", "/job/{victim_job}", {}, "leader"),
     "suspend job": ("POST", "/job/{queued}/suspend", {}, "leader"),
-    "retry job": ("POST", "/job/{failed}/retry", {}, "leader developer"),
+    "retry job": ("POST", "/job/{failed}/retry", {}, "leader"),
 }
 
 

@@ -36,6 +36,7 @@ def test_an_address_with_too_many_connections(world):
         refused = refusal(address)
         assert refused.startswith(b"HTTP/1.1 429 ")
         assert b"--max-connections-per-address" in refused
+        assert b'RateLimit-Policy: "connections-of-address";q=2;qu="concurrent-requests"\r\n' in refused
         kept[0].close()
         kept.append(wait_until("there is a place again", lambda: held(address)))
         for connection in kept:

@@ -21,7 +21,7 @@ void run_copy(const Target& target, std::string_view input) noexcept {
 
 std::vector<Target> all_targets() {
   std::vector<Target> all;
-  for (auto* list : {&archive_targets, &http_targets, &json_targets, &kube_targets, &request_targets, &runner_targets,
+  for (auto* list : {&archive_targets, &event_targets, &http_targets, &json_targets, &kube_targets, &request_targets, &runner_targets,
                      &schema_targets, &upload_targets, &webhook_targets}) {
     for (Target& target : list()) all.push_back(std::move(target));
   }

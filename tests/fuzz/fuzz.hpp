@@ -26,6 +26,7 @@ std::vector<Target> all_targets();
 
 // The targets by subject, one file each.
 std::vector<Target> archive_targets();
+std::vector<Target> event_targets();
 std::vector<Target> http_targets();
 std::vector<Target> json_targets();
 std::vector<Target> kube_targets();

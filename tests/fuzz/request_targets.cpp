@@ -8,7 +8,6 @@
 #include "api-server/auth/hide_secrets.hpp"
 #include "api-server/auth/identity.hpp"
 #include "api-server/files/shown_file.hpp"
-#include "api-server/live/job_feed.hpp"
 #include "api-server/live/log_wish.hpp"
 #include "api-server/openapi/embedded_reply.hpp"
 #include "api-server/pages/page_request.hpp"
@@ -128,9 +127,6 @@ void run_fields(std::string_view input) {
   }
   if (const auto upload = api::read_upload_header(head.fields); !upload) require_words(upload.error());
   static_cast<void>(api::takes_gzip(head.find("accept-encoding").value_or(input)));
-  // Any text may be an id of an event. One that this server has not given is unknown.
-  static const api::JobFeed feed;
-  require(!feed.position_of(head.find("last-event-id").value_or(input)), "an unknown id of an event is unknown");
 }
 
 // A name of a file as the path of a request has it.
@@ -225,9 +221,9 @@ std::vector<Target> request_targets() {
             "\nrepository_id: 202009231629398695\n",
         "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\nX-Request-Id: a-b_c.d:e/f\n",
         "Forwarded: for=\"[2001:db8::1]:80\";by=" + key + "\nX-Forwarded-For: 192.0.2.1, " + key + "\n",
-        "Accept-Encoding: br;q=1.0, gzip;q=0.0, *;q=0\nLast-Event-ID: 100\nupload_id: x\n", key + key, "vb_a" + key},
+        "Accept-Encoding: br;q=1.0, gzip;q=0.0, *;q=0\nupload_id: x\n", key + key, "vb_a" + key},
        {"username: ", "organization-id: ", "x-api-key: ", "traceparent: 00-",
-        "X-Request-Id: ", "Forwarded: ", "X-Forwarded-For: ", "Accept-Encoding: ", "Last-Event-ID: ", "gzip",
+        "X-Request-Id: ", "Forwarded: ", "X-Forwarded-For: ", "Accept-Encoding: ", "gzip",
         ";q=", "*", "vb_", "_", "\n", ", ", "\xc3\xa7", "\xe7", key}},
       {"paths",
        run_paths,

@@ -104,11 +104,6 @@ std::optional<ArchiveWriter::Added> Store::write_input_zip(const Tenant& tenant,
   return writer.finish();
 }
 
-std::optional<OpenFile> Store::open_input_file(const Tenant& tenant, std::string_view repository_id,
-                                               std::string_view name) const {
-  return root().open_file(join(layout::repository_input(tenant, repository_id), name));
-}
-
 std::string encode_record(const nlohmann::json& record) {
   nlohmann::json object = record;
   object["format"] = 1;

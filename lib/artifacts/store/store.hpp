@@ -127,10 +127,6 @@ class Store {
   std::optional<ArchiveWriter::Added> write_input_zip(const Tenant& tenant, std::string_view repository_id,
                                                       ArchiveWriter::Sink out) const;
 
-  // One file of a repository's input, with a name of repository.json. Nothing if absent.
-  std::optional<OpenFile> open_input_file(const Tenant& tenant, std::string_view repository_id,
-                                          std::string_view name) const;
-
   // The job's folder for several steps. Nothing if it does not exist.
   std::optional<JobFolder> open_job(const Tenant& tenant, std::string_view job_id) const;
 

@@ -157,9 +157,10 @@ bool Connection::client_has_left() {
 // handler gives later is dropped.
 void Connection::give_up_on_handler() {
   const Reply reply = refuse(503, "the storage does not answer", &request_);
-  const std::string text = render_head(reply, http_date_now(), false) + std::get<std::string>(reply.body);
+  std::string text = render_head(reply, http_date_now(), false);
+  if (request_.method != Method::kHead) text += std::get<std::string>(reply.body);
   error_code ignored;
-  socket_.write_some(asio::buffer(text), ignored);
+  socket_.write_some(asio::buffer(std::as_const(text)), ignored);
   socket_.end(ignored);
   socket_.tcp().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   cut();
@@ -274,7 +275,7 @@ Task<void> Connection::send_refusal(HeadProblem problem) {
 
 // The handler's answer, or the server's own if the handler threw. Nothing: the client is gone.
 Task<std::optional<Reply>> Connection::call_handler() {
-  Exchange exchange{request_, *this, peer_, *this, note_};
+  Exchange exchange{request_, *this, peer_, *this, note_, kept_};
   waited_ = {};
   struct Watched {
     SteadyTime& deadline;

@@ -140,6 +140,7 @@ class Connection final : private BodyReader, private Waiting {
   std::string head_bytes_;  // the head that request_ points into
   RequestHead request_;
   std::shared_ptr<void> note_;  // of the handler of request_
+  std::shared_ptr<void> kept_;  // Exchange::kept
   std::optional<RequestParser> parser_;
 
   std::string body_buffer_;  // received bytes of the body, from body_begin_ to body_end_

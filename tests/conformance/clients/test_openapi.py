@@ -25,6 +25,8 @@ def test_answers_are_as_described(world, described):
     call.read(lead, f"{repository}/params")
     call.download(lead, f"{repository}/input")
     call.read(lead, f"{repository}/input/files")
+    call.read(lead, f"{job}/input/files")
+    call.download(lead, f"{job}/input/files/data_input.csv")
     call.download(lead, f"{repository}/input/files/data_input.csv")
     call.read(lead, "/job", repository_id=world.repository)
     for id, status in ((world.finished, 200), (world.failed, 200), (world.started, 202), (world.queued, 202)):

@@ -3,36 +3,18 @@
 import asyncio
 import http.server
 import os
-import re
 import ssl
 import subprocess
 import sys
 import threading
 import zipfile
-from pathlib import Path
 
 import pytest
-import python_tools
+from platform_client import wait_until
+from python_package import PACKAGE, arguments, vbrain
 from tenants import ABSENT_JOB
 
 pytestmark = pytest.mark.xdist_group("contract")
-
-PACKAGE = Path(__file__).resolve().parents[3] / "clients" / "python"
-sys.path.insert(0, str(PACKAGE / "src"))
-import vbrain  # noqa: E402
-
-
-def arguments(rest):
-    identity = rest.identity
-    return {"url": f"http://{rest.address}", "username": identity.username, "organization_id": identity.organization_id,
-            "application_id": identity.application_id, "client_id": identity.client_id, "api_key": identity.key}
-
-
-@pytest.fixture
-def client(world, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "*")
-    with vbrain.Client(**arguments(world.lead)) as made:
-        yield made
 
 
 def test_a_job_from_files_to_files(client, tmp_path):
@@ -91,7 +73,7 @@ def test_a_repository_for_several_jobs(client):
     jobs = [client.run(params={"result": str(number)}, repository_id=repository) for number in (2, 3)]
     assert [job.result() for job in jobs] == [2, 3]
     assert client.jobs(repository) == [job.id for job in jobs]
-    assert client.usage()["bytes_used"] > 0
+    wait_until("the usage is measured", lambda: client.usage()["bytes_used"] > 0)
     client.delete_repository(repository)
 
 
@@ -113,6 +95,24 @@ def test_a_batch_and_what_changes_a_job(client):
     with pytest.raises(vbrain.Conflict, match="Job cannot be changed"):
         again.cancel()
     client.delete_repository(repository)
+
+
+def test_priority(client, world):
+    repository = client.create_repository({"wait": True})
+    jobs = [client.run(repository_id=repository, priority=7), client.run(files={"in.csv": "x\n"}, repository_id=repository, priority=7),
+            *client.batch(repository, [{}, {}], priority=7)]
+    assert [world.platform.job(job.id)["spec"]["priority"] for job in jobs] == [7, 7, 7, 7]
+    with vbrain.Client(**arguments(world.dev)) as developer:
+        with pytest.raises(vbrain.Forbidden):
+            developer.batch(repository, [{}], priority=1)
+    client.delete_repository(repository)
+
+
+def test_an_address_that_the_operator_has_not_allowed(client, world):
+    for submit in (lambda: client.run(repository_id=world.empty_repository, callback_url="https://127.0.0.1/"),
+                   lambda: client.batch(world.empty_repository, [{}], callback_url="https://127.0.0.1/")):
+        with pytest.raises(vbrain.InvalidRequest, match="Invalid callback_url"):
+            submit()
 
 
 def test_events_and_logs(client, world):
@@ -148,6 +148,29 @@ def test_a_large_input_is_sent_in_pieces(client, world, monkeypatch):
     assert world.lead.get(f"/repository/{repository}/input/files/in.csv").text == table
 
 
+def test_names_in_any_script(platform, tenants, probe, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    key, entry = tenants.keygen("東", "leader")
+    who = {"username": "東", "organization_id": "Ελλάδα", "application_id": "Probe", "client_id": f"北-{tenants.prefix}", "api_key": key}
+    tenants.client(who["organization_id"], who["application_id"], who["client_id"], [entry])
+
+    def known(address):
+        try:
+            with vbrain.Client(f"http://{address}", **who) as made:
+                return bool(made.usage())
+        except vbrain.Unauthorized:
+            return False
+
+    wait_until("every replica knows the key", lambda: all(known(address) for address in platform.replicas()))
+    with vbrain.Client(f"http://{platform.address}", **who) as client:
+        job = client.run(params={"result": "1"}, files={"東.csv": "x\n"}, metadata={"name": "北京"})
+        assert (job.result(), job.info().created_by, job.info().input) == (1, "東", ["東.csv"])
+        assert [each.id for each in client.iter_jobs(created_by="東", name="京", page_size=1)] == [job.id]
+        assert client.read_input_file(job.repository_id, "東.csv") == b"x\n"
+        assert [each.username for each in client.keys()] == ["東"]
+        client.delete_repository(job.repository_id)
+
+
 def test_async_jobs_are_waited_for_together(client, world):
     async def run():
         async with vbrain.AsyncClient(**arguments(world.lead)) as asynchronous:
@@ -158,44 +181,6 @@ def test_async_jobs_are_waited_for_together(client, world):
             return results
 
     assert asyncio.run(run()) == [0, 1, 2]
-
-
-# The application of the README's table: it multiplies the whole numbers of a table. It needs no pandas, which its image does not have.
-TABLE = """
-import csv, json, os, pathlib
-factor = json.load(open(os.environ["VBRAIN_PARAMS_FILE"]))["factor"]
-source = pathlib.Path(os.environ["VBRAIN_INPUT_DIR"]) / "data_input.csv"
-target = pathlib.Path(os.environ["VBRAIN_OUTPUT_DIR"]) / "table.csv"
-with open(source, newline="", encoding="utf-8") as read, open(target, "w", newline="", encoding="utf-8") as written:
-    for row in csv.reader(read):
-        csv.writer(written).writerow([int(cell) * factor if cell.isdecimal() else cell for cell in row])
-"""
-
-# Runs behind the README's block: what it has made, and a table with what CSV has to quote and with empty cells.
-CHECKS = """
-assert result.equals(table * 2), result
-mixed = pd.DataFrame({"name": ["São Paulo", 'a, "b"\\nc', "'"], "y": [1.5, None, -3e300], "n": [1, 2, 3]})
-job = client.run(params={"factor": 10}, files={"data_input.csv": mixed})
-job.wait()
-pd.testing.assert_frame_equal(pd.read_csv(io.BytesIO(job.read("table.csv"))), mixed.assign(n=mixed.n * 10))
-print("both tables came back")
-"""
-
-
-def test_a_table_of_pandas_comes_back(tenants, make_application, tmp_path):
-    """By the block of the README, in a program of its own: pandas needs newer packages than pytest has loaded."""
-    try:
-        packages = python_tools.folder("pandas")
-    except RuntimeError as problem:
-        pytest.skip(str(problem))
-    blocks = re.findall(r"^```python\n(.*?)^```$", (PACKAGE / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    block = next(block for block in blocks if "import pandas" in block)
-    make_application("Table", command=("python3", "-c", TABLE))
-    environment = {**os.environ, "NO_PROXY": "*", "PYTHONPATH": f"{PACKAGE / 'src'}:{packages}",
-                   **{f"VBRAIN_{name.upper()}": value for name, value in arguments(tenants.make("Table")).items()}}
-    done = subprocess.run([sys.executable, "-c", "from vbrain import Client\nclient = Client()\n" + block + CHECKS], cwd=tmp_path,
-                          env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.stdout.endswith("both tables came back\n"), done.stdout + done.stderr
 
 
 def test_pip_installs_the_package(tmp_path, client, world):

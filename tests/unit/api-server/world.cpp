@@ -169,11 +169,12 @@ World::World(Limits given, http::HttpOptions options, World* first, const std::s
   key_counts = std::make_unique<KeyCounts>(limits.max_idempotency_keys);
   upload_metrics = std::make_unique<UploadMetrics>(metrics);
   client = std::make_unique<kube::ApiClient>(kube);
-  workers = std::make_unique<base::WorkerPool>("worker", 2, 64);
-  volume_workers = std::make_unique<base::WorkerPool>("volume", kVolumeWorkers, 64);
-  transfer_workers = std::make_unique<base::WorkerPool>("transfer", kVolumeWorkers, 64);
-  bulk_workers = std::make_unique<base::WorkerPool>("bulk", kBulkWorkers, 64);
-  list_workers = std::make_unique<base::WorkerPool>("list", kListWorkers, 64);
+  limits.max_queued = 64;
+  workers = std::make_unique<base::WorkerPool>("worker", 2, limits.max_queued);
+  volume_workers = std::make_unique<base::WorkerPool>("volume", kVolumeWorkers, limits.max_queued);
+  transfer_workers = std::make_unique<base::WorkerPool>("transfer", kVolumeWorkers, limits.max_queued);
+  bulk_workers = std::make_unique<base::WorkerPool>("bulk", kBulkWorkers, limits.max_queued);
+  list_workers = std::make_unique<base::WorkerPool>("list", kListWorkers, limits.max_queued);
   spool_space = std::make_unique<SpoolSpace>(limits.max_spool_bytes, limits.max_local_spool_bytes);
   made_archives = std::make_unique<MadeArchives>(clock);
   sealed_texts = std::make_unique<SealedTexts>(*volume, jobs, clock);

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, AsyncGenerator, AsyncIterator, Awaitable, Callable, Dict, List, Mapping, Optional, Sequence, Type, TypeVar, Union
-from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
 import httpx
 
-from . import download, flows, streams, uploads
-from .client import Target, file_path, http_timeout, target_of
+from . import download, flows, keys, pages, streams, uploads
+from .client import Target, http_timeout, target_of
 from .content import Piece
 from .files import Files, prepare
-from .flows import Answer, Deadline, Flow, Pause, Policy, Request, job_path
+from .flows import Answer, Deadline, Flow, Pause, Policy, Request, file_path, job_path, repository_path
 from .identity import Identity
-from .models import Created, File, JobInfo, LogStream
+from .models import Created, File, JobEvent, JobInfo, Key, LogStream, NewKey, RepositoryInfo, Statuses
 from .progress import Bar, make_bar
 from .trust import trust
 
@@ -57,25 +57,40 @@ class AsyncClient:
     async def run(self, application: Optional[str] = None, params: Optional[Mapping[str, Any]] = None,
                   files: Optional[Files] = None, *, metadata: Optional[Mapping[str, Any]] = None,
                   repository_id: Optional[str] = None, idempotency_key: Optional[str] = None,
-                  callback_url: Optional[str] = None) -> AsyncJob:
+                  callback_url: Optional[str] = None, priority: Optional[int] = None) -> AsyncJob:
         if application is not None and not isinstance(application, str):
             raise TypeError("the first argument is the name of an application; for params alone write run(params=…)")
         identity = self.identity.of_application(application)
         created: Created = await self._upload(identity, files, idempotency_key is None, lambda upload, bar: flows.execute(
-            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar, callback_url))
+            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar,
+            flows.given(priority=priority, callback_url=callback_url)))
         return AsyncJob(self, identity, created.job_id, created)
 
     def job(self, job_id: str, application: Optional[str] = None) -> AsyncJob:
         return AsyncJob(self, self.identity.of_application(application), job_id)
 
     async def batch(self, repository_id: str, params: Sequence[Mapping[str, Any]], *, application: Optional[str] = None,
-                    metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None) -> List[AsyncJob]:
+                    metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None,
+                    callback_url: Optional[str] = None, priority: Optional[int] = None) -> List[AsyncJob]:
         identity = self.identity.of_application(application)
-        made = await self._drive(flows.batch(self._policy, identity, repository_id, params, metadata, idempotency_key))
+        made = await self._drive(flows.batch(self._policy, identity, repository_id, params, metadata, idempotency_key,
+                                             flows.given(priority=priority, callback_url=callback_url)))
         return [AsyncJob(self, identity, created.job_id, created) for created in made]
 
     async def jobs(self, repository_id: str) -> List[str]:
         return list(await self._drive(flows.get_json(self._policy, self.identity, "/job", repository_id=repository_id)))
+
+    def iter_jobs(self, repository_id: Optional[str] = None, *, status: Optional[Statuses] = None, created_by: Optional[str] = None,
+                  name: Optional[str] = None, from_date: Optional[datetime] = None, to_date: Optional[datetime] = None,
+                  newest_first: bool = False, page_size: int = 100) -> AsyncGenerator[JobInfo, None]:
+        """As Client.iter_jobs(), with `async for`."""
+        query = pages.query_of(status=status, created_by=created_by, name=name, from_date=from_date, to_date=to_date,
+                               order="desc" if newest_first else "asc", page_size=page_size)
+        return self._iterate(pages.entries(self._policy, self.identity, "/job", query, JobInfo.of, repository_id or ""))
+
+    def events(self, *, last_event_id: str = "") -> AsyncGenerator[JobEvent, None]:
+        """As Client.events(), with `async for`. Who leaves the loop closes it with `aclose()`."""
+        return self._iterate(streams.tenant_events(self._policy, self.identity, last_event_id))
 
     async def create_repository(self, params: Optional[Mapping[str, Any]] = None, files: Optional[Files] = None, *,
                                 metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None) -> str:
@@ -85,14 +100,43 @@ class AsyncClient:
     async def repositories(self) -> List[str]:
         return list(await self._drive(flows.get_json(self._policy, self.identity, "/repository")))
 
+    def iter_repositories(self, *, created_by: Optional[str] = None, name: Optional[str] = None, from_date: Optional[datetime] = None,
+                          to_date: Optional[datetime] = None, newest_first: bool = False,
+                          page_size: int = 100) -> AsyncGenerator[RepositoryInfo, None]:
+        """As Client.iter_repositories(), with `async for`."""
+        query = pages.query_of(created_by=created_by, name=name, from_date=from_date, to_date=to_date,
+                               order="desc" if newest_first else "asc", page_size=page_size)
+        return self._iterate(pages.entries(self._policy, self.identity, "/repository", query, RepositoryInfo.of))
+
     async def repository(self, repository_id: str) -> Dict[str, Any]:
-        return dict(await self._drive(flows.get_json(self._policy, self.identity, f"/repository/{quote(repository_id, safe='')}")))
+        return dict(await self._drive(flows.get_json(self._policy, self.identity, repository_path(repository_id))))
+
+    async def input_files(self, repository_id: str) -> List[File]:
+        return await self._drive(flows.files(self._policy, self.identity, f"{repository_path(repository_id)}/input"))
+
+    async def read_input_file(self, repository_id: str, name: str) -> bytes:
+        path = file_path(f"{repository_path(repository_id)}/input", name)
+        return await self._shown(name, True, lambda bar: download.to_memory(self._policy, self.identity, path, bar))
+
+    async def download_input_file(self, repository_id: str, name: str, target: Target = ".") -> Path:
+        path, stored = file_path(f"{repository_path(repository_id)}/input", name), target_of(target, name)
+        return await self._shown(stored.name, True, lambda bar: download.to_file(self._policy, self.identity, path, stored, bar))
 
     async def delete_repository(self, repository_id: str) -> None:
-        await self._drive(flows.delete(self._policy, self.identity, f"/repository/{quote(repository_id, safe='')}"))
+        await self._drive(flows.delete(self._policy, self.identity, repository_path(repository_id)))
 
     async def usage(self) -> Dict[str, Any]:
         return dict(await self._drive(flows.get_json(self._policy, self.identity, "/usage")))
+
+    async def keys(self) -> List[Key]:
+        return await self._drive(keys.all_of(self._policy, self.identity))
+
+    async def create_key(self, username: str, *, expires: Union[None, timedelta, datetime] = None,
+                         description: Optional[str] = None) -> NewKey:
+        return await self._drive(keys.create(self._policy, self.identity, username, expires, description))
+
+    async def delete_key(self, key_id: str) -> None:
+        await self._drive(keys.delete(self._policy, self.identity, key_id))
 
     async def _upload(self, identity: Identity, files: Optional[Files], resumable: bool, flow: Callable[[Any, Bar], Flow[T]]) -> T:
         # Reading and packing files blocks.
@@ -153,8 +197,8 @@ class AsyncClient:
                         yield step.value
                     elif isinstance(step, streams.Read):
                         outcome = await _next(data)
-                    elif isinstance(step, Pause):
-                        await self._sleep(step.seconds)
+                    elif isinstance(step, Pause) or step.silence is None:
+                        outcome = await self._perform(step)
                     else:
                         if response is not None:
                             await _close(response)
@@ -251,14 +295,14 @@ class AsyncJob:
         return dict(await self._client._drive(flows.get_json(self._client._policy, self._identity, path)))
 
     async def files(self) -> List[File]:
-        return await self._client._drive(self._of_ended(flows.output_files(self._client._policy, self._identity, self.id)))
+        return await self._client._drive(self._of_ended(flows.files(self._client._policy, self._identity, f"{job_path(self.id)}/output")))
 
     async def read(self, name: str) -> bytes:
         return await self._client._shown(name, True, lambda bar: self._of_ended(download.to_memory(
-            self._client._policy, self._identity, file_path(self.id, "output", name), bar)))
+            self._client._policy, self._identity, file_path(f"{job_path(self.id)}/output", name), bar)))
 
     async def download(self, name: str, target: Target = ".") -> Path:
-        return await self._store(file_path(self.id, "output", name), target_of(target, name))
+        return await self._store(file_path(f"{job_path(self.id)}/output", name), target_of(target, name))
 
     async def download_output(self, target: Target = ".") -> Path:
         return await self._store(f"{job_path(self.id)}/output", target_of(target, f"{self.id}-output.zip"))

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, Dict, Generator, Iterator, List, Mapping, Optional, Sequence, Type, TypeVar, Union
-from urllib.parse import quote
 
 import httpx
 
-from . import download, flows, streams, uploads
+from . import download, flows, keys, pages, streams, uploads
 from .content import Piece
 from .files import Files, prepare
-from .flows import Answer, Deadline, Flow, Pause, Policy, Request, job_path
+from .flows import Answer, Deadline, Flow, Pause, Policy, Request, file_path, job_path, repository_path
 from .identity import Identity
-from .models import Created, File, JobInfo, LogStream
+from .models import Created, File, JobEvent, JobInfo, Key, LogStream, NewKey, RepositoryInfo, Statuses
 from .progress import Bar, make_bar
 from .trust import trust
 
 LONGEST_STORING = 600.0  # seconds from the last byte of an upload to the answer
 T = TypeVar("T")
 Target = Union[str, "os.PathLike[str]"]
-
-
-def file_path(job_id: str, part: str, name: str) -> str:
-    return f"{job_path(job_id)}/{part}/files/{quote(name, safe='')}"
 
 
 def target_of(target: Target, name: str) -> Path:
@@ -84,16 +80,19 @@ class Client:
 
     def run(self, application: Optional[str] = None, params: Optional[Mapping[str, Any]] = None, files: Optional[Files] = None, *,
             metadata: Optional[Mapping[str, Any]] = None, repository_id: Optional[str] = None,
-            idempotency_key: Optional[str] = None, callback_url: Optional[str] = None) -> Job:
+            idempotency_key: Optional[str] = None, callback_url: Optional[str] = None, priority: Optional[int] = None) -> Job:
         """Starts a job and returns it at once. `application` replaces that of the client. `files` may be a path, several paths,
         or a mapping of names to bytes, text, paths, open files or DataFrames. With `repository_id` the job uses the input and the
         params of that repository, overlaid by these. `callback_url` is told when the job starts and ends (see read_webhook); its host
-        must be one that the operator allows. Without it, it is that of the client, if the operator has set one."""
+        must be one that the operator allows. Without it, it is that of the client, if the operator has set one. `priority`, from -1000
+        to 1000: of the jobs that wait for the same limit of running jobs, that with the highest starts first. Only a leader may give
+        more than 0, which it is by default."""
         if application is not None and not isinstance(application, str):
             raise TypeError("the first argument is the name of an application; for params alone write run(params=…)")
         identity = self.identity.of_application(application)
         created: Created = self._upload(identity, files, idempotency_key is None, lambda upload, bar: flows.execute(
-            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar, callback_url))
+            self._policy, identity, params, upload, metadata, repository_id, idempotency_key, bar,
+            flows.given(priority=priority, callback_url=callback_url)))
         return Job(self, identity, created.job_id, created)
 
     def job(self, job_id: str, application: Optional[str] = None) -> Job:
@@ -101,16 +100,35 @@ class Client:
         return Job(self, self.identity.of_application(application), job_id)
 
     def batch(self, repository_id: str, params: Sequence[Mapping[str, Any]], *, application: Optional[str] = None,
-              metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None) -> List[Job]:
+              metadata: Optional[Mapping[str, Any]] = None, idempotency_key: Optional[str] = None,
+              callback_url: Optional[str] = None, priority: Optional[int] = None) -> List[Job]:
         """Starts one job for each element of `params`, 1,000 at most, over the input and the params of a repository: all of them or,
-        with an exception, none. The jobs are in the order of `params`."""
+        with an exception, none. The jobs are in the order of `params`. `callback_url` and `priority` are those of each job, as for
+        run()."""
         identity = self.identity.of_application(application)
-        made = self._drive(flows.batch(self._policy, identity, repository_id, params, metadata, idempotency_key))
+        made = self._drive(flows.batch(self._policy, identity, repository_id, params, metadata, idempotency_key,
+                                       flows.given(priority=priority, callback_url=callback_url)))
         return [Job(self, identity, created.job_id, created) for created in made]
 
     def jobs(self, repository_id: str) -> List[str]:
         """Ids of the repository's jobs."""
         return list(self._drive(flows.get_json(self._policy, self.identity, "/job", repository_id=repository_id)))
+
+    def iter_jobs(self, repository_id: Optional[str] = None, *, status: Optional[Statuses] = None, created_by: Optional[str] = None,
+                  name: Optional[str] = None, from_date: Optional[datetime] = None, to_date: Optional[datetime] = None,
+                  newest_first: bool = False, page_size: int = 100) -> Generator[JobInfo, None, None]:
+        """The jobs of the repository, or of all repositories, as the filters say; a page is asked for when it is needed. `status`: one
+        or several of queued, started, finished and failed. `name`: a part of the name. `from_date`, `to_date`: whole minutes, both
+        included; without a time zone they are of this machine's. `page_size`: 1000 at most."""
+        query = pages.query_of(status=status, created_by=created_by, name=name, from_date=from_date, to_date=to_date,
+                               order="desc" if newest_first else "asc", page_size=page_size)
+        return self._iterate(pages.entries(self._policy, self.identity, "/job", query, JobInfo.of, repository_id or ""))
+
+    def events(self, *, last_event_id: str = "") -> Generator[JobEvent, None, None]:
+        """What becomes of all jobs of the client, without an end: first `state` with all of them, then each change. A connection that
+        is cut is made again; if the server does not know what has happened meanwhile, `state` comes again. `last_event_id`: the `id` of
+        an event of an earlier process, to go on behind it. The jobs have no name, input and metadata."""
+        return self._iterate(streams.tenant_events(self._policy, self.identity, last_event_id))
 
     # --- repositories
 
@@ -123,16 +141,53 @@ class Client:
     def repositories(self) -> List[str]:
         return list(self._drive(flows.get_json(self._policy, self.identity, "/repository")))
 
+    def iter_repositories(self, *, created_by: Optional[str] = None, name: Optional[str] = None, from_date: Optional[datetime] = None,
+                          to_date: Optional[datetime] = None, newest_first: bool = False,
+                          page_size: int = 100) -> Generator[RepositoryInfo, None, None]:
+        """The repositories, as iter_jobs()."""
+        query = pages.query_of(created_by=created_by, name=name, from_date=from_date, to_date=to_date,
+                               order="desc" if newest_first else "asc", page_size=page_size)
+        return self._iterate(pages.entries(self._policy, self.identity, "/repository", query, RepositoryInfo.of))
+
     def repository(self, repository_id: str) -> Dict[str, Any]:
-        return dict(self._drive(flows.get_json(self._policy, self.identity, f"/repository/{quote(repository_id, safe='')}")))
+        return dict(self._drive(flows.get_json(self._policy, self.identity, repository_path(repository_id))))
+
+    def input_files(self, repository_id: str) -> List[File]:
+        """The files of the repository's input."""
+        return self._drive(flows.files(self._policy, self.identity, f"{repository_path(repository_id)}/input"))
+
+    def read_input_file(self, repository_id: str, name: str) -> bytes:
+        path = file_path(f"{repository_path(repository_id)}/input", name)
+        return self._shown(name, True, lambda bar: download.to_memory(self._policy, self.identity, path, bar))
+
+    def download_input_file(self, repository_id: str, name: str, target: Target = ".") -> Path:
+        """Stores one file of the input, as Job.download()."""
+        path, stored = file_path(f"{repository_path(repository_id)}/input", name), target_of(target, name)
+        return self._shown(stored.name, True, lambda bar: download.to_file(self._policy, self.identity, path, stored, bar))
 
     def delete_repository(self, repository_id: str) -> None:
         """Deletes the repository and all its jobs."""
-        self._drive(flows.delete(self._policy, self.identity, f"/repository/{quote(repository_id, safe='')}"))
+        self._drive(flows.delete(self._policy, self.identity, repository_path(repository_id)))
+
+    # --- the client
 
     def usage(self) -> Dict[str, Any]:
         """What the tenant stores, and how much it may store."""
         return dict(self._drive(flows.get_json(self._policy, self.identity, "/usage")))
+
+    def keys(self) -> List[Key]:
+        """The API keys of all members of the client. For leaders, as the next two."""
+        return self._drive(keys.all_of(self._policy, self.identity))
+
+    def create_key(self, username: str, *, expires: Union[None, timedelta, datetime] = None, description: Optional[str] = None) -> NewKey:
+        """Makes a key for a member of the client, who has two made keys at most. Its text is told this once. `expires`: after that
+        time, or then; None: never. When ConnectionFailed is raised, a key may have been made: look for it in keys(), delete it and make
+        another. A server may refuse a new key for a moment."""
+        return self._drive(keys.create(self._policy, self.identity, username, expires, description))
+
+    def delete_key(self, key_id: str) -> None:
+        """Ends a key that a leader made."""
+        self._drive(keys.delete(self._policy, self.identity, key_id))
 
     # --- how
 
@@ -182,7 +237,7 @@ class Client:
         return self._http.send(made, stream=True)
 
     def _iterate(self, flow: streams.Stream) -> Generator[Any, None, None]:
-        """What a flow of streams.py gives. The stream is closed with the generator."""
+        """What a flow of streams.py or pages.py gives. The stream is closed with the generator."""
         response: Optional[httpx.Response] = None
         data: Iterator[bytes] = iter(())
         try:
@@ -195,8 +250,8 @@ class Client:
                         yield step.value
                     elif isinstance(step, streams.Read):
                         outcome = next(data, None)
-                    elif isinstance(step, Pause):
-                        self._sleep(step.seconds)
+                    elif isinstance(step, Pause) or step.silence is None:
+                        outcome = self._perform(step)
                     else:
                         if response is not None:
                             response.close()
@@ -289,16 +344,16 @@ class Job:
 
     def files(self) -> List[File]:
         """The files of the output. Raises TimeoutError before the end of the job, and JobFailed, as the next three do."""
-        return self._client._drive(self._of_ended(flows.output_files(self._client._policy, self._identity, self.id)))
+        return self._client._drive(self._of_ended(flows.files(self._client._policy, self._identity, f"{job_path(self.id)}/output")))
 
     def read(self, name: str) -> bytes:
         """One file of the output."""
         return self._client._shown(name, True, lambda bar: self._of_ended(download.to_memory(
-            self._client._policy, self._identity, file_path(self.id, "output", name), bar)))
+            self._client._policy, self._identity, file_path(f"{job_path(self.id)}/output", name), bar)))
 
     def download(self, name: str, target: Target = ".") -> Path:
         """Stores one file of the output. A download that was cut off goes on where it was, also in a later process."""
-        return self._store(file_path(self.id, "output", name), target_of(target, name))
+        return self._store(file_path(f"{job_path(self.id)}/output", name), target_of(target, name))
 
     def download_output(self, target: Target = ".") -> Path:
         """Stores the whole output as a ZIP."""

@@ -98,11 +98,12 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """404: the tenant has no such job, repository or file."""
+    """404: the tenant has no such job, repository, file or key."""
 
 
 class Conflict(ApiError):
-    """409: the job has ended and cannot be changed, has not ended and cannot be retried, or an upload is in use."""
+    """409: the job has ended and cannot be changed, has not ended and cannot be retried, an upload is in use, a user has two keys
+    already, or a key is one that only operators delete."""
 
 
 class PreconditionFailed(ApiError):

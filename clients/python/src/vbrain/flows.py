@@ -189,7 +189,7 @@ def _raise_unsendable(request: Request, problem: Exception) -> None:
     if isinstance(problem, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
         raise ConnectionFailed(what + "the address needs http:// or https://, a host and a port that is a number")
     changed = "" if request.upload is None and request.piece is None else ", and a file may not change while it is sent"
-    raise ConnectionFailed(what + "repository_id and idempotency_key take no control characters" + changed)
+    raise ConnectionFailed(what + "repository_id, idempotency_key and last_event_id take no control characters" + changed)
 
 
 @dataclass
@@ -206,10 +206,11 @@ def _again(policy: Policy, request: Request, deadline: Deadline, trouble: Troubl
     """Pauses until the request may be sent again, and returns the number of tries so far. Raises the failure if it may not, or
     TimeoutError at the deadline. A question whether it may counts as a try if it gets no answer."""
     safe = trouble.nothing_done or request.is_repeatable()
+    keyed = "Idempotency-Key" in request.headers
     while True:
         if deadline.left() == 0:
             raise TimeoutError(f"{request.method} {request.path}: no answer in time: {trouble.text}") from trouble.failure
-        if turn >= policy.tries or not (safe or policy.replays is not False):
+        if turn >= policy.tries or not (safe or keyed and policy.replays is not False):
             raise trouble.failure
         yield deadline.cut(pause(turn, trouble.retry_after))
         if safe or (yield from _replays(policy, request.identity)):
@@ -220,7 +221,7 @@ def _again(policy: Policy, request: Request, deadline: Deadline, trouble: Troubl
 
 def send(policy: Policy, request: Request, deadline: Deadline = NO_END) -> Flow[Answer]:
     """The answer with a status below 300 or in request.accepted, or an ApiError. Repeats what may be repeated: reads and deletions
-    always, others if nothing was done or the server replays its answer. Raises TimeoutError when the deadline is over before there is
+    always, others if nothing was done or if they have an Idempotency-Key and the server replays its answer. Raises TimeoutError when the deadline is over before there is
     an answer."""
     turn, may_be_done = 0, False
     while True:
@@ -268,11 +269,16 @@ def delete(policy: Policy, identity: Identity, path: str) -> Flow[None]:
     yield from send(policy, Request(identity, "DELETE", path))
 
 
+def given(**values: Any) -> Dict[str, Any]:
+    """The values that are not None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def submit(policy: Policy, identity: Identity, path: str, params: Optional[Mapping[str, Any]], upload: Union[None, Upload, Stored],
            metadata: Optional[Mapping[str, Any]], repository_id: Optional[str], key: Optional[str], bar: Bar,
-           callback_url: Optional[str] = None) -> Flow[Answer]:
+           terms: Mapping[str, Any]) -> Flow[Answer]:
     """POST /job/execute or /repository. Every try has the same Idempotency-Key."""
-    parts = {name: value for name, value in (("params", params), ("metadata", metadata)) if value is not None}
+    parts = given(params=params, metadata=metadata)
     request = Request(identity, "POST", path, headers={"Idempotency-Key": key or str(uuid.uuid4())}, bar=bar, stores=upload is not None)
     if repository_id:
         request.headers["repository_id"] = repository_id
@@ -280,33 +286,34 @@ def submit(policy: Policy, identity: Identity, path: str, params: Optional[Mappi
         request.headers["upload_id"] = upload.upload_id
         upload = None
     request.upload = upload
-    texts = {} if callback_url is None else {"callback_url": callback_url}
     if upload is None:
-        request.json = {**parts, **texts}
+        request.json = {**parts, **terms}
     else:
-        request.form = {**{name: encode(value).decode() for name, value in parts.items()}, **texts}
+        request.form = {**{name: encode(value).decode() for name, value in parts.items()},
+                        **{name: str(value) for name, value in terms.items()}}
     return (yield from send(policy, request))
 
 
 def execute(policy: Policy, identity: Identity, params: Optional[Mapping[str, Any]], upload: Union[None, Upload, Stored],
             metadata: Optional[Mapping[str, Any]], repository_id: Optional[str], key: Optional[str], bar: Bar,
-            callback_url: Optional[str] = None) -> Flow[Created]:
-    answer = yield from submit(policy, identity, "/job/execute", params, upload, metadata, repository_id, key, bar, callback_url)
+            terms: Mapping[str, Any]) -> Flow[Created]:
+    """`terms`: priority and callback_url, if there are such."""
+    answer = yield from submit(policy, identity, "/job/execute", params, upload, metadata, repository_id, key, bar, terms)
     return answer.read(lambda told: Created(told["job_id"], told.get("repository_id", repository_id), list(told.get("notes", []))))
 
 
 def create_repository(policy: Policy, identity: Identity, params: Optional[Mapping[str, Any]],
                       upload: Union[None, Upload, Stored], metadata: Optional[Mapping[str, Any]], key: Optional[str], bar: Bar) -> Flow[str]:
-    answer = yield from submit(policy, identity, "/repository", params, upload, metadata, None, key, bar)
+    answer = yield from submit(policy, identity, "/repository", params, upload, metadata, None, key, bar, {})
     return answer.read(lambda told: str(told["repository_id"]))
 
 
 def batch(policy: Policy, identity: Identity, repository_id: str, params: Sequence[Mapping[str, Any]],
-          metadata: Optional[Mapping[str, Any]], key: Optional[str]) -> Flow[List[Created]]:
+          metadata: Optional[Mapping[str, Any]], key: Optional[str], terms: Mapping[str, Any]) -> Flow[List[Created]]:
     """POST /job/batch."""
     headers = {"Idempotency-Key": key or str(uuid.uuid4()), "repository_id": repository_id}
-    told = {"params": list(params), **({} if metadata is None else {"metadata": metadata})}
-    answer = yield from send(policy, Request(identity, "POST", "/job/batch", headers=headers, json=told, stores=True))
+    parts = {"params": list(params), **given(metadata=metadata), **terms}
+    answer = yield from send(policy, Request(identity, "POST", "/job/batch", headers=headers, json=parts, stores=True))
     return answer.read(lambda told: [Created(str(job_id), repository_id, []) for job_id in told["job_ids"]])
 
 
@@ -324,6 +331,15 @@ def change(policy: Policy, identity: Identity, job_id: str, what: str) -> Flow[N
 
 def job_path(job_id: str) -> str:
     return f"/job/{quote(job_id, safe='')}"
+
+
+def repository_path(repository_id: str) -> str:
+    return f"/repository/{quote(repository_id, safe='')}"
+
+
+def file_path(path: str, name: str) -> str:
+    """Of a file in the output or the input with this path."""
+    return f"{path}/files/{quote(name, safe='')}"
 
 
 def info(policy: Policy, identity: Identity, job_id: str) -> Flow[JobInfo]:
@@ -395,7 +411,8 @@ def check(answer: Answer, wanted: Tuple[int, ...]) -> None:
         raise error_of(answer.status, answer.headers, answer.body)
 
 
-def output_files(policy: Policy, identity: Identity, job_id: str) -> Flow[List[File]]:
-    answer = yield from send(policy, Request(identity, "GET", f"{job_path(job_id)}/output/files"))
+def files(policy: Policy, identity: Identity, path: str) -> Flow[List[File]]:
+    """The files of the output or the input with this path."""
+    answer = yield from send(policy, Request(identity, "GET", f"{path}/files"))
     check(answer, (200,))
     return answer.read(lambda told: [File.of(each) for each in told])

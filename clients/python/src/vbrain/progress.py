@@ -26,7 +26,7 @@ class TqdmBar(Bar):
         try:
             from tqdm.auto import tqdm
         except ImportError as problem:
-            raise ImportError("progress bars need tqdm: pip install 'vbrain[progress]'") from problem
+            raise ImportError("progress bars need tqdm: pip install tqdm") from problem
         unit: Any = {"unit": "B", "unit_scale": True, "unit_divisor": 1024} if is_bytes else \
             {"bar_format": "{desc}: {postfix} [{elapsed}]"}
         self._bar: Any = tqdm(desc=what, total=total, leave=False, **unit)

@@ -1,4 +1,4 @@
-"""Streams of a job: its states as events, and the lines of its logs. A stream that is cut off is continued."""
+"""Streams: the states of a job or of all jobs as events, and the lines of a log. A stream that is cut off is continued."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import codecs
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, Generator, List, Optional, Union
+from typing import Any, Callable, Dict, Generator, List, Optional, Tuple, Union
 
 import httpx
 
@@ -14,7 +14,7 @@ from .content import unexpected
 from .errors import ConnectionFailed, Error, NotFound
 from .flows import TROUBLES, Answer, Pause, Policy, Request, Step, job_path, patient, pause, send
 from .identity import Identity
-from .models import JobInfo
+from .models import JobEvent, JobInfo
 
 SILENCE_OF_EVENTS = 45.0  # seconds; the server sends something every 15 seconds
 SILENCE_OF_LOGS = 300.0  # seconds; a job may write nothing for long, so the stream is then begun again and what is known is skipped
@@ -44,10 +44,12 @@ class Event:
 
 
 class EventParser:
-    """Reads Server-Sent Events (HTML standard, 9.2.6) in pieces of any length. `retry`: milliseconds, if the server has told them."""
+    """Reads Server-Sent Events (HTML standard, 9.2.6) in pieces of any length. `retry`: milliseconds, if the server has told them.
+    `last`: the id to come back with; the server also tells one without an event."""
 
     def __init__(self, last: str = "") -> None:
         self.retry: Optional[int] = None
+        self.last = last
         self._rest = b""
         self._begun = False
         self._name, self._id = "", last
@@ -65,7 +67,7 @@ class EventParser:
 
     def _take(self, line: str) -> Optional[Event]:
         if not line:
-            name, self._name, data, self._data = self._name, "", self._data, []
+            name, self._name, data, self._data, self.last = self._name, "", self._data, [], self._id
             return Event(name or "message", "\n".join(data), self._id) if data else None
         field, _, value = line.partition(":")
         value = value[1:] if value.startswith(" ") else value
@@ -86,35 +88,80 @@ def _check_type(answer: Answer, wanted: str) -> None:
         raise unexpected(answer.status, answer.headers, f"bytes of {told or 'an unknown type'}, and not of {wanted},")
 
 
-def events(policy: Policy, identity: Identity, job_id: str) -> Stream:
-    """The states of a job, first the present one, up to its end. A state that was given is not repeated after a cut."""
-    path, last, turn = f"{job_path(job_id)}/events", "", 0
+# Makes of an event what the caller gets, and says whether the stream ends with it.
+Reader = Callable[[Event], Tuple[List[Any], bool]]
+
+
+def _follow(policy: Policy, identity: Identity, path: str, last: str, reader: Callable[[Answer], Reader]) -> Stream:
+    """The events behind that with the id `last`. Each connection has a reader of its own."""
+    turn = 0
     while True:
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", **({"Last-Event-ID": last} if last else {})}
         answer: Answer = yield from send(patient(policy), Request(identity, "GET", path, headers=headers, silence=SILENCE_OF_EVENTS))
         if answer.status == 204:
             return
         _check_type(answer, "text/event-stream")
-        parser = EventParser(last)
+        parser, read = EventParser(last), reader(answer)
         turn += 1
-        told = "the stream ended before the job"
+        told = "the stream ended too early"
         try:
             while (data := (yield Read())) is not None:
                 turn = 0
                 for event in parser.feed(data):
-                    last = event.id
-                    if event.name == "deleted":
-                        raise NotFound(404, "Invalid job_id", "the job was deleted", answer.headers.get("x-request-id"))
-                    if event.name == "job":
-                        seen = Answer(200, answer.headers, event.data.encode("utf-8")).read(JobInfo.of)
-                        yield Item(seen)
-                        if seen.ended:
-                            return
+                    values, ended = read(event)
+                    for value in values:
+                        yield Item(value)
+                    if ended:
+                        return
+                last = parser.last
         except TROUBLES as problem:
             told = f"{type(problem).__name__}: {problem}"
         if turn >= policy.tries:
             raise ConnectionFailed(f"GET {path}: {told}")
         yield Pause(min(30.0, parser.retry / 1000)) if parser.retry is not None else pause(turn, None)
+
+
+def _told(answer: Answer, event: Event, make: Callable[[Any], Any]) -> Any:
+    return Answer(200, answer.headers, event.data.encode("utf-8")).read(make)
+
+
+def events(policy: Policy, identity: Identity, job_id: str) -> Stream:
+    """The states of a job, first the present one, up to its end. A state that was given is not repeated after a cut."""
+    def reader(answer: Answer) -> Reader:
+        def read(event: Event) -> Tuple[List[Any], bool]:
+            if event.name == "deleted":
+                raise NotFound(404, "Invalid job_id", "the job was deleted", answer.headers.get("x-request-id"))
+            if event.name != "job":
+                return [], False
+            seen: JobInfo = _told(answer, event, JobInfo.of)
+            return [seen], seen.ended
+        return read
+
+    return _follow(policy, identity, f"{job_path(job_id)}/events", "", reader)
+
+
+def tenant_events(policy: Policy, identity: Identity, last: str) -> Stream:
+    """The events of all jobs, without an end. The parts of a full state are one event, so a part that came before a cut is dropped."""
+    def reader(answer: Answer) -> Reader:
+        parts: List[JobInfo] = []
+
+        def read_state(told: Any) -> bool:
+            parts.extend(JobInfo.of(each) for each in told["jobs"])
+            return bool(told["last"])
+
+        def read(event: Event) -> Tuple[List[Any], bool]:
+            if event.name == "job":
+                seen: JobInfo = _told(answer, event, JobInfo.of)
+                return [JobEvent("job", event.id, [seen], seen.id)], False
+            if event.name == "deleted":
+                return [JobEvent("deleted", event.id, [], _told(answer, event, lambda told: str(told["job_id"])))], False
+            if event.name != "state" or not _told(answer, event, read_state):
+                return [], False
+            whole, parts[:] = list(parts), []
+            return [JobEvent("state", event.id, whole)], False
+        return read
+
+    return _follow(policy, identity, "/events", last, reader)
 
 
 class Lines:

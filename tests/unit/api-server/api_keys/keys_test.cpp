@@ -132,7 +132,10 @@ TEST_F(Keys, AUserHasTwoLiveOnes) {
   made("stan");  // each user has two
   // One that has expired makes room, and goes.
   world.clock.advance(seconds(61));
+  ::testing::internal::CaptureStderr();
   made("dora");
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr(R"("action":"key.delete","resource":"key","id":")" + first.first + "\""));
   EXPECT_TRUE(fake.object(first.first).is_null());
   EXPECT_FALSE(fake.object(second.first).is_null());
 }

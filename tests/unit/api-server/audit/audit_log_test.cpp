@@ -127,8 +127,37 @@ TEST_F(AuditTest, JobsTheirChangesAndTheirEnd) {
   EXPECT_EQ(again["path"], "/api/v1/job/" + ended + "/retry");
   EXPECT_THAT(in_short(lines_of([&] { world_.remove("/api/v1/job/" + ended); })),
               ElementsAre("job.delete " + ended + " done 200"));
-  EXPECT_THAT(in_short(lines_of([&] { world_.remove("/api/v1/repository/" + repository); })),
-              ElementsAre("repository.delete " + repository + " done 200"));
+  const auto gone = lines_of([&] { world_.remove("/api/v1/repository/" + repository); });
+  EXPECT_THAT(in_short(gone), ElementsAre("repository.delete " + repository + " done 200", "job.delete  done 200"));
+  EXPECT_EQ(gone.back()["repository"], repository);
+  EXPECT_EQ(gone.back()["jobs"], 4);
+  EXPECT_THAT(gone.back()["ids"], ::testing::Contains(job));
+}
+
+TEST_F(AuditTest, JobsThatADeletionOfTheirRepositoryTookBeforeItFailed) {
+  const std::string repository = world_.post_json("/api/v1/repository", "{}").json()["repository_id"];
+  const Headers in{{"repository_id", repository}};
+  const json ids = world_.post_json("/api/v1/job/batch", R"({"params":[{},{}]})", in).json()["job_ids"];
+  world_.catch_up();
+  const std::string gone = ids[0];
+  // The jobs have their turn in the order of their ids, and the first failure ends the deletion.
+  std::atomic<bool> first_is_gone{false};
+  world_.kube.answer = [&](const kube::Request& request) -> kube::KubeResult<kube::Response> {
+    if (request.target.ends_with(gone)) {
+      auto served = world_.kube.serve(request);
+      if (request.method == "DELETE") {
+        first_is_gone = true;
+        first_is_gone.notify_all();
+      }
+      return served;
+    }
+    first_is_gone.wait(false);
+    return Unexpected<kube::Error>(kube::Error{.code = kube::ErrorCode::kUnavailable});
+  };
+  const auto lines = lines_of([&] { EXPECT_EQ(world_.remove("/api/v1/repository/" + repository).status, 503); });
+  EXPECT_THAT(in_short(lines),
+              ElementsAre("job.delete  done 503", "repository.delete " + repository + " failed 503"));
+  EXPECT_EQ(lines.front()["ids"], json({gone}));
 }
 
 TEST_F(AuditTest, UploadsBeginAndEnd) {
@@ -232,6 +261,8 @@ TEST_F(AuditTest, RefusalsAreToldAndReadsAreNot) {
   EXPECT_THAT(as("ana", "GET", "/api/v1/job?a=b"), ElementsAre("job.read  refused 400"));
   EXPECT_THAT(as("ana", "GET", "/nowhere"), ElementsAre("  refused 404"));
   EXPECT_THAT(as("ana", "PUT", path), ElementsAre("  refused 405"));
+  EXPECT_THAT(as("ana", "POST", "/api/v1/openapi.json"), ElementsAre("  refused 405")) << "of a file of the program";
+  EXPECT_THAT(as("ana", "GET", "/api/v1/openapi.json"), IsEmpty());
   const Headers key{{"Idempotency-Key", "k"}};
   world_.post_json(kExecute, "{}", key);
   EXPECT_THAT(in_short(lines_of([&] { world_.post_json(kExecute, R"({"params":{}})", key); })),
@@ -364,6 +395,25 @@ TEST(AuditOfTheListener, SaysWhoseRequestWasGivenUp) {
   ASSERT_THAT(lines, SizeIs(1));
   EXPECT_EQ(lines[0]["action"], "repository.read");
   expect_known(lines[0], refused, "ana", "/api/v1/repository");
+}
+
+// A client would take a body behind the head of a HEAD for the next answer.
+TEST(AuditOfTheListener, ARequestForAHeadThatIsGivenUpHasNoBody) {
+  http::HttpOptions options;
+  options.stuck_timeout = std::chrono::milliseconds(1);
+  options.header_timeout = std::chrono::milliseconds(200);  // how often the server checks
+  std::atomic<bool> stuck{false};
+  options.is_stuck = [&] { return stuck.load(); };
+  World world({}, options);
+  testing::HeldPool hangs(*world.volume_workers, World::kVolumeWorkers);
+  stuck = true;
+  std::string request = "HEAD /api/v1/repository HTTP/1.1\r\nHost: x\r\n";
+  for (const auto& [name, value] : World::identity("ana")) request += name + ": " + value + "\r\n";
+  testing::RawClient client(world.server->address());
+  ASSERT_TRUE(client.send(request + "\r\n"));
+  const std::string refused = client.read_to_end();
+  EXPECT_EQ(testing::status_of(refused), 503);
+  EXPECT_EQ(testing::body_of(refused), "");
 }
 
 TEST(AuditOfTheListener, HasTheRequestIdOfTheAnswerIfNothingElseIsKnown) {

@@ -75,6 +75,8 @@ TEST(FailureLimit, ManyWrongKeysAre429AndRightOnesPass) {
     EXPECT_EQ(reply.status, 429) << reply.body;
     EXPECT_EQ(reply.body, R"({"error":"Too many requests"})");
     EXPECT_EQ(reply.header("Retry-After"), "12");
+    EXPECT_EQ(reply.header("RateLimit-Policy"), R"("wrong-keys";q=5;w=60)");
+    EXPECT_EQ(reply.header("RateLimit"), R"("wrong-keys";r=0;t=12)");
     EXPECT_EQ(world.get(path).status, 404) << "the same address, a right key";
   }
   // Malformed requests, and correct keys without the needed role, take no tokens.

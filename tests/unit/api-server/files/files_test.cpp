@@ -171,6 +171,37 @@ TEST_F(Files, NeverRunInABrowser) {
   }
 }
 
+TEST_F(Files, OfTheInputOfAJobAreThoseThatItGets) {
+  const std::string repository = repository_with({{"a.csv", "x,y\n"}, {"b.csv", "old"}});
+  const testing::Headers in{{"repository_id", repository.substr(repository.rfind('/') + 1)}};
+  const HttpReply plain = world_.post_json("/api/v1/job/execute", "{}", in);
+  const HttpReply own = world_.post("/api/v1/job/execute", testing::kMultipartType,
+                                    testing::multipart({{"name=file; filename=b.csv", "new"}}), in);
+  ASSERT_EQ(own.status, 201) << own.body;
+  const auto input_of = [&](const HttpReply& made) {
+    return "/api/v1/job/" + made.json()["job_id"].get<std::string>() + "/input/files";
+  };
+  for (const auto& [made, b] : {std::pair(plain, std::string("old")), std::pair(own, std::string("new"))}) {
+    const HttpReply list = world_.get(input_of(made));
+    ASSERT_EQ(list.status, 200) << list.body;
+    std::map<std::string, std::string> digests;
+    for (const json& file : list.json()) digests[file["name"]] = file["sha256"];
+    EXPECT_EQ(digests, (std::map<std::string, std::string>{{"a.csv", base::sha256_hex("x,y\n")},
+                                                           {"b.csv", base::sha256_hex(b)}}));
+    const HttpReply file = world_.get(input_of(made) + "/b.csv");
+    EXPECT_EQ(file.body, b);
+    EXPECT_EQ(file.header("ETag"), "\"" + base::sha256_hex(b) + "\"");
+    EXPECT_EQ(file.header("Content-Security-Policy"), kContentPolicy);
+    EXPECT_EQ(world_.get(input_of(made) + "/b.csv", {{"Range", "bytes=0-1"}}).body, b.substr(0, 2));
+    EXPECT_EQ(world_.get(input_of(made) + "/absent").body, R"({"error":"Invalid path"})");
+    EXPECT_EQ(world_.get(input_of(made) + "/..%2Fjob.json").status, 400);
+  }
+  EXPECT_EQ(world_.call("GET", input_of(own), World::identity("stan")).status, 403) << "as the other parts of a job";
+  EXPECT_EQ(world_.call("GET", input_of(own), World::identity("eve")).status, 404);
+  EXPECT_EQ(world_.remove(input_of(own).substr(0, input_of(own).find("/input"))).status, 200);
+  EXPECT_EQ(world_.get(input_of(own) + "/b.csv").body, R"({"error":"Invalid job_id"})");
+}
+
 TEST_F(Files, OfAnInputAreListedAndServed) {
   const std::string large = noise(100'000);
   const std::string repository = repository_with({{"a.csv", "x,y\n"}, {"sub/b.bin", large}, {"empty.txt", ""}});

@@ -319,6 +319,8 @@ TEST(Idempotency, KeysOfATenantAreLimited) {
   const HttpReply refused = send("c");
   EXPECT_EQ(refused.status, 429);
   EXPECT_NE(refused.header("Retry-After"), "");
+  EXPECT_EQ(refused.header("RateLimit-Policy"), R"("idempotency-keys";q=2;w=86400)");
+  EXPECT_EQ(refused.header("RateLimit"), R"("idempotency-keys";r=0;t=)" + refused.header("Retry-After"));
   EXPECT_THAT(refused.json()["detail"].get<std::string>(), HasSubstr("max-idempotency-keys"));
   EXPECT_EQ(send("a").status, 201) << "a known key needs no room";
   EXPECT_EQ(world.post_json(kRepository, "{}").status, 201);

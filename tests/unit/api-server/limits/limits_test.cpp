@@ -81,9 +81,9 @@ TEST(RequestRate, IsNotToldWhereAnotherLimitIsReached) {
   EXPECT_EQ(create().header("RateLimit"), R"("default";r=9;t=1)");
   const HttpReply refused = create();
   EXPECT_EQ(refused.status, 429);
-  EXPECT_EQ(refused.header("RateLimit"), "") << "8 are left, and this one would fail again";
-  EXPECT_NE(refused.header("RateLimit-Policy"), "");
-  EXPECT_NE(refused.header("Retry-After"), "");
+  EXPECT_EQ(refused.header("Retry-After"), "60");
+  EXPECT_EQ(refused.header("RateLimit-Policy"), R"("default";q=10;w=1, "uploads";q=1)");
+  EXPECT_EQ(refused.header("RateLimit"), R"("uploads";r=0;t=60)") << "8 are left, and this one would fail again";
 }
 
 TEST(RequestRate, WithoutALimitNothingIsSaid) {
@@ -93,6 +93,52 @@ TEST(RequestRate, WithoutALimitNothingIsSaid) {
     EXPECT_EQ(reply.status, 200);
     EXPECT_THAT(reply.head, Not(HasSubstr("RateLimit")));
   }
+}
+
+// A connection that has answered a request of the user.
+std::unique_ptr<RawClient> connection_of(World& world, const std::string& username) {
+  auto client = std::make_unique<RawClient>(world.server->address());
+  EXPECT_TRUE(client->send(request_of(username, kUsage)));
+  EXPECT_EQ(status_of(client->read_reply()), 200);
+  return client;
+}
+
+TEST(Connections, OfATenantAreLimitedAndAnotherIsServed) {
+  World world(Limits{.max_connections_per_tenant = 2});
+  std::vector<std::unique_ptr<RawClient>> open;
+  open.push_back(connection_of(world, "ana"));
+  open.push_back(connection_of(world, "dora"));
+  RawClient third(world.server->address());
+  ASSERT_TRUE(third.send(request_of("stan", kUsage)));
+  const std::string refused = third.read_to_end();  // the server closes it
+  EXPECT_EQ(status_of(refused), 429);
+  EXPECT_THAT(refused, HasSubstr("--max-connections-per-tenant"));
+  EXPECT_THAT(refused, HasSubstr("\r\nConnection: close\r\n"));
+  EXPECT_THAT(refused, HasSubstr("\r\nRetry-After: 1\r\n"));
+  EXPECT_THAT(refused, HasSubstr("\r\nRateLimit-Policy: \"connections\";q=2;qu=\"concurrent-requests\"\r\n"));
+  EXPECT_THAT(refused, HasSubstr("\r\nRateLimit: \"connections\";r=0;t=1\r\n"));
+  EXPECT_THAT(world.metrics.render(), HasSubstr("vbrain_api_tenant_limit_total{reason=\"connections\"} 1\n"));
+  for (const auto& client : open) {
+    ASSERT_TRUE(client->send(request_of("ana", kUsage)));
+    EXPECT_EQ(status_of(client->read_reply()), 200) << "those that are open go on";
+  }
+  EXPECT_EQ(world.call("GET", kUsage, World::identity("eve")).status, 200) << "another tenant";
+  open.pop_back();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  int status = 429;
+  while (status == 429 && std::chrono::steady_clock::now() < end) status = world.get(kUsage).status;
+  EXPECT_EQ(status, 200) << "one has ended";
+}
+
+// As of a proxy, whose connections carry requests of all.
+TEST(Connections, CountForTheTenantThatUsedThemLast) {
+  World world(Limits{.max_connections_per_tenant = 1});
+  const auto shared = connection_of(world, "ana");
+  EXPECT_EQ(world.get(kUsage).status, 429);
+  ASSERT_TRUE(shared->send(request_of("eve", kUsage)));
+  EXPECT_EQ(status_of(shared->read_reply()), 200);
+  EXPECT_EQ(world.get(kUsage).status, 200);
+  EXPECT_EQ(world.call("GET", kUsage, World::identity("eve")).status, 429);
 }
 
 TEST(Tenants, HaveLanesOfTheirOwnUntilThereAreTooMany) {
@@ -105,6 +151,8 @@ TEST(Tenants, HaveLanesOfTheirOwnUntilThereAreTooMany) {
   EXPECT_NE(&beyond, &first);
   EXPECT_EQ(&tenants.of({"a", "x", "3"}), &beyond);
   EXPECT_TRUE(first.bucket.limits());
+  EXPECT_NE(first.connections, nullptr);
+  EXPECT_EQ(beyond.connections, nullptr);
   EXPECT_FALSE(beyond.bucket.limits()) << "tenants that share a seat would use up each other's tokens";
 }
 
@@ -125,6 +173,8 @@ TEST(Queue, ATenantThatFillsItsPartGets429AndAnotherIsServed) {
   EXPECT_EQ(refused.status, 429);
   EXPECT_THAT(refused.body, HasSubstr("--max-queued"));
   EXPECT_EQ(refused.header("Retry-After"), "1");
+  EXPECT_EQ(refused.header("RateLimit-Policy"), R"("queue";q=32;qu="concurrent-requests")");
+  EXPECT_EQ(refused.header("RateLimit"), R"("queue";r=0;t=1)");
   EXPECT_THAT(world.metrics.render(), HasSubstr("vbrain_api_tenant_limit_total{reason=\"queue\"} 1\n"));
   RawClient eve(world.server->address());
   ASSERT_TRUE(eve.send(request_of("eve", "/api/v1/job/" + of_eve + "/logs")));
@@ -156,6 +206,8 @@ TEST(Memory, ATenantThatHasItsPartGets429AndAnotherIsServed) {
             R"(--max-json-memory); send fewer or smaller requests at a time, read answers to their end, and send )"
             R"(this one again after the time in Retry-After"})");
   EXPECT_EQ(refused.header("Retry-After"), "1");
+  EXPECT_EQ(refused.header("RateLimit-Policy"),
+            "\"memory\";q=" + std::to_string(world.json_budget->tenant_bytes()) + ";qu=\"content-bytes\"");
   EXPECT_THAT(world.metrics.render(), HasSubstr("vbrain_api_tenant_limit_total{reason=\"memory\"} 1\n"));
   const artifacts::Tenant third{"initech", "Tutorial", "north"};
   const std::uint64_t left = world.json_budget->room(third);

@@ -70,18 +70,18 @@ TEST(TokenBucket, AFastOneIsExact) {
 }
 
 TEST(RateLimitFields, SayPolicyAndRest) {
+  EXPECT_EQ(policy_of({}).quota, 0);
   const struct {
     RequestRate rate;
     const char* policy;
   } cases[] = {
-      {{}, ""},
       {{.per_second = 100}, R"("default";q=100;w=1)"},
       {{.per_second = 10, .burst = 50}, R"("default";q=50;w=5)"},
       {{.per_second = 3, .burst = 10}, R"("default";q=10;w=4)"},
       {{.per_second = 100, .burst = 10}, R"("default";q=10;w=1)"},
   };
-  for (const auto& [rate, policy] : cases) EXPECT_EQ(rate_limit_policy(rate), policy);
-  EXPECT_EQ(rate_limit({.remaining = 99, .next_in = seconds(1)}), R"("default";r=99;t=1)");
+  for (const auto& [rate, policy] : cases) EXPECT_EQ(rate_limit_policy(policy_of(rate)), policy);
+  EXPECT_EQ(rate_limit(policy_of({.per_second = 100}), 99, seconds(1)), R"("default";r=99;t=1)");
 }
 
 }  // namespace

@@ -325,6 +325,8 @@ TEST(TenantEvents, ATenantHasHalfOfTheStreams) {
   EXPECT_EQ(refused.status, 429);
   EXPECT_THAT(refused.body, HasSubstr("half of --max-streams"));
   EXPECT_FALSE(refused.header("Retry-After").empty());
+  EXPECT_EQ(refused.header("RateLimit-Policy"), R"("streams";q=2;qu="concurrent-requests")");
+  EXPECT_EQ(refused.header("RateLimit"), R"("streams";r=0;t=1)");
   EXPECT_EQ(world.get(events_of(id)).status, 429);
   EXPECT_THAT(world.metrics.render(), HasSubstr("vbrain_api_streams_refused_total 2"));
   EventReader of_eve(world, kEvents, "", "eve");

@@ -2,8 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <malloc.h>
+
+#include <deque>
 #include <fstream>
 #include <future>
+#include <thread>
 
 #include "unit/api-server/world.hpp"
 
@@ -30,8 +34,8 @@ job::JobStatus status_in(Phase phase) {
 // A client that follows logs. Every wait is at most 10 s.
 class Reader {
  public:
-  Reader(World& world, const std::string& path, const std::string& username = "ana")
-      : client_(world.server->address()) {
+  Reader(World& world, const std::string& path, const std::string& username = "ana", int receive_buffer = 0)
+      : client_(world.server->address(), receive_buffer) {
     std::string text = "GET " + path + " HTTP/1.1\r\nHost: x\r\n";
     for (const auto& [name, value] : World::identity(username)) text += name + ": " + value + "\r\n";
     client_.send(text + "\r\n");
@@ -141,6 +145,40 @@ TEST(LogStreams, FollowAFileOfTheApplication) {
     EXPECT_EQ(refused.json()["error"], "Invalid file") << name;
   }
   EXPECT_EQ(world.get(path_of(id, "?file=a&stream=both")).json()["error"], "Invalid file");
+}
+
+// A server has many streams whose readers are slow or stand. What the kernel holds for a socket is bounded by itself.
+TEST(LogStreams, OneThatNobodyReadsCostsLittle) {
+  constexpr std::size_t kCount = 100;
+  http::HttpOptions options;
+  options.max_streams = 2 * kCount;
+  World world(Limits{}, options);
+  const std::string id = world.make_job(Phase::kStarted);
+  std::string line(99, 'x');
+  std::string log;
+  for (int i = 0; i < 80'000; ++i) log += line + "\n";
+  world.write_attempt(id, 1, "logs/stdout.log", log);
+  const auto read_bytes = [] {
+    std::ifstream io("/proc/self/io");
+    std::string name;
+    std::uint64_t bytes = 0;
+    io >> name >> bytes;
+    return bytes;
+  };
+  std::deque<Reader> readers;
+  const std::size_t before = mallinfo2().uordblks;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    EXPECT_THAT(readers.emplace_back(world, path_of(id), "ana", 4096).head(), HasSubstr(" 200 "));
+  }
+  // All stand when nothing more is read from the volume.
+  std::uint64_t last = 0;
+  for (int same = 0; same < 50; std::this_thread::sleep_for(std::chrono::milliseconds(10))) {
+    same = read_bytes() - last < 4096 ? same + 1 : 0;
+    last = read_bytes();
+  }
+  const std::size_t each = (mallinfo2().uordblks - before) / kCount;
+  std::printf("%zu streams of logs: %zu bytes were allocated for each, with its client\n", kCount, each);
+  EXPECT_LE(each, 64U << 10);
 }
 
 TEST(LogStreams, WithoutFollowingEndAtOnce) {

@@ -43,7 +43,7 @@ TEST(Retry, MakesAnotherJobOfTheSameInput) {
   world.record(id);
   for (const bool archived : {false, true}) {
     if (archived) world.archive(id);
-    const HttpReply reply = retry(world, id, "dora");
+    const HttpReply reply = retry(world, id);
     ASSERT_EQ(reply.status, 201) << reply.body;
     const std::string again = reply.json()["job_id"];
     EXPECT_EQ(reply.body, R"({"message":"Job created","job_id":")" + again + "\"}");
@@ -54,7 +54,7 @@ TEST(Retry, MakesAnotherJobOfTheSameInput) {
     EXPECT_EQ(made.params, old.params);
     EXPECT_EQ(made.metadata, old.metadata);
     EXPECT_EQ(made.input, old.input);
-    EXPECT_EQ(made.created_by, "dora");
+    EXPECT_EQ(made.created_by, "ana");
     EXPECT_TRUE(world.kube.object(again));
     EXPECT_THAT(world.volume->index_of(World::tenant(), made.repository_id).value(), ::testing::Contains(again));
   }
@@ -106,11 +106,26 @@ TEST(Retry, NeedsItsRepository) {
   EXPECT_EQ(reply.json()["error"], "Invalid repository_id");
 }
 
-TEST(Retry, NeedsTheRightToReadJobs) {
+TEST(Retry, IsForLeaders) {
   World world;
   const std::string id = world.make_job(Phase::kFailed);
   world.record(id);
   EXPECT_EQ(retry(world, id, "stan").status, 403);
+  EXPECT_EQ(retry(world, id, "dora").status, 403);
+}
+
+TEST(Retry, TakesNoBody) {
+  World world;
+  const std::string id = world.make_job(Phase::kFailed);
+  world.record(id);
+  const std::string path = "/api/v1/job/" + id + "/retry";
+  for (const std::string& body : {R"({"params":{"a":1}})", "x", std::string(100'000, ' ').c_str()}) {
+    const HttpReply refused = world.post_json(path, body);
+    EXPECT_EQ(refused.status, 400) << refused.body;
+    EXPECT_EQ(refused.json()["error"], "Invalid body");
+    EXPECT_THAT(refused.json()["detail"].get<std::string>(), ::testing::HasSubstr("POST /api/v1/job/execute"));
+  }
+  EXPECT_EQ(world.post_json(path, " {}\n").status, 201);
 }
 
 TEST(Priority, IsAnIntegerWithinLimits) {
@@ -174,10 +189,9 @@ TEST(Priority, OfExecuteReachesTheJob) {
   ASSERT_EQ(empty.status, 201) << empty.body;
   EXPECT_EQ(file_of(world, empty.json()["job_id"]).priority, 0);
 
-  // A retry has the same one, as far as the role may give it.
+  // A retry has the same one.
   end(world, id);
-  EXPECT_EQ(file_of(world, retry(world, id, "ana").json()["job_id"]).priority, 5);
-  EXPECT_EQ(file_of(world, retry(world, id, "dora").json()["job_id"]).priority, 0);
+  EXPECT_EQ(file_of(world, retry(world, id).json()["job_id"]).priority, 5);
 }
 
 TEST(Priority, IsRefusedWhereItMayNotBe) {

@@ -156,6 +156,8 @@ TEST_F(Spool, TheAnswerSaysWhichLimitItIs) {
     EXPECT_EQ(reply.json()["error"], "Too many requests");
     EXPECT_THAT(reply.json()["detail"].get<std::string>(), ::testing::HasSubstr("--max-spool-bytes"));
     EXPECT_EQ(reply.header("Retry-After"), "5");
+    EXPECT_EQ(reply.header("RateLimit-Policy"), R"("archives";q=0;qu="content-bytes")");
+    EXPECT_EQ(reply.header("RateLimit"), R"("archives";r=0;t=5)");
   }
 }
 

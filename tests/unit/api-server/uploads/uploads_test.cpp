@@ -208,6 +208,35 @@ TEST(TusUploads, WhatCameOfACutRequestIsKept) {
   EXPECT_EQ(world.get("/api/v1/repository/" + repository + "/input/files").json()[0]["sha256"], base::sha256_hex(all));
 }
 
+// More bytes than 32 bits count. The file is made as large as if they had come.
+TEST(TusUploads, GoOnBehindFourGiB) {
+  constexpr std::uint64_t kHere = 5ULL << 30;
+  World world;
+  TusClient tus(world);
+  ASSERT_EQ(tus.create(kHere + 4, kCsv).status, 201);
+  ASSERT_EQ(tus.patch(0, "a").status, 204);
+  const fs::path folder = world.root + "/tenants/acme/Tutorial/north/.uploads/" + tus.id;
+  int found = 0;
+  const std::vector<fs::directory_entry> entries(fs::directory_iterator(folder), fs::directory_iterator{});
+  for (const fs::directory_entry& entry : entries) {
+    const std::string name = entry.path().filename();
+    const std::string state = "state.1.";
+    if (name.starts_with("data-")) {
+      fs::resize_file(entry.path(), kHere);
+      ++found;
+    } else if (name.starts_with(state)) {
+      fs::rename(entry.path(), folder / ("state." + std::to_string(kHere) + "." + name.substr(state.size())));
+      ++found;
+    }
+  }
+  ASSERT_EQ(found, 2) << "the layout of an upload is another one";
+  EXPECT_EQ(tus.head().header("Upload-Offset"), std::to_string(kHere));
+  EXPECT_EQ(tus.patch(kHere - (1ULL << 32), "b").status, 409) << "the same in 32 bits";
+  EXPECT_EQ(tus.patch(kHere, "bc").header("Upload-Offset"), std::to_string(kHere + 2));
+  EXPECT_EQ(tus.patch(kHere + 2, "def").status, 413) << "one byte too many";
+  EXPECT_EQ(tus.patch(kHere + 2, "de").header("Upload-Offset"), std::to_string(kHere + 4));
+}
+
 TEST(TusUploads, ACutRequestWithAChecksumLeavesNothing) {
   World world;
   TusClient tus(world);
@@ -329,6 +358,7 @@ TEST(TusUploads, OfATenantAreLimited) {
   const HttpReply refused = tus.create(1);
   EXPECT_EQ(refused.status, 429);
   EXPECT_NE(refused.header("Retry-After"), "");
+  EXPECT_EQ(refused.header("RateLimit-Policy"), R"("uploads";q=2)");
   EXPECT_THAT(refused.json()["detail"].get<std::string>(),
               HasSubstr("--max-uploads (apiServer.maxUploads of the chart)"));
   EXPECT_EQ(TusClient(world, "eve").create(1).status, 201);

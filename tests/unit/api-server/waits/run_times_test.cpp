@@ -72,6 +72,16 @@ TEST(RunTimes, AreInTheAnswers) {
     EXPECT_EQ(reply.status, 202) << path;
     EXPECT_EQ(reply.header("Retry-After"), "17") << path;
   }
+  // Who waits is told to wait again, not to sleep.
+  for (const std::string path : {"?wait=1", "?jobs=false&wait=1", "/result?wait=1"}) {
+    const auto reply = world.get("/api/v1/job/" + job + path);
+    EXPECT_EQ(reply.status, 202) << path;
+    EXPECT_EQ(reply.header("Retry-After"), "1") << path;
+  }
+  testing::World full(Limits{.max_waits = 0});
+  const std::string other = full.post_json("/api/v1/job/execute", "{}").json()["job_id"];
+  full.run_times.note({nullptr, ended(job::Phase::kFinished, seconds(17))});
+  EXPECT_EQ(full.get("/api/v1/job/" + other + "?wait=1").header("Retry-After"), "17") << "there was no place to wait";
 }
 
 }  // namespace
