@@ -171,6 +171,15 @@ def test_the_page_for_people_has_the_same_refusals(document):
     assert described == on_the_page, f"docs/api.md, Errors; {WHERE}"
 
 
+def test_the_policies_of_limits_are_those_of_the_code(document):
+    in_code = {name for file in (ROOT / "api-server").rglob("*.cpp")
+               for name in re.findall(r'\.name = "([a-z-]+)"', file.read_text(encoding="utf-8"))}
+    table = re.search(r"^\| policy \|[^\n]*\n\|---[^\n]*\n((?:\|[^\n]*\n)+)", API_PAGE, re.MULTILINE)[1]
+    on_the_page = {name for row in table.splitlines() for name in re.findall(r"`([a-z-]+)`", row.split("|")[1])}
+    described = set(document["components"]["headers"]["RateLimit-Policy"]["x-known-policies"])
+    assert described == in_code and on_the_page == in_code, f"docs/api.md, Too many requests; {WHERE}"
+
+
 def test_each_endpoint_has_the_answers_of_the_page(document):
     rows = rows_of("Endpoints")
     assert len(rows) > 30
