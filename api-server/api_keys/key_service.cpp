@@ -148,13 +148,15 @@ Result<MadeKey, Refusal> make_issued_key(const Services& services, const Caller&
                  "Remedy: look at GET /api/v1/keys, and repeat the request if there is room"}));
 }
 
-Result<void, Refusal> delete_issued_key(const Services& services, const Caller& caller, std::string_view id) {
+Result<void, Refusal> delete_issued_key(const Services& services, const Caller& caller, std::string_view id,
+                                        const std::optional<Refusal>& refused) {
   // What is no id of a key is the name of no Key.
   if (readable_key_id("vb_" + std::string(id) + "_") != id) return refuse(Problem::kNoKey);
   const auto found = list(services, "metadata.name=" + std::string(id));
   if (!found) return Unexpected<Refusal>(log_and_refuse(caller, "Key not deleted", found.error()));
   for (const job::Key& key : *found) {
     if (key.meta.name != id || key.tenant() != caller.tenant) continue;
+    if (refused) return Unexpected<Refusal>(*refused);
     const auto removed = remove(services, key);
     if (!removed) return Unexpected<Refusal>(log_and_refuse(caller, "Key not deleted", removed.error()));
     return {};

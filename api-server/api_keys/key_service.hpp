@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,9 +22,11 @@ struct MadeKey {
 Result<MadeKey, Refusal> make_issued_key(const Services& services, const Caller& caller, const KeyWish& wish,
                                          std::vector<std::string>& expired);
 
-// Deletes a Key of the tenant. One of another tenant does not exist. The API server is asked, not the cache, so that a
-// Key that was made just now is found. Blocks on the Kubernetes API.
-Result<void, Refusal> delete_issued_key(const Services& services, const Caller& caller, std::string_view id);
+// Deletes a Key of the tenant, unless `refused` says why not; then that is the answer. One of another tenant does not
+// exist. The API server is asked, not the cache, so that a Key that was made just now is found. Blocks on the
+// Kubernetes API.
+Result<void, Refusal> delete_issued_key(const Services& services, const Caller& caller, std::string_view id,
+                                        const std::optional<Refusal>& refused);
 
 // The answer of GET /keys for the tenant, from the caches. No I/O.
 std::string list_keys(const Services& services, const base::Tenant& tenant);

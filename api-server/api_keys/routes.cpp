@@ -1,5 +1,6 @@
 #include "api-server/api_keys/key_service.hpp"
 #include "api-server/routes/call.hpp"
+#include "api-server/routes/preconditions.hpp"
 #include "api-server/transfer/part_head.hpp"
 
 namespace vbrain::api {
@@ -73,7 +74,8 @@ http::Task<Answer> post_key(Call& call) {
 http::Task<Answer> delete_key(Call& call) {
   const Services& services = call.services;
   if (auto refused = refuse_without_keys(services)) co_return Unexpected<Refusal>(std::move(*refused));
-  const auto remove = [&] { return delete_issued_key(services, call.caller, call.id); };
+  const auto refused = refuse_without_version(call.exchange.head);
+  const auto remove = [&] { return delete_issued_key(services, call.caller, call.id, refused); };
   const auto removed = co_await http::run_on(services.workers, remove);
   if (!removed) co_return Unexpected<Refusal>(removed.error());
   co_return json_reply(200, R"({"message":"Key deleted"})");

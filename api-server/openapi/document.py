@@ -1,10 +1,12 @@
 """Puts the OpenAPI document together from the YAML files of a folder: document.py FOLDER VERSION
 
 The mappings of all files are merged; a key that two files have is an error, unless both values are mappings. What
-base.yaml names in `x-every-operation` and `x-every-answer` is added to each operation and to each of its answers.
+base.yaml names in `x-every-operation` and `x-every-answer` is added to each operation and to each of its answers. A path
+may have an `x-every-answer` of its own.
 Prints the document as JSON without white space. The keys keep the order of the files: base.yaml first, the others by name.
 """
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -38,28 +40,49 @@ def resolve(document, item):
     return item
 
 
+def operations_of(item):
+    return [operation for method, operation in item.items() if method in METHODS]
+
+
+def specialise(document):
+    """Adds the headers of a path's own `x-every-answer`. An answer that other paths have too becomes a component of its own,
+    whose name begins with `prefix`."""
+    own = {path: item.pop("x-every-answer") for path, item in document["paths"].items() if "x-every-answer" in item}
+    shared = {answer.get("$ref") for path, item in document["paths"].items() if path not in own
+              for operation in operations_of(item) for answer in operation["responses"].values()}
+    for path, more in own.items():
+        for operation in operations_of(document["paths"][path]):
+            for status, answer in operation["responses"].items():
+                if "$ref" in answer and answer["$ref"] in shared:
+                    name = answer["$ref"].rpartition("/")[2]
+                    components = document["components"]["responses"]
+                    components.setdefault(more["prefix"] + name, copy.deepcopy(components[name]))
+                    answer = operation["responses"][status] = {"$ref": f"#/components/responses/{more['prefix']}{name}"}
+                answer = resolve(document, answer)
+                answer["headers"] = {**more["headers"], **answer.get("headers", {})}
+
+
 def complete(document):
     """Adds to each operation what all operations have."""
     common = document.pop("x-every-operation", {"parameters": [], "responses": {}})
     headers = document.pop("x-every-answer", {"headers": {}})["headers"]
-    answers = []
     for item in document["paths"].values():
-        for method, operation in item.items():
-            if method not in METHODS:
-                continue
-            is_open = operation.get("security") == []
-            if not is_open:
+        for operation in operations_of(item):
+            if operation.get("security") != []:
                 operation["parameters"] = [*operation.get("parameters", []), *common["parameters"]]
                 for status, answer in common["responses"].items():
                     # Only a body can pause or be too large.
                     if "requestBody" in operation or status not in ("408", "413"):
                         operation["responses"].setdefault(status, answer)
             operation["responses"] = dict(sorted(operation["responses"].items()))
-            if not is_open:
-                answers += operation["responses"].values()
-    for answer in answers:
-        answer = resolve(document, answer)
-        answer["headers"] = {**answer.get("headers", {}), **headers}
+    specialise(document)
+    for item in document["paths"].values():
+        for operation in operations_of(item):
+            for answer in operation["responses"].values():
+                # The answers of an open operation may be cached; its refusals are those of the others.
+                if operation.get("security") != [] or "$ref" in answer:
+                    answer = resolve(document, answer)
+                    answer["headers"] = {**answer.get("headers", {}), **headers}
 
 
 def check_plain(value, where):
@@ -92,9 +115,9 @@ def read(folder, version):
 
 
 def without_uploads(document):
-    """The document of a server that takes no resumable uploads (max-uploads 0). Changes the one that is given."""
-    document["paths"] = {path: item for path, item in document["paths"].items() if not path.startswith("/uploads")}
-    document["tags"] = [tag for tag in document["tags"] if tag["name"] != "uploads"]
+    """The document of a server that begins no resumable uploads (max-uploads 0); those that were begun go on. Changes the one
+    that is given."""
+    del document["paths"]["/uploads"]["post"], document["components"]["schemas"]["UploadCreated"]
     return document
 
 

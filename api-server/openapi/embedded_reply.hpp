@@ -15,7 +15,7 @@ bool takes_gzip(std::string_view accept_encoding);
 struct ServedFiles {
   bool docs = true;  // the page /docs, and the OpenAPI document that it shows
   bool web = true;   // the page for people, at /, and the OpenAPI document, from which it reads what the server can do
-  // Whether the document has the paths of resumable uploads. Api sets it: false if max-uploads is 0.
+  // Whether the document has POST /uploads. Api sets it: false if max-uploads is 0.
   bool uploads = true;
 };
 

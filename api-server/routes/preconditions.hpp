@@ -13,9 +13,14 @@ namespace vbrain::api {
 // the one of `reply`. Errors and other methods pass. Pure.
 std::optional<Refusal> check_if_match(const http::RequestHead& head, const http::Reply& reply);
 
-// For DELETE, before anything is deleted: reads the object as GET or HEAD does, if there is such a route. The refusal
-// is that of the read, or 412 if If-Match does not name the object's version or If-None-Match names it. Nothing is read
-// without these headers. The object may change between the check and the deletion.
+// For DELETE, before anything is deleted: reads the object as GET or HEAD does. The refusal is that of the read, or 412
+// if If-Match does not name the object's version or If-None-Match names it. Nothing is read without these headers, or
+// if there is no route that reads: then the handler asks refuse_without_version. The object may change between the
+// check and the deletion.
 http::Task<std::optional<Refusal>> check_before_deletion(Call& call, const Route& deletion);
+
+// For DELETE of an object that no route reads, once it is known to be there (RFC 9110 section 13.2.1: an error comes
+// before the preconditions). It has no ETag: 412 if If-Match names any, or if If-None-Match is `*`. Pure.
+std::optional<Refusal> refuse_without_version(const http::RequestHead& head);
 
 }  // namespace vbrain::api

@@ -15,7 +15,7 @@ BLOCK = re.compile(r"^<!-- run: (\w+) -->\n```\w+\n(.*?)^```$", re.MULTILINE | r
 # Blocks of the same kind continue each other.
 EXAMPLES = {kind: "\n".join(text for each, text in BLOCK.findall(PAGE) if each == kind) for kind, _ in BLOCK.findall(PAGE)}
 # Of test_forecast.py and test_webhooks.py.
-RUN_ELSEWHERE = ["<!-- run: forecast -->", "<!-- receiver -->"]
+RUN_ELSEWHERE = ["<!-- run: forecast -->", "<!-- receiver -->", "<!-- names: java -->"]
 
 # The programs, the name of the file, and the command in the folder of the file.
 RUNS = {

@@ -1,6 +1,7 @@
 """The OpenAPI document is valid, and its examples fit their schemas. Needs no server."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -53,11 +54,14 @@ PUBLISHED = [
 
 sys.path.insert(0, str(OPENAPI))
 import document as sources  # noqa: E402
+API_PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+METHODS = "GET|POST|PATCH|DELETE|HEAD|OPTIONS"
 
 
-@pytest.fixture(scope="module")
-def document():
-    return sources.read(OPENAPI / "document", "0.0.0")
+@pytest.fixture(scope="module", params=[True, False], ids=["with uploads", "without new uploads"])
+def document(request):
+    whole = sources.read(OPENAPI / "document", "0.0.0")
+    return whole if request.param else sources.without_uploads(whole)
 
 
 def test_it_is_valid_openapi(document, tmp_path):
@@ -156,9 +160,52 @@ def test_an_idempotency_key_is_as_the_server_takes_it(document, key, taken):
     assert bool(re.search(pattern, key)) == taken
 
 
+def rows_of(title):
+    """The lines of the first table below a title of docs/api.md."""
+    return re.search(rf"^#+ {title}\n.*?\n\|---[^\n]*\n((?:\|[^\n]*\n)+)", API_PAGE, re.MULTILINE | re.DOTALL)[1].splitlines()
+
+
+def test_the_page_for_people_has_the_same_refusals(document):
+    on_the_page = {row.split("|")[1].strip() for row in rows_of("Errors")}
+    described = {status for item in document["paths"].values() for operation in item.values() for status in operation["responses"] if status >= "400"}
+    assert described == on_the_page, f"docs/api.md, Errors; {WHERE}"
+
+
+def test_the_policies_of_limits_are_those_of_the_code(document):
+    in_code = {name for file in (ROOT / "api-server").rglob("*.cpp")
+               for name in re.findall(r'\.name = "([a-z-]+)"', file.read_text(encoding="utf-8"))}
+    table = re.search(r"^\| policy \|[^\n]*\n\|---[^\n]*\n((?:\|[^\n]*\n)+)", API_PAGE, re.MULTILINE)[1]
+    on_the_page = {name for row in table.splitlines() for name in re.findall(r"`([a-z-]+)`", row.split("|")[1])}
+    described = set(document["components"]["headers"]["RateLimit-Policy"]["x-known-policies"])
+    assert described == in_code and on_the_page == in_code, f"docs/api.md, Too many requests; {WHERE}"
+
+
+def test_each_endpoint_has_the_answers_of_the_page(document):
+    rows = rows_of("Endpoints")
+    assert len(rows) > 30
+    for row in rows:
+        _, endpoint, success, refusals, _ = row.split("|")
+        method, path = re.search(rf"`({METHODS}) (\S+)`", endpoint).groups()
+        operation = document["paths"][re.sub(r":(\w+)", r"{\1}", path)].get(method.lower())
+        if operation is None:  # without new uploads
+            assert (method, path) == ("POST", "/uploads")
+            continue
+        wanted = set(re.findall(r"\b[2-5]\d\d\b", success + refusals))
+        assert wanted <= set(operation["responses"]), f"{method} {path}; {WHERE}"
+
+
 def test_the_server_is_beside_the_document(document):
     for place in ("http://server/", "https://proxy/vbrain/"):
         assert urljoin(f"{place}api/v1/openapi.json", document["servers"][0]["url"]) == f"{place}api/v1/"
+
+
+def test_other_files_of_swagger_ui_are_refused(tmp_path):
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE"):
+        (tmp_path / name).write_text("// changed on the way\n")
+    done = subprocess.run([OPENAPI / "page" / "fetch.sh"], env={**os.environ, "VBRAIN_SWAGGER_UI": str(tmp_path)}, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode != 0 and done.stdout == "", done.stdout
+    assert "does not have the files of swagger-ui-dist" in done.stderr
 
 
 def test_the_tests_that_the_readme_names_are_there():

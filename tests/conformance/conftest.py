@@ -1,6 +1,7 @@
 """One tenant with a job in every state, for the tests of the contract."""
 
 import pytest
+from described import Described
 from platform_client import wait_until
 from tenants import make_job_with_kubectl
 
@@ -40,3 +41,11 @@ def world(platform, tenants, probe):
     made = World(platform, tenants, probe)
     yield made
     made.end()
+
+
+@pytest.fixture(scope="session")
+def described(world):
+    """The OpenAPI document of the server, which needs no key."""
+    answer = world.lead.call("GET", "/openapi.json", dict.fromkeys(world.lead.identity.headers()))
+    assert answer.status_code == 200, answer.text
+    return Described(answer.json())

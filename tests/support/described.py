@@ -5,10 +5,18 @@ import json
 import re
 
 import jsonschema
+from event_stream import Events
 
+WHERE = "mend api-server/openapi/document (README.md there) or the server"
 
-# Fields of every HTTP answer, which no document describes.
-OF_HTTP = {"connection", "content-length", "content-type", "date", "transfer-encoding"}
+# Headers that the document leaves out, with the reason.
+NOT_DESCRIBED = {
+    "content-type": "OpenAPI has it as `content` of the answer, and ignores it among the headers",
+    "content-length": "HTTP frames the body with it",
+    "transfer-encoding": "HTTP frames the body with it",
+    "connection": "it is of the connection, and a proxy replaces it",
+    "date": "RFC 9110 has every server send it",
+}
 
 
 def closed(schema):
@@ -56,15 +64,10 @@ class Described:
 
     def problems(self, method, path, answer):
         """What in the answer (of `requests`) the document does not describe, as a list of sentences."""
-        responses = self.find(method, path)["responses"]
-        described = responses.get(str(answer.status_code))
+        described = self._answer(method, path, answer)
         if described is None:
             return [f"the status {answer.status_code} is not described ({answer.text[:200]})"]
-        described = self.resolve(described)
-        # An error may have headers of the success, and a 304 repeats some of the 200.
-        known = OF_HTTP.union(*([name.lower() for name in self.resolve(one).get("headers", {})] for one in responses.values()))
-        strange = [f"the header {name} is not described" for name in answer.headers if name.lower() not in known]
-        return [*strange, *self._of_headers(described, answer), *self._of_body(described, answer)]
+        return [*self._of_headers(described, answer), *self._of_body(described, answer)]
 
     def event_problems(self, method, path, kind, data):
         """The same of one event of a stream that was answered with 200. `data` is its JSON."""
@@ -73,6 +76,15 @@ class Described:
         if schema is None:
             return [f"the event {kind!r} is not described"]
         return list(self._of_json(f"the event {kind}", schema, data))
+
+    def problems_of_headers(self, method, path, answer):
+        """The same without the body, which is not read."""
+        described = self._answer(method, path, answer)
+        return list(self._of_headers(described, answer)) if described else [f"the status {answer.status_code} is not described"]
+
+    def _answer(self, method, path, answer):
+        described = self.find(method, path)["responses"].get(str(answer.status_code))
+        return None if described is None else self.resolve(described)
 
     def _of_headers(self, described, answer):
         for name, header in described.get("headers", {}).items():
@@ -85,6 +97,8 @@ class Described:
             typed = int(value) if header["schema"].get("type") == "integer" else value
             for error in jsonschema.Draft202012Validator(header["schema"]).iter_errors(typed):
                 yield f"the header {name}: {error.message}"
+        known = {*NOT_DESCRIBED, *map(str.lower, described.get("headers", {}))}
+        yield from (f"the header {name} is not described" for name in answer.headers if name.lower() not in known)
 
     def _of_body(self, described, answer):
         content = described.get("content", {})
@@ -103,3 +117,42 @@ class Described:
         validator = jsonschema.Draft202012Validator(closed(schema), resolver=self._resolver)
         for error in validator.iter_errors(value):
             yield f"{what} at /{'/'.join(map(str, error.absolute_path))}: {error.message}"
+
+
+class Caller:
+    """Sends requests and compares the answers with the document."""
+
+    def __init__(self, described):
+        self.described = described
+
+    def __call__(self, user, status, method, path, headers=None, **arguments):
+        answer = user.call(method, path, headers, **arguments)
+        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+        problems = self.described.problems(method, path, answer)
+        assert not problems, f"{method} {path}, {status}: {problems}: {WHERE}"
+        return answer
+
+    def follow(self, user, path, until, last_id=None):
+        """Compares the events of a stream up to the first for which `until` is true. Returns the id of the last one."""
+        with Events(user, path, last_id) as events:
+            problems = self.described.problems("GET", path, events.answer)
+            for kind, data in events:
+                problems += self.described.event_problems("GET", path, kind, data)
+                assert not problems, f"GET {path}: {problems}: {WHERE}"
+                if until(kind, data):
+                    return events.last_id
+        raise AssertionError(f"GET {path}: the stream ended before")
+
+    def read(self, user, path, status=200, **headers):
+        """A GET, once more with its ETag, and with If-Match."""
+        answer = self(user, status, "GET", path, headers)
+        if "ETag" in answer.headers:
+            self(user, 304, "GET", path, {**headers, "If-None-Match": answer.headers["ETag"]})
+        self(user, 412, "GET", path, {**headers, "If-Match": '"other"'})
+        return answer
+
+    def download(self, user, path):
+        answer = self.read(user, path)
+        self(user, 206, "GET", path, {"Range": "bytes=0-0"})
+        self(user, 416, "GET", path, {"Range": "bytes=999999-"})
+        return answer

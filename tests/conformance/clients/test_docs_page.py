@@ -64,7 +64,9 @@ def test_a_browser_shows_the_document_and_sends_a_request(site, platform, world)
         for name, value in world.lead.identity.headers().items():
             assert tab.evaluate(f"ui.preauthorizeApiKey({name!r}, {value!r}) !== null")
         tab.evaluate(f"{FIND}.querySelector('.opblock-summary-control').click()")
-        wait_until("it can be sent", lambda: tab.evaluate(f"!!{FIND}.querySelector('.execute')"))
+        # The page shows the button before it has resolved the references of the operation, and then heeds no click.
+        wait_until("it can be sent", lambda: tab.evaluate(
+            f"!!{FIND}.querySelector('.execute') && {FIND}.innerText.includes('X-Request-Id')"))
         tab.evaluate(f"{FIND}.querySelector('.execute').click()")
         status = wait_until("it is answered", lambda: tab.evaluate(
             f"{FIND}.querySelector('.live-responses-table tbody .response-col_status')?.innerText"))

@@ -3,61 +3,14 @@
 import uuid
 
 import pytest
-from described import Described
-from event_stream import Events, says
+from described import Caller
+from event_stream import says
 from platform_client import wait_until
 from tenants import ABSENT_JOB, ABSENT_REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("contract")
 
 MOST_UPLOADS = 100  # of one tenant, without a setting (docs/configuration.md)
-WHERE = "mend api-server/openapi/document (README.md there) or the server"
-
-
-@pytest.fixture(scope="module")
-def described(world):
-    answer = world.lead.call("GET", "/openapi.json", dict.fromkeys(world.lead.identity.headers()))
-    assert answer.status_code == 200, answer.text
-    return Described(answer.json())
-
-
-class Caller:
-    """Sends requests and compares the answers with the document."""
-
-    def __init__(self, described):
-        self.described = described
-
-    def __call__(self, user, status, method, path, headers=None, **arguments):
-        answer = user.call(method, path, headers, **arguments)
-        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
-        problems = self.described.problems(method, path, answer)
-        assert not problems, f"{method} {path}, {status}: {problems}: {WHERE}"
-        return answer
-
-    def follow(self, user, path, until, last_id=None):
-        """Compares the events of a stream up to the first for which `until` is true. Returns the id of the last one."""
-        with Events(user, path, last_id) as events:
-            problems = self.described.problems("GET", path, events.answer)
-            for kind, data in events:
-                problems += self.described.event_problems("GET", path, kind, data)
-                assert not problems, f"GET {path}: {problems}: {WHERE}"
-                if until(kind, data):
-                    return events.last_id
-        raise AssertionError(f"GET {path}: the stream ended before")
-
-    def read(self, user, path, status=200, **headers):
-        """A GET, once more with its ETag, and with If-Match."""
-        answer = self(user, status, "GET", path, headers)
-        if "ETag" in answer.headers:
-            self(user, 304, "GET", path, {**headers, "If-None-Match": answer.headers["ETag"]})
-        self(user, 412, "GET", path, {**headers, "If-Match": '"other"'})
-        return answer
-
-    def download(self, user, path):
-        answer = self.read(user, path)
-        self(user, 206, "GET", path, {"Range": "bytes=0-0"})
-        self(user, 416, "GET", path, {"Range": "bytes=999999-"})
-        return answer
 
 
 def test_answers_are_as_described(world, described):

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -35,6 +36,30 @@ func content(file *os.File) []byte {
 	file.Close()
 	os.Remove(file.Name())
 	return all
+}
+
+// The functions of the client read the whole answer before they return. builder keeps the request that they make, and sends nothing.
+type builder struct{ request *http.Request }
+
+var errNotSent = errors.New("the request is only built")
+
+func (b *builder) RoundTrip(request *http.Request) (*http.Response, error) {
+	b.request = request
+	return nil, errNotSent
+}
+
+// opened sends the request that `call` makes with the generated client, and returns the answer while it comes.
+func opened(configuration vbrain.Configuration, call func(client *vbrain.APIClient) error) *http.Response {
+	var built builder
+	configuration.HTTPClient = &http.Client{Transport: &built}
+	if err := call(vbrain.NewAPIClient(&configuration)); !errors.Is(err, errNotSent) {
+		log.Panic(err)
+	}
+	answer, err := http.DefaultClient.Do(built.request)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		log.Panic(answer, err)
+	}
+	return answer
 }
 
 func main() {
@@ -75,14 +100,28 @@ func main() {
 	job := must(jobs.ExecuteJob(identity).RepositoryId(repository).IdempotencyKey(key).Execute()).JobId
 	seen["replayed"] = must(jobs.ExecuteJob(identity).RepositoryId(repository).IdempotencyKey(key).Execute()).JobId == job
 
-	// The client returns the stream when it has ended, with the job.
+	// Suspended, the job cannot end before its first event has come.
+	must(jobs.SuspendJob(identity, job).Execute())
+	stream := opened(*configuration, func(client *vbrain.APIClient) error {
+		_, _, err := client.JobsAPI.StreamJobEvents(identity, job).Execute()
+		return err
+	})
 	var event vbrain.JobEvent
-	for _, line := range strings.Split(must(jobs.StreamJobEvents(identity, job).Execute()), "\n") {
-		if data, found := strings.CutPrefix(line, "data:"); found {
+	events := 0
+	lines := bufio.NewScanner(stream.Body)
+	for lines.Scan() {
+		if data, found := strings.CutPrefix(lines.Text(), "data:"); found {
 			if err := json.Unmarshal([]byte(data), &event); err != nil || event.JobId != job {
 				log.Panic(err, event.JobId)
 			}
+			if events++; events == 1 {
+				must(jobs.ResumeJob(identity, job).Execute())
+			}
 		}
+	}
+	stream.Body.Close()
+	if lines.Err() != nil || events < 2 {
+		log.Panic("no event came before the end: ", events, lines.Err())
 	}
 	seen["last_event"] = event.JobStatus
 
@@ -94,10 +133,17 @@ func main() {
 	seen["role"] = must(client.TenantAPI.GetUsage(identity).Execute()).Role
 
 	whole := content(must(results.DownloadJobOutput(identity, job).Execute()))
-	// The client returns nothing of an answer that was cut, so the first part is asked for as one.
-	file, answer, err := results.DownloadJobOutput(identity, job).Range_("bytes=0-39").Execute()
-	first, etag := content(must(file, answer, err)), answer.Header.Get("ETag")
-	file, answer, err = results.DownloadJobOutput(identity, job).Range_("bytes=40-").IfRange(etag).Execute()
+	begun := opened(*configuration, func(client *vbrain.APIClient) error {
+		_, _, err := client.ResultsAPI.DownloadJobOutput(identity, job).Execute()
+		return err
+	})
+	first := make([]byte, 40)
+	if _, err := io.ReadFull(begun.Body, first); err != nil {
+		log.Panic(err)
+	}
+	begun.Body.Close()
+	etag := begun.Header.Get("ETag")
+	file, answer, err := results.DownloadJobOutput(identity, job).Range_("bytes=40-").IfRange(etag).Execute()
 	rest := content(must(file, answer, err))
 	seen["resumed"] = []any{answer.StatusCode, len(first) == 40 && bytes.Equal(append(first, rest...), whole)}
 	seen["file"] = string(content(must(results.DownloadJobOutputFile(identity, job, "product.txt").Execute())))

@@ -61,6 +61,23 @@ TEST(Strain, SlowReadersOfOneTenantLeaveRoomForAnother) {
   while (world.get(of_ana).status != 200) ASSERT_LT(std::chrono::steady_clock::now(), end);
 }
 
+// The files of the pages and the document need no key.
+TEST(Strain, SlowReadersOfThePagesHoldUpNobody) {
+  World world(Limits{.max_json_bytes = 4U << 20, .max_json_memory = 8U << 20});
+  const std::string params = repository_with_params(world, "eve", 2U << 20);
+  std::string asked;
+  // Several answers of 1.4 MB: more than the buffers of a socket take.
+  for (int i = 0; i < 8; ++i) asked += "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n";
+  std::deque<RawClient> slow;
+  for (int i = 0; i < 50; ++i) {
+    RawClient& reader = slow.emplace_back(world.server->address(), 4096);
+    ASSERT_TRUE(reader.send(asked));
+    ASSERT_EQ(status_of(reader.read_head()), 200);
+  }
+  EXPECT_EQ(world.call("GET", params, World::identity("eve")).status, 200);
+  EXPECT_EQ(world.call("GET", "/docs/swagger-ui-bundle.js", {}).status, 200);
+}
+
 TEST(TenantBudget, ATenantHasItsPart) {
   const base::Tenant a{"a", "x", "y"};
   const base::Tenant b{"b", "x", "y"};

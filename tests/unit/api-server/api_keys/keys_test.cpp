@@ -207,6 +207,22 @@ TEST_F(Keys, ADeletedOneEndsWhenTheWatchShowsIt) {
   EXPECT_EQ(again.json()["error"], "Invalid key_id");
 }
 
+// A Key has no ETag, so no version that is named is the present one. Only one that is there has preconditions.
+TEST_F(Keys, OneIsNotDeletedIfTheRequestNamesAVersion) {
+  const auto [id, key] = made("dora");
+  for (const Headers& wrong : {Headers{{"If-Match", "\"a\""}}, Headers{{"If-None-Match", "*"}}}) {
+    Headers headers = World::identity("ana");
+    headers.push_back(wrong[0]);
+    EXPECT_EQ(world.call("DELETE", kKeys + "/" + id, headers).status, 412) << wrong[0].first;
+    EXPECT_FALSE(fake.object(id).is_null()) << wrong[0].first;
+    EXPECT_EQ(world.call("DELETE", kKeys + "/q7m2x9k4w1ab", headers).status, 404) << wrong[0].first;
+    EXPECT_EQ(world.call("DELETE", kKeys + "/dor1", headers).status, 409) << wrong[0].first;
+  }
+  Headers any = World::identity("ana");
+  any.emplace_back("If-Match", "*");
+  EXPECT_EQ(world.call("DELETE", kKeys + "/" + id, any).status, 200);
+}
+
 // It was made on another server just now.
 TEST_F(Keys, OneThatTheCacheDoesNotShowYetIsDeleted) {
   const std::string id = make(R"({"username":"dora"})").json()["key_id"];

@@ -10,22 +10,26 @@
 #include "api-server/openapi/embedded.hpp"
 #include "api-server/routes/call.hpp"
 #include "job/causes.hpp"
+#include "unit/api-server/world.hpp"
 
 namespace vbrain::api {
 namespace {
 
 using nlohmann::json;
+using testing::World;
 using Names = std::set<std::string>;
 
 constexpr std::string_view kBase = "/api/v1";
 constexpr const char* kWhere = ". Edit the YAML files in api-server/openapi/document (README.md there)";
 
+json read_document(std::string_view path) {
+  const auto files = embedded_files();
+  const auto file = std::ranges::find(files, path, &EmbeddedFile::path);
+  return file == files.end() ? json::object() : json::parse(file->plain);
+}
+
 const json& document() {
-  static const json kDocument = [] {
-    const auto files = embedded_files();
-    const auto file = std::ranges::find(files, "/api/v1/openapi.json", &EmbeddedFile::path);
-    return file == files.end() ? json::object() : json::parse(file->plain);
-  }();
+  static const json kDocument = read_document("/api/v1/openapi.json");
   return kDocument;
 }
 
@@ -54,9 +58,9 @@ struct Described {
   const json* operation;
 };
 
-std::vector<Described> operations() {
+std::vector<Described> operations(const json& of = document()) {
   std::vector<Described> found;
-  for (const auto& [path, item] : document()["paths"].items()) {
+  for (const auto& [path, item] : of["paths"].items()) {
     for (const auto& [method, operation] : item.items()) {
       std::string name = method;
       found.push_back({name.append(" ").append(path), &operation});
@@ -91,6 +95,29 @@ TEST(OpenApi, DescribesEveryEndpointAndNoOther) {
   for (const Route& route : routes()) want.insert(described_as(route.pattern));
   for (const std::string& name : want) EXPECT_TRUE(have.contains(name)) << "not described: " << name << kWhere;
   for (const std::string& name : have) EXPECT_TRUE(want.contains(name)) << "no such endpoint: " << name << kWhere;
+}
+
+// Of a server with max-uploads 0. Uploads that were begun go on there, and an operation is the same in both documents.
+TEST(OpenApi, WithoutNewUploadsOnlyTheirBeginningIsAbsent) {
+  const json other = read_document("openapi.json without uploads");
+  json want = document()["paths"];
+  want["/uploads"].erase("post");
+  EXPECT_EQ(other["paths"], want);
+  World world(Limits{.max_uploads = 0});
+  Names have;
+  for (const Described& one : operations(other)) have.insert(one.name);
+  for (const Route& route : routes()) {
+    const std::string method(to_string(route.pattern.method));
+    std::string path(route.pattern.path);
+    if (const auto variable = path.find(':'); variable != std::string::npos) path.resize(variable);
+    if (!path.starts_with("/api/v1/uploads")) continue;
+    testing::Headers headers = World::identity("ana");
+    headers.emplace_back("Tus-Resumable", "1.0.0");
+    headers.emplace_back("Upload-Length", "1");
+    const testing::HttpReply reply = world.call(method, path.ends_with('/') ? path + "absent" : path, headers);
+    const bool is_off = reply.status == 404 && reply.body.find("turned off") != std::string::npos;
+    EXPECT_EQ(have.contains(described_as(route.pattern)), !is_off) << method << " " << path << ": " << reply.status;
+  }
 }
 
 TEST(OpenApi, HasTheParametersOfTheRouter) {
