@@ -151,7 +151,9 @@ http::Task<Answer> Api::answer(http::Exchange& exchange, Progress& progress) {
   } catch (const http::LaneFull&) {
     over_queue_.Increment();
     failure = std::current_exception();
-    limit = {.name = "queue", .quota = services_.limits.max_queued / 2, .unit = kConcurrentRequests};
+    limit = {.name = "queue",
+             .quota = std::max<std::uint64_t>(1, services_.limits.max_queued / 2),
+             .unit = kConcurrentRequests};
   } catch (const TenantBudget::TenantFull&) {
     over_memory_.Increment();
     failure = std::current_exception();
@@ -220,10 +222,10 @@ Result<RouteMatch, Refusal> Api::admit(const http::Exchange& exchange, Progress&
   progress.caller.ids = progress.context.ids;
   if (progress.caller.issued != nullptr) services_.last_uses.note(*progress.caller.issued, services_.clock.now());
   progress.seat = &tenants_.of(progress.caller.tenant);
+  if (auto token = take_token(progress); !token) return Unexpected<Refusal>(std::move(token.error()));
   if (auto place = take_connection(exchange, *progress.seat); !place) {
     return Unexpected<Refusal>(std::move(place.error()));
   }
-  if (auto token = take_token(progress); !token) return Unexpected<Refusal>(std::move(token.error()));
   if (!may(progress.caller.role, route.permission)) return refuse(Problem::kNotPermitted);
   if (auto refused = check_query(head.query, route.parameters)) return Unexpected<Refusal>(std::move(*refused));
   return match;

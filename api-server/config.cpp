@@ -30,6 +30,7 @@ std::string joined(const std::vector<std::string>& texts) {
 }  // namespace
 
 base::OptionsOutcome read_config(int argc, const char* const* argv, Config& config) {
+  config.limits.max_connections_per_tenant = 0;  // until all options are read
   CLI::App app(
       "Serves vBrain's REST API: writes what clients send to the shared volume and creates a Job resource for each "
       "job. "

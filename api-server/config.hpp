@@ -28,7 +28,7 @@ struct Limits {
   std::chrono::milliseconds upload_expiry{86'400'000};  // without a change
   std::uint64_t max_requests_per_second = 0;            // of one tenant (TokenBucket); 0: no limit
   std::uint64_t max_request_burst = 0;                  // of one tenant at once; 0: as many as in a second
-  std::uint64_t max_connections_per_tenant = 5'000;     // open at a time; the setting's 0 is half of max_connections
+  std::uint64_t max_connections_per_tenant = 5'000;     // open at a time; read_config() chooses it if it is not set
   std::uint64_t max_queued = 1024;                      // requests waiting for a thread of a pool, of each
   std::vector<std::string> webhook_allow = {};          // hosts of callback_url (http::AllowList); none: it is refused
 };

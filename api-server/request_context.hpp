@@ -13,7 +13,7 @@ struct RequestContext {
   // `request_id` is `X-Request-Id` as sent, or a new UUID of version 7; `trace_id` that of `traceparent`. They are in
   // every log line that is written because of the request.
   base::RequestIds ids = {};
-  std::string traceparent = {};  // as sent (W3C Trace Context, version 00); empty: none, or not readable
+  std::string traceparent = {};  // of the sender, as one of version 00 (base::to_traceparent_00); empty: none
 };
 
 // An `X-Request-Id` is taken if it has 1 to 128 characters and each is a letter, a digit or one of `-_.:/+=@,`. Another

@@ -169,11 +169,11 @@ http::Task<Result<void, Refusal>> delete_repository(const Services& services, co
   Ids unsure;
   const auto removed = co_await remove_resources(services, tenant, ids, unsure, deleted);
   if (!removed) co_return api_server_failed(caller, repository, removed.error());
-  deleted = ids;
 
   const auto move_away = [&]() -> Result<void, Refusal> {
     try {
       Ids trash = hide(services, caller, ids, unsure);
+      deleted = ids;
       auto trashed = services.volume.trash_repository(tenant, repository, caller.ids);
       if (trashed) {
         trash.push_back(std::move(trashed->name));

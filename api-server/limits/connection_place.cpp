@@ -22,10 +22,10 @@ class Place {
 bool count_connection(const ConnectionCount& count, std::uint64_t most, std::shared_ptr<void>& place) {
   if (place != nullptr && static_cast<const Place*>(place.get())->is_of(count)) return true;
   place.reset();
-  if (++*count > most) {
-    --*count;
-    return false;
-  }
+  std::size_t open = count->load();
+  do {
+    if (open >= most) return false;
+  } while (!count->compare_exchange_weak(open, open + 1));
   place = std::make_shared<Place>(count);
   return true;
 }

@@ -147,12 +147,23 @@ FileList list_repository_input(const Call& call, Work work) {
   return list_input(call, stored->file.input, work);
 }
 
+// The input of a job. Of a Job made with kubectl whose folder is not there yet it is that of the repository that it
+// names. Blocks on the volume.
+using InputList = std::shared_ptr<const std::vector<artifacts::InputFile>>;
+InputList input_of(const Call& call, const JobRecord& record) {
+  const artifacts::JobFile& file = record.stored->file;
+  InputList of_job(record.stored, &file.input);
+  if (record.on_volume || file.repository_id.empty()) return of_job;
+  const auto repository = call.services.view.repository(call.caller.tenant, file.repository_id);
+  return repository == nullptr ? of_job : InputList(repository, &repository->file.input);
+}
+
 // Blocks on the volume.
 FileList list_job_input(const Call& call, Work work, bool is_confirmed) {
   const auto record = find_job(call.services, call.caller, call.id, call.repository_id);
   if (!record) return {shared_refusal(record.error())};
   if (record->unconfirmed && !is_confirmed) return {SharedAnswer{.unconfirmed = true}};
-  return list_input(call, record->stored->file.input, work);
+  return list_input(call, *input_of(call, *record), work);
 }
 
 // The list that `read(work)` makes, shared with other requests for `key`.
@@ -282,10 +293,12 @@ Answer job_input_file(const Call& call, const JobRecord& record, const std::stri
   const std::string input = is_own ? artifacts::layout::job_input(tenant, call.id)
                                    : artifacts::layout::repository_input(tenant, file.repository_id);
   const auto gone = [&]() -> std::optional<Refusal> {
-    if (call.services.volume.has_job(tenant, std::string(call.id))) return std::nullopt;
+    const auto now = find_job(call.services, call.caller, call.id, call.repository_id);
+    if (!now) return now.error();
+    if (is_own || call.services.volume.has_repository(tenant, file.repository_id)) return std::nullopt;
     return Refusal{.problem = Problem::kNoJob};
   };
-  return send_input(call, file.input, input, name, gone);
+  return send_input(call, *input_of(call, record), input, name, gone);
 }
 
 // Answers with a list of files of a job.

@@ -167,8 +167,15 @@ http::Task<Answer> get_repository_params(Call& call) {
 
 http::Task<Answer> delete_repository(Call& call) {
   std::vector<std::string> jobs;
-  const auto deleted = co_await delete_repository(call.services, call.caller, call.id, jobs);
-  if (deleted) call.audit.add({.action = {}, .id = std::string(call.id)});
+  Result<void, Refusal> deleted;
+  std::exception_ptr failure;
+  try {
+    auto outcome = co_await delete_repository(call.services, call.caller, call.id, jobs);
+    deleted = std::move(outcome);
+  } catch (const std::exception&) {
+    failure = std::current_exception();
+  }
+  if (failure == nullptr && deleted) call.audit.add({.action = {}, .id = std::string(call.id)});
   // As many ids in a line as a batch has.
   for (std::size_t from = 0; from < jobs.size(); from += kMostJobsOfBatch) {
     const auto begin = jobs.begin() + static_cast<std::ptrdiff_t>(from);
@@ -178,6 +185,7 @@ http::Task<Answer> delete_repository(Call& call) {
                     .repository = std::string(call.id),
                     .jobs = std::vector<std::string>(begin, begin + static_cast<std::ptrdiff_t>(count))});
   }
+  if (failure != nullptr) std::rethrow_exception(failure);
   if (!deleted) co_return Unexpected<Refusal>(deleted.error());
   co_return json_reply(200, R"({"message":"Repository and jobs deleted"})");
 }

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <iterator>
+
 #include "api-server/jobs/job_service.hpp"
 #include "api-server/keys/keyed.hpp"
 #include "api-server/routes/call.hpp"
@@ -29,20 +32,19 @@ bool is_published(const std::optional<KeyedRequest>& key) {
 
 // A client that sends params to a retry would believe that they count. `{}` is what some send for nothing.
 http::Task<std::optional<Refusal>> refuse_body_of_retry(Call& call) {
-  constexpr std::uint64_t kMost = 16;
-  call.exchange.body.set_limit(kMost);
-  std::string body;
+  call.exchange.body.set_limit(call.services.limits.max_json_bytes);
+  std::string body;  // without blanks, as far as it is looked at
   try {
-    for (;;) {
+    while (body.size() <= 2) {
       const std::string_view piece = co_await call.exchange.body.read();
       if (piece.empty()) break;
-      body += piece;
+      std::ranges::copy_if(piece, std::back_inserter(body),
+                           [](char c) { return c != ' ' && c != '\t' && c != '\r' && c != '\n'; });
     }
   } catch (const http::BodyError& problem) {
     if (problem.kind() != http::BodyError::Kind::kTooLarge) throw;
-    body = "too long";
+    body = "more than blanks";
   }
-  std::erase_if(body, [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; });
   if (body.empty() || body == "{}") co_return std::nullopt;
   co_return Refusal{.problem = Problem::kInvalid,
                     .subject = "body",
@@ -109,8 +111,6 @@ http::Task<Answer> post_job_execute(Call& call) {
 
 http::Task<Answer> post_job_retry(Call& call) {
   const Services& services = call.services;
-  auto refused = co_await refuse_body_of_retry(call);
-  if (refused) co_return Unexpected<Refusal>(std::move(*refused));
   auto looked = co_await look_at_key(call, KeyedBody::kIgnored);
   if (!looked) co_return Unexpected<Refusal>(std::move(looked.error()));
   if (looked->replayed) co_return std::move(*looked->replayed);
@@ -124,6 +124,8 @@ http::Task<Answer> post_job_retry(Call& call) {
     const auto confirmed = co_await http::run_on(services.workers, confirm);
     if (!confirmed) co_return Unexpected<Refusal>(confirmed.error());
   }
+  auto refused = co_await refuse_body_of_retry(call);
+  if (refused) co_return Unexpected<Refusal>(std::move(*refused));
   TypedJob typed;
   // Whether it has ended is asked first.
   if (is_terminal(record->status->phase) && !is_published(looked->key)) {

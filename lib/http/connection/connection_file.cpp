@@ -78,6 +78,8 @@ Task<bool> Connection::send_file(FileBody& body, std::string& head) {
       const auto wanted = socket_.wanted(Socket::wait_write);
       co_await socket_.tcp().async_wait(wanted, asio::redirect_error(kAwait, error));
       if (error) co_return false;
+      // The client may have taken long: what was in memory may have gone.
+      in_memory_to = 0;
       continue;
     }
     deadline_ = SteadyTime::max();

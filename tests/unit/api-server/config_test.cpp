@@ -24,5 +24,15 @@ TEST(Config, TheNumberOfBulkWorkersIsThatOfTheProcessorsFromTwoToFour) {
   EXPECT_EQ(config_of({"--bulk-workers=1"}).bulk_workers, 1U);
 }
 
+TEST(Config, OneTenantHasHalfOfTheConnectionsIfNothingElseIsSet) {
+  const auto of_tenant = [](std::vector<const char*> arguments) {
+    return config_of(std::move(arguments)).limits.max_connections_per_tenant;
+  };
+  EXPECT_EQ(of_tenant({}), 5'000U);
+  EXPECT_EQ(of_tenant({"--max-connections=1001"}), 501U);
+  EXPECT_EQ(of_tenant({"--max-connections=1", "--max-connections-per-tenant=0"}), 1U);
+  EXPECT_EQ(of_tenant({"--max-connections-per-tenant=7"}), 7U);
+}
+
 }  // namespace
 }  // namespace vbrain::api

@@ -202,6 +202,21 @@ TEST_F(Files, OfTheInputOfAJobAreThoseThatItGets) {
   EXPECT_EQ(world_.get(input_of(own) + "/b.csv").body, R"({"error":"Invalid job_id"})");
 }
 
+// It has no folder before it starts.
+TEST_F(Files, OfTheInputOfAJobMadeWithKubectlAreThoseOfItsRepository) {
+  const std::string repository = repository_with({{"a.csv", "x,y\n"}});
+  auto job = std::make_shared<job::Job>();
+  job->meta.name = "by-hand";
+  job->spec.organization_id = "acme";
+  job->spec.application_id = "Tutorial";
+  job->spec.client_id = "north";
+  job->spec.repository_id = repository.substr(repository.rfind('/') + 1);
+  world_.jobs.put(job->meta.name, job);
+  const std::string files = "/api/v1/job/by-hand/input/files";
+  EXPECT_EQ(world_.get(files).json()[0]["name"], "a.csv");
+  EXPECT_EQ(world_.get(files + "/a.csv").body, "x,y\n");
+}
+
 TEST_F(Files, OfAnInputAreListedAndServed) {
   const std::string large = noise(100'000);
   const std::string repository = repository_with({{"a.csv", "x,y\n"}, {"sub/b.bin", large}, {"empty.txt", ""}});

@@ -119,7 +119,7 @@ TEST(Retry, TakesNoBody) {
   const std::string id = world.make_job(Phase::kFailed);
   world.record(id);
   const std::string path = "/api/v1/job/" + id + "/retry";
-  const std::vector<std::string> bodies{R"({"params":{"a":1}})", "x", std::string(100'000, ' ')};
+  const std::vector<std::string> bodies{R"({"params":{"a":1}})", "x", "{}x", "[]"};
   for (const std::string& body : bodies) {
     const HttpReply refused = world.post_json(path, body);
     EXPECT_EQ(refused.status, 400) << refused.body;
@@ -127,6 +127,9 @@ TEST(Retry, TakesNoBody) {
     EXPECT_THAT(refused.json()["detail"].get<std::string>(), ::testing::HasSubstr("POST /api/v1/job/execute"));
   }
   EXPECT_EQ(world.post_json(path, " {}\n").status, 201);
+  EXPECT_EQ(world.post_json(path, std::string(1'000, ' ')).status, 201);
+  const HttpReply absent = world.post_json("/api/v1/job/0190a0b0-0000-7000-8000-000000000000/retry", "x");
+  EXPECT_EQ(absent.status, 404) << "the job is looked for before the body";
 }
 
 TEST(Priority, IsAnIntegerWithinLimits) {
