@@ -22,6 +22,11 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t kMaxLoggedPath = 256;
 
+// A request beyond the rate of its tenant is answered after this time. A client that does not heed Retry-After costs
+// little so, and others are served meanwhile. The answer is late, and not the next request: a proxy gives the
+// connection to another client as soon as it has the answer.
+constexpr std::chrono::milliseconds kRefusedPause{100};
+
 std::string method_label(http::Method method) {
   return method == http::Method::kOther ? "other" : std::string(to_string(method));
 }
@@ -102,6 +107,9 @@ http::Task<http::Reply> Api::handle(http::Exchange& exchange) {
   progress.route = metrics_.size() - 1;
   progress.context = read_context(exchange.head, services_.clock.now());
   Answer result = co_await answer(exchange, progress);
+  if (progress.taken && !progress.taken->admitted) {
+    co_await exchange.waiting.until(steady_clock::now() + kRefusedPause);
+  }
   if (result) {
     if (auto refused = check_if_match(exchange.head, *result)) result = Unexpected<Refusal>(std::move(*refused));
   }

@@ -41,7 +41,9 @@ TEST(RequestRate, OneTooManyIs429AndOthersAreServed) {
     EXPECT_EQ(reply.header("RateLimit-Policy"), R"("default";q=2;w=1)");
     EXPECT_EQ(reply.header("RateLimit"), rest);
   }
+  const auto begun = std::chrono::steady_clock::now();
   const HttpReply refused = world.call("GET", kUsage, World::identity("dora"));
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(100)) << "who goes on at once waits";
   EXPECT_EQ(refused.status, 429) << "all users of a tenant have one rate";
   EXPECT_EQ(refused.body,
             R"({"error":"Too many requests","detail":"your client sends more requests than it may )"
