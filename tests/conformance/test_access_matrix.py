@@ -40,7 +40,7 @@ ENDPOINTS = {
     "cancel job": ("POST", "/job/{job}/cancel", "delete job"),
     "suspend job": ("POST", "/job/{job}/suspend", "delete job"),
     "resume job": ("POST", "/job/{job}/resume", "delete job"),
-    "retry job": ("POST", "/job/{job}/retry", "read job"),
+    "retry job": ("POST", "/job/{job}/retry", "delete job"),
     "list keys": ("GET", "/keys", "manage keys"),
     "make key": ("POST", "/keys", "manage keys"),
     "delete key": ("DELETE", "/keys/{key}", "manage keys"),

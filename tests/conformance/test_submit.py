@@ -60,12 +60,12 @@ def test_actions_on_no_job(world, action):
 
 
 def test_retry(world):
-    answer = act(world.dev, world.failed, "retry")
+    answer = act(world.lead, world.failed, "retry")
     assert answer.status_code == 201, answer.text
     job = answer.json()["job_id"]
     assert answer.json() == {"message": "Job created", "job_id": job}
     info = ended(world.dev, job)
-    assert (info["job_status"], info["created_by"], info["repository_id"]) == ("failed", "dev", world.repository)
+    assert (info["job_status"], info["created_by"], info["repository_id"]) == ("failed", "lead", world.repository)
     assert world.dev.get(f"/job/{job}/params").content == world.dev.get(f"/job/{world.failed}/params").content
     assert world.lead.delete(f"/job/{job}").status_code == 200
 
