@@ -10,7 +10,7 @@ Once as fast as its client can (wrk), which takes all of a small machine, and on
 Clients have machines of their own elsewhere. Here they share the processors with the server, and must not be what is measured: h2load has a real-time priority
 (chrt, if this user may), and the other tenant's client goes behind all others (nice 19, also between sessions).
 
-  fairness.py --programs build/release --state FOLDER [--greed archives] [--rounds 3] [--seconds 5] [--flag=--max-requests-per-second=50 …]
+  fairness.py --programs build/release --state FOLDER [--greed archives] [--rounds 3] [--seconds 5] [--per-second 2000] [--flag=--max-requests-per-second=50 …]
 
 It needs wrk, h2load, an etcd and a kube-apiserver (cluster/build.sh), all on the loopback interface, and some 100 MiB in FOLDER. Prints the 50th and 99th
 percentile of each round and how many times the 99th one is that alone (median). It asserts nothing: what it says is of use on an idle machine."""
@@ -39,7 +39,6 @@ STREAMS = 64               # requests for one more stream at a time; with --flag
 FLOOD = 32                 # connections of the greed "requests"
 READ = 64 << 10            # a longer call would keep the processor, whatever its priority
 CONNECTIONS = 8            # of the tenant that is measured
-PER_S = 2000
 PACED = 20                 # connections of those requests: h2load looks every 10 ms, so each sends one at a time
 
 
@@ -204,13 +203,13 @@ def write_logs(rest, job):
     (folder / "stdout.log").chmod(0o660)
 
 
-def paced(url, headers, log, seconds):
-    """As wrk() of rest_world, for PER_S requests in each second, while all connections are open."""
+def paced(url, headers, log, seconds, per_s):
+    """As wrk() of rest_world, for `per_s` requests in each second, while all connections are open."""
     log.unlink(missing_ok=True)
     first = subprocess.run(["chrt", "-f", "1", "true"], check=False, capture_output=True).returncode == 0
     opening = PACED * 0.101
-    each = round((opening + seconds) * PER_S / PACED)
-    subprocess.run([*(["chrt", "-f", "1"] if first else []), "h2load", "--h1", "-t1", f"-c{PACED}", "-r1", "--rate-period=101ms", f"--rps={PER_S // PACED}",
+    each = round((opening + seconds) * per_s / PACED)
+    subprocess.run([*(["chrt", "-f", "1"] if first else []), "h2load", "--h1", "-t1", f"-c{PACED}", "-r1", "--rate-period=101ms", f"--rps={per_s // PACED}",
                     f"-n{each * PACED}", f"--log-file={log}", *headers, url], check=True, capture_output=True)
     rows = [line.split() for line in log.read_text().splitlines()]
     begin = min(int(row[0]) for row in rows) + opening * 1e6
@@ -220,14 +219,14 @@ def paced(url, headers, log, seconds):
             "errors": sum(not row[1].startswith("2") for row in during)}
 
 
-def measure(rest, make_greed, rounds, seconds, log):
+def measure(rest, make_greed, rounds, seconds, per_s, log):
     job, of_greedy = rest.user.start(), rest.greedy.start()
     write_logs(rest, of_greedy)
     archive = zip_of({"data.csv": table_of_numbers(INPUT)})
     url = f"http://{rest.user.address}/api/v1/job/{job}"
     headers = rest.header_flags("-H")
     loads = {"as fast as it can": lambda: wrk(url, headers, CONNECTIONS, seconds),
-             f"{PER_S} a second": lambda: paced(url, headers, log, seconds)}
+             f"{per_s} a second": lambda: paced(url, headers, log, seconds, per_s)}
     results = {load: {"alone": [], "beside": []} for load in loads}
     for _ in range(rounds):
         for load, run in loads.items():
@@ -252,6 +251,7 @@ def main():
     parser.add_argument("--greed", choices=GREEDS, default="archives")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--per-second", type=int, default=2000, help="requests in each second of the second load; a multiple of 20")
     parser.add_argument("--flag", action="append", default=[], help="of the api-server")
     chosen = parser.parse_args()
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
@@ -265,7 +265,7 @@ def main():
         world.start()
         rest = TwoTenants(world, chosen.flag)
         rest.start()
-        measure(rest, GREEDS[chosen.greed], chosen.rounds, chosen.seconds, state / "h2load.log")
+        measure(rest, GREEDS[chosen.greed], chosen.rounds, chosen.seconds, chosen.per_second, state / "h2load.log")
         rest.stop()
     finally:
         world.stop()
