@@ -12,7 +12,7 @@ import uuid
 from contestants import APPLICATION, CLIENT, JOB
 from measure import memory, wait_until_quiet
 from report import Row, beside, row_left_out, row_of_failure
-from rest import RestBenchmark
+from rest import PAGES, RestBenchmark
 from rest_world import Nginx, RestWorld
 from trend import describe
 from watch import WatchBenchmark
@@ -21,7 +21,7 @@ from world import wait_until
 LIVE_SHARE = 10  # one of so many is live, with a pod
 WATCH_EVENTS = 10_000
 LIST_PAGE = 20_000
-PAGES = 50  # that are read
+
 GOALS = {10_000: 60, 100_000: 250}  # MiB of growth, by number of Jobs
 # What is said of all sizes: title, unit, figure.
 SERIES = (("Jobs per second, 100 jobs", "/s", lambda one: one["jobs_per_s"]),
@@ -118,22 +118,9 @@ class GrowthBenchmark:
             reader.read("read-with-known", f"`GET /job/:id`, repository of 1 job, {self.known + self.live:,} Jobs known", f"/job/{self.single}", 1.0)
             reader.short_form(self.one_of_many, self.known)
             if self.known >= 100 * PAGES:
-                self.read_pages(reader)
+                reader.read_pages(self.repository, self.known)
         finally:
             reader.nginx.stop()
-
-    def read_pages(self, reader):
-        """Pages of the list of the repository's jobs, one after the other, as a client reads them."""
-        times, query = [], "?view=full&page_size=100"
-        for _ in range(PAGES):
-            begin = time.monotonic()
-            answer = self.rest.user.get(f"/job{query}", repository_id=self.repository)
-            times.append((time.monotonic() - begin) * 1000)
-            assert answer.status_code == 200 and answer.json(), answer.text[:200]
-            query = answer.links["next"]["url"]
-        middle, worst = statistics.median(times), max(times)
-        reader.keep("pages", times, Row(f"A page of 100 jobs of {self.known:,}, with the objects, by one client", f"slowest of {PAGES}: {worst:.1f} ms",
-                                        value=middle, goal=10, at_most=True, unit=" ms"))
 
     def start_controller(self):
         self.world.run("controller", [self.world.programs / "bin" / "controller", *self.rest.flags()])

@@ -4,6 +4,7 @@ import contextlib
 import json
 import statistics
 import subprocess
+import time
 import zipfile
 
 from measure import alternate, memory, wait_until_quiet
@@ -14,6 +15,7 @@ from world import wait_until
 
 GIB = 1 << 30
 WAITERS = 10_000
+PAGES = 50  # that are read
 
 
 def medians(results, key):
@@ -171,6 +173,20 @@ class RestBenchmark:
         job = self.fill_repository(100_000)
         self.read("job-100000", "`GET /job/:id`, repository of 100,000 jobs", f"/job/{job}", 0.8)
         self.short_form(job, 100_000)
+        self.read_pages(self.rest.user.get(f"/job/{job}?jobs=false").json()["repository_id"], 100_000)
+
+    def read_pages(self, repository, jobs):
+        """Pages of the list of the repository's jobs, one after the other, as a client reads them."""
+        times, query = [], "?view=full&page_size=100"
+        for _ in range(PAGES):
+            begin = time.monotonic()
+            answer = self.rest.user.get(f"/job{query}", repository_id=repository)
+            times.append((time.monotonic() - begin) * 1000)
+            assert answer.status_code == 200 and answer.json(), answer.text[:200]
+            query = answer.links["next"]["url"]
+        middle, worst = statistics.median(times), max(times)
+        self.keep(f"pages-{jobs}", times, Row(f"A page of 100 jobs of {jobs:,}, with the objects, by one client", f"slowest of {PAGES}: {worst:.1f} ms",
+                                              value=middle, goal=10, at_most=True, unit=" ms"))
 
     def fill_repository(self, jobs):
         """A repository with one job that ran, and copies of its folder under other names, as jobs that have expired leave them."""
